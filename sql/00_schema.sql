@@ -1,0 +1,17 @@
+-- Schema and roles. The roles belong to the cluster: they stay when the extension is dropped.
+\echo Use "CREATE EXTENSION pganalytics" to load this file. \quit
+
+DO $roles$
+DECLARE
+    wanted text;
+BEGIN
+    FOREACH wanted IN ARRAY ARRAY['pganalytics_admin', 'pganalytics_viewer', 'pganalytics_ingest'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = wanted) THEN
+            EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN NOINHERIT', wanted);
+        END IF;
+    END LOOP;
+END
+$roles$;
+
+REVOKE ALL ON SCHEMA pganalytics FROM PUBLIC;
+GRANT USAGE ON SCHEMA pganalytics TO pganalytics_admin, pganalytics_viewer, pganalytics_ingest;

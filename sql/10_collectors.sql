@@ -1,0 +1,35 @@
+-- Who may push, and what they watch. Small tables: written by administrators and, for servers and
+-- databases seen the first time, by the ingest workers.
+
+CREATE TABLE pganalytics.collectors (
+    collector_id uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+    name text NOT NULL UNIQUE CHECK (name <> ''),
+    token_sha256 bytea NOT NULL UNIQUE CHECK (pg_catalog.length(token_sha256) = 32),
+    enabled boolean NOT NULL DEFAULT true,
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+COMMENT ON TABLE pganalytics.collectors IS 'programs that may push; only the SHA-256 of a token is kept';
+COMMENT ON COLUMN pganalytics.collectors.enabled IS 'false: every request of this collector is refused with 403';
+
+CREATE TABLE pganalytics.servers (
+    server_id integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    collector_id uuid NOT NULL REFERENCES pganalytics.collectors ON DELETE RESTRICT,
+    name text NOT NULL,
+    hostname text NOT NULL,
+    server_version integer,
+    collector_version text,
+    first_seen timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    UNIQUE (collector_id, name)
+);
+COMMENT ON TABLE pganalytics.servers IS 'monitored PostgreSQL instances; a collector may watch several';
+COMMENT ON COLUMN pganalytics.servers.name IS 'the name in the collector''s configuration; ''default'' for collectors that send none';
+COMMENT ON COLUMN pganalytics.servers.server_version IS 'server_version_num, NULL when the collector does not say';
+
+CREATE TABLE pganalytics.databases (
+    database_id integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    server_id integer NOT NULL REFERENCES pganalytics.servers ON DELETE RESTRICT,
+    name text NOT NULL,
+    first_seen timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    UNIQUE (server_id, name)
+);
+COMMENT ON TABLE pganalytics.databases IS 'databases of the monitored instances';

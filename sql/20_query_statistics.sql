@@ -1,0 +1,93 @@
+-- Query statistics: each text once, each query's identity once, counters by day.
+
+CREATE TABLE pganalytics.query_texts (
+    text_id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    text_hash uuid NOT NULL UNIQUE,
+    text text NOT NULL
+);
+COMMENT ON TABLE pganalytics.query_texts IS 'query texts, each once for the whole fleet';
+COMMENT ON COLUMN pganalytics.query_texts.text_hash IS 'first 16 bytes of the SHA-256 of the text in UTF-8';
+
+CREATE TABLE pganalytics.query_series (
+    server_id integer NOT NULL,
+    series_id integer GENERATED ALWAYS AS IDENTITY,
+    database_id integer NOT NULL,
+    username text NOT NULL,
+    queryid bigint NOT NULL,
+    toplevel boolean NOT NULL,
+    text_id bigint,
+    first_seen timestamptz NOT NULL,
+    last_seen timestamptz NOT NULL,
+    from_zero boolean NOT NULL,
+    reset_at timestamptz,
+    PRIMARY KEY (server_id, series_id),
+    UNIQUE (server_id, database_id, queryid, username, toplevel)
+);
+COMMENT ON TABLE pganalytics.query_series IS 'the identity of a query on a server, once';
+COMMENT ON COLUMN pganalytics.query_series.username IS 'empty when the collector does not say (v3)';
+COMMENT ON COLUMN pganalytics.query_series.last_seen IS 'kept to the hour: within an hour of the newest sample';
+COMMENT ON COLUMN pganalytics.query_series.from_zero IS 'the collector saw the query begin: its first counters are activity, not history';
+COMMENT ON COLUMN pganalytics.query_series.reset_at IS 'time of the last sample whose counters had started again from zero';
+
+CREATE TABLE pganalytics.query_samples (
+    server_id integer NOT NULL,
+    series_id integer NOT NULL,
+    sampled_at timestamptz NOT NULL,
+    calls bigint,
+    plans bigint,
+    rows bigint,
+    total_exec_time double precision,
+    total_plan_time double precision,
+    min_exec_time double precision,
+    max_exec_time double precision,
+    mean_exec_time double precision,
+    stddev_exec_time double precision,
+    shared_blks_hit bigint,
+    shared_blks_read bigint,
+    shared_blks_dirtied bigint,
+    shared_blks_written bigint,
+    local_blks_hit bigint,
+    local_blks_read bigint,
+    local_blks_dirtied bigint,
+    local_blks_written bigint,
+    temp_blks_read bigint,
+    temp_blks_written bigint,
+    shared_blk_read_time double precision,
+    shared_blk_write_time double precision,
+    local_blk_read_time double precision,
+    local_blk_write_time double precision,
+    temp_blk_read_time double precision,
+    temp_blk_write_time double precision,
+    wal_records bigint,
+    wal_fpi bigint,
+    wal_bytes bigint
+) PARTITION BY RANGE (sampled_at);
+COMMENT ON TABLE pganalytics.query_samples IS 'cumulative counters as the source gives them; a counter of zero is stored as NULL; times in milliseconds';
+
+-- One row per push: what it brought and what became of it. A retry finds its first receipt here.
+-- The unique key over the partitions is kept by the worker (an advisory lock per key), so that no
+-- index on the parent stands in the way of dump and restore.
+CREATE TABLE pganalytics.push_ledger (
+    received_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    server_id integer NOT NULL,
+    push_key uuid NOT NULL,
+    body_hash uuid NOT NULL,
+    collector_id uuid NOT NULL,
+    epoch bigint,
+    sequence bigint,
+    body_bytes bigint NOT NULL,
+    observed bigint NOT NULL,
+    stored bigint NOT NULL,
+    unchanged bigint NOT NULL,
+    merged bigint NOT NULL,
+    discarded_too_old bigint NOT NULL,
+    discarded_in_future bigint NOT NULL,
+    unstored jsonb,
+    lsn pg_lsn NOT NULL DEFAULT pg_catalog.pg_current_wal_insert_lsn(),
+    CONSTRAINT push_ledger_accounts CHECK (
+        observed = stored + unchanged + merged + discarded_too_old + discarded_in_future)
+) PARTITION BY RANGE (received_at);
+COMMENT ON TABLE pganalytics.push_ledger IS 'one row per push: deduplication key and exact accounts';
+COMMENT ON COLUMN pganalytics.push_ledger.push_key IS 'of the Idempotency-Key header, else of the body: first 16 bytes of a SHA-256';
+COMMENT ON COLUMN pganalytics.push_ledger.unstored IS 'metric types and fields that have no table yet, by name, with counts';
+COMMENT ON COLUMN pganalytics.push_ledger.lsn IS 'WAL position when the row was written; its commit follows';

@@ -1,0 +1,30 @@
+// Clock: where time comes from, so that a test can move it.
+#pragma once
+
+#include <chrono>
+
+#include "core/text.hpp"
+
+namespace pganalytics::core {
+
+class Clock {
+  public:
+    virtual ~Clock() = default;
+    // Now is the wall clock; Steady never goes back and measures intervals.
+    virtual TimestampMicros Now() const = 0;
+    virtual std::chrono::steady_clock::time_point Steady() const = 0;
+};
+
+class SystemClock final : public Clock {
+  public:
+    TimestampMicros Now() const override {
+        const auto since_unix = std::chrono::system_clock::now().time_since_epoch();
+        return std::chrono::duration_cast<std::chrono::microseconds>(since_unix).count() -
+               kPostgresEpochUnixSeconds * 1000000;
+    }
+    std::chrono::steady_clock::time_point Steady() const override {
+        return std::chrono::steady_clock::now();
+    }
+};
+
+}  // namespace pganalytics::core

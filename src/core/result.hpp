@@ -1,0 +1,46 @@
+// Result: a value, or the reason there is none, for whatever a peer, a file or a user can cause.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <variant>
+
+namespace pganalytics::core {
+
+// Error says what went wrong in a form a person can act on. `status` is the HTTP status a peer
+// gets for it, 0 where no peer is concerned.
+struct Error {
+    std::string message;
+    int status = 0;
+};
+
+// Result<T> holds a T or an Error. REQUIRES: ok() before value(), !ok() before error().
+template <typename T>
+class [[nodiscard]] Result {
+  public:
+    Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
+    Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
+
+    bool ok() const { return state_.index() == 0; }
+    explicit operator bool() const { return ok(); }
+
+    T& value() & { return std::get<0>(state_); }
+    const T& value() const& { return std::get<0>(state_); }
+    T&& value() && { return std::get<0>(std::move(state_)); }
+    const Error& error() const { return std::get<1>(state_); }
+
+    T* operator->() { return &value(); }
+    const T* operator->() const { return &value(); }
+    T& operator*() & { return value(); }
+    const T& operator*() const& { return value(); }
+    T&& operator*() && { return std::move(*this).value(); }
+
+  private:
+    std::variant<T, Error> state_;
+};
+
+// Unit is the value of a Result that only says "done".
+struct Unit {};
+using Status = Result<Unit>;
+
+}  // namespace pganalytics::core

@@ -1,0 +1,25 @@
+// Types: the plain values that frames, rows and SQL share. No containers: src/pg includes this.
+#pragma once
+
+#include <cstdint>
+
+namespace pganalytics::core {
+
+// Uuid is the 16 bytes of RFC 9562, in the order in which they are written.
+struct Uuid {
+    unsigned char bytes[16] = {};
+    friend bool operator==(const Uuid&, const Uuid&) = default;
+};
+
+// Sha256 is a SHA-256 digest (FIPS 180-4).
+struct Sha256 {
+    unsigned char bytes[32] = {};
+    friend bool operator==(const Sha256&, const Sha256&) = default;
+};
+
+// TimestampMicros counts microseconds from 2000-01-01 00:00:00 UTC, PostgreSQL's own epoch, so
+// that a value is a timestamptz Datum as it stands.
+using TimestampMicros = int64_t;
+inline constexpr int64_t kPostgresEpochUnixSeconds = 946684800;
+
+}  // namespace pganalytics::core

@@ -1,0 +1,51 @@
+// Frames: what passes over the socketpair between a worker and its gateway. A frame is a header of
+// 16 bytes and a payload whose length is a multiple of 8, in the machine's byte order. Each side
+// treats what it reads as hostile; docs/protocol.md has the layout.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace pganalytics::protocol {
+
+enum class FrameType : uint16_t {
+    // worker -> gateway
+    kConfig = 1,     // GatewayConfig; the first frame of a gateway's life
+    kDrain = 2,      // Drain
+    kAuthReply = 3,  // AuthReply
+    kReceipt = 4,    // Receipt
+    // gateway -> worker
+    kReady = 64,        // Ready; the gateway accepts connections
+    kFailed = 65,       // Failed; the gateway could not start and leaves
+    kLog = 66,          // LogLine
+    kCounters = 67,     // Counters
+    kAuthRequest = 68,  // AuthRequest
+    kPush = 69,         // Push, then its row blocks
+};
+
+// FrameHeader opens each frame. `request_id` pairs an answer with its request; 0 where there is
+// none.
+struct FrameHeader {
+    uint32_t magic;
+    FrameType type;
+    uint16_t version;
+    uint32_t payload_bytes;
+    uint32_t request_id;
+};
+static_assert(sizeof(FrameHeader) == 16);
+
+inline constexpr uint32_t kFrameMagic = 0x46414750;  // "PGAF"
+inline constexpr uint16_t kFrameVersion = 1;
+
+// The most a push may take on the socketpair, and the most rows it may bring: 10 bytes of hostile
+// JSON can ask for 320 bytes of cells.
+inline constexpr uint32_t kMaxPayloadBytes = 256u << 20;
+inline constexpr uint32_t kMaxRowsPerPush = 200000;
+
+// IsValidHeader checks everything that can be known before the payload is read.
+constexpr bool IsValidHeader(const FrameHeader& header) {
+    return header.magic == kFrameMagic && header.version == kFrameVersion &&
+           header.payload_bytes <= kMaxPayloadBytes && header.payload_bytes % 8 == 0;
+}
+
+}  // namespace pganalytics::protocol

@@ -1,0 +1,61 @@
+// RowBuilder: writes one block of rows as rows.hpp lays it out; the gateway's side.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/rows.hpp"
+
+namespace pganalytics::protocol {
+
+class RowBuilder {
+  public:
+    explicit RowBuilder(const Metric& metric)
+        : metric_(&metric), width_(1 + metric.columns.size()) {}
+
+    const Metric& metric() const { return *metric_; }
+    uint32_t rows() const { return static_cast<uint32_t>(words_.size() / width_); }
+    size_t heap_bytes() const { return heap_.size(); }
+
+    // StartRow appends a row of NULLs; the Set functions fill the newest row.
+    void StartRow();
+    void DropRow() { words_.resize(words_.size() - width_); }
+    void SetInt8(uint32_t column, int64_t value) { Set(column, static_cast<uint64_t>(value)); }
+    void SetFloat8(uint32_t column, double value) { Set(column, std::bit_cast<uint64_t>(value)); }
+    void SetBool(uint32_t column, bool value) { Set(column, value ? 1 : 0); }
+    // SetWord stores a cell's word as it stands, e.g. one that AddText gave.
+    void SetWord(uint32_t column, uint64_t word) { Set(column, word); }
+
+    // AddText puts bytes on the heap and gives the word of a cell that holds them.
+    // REQUIRES: well-formed UTF-8 without NUL.
+    uint64_t AddText(std::string_view text);
+
+    Row At(uint32_t row) const { return {words_.data() + size_t{row} * width_}; }
+    Row Last() const { return At(rows() - 1); }
+    std::string_view Text(uint64_t word) const {
+        return {heap_.data() + (word >> 32), static_cast<uint32_t>(word)};
+    }
+    // Words gives a row's words for changing in place (merging).
+    uint64_t* Words(uint32_t row) { return words_.data() + size_t{row} * width_; }
+
+    // EncodedBytes is what AppendTo will write.
+    size_t EncodedBytes() const;
+    // AppendTo writes the block. REQUIRES: out's payload stands at a multiple of 8.
+    void AppendTo(std::string* out) const;
+
+  private:
+    void Set(uint32_t column, uint64_t word) {
+        uint64_t* row = words_.data() + words_.size() - width_;
+        row[0] &= ~(uint64_t{1} << column);
+        row[1 + column] = word;
+    }
+
+    const Metric* metric_;
+    size_t width_;
+    std::vector<uint64_t> words_;
+    std::string heap_;
+};
+
+}  // namespace pganalytics::protocol
