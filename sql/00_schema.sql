@@ -1,5 +1,9 @@
--- Schema and roles. The roles belong to the cluster: they stay when the extension is dropped.
+-- Schema and roles. CREATE SCHEMA fails if somebody has made it before, so nothing of theirs can be
+-- in it. The roles belong to the cluster: they stay when the extension is dropped.
 \echo Use "CREATE EXTENSION pganalytics" to load this file. \quit
+
+CREATE SCHEMA pganalytics;
+COMMENT ON SCHEMA pganalytics IS 'PostgreSQL monitoring server inside the database';
 
 DO $roles$
 DECLARE

@@ -142,7 +142,7 @@ struct Receipt {
     uint64_t stored = 0;
     uint64_t unchanged = 0;
     uint64_t merged = 0;
-    uint64_t discarded[kDiscardReasons] = {};
+    std::array<uint64_t, kDiscardReasons> discarded = {};
     uint64_t commit_lsn = 0;  // a standby that has replayed to here has the push
     std::string_view message;
     std::string_view detail;
