@@ -1,0 +1,152 @@
+"""The product's own processes: an analytics server with the extension, a monitored server, a collector.
+
+Shared by the demo, the end-to-end tests and the benches; standard library only.
+"""
+import collections
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+
+import cluster
+
+SOURCE = pathlib.Path(__file__).resolve().parent.parent
+DATABASE = "analytics"
+
+Credentials = collections.namedtuple("Credentials", "collector_id token")
+
+
+def collector_program():
+    """collector_program is the installed pganalytics-collector."""
+    path = f"{cluster.BINDIR}:/usr/local/bin:/usr/bin:{os.environ.get('PATH', '')}"
+    found = shutil.which("pganalytics-collector", path=path)
+    if found is None:
+        raise FileNotFoundError("pganalytics-collector is not installed: run make && make install")
+    return found
+
+
+def write_secret(path, text):
+    """write_secret writes a file that only the service user may read."""
+    path = pathlib.Path(path)
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    cluster.own(path)
+    return path
+
+
+class Analytics(cluster.Cluster):
+    """Analytics is a server with the extension preloaded, its port on localhost."""
+
+    def __init__(self, root, name="analytics", settings=None):
+        self.https_port = cluster.free_port()
+        super().__init__(root, name, {
+            "shared_preload_libraries": "pganalytics", "pganalytics.database": DATABASE,
+            "pganalytics.port": self.https_port, **(settings or {})})
+
+    @property
+    def url(self):
+        return f"https://localhost:{self.https_port}"
+
+    def create(self, timeout=30):
+        """create makes the database and the extension and waits until the workers take pushes."""
+        self.psql(f"CREATE DATABASE {DATABASE}")
+        self.query("CREATE EXTENSION pganalytics")
+        return self.wait_until_running(timeout)
+
+    def wait_until_running(self, timeout=30):
+        self.query(f"SELECT pganalytics.wait_until_running('{timeout} s')")
+        return self
+
+    def query(self, sql, *options):
+        """query is psql in the analytics database."""
+        return self.psql(sql, DATABASE, *options)
+
+    def create_collector(self, name):
+        row = self.query("SELECT collector_id, token FROM pganalytics.create_collector("
+                         f"'{name}')")
+        return Credentials(*row.split("|"))
+
+    def write_certificate(self):
+        """write_certificate puts the server's own certificate where clients find it."""
+        path = self.root / f"{self.name}-ca.pem"
+        path.write_text(self.query("SELECT pganalytics.server_certificate()") + "\n",
+                        encoding="ascii")
+        path.chmod(0o644)
+        cluster.own(path)
+        return path
+
+
+class Monitored(cluster.Cluster):
+    """Monitored is a server with pg_stat_statements and a role for the collector."""
+
+    def __init__(self, root, name="monitored", settings=None):
+        super().__init__(root, name, {"shared_preload_libraries": "pg_stat_statements",
+                                      "pg_stat_statements.max": "5000", "track_io_timing": "on",
+                                      **(settings or {})})
+        self.password = os.urandom(12).hex()
+
+    def create(self):
+        """create makes the view and the role; run once after start."""
+        self.psql("CREATE EXTENSION pg_stat_statements;"
+                  f"CREATE ROLE pganalytics LOGIN PASSWORD '{self.password}';"
+                  "GRANT pg_monitor TO pganalytics;")
+        return self
+
+    def pgbench_init(self, scale=5):
+        subprocess.run([cluster.pg_program("pgbench"), "-i", "-q", "-s", str(scale),
+                        "-h", str(self.sockets), "-p", str(self.port), "-U", "postgres",
+                        "postgres"], check=True, capture_output=True)
+
+
+class Collector:
+    """Collector is one pganalytics-collector with its configuration in `directory`."""
+
+    def __init__(self, directory, analytics, credentials, monitored, interval="2s"):
+        self.directory = pathlib.Path(directory)
+        self.directory.mkdir(exist_ok=True)
+        cluster.own(self.directory)
+        self.config = self.directory / "collector.toml"
+        self.log = self.directory / "collector.log"
+        self.process = None
+        token_file = write_secret(self.directory / "token", credentials.token)
+        ca_file = analytics.write_certificate()
+        spool = self.directory / "spool"
+        spool.mkdir(exist_ok=True)
+        cluster.own(spool)
+        lines = [
+            f'collector_id = "{credentials.collector_id}"',
+            f'interval = "{interval}"',
+            f'state_directory = "{spool}"',
+            "",
+            "[analytics]",
+            f'url = "{analytics.url}"',
+            f'token_file = "{token_file}"',
+            f'ca_file = "{ca_file}"',
+        ]
+        for server in monitored:
+            password_file = write_secret(self.directory / f"{server.name}.password",
+                                         server.password)
+            lines += [
+                "", "[[servers]]",
+                f'name = "{server.name}"',
+                f'dsn = "host=127.0.0.1 port={server.port} user=pganalytics dbname=postgres"',
+                f'password_file = "{password_file}"',
+            ]
+        write_secret(self.config, "\n".join(lines) + "\n")
+
+    def run(self, *arguments, **options):
+        """run executes one command of the collector to its end and gives its CompletedProcess."""
+        return subprocess.run([collector_program(), *arguments, "--config", str(self.config)],
+                              text=True, capture_output=True, check=False,
+                              **cluster.as_service_user(), **options)
+
+    def start(self):
+        self.process = cluster.start_process(
+            [collector_program(), "run", "--config", str(self.config)], self.log)
+        return self
+
+    def stop(self, how=signal.SIGTERM):
+        cluster.stop_process(self.process, how)
