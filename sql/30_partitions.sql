@@ -1,0 +1,197 @@
+-- Partitions: one UTC day each, made before they are needed, dropped as a whole. They are tables of
+-- their own and no members of the extension, so that pg_dump keeps their rows; the install script
+-- makes none, so that a restore finds none in its way.
+--
+-- A partition is made by itself and attached, never by CREATE TABLE ... PARTITION OF, which locks
+-- the parent against every insert. It has its own index; the parents have none, because an index on
+-- a member of an extension is made again by its partitions and a restore then finds it twice.
+
+CREATE FUNCTION pganalytics.partitioned_relations()
+    RETURNS TABLE (relation text, time_column text, index_columns text[])
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 2
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    VALUES ('query_samples', 'sampled_at', ARRAY['series_id', 'sampled_at']),
+           ('push_ledger', 'received_at', ARRAY['server_id', 'push_key'])
+$$;
+COMMENT ON FUNCTION pganalytics.partitioned_relations() IS
+    'the tables that are kept by day, the column that decides, and the index each partition gets';
+
+-- Bounds are printed in the session's time zone and style: both are fixed here, so that they can be
+-- read back from any session.
+CREATE FUNCTION pganalytics.partition_range(partition regclass) RETURNS tstzrange
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+    SET timezone = 'UTC'
+    SET datestyle = 'ISO, YMD'
+AS $$
+    SELECT tstzrange(bound[1]::timestamptz, bound[2]::timestamptz)
+    FROM pg_class c,
+         regexp_match(pg_get_expr(c.relpartbound, c.oid),
+                      '^FOR VALUES FROM \(''([^'']+)''\) TO \(''([^'']+)''\)$') AS bound
+    WHERE c.oid = partition
+$$;
+COMMENT ON FUNCTION pganalytics.partition_range(regclass) IS
+    'what a partition by time holds; NULL for anything else';
+
+CREATE VIEW pganalytics.partitions AS
+    SELECT p.relation,
+           c.oid::pg_catalog.regclass AS partition,
+           (pg_catalog.lower(r.range) AT TIME ZONE 'UTC')::date AS day,
+           pg_catalog.lower(r.range) AS starts_at,
+           pg_catalog.upper(r.range) AS ends_at,
+           pg_catalog.pg_total_relation_size(c.oid) AS bytes,
+           CASE WHEN c.reltuples >= 0 THEN c.reltuples::bigint END AS estimated_rows
+    FROM pganalytics.partitioned_relations() p
+    JOIN pg_catalog.pg_class parent ON parent.relname = p.relation
+     AND parent.relnamespace = (SELECT n.oid FROM pg_catalog.pg_namespace n
+                                WHERE n.nspname = 'pganalytics')
+    JOIN pg_catalog.pg_inherits i ON i.inhparent = parent.oid
+    JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
+    CROSS JOIN LATERAL (SELECT pganalytics.partition_range(c.oid) AS range) r;
+COMMENT ON VIEW pganalytics.partitions IS
+    'the days that are there: what each holds and how large it is; a day is one of UTC';
+
+-- SECURITY DEFINER: the ingest workers may make a partition and may not create tables. What they
+-- name is looked up in the list above and never taken as an identifier.
+--
+-- Two sessions that want the same day are put in order by the lock that attaching takes anyway. It
+-- keeps nobody from inserting, and unlike an advisory lock it cannot be taken by a stranger.
+CREATE FUNCTION pganalytics.make_partition(relation text, day date) RETURNS regclass
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET timezone = 'UTC'
+    SET datestyle = 'ISO, YMD'
+AS $$
+DECLARE
+    kind record;
+    today CONSTANT date := current_date;
+    parent regclass;
+    leaf_name text;
+    leaf regclass;
+BEGIN
+    SELECT p.* INTO kind FROM pganalytics.partitioned_relations() p
+    WHERE p.relation = make_partition.relation;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'relation % is not kept by day', coalesce(quote_literal(relation), 'NULL')
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = (SELECT format('Known relations: %s.', string_agg(p.relation, ', '))
+                          FROM pganalytics.partitioned_relations() p);
+    END IF;
+    IF (day BETWEEN today - 1830 AND today + 31) IS NOT TRUE THEN
+        RAISE EXCEPTION 'day % is out of range', coalesce(day::text, 'NULL')
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'Partitions can be made for the past five years and the next 31 days.';
+    END IF;
+
+    parent := format('pganalytics.%I', kind.relation)::regclass;
+    leaf_name := format('%s_p%s', kind.relation, to_char(day, 'YYYYMMDD'));
+    leaf := to_regclass(format('pganalytics.%I', leaf_name));
+    IF leaf IS NULL THEN
+        EXECUTE format('LOCK TABLE ONLY %s IN SHARE UPDATE EXCLUSIVE MODE', parent);
+        leaf := to_regclass(format('pganalytics.%I', leaf_name));
+    END IF;
+    IF leaf IS NOT NULL THEN
+        IF pg_partition_root(leaf) IS DISTINCT FROM parent THEN
+            RAISE EXCEPTION 'table % exists and is not a partition of %', leaf, parent
+                USING ERRCODE = 'duplicate_table',
+                      HINT = 'Attach it, rename it or drop it.';
+        END IF;
+        RETURN leaf;
+    END IF;
+
+    EXECUTE format('CREATE TABLE pganalytics.%I (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS)',
+                   leaf_name, parent);
+    EXECUTE format('CREATE INDEX %I ON pganalytics.%I (%s)', leaf_name || '_idx', leaf_name,
+                   (SELECT string_agg(quote_ident(c), ', ' ORDER BY n)
+                    FROM unnest(kind.index_columns) WITH ORDINALITY AS u(c, n)));
+    EXECUTE format('GRANT INSERT ON pganalytics.%I TO pganalytics_ingest', leaf_name);
+    -- The table is new and empty: the search for rows outside the bounds has nothing to read.
+    EXECUTE format('ALTER TABLE %s ATTACH PARTITION pganalytics.%I FOR VALUES FROM (%L) TO (%L)',
+                   parent, leaf_name, day::timestamptz, (day + 1)::timestamptz);
+    RETURN format('pganalytics.%I', leaf_name)::regclass;
+END
+$$;
+COMMENT ON FUNCTION pganalytics.make_partition(text, date) IS
+    'makes the partition for one UTC day if there is none, and gives its name';
+
+CREATE FUNCTION pganalytics.make_partitions(days_ahead integer DEFAULT 3) RETURNS integer
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET timezone = 'UTC'
+AS $$
+DECLARE
+    wanted record;
+    made integer := 0;
+BEGIN
+    IF (days_ahead BETWEEN 0 AND 31) IS NOT TRUE THEN
+        RAISE EXCEPTION 'number of days ahead is out of range'
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'It can be 0 (today only) to 31.';
+    END IF;
+    FOR wanted IN
+        SELECT p.relation, current_date + n AS day
+        FROM pganalytics.partitioned_relations() p, generate_series(0, days_ahead) AS n
+        ORDER BY p.relation, n
+    LOOP
+        CONTINUE WHEN to_regclass(format('pganalytics.%I', format('%s_p%s', wanted.relation,
+                                         to_char(wanted.day, 'YYYYMMDD')))) IS NOT NULL;
+        PERFORM pganalytics.make_partition(wanted.relation, wanted.day);
+        made := made + 1;
+    END LOOP;
+    RETURN made;
+END
+$$;
+COMMENT ON FUNCTION pganalytics.make_partitions(integer) IS
+    'makes the missing partitions from today (UTC) to so many days ahead, and says how many';
+
+-- Dropping locks the parent against inserts until the end of the transaction, and whoever waits for
+-- that lock makes the inserts wait too: so it waits no longer than the caller's lock_timeout, or
+-- three seconds if there is none, and then gives up with nothing dropped. Three seconds, because
+-- autovacuum makes room only after deadlock_timeout.
+CREATE FUNCTION pganalytics.drop_partitions(relation text, before date) RETURNS integer
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET timezone = 'UTC'
+    SET datestyle = 'ISO, YMD'
+AS $$
+DECLARE
+    waits CONSTANT text := current_setting('lock_timeout');
+    leaf regclass;
+    dropped integer := 0;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pganalytics.partitioned_relations() p
+                   WHERE p.relation = drop_partitions.relation) THEN
+        RAISE EXCEPTION 'relation % is not kept by day', coalesce(quote_literal(relation), 'NULL')
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = (SELECT format('Known relations: %s.', string_agg(p.relation, ', '))
+                          FROM pganalytics.partitioned_relations() p);
+    END IF;
+    IF (before <= current_date) IS NOT TRUE THEN
+        RAISE EXCEPTION 'cannot drop partitions from today on'
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = format('Give a day that is not after %s (UTC).', current_date);
+    END IF;
+    IF waits = '0' THEN
+        PERFORM set_config('lock_timeout', '3s', true);
+    END IF;
+    IF EXISTS (SELECT FROM pganalytics.partitions p
+               WHERE p.relation = drop_partitions.relation AND p.ends_at <= before::timestamptz)
+    THEN
+        -- Locked first and listed then: nobody else can have dropped what is in the list.
+        EXECUTE format('LOCK TABLE ONLY pganalytics.%I IN ACCESS EXCLUSIVE MODE', relation);
+        FOREACH leaf IN ARRAY ARRAY(
+            SELECT p.partition FROM pganalytics.partitions p
+            WHERE p.relation = drop_partitions.relation AND p.ends_at <= before::timestamptz
+            ORDER BY p.ends_at)
+        LOOP
+            EXECUTE format('DROP TABLE %s', leaf);
+            dropped := dropped + 1;
+        END LOOP;
+    END IF;
+    PERFORM set_config('lock_timeout', waits, true);
+    RETURN dropped;
+END
+$$;
+COMMENT ON FUNCTION pganalytics.drop_partitions(text, date) IS
+    'drops the partitions that end before a UTC day begins, and says how many';

@@ -1,0 +1,85 @@
+-- Enrolling collectors. The token leaves the server once, as the result of the call: statement logs
+-- do not show it and the tables hold only its SHA-256.
+--
+-- SECURITY INVOKER: pganalytics_admin has the columns these functions write, and no others.
+
+-- 256 bits and more from the server's strong random source, three UUIDs of 122 bits each; hashed
+-- because the fixed bits of a UUID are not random.
+CREATE FUNCTION pganalytics.new_token() RETURNS text
+    LANGUAGE sql VOLATILE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT 'pga_' || encode(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())
+                                   || uuid_send(gen_random_uuid())), 'hex')
+$$;
+COMMENT ON FUNCTION pganalytics.new_token() IS 'a bearer token of 256 random bits';
+
+CREATE FUNCTION pganalytics.create_collector(name text)
+    RETURNS TABLE (collector_id uuid, token text)
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF coalesce(btrim(name, E' \t\r\n'), '') = '' THEN
+        RAISE EXCEPTION 'name of a collector must not be empty'
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'Use the name of the host it runs on, for example.';
+    END IF;
+    token := pganalytics.new_token();
+    INSERT INTO pganalytics.collectors AS c (name, token_sha256)
+    VALUES (create_collector.name, sha256(convert_to(create_collector.token, 'UTF8')))
+    ON CONFLICT ON CONSTRAINT collectors_name_key DO NOTHING
+    RETURNING c.collector_id INTO create_collector.collector_id;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'collector "%" already exists', name
+            USING ERRCODE = 'unique_violation',
+                  HINT = 'Use pganalytics.rotate_token() to give it a new token.';
+    END IF;
+    RETURN NEXT;
+END
+$$;
+COMMENT ON FUNCTION pganalytics.create_collector(text) IS
+    'enrols a collector; its token is shown this one time';
+
+CREATE FUNCTION pganalytics.rotate_token(name text)
+    RETURNS TABLE (collector_id uuid, token text)
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    token := pganalytics.new_token();
+    UPDATE pganalytics.collectors AS c
+    SET token_sha256 = sha256(convert_to(rotate_token.token, 'UTF8'))
+    WHERE c.name = rotate_token.name
+    RETURNING c.collector_id INTO rotate_token.collector_id;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'collector % does not exist', coalesce('"' || name || '"', 'NULL')
+            USING ERRCODE = 'undefined_object',
+                  HINT = 'Their names are in pganalytics.collectors.';
+    END IF;
+    RETURN NEXT;
+END
+$$;
+COMMENT ON FUNCTION pganalytics.rotate_token(text) IS
+    'gives a collector a new token, shown this one time; the old one is refused from the commit on';
+
+CREATE FUNCTION pganalytics.set_collector_enabled(name text, enabled boolean) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF enabled IS NULL THEN
+        RAISE EXCEPTION 'enabled must be true or false'
+            USING ERRCODE = 'null_value_not_allowed';
+    END IF;
+    UPDATE pganalytics.collectors AS c SET enabled = set_collector_enabled.enabled
+    WHERE c.name = set_collector_enabled.name;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'collector % does not exist', coalesce('"' || name || '"', 'NULL')
+            USING ERRCODE = 'undefined_object',
+                  HINT = 'Their names are in pganalytics.collectors.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pganalytics.set_collector_enabled(text, boolean) IS
+    'lets a collector push, or refuses it from the commit on';

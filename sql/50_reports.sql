@@ -1,0 +1,312 @@
+-- Reports on query statistics. The samples hold cumulative counters; what happened between two
+-- moments is the difference of two samples, unless the counters began again in between.
+
+CREATE VIEW pganalytics.query_stats AS
+    SELECT c.name AS collector, v.name AS server, b.name AS database, s.username, s.queryid,
+           s.toplevel, t.text AS query, q.server_id, q.series_id, q.sampled_at,
+           coalesce(q.calls, 0) AS calls,
+           coalesce(q.plans, 0) AS plans,
+           coalesce(q.rows, 0) AS rows,
+           coalesce(q.total_exec_time, 0) AS total_exec_time,
+           coalesce(q.total_plan_time, 0) AS total_plan_time,
+           coalesce(q.min_exec_time, 0) AS min_exec_time,
+           coalesce(q.max_exec_time, 0) AS max_exec_time,
+           coalesce(q.mean_exec_time, q.total_exec_time / nullif(q.calls, 0), 0) AS mean_exec_time,
+           coalesce(q.stddev_exec_time, 0) AS stddev_exec_time,
+           coalesce(q.shared_blks_hit, 0) AS shared_blks_hit,
+           coalesce(q.shared_blks_read, 0) AS shared_blks_read,
+           coalesce(q.shared_blks_dirtied, 0) AS shared_blks_dirtied,
+           coalesce(q.shared_blks_written, 0) AS shared_blks_written,
+           coalesce(q.local_blks_hit, 0) AS local_blks_hit,
+           coalesce(q.local_blks_read, 0) AS local_blks_read,
+           coalesce(q.local_blks_dirtied, 0) AS local_blks_dirtied,
+           coalesce(q.local_blks_written, 0) AS local_blks_written,
+           coalesce(q.temp_blks_read, 0) AS temp_blks_read,
+           coalesce(q.temp_blks_written, 0) AS temp_blks_written,
+           coalesce(q.shared_blk_read_time, 0) AS shared_blk_read_time,
+           coalesce(q.shared_blk_write_time, 0) AS shared_blk_write_time,
+           coalesce(q.local_blk_read_time, 0) AS local_blk_read_time,
+           coalesce(q.local_blk_write_time, 0) AS local_blk_write_time,
+           coalesce(q.temp_blk_read_time, 0) AS temp_blk_read_time,
+           coalesce(q.temp_blk_write_time, 0) AS temp_blk_write_time,
+           coalesce(q.wal_records, 0) AS wal_records,
+           coalesce(q.wal_fpi, 0) AS wal_fpi,
+           coalesce(q.wal_bytes, 0) AS wal_bytes
+    FROM pganalytics.query_samples q
+    JOIN pganalytics.query_series s ON s.server_id = q.server_id AND s.series_id = q.series_id
+    JOIN pganalytics.servers v ON v.server_id = s.server_id
+    JOIN pganalytics.collectors c ON c.collector_id = v.collector_id
+    JOIN pganalytics.databases b ON b.server_id = s.server_id AND b.database_id = s.database_id
+    LEFT JOIN pganalytics.query_texts t ON t.text_id = s.text_id;
+COMMENT ON VIEW pganalytics.query_stats IS
+    'samples of query statistics with names and texts: cumulative counters, times in milliseconds';
+
+-- query_deltas is what both reports below are made from: pairs of samples of a series and the
+-- difference of their counters, for the samples after "from" up to and at "to".
+--
+-- With each_interval, the pairs are every two neighbours, and the first has its base in the last
+-- sample at or before "from". Without it, a series whose counters only rose costs two reads through
+-- its index, the base and the last sample, whatever lies between; the others are read in full.
+--
+-- A reset: calls, rows or execution time fell. The counters began again, so all that they show is
+-- new. The very first sample of a series that the collector saw begin is new as well; of any other
+-- series it is history and only a base. (That sample is known by first_seen: the first one that is
+-- left after older partitions were dropped is not the beginning.)
+--
+-- Old collectors sample twice in a second and send whole seconds: calls order what time does not.
+CREATE FUNCTION pganalytics.query_deltas("from" timestamptz, "to" timestamptz, each_interval boolean)
+    RETURNS TABLE (
+        server_id integer, series_id integer, interval_start timestamptz, interval_end timestamptz,
+        reset boolean,
+        calls bigint, plans bigint, rows bigint, total_exec_time double precision,
+        total_plan_time double precision, shared_blks_hit bigint, shared_blks_read bigint,
+        shared_blks_dirtied bigint, shared_blks_written bigint, local_blks_hit bigint,
+        local_blks_read bigint, local_blks_dirtied bigint, local_blks_written bigint,
+        temp_blks_read bigint, temp_blks_written bigint, shared_blk_read_time double precision,
+        shared_blk_write_time double precision, local_blk_read_time double precision,
+        local_blk_write_time double precision, temp_blk_read_time double precision,
+        temp_blk_write_time double precision, wal_records bigint, wal_fpi bigint, wal_bytes bigint)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH series AS (
+        SELECT s.server_id, s.series_id, coalesce(s.reset_at > "from", false) AS was_reset,
+               newest.sample AS newest, base.sample AS base,
+               CASE WHEN (base.sample).sampled_at IS NOT NULL THEN base.sample
+                    WHEN s.from_zero AND (oldest.sample).sampled_at <= s.first_seen THEN NULL
+                    ELSE oldest.sample END AS opening
+        FROM pganalytics.query_series s
+        CROSS JOIN LATERAL (
+            SELECT q AS sample FROM pganalytics.query_samples q
+            WHERE q.server_id = s.server_id AND q.series_id = s.series_id
+              AND q.sampled_at > "from" AND q.sampled_at <= "to"
+            ORDER BY q.sampled_at DESC, q.calls DESC NULLS LAST LIMIT 1) newest
+        LEFT JOIN LATERAL (
+            SELECT q AS sample FROM pganalytics.query_samples q
+            WHERE q.server_id = s.server_id AND q.series_id = s.series_id
+              AND q.sampled_at <= "from"
+            ORDER BY q.sampled_at DESC, q.calls DESC NULLS LAST LIMIT 1) base ON true
+        LEFT JOIN LATERAL (
+            SELECT q AS sample FROM pganalytics.query_samples q
+            WHERE (base.sample).sampled_at IS NULL
+              AND q.server_id = s.server_id AND q.series_id = s.series_id
+              AND q.sampled_at > "from" AND q.sampled_at <= "to"
+            ORDER BY q.sampled_at, q.calls NULLS FIRST LIMIT 1) oldest ON true
+        WHERE s.last_seen >= "from" - interval '1 hour'
+    ), ways AS (
+        SELECT s.*,
+               each_interval OR s.was_reset
+               OR coalesce((s.newest).calls, 0) < coalesce((s.opening).calls, 0)
+               OR coalesce((s.newest).rows, 0) < coalesce((s.opening).rows, 0)
+               OR coalesce((s.newest).total_exec_time, 0)
+                  < coalesce((s.opening).total_exec_time, 0) AS in_full
+        FROM series s
+    ), pairs AS (
+        SELECT w.server_id, w.series_id, w.opening AS earlier, w.newest AS later
+        FROM ways w
+        WHERE NOT w.in_full
+        UNION ALL
+        SELECT w.server_id, w.series_id, n.earlier, n.later
+        FROM ways w
+        CROSS JOIN LATERAL (
+            SELECT lag(x.sample) OVER (ORDER BY (x.sample).sampled_at,
+                                                (x.sample).calls NULLS FIRST) AS earlier,
+                   x.sample AS later
+            FROM (SELECT w.base AS sample WHERE (w.base).sampled_at IS NOT NULL
+                  UNION ALL
+                  SELECT q FROM pganalytics.query_samples q
+                  WHERE q.server_id = w.server_id AND q.series_id = w.series_id
+                    AND q.sampled_at > "from" AND q.sampled_at <= "to") x) n
+        WHERE w.in_full
+          AND ((n.earlier).sampled_at IS NOT NULL OR (w.opening).sampled_at IS NULL)
+    ), judged AS (
+        SELECT p.*, coalesce((p.later).calls, 0) < coalesce((p.earlier).calls, 0)
+                    OR coalesce((p.later).rows, 0) < coalesce((p.earlier).rows, 0)
+                    OR coalesce((p.later).total_exec_time, 0)
+                       < coalesce((p.earlier).total_exec_time, 0) AS reset
+        FROM pairs p
+    )
+    SELECT p.server_id, p.series_id, p.interval_start, (p.now).sampled_at, p.reset,
+           coalesce((p.now).calls, 0) - coalesce((p.before).calls, 0),
+           coalesce((p.now).plans, 0) - coalesce((p.before).plans, 0),
+           coalesce((p.now).rows, 0) - coalesce((p.before).rows, 0),
+           coalesce((p.now).total_exec_time, 0) - coalesce((p.before).total_exec_time, 0),
+           coalesce((p.now).total_plan_time, 0) - coalesce((p.before).total_plan_time, 0),
+           coalesce((p.now).shared_blks_hit, 0) - coalesce((p.before).shared_blks_hit, 0),
+           coalesce((p.now).shared_blks_read, 0) - coalesce((p.before).shared_blks_read, 0),
+           coalesce((p.now).shared_blks_dirtied, 0) - coalesce((p.before).shared_blks_dirtied, 0),
+           coalesce((p.now).shared_blks_written, 0) - coalesce((p.before).shared_blks_written, 0),
+           coalesce((p.now).local_blks_hit, 0) - coalesce((p.before).local_blks_hit, 0),
+           coalesce((p.now).local_blks_read, 0) - coalesce((p.before).local_blks_read, 0),
+           coalesce((p.now).local_blks_dirtied, 0) - coalesce((p.before).local_blks_dirtied, 0),
+           coalesce((p.now).local_blks_written, 0) - coalesce((p.before).local_blks_written, 0),
+           coalesce((p.now).temp_blks_read, 0) - coalesce((p.before).temp_blks_read, 0),
+           coalesce((p.now).temp_blks_written, 0) - coalesce((p.before).temp_blks_written, 0),
+           coalesce((p.now).shared_blk_read_time, 0) - coalesce((p.before).shared_blk_read_time, 0),
+           coalesce((p.now).shared_blk_write_time, 0) - coalesce((p.before).shared_blk_write_time, 0),
+           coalesce((p.now).local_blk_read_time, 0) - coalesce((p.before).local_blk_read_time, 0),
+           coalesce((p.now).local_blk_write_time, 0) - coalesce((p.before).local_blk_write_time, 0),
+           coalesce((p.now).temp_blk_read_time, 0) - coalesce((p.before).temp_blk_read_time, 0),
+           coalesce((p.now).temp_blk_write_time, 0) - coalesce((p.before).temp_blk_write_time, 0),
+           coalesce((p.now).wal_records, 0) - coalesce((p.before).wal_records, 0),
+           coalesce((p.now).wal_fpi, 0) - coalesce((p.before).wal_fpi, 0),
+           coalesce((p.now).wal_bytes, 0) - coalesce((p.before).wal_bytes, 0)
+    FROM (SELECT j.server_id, j.series_id, j.reset, (j.earlier).sampled_at AS interval_start,
+                 j.later AS now, CASE WHEN NOT j.reset THEN j.earlier END AS before
+          FROM judged j) p
+$$;
+COMMENT ON FUNCTION pganalytics.query_deltas(timestamptz, timestamptz, boolean) IS
+    'differences of counters for query_activity() and top_queries(), which add the names';
+
+CREATE FUNCTION pganalytics.query_activity("from" timestamptz, "to" timestamptz)
+    RETURNS TABLE (
+        collector text, server text, database text, username text, queryid bigint,
+        toplevel boolean, query text,
+        interval_start timestamptz, interval_end timestamptz, reset boolean,
+        calls bigint, plans bigint, rows bigint, total_exec_time double precision,
+        total_plan_time double precision, mean_exec_time double precision, shared_blks_hit bigint,
+        shared_blks_read bigint, shared_blks_dirtied bigint, shared_blks_written bigint,
+        local_blks_hit bigint, local_blks_read bigint, local_blks_dirtied bigint,
+        local_blks_written bigint, temp_blks_read bigint, temp_blks_written bigint,
+        shared_blk_read_time double precision, shared_blk_write_time double precision,
+        local_blk_read_time double precision, local_blk_write_time double precision,
+        temp_blk_read_time double precision, temp_blk_write_time double precision,
+        wal_records bigint, wal_fpi bigint, wal_bytes bigint)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT c.name, v.name, b.name, s.username, s.queryid, s.toplevel, t.text,
+           d.interval_start, d.interval_end, d.reset,
+           d.calls, d.plans, d.rows, d.total_exec_time, d.total_plan_time,
+           coalesce(d.total_exec_time / nullif(d.calls, 0), 0), d.shared_blks_hit,
+           d.shared_blks_read, d.shared_blks_dirtied, d.shared_blks_written, d.local_blks_hit,
+           d.local_blks_read, d.local_blks_dirtied, d.local_blks_written, d.temp_blks_read,
+           d.temp_blks_written, d.shared_blk_read_time, d.shared_blk_write_time,
+           d.local_blk_read_time, d.local_blk_write_time, d.temp_blk_read_time,
+           d.temp_blk_write_time, d.wal_records, d.wal_fpi, d.wal_bytes
+    FROM pganalytics.query_deltas("from", "to", true) d
+    JOIN pganalytics.query_series s ON s.server_id = d.server_id AND s.series_id = d.series_id
+    JOIN pganalytics.servers v ON v.server_id = s.server_id
+    JOIN pganalytics.collectors c ON c.collector_id = v.collector_id
+    JOIN pganalytics.databases b ON b.server_id = s.server_id AND b.database_id = s.database_id
+    LEFT JOIN pganalytics.query_texts t ON t.text_id = s.text_id
+$$;
+COMMENT ON FUNCTION pganalytics.query_activity(timestamptz, timestamptz) IS
+    'what each query did between two consecutive samples, for intervals that end after "from" and not after "to"; reset: the counters had begun again; no start: the query''s first interval';
+
+CREATE FUNCTION pganalytics.top_queries_between(
+        "from" timestamptz, "to" timestamptz, max_rows integer DEFAULT 20,
+        order_by text DEFAULT 'total_exec_time')
+    RETURNS TABLE (
+        collector text, server text, database text, username text, queryid bigint,
+        toplevel boolean, query text,
+        calls bigint, plans bigint, rows bigint, total_exec_time double precision,
+        total_plan_time double precision, mean_exec_time double precision, shared_blks_hit bigint,
+        shared_blks_read bigint, shared_blks_dirtied bigint, shared_blks_written bigint,
+        local_blks_hit bigint, local_blks_read bigint, local_blks_dirtied bigint,
+        local_blks_written bigint, temp_blks_read bigint, temp_blks_written bigint,
+        shared_blk_read_time double precision, shared_blk_write_time double precision,
+        local_blk_read_time double precision, local_blk_write_time double precision,
+        temp_blk_read_time double precision, temp_blk_write_time double precision,
+        wal_records bigint, wal_fpi bigint, wal_bytes bigint)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    orders CONSTANT text[] := ARRAY[
+        'total_exec_time', 'mean_exec_time', 'calls', 'plans', 'rows', 'total_plan_time',
+        'shared_blks_hit', 'shared_blks_read', 'shared_blks_dirtied', 'shared_blks_written',
+        'local_blks_hit', 'local_blks_read', 'local_blks_dirtied', 'local_blks_written',
+        'temp_blks_read', 'temp_blks_written', 'shared_blk_read_time', 'shared_blk_write_time',
+        'local_blk_read_time', 'local_blk_write_time', 'temp_blk_read_time',
+        'temp_blk_write_time', 'wal_records', 'wal_fpi', 'wal_bytes'];
+BEGIN
+    IF ("from" < "to") IS NOT TRUE THEN
+        RAISE EXCEPTION 'a period must end after it begins'
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF (max_rows > 0) IS NOT TRUE THEN
+        RAISE EXCEPTION 'max_rows must be positive' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF (order_by = ANY (orders)) IS NOT TRUE THEN
+        RAISE EXCEPTION 'cannot order by %', coalesce(quote_literal(order_by), 'NULL')
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = format('Use one of %s.', array_to_string(orders, ', '));
+    END IF;
+    RETURN QUERY EXECUTE format($query$
+        WITH totals AS (
+            SELECT d.server_id, d.series_id,
+                   coalesce(sum(d.total_exec_time) / nullif(sum(d.calls), 0), 0) AS mean_exec_time,
+               sum(d.calls)::bigint AS calls,
+               sum(d.plans)::bigint AS plans,
+               sum(d.rows)::bigint AS rows,
+               sum(d.total_exec_time) AS total_exec_time,
+               sum(d.total_plan_time) AS total_plan_time,
+               sum(d.shared_blks_hit)::bigint AS shared_blks_hit,
+               sum(d.shared_blks_read)::bigint AS shared_blks_read,
+               sum(d.shared_blks_dirtied)::bigint AS shared_blks_dirtied,
+               sum(d.shared_blks_written)::bigint AS shared_blks_written,
+               sum(d.local_blks_hit)::bigint AS local_blks_hit,
+               sum(d.local_blks_read)::bigint AS local_blks_read,
+               sum(d.local_blks_dirtied)::bigint AS local_blks_dirtied,
+               sum(d.local_blks_written)::bigint AS local_blks_written,
+               sum(d.temp_blks_read)::bigint AS temp_blks_read,
+               sum(d.temp_blks_written)::bigint AS temp_blks_written,
+               sum(d.shared_blk_read_time) AS shared_blk_read_time,
+               sum(d.shared_blk_write_time) AS shared_blk_write_time,
+               sum(d.local_blk_read_time) AS local_blk_read_time,
+               sum(d.local_blk_write_time) AS local_blk_write_time,
+               sum(d.temp_blk_read_time) AS temp_blk_read_time,
+               sum(d.temp_blk_write_time) AS temp_blk_write_time,
+               sum(d.wal_records)::bigint AS wal_records,
+               sum(d.wal_fpi)::bigint AS wal_fpi,
+               sum(d.wal_bytes)::bigint AS wal_bytes
+            FROM pganalytics.query_deltas($1, $2, false) d
+            GROUP BY d.server_id, d.series_id
+            HAVING sum(d.calls) > 0 OR sum(d.plans) > 0
+        ), top AS (
+            SELECT * FROM totals ORDER BY %1$I DESC, server_id, series_id LIMIT $3
+        )
+        SELECT c.name, v.name, b.name, s.username, s.queryid, s.toplevel, q.text,
+               t.calls, t.plans, t.rows, t.total_exec_time, t.total_plan_time, t.mean_exec_time,
+               t.shared_blks_hit, t.shared_blks_read, t.shared_blks_dirtied, t.shared_blks_written,
+               t.local_blks_hit, t.local_blks_read, t.local_blks_dirtied, t.local_blks_written,
+               t.temp_blks_read, t.temp_blks_written, t.shared_blk_read_time,
+               t.shared_blk_write_time, t.local_blk_read_time, t.local_blk_write_time,
+               t.temp_blk_read_time, t.temp_blk_write_time, t.wal_records, t.wal_fpi, t.wal_bytes
+        FROM top t
+        JOIN pganalytics.query_series s ON s.server_id = t.server_id AND s.series_id = t.series_id
+        JOIN pganalytics.servers v ON v.server_id = s.server_id
+        JOIN pganalytics.collectors c ON c.collector_id = v.collector_id
+        JOIN pganalytics.databases b
+          ON b.server_id = s.server_id AND b.database_id = s.database_id
+        LEFT JOIN pganalytics.query_texts q ON q.text_id = s.text_id
+        ORDER BY t.%1$I DESC, t.server_id, t.series_id
+    $query$, order_by) USING "from", "to", max_rows;
+END
+$$;
+COMMENT ON FUNCTION pganalytics.top_queries_between(timestamptz, timestamptz, integer, text) IS
+    'the queries that did most in a period, by any of their counters';
+
+CREATE FUNCTION pganalytics.top_queries(
+        period interval DEFAULT '1 hour', max_rows integer DEFAULT 20,
+        order_by text DEFAULT 'total_exec_time')
+    RETURNS TABLE (
+        collector text, server text, database text, username text, queryid bigint,
+        toplevel boolean, query text,
+        calls bigint, plans bigint, rows bigint, total_exec_time double precision,
+        total_plan_time double precision, mean_exec_time double precision, shared_blks_hit bigint,
+        shared_blks_read bigint, shared_blks_dirtied bigint, shared_blks_written bigint,
+        local_blks_hit bigint, local_blks_read bigint, local_blks_dirtied bigint,
+        local_blks_written bigint, temp_blks_read bigint, temp_blks_written bigint,
+        shared_blk_read_time double precision, shared_blk_write_time double precision,
+        local_blk_read_time double precision, local_blk_write_time double precision,
+        temp_blk_read_time double precision, temp_blk_write_time double precision,
+        wal_records bigint, wal_fpi bigint, wal_bytes bigint)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT * FROM pganalytics.top_queries_between(now() - period, now(), max_rows, order_by)
+$$;
+COMMENT ON FUNCTION pganalytics.top_queries(interval, integer, text) IS
+    'the queries that did most in the period up to now, by any of their counters';
