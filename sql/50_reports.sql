@@ -102,58 +102,55 @@ AS $$
                   < coalesce((s.opening).total_exec_time, 0) AS in_full
         FROM series s
     ), pairs AS (
-        SELECT w.server_id, w.series_id, w.opening AS earlier, w.newest AS later
+        SELECT (w.newest).*, w.opening AS earlier
         FROM ways w
         WHERE NOT w.in_full
         UNION ALL
-        SELECT w.server_id, w.series_id, n.earlier, n.later
+        SELECT n.*
         FROM ways w
         CROSS JOIN LATERAL (
-            SELECT lag(x.sample) OVER (ORDER BY (x.sample).sampled_at,
-                                                (x.sample).calls NULLS FIRST) AS earlier,
-                   x.sample AS later
-            FROM (SELECT w.base AS sample WHERE (w.base).sampled_at IS NOT NULL
+            SELECT x.*, lag(ROW(x.*)::pganalytics.query_samples) OVER (ORDER BY x.sampled_at, x.calls NULLS FIRST) AS earlier
+            FROM (SELECT (w.base).* WHERE (w.base).sampled_at IS NOT NULL
                   UNION ALL
-                  SELECT q FROM pganalytics.query_samples q
+                  SELECT q.* FROM pganalytics.query_samples q
                   WHERE q.server_id = w.server_id AND q.series_id = w.series_id
                     AND q.sampled_at > "from" AND q.sampled_at <= "to") x) n
         WHERE w.in_full
           AND ((n.earlier).sampled_at IS NOT NULL OR (w.opening).sampled_at IS NULL)
     ), judged AS (
-        SELECT p.*, coalesce((p.later).calls, 0) < coalesce((p.earlier).calls, 0)
-                    OR coalesce((p.later).rows, 0) < coalesce((p.earlier).rows, 0)
-                    OR coalesce((p.later).total_exec_time, 0)
+        SELECT p.*, coalesce(p.calls, 0) < coalesce((p.earlier).calls, 0)
+                    OR coalesce(p.rows, 0) < coalesce((p.earlier).rows, 0)
+                    OR coalesce(p.total_exec_time, 0)
                        < coalesce((p.earlier).total_exec_time, 0) AS reset
-        FROM pairs p
+        FROM pairs p OFFSET 0
     )
-    SELECT p.server_id, p.series_id, p.interval_start, (p.now).sampled_at, p.reset,
-           coalesce((p.now).calls, 0) - coalesce((p.before).calls, 0),
-           coalesce((p.now).plans, 0) - coalesce((p.before).plans, 0),
-           coalesce((p.now).rows, 0) - coalesce((p.before).rows, 0),
-           coalesce((p.now).total_exec_time, 0) - coalesce((p.before).total_exec_time, 0),
-           coalesce((p.now).total_plan_time, 0) - coalesce((p.before).total_plan_time, 0),
-           coalesce((p.now).shared_blks_hit, 0) - coalesce((p.before).shared_blks_hit, 0),
-           coalesce((p.now).shared_blks_read, 0) - coalesce((p.before).shared_blks_read, 0),
-           coalesce((p.now).shared_blks_dirtied, 0) - coalesce((p.before).shared_blks_dirtied, 0),
-           coalesce((p.now).shared_blks_written, 0) - coalesce((p.before).shared_blks_written, 0),
-           coalesce((p.now).local_blks_hit, 0) - coalesce((p.before).local_blks_hit, 0),
-           coalesce((p.now).local_blks_read, 0) - coalesce((p.before).local_blks_read, 0),
-           coalesce((p.now).local_blks_dirtied, 0) - coalesce((p.before).local_blks_dirtied, 0),
-           coalesce((p.now).local_blks_written, 0) - coalesce((p.before).local_blks_written, 0),
-           coalesce((p.now).temp_blks_read, 0) - coalesce((p.before).temp_blks_read, 0),
-           coalesce((p.now).temp_blks_written, 0) - coalesce((p.before).temp_blks_written, 0),
-           coalesce((p.now).shared_blk_read_time, 0) - coalesce((p.before).shared_blk_read_time, 0),
-           coalesce((p.now).shared_blk_write_time, 0) - coalesce((p.before).shared_blk_write_time, 0),
-           coalesce((p.now).local_blk_read_time, 0) - coalesce((p.before).local_blk_read_time, 0),
-           coalesce((p.now).local_blk_write_time, 0) - coalesce((p.before).local_blk_write_time, 0),
-           coalesce((p.now).temp_blk_read_time, 0) - coalesce((p.before).temp_blk_read_time, 0),
-           coalesce((p.now).temp_blk_write_time, 0) - coalesce((p.before).temp_blk_write_time, 0),
-           coalesce((p.now).wal_records, 0) - coalesce((p.before).wal_records, 0),
-           coalesce((p.now).wal_fpi, 0) - coalesce((p.before).wal_fpi, 0),
-           coalesce((p.now).wal_bytes, 0) - coalesce((p.before).wal_bytes, 0)
-    FROM (SELECT j.server_id, j.series_id, j.reset, (j.earlier).sampled_at AS interval_start,
-                 j.later AS now, CASE WHEN NOT j.reset THEN j.earlier END AS before
-          FROM judged j) p
+    SELECT p.server_id, p.series_id, (p.earlier).sampled_at, p.sampled_at, p.reset,
+           coalesce(p.calls, 0) - coalesce((p.base).calls, 0),
+           coalesce(p.plans, 0) - coalesce((p.base).plans, 0),
+           coalesce(p.rows, 0) - coalesce((p.base).rows, 0),
+           coalesce(p.total_exec_time, 0) - coalesce((p.base).total_exec_time, 0),
+           coalesce(p.total_plan_time, 0) - coalesce((p.base).total_plan_time, 0),
+           coalesce(p.shared_blks_hit, 0) - coalesce((p.base).shared_blks_hit, 0),
+           coalesce(p.shared_blks_read, 0) - coalesce((p.base).shared_blks_read, 0),
+           coalesce(p.shared_blks_dirtied, 0) - coalesce((p.base).shared_blks_dirtied, 0),
+           coalesce(p.shared_blks_written, 0) - coalesce((p.base).shared_blks_written, 0),
+           coalesce(p.local_blks_hit, 0) - coalesce((p.base).local_blks_hit, 0),
+           coalesce(p.local_blks_read, 0) - coalesce((p.base).local_blks_read, 0),
+           coalesce(p.local_blks_dirtied, 0) - coalesce((p.base).local_blks_dirtied, 0),
+           coalesce(p.local_blks_written, 0) - coalesce((p.base).local_blks_written, 0),
+           coalesce(p.temp_blks_read, 0) - coalesce((p.base).temp_blks_read, 0),
+           coalesce(p.temp_blks_written, 0) - coalesce((p.base).temp_blks_written, 0),
+           coalesce(p.shared_blk_read_time, 0) - coalesce((p.base).shared_blk_read_time, 0),
+           coalesce(p.shared_blk_write_time, 0) - coalesce((p.base).shared_blk_write_time, 0),
+           coalesce(p.local_blk_read_time, 0) - coalesce((p.base).local_blk_read_time, 0),
+           coalesce(p.local_blk_write_time, 0) - coalesce((p.base).local_blk_write_time, 0),
+           coalesce(p.temp_blk_read_time, 0) - coalesce((p.base).temp_blk_read_time, 0),
+           coalesce(p.temp_blk_write_time, 0) - coalesce((p.base).temp_blk_write_time, 0),
+           coalesce(p.wal_records, 0) - coalesce((p.base).wal_records, 0),
+           coalesce(p.wal_fpi, 0) - coalesce((p.base).wal_fpi, 0),
+           coalesce(p.wal_bytes, 0) - coalesce((p.base).wal_bytes, 0)
+    FROM (SELECT j.*, CASE WHEN NOT j.reset THEN j.earlier END AS base
+          FROM judged j OFFSET 0) p
 $$;
 COMMENT ON FUNCTION pganalytics.query_deltas(timestamptz, timestamptz, boolean) IS
     'differences of counters for query_activity() and top_queries(), which add the names';
