@@ -1,0 +1,73 @@
+// Reads receipts and problem documents.
+#include "collector/answer.hpp"
+
+#include <cJSON.h>
+
+#include <memory>
+
+namespace pganalytics::collector {
+namespace {
+
+constexpr size_t kMaxQuotedBytes = 300;
+
+using Json = std::unique_ptr<cJSON, decltype(&cJSON_Delete)>;
+
+Json Parse(const std::string& text) {
+    return {cJSON_ParseWithLength(text.data(), text.size()), &cJSON_Delete};
+}
+
+std::string Member(const cJSON* object, const char* name) {
+    const char* value = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
+    return value == nullptr ? "" : std::string(value).substr(0, kMaxQuotedBytes);
+}
+
+}  // namespace
+
+Verdict Judge(int status) {
+    switch (status) {
+        case 200:
+            return Verdict::kStored;
+        case 400:
+        case 401:
+        case 403:
+        case 409:
+        case 413:
+        case 415:
+        case 422:
+            return Verdict::kRefused;
+        default:
+            return Verdict::kRetry;
+    }
+}
+
+std::string Describe(const Answer& answer) {
+    if (answer.status == 0) return answer.error;
+    std::string text = "HTTP status " + std::to_string(answer.status);
+    const Json problem = Parse(answer.body);
+    if (!problem) {
+        if (!answer.body.empty()) text += ": " + answer.body.substr(0, kMaxQuotedBytes);
+        return text;
+    }
+    std::string title = Member(problem.get(), "title");
+    if (title.empty()) title = Member(problem.get(), "message");
+    const std::string detail = Member(problem.get(), "detail");
+    if (!title.empty()) text += ": " + title;
+    if (!detail.empty() && detail != title) text += ": " + detail;
+    return text;
+}
+
+uint64_t Discarded(const Answer& answer) {
+    const Json receipt = Parse(answer.body);
+    const cJSON* discarded = cJSON_GetObjectItemCaseSensitive(receipt.get(), "discarded");
+    double total = 0;
+    if (cJSON_IsNumber(discarded)) total = discarded->valuedouble;
+    if (cJSON_IsObject(discarded)) {  // by reason
+        const cJSON* reason = nullptr;
+        cJSON_ArrayForEach(reason, discarded) {
+            if (cJSON_IsNumber(reason)) total += reason->valuedouble;
+        }
+    }
+    return total > 0 && total < 1e15 ? static_cast<uint64_t>(total) : 0;
+}
+
+}  // namespace pganalytics::collector

@@ -1,0 +1,30 @@
+// Answer: what came back for a request, and what it means for the push.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "collector/backoff.hpp"
+
+namespace pganalytics::collector {
+
+struct Answer {
+    int status = 0;     // HTTP status, 0 when there was no answer
+    std::string error;  // why there was none
+    std::string body;
+    Millis retry_after{0};
+};
+
+// Verdict: kStored only for 200, which means committed. kRefused: the same bytes will never be
+// taken. kRetry: everything else, the network included.
+enum class Verdict { kStored, kRefused, kRetry };
+Verdict Judge(int status);
+
+// Describe says in one line what went wrong: the error, or the status with title and detail of the
+// problem document (RFC 9457), or the beginning of whatever else came.
+std::string Describe(const Answer& answer);
+
+// Discarded is how many rows the receipt says were not stored, 0 when it does not say.
+uint64_t Discarded(const Answer& answer);
+
+}  // namespace pganalytics::collector

@@ -1,0 +1,196 @@
+// Tries the configuration, pganalytics and every monitored server, and says what is missing.
+#include "collector/check.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "collector/push_body.hpp"
+#include "collector/push_client.hpp"
+#include "collector/sampler.hpp"
+#include "collector/server_job.hpp"
+#include "core/text.hpp"
+
+namespace pganalytics::collector {
+namespace {
+
+class Checker {
+  public:
+    Checker(const Config& config, const StopSignal& stop) : config_(config), stop_(stop) {}
+
+    bool good() const { return good_; }
+
+    void Ok(const std::string& text) { Line("OK   ", text); }
+    void Warn(const std::string& text) { Line("WARN ", text); }
+    void Fail(const std::string& text) {
+        good_ = false;
+        Line("FAIL ", text);
+    }
+
+    void Analytics() {
+        PushClient client(&config_, &stop_);
+        const Answer health = client.Health();
+        if (health.status == 0) {
+            Fail("pganalytics at " + config_.url + ": " + health.error + Advice(health.error));
+            return;
+        }
+        Ok("pganalytics at " + config_.url + ": TLS, server verified by " + VerifiedBy());
+        if (health.status == 200) {
+            Ok("pganalytics: healthy");
+        } else if (health.status != 404) {
+            Fail("pganalytics: not healthy: " + Describe(health));
+        }
+        JsonWriter json;
+        const core::SystemClock clock;
+        const core::TimestampMicros now = clock.Now();
+        WriteEmptyBody(
+            {core::FormatUuid(config_.collector_id), Hostname(), config_.servers.front().name}, 0,
+            now, &json);
+        const Answer push = client.Post(Gzip(json.text()), std::to_string(now) + ":0");
+        if (push.status == 200) {
+            Ok("pganalytics: token accepted, an empty push was stored");
+        } else if (push.status == 401 || push.status == 403) {
+            Fail("pganalytics: token refused: " + Describe(push) +
+                 "; compare collector_id and token with pganalytics.create_collector()");
+        } else {
+            Fail("pganalytics: an empty push was not stored: " + Describe(push));
+        }
+    }
+
+    void Postgres(const MonitoredServer& server) {
+        const core::SystemClock clock;
+        Sampler sampler(&server, &clock, &stop_);
+        const std::string name = server.name + ": ";
+        if (const auto status = sampler.Connect(); !status.ok()) {
+            Fail(name + "cannot connect: " + status.error().message);
+            return;
+        }
+        Identity(name, &sampler.session());
+        const auto snapshot = sampler.Read();
+        if (!snapshot.ok()) {
+            Fail(name + snapshot.error().message);
+            return;
+        }
+        const StatementsVersion version = sampler.version();
+        Ok(name + "pg_stat_statements " + std::to_string(version.major) + "." +
+           std::to_string(version.minor) + ", " + std::to_string(snapshot->statements.size()) +
+           " statements read");
+        if (snapshot->hidden > 0) {
+            Warn(name + std::to_string(snapshot->hidden) +
+                 " statements of other roles are hidden, see the role above");
+        }
+        TextsOf(name, *snapshot, &sampler);
+        Settings(name, &sampler.session());
+    }
+
+  private:
+    static void Line(const char* verdict, const std::string& text) {
+        std::string line = verdict + text;
+        for (char& c : line) {
+            if (static_cast<unsigned char>(c) < 0x20) c = ' ';
+        }
+        std::puts(line.c_str());
+        std::fflush(stdout);
+    }
+
+    std::string VerifiedBy() const {
+        std::string by;
+        if (!config_.ca_file.empty()) by = "ca_file";
+        if (!config_.pin.empty()) by += by.empty() ? "pin" : " and pin";
+        return by.empty() ? "the system's CA certificates" : by;
+    }
+
+    std::string Advice(const std::string& error) const {
+        if (error.find("certificate") == std::string::npos &&
+            error.find("public key") == std::string::npos) {
+            return "";
+        }
+        return "; set server.ca_file or server.pin (now: verified by " + VerifiedBy() + ")";
+    }
+
+    void Identity(const std::string& name, PgSession* session) {
+        const auto row = session->Query(
+            "SELECT pg_catalog.current_setting('server_version'), current_user::pg_catalog.text,"
+            " pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE'),"
+            " pg_catalog.quote_ident(current_user), pg_catalog.current_database()::pg_catalog.text,"
+            " r.rolsuper FROM pg_catalog.pg_roles r"
+            " WHERE r.rolname OPERATOR(pg_catalog.=) current_user");
+        if (!row.ok()) {
+            Fail(name + row.error().message);
+            return;
+        }
+        const std::string role(row->Bytes(0, 1));
+        Ok(name + "connected to PostgreSQL " + std::string(row->Bytes(0, 0)) + ", database " +
+           std::string(row->Bytes(0, 4)) + ", as " + role);
+        if (!row->Bool(0, 2)) {
+            Fail(name + "role " + role +
+                 " does not see the statements of others; run: GRANT pg_read_all_stats TO " +
+                 std::string(row->Bytes(0, 3)) + ";");
+        } else if (row->Bool(0, 5)) {
+            Warn(name + "role " + role +
+                 " is a superuser; a role with pg_read_all_stats is enough");
+        } else {
+            Ok(name + "role " + role + " sees the statements of all roles");
+        }
+    }
+
+    void TextsOf(const std::string& name, const Snapshot& snapshot, Sampler* sampler) {
+        std::vector<int64_t> ids;
+        for (const Statement& statement : snapshot.statements) {
+            ids.push_back(statement.key.queryid);
+        }
+        const auto texts = sampler->ReadTexts(ids);
+        if (!texts.ok()) {
+            Fail(name + "query texts cannot be read: " + texts.error().message);
+            return;
+        }
+        Ok(name + std::to_string(texts->size()) + " query texts read");
+    }
+
+    // Setting reads one setting; "" if the server has none of this name.
+    std::string Setting(const std::string& setting, PgSession* session) {
+        const auto row = session->Query(
+            "SELECT pg_catalog.current_setting($1::pg_catalog.text, true)", {setting});
+        return row.ok() && row->rows() == 1 ? std::string(row->Bytes(0, 0)) : "";
+    }
+
+    void Settings(const std::string& name, PgSession* session) {
+        if (Setting("pg_stat_statements.track", session) == "none") {
+            Fail(name +
+                 "pg_stat_statements.track is none; set pg_stat_statements.track = 'top' in "
+                 "postgresql.conf and reload");
+        } else {
+            Ok(name + "pg_stat_statements.track is " +
+               Setting("pg_stat_statements.track", session));
+        }
+        if (Setting("compute_query_id", session) == "off") {
+            Fail(name +
+                 "compute_query_id is off; set compute_query_id = 'auto' in postgresql.conf "
+                 "and reload");
+        }
+        if (Setting("track_io_timing", session) == "off") {
+            Warn(name +
+                 "track_io_timing is off: block times stay zero; set track_io_timing = on "
+                 "and reload");
+        }
+    }
+
+    const Config& config_;
+    const StopSignal& stop_;
+    bool good_ = true;
+};
+
+}  // namespace
+
+int Check(const Config& config, const std::string& config_path, const StopSignal& stop) {
+    Checker checker(config, stop);
+    checker.Ok("configuration " + config_path + ": " + std::to_string(config.servers.size()) +
+               " servers, every " + std::to_string(config.interval.count()) + " ms");
+    for (const std::string& warning : config.warnings) checker.Warn(warning);
+    checker.Analytics();
+    for (const MonitoredServer& server : config.servers) {
+        if (!stop.raised()) checker.Postgres(server);
+    }
+    return checker.good() && !stop.raised() ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+}  // namespace pganalytics::collector

@@ -1,0 +1,32 @@
+// The body of a push: one server's plan as JSON, in the form of docs/protocol.md.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "collector/json_writer.hpp"
+#include "collector/snapshot.hpp"
+#include "collector/tracker.hpp"
+
+namespace pganalytics::collector {
+
+// PushHead is what stands around the metrics.
+struct PushHead {
+    std::string collector_id;
+    std::string hostname;
+    std::string server_name;
+};
+
+// WritePushBody writes one metric per database that has statements, with the keys of the metric
+// catalog. Counters that are zero are left out: absent means zero.
+void WritePushBody(const PushHead& head, const Snapshot& snapshot, const Plan& plan,
+                   JsonWriter* json);
+
+// WriteEmptyBody writes a push without metrics, which proves the token and stores no rows.
+void WriteEmptyBody(const PushHead& head, uint32_t server_version, core::TimestampMicros now,
+                    JsonWriter* json);
+
+// Gzip compresses at a level that costs little CPU.
+std::string Gzip(const std::string& bytes);
+
+}  // namespace pganalytics::collector

@@ -1,0 +1,42 @@
+// One log line per change of what happens to a server's pushes.
+#include "collector/push_log.hpp"
+
+#include "collector/log.hpp"
+
+namespace pganalytics::collector {
+
+void PushLog::Report(const Push& push, const Answer& answer) {
+    State& state = states_[push.server];
+    const std::string& name = config_->servers[push.server].name;
+    const Verdict verdict = Judge(answer.status);
+    if (verdict == Verdict::kStored) {
+        if (!state.stored_before) {
+            Log(Level::kInfo, name + ": first push stored, " + std::to_string(push.rows) +
+                                  " statements, at " + config_->url);
+        } else if (!state.trouble.empty()) {
+            Log(Level::kInfo, name + ": pushes are stored again; " + std::to_string(state.refused) +
+                                  " had been refused");
+        }
+        const uint64_t discarded = Discarded(answer);
+        if (discarded > 0 && !state.discards) {
+            Log(Level::kWarning, name + ": the receipt says that " + std::to_string(discarded) +
+                                     " rows were discarded; is this machine's clock right?");
+        }
+        state = {true, "", 0, discarded > 0};
+        return;
+    }
+    const std::string trouble = Describe(answer);
+    const bool refused = verdict == Verdict::kRefused;
+    if (refused) ++state.refused;
+    if (trouble == state.trouble) return;
+    state.trouble = trouble;
+    if (refused) {
+        Log(Level::kError, name + ": push " + push.idempotency_key + " refused and dropped: " +
+                               trouble + "; what it carried goes with the next one");
+    } else {
+        Log(Level::kWarning,
+            name + ": push " + push.idempotency_key + " not stored, trying again: " + trouble);
+    }
+}
+
+}  // namespace pganalytics::collector

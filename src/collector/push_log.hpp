@@ -1,0 +1,32 @@
+// PushLog: says what becomes of pushes, once per change.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "collector/answer.hpp"
+#include "collector/config.hpp"
+#include "collector/outbox.hpp"
+
+namespace pganalytics::collector {
+
+// PushLog remembers the last outcome per server. For one thread.
+class PushLog {
+  public:
+    explicit PushLog(const Config* config) : config_(config), states_(config->servers.size()) {}
+
+    void Report(const Push& push, const Answer& answer);
+
+  private:
+    struct State {
+        bool stored_before = false;
+        std::string trouble;  // "" = the last push was stored
+        uint64_t refused = 0;
+        bool discards = false;
+    };
+
+    const Config* config_;
+    std::vector<State> states_;
+};
+
+}  // namespace pganalytics::collector

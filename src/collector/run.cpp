@@ -1,0 +1,217 @@
+// Threads: one per monitored server, one that pushes.
+#include "collector/run.hpp"
+
+#include <unistd.h>
+
+#include <condition_variable>
+#include <cstdio>
+#include <cstdlib>
+#include <mutex>
+#include <random>
+#include <thread>
+
+#include "collector/log.hpp"
+#include "collector/outbox.hpp"
+#include "collector/push_client.hpp"
+#include "collector/push_log.hpp"
+#include "collector/server_job.hpp"
+#include "core/text.hpp"
+
+namespace pganalytics::collector {
+namespace {
+
+// kExitTimeout is when a thread that still hangs (in the resolver, say) is left behind.
+constexpr std::chrono::milliseconds kExitTimeout{1700};
+
+double RandomFraction() {
+    static thread_local std::mt19937_64 generator{std::random_device{}()};
+    return std::uniform_real_distribution<double>(0, 1)(generator);
+}
+
+// PrintBody writes a body as one line, whole, although several threads print.
+void PrintBody(const std::string& json) {
+    flockfile(stdout);
+    std::fwrite(json.data(), 1, json.size(), stdout);
+    std::fputc('\n', stdout);
+    std::fflush(stdout);
+    funlockfile(stdout);
+}
+
+// Service is the state that the threads of Run share.
+class Service {
+  public:
+    Service(const Config& config, bool dry_run, const StopSignal& stop)
+        : config_(config),
+          dry_run_(dry_run),
+          stop_(stop),
+          outbox_(config.servers.size(), kMaxPendingBytes) {}
+
+    int Run() {
+        const size_t threads = config_.servers.size() + 1;
+        for (size_t i = 0; i < config_.servers.size(); ++i) {
+            std::thread([this, i] { Leave([this, i] { SampleLoop(i); }); }).detach();
+        }
+        std::thread([this] { Leave([this] { PushLoop(); }); }).detach();
+        while (stop_.WaitUntil(std::chrono::steady_clock::now() + std::chrono::hours(1))) {
+        }
+        std::unique_lock lock(mutex_);
+        changed_.notify_all();
+        const bool all = changed_.wait_for(lock, kExitTimeout, [&] { return left_ == threads; });
+        if (outbox_.pending() > 0) {
+            Log(Level::kWarning, std::to_string(outbox_.pending()) +
+                                     " pushes had not been stored; after the start a full one "
+                                     "carries their totals");
+        }
+        Log(Level::kInfo, "stopped");
+        // The threads that hang use what a return would destroy.
+        if (!all) std::_Exit(EXIT_SUCCESS);
+        return EXIT_SUCCESS;
+    }
+
+  private:
+    template <typename Body>
+    void Leave(Body body) {
+        body();
+        const std::lock_guard lock(mutex_);
+        ++left_;
+        changed_.notify_all();
+    }
+
+    void SampleLoop(size_t server) {
+        const core::SystemClock clock;
+        ServerJob job(&config_, server, &clock, &stop_);
+        const SteadyTime first = clock.Steady() + StartDelay(config_, server);
+        SteadyTime slot = first;
+        while (stop_.WaitUntil(slot)) {
+            std::optional<Push> push = job.Sample(TakeAcknowledged(server));
+            if (push && dry_run_) {
+                PrintBody(job.json());
+                printed_[server] = push->snapshot;
+            } else if (push) {
+                AddToOutbox(std::move(*push));
+            }
+            slot = NextSlot(first, config_.interval, clock.Steady());
+        }
+    }
+
+    // In a dry run whatever was printed counts as stored.
+    Acknowledged TakeAcknowledged(size_t server) {
+        if (dry_run_) return {printed_[server], false};
+        const std::lock_guard lock(mutex_);
+        return outbox_.TakeAcknowledged(server);
+    }
+
+    void AddToOutbox(Push push) {
+        size_t dropped = 0;
+        {
+            const std::lock_guard lock(mutex_);
+            dropped = outbox_.Add(std::move(push));
+            changed_.notify_all();
+        }
+        if (dropped == 0) return;
+        dropped_ += dropped;
+        Log(Level::kWarning, std::to_string(dropped) +
+                                 " oldest pushes dropped to stay within 64 MB of waiting ones, " +
+                                 std::to_string(dropped_) +
+                                 " since the start; the newest carries the totals");
+    }
+
+    void PushLoop() {
+        if (dry_run_) return;
+        PushClient client(&config_, &stop_);
+        PushLog log(&config_);
+        while (const std::shared_ptr<const Push> push = TakePush()) {
+            const Answer answer = client.Post(push->body, push->idempotency_key);
+            const Verdict verdict = Judge(answer.status);
+            if (verdict == Verdict::kStored || !stop_.raised()) log.Report(*push, answer);
+            const std::lock_guard lock(mutex_);
+            switch (verdict) {
+                case Verdict::kStored:
+                    outbox_.Stored();
+                    break;
+                case Verdict::kRefused:
+                    outbox_.Refused();
+                    break;
+                case Verdict::kRetry:
+                    outbox_.Failed(std::chrono::steady_clock::now(), answer.retry_after,
+                                   RandomFraction());
+            }
+        }
+    }
+
+    // TakePush waits for a push that is due; nullptr when the program is to end.
+    std::shared_ptr<const Push> TakePush() {
+        std::unique_lock lock(mutex_);
+        while (!stop_.raised()) {
+            const auto now = std::chrono::steady_clock::now();
+            if (auto push = outbox_.Take(now)) return push;
+            changed_.wait_until(lock, std::min(outbox_.NextDue(), now + std::chrono::hours(1)));
+        }
+        return nullptr;
+    }
+
+    const Config& config_;
+    const bool dry_run_;
+    const StopSignal& stop_;
+    std::mutex mutex_;  // outbox_, left_
+    std::condition_variable changed_;
+    Outbox outbox_;
+    size_t left_ = 0;
+    std::atomic<uint64_t> dropped_{0};
+    std::vector<uint64_t> printed_ = std::vector<uint64_t>(config_.servers.size());
+};
+
+// PushUntil sends one push until it is judged or the deadline has come.
+bool PushUntil(SteadyTime deadline, const Push& push, PushClient* client, PushLog* log,
+               const StopSignal& stop) {
+    for (int failures = 1;; ++failures) {
+        const Answer answer = client->Post(push.body, push.idempotency_key);
+        log->Report(push, answer);
+        const Verdict verdict = Judge(answer.status);
+        if (verdict != Verdict::kRetry) return verdict == Verdict::kStored;
+        const SteadyTime again = std::chrono::steady_clock::now() +
+                                 BackoffDelay(failures, answer.retry_after, RandomFraction());
+        if (again > deadline || !stop.WaitUntil(again)) return false;
+    }
+}
+
+}  // namespace
+
+std::chrono::milliseconds StartDelay(const Config& config, size_t server) {
+    // FNV-1a: the same on every machine and in every version, which std::hash does not promise.
+    uint64_t hash = 0xcbf29ce484222325u;
+    const std::string id = core::FormatUuid(config.collector_id) + config.servers[server].name;
+    for (const char c : id) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+    const auto longest = std::min(config.interval, std::chrono::milliseconds(10000));
+    return std::chrono::milliseconds((hash >> 16) % static_cast<uint64_t>(longest.count()));
+}
+
+int Run(const Config& config, bool dry_run, const StopSignal& stop) {
+    Log(Level::kInfo, "pganalytics-collector " PGANALYTICS_VERSION " started: " +
+                          std::to_string(config.servers.size()) + " servers every " +
+                          std::to_string(config.interval.count()) + " ms" +
+                          (dry_run ? ", dry run" : " to " + config.url));
+    return Service(config, dry_run, stop).Run();
+}
+
+int Once(const Config& config, bool dry_run, const StopSignal& stop) {
+    const core::SystemClock clock;
+    const SteadyTime deadline = clock.Steady() + kOnceTimeout;
+    PushClient client(&config, &stop);
+    PushLog log(&config);
+    bool good = true;
+    for (size_t i = 0; i < config.servers.size() && !stop.raised(); ++i) {
+        ServerJob job(&config, i, &clock, &stop);
+        const std::optional<Push> push = job.Sample({});
+        if (!push) {
+            good = false;
+        } else if (dry_run) {
+            PrintBody(job.json());
+        } else {
+            good &= PushUntil(deadline, *push, &client, &log, stop);
+        }
+    }
+    return good && !stop.raised() ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+}  // namespace pganalytics::collector

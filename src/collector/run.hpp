@@ -1,0 +1,24 @@
+// The commands run and once.
+#pragma once
+
+#include "collector/config.hpp"
+#include "collector/stop.hpp"
+
+namespace pganalytics::collector {
+
+// Run samples every server at the interval and pushes until `stop` is raised. Each server has its
+// own thread, so that one that is down delays no other; one more thread pushes. With dry_run the
+// bodies go to stdout, one line each, and nothing is sent. Returns the exit status.
+int Run(const Config& config, bool dry_run, const StopSignal& stop);
+
+// Once takes one sample of each server and pushes it, trying for kOnceTimeout. Returns 0 only if
+// every server was read and every push stored.
+int Once(const Config& config, bool dry_run, const StopSignal& stop);
+
+inline constexpr std::chrono::seconds kOnceTimeout{60};
+
+// StartDelay spreads the collectors of a fleet that is started at once: 0 to 10 s, at most one
+// interval, from the ids of collector and server, so that a restart keeps its place.
+std::chrono::milliseconds StartDelay(const Config& config, size_t server);
+
+}  // namespace pganalytics::collector

@@ -1,0 +1,147 @@
+// Reads pg_stat_statements: where it is installed, its counters, its texts.
+#include "collector/sampler.hpp"
+
+#include "collector/redact.hpp"
+
+namespace pganalytics::collector {
+namespace {
+
+constexpr const char* kDiscoverSql =
+    "SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4,"
+    " e.extversion, pg_catalog.quote_ident(n.nspname)"
+    " FROM (SELECT 1) one"
+    " LEFT JOIN (pg_catalog.pg_extension e"
+    " JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace)"
+    " ON e.extname OPERATOR(pg_catalog.=) 'pg_stat_statements'";
+
+StatementKey KeyAt(const PgResult& result, int row) {
+    return {static_cast<int64_t>(result.Word(row, 2)), result.Int4(row, 0), result.Int4(row, 1),
+            result.Bool(row, 3)};
+}
+
+// NameTable gives equal names one index.
+class NameTable {
+  public:
+    explicit NameTable(std::vector<std::string>* names) : names_(names) {}
+
+    uint32_t IndexOf(std::string_view name) {
+        const auto [entry, is_new] =
+            indexes_.try_emplace(std::string(name), static_cast<uint32_t>(names_->size()));
+        if (is_new) names_->emplace_back(name);
+        return entry->second;
+    }
+
+  private:
+    std::vector<std::string>* names_;
+    std::unordered_map<std::string, uint32_t> indexes_;
+};
+
+bool IsEncodingError(const std::string& sqlstate) {
+    return sqlstate == "22021" || sqlstate == "22P05";
+}
+
+}  // namespace
+
+core::Status Sampler::Connect() {
+    if (session_.connected()) return core::Unit{};
+    discovered_ = false;
+    return session_.Connect(*server_);
+}
+
+core::Status Sampler::Discover() {
+    if (discovered_) return core::Unit{};
+    const auto found = session_.Query(kDiscoverSql);
+    if (!found.ok()) return found.error();
+    server_version_ = found->Int4(0, 0);
+    if (found->IsNull(0, 1)) {
+        return core::Error{
+            "pg_stat_statements is not installed in the database of this conninfo; as a superuser "
+            "run there: CREATE EXTENSION pg_stat_statements"};
+    }
+    const auto version = ParseStatementsVersion(found->Bytes(0, 1));
+    if (!version.ok()) return version.error();
+    version_ = *version;
+    const std::string schema(found->Bytes(0, 2));
+    counters_query_ = MakeCountersQuery(version_, schema);
+    texts_query_ = MakeTextsQuery(version_, schema);
+    discovered_ = true;
+    return core::Unit{};
+}
+
+// Explain adds what mends it to the failures that an administrator can mend.
+core::Error Sampler::Explain() const {
+    const PgError& error = session_.error();
+    if (error.sqlstate == "55000") {
+        return {error.message +
+                "; set shared_preload_libraries = 'pg_stat_statements' in postgresql.conf and "
+                "restart the server"};
+    }
+    if (error.sqlstate == "57014") return {error.message + "; the limit is 5 s"};
+    return {error.message};
+}
+
+core::Result<Snapshot> Sampler::Read() {
+    if (auto status = Connect(); !status.ok()) return status.error();
+    if (auto status = Discover(); !status.ok()) return status.error();
+    // Before the statement, so that whatever begins after this time is new in the next snapshot.
+    const core::TimestampMicros sampled_at = clock_->Now();
+    const auto result = session_.Query(counters_query_.sql);
+    if (!result.ok()) {
+        // The extension may have been moved or updated under us: look again at the next sample.
+        discovered_ = false;
+        return Explain();
+    }
+    return Decode(*result, sampled_at);
+}
+
+Snapshot Sampler::Decode(const PgResult& result, core::TimestampMicros sampled_at) const {
+    Snapshot snapshot;
+    snapshot.sampled_at = sampled_at;
+    snapshot.has_toplevel = version_ >= kTopLevelSince;
+    snapshot.server_version = server_version_;
+    const auto rows = static_cast<size_t>(result.rows());
+    const size_t stride = Snapshot::Stride();
+    snapshot.statements.reserve(rows);
+    snapshot.counters.reserve(rows * stride);
+    NameTable names(&snapshot.names);
+    for (int row = 0; row < result.rows(); ++row) {
+        if (result.IsNull(row, 2)) {  // no queryid: a statement of someone else
+            ++snapshot.hidden;
+            continue;
+        }
+        snapshot.statements.push_back({KeyAt(result, row), names.IndexOf(result.Bytes(row, 4)),
+                                       names.IndexOf(result.Bytes(row, 5))});
+        const size_t base = snapshot.counters.size();
+        snapshot.counters.resize(base + stride, 0);
+        for (size_t i = 0; i < counters_query_.columns.size(); ++i) {
+            snapshot.counters[base + counters_query_.columns[i] - protocol::kFirstCounter] =
+                result.Word(row, kFirstCounterField + static_cast<int>(i));
+        }
+    }
+    return snapshot;
+}
+
+core::Result<Texts> Sampler::ReadTexts(std::span<const int64_t> queryids) {
+    const std::vector<std::string> parameters = {QueryIdArray(queryids)};
+    auto result = session_.Query(texts_query_, parameters);
+    if (!result.ok() && IsEncodingError(session_.error().sqlstate)) {
+        // A text in a database without an encoding, or in another one: take the bytes as they are.
+        // The writer replaces those that are not UTF-8.
+        if (session_.SetClientEncoding("SQL_ASCII")) {
+            result = session_.Query(texts_query_, parameters);
+        }
+        if (session_.connected()) session_.SetClientEncoding("UTF8");
+    }
+    if (!result.ok()) return Explain();
+    Texts texts;
+    size_t bytes = 0;
+    for (int row = 0; row < result->rows(); ++row) {
+        const std::string_view text = result->Bytes(row, 4);
+        bytes += text.size();
+        if (bytes > kMaxTextBytes) break;
+        texts.emplace(KeyAt(*result, row), RedactSecrets(text));
+    }
+    return texts;
+}
+
+}  // namespace pganalytics::collector

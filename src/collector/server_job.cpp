@@ -1,0 +1,87 @@
+// Sampling one server: snapshot, plan, texts, body.
+#include "collector/server_job.hpp"
+
+#include <unistd.h>
+
+#include "collector/log.hpp"
+#include "core/text.hpp"
+
+namespace pganalytics::collector {
+
+std::string Hostname() {
+    char name[256] = "";
+    if (gethostname(name, sizeof(name) - 1) != 0) return "unknown";
+    return name;
+}
+
+ServerJob::ServerJob(const Config* config, size_t index, const core::Clock* clock,
+                     const StopSignal* stop)
+    : server_(&config->servers[index]),
+      clock_(clock),
+      stop_(stop),
+      index_(index),
+      head_{core::FormatUuid(config->collector_id), Hostname(), server_->name},
+      sampler_(server_, clock, stop),
+      // Microseconds since 1970, another one for each server: two servers of one collector never
+      // share a key.
+      epoch_(clock->Now() + core::kPostgresEpochUnixSeconds * 1000000 +
+             static_cast<int64_t>(index)) {}
+
+std::optional<Push> ServerJob::Sample(const Acknowledged& acknowledged) {
+    core::Result<Snapshot> snapshot = sampler_.Read();
+    if (stop_->raised()) return std::nullopt;
+    LogState(snapshot.ok() ? "" : snapshot.error().message);
+    if (!snapshot.ok()) return std::nullopt;
+    LogHidden(snapshot->hidden);
+
+    Plan plan = tracker_.Observe(std::move(*snapshot), acknowledged, clock_->Steady());
+    ReadTexts(&plan);
+    if (stop_->raised()) return std::nullopt;
+    WritePushBody(head_, tracker_.snapshot(), plan, &json_);
+
+    Push push;
+    push.server = index_;
+    push.snapshot = plan.snapshot;
+    push.full = plan.full;
+    push.rows = plan.rows.size();
+    push.idempotency_key = std::to_string(epoch_) + ":" + std::to_string(++sequence_);
+    push.body = Gzip(json_.text());
+    return push;
+}
+
+void ServerJob::ReadTexts(Plan* plan) {
+    const std::vector<int64_t> wanted = tracker_.WantedTexts(*plan);
+    if (wanted.empty()) return;
+    const core::Result<Texts> texts = sampler_.ReadTexts(wanted);
+    const std::string failure = texts.ok() ? "" : texts.error().message;
+    if (failure != text_failure_ && !failure.empty() && !stop_->raised()) {
+        Log(Level::kWarning, server_->name + ": query texts cannot be read: " + failure +
+                                 "; counters are sent without them");
+    }
+    text_failure_ = failure;
+    tracker_.AttachTexts(texts.ok() ? *texts : Texts{}, plan);
+}
+
+void ServerJob::LogState(const std::string& failure) {
+    if (failure.empty() && (first_ || !failure_.empty())) {
+        const StatementsVersion version = sampler_.version();
+        Log(Level::kInfo, server_->name + ": reading pg_stat_statements " +
+                              std::to_string(version.major) + "." + std::to_string(version.minor));
+    } else if (!failure.empty() && failure != failure_) {
+        Log(Level::kError, server_->name + ": cannot be read: " + failure);
+    }
+    first_ = false;
+    failure_ = failure;
+}
+
+void ServerJob::LogHidden(uint64_t hidden) {
+    if (hidden > 0 && !hidden_) {
+        Log(Level::kWarning,
+            server_->name + ": " + std::to_string(hidden) +
+                " statements of other roles are hidden from this role; GRANT pg_read_all_stats "
+                "to it (pganalytics-collector check prints the statement)");
+    }
+    hidden_ = hidden > 0;
+}
+
+}  // namespace pganalytics::collector

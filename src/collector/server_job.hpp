@@ -1,0 +1,53 @@
+// ServerJob: one monitored server's way from pg_stat_statements to the bytes of a push.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "collector/config.hpp"
+#include "collector/json_writer.hpp"
+#include "collector/outbox.hpp"
+#include "collector/push_body.hpp"
+#include "collector/sampler.hpp"
+#include "collector/tracker.hpp"
+
+namespace pganalytics::collector {
+
+// Hostname is this machine's, as gethostname gives it.
+std::string Hostname();
+
+class ServerJob {
+  public:
+    // `index` is the server's place in the configuration. REQUIRES: all outlive the job.
+    ServerJob(const Config* config, size_t index, const core::Clock* clock, const StopSignal* stop);
+
+    // Sample reads a snapshot and makes the next push of it. What changes in the server's state
+    // (down, up again, statements hidden, texts unreadable) is logged once. std::nullopt when
+    // nothing could be read.
+    std::optional<Push> Sample(const Acknowledged& acknowledged);
+
+    // json is the body of the newest push before compression.
+    const std::string& json() const { return json_.text(); }
+
+  private:
+    void LogState(const std::string& failure);
+    void LogHidden(uint64_t hidden);
+    void ReadTexts(Plan* plan);
+
+    const MonitoredServer* server_;
+    const core::Clock* clock_;
+    const StopSignal* stop_;
+    size_t index_;
+    PushHead head_;
+    Sampler sampler_;
+    Tracker tracker_;
+    JsonWriter json_;
+    int64_t epoch_;
+    uint64_t sequence_ = 0;
+    bool first_ = true;
+    std::string failure_;       // of the last sample, "" = it succeeded
+    std::string text_failure_;  // of the last texts
+    bool hidden_ = false;
+};
+
+}  // namespace pganalytics::collector

@@ -1,0 +1,58 @@
+// Snapshot: pg_stat_statements of one server as it was read at one time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/types.hpp"
+#include "protocol/catalog.hpp"
+
+namespace pganalytics::collector {
+
+// StatementKey is what pg_stat_statements itself keys its entries by.
+struct StatementKey {
+    int64_t queryid = 0;
+    uint32_t userid = 0;
+    uint32_t dbid = 0;
+    bool toplevel = true;
+    friend bool operator==(const StatementKey&, const StatementKey&) = default;
+};
+
+struct StatementKeyHash {
+    size_t operator()(const StatementKey& key) const {
+        const uint64_t owner = uint64_t{key.userid} << 32 | key.dbid;
+        // queryid is a hash already; the multiplication spreads the oids over all bits.
+        return static_cast<uint64_t>(key.queryid) ^
+               (owner * 2 + (key.toplevel ? 1 : 0)) * 0x9E3779B97F4A7C15u;
+    }
+};
+
+struct Statement {
+    StatementKey key;
+    uint32_t user = 0;      // index into Snapshot::names
+    uint32_t database = 0;  // index into Snapshot::names
+};
+
+// Counters are kept as the 8 bytes of their int8 or float8, in the catalog's order from
+// protocol::kFirstCounter on; a counter that this version of pg_stat_statements lacks is 0.
+struct Snapshot {
+    core::TimestampMicros sampled_at = 0;
+    bool has_toplevel = false;
+    uint32_t server_version = 0;  // server_version_num
+    uint64_t hidden = 0;          // statements of others that our role may not see
+    std::vector<std::string> names;
+    std::vector<Statement> statements;
+    std::vector<uint64_t> counters;  // statements.size() * Stride()
+
+    static size_t Stride() {
+        return protocol::FindMetric(protocol::MetricId::kQueryStats)->columns.size() -
+               protocol::kFirstCounter;
+    }
+    const uint64_t* CountersOf(size_t statement) const {
+        return counters.data() + statement * Stride();
+    }
+};
+
+}  // namespace pganalytics::collector

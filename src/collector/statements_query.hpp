@@ -1,0 +1,52 @@
+// The SQL that reads pg_stat_statements, for each of its versions.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/result.hpp"
+#include "protocol/catalog.hpp"
+
+namespace pganalytics::collector {
+
+// StatementsVersion is the extension's version, "1.10" as major 1, minor 10.
+struct StatementsVersion {
+    int major = 0;
+    int minor = 0;
+    friend auto operator<=>(const StatementsVersion&, const StatementsVersion&) = default;
+};
+inline constexpr StatementsVersion kOldestStatements{1, 8};   // total_exec_time, WAL counters
+inline constexpr StatementsVersion kTopLevelSince{1, 9};      // toplevel
+inline constexpr StatementsVersion kTempTimesSince{1, 10};    // temp_blk_read_time
+inline constexpr StatementsVersion kSharedTimesSince{1, 11};  // shared_blk_, local_blk_read_time
+
+// ParseStatementsVersion reads pg_extension.extversion. Refuses what is older than 1.8, with the
+// SQL that mends it.
+core::Result<StatementsVersion> ParseStatementsVersion(std::string_view text);
+
+// CountersQuery is a SELECT and what its columns from kFirstCounterField on are. Before them stand
+// userid, dbid, queryid, toplevel, role name, database name.
+struct CountersQuery {
+    std::string sql;
+    std::vector<uint32_t> columns;  // catalog columns, in the order of the result
+};
+inline constexpr int kFirstCounterField = 6;
+
+// MakeCountersQuery reads all statements without their texts. `schema` is quoted already.
+// Statements of dropped roles and databases are left out: nobody can run them any more.
+CountersQuery MakeCountersQuery(StatementsVersion version, std::string_view schema);
+
+// kMaxTextChars is where a text is cut; PostgreSQL keeps texts of any length.
+inline constexpr int kMaxTextChars = 100000;
+
+// MakeTextsQuery reads userid, dbid, queryid, toplevel, text of the statements whose queryid is in
+// the array $1.
+std::string MakeTextsQuery(StatementsVersion version, std::string_view schema);
+
+// QueryIdArray spells an int8[] for $1.
+std::string QueryIdArray(std::span<const int64_t> ids);
+
+}  // namespace pganalytics::collector
