@@ -113,26 +113,22 @@ class Collector:
         self.process = None
         token_file = write_secret(self.directory / "token", credentials.token)
         ca_file = analytics.write_certificate()
-        spool = self.directory / "spool"
-        spool.mkdir(exist_ok=True)
-        cluster.own(spool)
         lines = [
             f'collector_id = "{credentials.collector_id}"',
-            f'interval = "{interval}"',
-            f'state_directory = "{spool}"',
-            "",
-            "[analytics]",
-            f'url = "{analytics.url}"',
             f'token_file = "{token_file}"',
+            f'interval = "{interval}"',
+            "",
+            "[server]",
+            f'url = "{analytics.url}"',
             f'ca_file = "{ca_file}"',
         ]
         for server in monitored:
             password_file = write_secret(self.directory / f"{server.name}.password",
                                          server.password)
             lines += [
-                "", "[[servers]]",
+                "", "[[postgres]]",
                 f'name = "{server.name}"',
-                f'dsn = "host=127.0.0.1 port={server.port} user=pganalytics dbname=postgres"',
+                f'conninfo = "host=127.0.0.1 port={server.port} user=pganalytics dbname=postgres"',
                 f'password_file = "{password_file}"',
             ]
         write_secret(self.config, "\n".join(lines) + "\n")

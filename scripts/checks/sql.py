@@ -1,0 +1,108 @@
+"""Checks the install script: search_path, privileges, comments, qualified names, plain CREATE."""
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SEARCH_PATH = re.compile(r"SET\s+search_path\s*(?:=|TO)\s*pg_catalog\s*,\s*pg_temp", re.I)
+
+
+def without_comments(text):
+    """without_comments blanks -- comments outside of quotes; line numbers stay."""
+    pattern = re.compile(r"('(?:[^']|'')*')|(--[^\n]*)")
+    return pattern.sub(lambda m: m.group(1) or " " * len(m.group(2)), text)
+
+
+def statements(text):
+    """statements gives (line, statement, body) of a script; bodies in dollar quotes set apart."""
+    start = 0
+    position = 0
+    body = ""
+    token = re.compile(r"'(?:[^']|'')*'|\$(\w*)\$|;|^\\[^\n]*$", re.M)
+    outside = ""
+    while True:
+        match = token.search(text, position)
+        if match is None:
+            return
+        if match.group(0).startswith("\\"):
+            position = start = match.end()
+            continue
+        if match.group(0) == ";":
+            outside += text[position:match.end()]
+            stripped = outside.strip()
+            line = text.count("\n", 0, start + len(text[start:]) - len(text[start:].lstrip())) + 1
+            yield line, stripped, body
+            outside, body = "", ""
+            position = start = match.end()
+            continue
+        outside += text[position:match.end()]
+        position = match.end()
+        if match.group(0).startswith("$"):
+            end = text.index(match.group(0), position)
+            body += text[position:end]
+            position = end + len(match.group(0))
+
+
+def main():
+    problems = []
+    functions, commented, revoked, definers, objects = {}, set(), set(), {}, {}
+    last_function = last_revoke_all = 0
+    order = 0
+    files = sorted((ROOT / "sql").glob("[0-9]*.sql"))
+    for path in files:
+        text = without_comments(path.read_text(encoding="utf-8"))
+        for line, statement, body in statements(text):
+            order += 1
+            where = f"{path.relative_to(ROOT)}:{line}"
+            flat = re.sub(r"\s+", " ", statement)
+            if re.match(r"CREATE OR REPLACE", flat, re.I) or re.match(
+                    r"CREATE (?:\w+ )*IF NOT EXISTS", flat, re.I):
+                problems.append(f"{where}: plain CREATE only: what is there already may be a trap")
+            if re.match(r"(DROP|SET|RESET|TRUNCATE) ", flat, re.I):
+                problems.append(f"{where}: {flat.split()[0]} has no place in an install script")
+            created = re.match(r"CREATE (?:UNLOGGED )?(FUNCTION|PROCEDURE|TABLE|VIEW|TYPE|SEQUENCE|"
+                               r"MATERIALIZED VIEW|AGGREGATE|DOMAIN) (?:IF NOT EXISTS )?([\w.\"]+)",
+                               flat, re.I)
+            if created:
+                kind, name = created.group(1).upper(), created.group(2)
+                if not name.startswith("pganalytics."):
+                    problems.append(f"{where}: {name} is not qualified with its schema")
+                objects[kind, name] = where
+                if kind in ("FUNCTION", "PROCEDURE"):
+                    functions[name] = where
+                    last_function = order
+                    if not SEARCH_PATH.search(flat):
+                        problems.append(f"{where}: {name} does not fix search_path = pg_catalog, "
+                                        "pg_temp")
+                    if re.search(r"SECURITY DEFINER", flat, re.I):
+                        definers[name] = where
+            comment = re.match(r"COMMENT ON ([A-Z ]+?) (pganalytics\.\w+)", flat)
+            if comment:
+                commented.add((comment.group(1), comment.group(2)))
+            if re.match(r"REVOKE .* FROM PUBLIC", flat, re.I):
+                if re.search(r"ON ALL (FUNCTIONS|ROUTINES) IN SCHEMA pganalytics", flat, re.I):
+                    last_revoke_all = order
+                revoked.update(re.findall(r"pganalytics\.\w+", flat))
+            if re.match(r"GRANT .* TO .*\bPUBLIC\b", flat, re.I):
+                problems.append(f"{where}: nothing is granted to PUBLIC")
+    for name, where in functions.items():
+        if name not in revoked and last_revoke_all < last_function:
+            problems.append(f"{where}: {name} is not revoked from PUBLIC")
+    for (kind, name), where in objects.items():
+        if (kind, name) not in commented:
+            problems.append(f"{where}: {kind.lower()} {name} has no COMMENT")
+    tests = "".join(path.read_text(encoding="utf-8")
+                    for pattern in ("sql/*", "isolation/**/*.spec", "e2e/*.py")
+                    for path in (ROOT / "test").glob(pattern) if path.is_file())
+    for name, where in definers.items():
+        if name.split(".")[1] not in tests:
+            problems.append(f"{where}: SECURITY DEFINER {name} without a test")
+    if len(functions) < 5:
+        problems.append(f"only {len(functions)} functions found: is this the right directory?")
+    print("\n".join(problems))
+    print(f"{len(objects)} objects in {len(files)} files checked, {len(functions)} of them functions")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,179 @@
+"""Fixtures: one analytics server and one monitored server for the session, a collector per test."""
+import itertools
+import pathlib
+import re
+import shutil
+import sys
+
+import psycopg2
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
+
+import cluster  # noqa: E402
+import product  # noqa: E402
+from client import Client  # noqa: E402
+
+_collector_names = itertools.count(1)
+
+
+class Database:
+    """Database is an autocommit connection that reconnects after the server was restarted."""
+
+    def __init__(self, dsn):
+        self.dsn = dsn
+        self.connection = None
+
+    def _cursor(self):
+        if self.connection is None or self.connection.closed:
+            self.connection = psycopg2.connect(self.dsn)
+            self.connection.autocommit = True
+        return self.connection.cursor()
+
+    def execute(self, sql, *arguments):
+        with self._cursor() as cursor:
+            cursor.execute(sql, arguments or None)
+
+    def rows(self, sql, *arguments):
+        with self._cursor() as cursor:
+            cursor.execute(sql, arguments or None)
+            return cursor.fetchall()
+
+    def row(self, sql, *arguments):
+        rows = self.rows(sql, *arguments)
+        assert len(rows) == 1, f"{len(rows)} rows instead of one"
+        return rows[0]
+
+    def value(self, sql, *arguments):
+        return self.row(sql, *arguments)[0]
+
+    def close(self):
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+
+class Server:
+    """Server is an analytics cluster with what the tests ask of it."""
+
+    def __init__(self, analytics):
+        self.cluster = analytics
+        self.db = Database(analytics.dsn(product.DATABASE))
+
+    @property
+    def port(self):
+        return self.cluster.https_port
+
+    @property
+    def ca_file(self):
+        return self.cluster.root / f"{self.cluster.name}-ca.pem"
+
+    def collector(self):
+        return self.cluster.create_collector(f"test-{next(_collector_names)}")
+
+    def client(self, credentials, **options):
+        token = credentials.token if credentials is not None else None
+        return Client(self.port, self.ca_file, token, **options)
+
+    def configure(self, **settings):
+        """configure sets pganalytics.* settings and waits until new gateways serve with them."""
+        before = {pid for pid, in self.workers("gateway_pid")}
+        self.cluster.configure({f"pganalytics.{name}": value for name, value in settings.items()})
+        self.cluster.reload()
+        cluster.wait_until(lambda: self._gateways_differ_from(before), 15, "new gateways")
+
+    def _gateways_differ_from(self, before):
+        now = {pid for pid, in self.workers("gateway_pid")}
+        return len(now) == len(before) and None not in now and not now & before
+
+    def workers(self, columns="pid, gateway_pid"):
+        return self.db.rows(f"SELECT {columns} FROM pganalytics.workers "
+                            "WHERE worker LIKE 'ingest%%' ORDER BY worker")
+
+    def ledger(self, credentials):
+        """ledger gives (pushes, rows stored) as the accounts say."""
+        return self.db.row("SELECT count(*)::int, coalesce(sum(stored), 0)::int "
+                           "FROM pganalytics.push_ledger WHERE collector_id = %s",
+                           credentials.collector_id)
+
+    def samples(self, credentials):
+        """samples counts the rows that are really there."""
+        return self.db.value("SELECT count(*)::int FROM pganalytics.query_samples "
+                             "JOIN pganalytics.servers USING (server_id) WHERE collector_id = %s",
+                             credentials.collector_id)
+
+    def rows_by_push(self, credentials):
+        """rows_by_push maps the number of a Load's push to its rows stored."""
+        return {calls - 1: count for calls, count in self.db.rows(
+            "SELECT calls, count(*) FROM pganalytics.query_samples "
+            "JOIN pganalytics.servers USING (server_id) WHERE collector_id = %s GROUP BY calls",
+            credentials.collector_id)}
+
+    def log_since(self, offset):
+        return self.cluster.log_text()[offset:]
+
+
+@pytest.fixture(scope="session")
+def root():
+    path = cluster.make_root()
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture(scope="session")
+def make_server(root):
+    """make_server starts another analytics server; all are stopped at the end of the session."""
+    made = []
+
+    def make(name, create=True, **settings):
+        analytics = product.Analytics(root, name, {
+            f"pganalytics.{key}" if "__" not in key else key.replace("__", "."): value
+            for key, value in settings.items()})
+        made.append(analytics)
+        analytics.init().start()
+        if create:
+            analytics.create()
+            analytics.write_certificate()
+        return Server(analytics)
+
+    yield make
+    for analytics in reversed(made):
+        analytics.remove()
+
+
+@pytest.fixture(scope="session")
+def server(make_server):
+    return make_server("analytics")
+
+
+@pytest.fixture(scope="session")
+def monitored(root):
+    one = product.Monitored(root)
+    one.init().start().create()
+    yield one
+    one.remove()
+
+
+@pytest.fixture
+def credentials(server):
+    return server.collector()
+
+
+@pytest.fixture
+def client(server, credentials):
+    with server.client(credentials) as one:
+        yield one
+
+
+@pytest.fixture(autouse=True)
+def no_crash(request):
+    """no_crash fails a test during which a server process died of a signal, unless it asked for it."""
+    if "server" not in request.fixturenames or request.node.get_closest_marker("crashes"):
+        yield
+        return
+    server = request.getfixturevalue("server")
+    offset = len(server.cluster.log_text())
+    yield
+    crashed = re.findall(r".* postmaster .*\(PID \d+\) was terminated by signal.*|.*PANIC:.*",
+                         server.log_since(offset))
+    assert not crashed, crashed
