@@ -1,5 +1,9 @@
 -- Who may push, and what they watch. Small tables: written by administrators and, for servers and
--- databases seen the first time, by the ingest workers.
+-- databases seen the first time, by the ingest workers, which have just looked up what they refer to.
+--
+-- No foreign keys: pg_dump keeps the rows of these tables, but not the order in which foreign keys
+-- between tables of an extension want them, and pg_restore with several jobs fails. No role of ours
+-- may delete from them.
 
 CREATE TABLE pganalytics.collectors (
     collector_id uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
@@ -8,12 +12,14 @@ CREATE TABLE pganalytics.collectors (
     enabled boolean NOT NULL DEFAULT true,
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
-COMMENT ON TABLE pganalytics.collectors IS 'programs that may push; only the SHA-256 of a token is kept';
-COMMENT ON COLUMN pganalytics.collectors.enabled IS 'false: every request of this collector is refused with 403';
+COMMENT ON TABLE pganalytics.collectors IS
+    'programs that may push; only the SHA-256 of a token is kept';
+COMMENT ON COLUMN pganalytics.collectors.enabled IS
+    'false: every request of this collector is refused with 403';
 
 CREATE TABLE pganalytics.servers (
     server_id integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
-    collector_id uuid NOT NULL REFERENCES pganalytics.collectors ON DELETE RESTRICT,
+    collector_id uuid NOT NULL,
     name text NOT NULL,
     hostname text NOT NULL,
     server_version integer,
@@ -21,13 +27,16 @@ CREATE TABLE pganalytics.servers (
     first_seen timestamptz NOT NULL DEFAULT pg_catalog.now(),
     UNIQUE (collector_id, name)
 );
-COMMENT ON TABLE pganalytics.servers IS 'monitored PostgreSQL instances; a collector may watch several';
-COMMENT ON COLUMN pganalytics.servers.name IS 'the name in the collector''s configuration; ''default'' for collectors that send none';
-COMMENT ON COLUMN pganalytics.servers.server_version IS 'server_version_num, NULL when the collector does not say';
+COMMENT ON TABLE pganalytics.servers IS
+    'monitored PostgreSQL instances; a collector may watch several';
+COMMENT ON COLUMN pganalytics.servers.name IS
+    'the name in the collector''s configuration; ''default'' for collectors that send none';
+COMMENT ON COLUMN pganalytics.servers.server_version IS
+    'server_version_num, NULL when the collector does not say';
 
 CREATE TABLE pganalytics.databases (
     database_id integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
-    server_id integer NOT NULL REFERENCES pganalytics.servers ON DELETE RESTRICT,
+    server_id integer NOT NULL,
     name text NOT NULL,
     first_seen timestamptz NOT NULL DEFAULT pg_catalog.now(),
     UNIQUE (server_id, name)

@@ -29,7 +29,7 @@ AS $$
     FROM pg_class c,
          regexp_match(pg_get_expr(c.relpartbound, c.oid),
                       '^FOR VALUES FROM \(''([^'']+)''\) TO \(''([^'']+)''\)$') AS bound
-    WHERE c.oid = partition
+    WHERE c.oid = partition AND bound IS NOT NULL
 $$;
 COMMENT ON FUNCTION pganalytics.partition_range(regclass) IS
     'what a partition by time holds; NULL for anything else';
@@ -122,6 +122,7 @@ CREATE FUNCTION pganalytics.make_partitions(days_ahead integer DEFAULT 3) RETURN
 AS $$
 DECLARE
     wanted record;
+    leaf_name text;
     made integer := 0;
 BEGIN
     IF (days_ahead BETWEEN 0 AND 31) IS NOT TRUE THEN
@@ -134,8 +135,13 @@ BEGIN
         FROM pganalytics.partitioned_relations() p, generate_series(0, days_ahead) AS n
         ORDER BY p.relation, n
     LOOP
-        CONTINUE WHEN to_regclass(format('pganalytics.%I', format('%s_p%s', wanted.relation,
-                                         to_char(wanted.day, 'YYYYMMDD')))) IS NOT NULL;
+        leaf_name := format('pganalytics.%I', format('%s_p%s', wanted.relation,
+                                                     to_char(wanted.day, 'YYYYMMDD')));
+        CONTINUE WHEN to_regclass(leaf_name) IS NOT NULL;
+        -- Waits for a session that is making it, so that only one of them counts it.
+        EXECUTE format('LOCK TABLE ONLY pganalytics.%I IN SHARE UPDATE EXCLUSIVE MODE',
+                       wanted.relation);
+        CONTINUE WHEN to_regclass(leaf_name) IS NOT NULL;
         PERFORM pganalytics.make_partition(wanted.relation, wanted.day);
         made := made + 1;
     END LOOP;

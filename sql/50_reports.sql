@@ -48,13 +48,15 @@ COMMENT ON VIEW pganalytics.query_stats IS
 -- sample at or before "from". Without it, a series whose counters only rose costs two reads through
 -- its index, the base and the last sample, whatever lies between; the others are read in full.
 --
--- A reset: calls, rows or execution time fell. The counters began again, so all that they show is
--- new. The very first sample of a series that the collector saw begin is new as well; of any other
--- series it is history and only a base. (That sample is known by first_seen: the first one that is
--- left after older partitions were dropped is not the beginning.)
+-- A reset: calls, rows or execution time fell, or the source said so (reset_at: counters that have
+-- caught up again do not show it). They began again, so all that they show is new. The very first
+-- sample of a series that the collector saw begin is new as well; of any other series it is history
+-- and only a base. (That sample is known by first_seen: the first one that is left after older
+-- partitions were dropped is not the beginning.)
 --
 -- Old collectors sample twice in a second and send whole seconds: calls order what time does not.
-CREATE FUNCTION pganalytics.query_deltas("from" timestamptz, "to" timestamptz, each_interval boolean)
+CREATE FUNCTION pganalytics.query_deltas(
+        "from" timestamptz, "to" timestamptz, each_interval boolean)
     RETURNS TABLE (
         server_id integer, series_id integer, interval_start timestamptz, interval_end timestamptz,
         reset boolean,
@@ -70,7 +72,7 @@ CREATE FUNCTION pganalytics.query_deltas("from" timestamptz, "to" timestamptz, e
     SET search_path = pg_catalog, pg_temp
 AS $$
     WITH series AS (
-        SELECT s.server_id, s.series_id, coalesce(s.reset_at > "from", false) AS was_reset,
+        SELECT s.server_id, s.series_id, s.reset_at,
                newest.sample AS newest, base.sample AS base,
                CASE WHEN (base.sample).sampled_at IS NOT NULL THEN base.sample
                     WHEN s.from_zero AND (oldest.sample).sampled_at <= s.first_seen THEN NULL
@@ -95,21 +97,23 @@ AS $$
         WHERE s.last_seen >= "from" - interval '1 hour'
     ), ways AS (
         SELECT s.*,
-               each_interval OR s.was_reset
+               each_interval OR coalesce(s.reset_at > "from", false)
                OR coalesce((s.newest).calls, 0) < coalesce((s.opening).calls, 0)
                OR coalesce((s.newest).rows, 0) < coalesce((s.opening).rows, 0)
                OR coalesce((s.newest).total_exec_time, 0)
                   < coalesce((s.opening).total_exec_time, 0) AS in_full
         FROM series s
     ), pairs AS (
-        SELECT (w.newest).*, w.opening AS earlier
+        SELECT (w.newest).*, w.reset_at, w.opening AS earlier
         FROM ways w
         WHERE NOT w.in_full
         UNION ALL
         SELECT n.*
         FROM ways w
         CROSS JOIN LATERAL (
-            SELECT x.*, lag(ROW(x.*)::pganalytics.query_samples) OVER (ORDER BY x.sampled_at, x.calls NULLS FIRST) AS earlier
+            SELECT x.*, w.reset_at,
+                   lag(ROW(x.*)::pganalytics.query_samples)
+                       OVER (ORDER BY x.sampled_at, x.calls NULLS FIRST) AS earlier
             FROM (SELECT (w.base).* WHERE (w.base).sampled_at IS NOT NULL
                   UNION ALL
                   SELECT q.* FROM pganalytics.query_samples q
@@ -121,7 +125,9 @@ AS $$
         SELECT p.*, coalesce(p.calls, 0) < coalesce((p.earlier).calls, 0)
                     OR coalesce(p.rows, 0) < coalesce((p.earlier).rows, 0)
                     OR coalesce(p.total_exec_time, 0)
-                       < coalesce((p.earlier).total_exec_time, 0) AS reset
+                       < coalesce((p.earlier).total_exec_time, 0)
+                    OR coalesce(p.sampled_at = p.reset_at
+                                AND p.sampled_at > (p.earlier).sampled_at, false) AS reset
         FROM pairs p OFFSET 0
     )
     SELECT p.server_id, p.series_id, (p.earlier).sampled_at, p.sampled_at, p.reset,
@@ -189,7 +195,7 @@ AS $$
     LEFT JOIN pganalytics.query_texts t ON t.text_id = s.text_id
 $$;
 COMMENT ON FUNCTION pganalytics.query_activity(timestamptz, timestamptz) IS
-    'what each query did between two consecutive samples, for intervals that end after "from" and not after "to"; reset: the counters had begun again; no start: the query''s first interval';
+    'what each query did from sample to sample, in intervals that end after "from" and not after "to"';
 
 CREATE FUNCTION pganalytics.top_queries_between(
         "from" timestamptz, "to" timestamptz, max_rows integer DEFAULT 20,

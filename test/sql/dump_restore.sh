@@ -1,0 +1,132 @@
+#!/bin/bash
+# Dumps a database with rows in every table and restores it into others, in one transaction and in
+# parallel. The copies must be equal to the original, dump to the same text again, and go on:
+# identities continue where they were, partitions are there to insert into.
+#
+#   dump_restore.sh <bindir> <directory for files>      the server comes from PGHOST, PGPORT, PGUSER
+set -euo pipefail
+bindir=$1
+work=$2
+
+sql() { "$bindir/psql" -X -q -A -t -v ON_ERROR_STOP=1 -d "$@"; }
+
+# One line per table with a hash of its rows, then the state of sequences, partitions and grants.
+fingerprint() {
+    sql "$1" <<'SQL'
+SELECT format($q$SELECT %L, count(*), md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), ''))
+                 FROM %s t$q$, c.oid::regclass, c.oid::regclass)
+FROM pg_class c
+WHERE c.relnamespace = 'pganalytics'::regnamespace AND c.relkind IN ('r', 'p')
+ORDER BY c.relname \gexec
+SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'pganalytics' ORDER BY 1;
+SELECT relation, partition, starts_at, ends_at FROM pganalytics.partitions
+ORDER BY partition::text COLLATE "C";
+SELECT indexrelid::regclass, indisvalid FROM pg_index JOIN pg_class c ON c.oid = indrelid
+WHERE c.relnamespace = 'pganalytics'::regnamespace ORDER BY indexrelid::regclass::text COLLATE "C";
+SELECT c.relname, a.grantee::regrole, string_agg(a.privilege_type, ',' ORDER BY a.privilege_type)
+FROM pg_class c, aclexplode(c.relacl) a
+WHERE c.relnamespace = 'pganalytics'::regnamespace GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT count(*) FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
+   AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'pganalytics');
+SQL
+}
+
+# The \restrict lines of newer pg_dumps hold a random key.
+schema_and_data() { "$bindir/pg_dump" "$1" | grep -v '^\\\(un\)\?restrict '; }
+
+"$bindir/createdb" dump_source
+sql dump_source >/dev/null <<'SQL'
+CREATE EXTENSION pganalytics;
+SELECT pganalytics.make_partitions();
+SELECT * FROM pganalytics.create_collector('east');
+SELECT * FROM pganalytics.create_collector('west');
+INSERT INTO pganalytics.servers (collector_id, name, hostname)
+SELECT collector_id, s, name || '.example'
+FROM pganalytics.collectors, unnest(ARRAY['main', 'spare']) AS s;
+INSERT INTO pganalytics.databases (server_id, name)
+SELECT server_id, d FROM pganalytics.servers, unnest(ARRAY['shop', 'bank']) AS d;
+INSERT INTO pganalytics.query_texts (text_hash, text)
+SELECT md5(n::text)::uuid, E'SELECT\t' || n || E' -- it''s \\ ü' FROM generate_series(1, 50) AS n;
+INSERT INTO pganalytics.query_series (server_id, database_id, username, queryid, toplevel, text_id,
+    first_seen, last_seen, from_zero)
+SELECT d.server_id, d.database_id, 'ann', t.text_id, true, t.text_id, now(), now(), true
+FROM pganalytics.databases d, pganalytics.query_texts t;
+INSERT INTO pganalytics.query_samples (server_id, series_id, sampled_at, calls, total_exec_time)
+SELECT s.server_id, s.series_id, date_trunc('day', now(), 'UTC') + n * interval '20 hours', n + 1,
+       (n + 1) / 3.0
+FROM pganalytics.query_series s, generate_series(0, 3) AS n;
+INSERT INTO pganalytics.push_ledger (server_id, push_key, body_hash, collector_id, body_bytes,
+    observed, stored, unchanged, merged, discarded_too_old, discarded_in_future, unstored)
+SELECT server_id, gen_random_uuid(), gen_random_uuid(), collector_id, 1000, 10, 4, 3, 2, 1, 0,
+       '{"pg_log": 2}'
+FROM pganalytics.servers;
+SQL
+fingerprint dump_source >"$work/source.txt"
+schema_and_data dump_source >"$work/source.sql"
+
+# $1: the name of the copy. Everything in it is compared, and it goes on like the original.
+check_copy() {
+    fingerprint "$1" >"$work/$1.txt"
+    diff -u "$work/source.txt" "$work/$1.txt"
+    schema_and_data "$1" >"$work/$1.sql"
+    diff -u "$work/source.sql" "$work/$1.sql"
+    sql "$1" >"$work/$1.went_on" <<'SQL'
+SET ROLE pganalytics_admin;
+SELECT count(*) FROM pganalytics.create_collector('north');
+RESET ROLE;
+SET ROLE pganalytics_ingest;
+INSERT INTO pganalytics.servers (collector_id, name, hostname)
+SELECT collector_id, 'main', 'north.example' FROM pganalytics.collectors WHERE name = 'north';
+INSERT INTO pganalytics.databases (server_id, name)
+SELECT server_id, 'shop' FROM pganalytics.servers WHERE hostname = 'north.example';
+INSERT INTO pganalytics.query_texts (text_hash, text)
+VALUES ('00000000-0000-0000-0000-000000000001', 'SELECT 1');
+INSERT INTO pganalytics.query_series (server_id, database_id, username, queryid, toplevel, text_id,
+    first_seen, last_seen, from_zero)
+SELECT v.server_id, b.database_id, 'bob', 1, true, t.text_id, now(), now(), true
+FROM pganalytics.servers v JOIN pganalytics.databases b USING (server_id), pganalytics.query_texts t
+WHERE v.hostname = 'north.example' AND t.text = 'SELECT 1';
+INSERT INTO pganalytics.query_samples (server_id, series_id, sampled_at, calls, total_exec_time)
+SELECT server_id, series_id, first_seen, 1, 1 FROM pganalytics.query_series WHERE username = 'bob';
+SELECT pganalytics.make_partitions(4);
+RESET ROLE;
+SELECT server_id, (SELECT max(database_id) FROM pganalytics.databases),
+       (SELECT max(text_id) FROM pganalytics.query_texts),
+       (SELECT max(series_id) FROM pganalytics.query_series)
+FROM pganalytics.servers WHERE hostname = 'north.example';
+SELECT collector, calls FROM pganalytics.query_stats WHERE collector = 'north';
+SET ROLE pganalytics_viewer;
+SELECT count(*) FROM pganalytics.top_queries('1 hour', 1000) WHERE collector = 'north';
+SQL
+    # One collector; two partitions more; the next number of each identity; the sample; its report.
+    diff -u - "$work/$1.went_on" <<'EXPECTED'
+1
+2
+5|9|51|401
+north|1
+1
+EXPECTED
+    echo "ok: $1"
+}
+
+"$bindir/pg_dump" dump_source >"$work/dump.sql"
+"$bindir/createdb" copy_of_script
+sql copy_of_script --single-transaction -f "$work/dump.sql" >/dev/null
+check_copy copy_of_script
+
+"$bindir/pg_dump" -Fc -f "$work/dump.custom" dump_source
+"$bindir/createdb" copy_of_archive
+"$bindir/pg_restore" --single-transaction --exit-on-error -d copy_of_archive "$work/dump.custom"
+check_copy copy_of_archive
+
+"$bindir/createdb" copy_in_parallel
+"$bindir/pg_restore" -j 2 --exit-on-error -d copy_in_parallel "$work/dump.custom"
+check_copy copy_in_parallel
+
+"$bindir/pg_dump" --inserts --load-via-partition-root -f "$work/inserts.sql" dump_source
+"$bindir/createdb" copy_of_inserts
+sql copy_of_inserts --single-transaction -f "$work/inserts.sql" >/dev/null
+check_copy copy_of_inserts
+
+rows=$(sql dump_source -c 'SELECT count(*) FROM pganalytics.query_samples')
+echo "All 4 restores passed ($rows samples each)."
