@@ -1,0 +1,71 @@
+// GUC: the settings pganalytics.*, all listed in docs/settings.md.
+#pragma once
+
+#include "pg/prelude.hpp"
+
+namespace pganalytics::pg {
+
+// How rows reach their table; kAuto chooses by what the table is (bulk.hpp).
+enum class IngestPath : int { kAuto, kDirect, kCopy, kSpi };
+
+// Settings are PostgreSQL's own variables: each holds the value now in force in this process.
+struct Settings {
+    int batch_size;             // pushes per commit
+    int connection_lifetime_s;  // after which an HTTPS connection is asked to begin anew
+    int connection_timeout_ms;  // handshake, request head
+    char* database;             // the one database whose extension serves the port
+    int dedup_window_min;       // how long a retry is recognised
+    int ingest_path;            // an IngestPath
+    int ingest_workers;
+    char* listen_addresses;
+    int max_body_size_kb;
+    int max_connections;  // per ingest worker
+    int max_idle_connections;
+    int max_queries_per_db;
+    int port;
+    char* ssl_ca_file;
+    char* ssl_cert_file;
+    char* ssl_key_file;
+};
+extern Settings settings;
+
+// Names of the certificate and key that are made in the data directory when none is configured.
+inline constexpr char kMadeCertFile[] = "pganalytics_server.crt";
+inline constexpr char kMadeKeyFile[] = "pganalytics_server.key";
+
+inline constexpr int kMaxIngestWorkers = 32;
+inline constexpr int kMaxListenAddresses = 8;
+
+// DefineSettings registers every setting. Called once, from _PG_init. Settings that need a restart
+// can be defined only while shared_preload_libraries loads; in a library loaded later they are
+// shown and do nothing.
+void DefineSettings();
+
+// CertFile and KeyFile: as configured, else the made ones. MakeCertificate: neither is configured.
+bool MakeCertificate();
+const char* CertFile();
+const char* KeyFile();
+
+// SplitAddresses calls visit(address) for each comma-separated entry, trimmed, until it gives
+// false. False if an entry is empty or longer than 255 bytes, or visit gave false.
+template <typename Visit>
+bool SplitAddresses(const char* list, Visit&& visit) {
+    const char* at = list;
+    for (;;) {
+        while (*at == ' ') ++at;
+        const char* const begin = at;
+        while (*at != '\0' && *at != ',') ++at;
+        const char* end = at;
+        while (end > begin && end[-1] == ' ') --end;
+        char address[256];
+        const auto length = static_cast<size_t>(end - begin);
+        if (length == 0 || length >= sizeof(address)) return false;
+        memcpy(address, begin, length);
+        address[length] = '\0';
+        if (!visit(static_cast<const char*>(address))) return false;
+        if (*at == '\0') return true;
+        ++at;
+    }
+}
+
+}  // namespace pganalytics::pg

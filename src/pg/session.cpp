@@ -1,0 +1,47 @@
+// Session: connecting, and becoming a role that may do little.
+#include "pg/session.hpp"
+
+#include "pg/guc.hpp"
+
+extern "C" {
+#include "access/xlog.h"
+#include "utils/acl.h"
+}
+
+namespace pganalytics::pg {
+
+void ConnectToDatabase() {
+    // As the bootstrap superuser: a NOLOGIN role cannot connect before PostgreSQL 17.
+    BackgroundWorkerInitializeConnection(settings.database, nullptr, 0);
+    // A worker waits half a second for a lock, then answers 503: statement_timeout does nothing in
+    // a background worker, lock_timeout does.
+    SetConfigOption("lock_timeout", "500ms", PGC_SUSET, PGC_S_OVERRIDE);
+    SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_OVERRIDE);
+    SetConfigOption("timezone", "UTC", PGC_USERSET, PGC_S_OVERRIDE);
+    SetConfigOption("default_transaction_isolation", "read committed", PGC_USERSET, PGC_S_OVERRIDE);
+    // A read-only default would refuse every push; the port is for writing.
+    SetConfigOption("default_transaction_read_only", "off", PGC_USERSET, PGC_S_OVERRIDE);
+    KeepCommitsDurable();
+}
+
+void KeepCommitsDurable() {
+    if (synchronous_commit == SYNCHRONOUS_COMMIT_OFF) {
+        SetConfigOption("synchronous_commit", "local", PGC_USERSET, PGC_S_OVERRIDE);
+    }
+}
+
+Oid ExtensionOid() { return get_extension_oid(kExtension, true); }
+
+bool BecomeIngestRole(const char** why) {
+    Oid role = InvalidOid;
+    ErrorData* const error = Transact([&role] { role = get_role_oid(kIngestRole, true); });
+    if (error != nullptr) ReThrowError(error);
+    if (!OidIsValid(role)) {
+        *why = "role \"pganalytics_ingest\" does not exist";
+        return false;
+    }
+    SetSessionAuthorization(role, false);
+    return true;
+}
+
+}  // namespace pganalytics::pg

@@ -1,0 +1,47 @@
+// Session: a worker's life inside its database: connect, wait for the extension, drop privileges,
+// and run transactions.
+#pragma once
+
+#include "pg/prelude.hpp"
+#include "pg/try.hpp"
+
+namespace pganalytics::pg {
+
+inline constexpr char kExtension[] = "pganalytics";
+inline constexpr char kSchema[] = "pganalytics";
+inline constexpr char kIngestRole[] = "pganalytics_ingest";
+
+// ConnectToDatabase attaches the worker to pganalytics.database. FATAL if it does not exist.
+void ConnectToDatabase();
+
+// ExtensionOid gives the extension's oid or InvalidOid. REQUIRES: a transaction.
+Oid ExtensionOid();
+
+// BecomeIngestRole makes pganalytics_ingest the session's user, for good. False, with a reason to
+// show, if the role is missing. REQUIRES: no transaction.
+bool BecomeIngestRole(const char** why);
+
+// KeepCommitsDurable raises synchronous_commit to 'local' if it is 'off': an acknowledged push
+// must survive a crash. Called at start and after each reload.
+void KeepCommitsDurable();
+
+// Transact runs fn() in a transaction with SPI connected and a read-write snapshot per statement.
+// nullptr after a commit; else the transaction is aborted and the error is given, copied into the
+// caller's context. REQUIRES: as Try.
+template <typename Fn>
+ErrorData* Transact(Fn&& fn) {
+    MemoryContext const caller = CurrentMemoryContext;
+    SetCurrentStatementStartTimestamp();
+    ErrorData* const error = Try([&fn] {
+        StartTransactionCommand();
+        if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "could not connect to SPI");
+        fn();
+        SPI_finish();
+        CommitTransactionCommand();
+    });
+    if (error != nullptr) AbortCurrentTransaction();
+    MemoryContextSwitchTo(caller);
+    return error;
+}
+
+}  // namespace pganalytics::pg

@@ -1,0 +1,67 @@
+// Shmem: what each worker says of itself, for pganalytics.workers and wait_until_running().
+#pragma once
+
+#include "pg/guc.hpp"
+#include "pg/prelude.hpp"
+
+namespace pganalytics::pg {
+
+enum class WorkerKind : int { kLauncher, kMaintenance, kIngest };
+enum class WorkerState : int {
+    kStopped,      // no process
+    kStarting,     // process, no gateway that serves yet
+    kWaiting,      // for CREATE EXTENSION, or for a condition that last_error names
+    kRunning,      // serving
+    kTerminating,  // leaving
+};
+
+// WorkerStatus is one worker's row. Its worker alone writes it, under the lock; totals are since
+// the server started and survive the worker's own restarts.
+struct WorkerStatus {
+    WorkerKind kind;
+    int index;  // 0-based among its kind
+    WorkerState state;
+    pid_t pid;
+    pid_t gateway_pid;
+    TimestampTz started_at;
+    int64 starts;
+    int64 gateway_starts;
+    int64 commits;
+    int64 pushes;      // stored and acknowledged
+    int64 duplicates;  // answered with their first receipt
+    int64 rejected;    // refused by the worker
+    int64 rows;
+    int64 connections;  // open now, as the gateway last said
+    TimestampTz last_error_at;
+    char last_error[256];
+};
+
+inline constexpr int kMaxWorkers = 2 + kMaxIngestWorkers;
+
+// RequestSharedMemory is called from _PG_init; it chains the hooks of other libraries.
+void RequestSharedMemory();
+
+// SharedMemoryReady: the library was preloaded.
+bool SharedMemoryReady();
+
+// StatusOf gives the row of one worker. REQUIRES: SharedMemoryReady().
+WorkerStatus* StatusOf(WorkerKind kind, int index);
+
+// UpdateStatus runs change(row) under the lock. change must not raise ERROR.
+void LockStatus();
+void UnlockStatus();
+template <typename Change>
+void UpdateStatus(WorkerStatus* status, Change&& change) {
+    LockStatus();
+    change(status);
+    UnlockStatus();
+}
+
+// CopyStatuses copies all rows (kMaxWorkers of them) and gives their number.
+int CopyStatuses(WorkerStatus* out);
+
+// SetState and SetError change one worker's row; an error is kept, with its time, until the next.
+void SetState(WorkerStatus* status, WorkerState state);
+void SetError(WorkerStatus* status, const char* message);
+
+}  // namespace pganalytics::pg

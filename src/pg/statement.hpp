@@ -1,0 +1,34 @@
+// Statement: an SQL statement that is planned once and kept for the life of the worker.
+#pragma once
+
+#include <string_view>
+
+#include "pg/prelude.hpp"
+
+namespace pganalytics::pg {
+
+inline constexpr int kMaxArguments = 20;
+
+// Statement is a static object per statement; zero-initialised apart from its text and types.
+struct Statement {
+    const char* sql;
+    int arguments;
+    Oid types[kMaxArguments];
+    SPIPlanPtr plan;
+};
+
+// Execute runs the statement, planning it first if need be; results are in SPI_tuptable and
+// SPI_processed. ERROR as the statement raises it. REQUIRES: SPI connected.
+void Execute(Statement* statement, Datum* values, bool* nulls = nullptr);
+
+// Result cells of row `row` of SPI_tuptable, column numbers from 1.
+Datum CellOf(uint64 row, int column, bool* is_null);
+int32 Int4Of(uint64 row, int column);
+int64 Int8Of(uint64 row, int column);
+
+// MakeArray builds a one-dimensional array of `type`; nulls may be nullptr. TextDatum copies bytes
+// that the caller knows to be valid in the database's encoding. Both in the current context.
+Datum MakeArray(const Datum* values, const bool* nulls, int count, Oid type);
+Datum TextDatum(std::string_view text);
+
+}  // namespace pganalytics::pg

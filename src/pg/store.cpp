@@ -1,0 +1,235 @@
+// Store: the transaction of a group, and what becomes of each push in it.
+#include "pg/store.hpp"
+
+#include "pg/fleet.hpp"
+#include "pg/ledger.hpp"
+#include "pg/query_samples.hpp"
+#include "pg/session.hpp"
+
+extern "C" {
+#include "access/xlog.h"
+}
+
+namespace pganalytics::pg {
+namespace {
+
+using protocol::Receipt;
+
+// The extension the caches were filled from; another oid means it was dropped and made anew.
+Oid cached_extension = InvalidOid;
+
+void Refuse(Receipt* receipt, uint32_t status, std::string_view message) {
+    *receipt = {};
+    receipt->status = status;
+    receipt->message = message;
+}
+
+// StatusOfError maps an ERROR to what the sender should do: 422, it will never go in; 503, later.
+uint32_t StatusOfError(int sqlstate) {
+    switch (ERRCODE_TO_CATEGORY(sqlstate)) {
+        case MAKE_SQLSTATE('2', '2', '0', '0', '0'):  // data exception
+        case MAKE_SQLSTATE('2', '3', '0', '0', '0'):  // integrity constraint violation
+        case MAKE_SQLSTATE('0', '9', '0', '0', '0'):  // a trigger refused
+            return 422;
+        default:
+            return 503;
+    }
+}
+
+uint32_t RetryAfter(int sqlstate) {
+    switch (ERRCODE_TO_CATEGORY(sqlstate)) {
+        case MAKE_SQLSTATE('5', '5', '0', '0', '0'):  // lock not available
+        case MAKE_SQLSTATE('4', '0', '0', '0', '0'):  // deadlock, serialization
+            return 1;
+        case MAKE_SQLSTATE('5', '3', '0', '0', '0'):  // disk or memory full
+            return 10;
+        default:  // privileges, a missing table: for an administrator to mend
+            return 30;
+    }
+}
+
+void RefuseForError(Receipt* receipt, const ErrorData* error) {
+    const uint32_t status = StatusOfError(error->sqlerrcode);
+    Refuse(receipt, status, error->message == nullptr ? "unknown error" : error->message);
+    if (error->detail != nullptr) receipt->detail = error->detail;
+    if (status == 503) receipt->retry_after_s = RetryAfter(error->sqlerrcode);
+    memcpy(receipt->sqlstate.data(), unpack_sql_state(error->sqlerrcode), 5);
+}
+
+// CheckExtension empties the caches when the extension is another one than before. REQUIRES: a
+// lock on one of its tables, so that it cannot go from now on.
+void CheckExtension() {
+    const Oid extension = ExtensionOid();
+    if (!OidIsValid(extension)) {
+        ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT),
+                errmsg("extension \"%s\" does not exist", kExtension));
+    }
+    if (extension == cached_extension) return;
+    ForgetFleet();
+    ForgetQuerySamples();
+    cached_extension = extension;
+}
+
+// Admit checks the token again, now in the push's own transaction: what an administrator has
+// committed before this counts.
+void Admit(PushJob* job) {
+    core::Uuid collector_id;
+    switch (Authenticate(job->push.token_sha256, &collector_id)) {
+        case AuthResult::kUnknown:
+            Refuse(&job->receipt, 403, "token is not known");
+            return;
+        case AuthResult::kDisabled:
+            Refuse(&job->receipt, 403, "collector is disabled");
+            return;
+        case AuthResult::kKnown:
+            if (!(collector_id == job->push.collector_id)) {
+                Refuse(&job->receipt, 403, "token belongs to another collector");
+            }
+            return;
+    }
+}
+
+int CompareKeys(const void* a, const void* b) noexcept {
+    const auto* const left = *static_cast<PushJob* const*>(a);
+    const auto* const right = *static_cast<PushJob* const*>(b);
+    if (left->server_id != right->server_id) return left->server_id < right->server_id ? -1 : 1;
+    const int order =
+        memcmp(left->push.push_key.bytes, right->push.push_key.bytes, sizeof(core::Uuid));
+    // Jobs stand in one array, so the order of addresses is the order of arrival.
+    return order != 0 ? order : (left < right ? -1 : 1);
+}
+
+// PartOpen moves the jobs that are not decided to the front of `open` and gives their number.
+int PartOpen(PushJob** jobs, int count, PushJob** open) {
+    int kept = 0;
+    for (int i = 0; i < count; ++i) {
+        if (jobs[i]->receipt.status == 0 && !jobs[i]->waits_twin) open[kept++] = jobs[i];
+    }
+    return kept;
+}
+
+// StoreGroup is the way of the pushes inside the transaction; docs/architecture.md tells it.
+void StoreGroup(PushJob** jobs, int count, MemoryContext context) {
+    auto** const open =
+        static_cast<PushJob**>(palloc(sizeof(PushJob*) * static_cast<size_t>(count)));
+    for (int i = 0; i < count; ++i) Admit(jobs[i]);
+    CheckExtension();
+    int open_count = PartOpen(jobs, count, open);
+    if (open_count == 0) return;
+    for (int i = 0; i < open_count; ++i) open[i]->server_id = ServerOf(open[i]->push);
+
+    qsort(open, static_cast<size_t>(open_count), sizeof(PushJob*), CompareKeys);
+    LockPushKeys(open, open_count);
+    FindReceipts(open, open_count);
+    for (int i = 1; i < open_count; ++i) {
+        open[i]->waits_twin = open[i]->receipt.status == 0 &&
+                              open[i]->server_id == open[i - 1]->server_id &&
+                              open[i]->push.push_key == open[i - 1]->push.push_key;
+    }
+    open_count = PartOpen(open, open_count, open);
+    if (open_count == 0) return;
+
+    StoreQuerySamples(open, open_count, context);
+    for (int i = 0; i < open_count; ++i) {
+        PushJob* const job = open[i];
+        job->receipt.observed = job->push.observed;
+        job->receipt.unchanged = job->push.unchanged;
+        job->receipt.merged = job->push.merged;
+        job->receipt.stored = job->rows;
+    }
+    AddToLedger(open, open_count);
+}
+
+// Begin makes the jobs what they were before a try.
+void Begin(PushJob** jobs, int count) {
+    for (int i = 0; i < count; ++i) {
+        jobs[i]->receipt = {};
+        jobs[i]->rows = 0;
+        jobs[i]->waits_twin = false;
+    }
+}
+
+// TryGroup runs one transaction over the jobs. After a commit all are decided but those that wait
+// for their twin. nullptr, or why nothing of the group is stored.
+ErrorData* TryGroup(PushJob** jobs, int count, MemoryContext context) {
+    Begin(jobs, count);
+    ErrorData* const error = Transact([jobs, count, context] { StoreGroup(jobs, count, context); });
+    if (error != nullptr) {
+        ForgetFleet();
+        ForgetTouchedQuerySamples();
+        return error;
+    }
+    CommitQuerySamples();
+    // A duplicate was committed by another transaction, which is visible, so it is flushed.
+    const XLogRecPtr flushed = GetFlushRecPtr(nullptr);
+    const XLogRecPtr committed = Max(XactLastCommitEnd, flushed);
+    for (int i = 0; i < count; ++i) {
+        Receipt* const receipt = &jobs[i]->receipt;
+        if (jobs[i]->waits_twin) continue;
+        if (receipt->status == 0) {
+            receipt->status = 200;
+            receipt->commit_lsn = XactLastCommitEnd;
+        } else if (receipt->status == 200) {
+            receipt->commit_lsn = committed;
+        }
+    }
+    return nullptr;
+}
+
+}  // namespace
+
+void StorePushes(PushJob* jobs, int count, MemoryContext context) {
+    MemoryContext const caller = MemoryContextSwitchTo(context);
+    auto** const open =
+        static_cast<PushJob**>(palloc(sizeof(PushJob*) * static_cast<size_t>(count)));
+    for (int i = 0; i < count; ++i) {
+        open[i] = &jobs[i];
+        jobs[i].receipt = {};
+    }
+    int left = count;
+    while (left > 0) {
+        ErrorData* const error = TryGroup(open, left, context);
+        if (error != nullptr && left == 1) RefuseForError(&open[0]->receipt, error);
+        if (error != nullptr && left > 1) {
+            for (int i = 0; i < left; ++i) {
+                ErrorData* const own = TryGroup(&open[i], 1, context);
+                if (own != nullptr) RefuseForError(&open[i]->receipt, own);
+            }
+        }
+        // Those that waited for their twin go again: it is in the ledger now.
+        int waiting = 0;
+        for (int i = 0; i < left; ++i) {
+            if (open[i]->receipt.status == 0) open[waiting++] = open[i];
+        }
+        left = waiting;
+    }
+    MemoryContextSwitchTo(caller);
+}
+
+protocol::AuthReply CheckToken(const core::Sha256& token_sha256, MemoryContext context) {
+    MemoryContext const caller = MemoryContextSwitchTo(context);
+    protocol::AuthReply reply;
+    ErrorData* const error = Transact([&reply, &token_sha256] {
+        switch (Authenticate(token_sha256, &reply.collector_id)) {
+            case AuthResult::kKnown:
+                reply.status = 200;
+                return;
+            case AuthResult::kUnknown:
+                reply.status = 403;
+                reply.message = "token is not known";
+                return;
+            case AuthResult::kDisabled:
+                reply.status = 403;
+                reply.message = "collector is disabled";
+                return;
+        }
+    });
+    if (error != nullptr) {
+        reply.status = 503;
+        reply.message = error->message;
+    }
+    MemoryContextSwitchTo(caller);
+    return reply;
+}
+
+}  // namespace pganalytics::pg
