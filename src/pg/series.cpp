@@ -121,7 +121,8 @@ void AddMissing(int32 server_id, Changes missing) {
 // Follow compares a sample with the one before it and says what must be written about the series.
 void Follow(SeriesEntry* entry, const SeriesChange& row, int64 calls, bool says_reset,
             Changes* seen) {
-    const bool newer = row.sampled_at >= entry->last_sampled;
+    // Old collectors sample twice in a second and write whole seconds: twins may come in any order.
+    const bool newer = row.sampled_at > entry->last_sampled;
     const bool fell = entry->last_sampled != 0 && newer && calls < entry->last_calls;
     const bool reset = !entry->fresh && (fell || says_reset);
     entry->fresh = false;

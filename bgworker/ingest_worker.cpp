@@ -1,0 +1,256 @@
+// Ingest worker: takes every frame that is ready, stores the pushes of a group in one transaction,
+// and answers them after its commit. No transaction is open while it waits for bytes.
+#include "bgworker/ingest_worker.hpp"
+
+#include "bgworker/supervisor.hpp"
+#include "bgworker/worker.hpp"
+#include "pg/session.hpp"
+#include "pg/store.hpp"
+
+namespace pganalytics::bgworker {
+namespace {
+
+// A group ends when this many bytes of frames are in it, whatever batch_size says: its rows are in
+// memory twice until the commit.
+constexpr size_t kMaxGroupBytes = size_t{16} << 20;
+
+struct Group {
+    MemoryContext context;
+    pg::PushJob* jobs;
+    uint32_t* request_ids;
+    Gateway** gateways;
+    int count;
+    size_t bytes;
+};
+
+Supervisor supervisor;
+
+void NewGroup(Group* group) {
+    const auto size = static_cast<size_t>(pg::settings.batch_size);
+    MemoryContextReset(group->context);
+    MemoryContext const caller = MemoryContextSwitchTo(group->context);
+    group->jobs = static_cast<pg::PushJob*>(palloc0(sizeof(pg::PushJob) * size));
+    group->request_ids = static_cast<uint32_t*>(palloc(sizeof(uint32_t) * size));
+    group->gateways = static_cast<Gateway**>(palloc(sizeof(Gateway*) * size));
+    group->count = 0;
+    group->bytes = 0;
+    MemoryContextSwitchTo(caller);
+}
+
+// AddPush decodes a push frame into the group. False, with a reason, if the gateway broke the
+// protocol: what it says is checked as if a stranger had written it.
+bool AddPush(Group* group, Gateway* gateway, const Frame& frame, const char** why) {
+    pg::PushJob* const job = &group->jobs[group->count];
+    core::ByteReader reader(frame.payload, frame.header.payload_bytes);
+    *why = "push that is shorter than its fields";
+    if (!protocol::Decode(&reader, &job->push)) return false;
+    *why = "push with too many blocks";
+    if (job->push.blocks > 1024) return false;
+    MemoryContext const caller = MemoryContextSwitchTo(group->context);
+    auto* const blocks = static_cast<protocol::RowBlock*>(
+        palloc0(sizeof(protocol::RowBlock) * Max(job->push.blocks, 1u)));
+    MemoryContextSwitchTo(caller);
+    uint64_t rows = 0;
+    for (uint32_t i = 0; i < job->push.blocks; ++i) {
+        if (!protocol::DecodeBlock(&reader, &blocks[i], why)) return false;
+        rows += blocks[i].rows;
+    }
+    *why = "push whose counts do not add up";
+    if (reader.remaining() != 0 || rows > protocol::kMaxRowsPerPush ||
+        job->push.unchanged > INT32_MAX || job->push.merged > INT32_MAX ||
+        job->push.observed != rows + job->push.unchanged + job->push.merged) {
+        return false;
+    }
+    job->blocks = blocks;
+    group->request_ids[group->count] = frame.header.request_id;
+    group->gateways[group->count] = gateway;
+    ++group->count;
+    group->bytes += frame.header.payload_bytes;
+    return true;
+}
+
+bool AnswerAuth(Group* group, Gateway* gateway, const Frame& frame) {
+    protocol::AuthRequest request;
+    if (!protocol::DecodeWhole(frame.payload, frame.header.payload_bytes, &request)) return false;
+    const protocol::AuthReply reply = pg::CheckToken(request.token_sha256, group->context);
+    Send(&gateway->channel, protocol::FrameType::kAuthReply, frame.header.request_id, reply);
+    return true;
+}
+
+bool IsFull(const Group& group) {
+    return group.count == pg::settings.batch_size || group.bytes >= kMaxGroupBytes;
+}
+
+// TakeFrames reads what a gateway has sent, until the group is full or nothing waits.
+void TakeFrames(Group* group, Gateway* gateway) {
+    bool more = true;
+    while (!IsFull(*group) && gateway->state != GatewayState::kNone && gateway->doomed == nullptr) {
+        Frame frame;
+        bool broken = false;
+        if (!NextFrame(&gateway->channel, &frame, &broken)) {
+            if (broken) return Doom(gateway, "sent bytes that are no frame");
+            if (!more) return;
+            const ReadResult result = ReadMore(&gateway->channel);
+            if (result == ReadResult::kClosed) {
+                // What it sent whole before it died is stored all the same; its senders come again
+                // and find their receipts.
+                return Doom(gateway, "has ended");
+            }
+            more = result == ReadResult::kMore;
+            if (!more) return;
+            continue;
+        }
+        const char* why = "sent a frame that a worker does not take";
+        bool ok = false;
+        switch (HandleControl(&supervisor, gateway, frame)) {
+            case Handled::kYes:
+                ok = true;
+                break;
+            case Handled::kBroken:
+                break;
+            case Handled::kNotControl:
+                if (!TakesWork(*gateway)) {
+                    why = "sent work before it was ready";
+                } else if (frame.header.type == protocol::FrameType::kAuthRequest) {
+                    ok = AnswerAuth(group, gateway, frame);
+                } else if (frame.header.type == protocol::FrameType::kPush) {
+                    ok = AddPush(group, gateway, frame, &why);
+                }
+                break;
+        }
+        if (!ok) return Doom(gateway, why);
+    }
+}
+
+void Count(const Group& group) {
+    int64 pushes = 0;
+    int64 duplicates = 0;
+    int64 rejected = 0;
+    int64 rows = 0;
+    const protocol::Receipt* refused = nullptr;
+    for (int i = 0; i < group.count; ++i) {
+        const protocol::Receipt& receipt = group.jobs[i].receipt;
+        if (receipt.status != 200) {
+            ++rejected;
+            if (receipt.status == 503) refused = &receipt;
+        } else if (receipt.duplicate != 0) {
+            ++duplicates;
+        } else {
+            ++pushes;
+            rows += static_cast<int64>(receipt.stored);
+        }
+    }
+    pg::UpdateStatus(supervisor.status, [=](pg::WorkerStatus* s) {
+        s->pushes += pushes;
+        s->duplicates += duplicates;
+        s->rejected += rejected;
+        s->rows += rows;
+        s->commits += pushes > 0 ? 1 : 0;
+    });
+    if (refused == nullptr) return;
+    // Once per change, not per push: a full disk or a lost privilege would flood the log.
+    char text[sizeof(supervisor.status->last_error)];
+    pg_snprintf(text, sizeof(text), "%s: %.*s", refused->sqlstate.data(),
+                static_cast<int>(Min(refused->message.size(), size_t{200})),
+                refused->message.data());
+    if (strcmp(text, supervisor.status->last_error) != 0) {
+        ereport(WARNING, errmsg("pganalytics could not store a push: %s", text));
+    }
+    pg::SetError(supervisor.status, text);
+}
+
+void StoreGroup(Group* group) {
+    char activity[64];
+    pg_snprintf(activity, sizeof(activity), "storing %d push%s", group->count,
+                group->count == 1 ? "" : "es");
+    pgstat_report_activity(STATE_RUNNING, activity);
+    pg::StorePushes(group->jobs, group->count, group->context);
+    for (int i = 0; i < group->count; ++i) {
+        Gateway* const gateway = group->gateways[i];
+        if (gateway->state == GatewayState::kNone) continue;
+        Send(&gateway->channel, protocol::FrameType::kReceipt, group->request_ids[i],
+             group->jobs[i].receipt);
+    }
+    Count(*group);
+    pgstat_report_activity(STATE_IDLE, activity);
+}
+
+void FlushAll() {
+    for (Gateway& gateway : supervisor.gateways) {
+        if (gateway.state == GatewayState::kNone) continue;
+        Release(&gateway.channel);
+        if (!Flush(&gateway.channel) && gateway.doomed == nullptr) {
+            Doom(&gateway, "has ended, or takes no receipts");
+        }
+    }
+    EndDoomed(&supervisor);
+}
+
+// OpenPort waits until the port can be bound. False if the worker is to stop.
+bool OpenPort(pg::WorkerStatus* status) {
+    constexpr long kRetryMs = 1000;
+    char why[256];
+    while (!OpenListeners(true, &supervisor.listeners, why, sizeof(why))) {
+        if (strcmp(status->last_error, why) != 0) ereport(WARNING, errmsg("pganalytics %s", why));
+        pg::SetError(status, why);
+        pg::SetState(status, pg::WorkerState::kWaiting);
+        Sleep(kRetryMs);
+        HandleInterrupts();
+        if (Stopping()) return false;
+    }
+    return true;
+}
+
+// ExtensionExists is asked when nothing is to do: after DROP EXTENSION the port closes, and the
+// worker waits for CREATE EXTENSION again.
+bool ExtensionExists() {
+    bool exists = false;
+    ErrorData* const error = pg::Transact([&exists] { exists = OidIsValid(pg::ExtensionOid()); });
+    if (error != nullptr) FreeErrorData(error);
+    return exists || error != nullptr;
+}
+
+// Serve is the worker's main loop. It ends when the worker must stop or the extension is gone.
+void Serve(Group* group) {
+    constexpr long kTurnMs = 1000;
+    TimestampTz checked_at = GetCurrentTimestamp();
+    while (!Stopping()) {
+        Tend(&supervisor);
+        NewGroup(group);
+        for (Gateway& gateway : supervisor.gateways) {
+            if (gateway.state != GatewayState::kNone) TakeFrames(group, &gateway);
+        }
+        const bool worked = group->count > 0;
+        if (worked) StoreGroup(group);
+        FlushAll();
+        if (HandleInterrupts()) Reload(&supervisor);
+        if (worked) continue;
+        if (TimestampDifferenceExceeds(checked_at, GetCurrentTimestamp(), kTurnMs)) {
+            checked_at = GetCurrentTimestamp();
+            if (!ExtensionExists()) return;
+            pgstat_report_stat(false);
+        }
+        const bool serves = supervisor.status->state == pg::WorkerState::kRunning;
+        WaitForGateways(&supervisor, serves ? kTurnMs : 50);
+    }
+}
+
+}  // namespace
+
+void RunIngestWorker(int index) {
+    pg::WorkerStatus* const status = Begin(pg::WorkerKind::kIngest, index);
+    pg::ConnectToDatabase();
+    Group group = {};
+    group.context =
+        AllocSetContextCreate(TopMemoryContext, "pganalytics group", ALLOCSET_DEFAULT_SIZES);
+    StartSupervisor(&supervisor, status);
+    // Once per process: the role, once taken, stays; so a dropped extension means a new process.
+    if (AwaitExtension(status) && OpenPort(status)) {
+        pg::SetState(status, pg::WorkerState::kStarting);
+        Serve(&group);
+    }
+    pg::SetState(status, pg::WorkerState::kTerminating);
+    StopGateways(&supervisor);
+}
+
+}  // namespace pganalytics::bgworker

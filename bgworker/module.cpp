@@ -1,0 +1,39 @@
+// Module: what PostgreSQL calls by name: the library's start and the workers' entry points.
+#include "bgworker/ingest_worker.hpp"
+#include "bgworker/launcher.hpp"
+#include "bgworker/maintenance_worker.hpp"
+#include "pg/guc.hpp"
+#include "pg/prelude.hpp"
+#include "pg/shmem.hpp"
+
+extern "C" {
+
+PG_MODULE_MAGIC;
+
+PGDLLEXPORT void _PG_init(void);
+PGDLLEXPORT void pganalytics_launcher_main(Datum);
+PGDLLEXPORT void pganalytics_ingest_main(Datum);
+PGDLLEXPORT void pganalytics_maintenance_main(Datum);
+
+void _PG_init(void) {
+    pganalytics::pg::DefineSettings();
+    // Without shared_preload_libraries the SQL objects work and nothing listens.
+    if (!process_shared_preload_libraries_in_progress) return;
+    pganalytics::pg::RequestSharedMemory();
+    // pg_upgrade starts the server without us being wanted.
+    if (!IsBinaryUpgrade) pganalytics::bgworker::RegisterLauncher();
+}
+
+// The postmaster starts a static worker again only if it ends with 1.
+void pganalytics_launcher_main(Datum) {
+    pganalytics::bgworker::RunLauncher();
+    proc_exit(1);
+}
+
+void pganalytics_ingest_main(Datum index) {
+    pganalytics::bgworker::RunIngestWorker(DatumGetInt32(index));
+}
+
+void pganalytics_maintenance_main(Datum) { pganalytics::bgworker::RunMaintenanceWorker(); }
+
+}  // extern "C"

@@ -1,0 +1,314 @@
+// Supervisor: starting, replacing and ending gateways.
+#include "bgworker/supervisor.hpp"
+
+#include "bgworker/gateway_process.hpp"
+#include "bgworker/worker.hpp"
+
+extern "C" {
+#include <sys/wait.h>
+}
+
+namespace pganalytics::bgworker {
+namespace {
+
+constexpr long kFirstBackoffMs = 100;
+constexpr long kLastBackoffMs = 5000;
+constexpr int64 kYoungUs = 5 * USECS_PER_SEC;
+constexpr int64 kStartTimeoutUs = 30 * USECS_PER_SEC;
+constexpr long kLeaveMs = 400;
+
+Supervisor* own_supervisor = nullptr;
+
+TimestampTz After(long ms) { return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms); }
+
+Gateway* Find(Supervisor* supervisor, GatewayState state) {
+    for (Gateway& gateway : supervisor->gateways) {
+        if (gateway.state == state) return &gateway;
+    }
+    return nullptr;
+}
+
+void ShowGateway(Supervisor* supervisor, pid_t pid) {
+    pg::UpdateStatus(supervisor->status, [pid](pg::WorkerStatus* s) {
+        s->gateway_pid = pid;
+        s->state = pid == 0 ? pg::WorkerState::kStarting : pg::WorkerState::kRunning;
+        if (pid == 0) s->connections = 0;
+    });
+}
+
+void Remove(Supervisor* supervisor, Gateway* gateway) {
+    CloseChannel(&gateway->channel);
+    *gateway = {};
+    supervisor->events_stale = true;
+}
+
+// Postpone plans the next start after a failure; the first one comes after 100 ms.
+void Postpone(Supervisor* supervisor) {
+    const int doublings = Min(supervisor->failures, 6);
+    ++supervisor->failures;
+    supervisor->start_after = After(Min(kFirstBackoffMs << doublings, kLastBackoffMs));
+}
+
+protocol::GatewayConfig ConfigOf(const Supervisor& supervisor) {
+    protocol::GatewayConfig config;
+    config.listeners = static_cast<uint32_t>(supervisor.listeners.count);
+    config.max_connections = static_cast<uint32_t>(pg::settings.max_connections);
+    config.max_idle_connections = static_cast<uint32_t>(pg::settings.max_idle_connections);
+    config.connection_lifetime_ms =
+        static_cast<uint32_t>(pg::settings.connection_lifetime_s) * 1000;
+    config.connection_timeout_ms = static_cast<uint32_t>(pg::settings.connection_timeout_ms);
+    config.max_body_bytes = static_cast<uint64_t>(pg::settings.max_body_size_kb) * 1024;
+    config.cert_file = pg::CertFile();
+    config.key_file = pg::KeyFile();
+    config.ca_file = pg::settings.ssl_ca_file;
+    config.make_certificate = pg::MakeCertificate() ? 1 : 0;
+    return config;
+}
+
+void Start(Supervisor* supervisor) {
+    Gateway* gateway = Find(supervisor, GatewayState::kNone);
+    if (gateway == nullptr) {
+        // Every place is taken by gateways that leave: the first of them has had its time.
+        gateway = Find(supervisor, GatewayState::kDraining);
+        KillGateway(gateway->pid);
+        Remove(supervisor, gateway);
+    }
+    int fd = -1;
+    const pid_t pid = StartGateway(supervisor->listeners, &fd);
+    if (pid == 0) {
+        char why[128];
+        pg_snprintf(why, sizeof(why), "could not start a gateway: %s", pg_strerror(errno));
+        pg::SetError(supervisor->status, why);
+        Postpone(supervisor);
+        return;
+    }
+    gateway->state = GatewayState::kStarting;
+    gateway->pid = pid;
+    gateway->started_at = GetCurrentTimestamp();
+    OpenChannel(&gateway->channel, fd);
+    Send(&gateway->channel, protocol::FrameType::kConfig, 0, ConfigOf(*supervisor));
+    Flush(&gateway->channel);
+    pg::UpdateStatus(supervisor->status, [](pg::WorkerStatus* s) { ++s->gateway_starts; });
+    supervisor->events_stale = true;
+}
+
+void LetLeave(Supervisor* supervisor, Gateway* gateway) {
+    const long grace_ms = pg::settings.connection_lifetime_s * 1000L;
+    protocol::Drain drain;
+    drain.grace_ms = static_cast<uint32_t>(grace_ms);
+    Send(&gateway->channel, protocol::FrameType::kDrain, 0, drain);
+    Flush(&gateway->channel);
+    gateway->state = GatewayState::kDraining;
+    gateway->leave_by = After(grace_ms + 1000);
+    supervisor->events_stale = true;
+}
+
+void OnReady(Supervisor* supervisor, Gateway* gateway, const protocol::Ready& ready) {
+    Gateway* const old = Find(supervisor, GatewayState::kServing);
+    gateway->state = GatewayState::kServing;
+    if (old != nullptr) LetLeave(supervisor, old);
+    ShowGateway(supervisor, gateway->pid);
+    const auto fingerprint = static_cast<int>(ready.certificate_sha256.size());
+    if (ready.made_certificate != 0) {
+        ereport(LOG,
+                errmsg("pganalytics made a self-signed certificate in \"%s\"", pg::kMadeCertFile),
+                errdetail("Its SHA-256 fingerprint is %.*s.", fingerprint,
+                          ready.certificate_sha256.data()),
+                errhint("Give this file to collectors as their ca_file."));
+    }
+    ereport(LOG,
+            errmsg("pganalytics gateway %d serves port %d%s", gateway->pid, pg::settings.port,
+                   ready.sandboxed != 0 ? "" : ", without a sandbox on this platform"),
+            errdetail("The certificate's SHA-256 fingerprint is %.*s.", fingerprint,
+                      ready.certificate_sha256.data()));
+    pgstat_report_activity(STATE_IDLE, "ready");
+}
+
+// OnFailed: new settings that do not work keep the old gateway; without one there is a back-off.
+void OnFailed(Supervisor* supervisor, Gateway* gateway, std::string_view message) {
+    char text[sizeof(supervisor->status->last_error)];
+    strlcpy(text, pnstrdup(message.data(), Min(message.size(), sizeof(text) - 1)), sizeof(text));
+    const bool first =
+        strcmp(supervisor->status->last_error, text) != 0 || supervisor->failures == 0;
+    const bool old_serves = Find(supervisor, GatewayState::kServing) != nullptr;
+    pg::SetError(supervisor->status, text);
+    if (first || old_serves) {
+        ereport(WARNING, errmsg("pganalytics gateway could not start: %s", text),
+                old_serves ? errhint("The gateway with the old settings goes on; mend the settings "
+                                     "and reload.")
+                           : errhint("No collector can push until the settings are mended."));
+    }
+    KillGateway(gateway->pid);
+    Remove(supervisor, gateway);
+    Postpone(supervisor);
+}
+
+// End kills a gateway before it waits for it: one that only closed its socket would block.
+void End(Supervisor* supervisor, Gateway* gateway, const char* why) {
+    const GatewayState was = gateway->state;
+    const pid_t pid = gateway->pid;
+    const bool young = GetCurrentTimestamp() < gateway->started_at + kYoungUs;
+    KillGateway(pid);
+    Remove(supervisor, gateway);
+    if (was == GatewayState::kDraining) return;
+    if (was == GatewayState::kServing) ShowGateway(supervisor, 0);
+    char text[160];
+    pg_snprintf(text, sizeof(text), "gateway %d %s", pid, why);
+    pg::SetError(supervisor->status, text);
+    ereport(WARNING, errmsg("pganalytics %s; another one is started", text));
+    if (was == GatewayState::kStarting || young) {
+        Postpone(supervisor);
+    } else {
+        supervisor->failures = 0;
+        supervisor->start_after = 0;
+    }
+}
+
+void AtExit(int, Datum) {
+    for (Gateway& gateway : own_supervisor->gateways) {
+        if (gateway.state != GatewayState::kNone) KillGateway(gateway.pid);
+    }
+}
+
+void RebuildEvents(Supervisor* supervisor) {
+    if (supervisor->events != nullptr) FreeWaitEventSet(supervisor->events);
+    supervisor->events = CreateWaitEventSet(TopMemoryContext, 2 + kMaxGateways);
+    AddWaitEventToSet(supervisor->events, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, nullptr);
+    AddWaitEventToSet(supervisor->events, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, nullptr, nullptr);
+    for (Gateway& gateway : supervisor->gateways) {
+        if (gateway.state == GatewayState::kNone) continue;
+        AddWaitEventToSet(supervisor->events, WL_SOCKET_READABLE, gateway.channel.fd, nullptr,
+                          &gateway);
+    }
+    supervisor->events_stale = false;
+}
+
+}  // namespace
+
+void StartSupervisor(Supervisor* supervisor, pg::WorkerStatus* status) {
+    supervisor->status = status;
+    supervisor->events_stale = true;
+    own_supervisor = supervisor;
+    before_shmem_exit(AtExit, 0);
+}
+
+void Tend(Supervisor* supervisor) {
+    const TimestampTz now = GetCurrentTimestamp();
+    for (Gateway& gateway : supervisor->gateways) {
+        if (gateway.state == GatewayState::kDraining && now > gateway.leave_by) {
+            KillGateway(gateway.pid);
+            Remove(supervisor, &gateway);
+        } else if (gateway.state == GatewayState::kStarting &&
+                   now > gateway.started_at + kStartTimeoutUs) {
+            OnFailed(supervisor, &gateway, "it was not ready after 30 s");
+        }
+    }
+    if (Find(supervisor, GatewayState::kStarting) != nullptr) return;
+    const bool serves = Find(supervisor, GatewayState::kServing) != nullptr;
+    if (supervisor->reload_wanted || (!serves && now >= supervisor->start_after)) {
+        supervisor->reload_wanted = false;
+        Start(supervisor);
+    }
+}
+
+void Reload(Supervisor* supervisor) { supervisor->reload_wanted = true; }
+
+void WaitForGateways(Supervisor* supervisor, long timeout_ms) {
+    if (supervisor->events_stale) RebuildEvents(supervisor);
+    bool unsent = false;
+    for (Gateway& gateway : supervisor->gateways) {
+        unsent = unsent || (gateway.state != GatewayState::kNone && HasUnsent(gateway.channel));
+    }
+    // A receipt that did not fit in the socket is rare: looking again soon is simpler than a
+    // second set of events.
+    WaitEvent occurred[2 + kMaxGateways];
+    WaitEventSetWait(supervisor->events, unsent ? Min(timeout_ms, 5L) : timeout_ms, occurred,
+                     lengthof(occurred), PG_WAIT_EXTENSION);
+    ResetLatch(MyLatch);
+}
+
+Handled HandleControl(Supervisor* supervisor, Gateway* gateway, const Frame& frame) {
+    const uint32_t bytes = frame.header.payload_bytes;
+    switch (frame.header.type) {
+        case protocol::FrameType::kReady: {
+            protocol::Ready ready;
+            if (gateway->state != GatewayState::kStarting ||
+                !protocol::DecodeWhole(frame.payload, bytes, &ready)) {
+                return Handled::kBroken;
+            }
+            OnReady(supervisor, gateway, ready);
+            return Handled::kYes;
+        }
+        case protocol::FrameType::kFailed: {
+            protocol::Failed failed;
+            if (gateway->state != GatewayState::kStarting ||
+                !protocol::DecodeWhole(frame.payload, bytes, &failed)) {
+                return Handled::kBroken;
+            }
+            OnFailed(supervisor, gateway, failed.message);
+            return Handled::kYes;
+        }
+        case protocol::FrameType::kLog: {
+            protocol::LogLine line;
+            if (!protocol::DecodeWhole(frame.payload, bytes, &line)) return Handled::kBroken;
+            ereport(line.warning != 0 ? WARNING : LOG,
+                    errmsg("pganalytics gateway %d: %.*s", gateway->pid,
+                           static_cast<int>(Min(line.message.size(), size_t{1000})),
+                           line.message.data()));
+            return Handled::kYes;
+        }
+        case protocol::FrameType::kCounters: {
+            protocol::Counters counters;
+            if (!protocol::DecodeWhole(frame.payload, bytes, &counters)) return Handled::kBroken;
+            if (gateway->state == GatewayState::kServing) {
+                pg::UpdateStatus(supervisor->status, [&counters](pg::WorkerStatus* s) {
+                    s->connections = static_cast<int64>(counters.connections_open);
+                });
+            }
+            return Handled::kYes;
+        }
+        default:
+            return Handled::kNotControl;
+    }
+}
+
+void EndDoomed(Supervisor* supervisor) {
+    for (Gateway& gateway : supervisor->gateways) {
+        if (gateway.doomed != nullptr) End(supervisor, &gateway, gateway.doomed);
+    }
+}
+
+void StopGateways(Supervisor* supervisor) {
+    CloseListeners(&supervisor->listeners);
+    protocol::Drain refuse;
+    refuse.refuse = 1;
+    for (Gateway& gateway : supervisor->gateways) {
+        if (gateway.state == GatewayState::kNone) continue;
+        Send(&gateway.channel, protocol::FrameType::kDrain, 0, refuse);
+        Flush(&gateway.channel);
+    }
+    const TimestampTz deadline = After(kLeaveMs);
+    bool left = true;
+    while (left && GetCurrentTimestamp() < deadline) {
+        left = false;
+        for (Gateway& gateway : supervisor->gateways) {
+            if (gateway.state == GatewayState::kNone) continue;
+            int wait_status = 0;
+            if (ReapGateway(gateway.pid, &wait_status)) {
+                Remove(supervisor, &gateway);
+            } else {
+                Flush(&gateway.channel);
+                left = true;
+            }
+        }
+        // A child's end sets the latch.
+        if (left) Sleep(20);
+    }
+    for (Gateway& gateway : supervisor->gateways) {
+        if (gateway.state == GatewayState::kNone) continue;
+        KillGateway(gateway.pid);
+        Remove(supervisor, &gateway);
+    }
+}
+
+}  // namespace pganalytics::bgworker

@@ -1,0 +1,54 @@
+-- What the background workers do, and what a script needs to know of them.
+
+CREATE FUNCTION pganalytics.preloaded() RETURNS boolean
+    LANGUAGE c STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pganalytics_preloaded';
+COMMENT ON FUNCTION pganalytics.preloaded() IS 'whether shared_preload_libraries has loaded pganalytics; without it nothing listens';
+
+CREATE FUNCTION pganalytics.worker_states(
+    OUT kind text, OUT number integer, OUT pid integer, OUT gateway_pid integer, OUT state text,
+    OUT started_at timestamptz, OUT restarts bigint, OUT gateway_restarts bigint,
+    OUT connections bigint, OUT commits bigint, OUT pushes bigint, OUT duplicates bigint,
+    OUT rejected bigint, OUT rows bigint, OUT last_error text, OUT last_error_at timestamptz)
+    RETURNS SETOF record
+    LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pganalytics_worker_states';
+COMMENT ON FUNCTION pganalytics.worker_states() IS 'the rows of pganalytics.workers';
+
+CREATE VIEW pganalytics.workers AS SELECT * FROM pganalytics.worker_states();
+COMMENT ON VIEW pganalytics.workers IS 'background workers and their gateways; totals since the server started';
+COMMENT ON COLUMN pganalytics.workers.restarts IS 'starts of the worker after its first';
+COMMENT ON COLUMN pganalytics.workers.gateway_restarts IS 'starts of a gateway after the first, reloads included';
+COMMENT ON COLUMN pganalytics.workers.rejected IS 'pushes that the worker refused; those refused by a gateway are not counted here';
+
+CREATE FUNCTION pganalytics.wait_until_running(timeout interval DEFAULT '30 s') RETURNS boolean
+    LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pganalytics_wait_until_running';
+COMMENT ON FUNCTION pganalytics.wait_until_running(interval) IS 'waits until every worker serves; false when the time is over first';
+
+CREATE FUNCTION pganalytics.metric_columns(
+    OUT relation text, OUT ordinal integer, OUT name text, OUT json_key text, OUT type text, OUT role text)
+    RETURNS SETOF record
+    LANGUAGE c IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pganalytics_metric_columns';
+COMMENT ON FUNCTION pganalytics.metric_columns() IS 'the metric catalog of the library: what a push may hold and where it is stored';
+
+CREATE FUNCTION pganalytics.certificate_file() RETURNS text
+    LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pganalytics_certificate_file';
+COMMENT ON FUNCTION pganalytics.certificate_file() IS 'path of the server certificate, relative to the data directory or absolute';
+
+-- The path comes from postgresql.conf alone, never from the caller.
+CREATE FUNCTION pganalytics.server_certificate() RETURNS text
+    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'SELECT pg_catalog.pg_read_file(pganalytics.certificate_file())';
+COMMENT ON FUNCTION pganalytics.server_certificate() IS 'the server certificate in PEM, for the ca_file of collectors';
+
+DO $preload$
+BEGIN
+    IF NOT pganalytics.preloaded() THEN
+        RAISE WARNING 'pganalytics is not loaded by shared_preload_libraries: no port is opened'
+            USING HINT = 'Add pganalytics to shared_preload_libraries in postgresql.conf and restart the server.';
+    END IF;
+END
+$preload$;

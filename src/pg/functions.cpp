@@ -1,0 +1,195 @@
+// Functions: the SQL functions that are written in C++; sql/60_workers.sql declares them.
+#include "pg/guc.hpp"
+#include "pg/prelude.hpp"
+#include "pg/shmem.hpp"
+#include "protocol/catalog.hpp"
+
+namespace pganalytics::pg {
+namespace {
+
+const char* NameOf(WorkerKind kind) {
+    switch (kind) {
+        case WorkerKind::kLauncher:
+            return "launcher";
+        case WorkerKind::kMaintenance:
+            return "maintenance";
+        case WorkerKind::kIngest:
+            break;
+    }
+    return "ingest";
+}
+
+const char* NameOf(WorkerState state) {
+    switch (state) {
+        case WorkerState::kStopped:
+            return "stopped";
+        case WorkerState::kStarting:
+            return "starting";
+        case WorkerState::kWaiting:
+            return "waiting";
+        case WorkerState::kRunning:
+            return "running";
+        case WorkerState::kTerminating:
+            break;
+    }
+    return "terminating";
+}
+
+const char* NameOf(protocol::ColumnType type) {
+    switch (type) {
+        case protocol::ColumnType::kInt8:
+            return "bigint";
+        case protocol::ColumnType::kFloat8:
+            return "double precision";
+        case protocol::ColumnType::kBool:
+            return "boolean";
+        case protocol::ColumnType::kTimestamp:
+            return "timestamp with time zone";
+        case protocol::ColumnType::kText:
+            break;
+    }
+    return "text";
+}
+
+const char* NameOf(protocol::ColumnRole role) {
+    switch (role) {
+        case protocol::ColumnRole::kTime:
+            return "time";
+        case protocol::ColumnRole::kIdentity:
+            return "identity";
+        case protocol::ColumnRole::kText:
+            return "text";
+        case protocol::ColumnRole::kStatsSince:
+            return "stats_since";
+        case protocol::ColumnRole::kCounter:
+            return "counter";
+        case protocol::ColumnRole::kValue:
+            break;
+    }
+    return "value";
+}
+
+Datum TextOf(std::string_view text) {
+    return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size())));
+}
+
+bool IsWanted(const WorkerStatus& status) {
+    return status.kind != WorkerKind::kIngest || status.index < settings.ingest_workers;
+}
+
+void RequirePreload() {
+    if (SharedMemoryReady()) return;
+    ereport(
+        ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+        errmsg("pganalytics is not loaded by shared_preload_libraries"),
+        errhint("Add pganalytics to shared_preload_libraries in postgresql.conf and restart the "
+                "server."));
+}
+
+bool AllServe() {
+    WorkerStatus statuses[kMaxWorkers];
+    const int count = CopyStatuses(statuses);
+    for (int i = 0; i < count; ++i) {
+        if (IsWanted(statuses[i]) && statuses[i].state != WorkerState::kRunning) return false;
+    }
+    return true;
+}
+
+}  // namespace
+}  // namespace pganalytics::pg
+
+extern "C" {
+
+PG_FUNCTION_INFO_V1(pganalytics_preloaded);
+PG_FUNCTION_INFO_V1(pganalytics_worker_states);
+PG_FUNCTION_INFO_V1(pganalytics_wait_until_running);
+PG_FUNCTION_INFO_V1(pganalytics_metric_columns);
+PG_FUNCTION_INFO_V1(pganalytics_certificate_file);
+
+Datum pganalytics_preloaded(PG_FUNCTION_ARGS) {
+    PG_RETURN_BOOL(pganalytics::pg::SharedMemoryReady());
+}
+
+// A row per worker that should run; none without shared_preload_libraries.
+Datum pganalytics_worker_states(PG_FUNCTION_ARGS) {
+    using namespace pganalytics::pg;
+    InitMaterializedSRF(fcinfo, 0);
+    auto* const result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
+    if (!SharedMemoryReady()) PG_RETURN_NULL();
+    WorkerStatus statuses[kMaxWorkers];
+    const int count = CopyStatuses(statuses);
+    for (int i = 0; i < count; ++i) {
+        const WorkerStatus& s = statuses[i];
+        if (!IsWanted(s)) continue;
+        Datum values[] = {CStringGetTextDatum(NameOf(s.kind)),
+                          Int32GetDatum(s.index + 1),
+                          Int32GetDatum(s.pid),
+                          Int32GetDatum(s.gateway_pid),
+                          CStringGetTextDatum(NameOf(s.state)),
+                          TimestampTzGetDatum(s.started_at),
+                          Int64GetDatum(Max(s.starts - 1, 0)),
+                          Int64GetDatum(Max(s.gateway_starts - 1, 0)),
+                          Int64GetDatum(s.connections),
+                          Int64GetDatum(s.commits),
+                          Int64GetDatum(s.pushes),
+                          Int64GetDatum(s.duplicates),
+                          Int64GetDatum(s.rejected),
+                          Int64GetDatum(s.rows),
+                          CStringGetTextDatum(s.last_error),
+                          TimestampTzGetDatum(s.last_error_at)};
+        bool nulls[lengthof(values)] = {};
+        nulls[2] = s.pid == 0;
+        nulls[3] = s.gateway_pid == 0;
+        nulls[5] = s.started_at == 0;
+        nulls[14] = s.last_error[0] == '\0';
+        nulls[15] = s.last_error_at == 0;
+        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+    }
+    PG_RETURN_NULL();
+}
+
+// True as soon as every worker runs and every ingest worker has a gateway that serves; false after
+// the time given. Errors: 55000 without shared_preload_libraries.
+Datum pganalytics_wait_until_running(PG_FUNCTION_ARGS) {
+    using namespace pganalytics::pg;
+    RequirePreload();
+    const Interval* const timeout = PG_GETARG_INTERVAL_P(0);
+    const TimestampTz deadline = DatumGetTimestampTz(
+        DirectFunctionCall2(timestamptz_pl_interval, TimestampTzGetDatum(GetCurrentTimestamp()),
+                            IntervalPGetDatum(timeout)));
+    while (!AllServe()) {
+        if (GetCurrentTimestamp() >= deadline) PG_RETURN_BOOL(false);
+        WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 20, PG_WAIT_EXTENSION);
+        ResetLatch(MyLatch);
+        CHECK_FOR_INTERRUPTS();
+    }
+    PG_RETURN_BOOL(true);
+}
+
+// The metric catalog as rows, so that a test can compare it with the tables.
+Datum pganalytics_metric_columns(PG_FUNCTION_ARGS) {
+    using namespace pganalytics;
+    InitMaterializedSRF(fcinfo, 0);
+    auto* const result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
+    for (const protocol::Metric& metric : protocol::Catalog()) {
+        int ordinal = 0;
+        for (const protocol::Column& column : metric.columns) {
+            Datum values[] = {pg::TextOf(metric.relation),
+                              Int32GetDatum(++ordinal),
+                              pg::TextOf(column.name),
+                              pg::TextOf(column.json_key),
+                              CStringGetTextDatum(pg::NameOf(column.type)),
+                              CStringGetTextDatum(pg::NameOf(column.role))};
+            bool nulls[lengthof(values)] = {};
+            tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+        }
+    }
+    PG_RETURN_NULL();
+}
+
+// Where the server certificate is: as configured, else the one made in the data directory.
+Datum pganalytics_certificate_file(PG_FUNCTION_ARGS) {
+    PG_RETURN_TEXT_P(cstring_to_text(pganalytics::pg::CertFile()));
+}
+
+}  // extern "C"
