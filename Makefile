@@ -4,57 +4,38 @@
 # make check      every suite; each runs alone as make check-lint, check-unit, check-regress, ...
 # make bench      the table of docs/performance.md
 
-EXTENSION = pganalytics
-VERSION = 3.2.0
-
-MODULE_big = pganalytics
-PG_SOURCES = $(wildcard src/pg/*.cpp) $(wildcard bgworker/*.cpp) src/protocol/catalog.cpp src/protocol/rows.cpp
-OBJS = $(PG_SOURCES:.cpp=.o)
-SQL_SOURCES = $(sort $(wildcard sql/[0-9]*.sql))
-DATA_built = pganalytics--$(VERSION).sql
-DATA = $(wildcard pganalytics--*--*.sql)
-
 PG_CONFIG ?= pg_config
 PG_BINDIR := $(shell $(PG_CONFIG) --bindir)
-# No exceptions in the server process: an ERROR and a throw never meet (docs/architecture.md).
-PG_CXXFLAGS = -std=c++20 -Isrc -I. -isystem $(shell $(PG_CONFIG) --includedir-server) \
-	-Wall -Wextra -Wno-missing-field-initializers -fno-exceptions -fno-rtti \
-	-DPGANALYTICS_VERSION='"$(VERSION)"' $(WERROR)
-SHLIB_LINK = -lstdc++ -Wl,--version-script=exports.map
-EXTRA_CLEAN = build
-
-# PGXS would compile LLVM bitcode of C++ for just-in-time inlining; nothing here is worth inlining.
-override with_llvm = no
-PGXS := $(shell $(PG_CONFIG) --pgxs)
-include $(PGXS)
-
+DATADIR := $(shell $(PG_CONFIG) --sharedir)
 PROGRAMS = build/src/gateway/pganalytics-gateway build/src/collector/pganalytics-collector
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 MANDIR ?= /usr/local/share/man
-EXAMPLEDIR ?= $(datadir)/pganalytics
+EXAMPLEDIR ?= $(DATADIR)/pganalytics
 
-all: programs
+.PHONY: all extension programs
+all: extension programs
 
-$(DATA_built): $(SQL_SOURCES)
-	cat $^ > $@
+extension:
+	$(MAKE) -f extension.mk --jobs $(JOBS) all
 
-$(OBJS): Makefile exports.map
-
-.PHONY: programs
 programs: build/CMakeCache.txt
 	cmake --build build --parallel $(JOBS) --target pganalytics-gateway pganalytics-collector
 
 build/CMakeCache.txt:
 	cmake -S . -B build
 
-install: install-programs
-.PHONY: install-programs
-install-programs: programs
+.PHONY: install clean
+install: all
+	$(MAKE) -f extension.mk install
 	install -d '$(DESTDIR)$(PG_BINDIR)' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man8' '$(DESTDIR)$(EXAMPLEDIR)'
 	install -m 755 $(PROGRAMS) '$(DESTDIR)$(PG_BINDIR)'
 	install -m 644 docs/man/pganalytics-collector.1 '$(DESTDIR)$(MANDIR)/man1'
 	install -m 644 docs/man/pganalytics-gateway.8 '$(DESTDIR)$(MANDIR)/man8'
 	install -m 644 docs/collector.toml.example '$(DESTDIR)$(EXAMPLEDIR)'
+
+clean:
+	$(MAKE) -f extension.mk clean
+	rm -rf build
 
 .PHONY: demo deps deps-test deps-bench
 demo:
