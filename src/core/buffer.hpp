@@ -1,0 +1,70 @@
+// Buffer: bytes that grow without being zeroed first, with readable room behind the last one.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+namespace pganalytics::core {
+
+// Buffer owns its bytes. kPadding bytes behind the end may always be read (their values mean
+// nothing): simdjson loads whole vectors past the end of a document.
+class Buffer {
+  public:
+    static constexpr size_t kPadding = 64;
+
+    Buffer() = default;
+    explicit Buffer(std::string_view bytes) { Append(bytes); }
+
+    const char* data() const { return data_.get(); }
+    char* data() { return data_.get(); }
+    size_t size() const { return size_; }
+    size_t capacity() const { return capacity_; }
+    bool empty() const { return size_ == 0; }
+    std::string_view view() const { return {data_.get(), size_}; }
+
+    // Reserve makes room for `capacity` bytes in all.
+    void Reserve(size_t capacity) {
+        if (capacity <= capacity_) return;
+        auto grown = std::make_unique_for_overwrite<char[]>(capacity + kPadding);
+        if (size_ != 0) std::memcpy(grown.get(), data_.get(), size_);
+        data_ = std::move(grown);
+        capacity_ = capacity;
+    }
+
+    // Resize sets the size; bytes that were never written hold no known value.
+    void Resize(size_t size) {
+        Reserve(size);
+        size_ = size;
+    }
+
+    void Append(std::string_view bytes) {
+        if (bytes.empty()) return;
+        if (size_ + bytes.size() > capacity_) {
+            Reserve(std::max(size_ + bytes.size(), capacity_ + capacity_ / 2));
+        }
+        std::memcpy(data_.get() + size_, bytes.data(), bytes.size());
+        size_ += bytes.size();
+    }
+
+    // Release gives the memory back.
+    void Release() { *this = Buffer(); }
+
+    Buffer(Buffer&& other) noexcept { *this = std::move(other); }
+    Buffer& operator=(Buffer&& other) noexcept {
+        data_ = std::move(other.data_);
+        size_ = std::exchange(other.size_, 0);
+        capacity_ = std::exchange(other.capacity_, 0);
+        return *this;
+    }
+
+  private:
+    std::unique_ptr<char[]> data_;
+    size_t size_ = 0;
+    size_t capacity_ = 0;
+};
+
+}  // namespace pganalytics::core

@@ -1,0 +1,39 @@
+// Asio: the one place that includes it, with what it forgets.
+#pragma once
+
+// clang-format off: Boost 1.74's awaitable.hpp uses std::exchange without including <utility>.
+#include <utility>
+// clang-format on
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+
+namespace pganalytics::http {
+
+namespace asio = boost::asio;
+template <typename T = void>
+using Task = asio::awaitable<T>;
+using TimePoint = std::chrono::steady_clock::time_point;
+
+// Event wakes one waiting coroutine, or none. Wait returns at Notify or at the time limit; who
+// waits looks at its own state afterwards.
+class Event {
+  public:
+    explicit Event(asio::io_context& io) : timer_(io) {}
+    void Notify() { timer_.cancel(); }
+    Task<> Wait(TimePoint until) {
+        timer_.expires_at(until);
+        boost::system::error_code ignored;
+        co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    }
+
+  private:
+    asio::steady_timer timer_;
+};
+
+}  // namespace pganalytics::http

@@ -1,0 +1,180 @@
+#include "http/connection.hpp"
+
+#include <chrono>
+#include <new>
+
+#include "http/problem.hpp"
+#include "http/server.hpp"
+
+namespace pganalytics::http {
+namespace {
+
+using core::Error;
+using core::Status;
+using core::Unit;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kLingerTime{2};
+constexpr size_t kFirstBodyBytes = size_t{128} << 10;
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+// Status 0: there is nobody to answer.
+const Error kGone{"the client is gone", 0};
+
+std::string DateNow() {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    return HttpDate(std::chrono::duration_cast<std::chrono::seconds>(now).count());
+}
+
+}  // namespace
+
+std::unique_ptr<ConnectionMemo>& Exchange::memo() { return connection_.memo_; }
+
+Task<Status> Exchange::ReadBody() { return connection_.ReadBody(request_, input_, lease); }
+
+Connection::Connection(Server& server, int fd)
+    : server_(server),
+      stream_(server.io_, fd, server.tls_.get()),
+      accepted_(Clock::now()),
+      deadline_(accepted_ + server.options_.connection_timeout) {}
+
+Task<> Connection::Run() {
+    const bool secured = co_await stream_.Handshake();
+    if (!secured) {
+        ++server_.stats_.handshakes_failed;
+        co_return;
+    }
+    bool open = true;
+    while (open) {
+        if (pending_.empty()) open = co_await AwaitRequest();
+        if (open) open = co_await ServeRequest();
+    }
+}
+
+// AwaitRequest waits for the first bytes of a request. The connection is idle and holds nothing
+// but itself meanwhile.
+Task<bool> Connection::AwaitRequest() {
+    deadline_ = accepted_ + server_.options_.connection_lifetime;
+    pending_.shrink_to_fit();
+    server_.EnterIdle(this);
+    bool readable = true;
+    while (readable) {
+        size_t got = 0;
+        const auto status = stream_.TryRead(server_.scratch_.data(), server_.scratch_.size(), &got);
+        if (status == TlsStream::ReadStatus::kData) {
+            pending_.assign(server_.scratch_.data(), got);
+            break;
+        }
+        if (status == TlsStream::ReadStatus::kClosed) break;
+        readable = co_await stream_.WaitReadable();
+    }
+    server_.LeaveIdle(this);
+    co_return !pending_.empty();
+}
+
+// ReadMore appends what the client sends next. False when it sends no more.
+Task<bool> Connection::ReadMore(std::string& input) {
+    while (true) {
+        size_t got = 0;
+        const auto status = stream_.TryRead(server_.scratch_.data(), server_.scratch_.size(), &got);
+        if (status == TlsStream::ReadStatus::kData) {
+            input.append(server_.scratch_.data(), got);
+            co_return true;
+        }
+        if (status == TlsStream::ReadStatus::kClosed) co_return false;
+        const bool readable = co_await stream_.WaitReadable();
+        if (!readable) co_return false;
+    }
+}
+
+Task<Status> Connection::ReadHead(RequestParser& parser, std::string& input) {
+    deadline_ = Clock::now() + server_.options_.connection_timeout;
+    while (true) {
+        size_t taken = 0;
+        auto state = parser.Put(input, &taken);
+        input.erase(0, taken);
+        if (!state) co_return state.error();
+        if (parser.head_done()) co_return Unit{};
+        const bool more = co_await ReadMore(input);
+        if (!more) co_return kGone;
+    }
+}
+
+Task<Status> Connection::ReadBody(RequestParser& parser, std::string& input, Lease& lease) {
+    if (parser.done()) co_return Unit{};
+    const auto& options = server_.options_;
+    const Error busy{"too many bodies are in memory", 503};
+    const uint64_t size = parser.content_length().value_or(options.max_body_bytes);
+    if (parser.content_length() && !lease.Hold(size)) co_return busy;
+    deadline_ = Clock::now() + options.connection_timeout +
+                std::chrono::milliseconds(size * 1000 / kSlowestBytesPerSecond);
+    if (parser.expects_continue() && input.empty()) {
+        const bool sent = co_await stream_.Write(kContinue);
+        if (!sent) co_return kGone;
+    }
+    // Memory follows what has arrived, not what is announced.
+    parser.body().Reserve(std::min<size_t>(size, kFirstBodyBytes));
+    while (true) {
+        size_t taken = 0;
+        auto state = parser.Put(input, &taken);
+        input.erase(0, taken);
+        if (!state) co_return state.error();
+        if (parser.done()) break;
+        if (!lease.Hold(std::max<uint64_t>(lease.held(), parser.body().capacity()))) co_return busy;
+        const bool more = co_await ReadMore(input);
+        if (!more) co_return kGone;
+    }
+    // From here the handler's own limits count.
+    deadline_ = TimePoint::max();
+    co_return Unit{};
+}
+
+Task<Response> Connection::Handle(Exchange& exchange) {
+    deadline_ = TimePoint::max();
+    try {
+        co_return co_await server_.router_.Handle(exchange);
+    } catch (const std::bad_alloc&) {
+    }
+    co_return Problem(ProblemDetails{503, "out of memory", "", "", 5});
+}
+
+Task<bool> Connection::ServeRequest() {
+    std::string input = std::exchange(pending_, {});
+    RequestParser parser(server_.options_.max_body_bytes);
+    const Status head = co_await ReadHead(parser, input);
+    if (!head && head.error().status == 0) co_return false;
+    ++server_.stats_.requests;
+    if (!head) {
+        const Response refusal = Problem(head.error().status, head.error().message);
+        co_await Answer(refusal, false, false);
+        co_return false;
+    }
+    Exchange exchange(*this, server_.budget_, parser, input);
+    const Response response = co_await Handle(exchange);
+    if (response.status == 0) co_return false;
+    // A body that nobody has read stands between this request and the next.
+    const bool keep = parser.done() && parser.keep_alive() && !server_.draining_ &&
+                      Clock::now() < accepted_ + server_.options_.connection_lifetime;
+    const bool sent = co_await Answer(response, keep, parser.method() == "HEAD");
+    pending_ = std::move(input);
+    co_return sent&& keep;
+}
+
+Task<bool> Connection::Answer(const Response& response, bool keep, bool head_only) {
+    if (response.status >= 400) ++server_.stats_.refused;
+    deadline_ = Clock::now() + server_.options_.connection_timeout;
+    const std::string bytes = Serialize(response, !keep, head_only, DateNow());
+    const bool sent = co_await stream_.Write(bytes);
+    if (sent && !keep) co_await Linger();
+    co_return sent;
+}
+
+// Linger closes our side and waits a little for the client to close its own: a socket closed with
+// unread bytes in it sends RST, which can overtake the answer.
+Task<> Connection::Linger() {
+    deadline_ = Clock::now() + kLingerTime;
+    stream_.Finish();
+    bool more = true;
+    while (more) more = co_await stream_.DiscardRaw();
+}
+
+}  // namespace pganalytics::http

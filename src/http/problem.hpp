@@ -1,0 +1,26 @@
+// Problem: why a request was refused, as a document of RFC 9457.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "http/response.hpp"
+
+namespace pganalytics::http {
+
+// ProblemDetails fills the document. `code`, `message` and `details`, which clients of the v3
+// server read, are made from the same values.
+struct ProblemDetails {
+    int status = 500;
+    std::string detail;    // one sentence for a person
+    std::string path;      // JSON path of the value at fault, "" if there is none
+    std::string sqlstate;  // of the error that PostgreSQL gave, "" if there is none
+    unsigned retry_after_s = 0;
+};
+
+// Problem makes the response; with retry_after_s a Retry-After header, with 401 a
+// WWW-Authenticate header (RFC 9110 sections 10.2.3 and 11.6.1).
+Response Problem(const ProblemDetails& details);
+Response Problem(int status, std::string_view detail);
+
+}  // namespace pganalytics::http

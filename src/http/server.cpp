@@ -1,0 +1,160 @@
+#include "http/server.hpp"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <exception>
+
+namespace pganalytics::http {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Deadlines are kept to this.
+constexpr std::chrono::milliseconds kSweepInterval{100};
+// A connection that has just become idle is not evicted for being one too many: its next request
+// may be on its way.
+constexpr std::chrono::seconds kIdleGrace{1};
+// What to wait for when the system has no descriptor or no memory for another connection.
+constexpr std::chrono::milliseconds kAcceptPause{100};
+
+}  // namespace
+
+Server::Server(asio::io_context& io, const ServerOptions& options, SslCtxPtr tls,
+               const Router& router)
+    : io_(io),
+      options_(options),
+      tls_(std::move(tls)),
+      router_(router),
+      budget_(options.max_body_bytes * kBodiesInMemory) {}
+
+void Server::Listen(int fd) {
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    Listener& listener = listeners_.emplace_back(io_, fd);
+    asio::co_spawn(io_, Accept(listener), [](std::exception_ptr error) {
+        if (error) std::rethrow_exception(error);
+    });
+}
+
+Task<> Server::Accept(Listener& listener) {
+    while (!draining_) {
+        boost::system::error_code error;
+        co_await listener.descriptor.async_wait(asio::posix::stream_descriptor::wait_read,
+                                                asio::redirect_error(asio::use_awaitable, error));
+        if (draining_ || error) break;
+        if (connections_.size() >= options_.max_connections) {
+            if (idle_.empty()) ++stats_.full;
+            CloseOldestIdle();
+            // The kernel's queue holds who comes until one has gone.
+            while (!draining_ && connections_.size() >= options_.max_connections) {
+                co_await listener.room.Wait(Clock::now() + options_.connection_timeout);
+            }
+            continue;
+        }
+        if (!AcceptOne(listener.descriptor.native_handle())) {
+            co_await listener.room.Wait(Clock::now() + kAcceptPause);
+        }
+    }
+}
+
+// AcceptOne takes one connection off a listener's queue. False when there is no room for it.
+bool Server::AcceptOne(int listener) {
+    const int fd = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) return errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM;
+    const int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    Connection* connection = nullptr;
+    try {
+        connection = &connections_.emplace_back(*this, fd);
+    } catch (const std::exception&) {
+        close(fd);
+        return false;
+    }
+    connection->self_ = std::prev(connections_.end());
+    ++stats_.accepted;
+    stats_.open = connections_.size();
+    asio::co_spawn(io_, connection->Run(), [this, connection](std::exception_ptr) {
+        // Whatever went wrong was this connection's own: it is closed, the others go on.
+        OnEnd(connection);
+    });
+    if (!sweeping_) {
+        sweeping_ = true;
+        asio::co_spawn(io_, Sweep(), [this](std::exception_ptr) { sweeping_ = false; });
+    }
+    return true;
+}
+
+// Sweep keeps all deadlines with one timer, while there are connections.
+Task<> Server::Sweep() {
+    asio::steady_timer timer(io_);
+    while (!connections_.empty()) {
+        timer.expires_after(kSweepInterval);
+        co_await timer.async_wait(asio::use_awaitable);
+        const TimePoint now = Clock::now();
+        for (Connection& connection : connections_) {
+            if (now < connection.deadline_ || connection.stream_.aborted()) continue;
+            if (!connection.idle_) ++stats_.deadlines;
+            Close(&connection);
+        }
+        while (idle_.size() > options_.max_idle_connections &&
+               now - idle_.front()->idle_since_ > kIdleGrace) {
+            CloseOldestIdle();
+        }
+    }
+}
+
+// Close ends a connection wherever it is; an idle one is told so.
+void Server::Close(Connection* connection) {
+    if (connection->idle_) {
+        LeaveIdle(connection);
+        connection->stream_.Finish();
+    }
+    connection->stream_.Abort();
+}
+
+void Server::CloseOldestIdle() {
+    if (idle_.empty()) return;
+    ++stats_.evicted;
+    Close(idle_.front());
+}
+
+void Server::EnterIdle(Connection* connection) {
+    connection->idle_since_ = Clock::now();
+    connection->idle_self_ = idle_.insert(idle_.end(), connection);
+    connection->idle_ = true;
+}
+
+void Server::LeaveIdle(Connection* connection) {
+    if (!connection->idle_) return;
+    connection->idle_ = false;
+    idle_.erase(connection->idle_self_);
+}
+
+void Server::OnEnd(Connection* connection) {
+    LeaveIdle(connection);
+    connections_.erase(connection->self_);
+    stats_.open = connections_.size();
+    for (Listener& listener : listeners_) listener.room.Notify();
+    if (connections_.empty() && draining_ && on_empty_) on_empty_();
+}
+
+void Server::Drain(std::function<void()> on_empty) {
+    on_empty_ = std::move(on_empty);
+    draining_ = true;
+    for (Listener& listener : listeners_) {
+        boost::system::error_code ignored;
+        listener.descriptor.close(ignored);
+        listener.room.Notify();
+    }
+    if (connections_.empty() && on_empty_) on_empty_();
+}
+
+void Server::CloseIdle() {
+    while (!idle_.empty()) Close(idle_.front());
+}
+
+}  // namespace pganalytics::http

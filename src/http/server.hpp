@@ -1,0 +1,95 @@
+// Server: listeners, connections and their limits, on one thread.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <vector>
+
+#include "http/asio.hpp"
+#include "http/budget.hpp"
+#include "http/connection.hpp"
+#include "http/router.hpp"
+#include "http/tls_context.hpp"
+
+namespace pganalytics::http {
+
+struct ServerOptions {
+    size_t max_connections = 200;
+    size_t max_idle_connections = 50;
+    // From accept. A connection that has had it is closed when idle, or with its next answer.
+    std::chrono::milliseconds connection_lifetime{300000};
+    // For the handshake; for the head of a request from its first byte; for the body, on top of
+    // what its size takes at kSlowestBytesPerSecond; for a client to take an answer.
+    std::chrono::milliseconds connection_timeout{5000};
+    uint64_t max_body_bytes = 64 << 20;
+};
+inline constexpr uint64_t kSlowestBytesPerSecond = 256 << 10;
+// Bodies in memory over all connections, in bodies of the largest size.
+inline constexpr uint64_t kBodiesInMemory = 4;
+
+// ServerStats are totals since the start; `open` is now.
+struct ServerStats {
+    uint64_t open = 0;
+    uint64_t accepted = 0;
+    uint64_t handshakes_failed = 0;
+    uint64_t requests = 0;
+    uint64_t refused = 0;  // answered with 4xx or 5xx
+    uint64_t deadlines = 0;
+    uint64_t evicted = 0;  // idle connections closed to make room
+    uint64_t full = 0;     // times that accepting had to wait
+};
+
+class Server {
+  public:
+    // `router` must live as long as the server.
+    Server(asio::io_context& io, const ServerOptions& options, SslCtxPtr tls, const Router& router);
+
+    // Listen accepts on a listening socket, which it makes non-blocking and owns.
+    void Listen(int fd);
+
+    // Drain stops accepting; every answer from now on closes its connection. `on_empty` is called
+    // when the last connection has gone, at once if there is none.
+    void Drain(std::function<void()> on_empty);
+    void CloseIdle();
+
+    const ServerStats& stats() const { return stats_; }
+
+  private:
+    friend class Connection;
+    friend class Exchange;
+    struct Listener {
+        Listener(asio::io_context& io, int fd) : descriptor(io, fd), room(io) {}
+        asio::posix::stream_descriptor descriptor;
+        Event room;
+    };
+
+    Task<> Accept(Listener& listener);
+    bool AcceptOne(int listener);
+    Task<> Sweep();
+    void Close(Connection* connection);
+    void CloseOldestIdle();
+    void EnterIdle(Connection* connection);
+    void LeaveIdle(Connection* connection);
+    void OnEnd(Connection* connection);
+
+    asio::io_context& io_;
+    ServerOptions options_;
+    SslCtxPtr tls_;
+    const Router& router_;
+    Budget budget_;
+    ServerStats stats_;
+    std::list<Listener> listeners_;
+    std::list<Connection> connections_;
+    std::list<Connection*> idle_;  // the longest idle first
+    bool sweeping_ = false;
+    bool draining_ = false;
+    std::function<void()> on_empty_;
+    // Where connections read to before anything is kept; never held across a wait.
+    std::array<char, 16384> scratch_;
+};
+
+}  // namespace pganalytics::http

@@ -1,0 +1,91 @@
+#include "http/tls_context.hpp"
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+#include <cstring>
+#include <string>
+
+namespace pganalytics::http {
+namespace {
+
+constexpr unsigned char kHttp11[] = "\x08http/1.1";
+constexpr const char* kSuites12 =
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+
+// SelectAlpn takes http/1.1 from the client's list; a list without it ends the handshake
+// (RFC 7301 section 3.2).
+int SelectAlpn(SSL*, const unsigned char** out, unsigned char* out_len, const unsigned char* in,
+               unsigned int in_len, void*) {
+    unsigned char* selected = nullptr;
+    if (SSL_select_next_proto(&selected, out_len, kHttp11, sizeof(kHttp11) - 1, in, in_len) !=
+        OPENSSL_NPN_NEGOTIATED) {
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    }
+    *out = selected;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+// VerifyClient adds to OpenSSL's verdict: the certificate of the peer itself must be meant for
+// clients.
+int VerifyClient(int verified, X509_STORE_CTX* store) {
+    if (verified != 1 || X509_STORE_CTX_get_error_depth(store) != 0) return verified;
+    if ((X509_get_extended_key_usage(X509_STORE_CTX_get_current_cert(store)) & XKU_SSL_CLIENT) ==
+        0) {
+        X509_STORE_CTX_set_error(store, X509_V_ERR_INVALID_PURPOSE);
+        return 0;
+    }
+    return 1;
+}
+
+core::Error TlsError(const char* what) {
+    const char* reason = ERR_reason_error_string(ERR_peek_error());
+    ERR_clear_error();
+    return {std::string(what) + ": " + (reason != nullptr ? reason : "unknown error")};
+}
+
+}  // namespace
+
+core::Result<SslCtxPtr> MakeTlsContext(const TlsFiles& files) {
+    SslCtxPtr context(SSL_CTX_new(TLS_server_method()));
+    SSL_CTX* ctx = context.get();
+    if (ctx == nullptr) return TlsError("could not make a TLS context");
+    SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                 SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
+                                 SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                              SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_max_early_data(ctx, 0);
+    SSL_CTX_set_alpn_select_cb(ctx, &SelectAlpn, nullptr);
+    // A chain of more than this from a stranger is an attempt to keep us busy.
+    SSL_CTX_set_max_cert_list(ctx, 64 << 10);
+    if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
+        SSL_CTX_set_num_tickets(ctx, 0) != 1 || SSL_CTX_set_cipher_list(ctx, kSuites12) != 1 ||
+        SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384") != 1) {
+        return TlsError("could not set up TLS");
+    }
+    if (SSL_CTX_use_certificate(ctx, files.certificate) != 1 ||
+        SSL_CTX_use_PrivateKey(ctx, files.key) != 1) {
+        return TlsError("TLS does not take the certificate or its key");
+    }
+    for (X509* certificate : files.chain) {
+        if (SSL_CTX_add1_chain_cert(ctx, certificate) != 1) {
+            return TlsError("TLS does not take the certificate's chain");
+        }
+    }
+    if (!files.authorities.empty()) {
+        SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE, &VerifyClient);
+        for (X509* authority : files.authorities) {
+            if (X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), authority) != 1 ||
+                SSL_CTX_add_client_CA(ctx, authority) != 1) {
+                return TlsError("TLS does not take a certificate authority");
+            }
+        }
+    }
+    return context;
+}
+
+}  // namespace pganalytics::http

@@ -1,0 +1,57 @@
+// TlsStream: one TLS connection on a descriptor. OpenSSL reads and writes the descriptor itself;
+// Asio only says when it is ready, so that an idle connection holds no buffers.
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <memory>
+#include <string_view>
+
+#include "http/asio.hpp"
+
+namespace pganalytics::http {
+
+class TlsStream {
+  public:
+    // Takes the descriptor, which must be non-blocking. Throws std::bad_alloc.
+    TlsStream(asio::io_context& io, int fd, SSL_CTX* context);
+    ~TlsStream();
+    TlsStream(const TlsStream&) = delete;
+    TlsStream& operator=(const TlsStream&) = delete;
+
+    enum class ReadStatus { kData, kWouldBlock, kClosed };
+
+    // Handshake: false when it failed or was aborted.
+    Task<bool> Handshake();
+
+    // TryRead reads what is there without waiting.
+    ReadStatus TryRead(char* data, size_t size, size_t* got);
+    // Read waits for at least one byte. 0: the peer has closed, the stream failed or was aborted.
+    Task<size_t> Read(char* data, size_t size);
+    // WaitReadable waits until TryRead has something to say. False when aborted.
+    Task<bool> WaitReadable();
+    // Write sends all of `data`, which must live until it returns.
+    Task<bool> Write(std::string_view data);
+
+    // Abort ends every wait at once; reads and writes fail from now on. May be called by anyone.
+    void Abort();
+    bool aborted() const { return aborted_; }
+
+    // Finish says close_notify and sends FIN, so that an answer on its way is not lost.
+    void Finish();
+    // DiscardRaw reads and drops what the peer still sends, undecrypted. False at its end.
+    Task<bool> DiscardRaw();
+
+  private:
+    Task<bool> Wait(asio::posix::stream_descriptor::wait_type type);
+    Task<bool> WaitFor(int ssl_error);
+
+    struct SslFree {
+        void operator()(SSL* ssl) const { SSL_free(ssl); }
+    };
+    asio::posix::stream_descriptor descriptor_;
+    std::unique_ptr<SSL, SslFree> ssl_;
+    bool aborted_ = false;
+};
+
+}  // namespace pganalytics::http

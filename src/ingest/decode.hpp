@@ -1,0 +1,52 @@
+// Decode: the JSON of a push to typed rows, in one pass, by the metric catalog. Bytes in, values
+// out: no sockets, no clock.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/result.hpp"
+#include "core/types.hpp"
+#include "protocol/row_builder.hpp"
+
+namespace pganalytics::ingest {
+
+// DecodedPush is what a body says. observed = rows in the blocks + unchanged + merged.
+struct DecodedPush {
+    core::Uuid collector_id;  // as the body claims
+    std::string hostname;
+    std::string server_name = "default";
+    std::string collector_version;
+    uint32_t server_version = 0;
+    uint64_t observed = 0;
+    uint64_t unchanged = 0;
+    uint64_t merged = 0;
+    std::string unstored;  // JSON object of names and counts, "" when everything has a table
+    std::vector<protocol::RowBuilder> blocks;  // none of them empty
+};
+
+// Decoder keeps its working memory from push to push; one push at a time.
+class Decoder {
+  public:
+    // `seed` should be random: it keeps senders from making rows whose hashes collide.
+    explicit Decoder(uint64_t seed);
+    ~Decoder();
+
+    // Decode reads one document. REQUIRES: core::Buffer::kPadding readable bytes behind `body`.
+    // Errors: 400 what is not JSON; 422 JSON that is not a push; 413 more rows than a push may
+    // bring. Messages are "<JSON path>: <reason>", the path "$" for the document itself.
+    core::Result<DecodedPush> Decode(std::string_view body);
+
+  private:
+    struct Memory;
+    uint64_t seed_;
+    std::unique_ptr<Memory> memory_;
+};
+
+// ErrorPath gives the JSON path at the head of a Decode error's message.
+std::string_view ErrorPath(std::string_view message);
+
+}  // namespace pganalytics::ingest

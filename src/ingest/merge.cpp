@@ -1,0 +1,137 @@
+#include "ingest/merge.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <utility>
+
+namespace pganalytics::ingest {
+namespace {
+
+using protocol::Column;
+using protocol::ColumnRole;
+using protocol::ColumnType;
+using protocol::Metric;
+using protocol::Row;
+
+uint32_t FindColumn(const Metric& metric, std::string_view name) {
+    for (uint32_t i = 0; i < metric.columns.size(); ++i) {
+        if (metric.columns[i].name == name) return i;
+    }
+    throw std::logic_error("the catalog lacks a column that merging needs");
+}
+
+// SetCounter stores a counter the way the tables keep it: zero is NULL.
+void SetCounter(uint64_t* words, uint32_t column, uint64_t word) {
+    const uint64_t bit = uint64_t{1} << column;
+    words[0] = word == 0 ? words[0] | bit : words[0] & ~bit;
+    words[1 + column] = word;
+}
+
+void SetFloat(uint64_t* words, uint32_t column, double value) {
+    SetCounter(words, column, value == 0 ? 0 : std::bit_cast<uint64_t>(value));
+}
+
+}  // namespace
+
+void RowIndex::Grow() {
+    std::vector<Slot> old = std::exchange(
+        slots_, std::vector<Slot>(std::max<size_t>(1024, slots_.size() * 2), Slot{0, kFree}));
+    const size_t mask = slots_.size() - 1;
+    for (const Slot& slot : old) {
+        if (slot.row == kFree) continue;
+        size_t at = slot.hash & mask;
+        while (slots_[at].row != kFree) at = (at + 1) & mask;
+        slots_[at] = slot;
+    }
+}
+
+Merger::Merger(const Metric& metric)
+    : metric_(&metric),
+      calls_(FindColumn(metric, "calls")),
+      total_(FindColumn(metric, "total_exec_time")),
+      min_(FindColumn(metric, "min_exec_time")),
+      max_(FindColumn(metric, "max_exec_time")),
+      mean_(FindColumn(metric, "mean_exec_time")),
+      stddev_(FindColumn(metric, "stddev_exec_time")) {}
+
+// REQUIRES: calls and total are not summed yet.
+void Merger::CombineTimes(uint64_t* into, Row from) const {
+    const Row row{into};
+    const auto n1 = static_cast<double>(row.Int8(calls_));
+    const auto n2 = static_cast<double>(from.Int8(calls_));
+    // A row without calls was planned but never executed: its zero times say nothing.
+    if (n2 == 0) return;
+    if (n1 == 0) {
+        for (const uint32_t column : {min_, max_, mean_, stddev_}) {
+            SetCounter(into, column, from.Word(column));
+        }
+        return;
+    }
+    const double n = n1 + n2;
+    const double mean1 = row.Float8(mean_);
+    const double mean2 = from.Float8(mean_);
+    const double mean = (mean1 * n1 + mean2 * n2) / n;
+    const double sd1 = row.Float8(stddev_);
+    const double sd2 = from.Float8(stddev_);
+    // Differences to the common mean keep the digits that sums of squares would lose.
+    const double variance = (n1 * (sd1 * sd1 + (mean1 - mean) * (mean1 - mean)) +
+                             n2 * (sd2 * sd2 + (mean2 - mean) * (mean2 - mean))) /
+                            n;
+    SetFloat(into, min_, std::min(row.Float8(min_), from.Float8(min_)));
+    SetFloat(into, max_, std::max(row.Float8(max_), from.Float8(max_)));
+    SetFloat(into, mean_, mean);
+    SetFloat(into, stddev_, std::sqrt(variance));
+}
+
+const Column* Merger::MergeLast(protocol::RowBuilder* builder, uint32_t into) const {
+    const Row from = builder->Last();
+    uint64_t* words = builder->Words(into);
+    CombineTimes(words, from);
+    for (uint32_t i = 0; i < metric_->columns.size(); ++i) {
+        const Column& column = metric_->columns[i];
+        const Row row{words};
+        switch (column.role) {
+            case ColumnRole::kText:
+                if (row.IsNull(i) && !from.IsNull(i)) {
+                    words[0] &= ~(uint64_t{1} << i);
+                    words[1 + i] = from.Word(i);
+                }
+                break;
+            case ColumnRole::kStatsSince:
+                // The sum began when its oldest part did; unknown when one part does not say.
+                if (row.IsNull(i) || from.IsNull(i)) {
+                    words[0] |= uint64_t{1} << i;
+                    words[1 + i] = 0;
+                } else {
+                    words[1 + i] = static_cast<uint64_t>(std::min(row.Int8(i), from.Int8(i)));
+                }
+                break;
+            case ColumnRole::kCounter: {
+                if (i == min_ || i == max_ || i == mean_ || i == stddev_) break;
+                if (column.type == ColumnType::kInt8) {
+                    int64_t sum = 0;
+                    if (__builtin_add_overflow(row.Int8(i), from.Int8(i), &sum)) return &column;
+                    SetCounter(words, i, static_cast<uint64_t>(sum));
+                } else {
+                    const double sum = row.Float8(i) + from.Float8(i);
+                    if (!std::isfinite(sum)) return &column;
+                    SetFloat(words, i, sum);
+                }
+                break;
+            }
+            case ColumnRole::kTime:
+            case ColumnRole::kIdentity:
+            case ColumnRole::kValue:
+                break;
+        }
+    }
+    // Times near the largest double may overflow where their sum does not.
+    for (const uint32_t i : {mean_, stddev_}) {
+        if (!std::isfinite(Row{words}.Float8(i))) return &metric_->columns[i];
+    }
+    builder->DropRow();
+    return nullptr;
+}
+
+}  // namespace pganalytics::ingest

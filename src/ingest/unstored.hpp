@@ -1,0 +1,36 @@
+// Unstored: counts what a push brings and no table takes, by name, in bounded memory.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace pganalytics::ingest {
+
+class Unstored {
+  public:
+    // At most so many names of each kind; the others are counted together under "*".
+    static constexpr size_t kMaxNames = 100;
+    // Longer names are cut at a character's end.
+    static constexpr size_t kMaxNameBytes = 100;
+
+    // REQUIRES: UTF-8. Control characters, NUL among them, are counted as '?': jsonb takes no NUL.
+    void CountType(std::string_view type) { Count(&types_, type); }
+    void CountField(std::string_view scope, std::string_view name);
+
+    // ToJson gives {"fields":{name:count},"types":{name:count}}, "" when nothing was counted.
+    std::string ToJson() const;
+
+  private:
+    using Names = std::map<std::string, uint64_t, std::less<>>;
+    void Count(Names* names, std::string_view name);
+
+    Names types_;
+    Names fields_;
+    std::string scratch_;
+    std::string name_;
+};
+
+}  // namespace pganalytics::ingest

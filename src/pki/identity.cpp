@@ -1,0 +1,122 @@
+#include "pki/identity.hpp"
+
+#include <fcntl.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace pganalytics::pki {
+namespace {
+
+using core::Error;
+using core::Result;
+
+// Certificates and keys are small; a larger file is not one.
+constexpr off_t kMaxFileBytes = 4 << 20;
+
+std::string Quoted(const char* what, const std::string& file) {
+    return std::string(what) + " \"" + file + "\"";
+}
+
+// ReadFile reads a regular file whole. The bytes stay in OpenSSL's memory until the BIO is freed.
+Result<BioPtr> ReadFile(const char* what, const std::string& file, struct stat* status) {
+    const int fd = open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        return Error{"could not open " + Quoted(what, file) + ": " + std::strerror(errno)};
+    }
+    BioPtr bio(BIO_new(BIO_s_mem()));
+    Result<BioPtr> result = Error{};
+    if (fstat(fd, status) != 0 || !S_ISREG(status->st_mode) || status->st_size > kMaxFileBytes) {
+        result = Error{Quoted(what, file) + " is not a regular file of at most 4 MB"};
+    } else {
+        char buffer[16384];
+        ssize_t n = 0;
+        while ((n = read(fd, buffer, sizeof(buffer))) > 0) {
+            BIO_write(bio.get(), buffer, static_cast<int>(n));
+        }
+        if (n < 0) {
+            result = Error{"could not read " + Quoted(what, file) + ": " + std::strerror(errno)};
+        } else {
+            result = std::move(bio);
+        }
+        OPENSSL_cleanse(buffer, sizeof(buffer));
+    }
+    close(fd);
+    return result;
+}
+
+Result<std::vector<CertPtr>> ReadCertificates(const char* what, const std::string& file) {
+    struct stat status = {};
+    auto bio = ReadFile(what, file, &status);
+    if (!bio) return bio.error();
+    std::vector<CertPtr> certificates;
+    while (X509* certificate = PEM_read_bio_X509(bio->get(), nullptr, nullptr, nullptr)) {
+        certificates.emplace_back(certificate);
+    }
+    const unsigned long code = ERR_peek_last_error();
+    const bool at_end =
+        ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
+    const std::string reason = OpensslError();
+    if (certificates.empty() && at_end) {
+        return Error{Quoted(what, file) + " holds no PEM certificate"};
+    }
+    if (!at_end) return Error{"could not read " + Quoted(what, file) + ": " + reason};
+    return certificates;
+}
+
+// RefusePassphrase is called for an encrypted key; there is nobody to ask.
+int RefusePassphrase(char*, int, int, void* asked) {
+    *static_cast<bool*>(asked) = true;
+    return -1;
+}
+
+Result<KeyPtr> ReadKey(const std::string& file) {
+    constexpr const char* kWhat = "private key file";
+    struct stat status = {};
+    auto bio = ReadFile(kWhat, file, &status);
+    if (!bio) return bio.error();
+    const mode_t forbidden = status.st_uid == 0 ? S_IWGRP | S_IXGRP | S_IRWXO : S_IRWXG | S_IRWXO;
+    if ((status.st_mode & forbidden) != 0) {
+        return Error{Quoted(kWhat, file) +
+                     " has group or world access: it must be 0600, or 0640 when root owns it"};
+    }
+    bool asked = false;
+    KeyPtr key(PEM_read_bio_PrivateKey(bio->get(), nullptr, &RefusePassphrase, &asked));
+    const std::string reason = OpensslError();
+    if (asked) return Error{Quoted(kWhat, file) + " is protected by a passphrase"};
+    if (key == nullptr) return Error{"could not read " + Quoted(kWhat, file) + ": " + reason};
+    return key;
+}
+
+}  // namespace
+
+Result<ServerIdentity> LoadServerIdentity(const std::string& cert_file,
+                                          const std::string& key_file) {
+    auto certificates = ReadCertificates("certificate file", cert_file);
+    if (!certificates) return certificates.error();
+    auto key = ReadKey(key_file);
+    if (!key) return key.error();
+    ServerIdentity identity;
+    identity.certificate = std::move(certificates->front());
+    for (size_t i = 1; i < certificates->size(); ++i) {
+        identity.chain.push_back(std::move((*certificates)[i]));
+    }
+    identity.key = std::move(*key);
+    if (X509_check_private_key(identity.certificate.get(), identity.key.get()) != 1) {
+        OpensslError();
+        return Error{Quoted("private key file", key_file) + " does not belong to " +
+                     Quoted("certificate file", cert_file)};
+    }
+    identity.sha256 = Fingerprint(identity.certificate.get());
+    return identity;
+}
+
+Result<std::vector<CertPtr>> LoadAuthorities(const std::string& ca_file) {
+    return ReadCertificates("certificate authority file", ca_file);
+}
+
+}  // namespace pganalytics::pki

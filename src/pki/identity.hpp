@@ -1,0 +1,29 @@
+// Identity: a server's certificate, its key and the authorities it trusts, read from files.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/result.hpp"
+#include "pki/openssl.hpp"
+
+namespace pganalytics::pki {
+
+struct ServerIdentity {
+    CertPtr certificate;
+    std::vector<CertPtr> chain;  // intermediate certificates, in the file's order
+    KeyPtr key;
+    std::string sha256;  // Fingerprint of the certificate
+};
+
+// LoadServerIdentity reads PEM files. Errors name the file and the reason: missing, unreadable, not
+// PEM, a key that others may read (as PostgreSQL has it: no access for group and world, or 0640
+// when root owns it), a key with a passphrase, a key that does not belong to the certificate.
+core::Result<ServerIdentity> LoadServerIdentity(const std::string& cert_file,
+                                                const std::string& key_file);
+
+// LoadAuthorities reads the certificates that client certificates are verified against. At least
+// one; errors as above.
+core::Result<std::vector<CertPtr>> LoadAuthorities(const std::string& ca_file);
+
+}  // namespace pganalytics::pki

@@ -1,0 +1,39 @@
+// OpenSSL: owners for its handles, its digests, and its error queue as text.
+#pragma once
+
+#include <openssl/bio.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/types.hpp"
+
+namespace pganalytics::pki {
+
+template <auto kFree>
+struct Freer {
+    template <typename T>
+    void operator()(T* handle) const {
+        kFree(handle);
+    }
+};
+using BioPtr = std::unique_ptr<BIO, Freer<BIO_free_all>>;
+using KeyPtr = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
+using CertPtr = std::unique_ptr<X509, Freer<X509_free>>;
+using StorePtr = std::unique_ptr<X509_STORE, Freer<X509_STORE_free>>;
+using ExtensionPtr = std::unique_ptr<X509_EXTENSION, Freer<X509_EXTENSION_free>>;
+
+// OpensslError gives the oldest error in the queue and empties the queue.
+std::string OpensslError();
+
+// Sha256Of hashes bytes (FIPS 180-4).
+core::Sha256 Sha256Of(std::string_view bytes);
+
+// Fingerprint is the SHA-256 of a certificate's DER, lower-case hex.
+std::string Fingerprint(const X509* certificate);
+
+}  // namespace pganalytics::pki
