@@ -42,6 +42,7 @@ void StopOnSignals(collector::StopSignal* stop) {
 
 int Main(int argc, char** argv) {
     CLI::App app{"Reads pg_stat_statements of PostgreSQL servers and pushes it to pganalytics."};
+    app.fallthrough();  // before the commands, which inherit it: options may follow them
     std::string config_path(collector::kDefaultConfigFile);
     bool dry_run = false;
     app.add_option("--config", config_path, "configuration file")->capture_default_str();
@@ -52,7 +53,6 @@ int Main(int argc, char** argv) {
     const CLI::App* check =
         app.add_subcommand("check", "test the configuration, pganalytics, and every server");
     app.require_subcommand(1);
-    app.fallthrough();
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -31,6 +31,19 @@ std::string OneLine(const char* text) {
     return line;
 }
 
+// ServerMessage is what the server says without the excerpt of the statement; libpq's own message
+// when the server said nothing.
+std::string ServerMessage(const PGresult* result) {
+    const char* primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    if (primary == nullptr) return OneLine(PQresultErrorMessage(result));
+    std::string message = OneLine(primary);
+    for (const int field : {PG_DIAG_MESSAGE_DETAIL, PG_DIAG_MESSAGE_HINT}) {
+        const char* more = PQresultErrorField(result, field);
+        if (more != nullptr) message += "; " + OneLine(more);
+    }
+    return message;
+}
+
 constexpr const char* kSessionSettings =
     "SELECT pg_catalog.set_config('search_path', '', false),"
     " pg_catalog.set_config('statement_timeout', '5s', false),"
@@ -84,6 +97,9 @@ core::Status PgSession::Connect(const MonitoredServer& server) {
     values.push_back(nullptr);
     Connection connection(PQconnectStartParams(keywords.data(), values.data(), 1), &PQfinish);
     if (!connection) return Fail("out of memory");
+    // libpq would write notices of the server to stderr, between the lines of the log.
+    PQsetNoticeProcessor(
+        connection.get(), [](void*, const char*) {}, nullptr);
     if (core::Status status = FinishConnecting(connection.get(), deadline); !status.ok()) {
         return status;
     }
@@ -142,10 +158,19 @@ core::Result<PgResult> PgSession::Query(const std::string& sql,
     const ExecStatusType status = PQresultStatus(last.get());
     if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) return last;
     const char* sqlstate = PQresultErrorField(last.get(), PG_DIAG_SQLSTATE);
-    std::string message = OneLine(PQresultErrorMessage(last.get()));
+    std::string message = ServerMessage(last.get());
     // After FATAL (terminated, shut down) the connection is of no more use.
     const bool alive = PQstatus(connection) == CONNECTION_OK && sqlstate != nullptr;
     return Fail(std::move(message), alive ? sqlstate : "");
+}
+
+std::string PgSession::QuotedUser() const {
+    const char* user = connection_ ? PQuser(connection_.get()) : nullptr;
+    if (user == nullptr) return "";
+    char* quoted = PQescapeIdentifier(connection_.get(), user, std::strlen(user));
+    const std::string result = quoted == nullptr ? user : quoted;
+    PQfreemem(quoted);
+    return result;
 }
 
 bool PgSession::SetClientEncoding(const std::string& name) {

@@ -64,6 +64,9 @@ class PgSession {
                                  const std::vector<std::string>& parameters = {});
     const PgError& error() const { return error_; }
 
+    // QuotedUser is the role of this session, as SQL wants it; "" when not connected.
+    std::string QuotedUser() const;
+
     // SetClientEncoding changes what texts arrive in; false if the server refuses.
     bool SetClientEncoding(const std::string& name);
 

@@ -5,15 +5,16 @@
 
 namespace pganalytics::collector {
 
-void PushLog::Report(const Push& push, const Answer& answer) {
+void PushLog::Report(const Push& push, const Answer& answer, Trouble::SteadyTime now) {
     State& state = states_[push.server];
     const std::string& name = config_->servers[push.server].name;
     const Verdict verdict = Judge(answer.status);
     if (verdict == Verdict::kStored) {
+        const bool had_trouble = state.trouble.Worked();
         if (!state.stored_before) {
             Log(Level::kInfo, name + ": first push stored, " + std::to_string(push.rows) +
                                   " statements, at " + config_->url);
-        } else if (!state.trouble.empty()) {
+        } else if (had_trouble) {
             Log(Level::kInfo, name + ": pushes are stored again; " + std::to_string(state.refused) +
                                   " had been refused");
         }
@@ -22,14 +23,15 @@ void PushLog::Report(const Push& push, const Answer& answer) {
             Log(Level::kWarning, name + ": the receipt says that " + std::to_string(discarded) +
                                      " rows were discarded; is this machine's clock right?");
         }
-        state = {true, "", 0, discarded > 0};
+        state.stored_before = true;
+        state.refused = 0;
+        state.discards = discarded > 0;
         return;
     }
     const std::string trouble = Describe(answer);
     const bool refused = verdict == Verdict::kRefused;
     if (refused) ++state.refused;
-    if (trouble == state.trouble) return;
-    state.trouble = trouble;
+    if (!state.trouble.Failed(trouble, now)) return;
     if (refused) {
         Log(Level::kError, name + ": push " + push.idempotency_key + " refused and dropped: " +
                                trouble + "; what it carried goes with the next one");

@@ -7,6 +7,7 @@
 #include "collector/answer.hpp"
 #include "collector/config.hpp"
 #include "collector/outbox.hpp"
+#include "collector/trouble.hpp"
 
 namespace pganalytics::collector {
 
@@ -15,12 +16,12 @@ class PushLog {
   public:
     explicit PushLog(const Config* config) : config_(config), states_(config->servers.size()) {}
 
-    void Report(const Push& push, const Answer& answer);
+    void Report(const Push& push, const Answer& answer, Trouble::SteadyTime now);
 
   private:
     struct State {
         bool stored_before = false;
-        std::string trouble;  // "" = the last push was stored
+        Trouble trouble;
         uint64_t refused = 0;
         bool discards = false;
     };

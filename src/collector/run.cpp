@@ -123,7 +123,9 @@ class Service {
         while (const std::shared_ptr<const Push> push = TakePush()) {
             const Answer answer = client.Post(push->body, push->idempotency_key);
             const Verdict verdict = Judge(answer.status);
-            if (verdict == Verdict::kStored || !stop_.raised()) log.Report(*push, answer);
+            if (verdict == Verdict::kStored || !stop_.raised()) {
+                log.Report(*push, answer, std::chrono::steady_clock::now());
+            }
             const std::lock_guard lock(mutex_);
             switch (verdict) {
                 case Verdict::kStored:
@@ -166,7 +168,7 @@ bool PushUntil(SteadyTime deadline, const Push& push, PushClient* client, PushLo
                const StopSignal& stop) {
     for (int failures = 1;; ++failures) {
         const Answer answer = client->Post(push.body, push.idempotency_key);
-        log->Report(push, answer);
+        log->Report(push, answer, std::chrono::steady_clock::now());
         const Verdict verdict = Judge(answer.status);
         if (verdict != Verdict::kRetry) return verdict == Verdict::kStored;
         const SteadyTime again = std::chrono::steady_clock::now() +

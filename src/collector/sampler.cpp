@@ -61,9 +61,9 @@ core::Status Sampler::Discover() {
     const auto version = ParseStatementsVersion(found->Bytes(0, 1));
     if (!version.ok()) return version.error();
     version_ = *version;
-    const std::string schema(found->Bytes(0, 2));
-    counters_query_ = MakeCountersQuery(version_, schema);
-    texts_query_ = MakeTextsQuery(version_, schema);
+    schema_ = found->Bytes(0, 2);
+    counters_query_ = MakeCountersQuery(version_, schema_);
+    texts_query_ = MakeTextsQuery(version_, schema_);
     discovered_ = true;
     return core::Unit{};
 }
@@ -75,6 +75,12 @@ core::Error Sampler::Explain() const {
         return {error.message +
                 "; set shared_preload_libraries = 'pg_stat_statements' in postgresql.conf and "
                 "restart the server"};
+    }
+    if (error.sqlstate == "42501") {
+        const std::string user = session_.QuotedUser();
+        return {error.message + "; run: GRANT USAGE ON SCHEMA " + schema_ + " TO " + user +
+                "; GRANT EXECUTE ON FUNCTION " + schema_ + ".pg_stat_statements(boolean) TO " +
+                user};
     }
     if (error.sqlstate == "57014") return {error.message + "; the limit is 5 s"};
     return {error.message};

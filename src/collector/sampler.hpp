@@ -50,6 +50,7 @@ class Sampler {
     bool discovered_ = false;
     uint32_t server_version_ = 0;
     StatementsVersion version_;
+    std::string schema_;  // quoted
     CountersQuery counters_query_;
     std::string texts_query_;
 };

@@ -53,25 +53,27 @@ void ServerJob::ReadTexts(Plan* plan) {
     const std::vector<int64_t> wanted = tracker_.WantedTexts(*plan);
     if (wanted.empty()) return;
     const core::Result<Texts> texts = sampler_.ReadTexts(wanted);
-    const std::string failure = texts.ok() ? "" : texts.error().message;
-    if (failure != text_failure_ && !failure.empty() && !stop_->raised()) {
-        Log(Level::kWarning, server_->name + ": query texts cannot be read: " + failure +
-                                 "; counters are sent without them");
+    if (texts.ok()) {
+        texts_.Worked();
+    } else if (!stop_->raised() && texts_.Failed(texts.error().message, clock_->Steady())) {
+        Log(Level::kWarning, server_->name + ": query texts cannot be read: " +
+                                 texts.error().message + "; counters are sent without them");
     }
-    text_failure_ = failure;
     tracker_.AttachTexts(texts.ok() ? *texts : Texts{}, plan);
 }
 
 void ServerJob::LogState(const std::string& failure) {
-    if (failure.empty() && (first_ || !failure_.empty())) {
-        const StatementsVersion version = sampler_.version();
-        Log(Level::kInfo, server_->name + ": reading pg_stat_statements " +
-                              std::to_string(version.major) + "." + std::to_string(version.minor));
-    } else if (!failure.empty() && failure != failure_) {
-        Log(Level::kError, server_->name + ": cannot be read: " + failure);
+    if (!failure.empty()) {
+        if (sampling_.Failed(failure, clock_->Steady())) {
+            Log(Level::kError, server_->name + ": cannot be read: " + failure);
+        }
+        return;
     }
+    if (!sampling_.Worked() && !first_) return;
     first_ = false;
-    failure_ = failure;
+    const StatementsVersion version = sampler_.version();
+    Log(Level::kInfo, server_->name + ": reading pg_stat_statements " +
+                          std::to_string(version.major) + "." + std::to_string(version.minor));
 }
 
 void ServerJob::LogHidden(uint64_t hidden) {

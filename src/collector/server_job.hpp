@@ -10,6 +10,7 @@
 #include "collector/push_body.hpp"
 #include "collector/sampler.hpp"
 #include "collector/tracker.hpp"
+#include "collector/trouble.hpp"
 
 namespace pganalytics::collector {
 
@@ -45,8 +46,8 @@ class ServerJob {
     int64_t epoch_;
     uint64_t sequence_ = 0;
     bool first_ = true;
-    std::string failure_;       // of the last sample, "" = it succeeded
-    std::string text_failure_;  // of the last texts
+    Trouble sampling_;
+    Trouble texts_;
     bool hidden_ = false;
 };
 
