@@ -89,12 +89,26 @@ pid_t StartGateway(const Listeners& listeners, int* fd) {
     return pid;
 }
 
-void KillGateway(pid_t pid) {
+int KillGateway(pid_t pid) {
+    int wait_status = 0;
     kill(pid, SIGKILL);
-    while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+    while (waitpid(pid, &wait_status, 0) < 0 && errno == EINTR) {
     }
+    return wait_status;
 }
 
-bool ReapGateway(pid_t pid, int* wait_status) { return waitpid(pid, wait_status, WNOHANG) == pid; }
+bool HasEnded(pid_t pid) { return waitpid(pid, nullptr, WNOHANG) == pid; }
+
+void DescribeEnd(int wait_status, char* out, size_t out_size) {
+    if (WIFSIGNALED(wait_status)) {
+        pg_snprintf(out, out_size, "was ended by signal %d: %s", WTERMSIG(wait_status),
+                    pg_strsignal(WTERMSIG(wait_status)));
+    } else if (WEXITSTATUS(wait_status) == kExecFailed) {
+        pg_snprintf(out, out_size, "could not be executed: is pganalytics-gateway beside %s?",
+                    my_exec_path);
+    } else {
+        pg_snprintf(out, out_size, "ended with exit code %d", WEXITSTATUS(wait_status));
+    }
+}
 
 }  // namespace pganalytics::bgworker

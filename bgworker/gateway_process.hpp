@@ -12,11 +12,14 @@ namespace pganalytics::bgworker {
 // exec shows as an end of file on *fd.
 pid_t StartGateway(const Listeners& listeners, int* fd);
 
-// KillGateway ends the process at once and reaps it. Async-signal-unsafe; waits only for the
-// kernel.
-void KillGateway(pid_t pid);
+// KillGateway ends the process, if it has not ended by itself, reaps it, and gives its wait status:
+// how it ended by itself if it had. Waits only for the kernel.
+int KillGateway(pid_t pid);
 
-// ReapGateway is true, with the wait status, once the process has ended.
-bool ReapGateway(pid_t pid, int* wait_status);
+// HasEnded reaps the process if it has ended by itself.
+bool HasEnded(pid_t pid);
+
+// DescribeEnd says how a process ended, from its wait status.
+void DescribeEnd(int wait_status, char* out, size_t out_size);
 
 }  // namespace pganalytics::bgworker

@@ -94,7 +94,7 @@ void TakeFrames(Group* group, Gateway* gateway) {
             if (result == ReadResult::kClosed) {
                 // What it sent whole before it died is stored all the same; its senders come again
                 // and find their receipts.
-                return Doom(gateway, "has ended");
+                return Doom(gateway, "has closed its socket");
             }
             more = result == ReadResult::kMore;
             if (!more) return;
@@ -180,7 +180,7 @@ void FlushAll() {
         if (gateway.state == GatewayState::kNone) continue;
         Release(&gateway.channel);
         if (!Flush(&gateway.channel) && gateway.doomed == nullptr) {
-            Doom(&gateway, "has ended, or takes no receipts");
+            Doom(&gateway, "takes no receipts");
         }
     }
     EndDoomed(&supervisor);

@@ -7,7 +7,11 @@
 #include "pg/session.hpp"
 
 extern "C" {
-#include "commands/dbcommands.h"
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/pg_database.h"
 }
 
 namespace pganalytics::bgworker {
@@ -94,10 +98,20 @@ void TendChild(Child* child) {
     if (now >= child->not_before) StartChild(child);
 }
 
+// DatabaseExists reads the heap of pg_database, as the autovacuum launcher does: in a cluster that
+// nobody has connected to yet, its indexes are not in the cache of a process without a database.
 bool DatabaseExists() {
     bool exists = false;
-    ErrorData* const error = pg::Transact(
-        [&exists] { exists = OidIsValid(get_database_oid(pg::settings.database, true)); });
+    ErrorData* const error = pg::Transact([&exists] {
+        Relation const relation = table_open(DatabaseRelationId, AccessShareLock);
+        TableScanDesc const scan = table_beginscan_catalog(relation, 0, nullptr);
+        while (HeapTuple const tuple = heap_getnext(scan, ForwardScanDirection)) {
+            const auto* const database = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
+            exists = exists || strcmp(NameStr(database->datname), pg::settings.database) == 0;
+        }
+        table_endscan(scan);
+        table_close(relation, AccessShareLock);
+    });
     if (error != nullptr) ReThrowError(error);
     return exists;
 }

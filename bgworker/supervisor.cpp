@@ -148,14 +148,17 @@ void End(Supervisor* supervisor, Gateway* gateway, const char* why) {
     const GatewayState was = gateway->state;
     const pid_t pid = gateway->pid;
     const bool young = GetCurrentTimestamp() < gateway->started_at + kYoungUs;
-    KillGateway(pid);
+    char end[128];
+    DescribeEnd(KillGateway(pid), end, sizeof(end));
     Remove(supervisor, gateway);
     if (was == GatewayState::kDraining) return;
     if (was == GatewayState::kServing) ShowGateway(supervisor, 0);
-    char text[160];
-    pg_snprintf(text, sizeof(text), "gateway %d %s", pid, why);
+    char text[sizeof(supervisor->status->last_error)];
+    pg_snprintf(text, sizeof(text), "gateway %d %s; it %s", pid, why, end);
     pg::SetError(supervisor->status, text);
-    ereport(WARNING, errmsg("pganalytics %s; another one is started", text));
+    // The first of a row is news; the rest would be a line every few seconds.
+    ereport(supervisor->failures == 0 ? WARNING : DEBUG1, errmsg("pganalytics %s", text),
+            errdetail("Another one is started."));
     if (was == GatewayState::kStarting || young) {
         Postpone(supervisor);
     } else {
@@ -293,8 +296,7 @@ void StopGateways(Supervisor* supervisor) {
         left = false;
         for (Gateway& gateway : supervisor->gateways) {
             if (gateway.state == GatewayState::kNone) continue;
-            int wait_status = 0;
-            if (ReapGateway(gateway.pid, &wait_status)) {
+            if (HasEnded(gateway.pid)) {
                 Remove(supervisor, &gateway);
             } else {
                 Flush(&gateway.channel);

@@ -21,6 +21,12 @@ void ConnectToDatabase() {
     SetConfigOption("default_transaction_isolation", "read committed", PGC_USERSET, PGC_S_OVERRIDE);
     // A read-only default would refuse every push; the port is for writing.
     SetConfigOption("default_transaction_read_only", "off", PGC_USERSET, PGC_S_OVERRIDE);
+    // Every statement of a worker looks up by key. Its plans are kept for the worker's life, and
+    // one made while a table was empty would scan it for ever.
+    SetConfigOption("enable_seqscan", "off", PGC_USERSET, PGC_S_OVERRIDE);
+    SetConfigOption("enable_hashjoin", "off", PGC_USERSET, PGC_S_OVERRIDE);
+    SetConfigOption("enable_mergejoin", "off", PGC_USERSET, PGC_S_OVERRIDE);
+    SetConfigOption("plan_cache_mode", "force_generic_plan", PGC_USERSET, PGC_S_OVERRIDE);
     KeepCommitsDurable();
 }
 

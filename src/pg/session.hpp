@@ -34,9 +34,11 @@ ErrorData* Transact(Fn&& fn) {
     SetCurrentStatementStartTimestamp();
     ErrorData* const error = Try([&fn] {
         StartTransactionCommand();
+        PushActiveSnapshot(GetTransactionSnapshot());
         if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "could not connect to SPI");
         fn();
         SPI_finish();
+        PopActiveSnapshot();
         CommitTransactionCommand();
     });
     if (error != nullptr) AbortCurrentTransaction();
