@@ -1,0 +1,60 @@
+// What an HTTP answer means for a push.
+#include "collector/answer.hpp"
+
+#include <gtest/gtest.h>
+
+namespace pganalytics::collector {
+namespace {
+
+Answer Of(int status, const std::string& body) {
+    Answer answer;
+    answer.status = status;
+    answer.body = body;
+    return answer;
+}
+
+TEST(Judge, OnlyTwoHundredIsStored) {
+    EXPECT_EQ(Judge(200), Verdict::kStored);
+    for (const int status : {201, 202, 204, 301, 302}) {
+        EXPECT_EQ(Judge(status), Verdict::kRetry) << status;
+    }
+}
+
+TEST(Judge, RefusalsForEver) {
+    for (const int status : {400, 401, 403, 409, 413, 415, 422}) {
+        EXPECT_EQ(Judge(status), Verdict::kRefused) << status;
+    }
+}
+
+TEST(Judge, EverythingElseIsTriedAgain) {
+    for (const int status : {0, 404, 408, 425, 429, 500, 502, 503, 504}) {
+        EXPECT_EQ(Judge(status), Verdict::kRetry) << status;
+    }
+}
+
+TEST(Describe, QuotesTheProblemDocument) {
+    EXPECT_EQ(Describe(Of(422, R"({"title":"bad value","detail":"metrics[0].queries[3].calls"})")),
+              "HTTP status 422: bad value: metrics[0].queries[3].calls");
+    EXPECT_EQ(Describe(Of(401, R"({"code":401,"message":"token expired"})")),
+              "HTTP status 401: token expired");
+}
+
+TEST(Describe, CutsWhatIsNoProblemDocument) {
+    EXPECT_EQ(Describe(Of(502, "")), "HTTP status 502");
+    const std::string text = Describe(Of(502, std::string(5000, 'x')));
+    EXPECT_EQ(text, "HTTP status 502: " + std::string(300, 'x'));
+    Answer answer;
+    answer.error = "connection refused";
+    EXPECT_EQ(Describe(answer), "connection refused");
+}
+
+TEST(Discarded, AddsTheReasons) {
+    EXPECT_EQ(Discarded(Of(200, R"({"stored":5,"discarded":{"too_old":2,"in_future":1}})")), 3u);
+    EXPECT_EQ(Discarded(Of(200, R"({"discarded":4})")), 4u);
+    EXPECT_EQ(Discarded(Of(200, R"({"stored":5})")), 0u);
+    EXPECT_EQ(Discarded(Of(200, R"({"discarded":{"too_old":-7}})")), 0u);
+    EXPECT_EQ(Discarded(Of(200, "not json")), 0u);
+}
+
+}  // namespace
+}  // namespace pganalytics::collector

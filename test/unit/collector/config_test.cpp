@@ -1,0 +1,206 @@
+// The configuration: what it takes, and what it says when something is wrong.
+#include "collector/config.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+#include "core/text.hpp"
+
+namespace pganalytics::collector {
+namespace {
+
+constexpr char kGood[] = R"(collector_id = "01234567-89ab-cdef-0123-456789abcdef"
+token = "sesame"
+interval = "5s"
+[server]
+url = "https://db.example.com:8443/"
+pin = "sha256/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+[[postgres]]
+name = "prod-1"
+conninfo = "host=/run/postgresql dbname=postgres"
+[[postgres]]
+name = "prod-2"
+conninfo = "postgresql://mon@db2/postgres"
+)";
+
+core::Result<Config> ParseWith(const std::string& text,
+                               const std::map<std::string, std::string>& variables = {}) {
+    return ParseConfig(text, "c.toml", [&](const char* name) -> const char* {
+        const auto found = variables.find(name);
+        return found == variables.end() ? nullptr : found->second.c_str();
+    });
+}
+
+std::string ErrorOf(const std::string& text,
+                    const std::map<std::string, std::string>& variables = {}) {
+    const auto config = ParseWith(text, variables);
+    return config.ok() ? "(accepted)" : config.error().message;
+}
+
+// With gives the good configuration with one line replaced.
+std::string With(const std::string& line, const std::string& by) {
+    std::string text = kGood;
+    const size_t at = text.find(line);
+    EXPECT_NE(at, std::string::npos) << line;
+    return text.replace(at, line.size(), by);
+}
+
+void ExpectMentions(const std::string& message, std::initializer_list<const char*> parts) {
+    for (const char* part : parts) {
+        EXPECT_NE(message.find(part), std::string::npos) << part << " in: " << message;
+    }
+}
+
+TEST(Config, TakesAGoodFile) {
+    const auto config = ParseWith(kGood);
+    ASSERT_TRUE(config.ok()) << config.error().message;
+    EXPECT_EQ(core::FormatUuid(config->collector_id), "01234567-89ab-cdef-0123-456789abcdef");
+    EXPECT_EQ(config->token, "sesame");
+    EXPECT_EQ(config->interval, std::chrono::seconds(5));
+    EXPECT_EQ(config->url, "https://db.example.com:8443");
+    EXPECT_EQ(config->pin, "sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
+    ASSERT_EQ(config->servers.size(), 2u);
+    EXPECT_EQ(config->servers[1].name, "prod-2");
+}
+
+TEST(Config, EnvironmentWins) {
+    const auto config =
+        ParseWith(kGood, {{"PGANALYTICS_COLLECTOR_ID", "ffffffff-89ab-cdef-0123-456789abcdef"},
+                          {"PGANALYTICS_TOKEN", "other"},
+                          {"PGANALYTICS_URL", "https://elsewhere"},
+                          {"PGANALYTICS_INTERVAL", "2m"},
+                          {"PGANALYTICS_CA_FILE", "/dev/null"}});
+    ASSERT_TRUE(config.ok()) << config.error().message;
+    EXPECT_EQ(core::FormatUuid(config->collector_id), "ffffffff-89ab-cdef-0123-456789abcdef");
+    EXPECT_EQ(config->token, "other");
+    EXPECT_EQ(config->url, "https://elsewhere");
+    EXPECT_EQ(config->interval, std::chrono::minutes(2));
+    EXPECT_EQ(config->ca_file, "/dev/null");
+    ExpectMentions(ErrorOf(kGood, {{"PGANALYTICS_INTERVAL", "soon"}}),
+                   {"environment variable PGANALYTICS_INTERVAL", "\"60s\""});
+    ExpectMentions(ErrorOf(kGood, {{"PGANALYTICS_PIN", "x"}}), {"PGANALYTICS_PIN", "sha256/"});
+    ExpectMentions(ErrorOf(kGood, {{"PGANALYTICS_URL", ""}}), {"PGANALYTICS_URL", "empty"});
+    ExpectMentions(
+        ErrorOf(kGood, {{"PGANALYTICS_TOKEN", "a"}, {"PGANALYTICS_TOKEN_FILE", "/nowhere"}}),
+        {"PGANALYTICS_TOKEN_FILE", "one of the two"});
+}
+
+TEST(Config, UnknownKeysAreNamedWithTheirLine) {
+    ExpectMentions(ErrorOf(With("interval", "intervall")),
+                   {"c.toml:3:", "\"intervall\"", "interval"});
+    ExpectMentions(ErrorOf(With("pin =", "insecure =")), {"c.toml:6:", "\"server.insecure\""});
+    ExpectMentions(ErrorOf(With("conninfo = \"host", "dsn = \"host")),
+                   {"c.toml:9:", "\"postgres.dsn\"", "conninfo"});
+    ExpectMentions(ErrorOf(std::string(kGood) + "[extra]\n"), {"c.toml:13:", "\"extra\""});
+}
+
+TEST(Config, WrongValuesNameFileLineKeyAndCure) {
+    ExpectMentions(ErrorOf(With("\"5s\"", "5")), {"c.toml:3: interval", "string"});
+    for (const char* wrong : {"\"5\"", "\"5 s\"", "\"99ms\"", "\"2h\"", "\"-5s\"",
+                              "\"99999999999999999999s\"", "\"9223372036854775807h\""}) {
+        ExpectMentions(ErrorOf(With("\"5s\"", wrong)), {"c.toml:3: interval", "\"60s\""});
+    }
+    ExpectMentions(ErrorOf(With("01234567-89ab", "0123456789ab")),
+                   {"c.toml:1: collector_id", "UUID"});
+    ExpectMentions(ErrorOf(With("https://db", "http://db")), {"c.toml:5: server.url", "https"});
+    ExpectMentions(ErrorOf(With("https://db", "https://me:pw@db")),
+                   {"c.toml:5: server.url", "no user"});
+    ExpectMentions(ErrorOf(With("8443/", "8443/?a=b")), {"c.toml:5: server.url"});
+    ExpectMentions(ErrorOf(With("8443/", "844x")), {"c.toml:5: server.url"});
+    ExpectMentions(ErrorOf(With("SuFU=", "SuFU")), {"c.toml:6: server.pin", "44 characters"});
+    ExpectMentions(ErrorOf(With("sha256/", "md5/")), {"c.toml:6: server.pin", "sha256/"});
+    ExpectMentions(ErrorOf(With("prod-2", "prod-1")), {"c.toml:11: postgres.name", "taken"});
+    ExpectMentions(ErrorOf(With("token = \"sesame\"", "token = \"a b\"")), {"c.toml:2: token"});
+    ExpectMentions(ErrorOf(With("[server]", "[server")), {"c.toml:4:"});
+}
+
+TEST(Config, MissingKeysAreNamed) {
+    ExpectMentions(ErrorOf(""), {"c.toml", "collector_id is missing", "create_collector"});
+    ExpectMentions(ErrorOf(With("token = \"sesame\"", "")), {"token_file is missing"});
+    ExpectMentions(ErrorOf(With("url = \"https://db.example.com:8443/\"", "")),
+                   {"server.url is missing"});
+    ExpectMentions(ErrorOf(With("name = \"prod-1\"", "")), {"c.toml:7:", "must have a name"});
+    std::string none = kGood;
+    none.resize(none.find("[[postgres]]"));
+    ExpectMentions(ErrorOf(none), {"[[postgres]]"});
+    ExpectMentions(ErrorOf(With("token = \"sesame\"", "token = \"a\"\ntoken_file = \"b\"")),
+                   {"c.toml:3: token_file", "c.toml:2: token", "one of the two"});
+}
+
+TEST(Config, MessagesHoldNoSecret) {
+    for (const char* conninfo : {"host=h password=geheim oops geheim", "host=h password='geheim",
+                                 "postgresql://u:geheim@[h", "geheim"}) {
+        const std::string message = ErrorOf(With("host=/run/postgresql dbname=postgres", conninfo));
+        ExpectMentions(message, {"c.toml:9: postgres.conninfo", "connection string"});
+        EXPECT_EQ(message.find("geheim"), std::string::npos) << message;
+    }
+    const std::string message = ErrorOf(With("\"sesame\"", "\"ses\\name\""));
+    EXPECT_EQ(message.find("ses"), std::string::npos) << message;
+}
+
+TEST(NormalizePin, TakesBothSpellingsAndSeveral) {
+    const std::string digest = "/7DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+    EXPECT_EQ(*NormalizePin("sha256/" + digest), "sha256//" + digest);
+    EXPECT_EQ(*NormalizePin("sha256//" + digest), "sha256//" + digest);
+    EXPECT_EQ(*NormalizePin("sha256//" + digest + ";sha256/" + digest),
+              "sha256//" + digest + ";sha256//" + digest);
+    for (const std::string& wrong :
+         {std::string(), digest, "sha256///" + digest, "sha256/" + digest + ";",
+          std::string("sha256/!7DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="),
+          std::string("sha256/")}) {
+        EXPECT_FALSE(NormalizePin(wrong).ok()) << wrong;
+    }
+}
+
+class ConfigFile : public testing::Test {
+  protected:
+    void SetUp() override {
+        std::string pattern = testing::TempDir() + "configXXXXXX";
+        ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+        directory_ = pattern;
+    }
+    void TearDown() override { std::filesystem::remove_all(directory_); }
+
+    std::string Write(const std::string& name, const std::string& content, mode_t mode) {
+        const std::string path = directory_ + "/" + name;
+        std::ofstream(path) << content;
+        chmod(path.c_str(), mode);
+        return path;
+    }
+
+    std::string directory_;
+};
+
+TEST_F(ConfigFile, ReadsSecretsFromFiles) {
+    const std::string token = Write("token", "from-file\n", 0600);
+    const std::string password = Write("password", "geheim\n", 0600);
+    std::string text = With("token = \"sesame\"", "token_file = \"" + token + "\"");
+    text += "password_file = \"" + password + "\"\n";
+    const auto config =
+        LoadConfig(Write("c.toml", text, 0644), [](const char*) { return nullptr; });
+    ASSERT_TRUE(config.ok()) << config.error().message;
+    EXPECT_EQ(config->token, "from-file");
+    EXPECT_EQ(config->servers[1].password, "geheim");
+    EXPECT_TRUE(config->warnings.empty());
+}
+
+TEST_F(ConfigFile, NamesTheKeyOfASecretFileThatOthersCanRead) {
+    const std::string token = Write("token", "from-file\n", 0644);
+    ExpectMentions(ErrorOf(With("token = \"sesame\"", "token_file = \"" + token + "\"")),
+                   {"c.toml:2: token_file", "mode is 0644", "chmod 0600"});
+}
+
+TEST_F(ConfigFile, WarnsOfSecretsInAnOpenFile) {
+    const auto none = [](const char*) { return nullptr; };
+    EXPECT_EQ(LoadConfig(Write("c.toml", kGood, 0644), none)->warnings.size(), 1u);
+    EXPECT_EQ(LoadConfig(Write("c.toml", kGood, 0600), none)->warnings.size(), 0u);
+    ExpectMentions(LoadConfig(directory_ + "/none.toml", none).error().message,
+                   {"none.toml", "No such file"});
+}
+
+}  // namespace
+}  // namespace pganalytics::collector
