@@ -1,0 +1,62 @@
+#include "gateway/log.hpp"
+
+namespace pganalytics::gateway {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr std::chrono::seconds kInterval{1};
+
+protocol::Counters CountersOf(const http::ServerStats& stats) {
+    protocol::Counters counters;
+    counters.connections_open = stats.open;
+    counters.connections_accepted = stats.accepted;
+    counters.requests = stats.requests;
+    counters.requests_refused = stats.refused;
+    return counters;
+}
+
+bool Differ(const protocol::Counters& a, const protocol::Counters& b) {
+    return a.connections_open != b.connections_open ||
+           a.connections_accepted != b.connections_accepted || a.requests != b.requests ||
+           a.requests_refused != b.requests_refused;
+}
+
+}  // namespace
+
+void Log::Line(Kind kind, bool warning, std::string message) {
+    Last& last = last_[static_cast<size_t>(kind)];
+    const auto now = Clock::now();
+    if (last.sent != Clock::time_point{} && now - last.sent < kInterval) {
+        ++last.suppressed;
+        return;
+    }
+    if (last.suppressed > 0) {
+        message += " (" + std::to_string(last.suppressed) + " such messages not shown)";
+    }
+    last = {now, 0};
+    link_.Send(protocol::FrameType::kLog, protocol::LogLine{warning ? 1u : 0u, message});
+}
+
+http::Task<> Monitor(http::asio::io_context& io, const http::Server& server, WorkerLink& link,
+                     Log& log) {
+    http::asio::steady_timer timer(io);
+    protocol::Counters sent;
+    uint64_t full = 0;
+    while (true) {
+        timer.expires_after(kInterval);
+        co_await timer.async_wait(http::asio::use_awaitable);
+        const http::ServerStats& stats = server.stats();
+        const protocol::Counters counters = CountersOf(stats);
+        if (Differ(counters, sent)) {
+            link.Send(protocol::FrameType::kCounters, counters);
+            sent = counters;
+        }
+        if (stats.full > full) {
+            log.Line(Log::Kind::kConnections, true,
+                     "all of pganalytics.max_connections are busy, new clients wait");
+        }
+        full = stats.full;
+    }
+}
+
+}  // namespace pganalytics::gateway

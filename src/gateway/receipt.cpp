@@ -1,0 +1,77 @@
+#include "gateway/receipt.hpp"
+
+#include <cjson/cJSON.h>
+
+#include <cstdio>
+#include <memory>
+#include <new>
+
+#include "core/text.hpp"
+#include "http/problem.hpp"
+
+namespace pganalytics::gateway {
+namespace {
+
+// What v3 collectors are told about their configuration: there is none to fetch.
+constexpr int kConfigVersion = 1;
+constexpr int kNextCheckSeconds = 300;
+
+void AddCount(cJSON* object, const char* name, uint64_t count) {
+    cJSON_AddNumberToObject(object, name, static_cast<double>(count));
+}
+
+std::string FormatLsn(uint64_t lsn) {
+    char text[32];
+    std::snprintf(text, sizeof(text), "%X/%X", static_cast<unsigned>(lsn >> 32),
+                  static_cast<unsigned>(lsn));
+    return text;
+}
+
+http::Response Refusal(const ReceiptAnswer& answer) {
+    http::ProblemDetails problem;
+    problem.status = static_cast<int>(answer.receipt.status);
+    problem.detail = answer.message.empty() ? "nothing of the push was stored" : answer.message;
+    if (!answer.detail.empty()) problem.detail += ": " + answer.detail;
+    problem.sqlstate = answer.receipt.sqlstate.data();
+    problem.retry_after_s = answer.receipt.retry_after_s;
+    return http::Problem(problem);
+}
+
+}  // namespace
+
+http::Response ReceiptResponse(const ReceiptAnswer& answer, const PushFacts& facts) {
+    const protocol::Receipt& receipt = answer.receipt;
+    if (receipt.status != 200) return Refusal(answer);
+    const std::unique_ptr<cJSON, decltype(&cJSON_Delete)> root(cJSON_CreateObject(), &cJSON_Delete);
+    cJSON_AddStringToObject(root.get(), "status", "success");
+    cJSON_AddStringToObject(root.get(), "collector_id",
+                            core::FormatUuid(facts.collector_id).c_str());
+    AddCount(root.get(), "metrics_inserted", receipt.stored);
+    AddCount(root.get(), "bytes_received", facts.body_bytes);
+    cJSON_AddNumberToObject(root.get(), "processing_time_ms",
+                            static_cast<double>(facts.processing_ms));
+    cJSON_AddNumberToObject(root.get(), "next_config_version", kConfigVersion);
+    cJSON_AddNumberToObject(root.get(), "next_check_in_seconds", kNextCheckSeconds);
+    cJSON_AddBoolToObject(root.get(), "duplicate", receipt.duplicate != 0);
+    cJSON* rows = cJSON_AddObjectToObject(root.get(), "rows");
+    AddCount(rows, "observed", receipt.observed);
+    AddCount(rows, "stored", receipt.stored);
+    AddCount(rows, "unchanged", receipt.unchanged);
+    AddCount(rows, "merged", receipt.merged);
+    cJSON* discarded = cJSON_AddObjectToObject(rows, "discarded");
+    for (uint32_t i = 0; i < protocol::kDiscardReasons; ++i) {
+        AddCount(discarded, std::string(protocol::kDiscardReasonNames[i]).c_str(),
+                 receipt.discarded[i]);
+    }
+    cJSON_AddStringToObject(root.get(), "commit_lsn", FormatLsn(receipt.commit_lsn).c_str());
+    cJSON* not_stored = facts.unstored.empty()
+                            ? cJSON_CreateObject()
+                            : cJSON_ParseWithLength(facts.unstored.data(), facts.unstored.size());
+    cJSON_AddItemToObject(root.get(), "not_stored", not_stored);
+    const std::unique_ptr<char, decltype(&cJSON_free)> text(cJSON_PrintUnformatted(root.get()),
+                                                            &cJSON_free);
+    if (text == nullptr) throw std::bad_alloc();
+    return http::JsonResponse(200, text.get());
+}
+
+}  // namespace pganalytics::gateway
