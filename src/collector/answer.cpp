@@ -58,14 +58,12 @@ std::string Describe(const Answer& answer) {
 
 uint64_t Discarded(const Answer& answer) {
     const Json receipt = Parse(answer.body);
-    const cJSON* discarded = cJSON_GetObjectItemCaseSensitive(receipt.get(), "discarded");
+    const cJSON* rows = cJSON_GetObjectItemCaseSensitive(receipt.get(), "rows");
+    const cJSON* discarded = cJSON_GetObjectItemCaseSensitive(rows, "discarded");
     double total = 0;
-    if (cJSON_IsNumber(discarded)) total = discarded->valuedouble;
-    if (cJSON_IsObject(discarded)) {  // by reason
-        const cJSON* reason = nullptr;
-        cJSON_ArrayForEach(reason, discarded) {
-            if (cJSON_IsNumber(reason)) total += reason->valuedouble;
-        }
+    const cJSON* reason = nullptr;
+    cJSON_ArrayForEach(reason, discarded) {
+        if (cJSON_IsNumber(reason)) total += reason->valuedouble;
     }
     return total > 0 && total < 1e15 ? static_cast<uint64_t>(total) : 0;
 }

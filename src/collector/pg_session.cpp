@@ -21,13 +21,12 @@ T FromNetworkOrder(std::string_view bytes) {
 std::string OneLine(const char* text) {
     std::string line;
     for (const char* at = text; *at != '\0'; ++at) {
-        if (*at == '\n' || *at == '\t') {
-            if (!line.empty() && line.back() != ' ') line += ' ';
-        } else {
-            line += *at;
+        if (*at != '\n') {
+            line += *at == '\t' ? ' ' : *at;
+        } else if (at[1] != '\0') {
+            line += "; ";
         }
     }
-    while (!line.empty() && line.back() == ' ') line.pop_back();
     return line;
 }
 

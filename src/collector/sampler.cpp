@@ -82,6 +82,14 @@ core::Error Sampler::Explain() const {
                 "; GRANT EXECUTE ON FUNCTION " + schema_ + ".pg_stat_statements(boolean) TO " +
                 user};
     }
+    if (IsEncodingError(error.sqlstate)) {
+        // pg_stat_statements converts all texts into the encoding of the database it is read in
+        // and gives up at the first that does not fit.
+        return {error.message +
+                "; one text does not fit the encoding of the database of this conninfo; to read "
+                "all texts connect to a database with encoding SQL_ASCII, after CREATE EXTENSION "
+                "pg_stat_statements there"};
+    }
     if (error.sqlstate == "57014") return {error.message + "; the limit is 5 s"};
     return {error.message};
 }

@@ -49,10 +49,11 @@ TEST(Describe, CutsWhatIsNoProblemDocument) {
 }
 
 TEST(Discarded, AddsTheReasons) {
-    EXPECT_EQ(Discarded(Of(200, R"({"stored":5,"discarded":{"too_old":2,"in_future":1}})")), 3u);
-    EXPECT_EQ(Discarded(Of(200, R"({"discarded":4})")), 4u);
-    EXPECT_EQ(Discarded(Of(200, R"({"stored":5})")), 0u);
-    EXPECT_EQ(Discarded(Of(200, R"({"discarded":{"too_old":-7}})")), 0u);
+    EXPECT_EQ(
+        Discarded(Of(200, R"({"rows":{"stored":5,"discarded":{"too_old":2,"in_future":1}}})")), 3u);
+    EXPECT_EQ(Discarded(Of(200, R"({"rows":{"stored":5}})")), 0u);
+    EXPECT_EQ(Discarded(Of(200, R"({"rows":{"discarded":{"too_old":-7}}})")), 0u);
+    EXPECT_EQ(Discarded(Of(200, R"({"rows":[1,2]})")), 0u);
     EXPECT_EQ(Discarded(Of(200, "not json")), 0u);
 }
 
