@@ -106,7 +106,7 @@ PG_FUNCTION_INFO_V1(pganalytics_wait_until_running);
 PG_FUNCTION_INFO_V1(pganalytics_metric_columns);
 PG_FUNCTION_INFO_V1(pganalytics_certificate_file);
 
-Datum pganalytics_preloaded(PG_FUNCTION_ARGS) {
+Datum pganalytics_preloaded(FunctionCallInfo) {
     PG_RETURN_BOOL(pganalytics::pg::SharedMemoryReady());
 }
 
@@ -188,7 +188,7 @@ Datum pganalytics_metric_columns(PG_FUNCTION_ARGS) {
 }
 
 // Where the server certificate is: as configured, else the one made in the data directory.
-Datum pganalytics_certificate_file(PG_FUNCTION_ARGS) {
+Datum pganalytics_certificate_file(FunctionCallInfo) {
     PG_RETURN_TEXT_P(cstring_to_text(pganalytics::pg::CertFile()));
 }
 
