@@ -17,7 +17,7 @@ const char* InsertStatement(const BulkTable& table) {
     for (int i = 0; i < table.columns; ++i) {
         appendStringInfo(&sql, "%s%s", i == 0 ? "" : ", ", quote_identifier(table.column[i].name));
     }
-    appendStringInfoString(&sql, ") SELECT * FROM pg_catalog.unnest(");
+    appendStringInfoString(&sql, ") SELECT * FROM unnest(");
     for (int i = 0; i < table.columns; ++i)
         appendStringInfo(&sql, "%s$%d", i == 0 ? "" : ", ", i + 1);
     appendStringInfoString(&sql, ")");

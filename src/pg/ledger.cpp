@@ -19,7 +19,7 @@ using protocol::DiscardReason;
 Statement find_receipts = {
     "SELECT i.ordinality, l.body_hash = i.body_hash, l.observed, l.stored, l.unchanged, l.merged, "
     "l.discarded_too_old, l.discarded_in_future "
-    "FROM pg_catalog.unnest($1, $2, $3) WITH ORDINALITY "
+    "FROM unnest($1, $2, $3) WITH ORDINALITY "
     "AS i(server_id, push_key, body_hash, ordinality) "
     "JOIN pganalytics.push_ledger l ON l.server_id = i.server_id AND l.push_key = i.push_key "
     "WHERE l.received_at > $4",
@@ -30,7 +30,7 @@ Statement find_receipts = {
 Statement add_to_ledger = {
     "INSERT INTO pganalytics.push_ledger (server_id, push_key, body_hash, collector_id, epoch, "
     "sequence, body_bytes, observed, stored, unchanged, merged, discarded_too_old, "
-    "discarded_in_future, unstored) SELECT i.*  FROM pg_catalog.unnest($1, $2, $3, $4, $5, $6, $7, "
+    "discarded_in_future, unstored) SELECT i.*  FROM unnest($1, $2, $3, $4, $5, $6, $7, "
     "$8, $9, $10, $11, $12, $13, $14) AS i",
     14,
     {INT4ARRAYOID, 2951, 2951, 2951, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID,

@@ -17,7 +17,7 @@ namespace {
 
 Statement load_series = {
     "SELECT i.ordinality, s.series_id, s.text_id IS NOT NULL, s.last_seen "
-    "FROM pg_catalog.unnest($2, $3, $4, $5) WITH ORDINALITY "
+    "FROM unnest($2, $3, $4, $5) WITH ORDINALITY "
     "AS i(database_id, username, queryid, toplevel, ordinality) "
     "JOIN pganalytics.query_series s ON s.server_id = $1 AND s.database_id = i.database_id "
     "AND s.queryid = i.queryid AND s.username = i.username AND s.toplevel = i.toplevel",
@@ -37,7 +37,7 @@ Statement add_series = {
     "INSERT INTO pganalytics.query_series (server_id, database_id, username, queryid, toplevel, "
     "text_id, first_seen, last_seen, from_zero) "
     "SELECT $1, i.database_id, i.username, i.queryid, i.toplevel, x.text_id, i.seen, i.seen, "
-    "i.from_zero FROM pg_catalog.unnest($2, $3, $4, $5, $6, $7, $8) "
+    "i.from_zero FROM unnest($2, $3, $4, $5, $6, $7, $8) "
     "AS i(database_id, username, queryid, toplevel, text, seen, from_zero) "
     "LEFT JOIN pganalytics.query_texts x ON x.text_hash = " TEXT_HASH("i.text") " "
     "ORDER BY i.database_id, i.queryid, i.username, i.toplevel "
@@ -49,7 +49,7 @@ Statement add_series = {
 
 Statement attach_texts = {
     "UPDATE pganalytics.query_series s SET text_id = x.text_id "
-    "FROM pg_catalog.unnest($2, $3) AS i(series_id, text) "
+    "FROM unnest($2, $3) AS i(series_id, text) "
     "JOIN pganalytics.query_texts x ON x.text_hash = " TEXT_HASH("i.text") " "
     "WHERE s.server_id = $1 AND s.series_id = i.series_id AND s.text_id IS NULL",
     3, {INT4OID, INT4ARRAYOID, TEXTARRAYOID}, nullptr};
@@ -57,7 +57,7 @@ Statement attach_texts = {
 Statement note_seen = {
     "UPDATE pganalytics.query_series s SET last_seen = GREATEST(s.last_seen, i.seen), "
     "reset_at = GREATEST(s.reset_at, i.reset_at) "
-    "FROM pg_catalog.unnest($2, $3, $4) AS i(series_id, seen, reset_at) "
+    "FROM unnest($2, $3, $4) AS i(series_id, seen, reset_at) "
     "WHERE s.server_id = $1 AND s.series_id = i.series_id",
     4,
     {INT4OID, INT4ARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID},
