@@ -117,7 +117,7 @@ class Bench:
             return self.program("client_inserts", way.name, self.conninfo[way.name],
                                 f"bench.{way.name}", size, pushes, self.files)
         pids = self.analytics.query("SELECT pid, gateway_pid FROM pganalytics.workers "
-                                    "WHERE worker LIKE 'ingest%'").split("|")
+                                    "WHERE kind = 'ingest'").split("|")
         before = [cpu_seconds(pid) for pid in pids]
         result = self.program("pushload", self.analytics.url, self.ca_file, self.token_file,
                               self.credentials.collector_id, size, pushes, self.connections)

@@ -75,7 +75,7 @@ def start_load(monitored, root):
 def watch(analytics, processes, seconds):
     """watch shows progress until the time is over; gives whether rows were committed."""
     began = time.monotonic()
-    shown = 0
+    show_at = began
     while seconds is None or time.monotonic() - began < seconds:
         for name, process in processes.items():
             if process.poll() is not None:
@@ -83,9 +83,9 @@ def watch(analytics, processes, seconds):
                 return False
         pushes, rows = analytics.query(COMMITTED).split("|")
         say(f"{time.monotonic() - began:5.0f} s   {pushes} pushes committed, {rows} query rows")
-        # The table comes with the first rows, then again as counters have moved on.
-        if int(rows) > 0 and int(pushes) >= 2 * shown + 2 and shown < 2:
-            shown += 1
+        # The second push brings the first differences of counters.
+        if int(pushes) >= 2 and time.monotonic() >= show_at:
+            show_at = time.monotonic() + 20
             show(analytics)
         time.sleep(2)
     if int(analytics.query(SHOWN)) == 0:

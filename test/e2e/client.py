@@ -48,6 +48,12 @@ class Answer:
     def json(self):
         return json.loads(self.raw)
 
+    @property
+    def receipt(self):
+        """receipt is the answer to a push with the counts of rows beside the rest."""
+        document = self.json
+        return {**document, **document.pop("rows")}
+
     def __repr__(self):
         return f"<{self.status} {self.raw[:300]!r}>"
 

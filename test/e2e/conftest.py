@@ -88,7 +88,7 @@ class Server:
 
     def workers(self, columns="pid, gateway_pid"):
         return self.db.rows(f"SELECT {columns} FROM pganalytics.workers "
-                            "WHERE worker LIKE 'ingest%%' ORDER BY worker")
+                            "WHERE kind = 'ingest' ORDER BY number")
 
     def ledger(self, credentials):
         """ledger gives (pushes, rows stored) as the accounts say."""

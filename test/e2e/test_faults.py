@@ -212,7 +212,7 @@ def test_acknowledgement_is_durable_with_synchronous_commit_off(server, credenti
                                      f"3:{i}")
                 assert answer.status == 200, answer
                 flushed = server.db.value("SELECT pg_current_wal_flush_lsn() >= %s::pg_lsn",
-                                          answer.json["commit_lsn"])
+                                          answer.receipt["commit_lsn"])
                 assert flushed
     finally:
         server.db.execute(f"ALTER DATABASE {product.DATABASE} RESET synchronous_commit")

@@ -116,7 +116,7 @@ def test_push_of_a_v3_collector(server):
         # As libcurl sends it: plain JSON, no key.
         answer = client.push(json.dumps(document).encode())
     assert answer.status == 200, answer
-    receipt = answer.json
+    receipt = answer.receipt
     assert receipt["status"] == "success"
     assert receipt["collector_id"] == document["collector_id"]
     # Rows of one identity and time (v3 sends neither user nor toplevel) become one with exact sums.
@@ -179,7 +179,7 @@ def test_encodings_of_a_body(server, client, credentials, encoding, tmp_path):
     else:
         answer = client.push(body, headers=headers)
     assert answer.status == 200, answer
-    assert answer.json["stored"] == 30
+    assert answer.receipt["stored"] == 30
     assert server.ledger(credentials) == (1, 30)
     assert server.samples(credentials) == 30
 
@@ -201,7 +201,7 @@ def test_all_ways_of_inserting_store_the_same(server):
             with server.client(credentials) as client:
                 answer = client.push(push_body(credentials.collector_id, rows, moment))
             assert answer.status == 200, answer
-            assert answer.json["stored"] == 200
+            assert answer.receipt["stored"] == 200
             seen[path] = sorted(server.db.rows(
                 "SELECT queryid, username, toplevel, q.sampled_at, calls, rows, total_exec_time,"
                 " wal_bytes, plans FROM pganalytics.query_stats q"

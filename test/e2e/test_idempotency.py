@@ -15,14 +15,14 @@ def test_retry_gets_the_first_receipt(server, client, credentials, key):
     body = json.dumps(push_body(credentials.collector_id, query_rows(40, 5))).encode()
     first = client.push(body, key)
     assert first.status == 200, first
-    assert first.json["duplicate"] is False
-    assert first.json["stored"] == 40
+    assert first.receipt["duplicate"] is False
+    assert first.receipt["stored"] == 40
     for _ in range(3):
         again = client.push(body, key)
         assert again.status == 200, again
-        assert again.json["duplicate"] is True
-        assert {name: again.json[name] for name in COUNTS} == {
-            name: first.json[name] for name in COUNTS}
+        assert again.receipt["duplicate"] is True
+        assert {name: again.receipt[name] for name in COUNTS} == {
+            name: first.receipt[name] for name in COUNTS}
     assert server.ledger(credentials) == (1, 40)
     assert server.samples(credentials) == 40
 
@@ -46,7 +46,7 @@ def test_same_key_of_another_collector_is_another_push(server, client, credentia
     with server.client(other) as second:
         answer = second.push(push_body(other.collector_id, query_rows(6, 2)), "9:1")
     assert answer.status == 200, answer
-    assert answer.json["duplicate"] is False
+    assert answer.receipt["duplicate"] is False
     assert server.ledger(credentials) == (1, 5)
     assert server.ledger(other) == (1, 6)
 
@@ -63,8 +63,8 @@ def test_one_push_sent_to_both_workers_at_once(server, credentials):
                     credentials.collector_id, query_rows(20, i + 1))).encode())
                 answers = list(executor.map(lambda c, b=body, k=f"10:{i}": c.push(b, k), clients))
                 assert [a.status for a in answers] == [200] * senders, answers
-                assert sum(not a.json["duplicate"] for a in answers) == 1
-                assert {a.json["stored"] for a in answers} == {20}
+                assert sum(not a.receipt["duplicate"] for a in answers) == 1
+                assert {a.receipt["stored"] for a in answers} == {20}
     finally:
         for client in clients:
             client.close()

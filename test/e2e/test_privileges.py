@@ -65,7 +65,7 @@ def test_insert_is_refused_without_the_privilege(server, client, credentials, pa
             server.db.execute(f"GRANT INSERT ON {relation} TO pganalytics_ingest")
     again = client.push(body, "1:2")
     assert again.status == 200, again
-    assert again.json["duplicate"] is False
+    assert again.receipt["duplicate"] is False
     assert server.samples(credentials) == 8
 
 
@@ -100,7 +100,7 @@ def test_trigger_fires_and_sees_every_row(server, client, credentials, leaf):
     try:
         answer = client.push(push_body(credentials.collector_id, query_rows(50, 9)))
         assert answer.status == 200, answer
-        assert answer.json["stored"] == 50
+        assert answer.receipt["stored"] == 50
         assert server.db.row("SELECT count(*), sum(calls) FROM pganalytics.seen") == (50, 450)
         assert server.samples(credentials) == 50
     finally:
