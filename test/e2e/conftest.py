@@ -1,5 +1,6 @@
 """Fixtures: one analytics server and one monitored server for the session, a collector per test."""
 import itertools
+import os
 import pathlib
 import re
 import shutil
@@ -24,20 +25,26 @@ class Database:
         self.dsn = dsn
         self.connection = None
 
-    def _cursor(self):
-        if self.connection is None or self.connection.closed:
-            self.connection = psycopg2.connect(self.dsn)
-            self.connection.autocommit = True
-        return self.connection.cursor()
+    def _run(self, sql, arguments, fetch):
+        for last_try in (False, True):
+            try:
+                if self.connection is None:
+                    self.connection = psycopg2.connect(self.dsn)
+                    self.connection.autocommit = True
+                with self.connection.cursor() as cursor:
+                    cursor.execute(sql, arguments or None)
+                    return cursor.fetchall() if fetch else None
+            except psycopg2.OperationalError:
+                # A connection of the time before a restart is found dead by its first use.
+                if last_try or self.connection is None or not self.connection.closed:
+                    raise
+                self.connection = None
 
     def execute(self, sql, *arguments):
-        with self._cursor() as cursor:
-            cursor.execute(sql, arguments or None)
+        self._run(sql, arguments, False)
 
     def rows(self, sql, *arguments):
-        with self._cursor() as cursor:
-            cursor.execute(sql, arguments or None)
-            return cursor.fetchall()
+        return self._run(sql, arguments, True)
 
     def row(self, sql, *arguments):
         rows = self.rows(sql, *arguments)
@@ -117,7 +124,10 @@ class Server:
 def root():
     path = cluster.make_root()
     yield path
-    shutil.rmtree(path)
+    if "PGANALYTICS_KEEP" in os.environ:
+        print(f"logs are in {path}")
+    else:
+        shutil.rmtree(path)
 
 
 @pytest.fixture(scope="session")
