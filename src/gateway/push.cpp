@@ -99,7 +99,7 @@ Result<std::string> MakeFrame(const ingest::DecodedPush& decoded, protocol::Push
 Result<PushKey> MakePushKey(std::string_view idempotency_key, std::string_view body) {
     PushKey key;
     if (idempotency_key.empty()) {
-        key.key = Truncate(pki::Sha256Of("body:" + std::string(body)));
+        key.key = Truncate(pki::Sha256Of({"body:", body}));
         return key;
     }
     const bool printable = std::all_of(idempotency_key.begin(), idempotency_key.end(),
@@ -109,7 +109,7 @@ Result<PushKey> MakePushKey(std::string_view idempotency_key, std::string_view b
     }
     key.has_sequence = ParseSequence(idempotency_key, &key);
     if (!key.has_sequence) key.epoch = key.sequence = 0;
-    key.key = Truncate(pki::Sha256Of("key:" + std::string(idempotency_key)));
+    key.key = Truncate(pki::Sha256Of({"key:", idempotency_key}));
     return key;
 }
 

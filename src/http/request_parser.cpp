@@ -99,6 +99,10 @@ Status RequestParser::CheckHead(std::string_view raw) {
             return Error{"header field " + std::string(name) + " is there twice", 400};
         }
     }
+    // Beast takes a list of equal lengths too; here a length is a number.
+    if (Header("Content-Length").find_first_not_of("0123456789") != std::string_view::npos) {
+        return Error{"Content-Length is not a number", 400};
+    }
     if (!is_http10() && !HasHeader("Host")) return Error{"header field Host is missing", 400};
     if (HasHeader("Transfer-Encoding")) {
         if (HasHeader("Content-Length")) {

@@ -1,7 +1,6 @@
 #include "pki/openssl.hpp"
 
 #include <openssl/err.h>
-#include <openssl/sha.h>
 
 #include <new>
 
@@ -17,9 +16,16 @@ std::string OpensslError() {
     return reason != nullptr ? reason : "OpenSSL error " + std::to_string(code);
 }
 
-core::Sha256 Sha256Of(std::string_view bytes) {
+core::Sha256 Sha256Of(std::initializer_list<std::string_view> parts) {
+    const std::unique_ptr<EVP_MD_CTX, Freer<EVP_MD_CTX_free>> context(EVP_MD_CTX_new());
     core::Sha256 digest;
-    SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.bytes);
+    bool good = context != nullptr && EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) == 1;
+    for (const std::string_view part : parts) {
+        good = good && EVP_DigestUpdate(context.get(), part.data(), part.size()) == 1;
+    }
+    if (!good || EVP_DigestFinal_ex(context.get(), digest.bytes, nullptr) != 1) {
+        throw std::bad_alloc();
+    }
     return digest;
 }
 

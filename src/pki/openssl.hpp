@@ -6,6 +6,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -30,8 +31,9 @@ using ExtensionPtr = std::unique_ptr<X509_EXTENSION, Freer<X509_EXTENSION_free>>
 // OpensslError gives the oldest error in the queue and empties the queue.
 std::string OpensslError();
 
-// Sha256Of hashes bytes (FIPS 180-4).
-core::Sha256 Sha256Of(std::string_view bytes);
+// Sha256Of hashes the parts one after the other (FIPS 180-4).
+core::Sha256 Sha256Of(std::initializer_list<std::string_view> parts);
+inline core::Sha256 Sha256Of(std::string_view bytes) { return Sha256Of({bytes}); }
 
 // Fingerprint is the SHA-256 of a certificate's DER, lower-case hex.
 std::string Fingerprint(const X509* certificate);

@@ -1,0 +1,212 @@
+"""A worker without PostgreSQL: starts pganalytics-gateway as a worker does and answers its frames."""
+import hashlib
+import os
+import signal
+import socket
+import struct
+import threading
+import time
+import uuid
+
+MAGIC, VERSION = 0x46414750, 1
+CONFIG, DRAIN, AUTH_REPLY, RECEIPT = 1, 2, 3, 4
+READY, FAILED, LOG, COUNTERS, AUTH_REQUEST, PUSH = 64, 65, 66, 67, 68, 69
+TYPE_COLUMNS = 35
+
+COLLECTOR = uuid.UUID("11111111-2222-3333-4444-555555555555")
+TOKEN = "good-token"
+
+
+def text(value):
+    data = value.encode() if isinstance(value, str) else value
+    return struct.pack("<I", len(data)) + data
+
+
+def frame(kind, request_id, payload):
+    payload += b"\0" * (-len(payload) % 8)
+    return struct.pack("<IHHII", MAGIC, kind, VERSION, len(payload), request_id) + payload
+
+
+class Reader:
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def unpack(self, form):
+        values = struct.unpack_from("<" + form, self.data, self.at)
+        self.at += struct.calcsize("<" + form)
+        return values
+
+    def text(self):
+        (size,) = self.unpack("I")
+        self.at += size
+        return self.data[self.at - size:self.at]
+
+
+class Push:
+    """A decoded push frame."""
+
+    def __init__(self, payload):
+        r = Reader(payload)
+        (self.collector_id, self.token_sha256, self.push_key, self.body_hash, self.has_sequence,
+         self.blocks, self.epoch, self.sequence, self.body_bytes, self.observed, self.unchanged,
+         self.merged, self.server_version) = r.unpack("16s32s16s16sIIqqQQQQI")
+        self.server_name, self.hostname, self.collector_version, self.unstored = (
+            r.text().decode() for _ in range(4))
+        r.at += -r.at % 8
+        self.rows, self.heap = [], b""
+        for _ in range(self.blocks):
+            metric, columns, rows, heap_bytes = r.unpack("IIII")
+            assert (metric, columns) == (1, TYPE_COLUMNS)
+            words = [r.unpack(f"{columns + 1}Q") for _ in range(rows)]
+            self.heap = payload[r.at:r.at + heap_bytes]
+            self.rows += words
+            r.at += heap_bytes + -heap_bytes % 8
+        assert r.at == len(payload), (r.at, len(payload))
+        assert self.observed == len(self.rows) + self.unchanged + self.merged
+
+
+def receipt(push, **changes):
+    """A receipt that stores all rows of a push."""
+    v = dict(status=200, duplicate=0, retry=0, sqlstate=b"00000", observed=push.observed,
+             stored=len(push.rows), unchanged=push.unchanged, merged=push.merged, too_old=0,
+             in_future=0, lsn=0x1600B3740, message="", detail="")
+    v.update(changes)
+    return struct.pack("<III6sQQQQQQQ", v["status"], v["duplicate"], v["retry"], v["sqlstate"],
+                       v["observed"], v["stored"], v["unchanged"], v["merged"], v["too_old"],
+                       v["in_future"], v["lsn"]) + text(v["message"]) + text(v["detail"])
+
+
+class FakeWorker:
+    """Runs one gateway. `on_push(push)` gives a receipt's payload, or None for no answer."""
+
+    def __init__(self, program, directory, **config):
+        self.config = dict(max_connections=200, max_idle=50, lifetime_ms=300000, timeout_ms=5000,
+                           max_body=8 << 20, cert=os.path.join(directory, "server.crt"),
+                           key=os.path.join(directory, "server.key"), ca="", make=1)
+        self.config.update(config)
+        self.tokens = {TOKEN: (200, COLLECTOR, "")}
+        self.on_push = receipt
+        self.pushes, self.logs, self.auth_requests = [], [], 0
+        self.counters = (0, 0, 0, 0)
+        self.ready = self.failed = None
+        self.changed = threading.Condition()
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
+        self.port = self.listener.getsockname()[1]
+        self.sock, child = socket.socketpair()
+        self.pid = self.spawn(program, [child, self.listener])
+        child.close()
+        self.exit_status = None
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    @staticmethod
+    def spawn(program, sockets):
+        import fcntl
+        high = [fcntl.fcntl(s.fileno(), fcntl.F_DUPFD_CLOEXEC, 100) for s in sockets]
+        actions = [(os.POSIX_SPAWN_DUP2, fd, 3 + i) for i, fd in enumerate(high)]
+        try:
+            return os.posix_spawn(program, [program], {"PATH": "/usr/bin:/bin"},
+                                  file_actions=actions)
+        finally:
+            for fd in high:
+                os.close(fd)
+
+    def start(self):
+        c = self.config
+        payload = struct.pack("<IIIIIQ", 1, c["max_connections"], c["max_idle"], c["lifetime_ms"],
+                              c["timeout_ms"], c["max_body"])
+        payload += text(c["cert"]) + text(c["key"]) + text(c["ca"]) + struct.pack("<I", c["make"])
+        self.send(frame(CONFIG, 0, payload))
+        self.wait(lambda: self.ready or self.failed)
+        return self
+
+    def send(self, data):
+        self.sock.sendall(data)
+
+    def drain(self, grace_ms=5000, refuse=0):
+        self.send(frame(DRAIN, 0, struct.pack("<II", grace_ms, refuse)))
+
+    def wait(self, condition, seconds=20):
+        with self.changed:
+            assert self.changed.wait_for(condition, seconds), "the gateway did not get there"
+
+    def read(self, size):
+        data = b""
+        while len(data) < size:
+            more = self.sock.recv(min(size - len(data), 1 << 20))
+            if not more:
+                return None
+            data += more
+        return data
+
+    def serve(self):
+        try:
+            while (head := self.read(16)) is not None:
+                magic, kind, version, size, request_id = struct.unpack("<IHHII", head)
+                assert (magic, version, size % 8) == (MAGIC, VERSION, 0)
+                payload = self.read(size)
+                if payload is None:
+                    break
+                self.handle(kind, request_id, payload)
+        except OSError:
+            pass
+        with self.changed:
+            self.changed.notify_all()
+
+    def handle(self, kind, request_id, payload):
+        r = Reader(payload)
+        if kind == READY:
+            sandboxed, made = r.unpack("II")
+            self.ready = (sandboxed, made, r.text().decode())
+        elif kind == FAILED:
+            self.failed = r.text().decode()
+        elif kind == LOG:
+            self.logs.append((r.unpack("I")[0], r.text().decode()))
+        elif kind == COUNTERS:
+            self.counters = r.unpack("QQQQ")
+        elif kind == AUTH_REQUEST:
+            self.auth_requests += 1
+            for token, (status, collector, message) in self.tokens.items():
+                if hashlib.sha256(token.encode()).digest() == payload[:32]:
+                    break
+            else:
+                status, collector, message = 403, uuid.UUID(int=0), "token is not known"
+            if status is not None:
+                self.send(frame(AUTH_REPLY, request_id, struct.pack("<I", status) +
+                                collector.bytes + text(message)))
+        elif kind == PUSH:
+            push = Push(payload)
+            push.request_id = request_id
+            with self.changed:
+                self.pushes.append(push)
+            answer = self.on_push(push)
+            if answer is not None:
+                self.send(frame(RECEIPT, request_id, answer))
+        with self.changed:
+            self.changed.notify_all()
+
+    def wait_exit(self, seconds=10):
+        end = time.monotonic() + seconds
+        while self.exit_status is None and time.monotonic() < end:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.exit_status = status
+            else:
+                threading.Event().wait(0.005)
+        assert self.exit_status is not None, "the gateway did not leave"
+        return self.exit_status
+
+    def stop(self):
+        """Ends the gateway by closing its worker's end. Gives its status."""
+        self.listener.close()
+        if self.exit_status is None:
+            try:
+                self.sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            try:
+                self.wait_exit()
+            except AssertionError:
+                os.kill(self.pid, signal.SIGKILL)
+                raise
+        self.sock.close()
+        return self.exit_status
