@@ -9,7 +9,7 @@ REVOKE ALL ON ALL ROUTINES IN SCHEMA pganalytics FROM PUBLIC;
 -- Reading. Roles made here inherit nothing (NOINHERIT), so administrators are named as well.
 GRANT SELECT ON
     pganalytics.servers, pganalytics.databases, pganalytics.query_texts, pganalytics.query_series,
-    pganalytics.query_samples, pganalytics.query_stats, pganalytics.partitions
+    pganalytics.query_samples, pganalytics.query_stats, pganalytics.partitions, pganalytics.workers
     TO pganalytics_viewer, pganalytics_admin;
 GRANT SELECT (collector_id, name, enabled, created_at) ON pganalytics.collectors
     TO pganalytics_viewer, pganalytics_admin;
@@ -19,7 +19,11 @@ GRANT EXECUTE ON FUNCTION
     pganalytics.top_queries_between(timestamptz, timestamptz, integer, text),
     pganalytics.top_queries(interval, integer, text),
     pganalytics.partitioned_relations(),
-    pganalytics.partition_range(regclass)
+    pganalytics.partition_range(regclass),
+    pganalytics.preloaded(),
+    pganalytics.worker_states(),
+    pganalytics.wait_until_running(interval),
+    pganalytics.metric_columns()
     TO pganalytics_viewer, pganalytics_admin;
 
 -- Administration.
@@ -33,18 +37,34 @@ GRANT EXECUTE ON FUNCTION
     pganalytics.set_collector_enabled(text, boolean),
     pganalytics.make_partition(text, date),
     pganalytics.make_partitions(integer),
-    pganalytics.drop_partitions(text, date)
+    pganalytics.drop_partitions(text, date),
+    pganalytics.server_certificate()
     TO pganalytics_admin;
 
--- The ingest workers: what one push writes, and nothing of what it has written can be removed.
-GRANT SELECT (collector_id, name, token_sha256, enabled) ON pganalytics.collectors
-    TO pganalytics_ingest;
-GRANT SELECT, INSERT, UPDATE (hostname, server_version, collector_version) ON pganalytics.servers
-    TO pganalytics_ingest;
-GRANT SELECT, INSERT ON pganalytics.databases, pganalytics.query_texts, pganalytics.push_ledger
-    TO pganalytics_ingest;
-GRANT SELECT, INSERT, UPDATE (text_id, last_seen, reset_at) ON pganalytics.query_series
-    TO pganalytics_ingest;
+-- The ingest workers: the columns that their statements name, and nothing of what a push has
+-- written can be removed. What has a default (identities, the time and the WAL position of a push) is
+-- not theirs to choose, and they do not read query texts back. query_samples as a whole: the bulk
+-- insert checks the privilege on the table.
+GRANT SELECT (collector_id, token_sha256, enabled) ON pganalytics.collectors TO pganalytics_ingest;
+GRANT SELECT (server_id, collector_id, name, hostname, server_version, collector_version),
+      INSERT (collector_id, name, hostname, server_version, collector_version),
+      UPDATE (hostname, server_version, collector_version)
+    ON pganalytics.servers TO pganalytics_ingest;
+GRANT SELECT (database_id, server_id, name), INSERT (server_id, name)
+    ON pganalytics.databases TO pganalytics_ingest;
+GRANT SELECT (text_id, text_hash), INSERT (text_hash, text)
+    ON pganalytics.query_texts TO pganalytics_ingest;
+GRANT SELECT (server_id, series_id, database_id, username, queryid, toplevel, text_id, last_seen,
+              reset_at),
+      INSERT (server_id, database_id, username, queryid, toplevel, text_id, first_seen, last_seen,
+              from_zero),
+      UPDATE (text_id, last_seen, reset_at)
+    ON pganalytics.query_series TO pganalytics_ingest;
+GRANT SELECT (received_at, server_id, push_key, body_hash, observed, stored, unchanged, merged,
+              discarded_too_old, discarded_in_future),
+      INSERT (server_id, push_key, body_hash, collector_id, epoch, sequence, body_bytes, observed,
+              stored, unchanged, merged, discarded_too_old, discarded_in_future, unstored)
+    ON pganalytics.push_ledger TO pganalytics_ingest;
 GRANT INSERT ON pganalytics.query_samples TO pganalytics_ingest;
 GRANT EXECUTE ON FUNCTION
     pganalytics.make_partition(text, date),

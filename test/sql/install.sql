@@ -1,6 +1,9 @@
 -- What the extension brings, that all of it is explained, and who may use it.
 \set SHOW_CONTEXT never
+-- The test preload shows what else it says.
+SET client_min_messages = error;
 CREATE EXTENSION pganalytics;
+RESET client_min_messages;
 
 SELECT pg_describe_object(d.classid, d.objid, 0) COLLATE "C" AS object
 FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
@@ -21,9 +24,9 @@ WHERE p.pronamespace = 'pganalytics'::regnamespace
   AND obj_description(p.oid, 'pg_proc') IS NULL;
 SELECT obj_description('pganalytics'::regnamespace, 'pg_namespace') IS NOT NULL AS explained;
 
--- Every function that is not C fixes its search_path, and these run with their owner's rights.
-SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
-WHERE p.pronamespace = 'pganalytics'::regnamespace AND l.lanname <> 'c'
+-- Every function fixes its search_path, and these run with their owner's rights.
+SELECT p.oid::regprocedure FROM pg_proc p
+WHERE p.pronamespace = 'pganalytics'::regnamespace
   AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), false);
 SELECT p.oid::regprocedure AS definer FROM pg_proc p
 WHERE p.pronamespace = 'pganalytics'::regnamespace AND p.prosecdef
@@ -64,4 +67,6 @@ DROP VIEW grants;
 DROP EXTENSION pganalytics;
 SELECT count(*) FROM pg_roles WHERE rolname LIKE 'pganalytics\_%';
 SELECT to_regnamespace('pganalytics');
+SET client_min_messages = error;
 CREATE EXTENSION pganalytics;
+RESET client_min_messages;

@@ -128,4 +128,6 @@ SELECT pganalytics.partition_range('pg_class'), pganalytics.partition_range(0);
 
 -- DROP EXTENSION takes the partitions with it, without CASCADE.
 DROP EXTENSION pganalytics;
+SET client_min_messages = error;
 CREATE EXTENSION pganalytics;
+RESET client_min_messages;

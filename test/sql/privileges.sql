@@ -31,6 +31,13 @@ INSERT INTO statements (statement) VALUES
     ('SELECT * FROM pganalytics.push_ledger'),
     ('SELECT * FROM pganalytics.query_stats'),
     ('SELECT * FROM pganalytics.partitions'),
+    ('SELECT * FROM pganalytics.workers'),
+    ('SELECT * FROM pganalytics.worker_states()'),
+    ('SELECT pganalytics.preloaded()'),
+    ('SELECT pganalytics.wait_until_running(t) FROM (SELECT NULL::interval AS t OFFSET 0) AS none'),
+    ('SELECT * FROM pganalytics.metric_columns()'),
+    ('SELECT pganalytics.certificate_file()'),
+    ('SELECT pganalytics.server_certificate()'),
     ('SELECT * FROM pganalytics.query_activity(now(), now())'),
     ('SELECT * FROM pganalytics.top_queries()'),
     ('SELECT * FROM pganalytics.create_collector(''new'')'),
@@ -42,6 +49,7 @@ INSERT INTO statements (statement) VALUES
     ('INSERT INTO pganalytics.servers (collector_id, name, hostname) SELECT collector_id, ''b'', ''b'' FROM pganalytics.collectors'),
     ('UPDATE pganalytics.servers SET hostname = ''b'', server_version = 150000, collector_version = ''1'''),
     ('UPDATE pganalytics.servers SET name = ''b'''),
+    ('INSERT INTO pganalytics.servers (server_id, collector_id, name, hostname) OVERRIDING SYSTEM VALUE VALUES (99, gen_random_uuid(), ''b'', ''b'')'),
     ('DELETE FROM pganalytics.servers'),
     ('INSERT INTO pganalytics.databases (server_id, name) SELECT server_id, ''b'' FROM pganalytics.servers'),
     ('UPDATE pganalytics.databases SET name = ''b'''),
@@ -58,6 +66,10 @@ INSERT INTO statements (statement) VALUES
     ('DELETE FROM pganalytics.query_samples'),
     ('TRUNCATE pganalytics.query_samples'),
     ('INSERT INTO pganalytics.push_ledger (server_id, push_key, body_hash, collector_id, body_bytes, observed, stored, unchanged, merged, discarded_too_old, discarded_in_future) VALUES (1, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1, 1, 1, 0, 0, 0, 0)'),
+    ('INSERT INTO pganalytics.push_ledger (received_at, lsn, server_id, push_key, body_hash, collector_id, body_bytes, observed, stored, unchanged, merged, discarded_too_old, discarded_in_future) VALUES (now(), ''0/0'', 1, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1, 1, 1, 0, 0, 0, 0)'),
+    (format('INSERT INTO %s (server_id, push_key, body_hash, collector_id, body_bytes, observed, stored, unchanged, merged, discarded_too_old, discarded_in_future) VALUES (1, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1, 1, 1, 0, 0, 0, 0)',
+            (SELECT partition FROM pganalytics.partitions
+             WHERE relation = 'push_ledger' AND day = (now() AT TIME ZONE 'UTC')::date))),
     ('UPDATE pganalytics.push_ledger SET stored = 0'),
     ('DELETE FROM pganalytics.push_ledger'),
     ('SELECT pganalytics.make_partition(''query_samples'', current_date + 4)'),
@@ -86,6 +98,155 @@ SELECT regexp_replace(s.statement, '_p\d{8}', '_pDAY') AS statement,
        attempt_and_undo('regress_nobody', s.statement) AS nobody
 FROM statements s ORDER BY n;
 
+-- What the workers run, as src/pg and bgworker have it. Privileges come before data: with NULL for
+-- every parameter, a statement is refused for no other reason.
+CREATE TABLE worker_statements (name text, types text, statement text);
+INSERT INTO worker_statements VALUES
+    ('find_collector', 'bytea', $$
+     SELECT collector_id, enabled FROM pganalytics.collectors WHERE token_sha256 = $1$$),
+    ('find_server', 'uuid, text', $$
+     SELECT server_id FROM pganalytics.servers WHERE collector_id = $1 AND name = $2$$),
+    ('add_server', 'uuid, text, text, integer, text', $$
+     INSERT INTO pganalytics.servers (collector_id, name, hostname, server_version,
+     collector_version) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (collector_id, name) DO NOTHING$$),
+    ('describe_server', 'integer, text, integer, text', $$
+     UPDATE pganalytics.servers SET hostname = $2, server_version = $3, collector_version = $4
+     WHERE server_id = $1 AND (hostname, server_version, collector_version) IS DISTINCT FROM ($2,
+     $3, $4)$$),
+    ('find_database', 'integer, text', $$
+     SELECT database_id FROM pganalytics.databases WHERE server_id = $1 AND name = $2$$),
+    ('add_database', 'integer, text', $$
+     INSERT INTO pganalytics.databases (server_id, name) VALUES ($1, $2) ON CONFLICT (server_id,
+     name) DO NOTHING$$),
+    ('find_receipts', 'integer[], uuid[], uuid[], timestamptz', $$
+     SELECT i.ordinality, l.body_hash = i.body_hash, l.observed, l.stored, l.unchanged, l.merged,
+     l.discarded_too_old, l.discarded_in_future FROM unnest($1, $2, $3) WITH ORDINALITY AS
+     i(server_id, push_key, body_hash, ordinality) JOIN pganalytics.push_ledger l ON l.server_id
+     = i.server_id AND l.push_key = i.push_key WHERE l.received_at > $4$$),
+    ('add_to_ledger', 'integer[], uuid[], uuid[], uuid[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], jsonb[]', $$
+     INSERT INTO pganalytics.push_ledger (server_id, push_key, body_hash, collector_id, epoch,
+     sequence, body_bytes, observed, stored, unchanged, merged, discarded_too_old,
+     discarded_in_future, unstored) SELECT i.*  FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9,
+     $10, $11, $12, $13, $14) AS i$$),
+    ('load_series', 'integer, integer[], text[], bigint[], boolean[]', $$
+     SELECT i.ordinality, s.series_id, s.text_id IS NOT NULL, s.last_seen FROM unnest($2, $3, $4,
+     $5) WITH ORDINALITY AS i(database_id, username, queryid, toplevel, ordinality) JOIN
+     pganalytics.query_series s ON s.server_id = $1 AND s.database_id = i.database_id AND
+     s.queryid = i.queryid AND s.username = i.username AND s.toplevel = i.toplevel$$),
+    ('add_texts', 'text[]', $$
+     INSERT INTO pganalytics.query_texts (text_hash, text) SELECT DISTINCT ON (1)
+     pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to(t, 'UTF8')), 1,
+     16), 'hex')::pg_catalog.uuid, t FROM pg_catalog.unnest($1) AS t WHERE t IS NOT NULL ORDER BY
+     1 ON CONFLICT (text_hash) DO NOTHING$$),
+    ('add_series', 'integer, integer[], text[], bigint[], boolean[], text[], timestamptz[], boolean[]', $$
+     INSERT INTO pganalytics.query_series (server_id, database_id, username, queryid, toplevel,
+     text_id, first_seen, last_seen, from_zero) SELECT $1, i.database_id, i.username, i.queryid,
+     i.toplevel, x.text_id, i.seen, i.seen, i.from_zero FROM unnest($2, $3, $4, $5, $6, $7, $8)
+     AS i(database_id, username, queryid, toplevel, text, seen, from_zero) LEFT JOIN
+     pganalytics.query_texts x ON x.text_hash =
+     pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to(i.text,
+     'UTF8')), 1, 16), 'hex')::pg_catalog.uuid ORDER BY i.database_id, i.queryid, i.username,
+     i.toplevel ON CONFLICT (server_id, database_id, queryid, username, toplevel) DO NOTHING$$),
+    ('attach_texts', 'integer, integer[], text[]', $$
+     UPDATE pganalytics.query_series s SET text_id = x.text_id FROM unnest($2, $3) AS
+     i(series_id, text) JOIN pganalytics.query_texts x ON x.text_hash =
+     pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to(i.text,
+     'UTF8')), 1, 16), 'hex')::pg_catalog.uuid WHERE s.server_id = $1 AND s.series_id =
+     i.series_id AND s.text_id IS NULL$$),
+    ('note_seen', 'integer, integer[], timestamptz[], timestamptz[]', $$
+     UPDATE pganalytics.query_series s SET last_seen = GREATEST(s.last_seen, i.seen), reset_at =
+     GREATEST(s.reset_at, i.reset_at) FROM unnest($2, $3, $4) AS i(series_id, seen, reset_at)
+     WHERE s.server_id = $1 AND s.series_id = i.series_id$$),
+    ('insert by spi', 'integer[], integer[], timestamptz[]', $$
+     INSERT INTO pganalytics.query_samples (server_id, series_id, sampled_at)
+     SELECT * FROM unnest($1, $2, $3)$$),
+    ('make_partition', 'text, date', $$ SELECT pganalytics.make_partition($1, $2) $$),
+    ('make_partitions', 'boolean', $$ SELECT pganalytics.make_partitions() WHERE $1 $$);
+-- The direct way writes to a partition, and privileges are checked there.
+INSERT INTO worker_statements
+SELECT 'insert directly', 'integer', format('INSERT INTO %s (server_id) VALUES ($1)', partition)
+FROM pganalytics.partitions
+WHERE relation = 'query_samples' AND day = (now() AT TIME ZONE 'UTC')::date;
+CREATE FUNCTION outcome_for_worker(w worker_statements) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    SET LOCAL ROLE pganalytics_ingest;
+    EXECUTE format('PREPARE regress_worker (%s) AS %s', w.types, w.statement);
+    EXECUTE format('EXECUTE regress_worker (%s)', regexp_replace(w.types, '[^,]+', 'NULL', 'g'));
+    DEALLOCATE ALL;
+    RESET ROLE;
+    RETURN 'allowed';
+EXCEPTION WHEN insufficient_privilege THEN
+    DEALLOCATE ALL;
+    RETURN 'denied';
+WHEN not_null_violation OR invalid_parameter_value OR check_violation THEN
+    DEALLOCATE ALL;
+    RETURN 'allowed';
+END
+$$;
+SELECT name, outcome_for_worker(w) FROM worker_statements w ORDER BY name COLLATE "C";
+
+-- And nothing more: without any one of its privileges the role cannot run one of these.
+CREATE FUNCTION privileges_of_ingest() RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT format('%s (%I) ON %s', x.privilege_type, a.attname, c.oid::regclass)
+    FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid, aclexplode(a.attacl) x
+    WHERE c.relnamespace = 'pganalytics'::regnamespace
+      AND x.grantee = 'pganalytics_ingest'::regrole
+    UNION ALL
+    SELECT format('%s ON %s', x.privilege_type, c.oid::regclass)
+    FROM pg_class c, aclexplode(c.relacl) x
+    WHERE c.relnamespace = 'pganalytics'::regnamespace
+      AND x.grantee = 'pganalytics_ingest'::regrole
+      -- Of the partitions, the one that is tried above.
+      AND (NOT c.relispartition OR c.relname !~ '_p\d{8}$'
+           OR c.relname ~ to_char(now() AT TIME ZONE 'UTC', '_pYYYYMMDD$'))
+    UNION ALL
+    SELECT format('%s ON FUNCTION %s', x.privilege_type, p.oid::regprocedure)
+    FROM pg_proc p, aclexplode(p.proacl) x
+    WHERE p.pronamespace = 'pganalytics'::regnamespace
+      AND x.grantee = 'pganalytics_ingest'::regrole
+    UNION ALL
+    SELECT format('%s ON SCHEMA %s', x.privilege_type, n.nspname)
+    FROM pg_namespace n, aclexplode(n.nspacl) x
+    WHERE n.nspname = 'pganalytics' AND x.grantee = 'pganalytics_ingest'::regrole
+$$;
+CREATE FUNCTION is_needed(privilege text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    needed boolean;
+BEGIN
+    BEGIN
+        EXECUTE format('REVOKE %s FROM pganalytics_ingest', privilege);
+        needed := EXISTS (SELECT FROM worker_statements w WHERE outcome_for_worker(w) = 'denied');
+        RAISE EXCEPTION USING ERRCODE = 'ZZ000';
+    EXCEPTION WHEN SQLSTATE 'ZZ000' THEN
+        RETURN needed;
+    END;
+END
+$$;
+SELECT count(*) > 40 AS looked_at FROM privileges_of_ingest();
+SELECT p AS granted_and_not_needed FROM privileges_of_ingest() AS p WHERE NOT is_needed(p);
+GRANT SELECT (text) ON pganalytics.query_texts TO pganalytics_ingest;
+SELECT p AS granted_and_not_needed FROM privileges_of_ingest() AS p WHERE NOT is_needed(p);
+REVOKE SELECT (text) ON pganalytics.query_texts FROM pganalytics_ingest;
+
+-- server_certificate() reads the file that postgresql.conf names, whatever the session sets (also
+-- before the library is loaded and knows its settings), and only certificates leave that file.
+\c -
+SET ROLE pganalytics_admin;
+DO $$
+BEGIN
+    PERFORM set_config('pganalytics.ssl_cert_file', 'postgresql.conf', false);
+EXCEPTION WHEN cant_change_runtime_param THEN
+    NULL;
+END
+$$;
+SET client_min_messages = error;
+SELECT pganalytics.server_certificate();
+SELECT pg_read_file('postgresql.conf');
+RESET ROLE;
+SELECT pg_read_file(pganalytics.certificate_file()) ~ 'PRIVATE KEY' AS key_is_beside_it;
+
+DROP FUNCTION privileges_of_ingest, is_needed, outcome_for_worker;
+DROP TABLE worker_statements;
 DROP FUNCTION attempt_and_undo, attempt;
 DROP TABLE statements;
 DROP ROLE regress_nobody;

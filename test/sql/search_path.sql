@@ -32,6 +32,10 @@ BEGIN PERFORM trap.note('+'); RETURN $1; END $$;
 CREATE OPERATOR trap.+ (FUNCTION = trap.plus, LEFTARG = date, RIGHTARG = integer);
 CREATE FUNCTION trap.now() RETURNS timestamptz LANGUAGE plpgsql AS $$
 BEGIN PERFORM trap.note('now'); RETURN '2000-01-01'; END $$;
+CREATE FUNCTION trap.pg_read_file(text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN PERFORM trap.note('pg_read_file'); RETURN 'x'; END $$;
+CREATE FUNCTION trap.regexp_matches(text, text, text) RETURNS SETOF text[] LANGUAGE plpgsql AS $$
+BEGIN PERFORM trap.note('regexp_matches'); END $$;
 CREATE TEMP TABLE pg_class (LIKE pg_catalog.pg_class);
 CREATE TEMP TABLE pg_inherits (LIKE pg_catalog.pg_inherits);
 CREATE TEMP TABLE query_samples (x int);
@@ -59,6 +63,8 @@ SELECT pganalytics.drop_partitions('query_samples', :'day');
 SELECT count(*) FROM pganalytics.create_collector('trapped');
 SELECT count(*) FROM pganalytics.rotate_token('trapped');
 SELECT pganalytics.set_collector_enabled('trapped', false);
+SELECT pganalytics.server_certificate() LIKE '-----BEGIN CERTIFICATE-----%' AS certificate;
+SELECT count(*) >= 0 AS listed FROM pganalytics.workers;
 SELECT what, who FROM trap.caught;
 -- Neither in a partition's owner nor in its index did the caller leave a trace.
 RESET search_path;
@@ -91,7 +97,9 @@ BEGIN INSERT INTO public.caught VALUES (current_user); RETURN true; END $$;
 CREATE OPERATOR public.= (FUNCTION = public.same, LEFTARG = name, RIGHTARG = name);
 RESET ROLE;
 SET search_path = public, pg_catalog;
+SET client_min_messages = error;
 CREATE EXTENSION pganalytics;
+RESET client_min_messages;
 SELECT pganalytics.make_partitions(0);
 SELECT count(*) FROM pganalytics.partitions;
 SELECT count(*) FROM public.caught;
