@@ -206,6 +206,13 @@ uint64_t BulkInsert(RowSet* set, IngestPath path) {
         }
     }
     PopActiveSnapshot();
+    // A BEFORE trigger may have returned NULL: then the receipt would be wrong.
+    if (stored != set->rows) {
+        ereport(ERROR, errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
+                errmsg("%llu of %u rows were stored in \"%s\"",
+                       static_cast<unsigned long long>(stored), set->rows, table.relation),
+                errhint("A trigger on the table suppresses rows; pushes are all or nothing."));
+    }
     return stored;
 }
 

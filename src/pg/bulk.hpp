@@ -56,7 +56,8 @@ Oid LeafOf(const char* relation, int32_t day);
 
 // BulkInsert stores every row of the set and gives their number, which equals set->rows.
 // Errors: 42501 without INSERT on the target or with row security in force for the role; 23502 for
-// a NULL in a NOT NULL column; 55P03 if a lock is not had in lock_timeout; what triggers raise.
+// a NULL in a NOT NULL column; 09000 if a trigger suppressed a row; 55P03 if a lock is not had in
+// lock_timeout; what triggers raise.
 // REQUIRES: a transaction with SPI connected.
 uint64_t BulkInsert(RowSet* set, IngestPath path);
 

@@ -126,13 +126,6 @@ uint64_t InsertByCopy(RowSet* set) {
     EndCopyFrom(copy);
     free_parsestate(pstate);
     table_close(relation, NoLock);
-    // A BEFORE trigger may have returned NULL: then the receipt would be wrong.
-    if (stored != set->rows) {
-        ereport(ERROR, errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
-                errmsg("COPY stored %llu of %u rows in \"%s\"",
-                       static_cast<unsigned long long>(stored), set->rows, table.relation),
-                errhint("A trigger on the table suppresses rows; pushes are all or nothing."));
-    }
     return stored;
 }
 

@@ -37,43 +37,35 @@ Statement add_to_ledger = {
      INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, 3807 /* jsonb[] */},
     nullptr};
 
-template <typename Give>
-Datum ArrayOf(PushJob* const* jobs, int count, Oid type, Give&& give) {
-    auto* const values = static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<size_t>(count)));
-    auto* const nulls = static_cast<bool*>(palloc0(sizeof(bool) * static_cast<size_t>(count)));
-    for (int i = 0; i < count; ++i) values[i] = give(*jobs[i], &nulls[i]);
-    return MakeArray(values, nulls, count, type);
-}
-
 template <typename Field>
 Datum CountsOf(PushJob* const* jobs, int count, Field&& field) {
-    return ArrayOf(jobs, count, INT8OID, [&field](const PushJob& job, bool*) {
+    return ArrayOf(jobs, count, INT8OID, [&field](const PushJob* job, bool*) {
         return Int64GetDatum(static_cast<int64>(field(job)));
     });
 }
 
 Datum ServersOf(PushJob* const* jobs, int count) {
     return ArrayOf(jobs, count, INT4OID,
-                   [](const PushJob& job, bool*) { return Int32GetDatum(job.server_id); });
+                   [](const PushJob* job, bool*) { return Int32GetDatum(job->server_id); });
 }
 
 template <typename Field>
 Datum UuidsOf(PushJob* const* jobs, int count, Field&& field) {
-    return ArrayOf(jobs, count, UUIDOID, [&field](const PushJob& job, bool*) {
+    return ArrayOf(jobs, count, UUIDOID, [&field](const PushJob* job, bool*) {
         return PointerGetDatum(field(job).bytes);
     });
 }
 Datum KeysOf(PushJob* const* jobs, int count) {
     return UuidsOf(jobs, count,
-                   [](const PushJob& j) -> const core::Uuid& { return j.push.push_key; });
+                   [](const PushJob* j) -> const core::Uuid& { return j->push.push_key; });
 }
 Datum BodyHashesOf(PushJob* const* jobs, int count) {
     return UuidsOf(jobs, count,
-                   [](const PushJob& j) -> const core::Uuid& { return j.push.body_hash; });
+                   [](const PushJob* j) -> const core::Uuid& { return j->push.body_hash; });
 }
 
-uint64 DiscardedOf(const PushJob& job, DiscardReason reason) {
-    return job.receipt.discarded[static_cast<size_t>(reason)];
+uint64 DiscardedOf(const PushJob* job, DiscardReason reason) {
+    return job->receipt.discarded[static_cast<size_t>(reason)];
 }
 
 }  // namespace
@@ -114,21 +106,21 @@ void FindReceipts(PushJob* const* jobs, int count) {
 
 void AddToLedger(PushJob* const* jobs, int count) {
     LeafOf("push_ledger", DayOf(GetCurrentTransactionStartTimestamp()));
-    auto epoch = [](const PushJob& job, bool* is_null) {
-        *is_null = job.push.has_sequence == 0;
-        return Int64GetDatum(job.push.epoch);
+    auto epoch = [](const PushJob* job, bool* is_null) {
+        *is_null = job->push.has_sequence == 0;
+        return Int64GetDatum(job->push.epoch);
     };
-    auto sequence = [](const PushJob& job, bool* is_null) {
-        *is_null = job.push.has_sequence == 0;
-        return Int64GetDatum(job.push.sequence);
+    auto sequence = [](const PushJob* job, bool* is_null) {
+        *is_null = job->push.has_sequence == 0;
+        return Int64GetDatum(job->push.sequence);
     };
-    auto unstored = [](const PushJob& job, bool* is_null) {
-        *is_null = job.push.unstored.empty();
+    auto unstored = [](const PushJob* job, bool* is_null) {
+        *is_null = job->push.unstored.empty();
         if (*is_null) return Datum{0};
-        char* const text = pnstrdup(job.push.unstored.data(), job.push.unstored.size());
+        char* const text = pnstrdup(job->push.unstored.data(), job->push.unstored.size());
         return DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
     };
-    auto collector = [](const PushJob& j) -> const core::Uuid& { return j.push.collector_id; };
+    auto collector = [](const PushJob* j) -> const core::Uuid& { return j->push.collector_id; };
     Datum values[] = {
         ServersOf(jobs, count),
         KeysOf(jobs, count),
@@ -136,15 +128,15 @@ void AddToLedger(PushJob* const* jobs, int count) {
         UuidsOf(jobs, count, collector),
         ArrayOf(jobs, count, INT8OID, epoch),
         ArrayOf(jobs, count, INT8OID, sequence),
-        CountsOf(jobs, count, [](const PushJob& j) { return j.push.body_bytes; }),
-        CountsOf(jobs, count, [](const PushJob& j) { return j.receipt.observed; }),
-        CountsOf(jobs, count, [](const PushJob& j) { return j.receipt.stored; }),
-        CountsOf(jobs, count, [](const PushJob& j) { return j.receipt.unchanged; }),
-        CountsOf(jobs, count, [](const PushJob& j) { return j.receipt.merged; }),
+        CountsOf(jobs, count, [](const PushJob* j) { return j->push.body_bytes; }),
+        CountsOf(jobs, count, [](const PushJob* j) { return j->receipt.observed; }),
+        CountsOf(jobs, count, [](const PushJob* j) { return j->receipt.stored; }),
+        CountsOf(jobs, count, [](const PushJob* j) { return j->receipt.unchanged; }),
+        CountsOf(jobs, count, [](const PushJob* j) { return j->receipt.merged; }),
         CountsOf(jobs, count,
-                 [](const PushJob& j) { return DiscardedOf(j, DiscardReason::kTooOld); }),
+                 [](const PushJob* j) { return DiscardedOf(j, DiscardReason::kTooOld); }),
         CountsOf(jobs, count,
-                 [](const PushJob& j) { return DiscardedOf(j, DiscardReason::kInFuture); }),
+                 [](const PushJob* j) { return DiscardedOf(j, DiscardReason::kInFuture); }),
         ArrayOf(jobs, count, JSONBOID, unstored),
     };
     Execute(&add_to_ledger, values);

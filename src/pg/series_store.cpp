@@ -63,15 +63,6 @@ Statement note_seen = {
     {INT4OID, INT4ARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID},
     nullptr};
 
-// ArrayOf builds an array of one field of all changes. give(change, &is_null) gives a Datum.
-template <typename Give>
-Datum ArrayOf(const SeriesChange* changes, int count, Oid type, Give&& give) {
-    auto* const values = static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<size_t>(count)));
-    auto* const nulls = static_cast<bool*>(palloc0(sizeof(bool) * static_cast<size_t>(count)));
-    for (int i = 0; i < count; ++i) values[i] = give(changes[i], &nulls[i]);
-    return MakeArray(values, nulls, count, type);
-}
-
 Datum Databases(const SeriesChange* changes, int count) {
     return ArrayOf(changes, count, INT4OID, [](const SeriesChange& c, bool*) {
         return Int32GetDatum(c.entry->key.database_id);

@@ -31,4 +31,13 @@ int64 Int8Of(uint64 row, int column);
 Datum MakeArray(const Datum* values, const bool* nulls, int count, Oid type);
 Datum TextDatum(std::string_view text);
 
+// ArrayOf builds an array with an element for each item: give(item, &is_null) gives its Datum.
+template <typename Item, typename Give>
+Datum ArrayOf(const Item* items, int count, Oid type, Give&& give) {
+    auto* const values = static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<size_t>(count)));
+    auto* const nulls = static_cast<bool*>(palloc0(sizeof(bool) * static_cast<size_t>(count)));
+    for (int i = 0; i < count; ++i) values[i] = give(items[i], &nulls[i]);
+    return MakeArray(values, nulls, count, type);
+}
+
 }  // namespace pganalytics::pg
