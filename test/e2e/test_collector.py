@@ -7,6 +7,7 @@ import pytest
 
 import product
 from cluster import wait_until
+from test_settings import Authority
 
 ACTIVITY = ("SELECT coalesce(sum(calls), 0)::int FROM (SELECT DISTINCT ON (q.server_id, q.queryid, "
             "q.username, q.toplevel) calls FROM pganalytics.query_stats q "
@@ -101,6 +102,7 @@ def test_killed_collector_starts_again(server, monitored, credentials, collector
 
 
 def test_unchanged_statements_are_counted_not_sent(server, monitored, credentials, collector):
+    monitored.psql("".join(f"SELECT 1{', 1' * i};" for i in range(150)))
     collector.start()
     wait_until(lambda: pushes(server, credentials, "monitored") > 5, 20, "pushes")
     collector.stop()
@@ -148,13 +150,13 @@ def test_check_says_what_is_missing(server, second, credentials, root, collector
         second.start()
 
 
-def test_wrong_ca_is_refused(server, credentials, collector, root):
-    from test_settings import make_certificate
-    stranger, _ = make_certificate(root, "stranger")
+def test_wrong_ca_is_refused(server, credentials, collector):
+    stranger = Authority(collector.directory, "stranger")
     text = collector.config.read_text()
-    product.write_secret(collector.config, text.replace(str(server.ca_file), str(stranger)))
-    done = collector.run("once")
+    product.write_secret(collector.config, text.replace(str(server.ca_file), str(stranger.file)))
+    done = collector.run("check")
     assert done.returncode != 0
+    assert "certificate" in (done.stdout + done.stderr).lower()
     assert server.ledger(credentials) == (0, 0)
 
 

@@ -5,8 +5,6 @@ import re
 import resource
 import ssl
 import socket
-import subprocess
-import threading
 import time
 
 import psycopg2
@@ -22,25 +20,40 @@ from client import Client, Load, push_body, query_rows, tls_context
 from cluster import wait_until
 
 
-def make_certificate(directory, name):
-    """make_certificate writes a self-signed P-256 pair for localhost and gives both paths."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.utcnow()
-    certificate = (
-        x509.CertificateBuilder().subject_name(subject).issuer_name(subject)
-        .public_key(key.public_key()).serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=2))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), False)
-        .sign(key, hashes.SHA256()))
-    cert_file = directory / f"{name}.crt"
-    cert_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    cluster.own(cert_file)
-    key_file = product.write_secret(directory / f"{name}.key", key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption()).decode())
-    return cert_file, key_file
+class Authority:
+    """Authority signs P-256 server certificates for localhost."""
+
+    def __init__(self, directory, name):
+        self.directory = directory
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        self.file = directory / f"{name}.pem"
+        self.file.write_bytes(self._sign(self.name, self.key, x509.BasicConstraints(True, None))
+                              .public_bytes(serialization.Encoding.PEM))
+        self.file.chmod(0o644)
+        cluster.own(self.file)
+
+    def _sign(self, subject, key, extension):
+        now = datetime.datetime.utcnow()
+        return (x509.CertificateBuilder().subject_name(subject).issuer_name(self.name)
+                .public_key(key.public_key()).serial_number(x509.random_serial_number())
+                .not_valid_before(now - datetime.timedelta(hours=1))
+                .not_valid_after(now + datetime.timedelta(days=2))
+                .add_extension(extension, True).sign(self.key, hashes.SHA256()))
+
+    def issue(self, name):
+        """issue writes a certificate and its key and gives both paths."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        cert_file = self.directory / f"{name}.crt"
+        cert_file.write_bytes(
+            self._sign(subject, key, x509.SubjectAlternativeName([x509.DNSName("localhost")]))
+            .public_bytes(serialization.Encoding.PEM))
+        cluster.own(cert_file)
+        key_file = product.write_secret(self.directory / f"{name}.key", key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption()).decode())
+        return cert_file, key_file
 
 
 def served_certificate(port):
@@ -76,12 +89,11 @@ def test_certificate_changed_under_load(make_server):
     """No request fails at any of several changes; new connections get the new certificate."""
     own = make_server("rotated")
     credentials = own.collector()
+    authority = Authority(own.cluster.root, "authority")
+    pairs = [authority.issue(f"new{i}") for i in range(3)]
     everything = own.cluster.root / "all-cas.pem"
-    everything.write_text(own.db.value("SELECT pganalytics.server_certificate()") + "\n")
-    pairs = [make_certificate(own.cluster.root, f"new{i}") for i in range(3)]
-    for cert_file, _ in pairs:
-        with everything.open("a") as file:
-            file.write(cert_file.read_text())
+    everything.write_text(own.db.value("SELECT pganalytics.server_certificate()") + "\n" +
+                          authority.file.read_text())
     with Load(own.port, everything, credentials, 20) as load:
         for cert_file, key_file in pairs:
             before = load.count()
