@@ -113,11 +113,11 @@ def test_trigger_fires_and_sees_every_row(server, client, credentials, leaf):
 
 def test_constraint_added_by_a_user_costs_only_the_bad_push(server, credentials, leaf):
     """One push of a group breaks a CHECK: it alone is refused, its neighbours are stored."""
-    server.db.execute(f"ALTER TABLE {leaf} ADD CONSTRAINT no_thirteen CHECK (calls <> 13)")
+    server.db.execute(f"ALTER TABLE {leaf} ADD CONSTRAINT no_thirteen CHECK (calls <> 900013)")
     try:
         def push_some(sender):
             with server.client(credentials) as client:
-                return {i: client.push(push_body(credentials.collector_id, query_rows(10, i)),
+                return {i: client.push(push_body(credentials.collector_id, query_rows(10, 900000 + i)),
                                        f"4:{i}") for i in range(sender, 40, 8)}
 
         answers = {}
