@@ -223,8 +223,9 @@ void Serve(Group* group) {
         const bool worked = group->count > 0;
         if (worked) StoreGroup(group);
         FlushAll();
-        if (HandleInterrupts()) Reload(&supervisor);
-        if (worked) continue;
+        const bool reloaded = HandleInterrupts();
+        if (reloaded) Reload(&supervisor);
+        if (worked || reloaded) continue;
         if (TimestampDifferenceExceeds(checked_at, GetCurrentTimestamp(), kTurnMs)) {
             checked_at = GetCurrentTimestamp();
             if (!ExtensionExists()) return;

@@ -5,6 +5,7 @@
 
 extern "C" {
 #include "libpq/pqsignal.h"
+#include "mb/pg_wchar.h"
 }
 
 namespace pganalytics::bgworker {
@@ -81,6 +82,8 @@ bool AwaitExtension(pg::WorkerStatus* status) {
         if (error != nullptr) {
             Wait(status, error->message);
             FreeErrorData(error);
+        } else if (GetDatabaseEncoding() != PG_UTF8) {
+            Wait(status, "the database is not in UTF8; create one with ENCODING 'UTF8'");
         } else if (exists && pg::BecomeIngestRole(&why)) {
             return true;
         } else {

@@ -22,6 +22,9 @@
 namespace pganalytics::collector {
 namespace {
 
+// What the analytics database stores of a name: NAMEDATALEN - 1.
+constexpr size_t kMaxServerNameBytes = 63;
+
 // Refused carries the first thing that is wrong out of the reader. It never leaves this file.
 struct Refused {
     std::string message;
@@ -193,8 +196,8 @@ class Reader {
             MonitoredServer server;
             const auto name = Text(&table, "postgres.", "name");
             if (!name) throw Refused{At(element) + "[[postgres]] must have a name"};
-            if (name->value.size() > 200) {
-                throw Refused{name->where + " must not be longer than 200 bytes"};
+            if (name->value.size() > kMaxServerNameBytes) {
+                throw Refused{name->where + " must not be longer than 63 bytes"};
             }
             if (!names.insert(name->value).second) {
                 throw Refused{name->where + " must be another one: \"" + name->value +
