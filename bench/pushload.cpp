@@ -25,7 +25,7 @@ using Headers = std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)>;
 using Compressor = std::unique_ptr<libdeflate_compressor, decltype(&libdeflate_free_compressor)>;
 
 std::string MakeBody(const std::string& collector_id, int64_t rows, int64_t push, int64_t now) {
-    const std::string timestamp = core::FormatTimestamp(now + push);
+    const std::string timestamp = core::FormatTimestamp(now);
     std::string body = "{\"collector_id\":\"" + collector_id +
                        "\",\"hostname\":\"bench\",\"metrics\":[{\"database\":\"app\",\"queries\":[";
     const auto counters = Counters();
@@ -138,12 +138,13 @@ int Run(char** argv) {
     const int64_t rows = std::stoll(argv[5]);
     const auto pushes = std::stoll(argv[6]);
     const auto connections = static_cast<size_t>(std::stoll(argv[7]));
+    const int64_t first = std::stoll(argv[8]);
     const int64_t now = core::SystemClock().Now();
     target.epoch = std::to_string(now);
 
     std::vector<std::string> bodies;
     for (int64_t push = 0; push < pushes; ++push) {
-        bodies.push_back(Gzip(MakeBody(argv[4], rows, push, now)));
+        bodies.push_back(Gzip(MakeBody(argv[4], rows, first + push, now + push)));
     }
     std::vector<std::vector<double>> latencies(connections);
     std::vector<std::string> failures(connections);
@@ -170,10 +171,10 @@ int Run(char** argv) {
 }  // namespace pganalytics::bench
 
 int main(int argc, char** argv) {
-    if (argc != 8) {
-        std::fprintf(
-            stderr,
-            "usage: pushload URL CA_FILE TOKEN_FILE COLLECTOR_ID ROWS PUSHES CONNECTIONS\n");
+    if (argc != 9) {
+        std::fprintf(stderr,
+                     "usage: pushload URL CA_FILE TOKEN_FILE COLLECTOR_ID ROWS PUSHES CONNECTIONS "
+                     "FIRST\n");
         return 2;
     }
     curl_global_init(CURL_GLOBAL_DEFAULT);

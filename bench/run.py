@@ -50,6 +50,7 @@ class Bench:
     def __init__(self, root, connections):
         self.root = root
         self.connections = connections
+        self.pushes = 0
         self.analytics = product.Analytics(root, settings={
             "pganalytics.ingest_workers": 1, "pganalytics.max_queries_per_db": 100000, "ssl": "on",
             "ssl_cert_file": root / "tls.crt", "ssl_key_file": root / "tls.key",
@@ -120,7 +121,9 @@ class Bench:
                                     "WHERE kind = 'ingest'").split("|")
         before = [cpu_seconds(pid) for pid in pids]
         result = self.program("pushload", self.analytics.url, self.ca_file, self.token_file,
-                              self.credentials.collector_id, size, pushes, self.connections)
+                              self.credentials.collector_id, size, pushes, self.connections,
+                              self.pushes)
+        self.pushes += pushes
         used = [cpu_seconds(pid) - start for pid, start in zip(pids, before)]
         result["worker_cpu_ms"], result["gateway_cpu_ms"] = (
             1e6 * seconds / result["rows"] for seconds in used)
