@@ -1,0 +1,32 @@
+// Samples: small pushes that the tests of ingest take apart.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/buffer.hpp"
+#include "ingest/decode.hpp"
+
+namespace pganalytics::ingest {
+
+inline constexpr std::string_view kCollector = "11111111-2222-3333-4444-555555555555";
+
+// Document wraps metrics into a push.
+inline std::string Document(const std::string& metrics, const std::string& more = "") {
+    return R"({"collector_id":")" + std::string(kCollector) + R"(","metrics":[)" + metrics + "]" +
+           more + "}";
+}
+
+// QueryStats wraps rows into a metric, "type" behind the rows as v3 collectors have it.
+inline std::string QueryStats(const std::string& rows, const std::string& more = "") {
+    return R"({"database":"app","queries":[)" + rows +
+           R"(],"timestamp":"2026-11-22T08:54:22Z","type":"pg_query_stats")" + more + "}";
+}
+
+inline core::Result<DecodedPush> DecodeText(std::string_view json) {
+    static Decoder decoder(42);
+    const core::Buffer body(json);
+    return decoder.Decode(body.view());
+}
+
+}  // namespace pganalytics::ingest

@@ -1,0 +1,130 @@
+// Tests of messages: every one comes back as it was sent, and none is read from too few bytes.
+#include "protocol/messages.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace pganalytics::protocol {
+namespace {
+
+// Copied to the heap at its exact size, so that a sanitizer sees any read behind it.
+template <typename Message>
+bool DecodeCopy(const std::string& payload, size_t size, Message* message) {
+    const std::vector<char> copy(payload.begin(), payload.begin() + static_cast<long>(size));
+    return DecodeWhole(copy.data(), copy.size(), message);
+}
+
+template <typename Message>
+std::string PayloadOf(const Message& message) {
+    std::string frame;
+    AppendFrame(FrameType::kLog, 7, message, &frame);
+    FrameHeader header;
+    std::memcpy(&header, frame.data(), sizeof(header));
+    EXPECT_TRUE(IsValidHeader(header));
+    EXPECT_EQ(header.request_id, 7u);
+    EXPECT_EQ(header.payload_bytes, frame.size() - sizeof(header));
+    return frame.substr(sizeof(header));
+}
+
+template <typename Message>
+void ExpectEveryCutFails(const Message& sent) {
+    const std::string payload = PayloadOf(sent);
+    Message read;
+    EXPECT_TRUE(DecodeCopy(payload, payload.size(), &read));
+    for (size_t size = 0; size < payload.size(); ++size) {
+        EXPECT_FALSE(DecodeCopy(payload, size, &read)) << size;
+    }
+    EXPECT_FALSE(DecodeCopy(payload + std::string(8, '\0'), payload.size() + 8, &read));
+}
+
+Push SamplePush() {
+    Push push;
+    push.collector_id.bytes[3] = 9;
+    push.token_sha256.bytes[31] = 8;
+    push.has_sequence = 1;
+    push.epoch = -1;
+    push.sequence = INT64_MAX;
+    push.observed = 12;
+    push.unchanged = 7;
+    push.merged = 5;
+    push.server_version = 150004;
+    push.server_name = "prod-1";
+    push.hostname = "db";
+    push.collector_version = "3.2.0";
+    push.unstored = R"({"types":{"sysstat":1}})";
+    return push;
+}
+
+TEST(Messages, PushComesBack) {
+    const std::string payload = PayloadOf(SamplePush());
+    Push read;
+    ASSERT_TRUE(DecodeWhole(payload.data(), payload.size(), &read));
+    EXPECT_EQ(read.collector_id, SamplePush().collector_id);
+    EXPECT_EQ(read.token_sha256, SamplePush().token_sha256);
+    EXPECT_EQ(read.epoch, -1);
+    EXPECT_EQ(read.sequence, INT64_MAX);
+    EXPECT_EQ(read.server_version, 150004u);
+    EXPECT_EQ(read.server_name, "prod-1");
+    EXPECT_EQ(read.unstored, R"({"types":{"sysstat":1}})");
+}
+
+TEST(Messages, ReceiptComesBack) {
+    Receipt sent;
+    sent.status = 503;
+    sent.sqlstate = {'5', '5', 'P', '0', '3', '\0'};
+    sent.discarded = {3, 4};
+    sent.commit_lsn = 0x123456789ABCDEF0;
+    sent.detail = "Someone holds the lock.";
+    const std::string payload = PayloadOf(sent);
+    Receipt read;
+    ASSERT_TRUE(DecodeWhole(payload.data(), payload.size(), &read));
+    EXPECT_EQ(read.status, 503u);
+    EXPECT_STREQ(read.sqlstate.data(), "55P03");
+    EXPECT_EQ(read.discarded, sent.discarded);
+    EXPECT_EQ(read.commit_lsn, sent.commit_lsn);
+    EXPECT_EQ(read.detail, "Someone holds the lock.");
+}
+
+TEST(Messages, EveryCutFails) {
+    GatewayConfig config;
+    config.cert_file = "/c";
+    ExpectEveryCutFails(config);
+    ExpectEveryCutFails(Drain{1, 1});
+    ExpectEveryCutFails(Ready{1, 0, "ab"});
+    ExpectEveryCutFails(Failed{"why"});
+    ExpectEveryCutFails(LogLine{1, "line"});
+    ExpectEveryCutFails(Counters{1, 2, 3, 4});
+    ExpectEveryCutFails(AuthRequest{});
+    ExpectEveryCutFails(AuthReply{403, {}, "no"});
+    ExpectEveryCutFails(SamplePush());
+    ExpectEveryCutFails(Receipt{});
+}
+
+TEST(Messages, LengthOfAStringIsNotBelieved) {
+    std::string payload = PayloadOf(Failed{"why"});
+    for (const uint32_t length : {5u, 0x7FFFFFFFu, 0xFFFFFFFFu}) {
+        std::memcpy(payload.data(), &length, sizeof(length));
+        Failed read;
+        EXPECT_FALSE(DecodeCopy(payload, payload.size(), &read)) << length;
+    }
+}
+
+TEST(FrameHeaders, AreChecked) {
+    const FrameHeader good{kFrameMagic, FrameType::kPush, kFrameVersion, 64, 1};
+    EXPECT_TRUE(IsValidHeader(good));
+    FrameHeader bad = good;
+    bad.magic ^= 1;
+    EXPECT_FALSE(IsValidHeader(bad));
+    bad = good;
+    bad.version = 2;
+    EXPECT_FALSE(IsValidHeader(bad));
+    bad = good;
+    bad.payload_bytes = 65;
+    EXPECT_FALSE(IsValidHeader(bad));
+    bad.payload_bytes = kMaxPayloadBytes + 8;
+    EXPECT_FALSE(IsValidHeader(bad));
+}
+
+}  // namespace
+}  // namespace pganalytics::protocol
