@@ -200,12 +200,11 @@ def test_acknowledgement_is_durable_with_synchronous_commit_off(server, credenti
     """A careless setting of the database does not reach the ingest workers."""
     server.db.execute(f"ALTER DATABASE {product.DATABASE} SET synchronous_commit = off")
     try:
-        for worker, _ in server.workers():
-            server.db.value("SELECT pg_terminate_backend(%s)", worker)
         before = {worker for worker, _ in server.workers()}
+        for worker in before:
+            server.db.value("SELECT pg_terminate_backend(%s)", worker)
         wait_until(lambda: not before & {pid for pid, _ in server.workers()}, 10, "new workers")
         server.cluster.wait_until_running()
-        from client import push_body, query_rows
         with server.client(credentials) as client:
             for i in range(20):
                 answer = client.push(push_body(credentials.collector_id, query_rows(5, i)),
