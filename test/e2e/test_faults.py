@@ -8,7 +8,7 @@ import psycopg2
 import pytest
 
 import product
-from client import Load
+from client import Load, push_body, query_rows
 from cluster import wait_until
 from conftest import Database
 
