@@ -106,9 +106,9 @@ Error Walk::ToError(const Fault& fault) const {
     if (row_index_ >= 0) {
         path += "." + std::string(rows_key_) + "[" + std::to_string(row_index_) + "]";
     }
-    if (!fault.key.empty()) path += (path.empty() ? "" : ".") + fault.key;
+    if (!fault.key().empty()) path += (path.empty() ? "" : ".") + fault.key();
     if (path.empty()) path = "$";
-    return {path + ": " + fault.reason, fault.status};
+    return {path + ": " + fault.reason(), fault.status()};
 }
 
 Fault Walk::Skip(od::value value, int depth, std::string_view key) {

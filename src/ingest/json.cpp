@@ -117,16 +117,17 @@ JsonStatus ValidateArray(od::array array, int depth, std::string* scratch) {
 }  // namespace
 
 RawString FindString(const char* raw) {
-    const char* at = raw;
-    bool escaped = false;
-    while (*at != '"') {
-        if (*at == '\\') {
-            escaped = true;
-            ++at;
-        }
-        ++at;
+    const char* end = raw;
+    while (true) {
+        // Stage 1 has found the closing quote, so that there is one to find.
+        end = static_cast<const char*>(rawmemchr(end, '"'));
+        const char* before = end;
+        while (before > raw && before[-1] == '\\') --before;
+        if ((end - before) % 2 == 0) break;
+        ++end;
     }
-    return {{raw, static_cast<size_t>(at - raw)}, escaped};
+    const auto size = static_cast<size_t>(end - raw);
+    return {{raw, size}, std::memchr(raw, '\\', size) != nullptr};
 }
 
 bool Unescape(const RawString& raw, std::string* scratch, std::string_view* value) {

@@ -5,8 +5,10 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "ingest/json.hpp"
@@ -16,14 +18,27 @@
 
 namespace pganalytics::ingest {
 
-// Fault is what is wrong with a value: an HTTP status (0: nothing), a reason, and the key of the
-// value, "" for the object itself.
-struct Fault {
-    int status = 0;
-    std::string reason;
-    std::string key;
+// Fault is what is wrong with a value: an HTTP status, a reason, and the key of the value, "" for
+// the object itself. An empty one, which every value of a good push gives, is a null pointer.
+class Fault {
+  public:
+    Fault() = default;
+    Fault(int status, std::string reason, std::string key)
+        : what_(std::make_unique<What>(What{status, std::move(reason), std::move(key)})) {}
 
-    explicit operator bool() const { return status != 0; }
+    explicit operator bool() const { return what_ != nullptr; }
+    // REQUIRES: not empty.
+    int status() const { return what_->status; }
+    const std::string& reason() const { return what_->reason; }
+    const std::string& key() const { return what_->key; }
+
+  private:
+    struct What {
+        int status;
+        std::string reason;
+        std::string key;
+    };
+    std::unique_ptr<What> what_;
 };
 Fault FaultOf(JsonStatus status, std::string_view key);
 

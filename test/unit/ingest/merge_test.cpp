@@ -66,8 +66,9 @@ TEST(Merge, TimesAreThoseOfAllCallsTogether) {
 }
 
 TEST(Merge, SumsAreExact) {
-    const auto push = DecodeText(Document(QueryStats(
-        R"({"hash":1,"calls":1,"rows":9007199254740993},{"hash":1,"calls":1,"rows":2,"wal_bytes":5})")));
+    const auto push =
+        DecodeText(Document(QueryStats(R"({"hash":1,"calls":1,"rows":9007199254740993},)"
+                                       R"({"hash":1,"calls":1,"rows":2,"wal_bytes":5})")));
     const Row row = push->blocks[0].At(0);
     EXPECT_EQ(row.Int8(ColumnOf("rows")), 9007199254740995);
     EXPECT_EQ(row.Int8(ColumnOf("wal_bytes")), 5);
