@@ -8,6 +8,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Spelled in two halves, so that this file passes its own check.
 DEBRIS = re.compile("|".join((r"\bTO" r"DO\b", r"\bFIX" r"ME\b", r"\bXX" r"X\b", "^<<<<" "<<< ",
                               "^>>>>" ">>> ", r"/ro" r"ot/", r"/ho" r"me/\w")))
+EXPECTED = ("expected/", "test/isolation/expected/")  # written by psql
 CODE = {".cpp", ".hpp", ".h", ".sql", ".py"}
 MAX_WIDTH = {".cpp": 100, ".hpp": 100, ".h": 100, ".py": 110}
 MAX_LINES = 450
@@ -30,7 +31,7 @@ def main():
             problems.append(f"{name}: not UTF-8")
             continue
         # Outputs of psql are compared as they are, blanks and all.
-        if not name.startswith("expected/"):
+        if not name.startswith(EXPECTED):
             if data and not data.endswith(b"\n"):
                 problems.append(f"{name}: the last line does not end")
             for number, line in enumerate(lines, 1):
@@ -41,7 +42,7 @@ def main():
         for number, line in enumerate(lines, 1):
             if DEBRIS.search(line):
                 problems.append(f"{name}:{number}: {line.strip()[:80]}")
-        if path.suffix in CODE and not name.startswith("expected/") and data:
+        if path.suffix in CODE and not name.startswith(EXPECTED) and data:
             # The task of x.cpp stands in x.hpp, where there is one.
             has_header = path.suffix == ".cpp" and path.with_suffix(".hpp").exists()
             if (path.suffix in (".cpp", ".hpp", ".h") and not has_header
