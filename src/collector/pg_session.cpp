@@ -36,7 +36,7 @@ std::string ServerMessage(const PGresult* result) {
     const char* primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     if (primary == nullptr) return OneLine(PQresultErrorMessage(result));
     std::string message = OneLine(primary);
-    for (const int field : {PG_DIAG_MESSAGE_DETAIL, PG_DIAG_MESSAGE_HINT}) {
+    for (const int field : {int{PG_DIAG_MESSAGE_DETAIL}, int{PG_DIAG_MESSAGE_HINT}}) {
         const char* more = PQresultErrorField(result, field);
         if (more != nullptr) message += "; " + OneLine(more);
     }

@@ -191,7 +191,7 @@ int RowReader::Predict(const char* raw, size_t position, Fault* fault) {
     const int column = FindColumn(key_, Scope::kRow);
     if (position < 2 * protocol::kMaxColumns) {
         if (position >= order_.size()) order_.resize(position + 1, -1);
-        order_[position] = static_cast<int8_t>(column);
+        order_[position] = static_cast<int>(column);
     }
     return column;
 }
