@@ -82,7 +82,7 @@ class RowReader {
     RowIndex texts_;
     std::map<std::string, uint64_t, std::less<>> names_;
     std::vector<int> order_;  // column of each key of the row before
-    uint64_t required_ = 0;      // bits of the columns each row must bring
+    uint64_t required_ = 0;   // bits of the columns each row must bring
     int text_column_ = -1;
     std::string field_scope_;
     // Of the row being read:
