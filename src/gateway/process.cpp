@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <ctime>
 
+#include "gateway/sanitizers.hpp"
+
 namespace pganalytics::gateway {
 namespace {
 
@@ -47,17 +49,13 @@ void PrepareProcess() {
 }
 
 void LimitMemory(uint64_t max_body_bytes, uint32_t max_connections) {
-#if defined(__SANITIZE_ADDRESS__)
-    static_cast<void>(max_body_bytes);
-    static_cast<void>(max_connections);
-#else
+    if (PGANALYTICS_SANITIZED) return;
     const uint64_t bytes = kAddressSpaceBase + kAddressSpacePerBodyByte * max_body_bytes +
                            kAddressSpacePerConnection * max_connections;
     rlimit space = {};
     if (getrlimit(RLIMIT_AS, &space) != 0) return;
     space.rlim_cur = space.rlim_max == RLIM_INFINITY ? bytes : std::min(bytes, space.rlim_max);
     setrlimit(RLIMIT_AS, &space);
-#endif
 }
 
 }  // namespace pganalytics::gateway

@@ -167,7 +167,8 @@ Result<ingest::DecodedPush> PushService::Decode(http::Exchange& exchange) {
     core::Buffer& body = exchange.request().body();
     const ingest::Compression compression = ingest::DetectCompression(body.view());
     if (compression != ingest::Compression::kNone) {
-        const uint64_t room = exchange.lease.available() - body.capacity();
+        const uint64_t available = exchange.lease.available();
+        const uint64_t room = available - std::min<uint64_t>(available, body.capacity());
         const uint64_t limit = std::min(max_body_bytes_, room);
         auto inflated = ingest::Inflate(compression, body.view(), limit);
         if (!inflated) {
@@ -237,7 +238,10 @@ Task<Response> PushService::Push(http::Exchange& exchange) {
     if (!frame) co_return RefusalOf(frame.error());
     PushFacts facts{push.collector_id, push.body_bytes, 0, std::move(decoded->unstored)};
     decoded->blocks.clear();
-    if (!exchange.lease.Hold(frame->size())) co_return Unavailable("too many bodies are in memory");
+    // Small rows make frames larger than their JSON; one push must always fit the budget.
+    if (!exchange.lease.Hold(std::min<uint64_t>(frame->size(), max_body_bytes_))) {
+        co_return Unavailable("too many bodies are in memory");
+    }
 
     ReceiptAnswer answer;
     switch (co_await link_.Push(std::move(*frame), &answer)) {

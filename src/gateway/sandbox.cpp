@@ -1,14 +1,8 @@
 #include "gateway/sandbox.hpp"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define PGANALYTICS_NO_SANDBOX
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define PGANALYTICS_NO_SANDBOX
-#endif
-#endif
+#include "gateway/sanitizers.hpp"
 
-#if defined(PGANALYTICS_HAVE_SECCOMP) && !defined(PGANALYTICS_NO_SANDBOX)
+#if defined(PGANALYTICS_HAVE_SECCOMP) && !PGANALYTICS_SANITIZED
 
 #include <fcntl.h>
 #include <seccomp.h>

@@ -26,6 +26,9 @@ bool IsWorkerHeader(const FrameHeader& header) {
     return protocol::IsValidHeader(header) && header.payload_bytes <= kMaxWorkerPayloadBytes;
 }
 
+// IsAnswerStatus: stored, or one of HTTP's refusals.
+bool IsAnswerStatus(uint32_t status) { return status == 200 || (status >= 400 && status < 600); }
+
 // ReadExactly reads from a blocking descriptor. False at its end.
 bool ReadExactly(int fd, char* to, size_t size) {
     while (size > 0) {
@@ -176,7 +179,7 @@ bool WorkerLink::Dispatch(const FrameHeader& header, const char* payload) {
 
 // Deliver gives an answer to whoever waits for it. Nobody may: it came too late.
 bool WorkerLink::Deliver(uint32_t request_id, const protocol::AuthReply& reply) {
-    if (reply.status != 200 && reply.status != 403 && reply.status != 503) return false;
+    if (!IsAnswerStatus(reply.status)) return false;
     const auto found = waiters_.find(request_id);
     if (found == waiters_.end()) return true;
     if (found->second->auth == nullptr) return false;
@@ -191,10 +194,10 @@ bool WorkerLink::Deliver(uint32_t request_id, const protocol::Receipt& receipt) 
     for (const uint64_t count : receipt.discarded) discarded += count;
     const bool balanced =
         receipt.observed == receipt.stored + receipt.unchanged + receipt.merged + discarded;
-    const uint32_t status = receipt.status;
-    const bool known =
-        status == 200 || status == 403 || status == 409 || status == 422 || status == 503;
-    if (!known || (status == 200 && !balanced) || receipt.sqlstate.back() != '\0') return false;
+    if (!IsAnswerStatus(receipt.status) || (receipt.status == 200 && !balanced) ||
+        receipt.sqlstate.back() != '\0') {
+        return false;
+    }
     const auto found = waiters_.find(request_id);
     if (found == waiters_.end()) return true;
     if (found->second->receipt == nullptr) return false;

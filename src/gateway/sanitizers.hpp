@@ -1,0 +1,14 @@
+// Sanitizers: whether this build has them. Their shadow memory and their system calls fit neither
+// the bound on memory nor the sandbox.
+#pragma once
+
+#if defined(__SANITIZE_ADDRESS__)
+#define PGANALYTICS_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define PGANALYTICS_SANITIZED 1
+#endif
+#endif
+#ifndef PGANALYTICS_SANITIZED
+#define PGANALYTICS_SANITIZED 0
+#endif
