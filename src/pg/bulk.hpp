@@ -20,11 +20,13 @@ struct BulkColumn {
     bool not_null;
 };
 
-// BulkTable describes a target in schema pganalytics, partitioned by the day of `day_column`.
+// BulkTable describes a target in schema pganalytics, partitioned by the day of `day_column` and
+// indexed by (`series_column`, `day_column`) in each leaf.
 struct BulkTable {
     const char* relation;
     int columns;
-    int day_column;
+    int day_column;     // a timestamptz
+    int series_column;  // an int4
     const BulkColumn* column;
 };
 
@@ -61,8 +63,16 @@ Oid LeafOf(const char* relation, int32_t day);
 // REQUIRES: a transaction with SPI connected.
 uint64_t BulkInsert(RowSet* set, IngestPath path);
 
-// The three ways; BulkInsert chooses. Direct handles rows [from, to), all of one leaf.
-uint64_t InsertDirect(RowSet* set, uint32_t from, uint32_t to, Oid leaf);
+// SortedRow is a row's place in the order of insertion.
+struct SortedRow {
+    int32_t day;
+    int32_t series;
+    TimestampTz at;
+    uint32_t row;
+};
+
+// The three ways; BulkInsert chooses. Direct takes `count` rows, all of one leaf, in their order.
+uint64_t InsertDirect(RowSet* set, const SortedRow* order, uint32_t count, Oid leaf);
 uint64_t InsertByCopy(RowSet* set);
 uint64_t InsertBySpi(RowSet* set);
 

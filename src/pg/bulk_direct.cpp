@@ -53,7 +53,7 @@ void CheckNotNull(const BulkTable& table, const bool* nulls, Relation leaf) {
 
 }  // namespace
 
-uint64_t InsertDirect(RowSet* set, uint32_t from, uint32_t to, Oid leaf_oid) {
+uint64_t InsertDirect(RowSet* set, const SortedRow* order, uint32_t rows, Oid leaf_oid) {
     const BulkTable& table = *set->table;
     if (!IsPlainLeaf(leaf_oid, table)) {
         ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -76,12 +76,12 @@ uint64_t InsertDirect(RowSet* set, uint32_t from, uint32_t to, Oid leaf_oid) {
     const CommandId command = GetCurrentCommandId(true);
     const auto columns = static_cast<size_t>(table.columns);
 
-    for (uint32_t begin = from; begin < to; begin += kSlots) {
-        const uint32_t count = Min(kSlots, to - begin);
+    for (uint32_t begin = 0; begin < rows; begin += kSlots) {
+        const uint32_t count = Min(kSlots, rows - begin);
         for (uint32_t i = 0; i < count; ++i) {
             // The slot reads the set's own cells: a virtual slot never frees its arrays.
             TupleTableSlot* const slot = pool.slots[i];
-            const size_t at = (begin + i) * columns;
+            const size_t at = order[begin + i].row * columns;
             CheckNotNull(table, set->nulls + at, leaf);
             ExecClearTuple(slot);
             slot->tts_values = set->values + at;
@@ -103,7 +103,7 @@ uint64_t InsertDirect(RowSet* set, uint32_t from, uint32_t to, Oid leaf_oid) {
     ExecCloseIndices(relinfo);
     FreeExecutorState(estate);
     table_close(leaf, NoLock);
-    return to - from;
+    return rows;
 }
 
 }  // namespace pganalytics::pg

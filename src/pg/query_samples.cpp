@@ -50,7 +50,7 @@ const BulkTable* Table() {
         bulk_columns[columns++] = {metric.columns[i].name.data(), TypeOf(metric.columns[i].type),
                                    false};
     }
-    bulk_table = {metric.relation.data(), columns, kFixedColumns - 1, bulk_columns};
+    bulk_table = {metric.relation.data(), columns, kFixedColumns - 1, 1, bulk_columns};
     return &bulk_table;
 }
 
