@@ -128,6 +128,7 @@ int Main() {
     });
     http::Server server(io, OptionsOf(*config), std::move(startup->tls), router);
 
+    link.StartWriter();
     // From here on no file can be opened; no connection has been accepted yet.
     auto sandboxed = EnterSandbox();
     if (!sandboxed) return fail(sandboxed.error().message);

@@ -43,6 +43,9 @@ void PrepareProcess() {
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
     }
+    // One arena: a second one, for the thread that writes frames, would count the processors, which
+    // the sandbox forbids.
+    mallopt(M_ARENA_MAX, 1);
     mallopt(M_MMAP_THRESHOLD, kKeepBelowBytes);
     mallopt(M_TRIM_THRESHOLD, 2 * kKeepBelowBytes);
     tzset();

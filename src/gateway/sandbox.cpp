@@ -20,34 +20,16 @@ namespace {
 // In alphabetical order. getrandom is used only when OpenSSL reseeds, after hours; clock_gettime
 // only where the clock source keeps it out of the vDSO: leaving one out kills in production only.
 constexpr int kAllowed[] = {
-    SCMP_SYS(accept),
-    SCMP_SYS(accept4),
-    SCMP_SYS(brk),
-    SCMP_SYS(clock_gettime),
-    SCMP_SYS(close),
-    SCMP_SYS(epoll_ctl),
-    SCMP_SYS(epoll_pwait),
-    SCMP_SYS(epoll_wait),
-    SCMP_SYS(exit),
-    SCMP_SYS(exit_group),
-    SCMP_SYS(futex),
-    SCMP_SYS(getpid),
-    SCMP_SYS(getrandom),
-    SCMP_SYS(gettimeofday),
-    SCMP_SYS(madvise),
-    SCMP_SYS(munmap),
-    SCMP_SYS(read),
-    SCMP_SYS(recvfrom),
-    SCMP_SYS(recvmsg),
-    SCMP_SYS(restart_syscall),
-    SCMP_SYS(rt_sigprocmask),
-    SCMP_SYS(rt_sigreturn),
-    SCMP_SYS(sendmsg),
-    SCMP_SYS(sendto),
-    SCMP_SYS(setsockopt),
-    SCMP_SYS(shutdown),
-    SCMP_SYS(timerfd_settime),
-    SCMP_SYS(write),
+    SCMP_SYS(accept),          SCMP_SYS(accept4),      SCMP_SYS(brk),
+    SCMP_SYS(clock_gettime),   SCMP_SYS(close),        SCMP_SYS(epoll_ctl),
+    SCMP_SYS(epoll_pwait),     SCMP_SYS(epoll_wait),   SCMP_SYS(exit),
+    SCMP_SYS(exit_group),      SCMP_SYS(futex),        SCMP_SYS(getpid),
+    SCMP_SYS(getrandom),       SCMP_SYS(gettimeofday), SCMP_SYS(madvise),
+    SCMP_SYS(munmap),          SCMP_SYS(poll),         SCMP_SYS(read),
+    SCMP_SYS(recvfrom),        SCMP_SYS(recvmsg),      SCMP_SYS(restart_syscall),
+    SCMP_SYS(rt_sigprocmask),  SCMP_SYS(rt_sigreturn), SCMP_SYS(sendmsg),
+    SCMP_SYS(sendto),          SCMP_SYS(setsockopt),   SCMP_SYS(shutdown),
+    SCMP_SYS(timerfd_settime), SCMP_SYS(write),
 };
 
 int AddRules(scmp_filter_ctx filter) {
@@ -81,6 +63,8 @@ core::Result<bool> EnterSandbox() {
     const std::unique_ptr<void, decltype(&seccomp_release)> filter(
         seccomp_init(SCMP_ACT_KILL_PROCESS), &seccomp_release);
     int error = filter == nullptr ? -ENOMEM : AddRules(filter.get());
+    // For the thread that writes frames too.
+    if (error == 0) error = seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_TSYNC, 1);
     // seccomp_load sets no_new_privs itself; done here so that it holds whatever its default.
     if (error == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) error = -errno;
     if (error == 0) error = seccomp_load(filter.get());

@@ -44,7 +44,7 @@ bool ReadExactly(int fd, char* to, size_t size) {
 }  // namespace
 
 WorkerLink::WorkerLink(http::asio::io_context& io, int fd)
-    : io_(io), descriptor_(io, fd), outgoing_(io) {
+    : io_(io), descriptor_(io, fd), writer_(fd) {
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
 }
 
@@ -84,38 +84,6 @@ void WorkerLink::Start(std::function<void(const protocol::Drain&)> on_drain,
         on_end(error ? "out of memory" : failure_);
     };
     http::asio::co_spawn(io_, ReadFrames(), ended);
-    http::asio::co_spawn(io_, WriteFrames(), ended);
-}
-
-void WorkerLink::Enqueue(std::string frame) {
-    frames_.push_back(std::move(frame));
-    if (frames_.size() == 1) outgoing_.Notify();
-}
-
-Task<> WorkerLink::WriteFrames() {
-    while (true) {
-        while (frames_.empty()) {
-            co_await outgoing_.Wait(std::chrono::steady_clock::now() + kForever);
-        }
-        const std::string& frame = frames_.front();
-        size_t at = 0;
-        while (at < frame.size()) {
-            const ssize_t n = send(descriptor_.native_handle(), frame.data() + at,
-                                   frame.size() - at, MSG_NOSIGNAL);
-            if (n > 0) {
-                at += static_cast<size_t>(n);
-                continue;
-            }
-            if (errno == EINTR) continue;
-            if (errno != EAGAIN) co_return;
-            boost::system::error_code error;
-            co_await descriptor_.async_wait(
-                http::asio::posix::stream_descriptor::wait_write,
-                http::asio::redirect_error(http::asio::use_awaitable, error));
-            if (error) co_return;
-        }
-        frames_.pop_front();
-    }
 }
 
 Task<> WorkerLink::ReadFrames() {
@@ -232,7 +200,7 @@ Task<WorkerAnswer> WorkerLink::Authenticate(const core::Sha256& token, AuthAnswe
     std::string frame;
     protocol::AppendFrame(FrameType::kAuthRequest, request_id, protocol::AuthRequest{token},
                           &frame);
-    if (!refusing_) Enqueue(std::move(frame));
+    if (!refusing_) writer_.Enqueue(std::move(frame));
     co_return co_await Wait(request_id, waiter);
 }
 
@@ -243,7 +211,7 @@ Task<WorkerAnswer> WorkerLink::Push(std::string frame, ReceiptAnswer* answer) {
     std::memcpy(&header, frame.data(), sizeof(header));
     header.request_id = NextRequestId();
     std::memcpy(frame.data(), &header, sizeof(header));
-    if (!refusing_) Enqueue(std::move(frame));
+    if (!refusing_) writer_.Enqueue(std::move(frame));
     co_return co_await Wait(header.request_id, waiter);
 }
 

@@ -3,12 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <string>
 #include <unordered_map>
 
 #include "core/result.hpp"
+#include "gateway/frame_writer.hpp"
 #include "http/asio.hpp"
 #include "protocol/messages.hpp"
 
@@ -48,8 +48,11 @@ class WorkerLink {
     void Send(protocol::FrameType type, const Message& message) {
         std::string frame;
         protocol::AppendFrame(type, 0, message, &frame);
-        Enqueue(std::move(frame));
+        writer_.Enqueue(std::move(frame));
     }
+
+    // StartWriter makes the thread that writes frames. REQUIRES: before the sandbox.
+    void StartWriter() { writer_.Start(); }
 
     // Start reads and writes frames from now on. `on_drain` is called for kDrain; `on_end` when the
     // worker has closed its end or has sent what is no frame (the reason, "" for the former).
@@ -77,8 +80,6 @@ class WorkerLink {
     };
 
     void WriteAll(const std::string& bytes);
-    void Enqueue(std::string frame);
-    http::Task<> WriteFrames();
     http::Task<> ReadFrames();
     http::Task<WorkerAnswer> Wait(uint32_t request_id, Waiter& waiter);
     bool Dispatch(const protocol::FrameHeader& header, const char* payload);
@@ -87,8 +88,7 @@ class WorkerLink {
 
     http::asio::io_context& io_;
     http::asio::posix::stream_descriptor descriptor_;
-    http::Event outgoing_;
-    std::deque<std::string> frames_;
+    FrameWriter writer_;
     std::unordered_map<uint32_t, Waiter*> waiters_;
     std::string config_payload_;
     std::function<void(const protocol::Drain&)> on_drain_;

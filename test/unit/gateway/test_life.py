@@ -49,6 +49,11 @@ def test_process_is_confined(gateway, client):
     status = status_of(worker)
     assert sandboxed == made == 1 and len(fingerprint) == 64
     assert status["Seccomp"] == "2" and status["NoNewPrivs"] == "1"
+    threads = os.listdir(f"/proc/{worker.pid}/task")
+    assert len(threads) == 2
+    for thread in threads:
+        with open(f"/proc/{worker.pid}/task/{thread}/status") as file:
+            assert "Seccomp:\t2\n" in file.read()
     with open(f"/proc/{worker.pid}/oom_score_adj") as file:
         assert int(file.read()) == 500
     limits = open(f"/proc/{worker.pid}/limits").read()
