@@ -5,8 +5,9 @@
 # make bench      the table of docs/performance.md
 
 PG_CONFIG ?= pg_config
-PG_BINDIR := $(shell $(PG_CONFIG) --bindir)
-DATADIR := $(shell $(PG_CONFIG) --sharedir)
+# Asked when a recipe runs: on a new machine `make deps` has to bring pg_config first.
+PG_BINDIR = $(shell $(PG_CONFIG) --bindir)
+DATADIR = $(shell $(PG_CONFIG) --sharedir)
 PROGRAMS = build/src/gateway/pganalytics-gateway build/src/collector/pganalytics-collector
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 MANDIR ?= /usr/local/share/man
