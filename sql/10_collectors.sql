@@ -10,12 +10,15 @@ CREATE TABLE pganalytics.collectors (
     name text NOT NULL UNIQUE CHECK (name <> ''),
     token_sha256 bytea NOT NULL UNIQUE CHECK (pg_catalog.length(token_sha256) = 32),
     enabled boolean NOT NULL DEFAULT true,
+    max_queries_per_db integer CHECK (max_queries_per_db BETWEEN 1 AND 100000),
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 COMMENT ON TABLE pganalytics.collectors IS
     'programs that may push; only the SHA-256 of a token is kept';
 COMMENT ON COLUMN pganalytics.collectors.enabled IS
     'false: every request of this collector is refused with 403';
+COMMENT ON COLUMN pganalytics.collectors.max_queries_per_db IS
+    'limit of queries per database; NULL: that of pganalytics.max_queries_per_db';
 
 CREATE TABLE pganalytics.servers (
     server_id integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,

@@ -33,6 +33,7 @@ CREATE TABLE pganalytics.query_samples (
     server_id integer NOT NULL,
     series_id integer NOT NULL,
     sampled_at timestamptz NOT NULL,
+    rebased boolean,
     calls bigint,
     plans bigint,
     rows bigint,
@@ -82,12 +83,35 @@ CREATE TABLE pganalytics.push_ledger (
     merged bigint NOT NULL,
     discarded_too_old bigint NOT NULL,
     discarded_in_future bigint NOT NULL,
+    discarded_too_large bigint NOT NULL,
     unstored jsonb,
     lsn pg_lsn NOT NULL DEFAULT pg_catalog.pg_current_wal_insert_lsn(),
     CONSTRAINT push_ledger_accounts CHECK (
-        observed = stored + unchanged + merged + discarded_too_old + discarded_in_future)
+        observed = stored + unchanged + merged + discarded_too_old + discarded_in_future
+                   + discarded_too_large)
 ) PARTITION BY RANGE (received_at);
 COMMENT ON TABLE pganalytics.push_ledger IS 'one row per push: deduplication key and exact accounts';
 COMMENT ON COLUMN pganalytics.push_ledger.push_key IS 'of the Idempotency-Key header, else of the body: first 16 bytes of a SHA-256';
 COMMENT ON COLUMN pganalytics.push_ledger.unstored IS 'metric types and fields that have no table yet, by name, with counts';
 COMMENT ON COLUMN pganalytics.push_ledger.lsn IS 'WAL position when the row was written; its commit follows';
+
+-- The same accounts by database. The worker writes them with the push's row in the ledger.
+CREATE TABLE pganalytics.push_accounts (
+    received_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    server_id integer NOT NULL,
+    database_id integer NOT NULL,
+    observed bigint NOT NULL,
+    stored bigint NOT NULL,
+    unchanged bigint NOT NULL,
+    merged bigint NOT NULL,
+    beyond_limit bigint NOT NULL,
+    discarded_too_old bigint NOT NULL,
+    discarded_in_future bigint NOT NULL,
+    discarded_too_large bigint NOT NULL,
+    CONSTRAINT push_accounts_add_up CHECK (
+        observed = stored + unchanged + merged + discarded_too_old + discarded_in_future
+                   + discarded_too_large AND beyond_limit <= merged)
+) PARTITION BY RANGE (received_at);
+COMMENT ON TABLE pganalytics.push_accounts IS 'what became of the rows of each push, by database';
+COMMENT ON COLUMN pganalytics.push_accounts.database_id IS '0 for what belongs to no database';
+COMMENT ON COLUMN pganalytics.push_accounts.beyond_limit IS 'of the merged: because of max_queries_per_db';

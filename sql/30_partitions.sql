@@ -7,12 +7,41 @@
 -- a member of an extension is made again by its partitions and a restore then finds it twice.
 
 CREATE FUNCTION pganalytics.partitioned_relations()
-    RETURNS TABLE (relation text, time_column text, index_columns text[])
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 2
+    RETURNS TABLE (relation text, time_column text, index_columns text[], family text)
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 31
     SET search_path = pg_catalog, pg_temp
 AS $$
-    VALUES ('query_samples', 'sampled_at', ARRAY['series_id', 'sampled_at']),
-           ('push_ledger', 'received_at', ARRAY['server_id', 'push_key'])
+    VALUES ('query_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'query_samples'),
+           ('push_ledger', 'received_at', ARRAY['server_id', 'push_key'], 'ledger'),
+           ('push_accounts', 'received_at', ARRAY['server_id', 'received_at'], 'ledger'),
+           ('database_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
+           ('table_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
+           ('index_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
+           ('table_bloat_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
+           ('index_bloat_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
+           ('table_cache_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
+           ('index_cache_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
+           ('host_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
+           ('disk_io_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
+           ('filesystem_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
+           ('log_lines', 'sampled_at', ARRAY['series_id', 'content_hash'], 'logs'),
+           ('replication_slot_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
+           ('replication_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
+           ('wal_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
+           ('wraparound_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
+           ('subscription_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
+           ('collection_errors', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
+           ('lock_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
+           ('lock_wait_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
+           ('blocking_query_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
+           ('connection_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
+           ('connection_total_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
+           ('long_transaction_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
+           ('idle_transaction_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
+           ('extension_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
+           ('schema_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
+           ('statements_info_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
+           ('unknown_metrics', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics')
 $$;
 COMMENT ON FUNCTION pganalytics.partitioned_relations() IS
     'the tables that are kept by day, the column that decides, and the index each partition gets';

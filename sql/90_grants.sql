@@ -61,11 +61,42 @@ GRANT SELECT (server_id, series_id, database_id, username, queryid, toplevel, te
       UPDATE (text_id, last_seen, reset_at)
     ON pganalytics.query_series TO pganalytics_ingest;
 GRANT SELECT (received_at, server_id, push_key, body_hash, observed, stored, unchanged, merged,
-              discarded_too_old, discarded_in_future),
+              discarded_too_old, discarded_in_future, discarded_too_large),
       INSERT (server_id, push_key, body_hash, collector_id, epoch, sequence, body_bytes, observed,
-              stored, unchanged, merged, discarded_too_old, discarded_in_future, unstored)
+              stored, unchanged, merged, discarded_too_old, discarded_in_future,
+              discarded_too_large, unstored)
     ON pganalytics.push_ledger TO pganalytics_ingest;
-GRANT INSERT ON pganalytics.query_samples TO pganalytics_ingest;
+GRANT INSERT ON
+    pganalytics.query_samples, pganalytics.push_accounts,
+    pganalytics.database_samples,
+    pganalytics.table_samples,
+    pganalytics.index_samples,
+    pganalytics.table_bloat_samples,
+    pganalytics.index_bloat_samples,
+    pganalytics.table_cache_samples,
+    pganalytics.index_cache_samples,
+    pganalytics.host_samples,
+    pganalytics.disk_io_samples,
+    pganalytics.filesystem_samples,
+    pganalytics.log_lines,
+    pganalytics.replication_slot_samples,
+    pganalytics.replication_samples,
+    pganalytics.wal_samples,
+    pganalytics.wraparound_samples,
+    pganalytics.subscription_samples,
+    pganalytics.collection_errors,
+    pganalytics.lock_samples,
+    pganalytics.lock_wait_samples,
+    pganalytics.blocking_query_samples,
+    pganalytics.connection_samples,
+    pganalytics.connection_total_samples,
+    pganalytics.long_transaction_samples,
+    pganalytics.idle_transaction_samples,
+    pganalytics.extension_samples,
+    pganalytics.schema_samples,
+    pganalytics.statements_info_samples,
+    pganalytics.unknown_metrics
+    TO pganalytics_ingest;
 GRANT EXECUTE ON FUNCTION
     pganalytics.make_partition(text, date),
     pganalytics.make_partitions(integer)

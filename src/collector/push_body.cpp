@@ -15,6 +15,9 @@ namespace {
 
 using protocol::ColumnType;
 
+// The path of the catalog without its "[]".
+constexpr std::string_view kRowsKey = "queries";
+
 const protocol::Metric& QueryStats() {
     return *protocol::FindMetric(protocol::MetricId::kQueryStats);
 }
@@ -111,7 +114,7 @@ void WritePushBody(const PushHead& head, const Snapshot& snapshot, const Plan& p
         json->String(snapshot.names[database]);
         json->Key(metric.columns[protocol::kSampledAt].json_key);
         json->String(core::FormatTimestamp(snapshot.sampled_at));
-        json->Key(metric.rows_key);
+        json->Key(kRowsKey);
         json->BeginArray();
         for (; row != plan.rows.end() && of_database(*row); ++row) {
             WriteRow(snapshot, plan, *row, json);

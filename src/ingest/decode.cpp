@@ -232,8 +232,10 @@ Fault Walk::ReadMetric(od::value value) {
     if (Fault fault = ObjectOf(value, "", &object)) return fault;
     std::string type;
     if (Fault fault = FindType(&object, &type)) return fault;
-    const Metric* metric = protocol::FindMetric(std::string_view(type));
-    if (metric != nullptr) return ReaderOf(*metric)->Read(object);
+    const auto metrics = protocol::MetricsOfType(type);
+    if (!metrics.empty() && metrics[0].id == protocol::MetricId::kQueryStats) {
+        return ReaderOf(metrics[0])->Read(object);
+    }
     progress_.unstored.CountType(type);
     return ReadUnknownMetric(object);
 }

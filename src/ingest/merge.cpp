@@ -121,6 +121,7 @@ const Column* Merger::MergeLast(protocol::RowBuilder* builder, uint32_t into) co
                 break;
             }
             case ColumnRole::kTime:
+            case ColumnRole::kDatabase:
             case ColumnRole::kIdentity:
             case ColumnRole::kValue:
                 break;

@@ -8,13 +8,14 @@ namespace {
 using protocol::Metric;
 using protocol::Scope;
 
+constexpr std::string_view kRowsKey = "queries";
 constexpr int64_t kMaxCount = INT32_MAX;
 enum MetricKey : uint32_t { kType = 1, kRows = 2, kUnchanged = 4 };
 
 }  // namespace
 
 Fault MetricReader::Read(od::object object) {
-    progress_->rows_key = rows_.metric().rows_key;
+    progress_->rows_key = kRowsKey;
     seen_ = 0;
     cells_seen_ = 0;
     cells_.clear();
@@ -32,7 +33,7 @@ Fault MetricReader::ReadField(std::string_view key, od::value value) {
         if (Fault fault = Once(&seen_, kType, key)) return fault;
         return {};  // FindType has read it
     }
-    if (key == metric.rows_key) {
+    if (key == kRowsKey) {
         if (Fault fault = Once(&seen_, kRows, key)) return fault;
         return ReadRows(value);
     }
@@ -120,7 +121,7 @@ Fault MetricReader::MergeRow() {
 Fault MetricReader::Finish(uint32_t first_row) {
     const Metric& metric = rows_.metric();
     if ((seen_ & (kRows | kUnchanged)) == 0) {
-        return {422, "is missing", std::string(metric.rows_key)};
+        return {422, "is missing", std::string(kRowsKey)};
     }
     for (uint32_t i = 0; i < metric.columns.size(); ++i) {
         const protocol::Column& column = metric.columns[i];

@@ -83,7 +83,7 @@ RowReader::RowReader(const protocol::Metric& metric, uint64_t seed)
         if (column.required && column.scope == Scope::kRow) required_ |= uint64_t{1} << i;
         if (column.role == ColumnRole::kText) text_column_ = static_cast<int>(i);
     }
-    field_scope_ = std::string(metric.type) + "." + std::string(metric.rows_key);
+    field_scope_ = std::string(metric.type) + "." + "queries";
 }
 
 int RowReader::FindColumn(std::string_view key, Scope scope) const {
@@ -135,6 +135,8 @@ Fault RowReader::ReadCell(od::value json, const Column& column, uint64_t* word, 
         }
         case ColumnType::kTimestamp:
         case ColumnType::kText:
+        case ColumnType::kLsn:
+        case ColumnType::kJson:
             break;
     }
     if (!column.required && IsNull(json)) {
@@ -159,6 +161,8 @@ Fault RowReader::ReadCell(od::value json, const Column& column, uint64_t* word, 
             return {};
         }
         case ColumnType::kText:
+        case ColumnType::kLsn:
+        case ColumnType::kJson:
             break;
     }
     if (column.role == ColumnRole::kText) {

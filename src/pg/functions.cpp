@@ -45,6 +45,10 @@ const char* NameOf(protocol::ColumnType type) {
             return "boolean";
         case protocol::ColumnType::kTimestamp:
             return "timestamp with time zone";
+        case protocol::ColumnType::kLsn:
+            return "pg_lsn";
+        case protocol::ColumnType::kJson:
+            return "json";
         case protocol::ColumnType::kText:
             break;
     }
@@ -55,6 +59,8 @@ const char* NameOf(protocol::ColumnRole role) {
     switch (role) {
         case protocol::ColumnRole::kTime:
             return "time";
+        case protocol::ColumnRole::kDatabase:
+            return "database";
         case protocol::ColumnRole::kIdentity:
             return "identity";
         case protocol::ColumnRole::kText:

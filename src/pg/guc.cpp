@@ -93,6 +93,21 @@ void DefineSettings() {
               &settings.max_queries_per_db, 1000, 1, 100000, PGC_SIGHUP);
     DefineInt("pganalytics.port", "TCP port for collectors.", &settings.port, 8443, 1, 65535,
               at_start);
+    DefineCustomRealVariable(
+        "pganalytics.query_limit_alert_threshold",
+        "Share of the queries of a database beyond the limit above which an alert is raised.",
+        nullptr, &settings.query_limit_alert_threshold, 0.05, 0.0, 1.0, PGC_SIGHUP, 0, nullptr,
+        nullptr, nullptr);
+    DefineInt("pganalytics.retention_ledger",
+              "Days for which the accounts of pushes are kept; at least dedup_window.",
+              &settings.retention_ledger_days, 8, 8, 3650, PGC_SIGHUP);
+    DefineInt("pganalytics.retention_logs", "Days for which log lines are kept.",
+              &settings.retention_logs_days, 7, 1, 3650, PGC_SIGHUP);
+    DefineInt("pganalytics.retention_metrics",
+              "Days for which metrics other than query samples and logs are kept.",
+              &settings.retention_metrics_days, 14, 1, 3650, PGC_SIGHUP);
+    DefineInt("pganalytics.retention_query_samples", "Days for which query samples are kept.",
+              &settings.retention_query_samples_days, 30, 1, 3650, PGC_SIGHUP);
     DefineString("pganalytics.ssl_ca_file",
                  "Certificates that sign collectors' certificates; empty: none are asked for.",
                  &settings.ssl_ca_file, "", PGC_SIGHUP, CheckCopiedPath);

@@ -23,6 +23,11 @@ struct Settings {
     int max_idle_connections;
     int max_queries_per_db;
     int port;
+    double query_limit_alert_threshold;  // share of the queries of a database
+    int retention_ledger_days;
+    int retention_logs_days;
+    int retention_metrics_days;
+    int retention_query_samples_days;
     char* ssl_ca_file;
     char* ssl_cert_file;
     char* ssl_key_file;

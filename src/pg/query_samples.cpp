@@ -14,7 +14,7 @@ namespace {
 
 using protocol::ColumnType;
 using protocol::DiscardReason;
-using protocol::kFirstCounter;
+using protocol::kRebased;
 using protocol::Row;
 using protocol::RowBlock;
 
@@ -32,6 +32,8 @@ Oid TypeOf(ColumnType type) {
             return TIMESTAMPTZOID;
         case ColumnType::kInt8:
         case ColumnType::kText:
+        case ColumnType::kLsn:
+        case ColumnType::kJson:
             break;
     }
     return INT8OID;
@@ -45,7 +47,7 @@ const BulkTable* Table() {
     bulk_columns[1] = {"series_id", INT4OID, true};
     bulk_columns[2] = {"sampled_at", TIMESTAMPTZOID, true};
     int columns = kFixedColumns;
-    for (size_t i = kFirstCounter; i < metric.columns.size(); ++i) {
+    for (size_t i = kRebased; i < metric.columns.size(); ++i) {
         // The catalog's names are literals: NUL-terminated.
         bulk_columns[columns++] = {metric.columns[i].name.data(), TypeOf(metric.columns[i].type),
                                    false};
@@ -58,7 +60,7 @@ void AddBlock(PushJob* job, const RowBlock& block, const SampleWindow& window, R
     auto* const series = static_cast<int32*>(
         MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * Max(block.rows, 1u)));
     ResolveSeries(job->server_id, block, window, series);
-    const auto counters = static_cast<uint32_t>(block.metric->columns.size()) - kFirstCounter;
+    const auto counters = static_cast<uint32_t>(block.metric->columns.size()) - kRebased;
     for (uint32_t i = 0; i < block.rows; ++i) {
         const Row row = block.At(i);
         const TimestampTz sampled_at = row.Int8(protocol::kSampledAt);
@@ -75,9 +77,8 @@ void AddBlock(PushJob* job, const RowBlock& block, const SampleWindow& window, R
         memset(cells.nulls, 0, kFixedColumns);
         // A cell's word is its Datum: every type here is 8 bytes, passed by value.
         static_assert(sizeof(Datum) == sizeof(uint64_t) && FLOAT8PASSBYVAL);
-        memcpy(cells.values + kFixedColumns, row.words + 1 + kFirstCounter,
-               counters * sizeof(Datum));
-        const uint64_t mask = row.words[0] >> kFirstCounter;
+        memcpy(cells.values + kFixedColumns, row.words + 1 + kRebased, counters * sizeof(Datum));
+        const uint64_t mask = row.words[0] >> kRebased;
         for (uint32_t c = 0; c < counters; ++c)
             cells.nulls[kFixedColumns + c] = (mask >> c & 1) != 0;
         ++job->rows;

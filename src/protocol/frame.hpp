@@ -10,17 +10,19 @@ namespace pganalytics::protocol {
 
 enum class FrameType : uint16_t {
     // worker -> gateway
-    kConfig = 1,     // GatewayConfig; the first frame of a gateway's life
-    kDrain = 2,      // Drain
-    kAuthReply = 3,  // AuthReply
-    kReceipt = 4,    // Receipt
+    kConfig = 1,       // GatewayConfig; the first frame of a gateway's life
+    kDrain = 2,        // Drain
+    kAuthReply = 3,    // AuthReply
+    kReceipt = 4,      // Receipt
+    kHealthReply = 5,  // HealthReply
     // gateway -> worker
-    kReady = 64,        // Ready; the gateway accepts connections
-    kFailed = 65,       // Failed; the gateway could not start and leaves
-    kLog = 66,          // LogLine
-    kCounters = 67,     // Counters
-    kAuthRequest = 68,  // AuthRequest
-    kPush = 69,         // Push, then its row blocks
+    kReady = 64,          // Ready; the gateway accepts connections
+    kFailed = 65,         // Failed; the gateway could not start and leaves
+    kLog = 66,            // LogLine
+    kCounters = 67,       // Counters
+    kAuthRequest = 68,    // AuthRequest
+    kPush = 69,           // Push, then its row blocks
+    kHealthRequest = 70,  // HealthRequest
 };
 
 // FrameHeader opens each frame. `request_id` pairs an answer with its request; 0 where there is

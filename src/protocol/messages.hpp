@@ -91,15 +91,34 @@ struct AuthRequest {
 };
 
 struct AuthReply {
-    uint32_t status = 0;  // 200, 403, 503
+    uint32_t status = 0;              // 200, 403, 503
+    uint32_t max_queries_per_db = 0;  // the limit of this collector, at least 1 with status 200
     core::Uuid collector_id;
     std::string_view message;
 
-    static void VisitFields(auto& m, auto&& visit) { visit(m.status, m.collector_id, m.message); }
+    static void VisitFields(auto& m, auto&& visit) {
+        visit(m.status, m.max_queries_per_db, m.collector_id, m.message);
+    }
 };
 
-// Push is one request's head; its row blocks follow it in the payload (rows.hpp).
-// REQUIRES: observed = rows in the blocks + unchanged + merged; Decode checks it.
+// HealthRequest asks for the figures of GET /api/v1/metrics/health, as the collector may see them.
+struct HealthRequest {
+    core::Uuid collector_id;
+    core::Sha256 token_sha256;
+
+    static void VisitFields(auto& m, auto&& visit) { visit(m.collector_id, m.token_sha256); }
+};
+
+struct HealthReply {
+    uint32_t status = 0;    // 200, 403, 503
+    std::string_view body;  // a JSON document with 200, else a message
+
+    static void VisitFields(auto& m, auto&& visit) { visit(m.status, m.body); }
+};
+
+// Push is one request's head; its row blocks follow it in the payload (rows.hpp): at most one of
+// each metric, and one of kAccounts, whose rows are by database and add up to the totals here.
+// REQUIRES: observed = rows in the blocks + unchanged + merged + too_large.
 struct Push {
     core::Uuid collector_id;  // as authenticated
     core::Sha256 token_sha256;
@@ -113,6 +132,7 @@ struct Push {
     uint64_t observed = 0;
     uint64_t unchanged = 0;       // the sender's word: read, not sent because nothing had changed
     uint64_t merged = 0;          // folded into other rows of this push
+    uint64_t too_large = 0;       // not sent on: larger than a row may be
     uint32_t server_version = 0;  // server_version_num of the monitored server, 0 unknown
     std::string_view server_name;
     std::string_view hostname;
@@ -121,15 +141,16 @@ struct Push {
 
     static void VisitFields(auto& m, auto&& visit) {
         visit(m.collector_id, m.token_sha256, m.push_key, m.body_hash, m.has_sequence, m.blocks,
-              m.epoch, m.sequence, m.body_bytes, m.observed, m.unchanged, m.merged,
+              m.epoch, m.sequence, m.body_bytes, m.observed, m.unchanged, m.merged, m.too_large,
               m.server_version, m.server_name, m.hostname, m.collector_version, m.unstored);
     }
 };
 
 // DiscardReason: why a row was not stored. Each is counted in the receipt and in the ledger.
-enum class DiscardReason : uint32_t { kTooOld, kInFuture };
-inline constexpr uint32_t kDiscardReasons = 2;
-inline constexpr std::string_view kDiscardReasonNames[kDiscardReasons] = {"too_old", "in_future"};
+enum class DiscardReason : uint32_t { kTooOld, kInFuture, kTooLarge };
+inline constexpr uint32_t kDiscardReasons = 3;
+inline constexpr std::string_view kDiscardReasonNames[kDiscardReasons] = {"too_old", "in_future",
+                                                                          "too_large"};
 
 // Receipt answers a push, after its commit. status 200: the counts are exact and durable.
 // 403, 409, 422, 503: nothing of the push was stored; `message` and `sqlstate` say why.
@@ -143,13 +164,14 @@ struct Receipt {
     uint64_t unchanged = 0;
     uint64_t merged = 0;
     std::array<uint64_t, kDiscardReasons> discarded = {};
-    uint64_t commit_lsn = 0;  // a standby that has replayed to here has the push
+    uint64_t commit_lsn = 0;          // a standby that has replayed to here has the push
+    uint32_t max_queries_per_db = 0;  // the limit of the next push; 0: not said
     std::string_view message;
     std::string_view detail;
 
     static void VisitFields(auto& m, auto&& visit) {
         visit(m.status, m.duplicate, m.retry_after_s, m.sqlstate, m.observed, m.stored, m.unchanged,
-              m.merged, m.discarded, m.commit_lsn, m.message, m.detail);
+              m.merged, m.discarded, m.commit_lsn, m.max_queries_per_db, m.message, m.detail);
     }
 };
 

@@ -11,12 +11,14 @@ bool IsValidCell(ColumnType type, uint64_t word, const RowBlock& block) {
     switch (type) {
         case ColumnType::kInt8:
         case ColumnType::kTimestamp:
+        case ColumnType::kLsn:
             return true;
         case ColumnType::kFloat8:
             return std::isfinite(std::bit_cast<double>(word));
         case ColumnType::kBool:
             return word <= 1;
-        case ColumnType::kText: {
+        case ColumnType::kText:
+        case ColumnType::kJson: {
             const uint64_t offset = word >> 32;
             const uint64_t length = static_cast<uint32_t>(word);
             return offset + length <= block.heap_bytes &&
