@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "protocol/query_limit.hpp"
+
 namespace pganalytics::ingest {
 namespace {
 
@@ -57,31 +59,15 @@ Merger::Merger(const Metric& metric)
 
 // REQUIRES: calls and total are not summed yet.
 void Merger::CombineTimes(uint64_t* into, Row from) const {
-    const Row row{into};
-    const auto n1 = static_cast<double>(row.Int8(calls_));
-    const auto n2 = static_cast<double>(from.Int8(calls_));
-    // A row without calls was planned but never executed: its zero times say nothing.
-    if (n2 == 0) return;
-    if (n1 == 0) {
-        for (const uint32_t column : {min_, max_, mean_, stddev_}) {
-            SetCounter(into, column, from.Word(column));
-        }
-        return;
-    }
-    const double n = n1 + n2;
-    const double mean1 = row.Float8(mean_);
-    const double mean2 = from.Float8(mean_);
-    const double mean = (mean1 * n1 + mean2 * n2) / n;
-    const double sd1 = row.Float8(stddev_);
-    const double sd2 = from.Float8(stddev_);
-    // Differences to the common mean keep the digits that sums of squares would lose.
-    const double variance = (n1 * (sd1 * sd1 + (mean1 - mean) * (mean1 - mean)) +
-                             n2 * (sd2 * sd2 + (mean2 - mean) * (mean2 - mean))) /
-                            n;
-    SetFloat(into, min_, std::min(row.Float8(min_), from.Float8(min_)));
-    SetFloat(into, max_, std::max(row.Float8(max_), from.Float8(max_)));
-    SetFloat(into, mean_, mean);
-    SetFloat(into, stddev_, std::sqrt(variance));
+    auto times_of = [this](Row row) {
+        return protocol::ExecTimes{static_cast<double>(row.Int8(calls_)), row.Float8(min_),
+                                   row.Float8(max_), row.Float8(mean_), row.Float8(stddev_)};
+    };
+    const protocol::ExecTimes both = protocol::CombineTimes(times_of(Row{into}), times_of(from));
+    SetFloat(into, min_, both.min);
+    SetFloat(into, max_, both.max);
+    SetFloat(into, mean_, both.mean);
+    SetFloat(into, stddev_, both.stddev);
 }
 
 const Column* Merger::MergeLast(protocol::RowBuilder* builder, uint32_t into) const {

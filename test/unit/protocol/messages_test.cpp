@@ -45,9 +45,10 @@ Push SamplePush() {
     push.has_sequence = 1;
     push.epoch = -1;
     push.sequence = INT64_MAX;
-    push.observed = 12;
+    push.observed = 15;
     push.unchanged = 7;
     push.merged = 5;
+    push.too_large = 3;
     push.server_version = 150004;
     push.server_name = "prod-1";
     push.hostname = "db";
@@ -64,6 +65,8 @@ TEST(Messages, PushComesBack) {
     EXPECT_EQ(read.token_sha256, SamplePush().token_sha256);
     EXPECT_EQ(read.epoch, -1);
     EXPECT_EQ(read.sequence, INT64_MAX);
+    EXPECT_EQ(read.observed, 15u);
+    EXPECT_EQ(read.too_large, 3u);
     EXPECT_EQ(read.server_version, 150004u);
     EXPECT_EQ(read.server_name, "prod-1");
     EXPECT_EQ(read.unstored, R"({"types":{"sysstat":1}})");
@@ -73,7 +76,8 @@ TEST(Messages, ReceiptComesBack) {
     Receipt sent;
     sent.status = 503;
     sent.sqlstate = {'5', '5', 'P', '0', '3', '\0'};
-    sent.discarded = {3, 4};
+    sent.discarded = {3, 4, 5};
+    sent.max_queries_per_db = 250;
     sent.commit_lsn = 0x123456789ABCDEF0;
     sent.detail = "Someone holds the lock.";
     const std::string payload = PayloadOf(sent);
@@ -82,6 +86,7 @@ TEST(Messages, ReceiptComesBack) {
     EXPECT_EQ(read.status, 503u);
     EXPECT_STREQ(read.sqlstate.data(), "55P03");
     EXPECT_EQ(read.discarded, sent.discarded);
+    EXPECT_EQ(read.max_queries_per_db, 250u);
     EXPECT_EQ(read.commit_lsn, sent.commit_lsn);
     EXPECT_EQ(read.detail, "Someone holds the lock.");
 }
@@ -96,7 +101,9 @@ TEST(Messages, EveryCutFails) {
     ExpectEveryCutFails(LogLine{1, "line"});
     ExpectEveryCutFails(Counters{1, 2, 3, 4});
     ExpectEveryCutFails(AuthRequest{});
-    ExpectEveryCutFails(AuthReply{403, {}, "no"});
+    ExpectEveryCutFails(AuthReply{403, 0, {}, "no"});
+    ExpectEveryCutFails(HealthRequest{});
+    ExpectEveryCutFails(HealthReply{200, "{}"});
     ExpectEveryCutFails(SamplePush());
     ExpectEveryCutFails(Receipt{});
 }

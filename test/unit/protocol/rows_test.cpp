@@ -111,10 +111,10 @@ TEST(Rows, HeaderIsChecked) {
     const std::string good = BlockOf(TwoRows());
     for (const auto& [offset, value] :
          std::vector<std::pair<size_t, uint32_t>>{{0, 0},
-                                                  {0, 2},
+                                                  {0, 30},
                                                   {0, 65537},
-                                                  {4, 34},
-                                                  {4, 36},
+                                                  {4, 35},
+                                                  {4, 37},
                                                   {8, 3},
                                                   {8, kMaxRowsPerPush + 1},
                                                   {8, 0xFFFFFFFF},
@@ -171,9 +171,12 @@ TEST(Catalog, FitsItsFrames) {
     for (const Metric& metric : Catalog()) {
         EXPECT_LE(metric.columns.size(), kMaxColumns);
         EXPECT_EQ(FindMetric(metric.id), &metric);
-        EXPECT_EQ(FindMetric(metric.type), &metric);
+        EXPECT_NE(MetricsOfType(metric.type).size(), 0u);
     }
-    EXPECT_EQ(FindMetric("sysstat"), nullptr);
+    EXPECT_EQ(FindMetric(MetricId::kAccounts)->id, MetricId::kAccounts);
+    EXPECT_EQ(FindMetric(static_cast<MetricId>(0)), nullptr);
+    EXPECT_EQ(FindMetric(static_cast<MetricId>(Catalog().size() + 1)), nullptr);
+    EXPECT_TRUE(MetricsOfType("sysstats").empty());
 }
 
 }  // namespace
