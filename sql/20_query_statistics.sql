@@ -95,10 +95,13 @@ COMMENT ON COLUMN pganalytics.push_ledger.push_key IS 'of the Idempotency-Key he
 COMMENT ON COLUMN pganalytics.push_ledger.unstored IS 'metric types and fields that have no table yet, by name, with counts';
 COMMENT ON COLUMN pganalytics.push_ledger.lsn IS 'WAL position when the row was written; its commit follows';
 
--- The same accounts by database. The worker writes them with the push's row in the ledger.
+-- The same accounts by database. The worker writes them with the push's row in the ledger, under
+-- its time and key. A push that brought nothing at all has one row of zeros, of no database, so that
+-- whoever counts pushes need not read the ledger.
 CREATE TABLE pganalytics.push_accounts (
     received_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     server_id integer NOT NULL,
+    push_key uuid NOT NULL,
     database_id integer NOT NULL,
     observed bigint NOT NULL,
     stored bigint NOT NULL,
@@ -108,10 +111,13 @@ CREATE TABLE pganalytics.push_accounts (
     discarded_too_old bigint NOT NULL,
     discarded_in_future bigint NOT NULL,
     discarded_too_large bigint NOT NULL,
+    queries bigint NOT NULL,
     CONSTRAINT push_accounts_add_up CHECK (
         observed = stored + unchanged + merged + discarded_too_old + discarded_in_future
-                   + discarded_too_large AND beyond_limit <= merged)
+                   + discarded_too_large
+        AND beyond_limit <= merged AND beyond_limit <= queries AND queries <= observed)
 ) PARTITION BY RANGE (received_at);
 COMMENT ON TABLE pganalytics.push_accounts IS 'what became of the rows of each push, by database';
 COMMENT ON COLUMN pganalytics.push_accounts.database_id IS '0 for what belongs to no database';
 COMMENT ON COLUMN pganalytics.push_accounts.beyond_limit IS 'of the merged: because of max_queries_per_db';
+COMMENT ON COLUMN pganalytics.push_accounts.queries IS 'of the observed: rows of query statistics, what is unchanged and merged included';

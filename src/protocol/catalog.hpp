@@ -120,6 +120,7 @@ enum AccountsColumn : uint32_t {
     kAccountMerged,
     kAccountBeyondLimit,  // of the merged: because of the limit of queries
     kAccountTooLarge,
+    kAccountQueries,  // of the observed: query statistics, what is unchanged and merged included
 };
 
 // Catalog gives every metric that is stored, in the order of their ids.

@@ -67,6 +67,7 @@ inline constexpr Column kAccountsColumns[] = {
     {"merged", "", ColumnType::kInt8, ColumnRole::kValue, Scope::kRow, true},
     {"beyond_limit", "", ColumnType::kInt8, ColumnRole::kValue, Scope::kRow, true},
     {"discarded_too_large", "", ColumnType::kInt8, ColumnRole::kValue, Scope::kRow, true},
+    {"queries", "", ColumnType::kInt8, ColumnRole::kValue, Scope::kRow, true},
 };
 inline constexpr Metric kAccountsMetric = {MetricId::kAccounts, "",         "push_accounts", "",
                                            kAccountsColumns,    Keep::kAll, Family::kMetrics};
