@@ -96,8 +96,8 @@ COMMENT ON COLUMN pganalytics.push_ledger.unstored IS 'metric types and fields t
 COMMENT ON COLUMN pganalytics.push_ledger.lsn IS 'WAL position when the row was written; its commit follows';
 
 -- The same accounts by database. The worker writes them with the push's row in the ledger, under
--- its time and key. A push that brought nothing at all has one row of zeros, of no database, so that
--- whoever counts pushes need not read the ledger.
+-- its time and key. Every push has a row of database 0, if only of zeros: whoever counts pushes
+-- counts those and need not read the ledger.
 CREATE TABLE pganalytics.push_accounts (
     received_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     server_id integer NOT NULL,
