@@ -244,13 +244,13 @@ CREATE TABLE pganalytics.subscription_samples (
 ) PARTITION BY RANGE (sampled_at);
 COMMENT ON TABLE pganalytics.subscription_samples IS 'logical subscriptions, as the collector gives them';
 
-CREATE TABLE pganalytics.collection_errors (
+CREATE TABLE pganalytics.collection_error_samples (
     server_id integer NOT NULL,
     series_id integer NOT NULL,
     sampled_at timestamptz NOT NULL,
     error json
 ) PARTITION BY RANGE (sampled_at);
-COMMENT ON TABLE pganalytics.collection_errors IS 'what the collector could not read, in its own words';
+COMMENT ON TABLE pganalytics.collection_error_samples IS 'what the collector could not read, in its own words';
 
 CREATE TABLE pganalytics.lock_samples (
     server_id integer NOT NULL,
@@ -396,11 +396,11 @@ CREATE TABLE pganalytics.statements_info_samples (
 ) PARTITION BY RANGE (sampled_at);
 COMMENT ON TABLE pganalytics.statements_info_samples IS 'what pg_stat_statements says of itself: entries, room, and entries it has dropped';
 
-CREATE TABLE pganalytics.unknown_metrics (
+CREATE TABLE pganalytics.unknown_metric_samples (
     server_id integer NOT NULL,
     series_id integer NOT NULL,
     sampled_at timestamptz NOT NULL,
     type text,
     metric json
 ) PARTITION BY RANGE (sampled_at);
-COMMENT ON TABLE pganalytics.unknown_metrics IS 'metrics of types that this version has no table for';
+COMMENT ON TABLE pganalytics.unknown_metric_samples IS 'metrics of types that this version has no table for';

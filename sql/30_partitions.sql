@@ -30,7 +30,7 @@ AS $$
            ('wal_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
            ('wraparound_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
            ('subscription_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
-           ('collection_errors', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
+           ('collection_error_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
            ('lock_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
            ('lock_wait_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
            ('blocking_query_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
@@ -41,7 +41,7 @@ AS $$
            ('extension_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
            ('schema_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
            ('statements_info_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics'),
-           ('unknown_metrics', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics')
+           ('unknown_metric_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics')
 $$;
 COMMENT ON FUNCTION pganalytics.partitioned_relations() IS
     'the tables that are kept by day, the column that decides, and the index each partition gets';

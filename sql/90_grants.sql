@@ -84,7 +84,7 @@ GRANT INSERT ON
     pganalytics.wal_samples,
     pganalytics.wraparound_samples,
     pganalytics.subscription_samples,
-    pganalytics.collection_errors,
+    pganalytics.collection_error_samples,
     pganalytics.lock_samples,
     pganalytics.lock_wait_samples,
     pganalytics.blocking_query_samples,
@@ -95,7 +95,7 @@ GRANT INSERT ON
     pganalytics.extension_samples,
     pganalytics.schema_samples,
     pganalytics.statements_info_samples,
-    pganalytics.unknown_metrics
+    pganalytics.unknown_metric_samples
     TO pganalytics_ingest;
 GRANT EXECUTE ON FUNCTION
     pganalytics.make_partition(text, date),

@@ -60,8 +60,8 @@ inline constexpr Metric kReplicationMetrics[] = {
      kWraparoundColumns, Keep::kAll, Family::kMetrics},
     {MetricId::kSubscriptions, "pg_replication", "subscription_samples", "logical_subscriptions[]",
      kSubscriptionsColumns, Keep::kAll, Family::kMetrics},
-    {MetricId::kCollectionErrors, "pg_replication", "collection_errors", "collection_errors[]",
-     kCollectionErrorsColumns, Keep::kAll, Family::kMetrics},
+    {MetricId::kCollectionErrors, "pg_replication", "collection_error_samples",
+     "collection_errors[]", kCollectionErrorsColumns, Keep::kAll, Family::kMetrics},
 };
 
 }  // namespace pganalytics::protocol

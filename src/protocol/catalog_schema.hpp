@@ -18,9 +18,9 @@ inline constexpr Column kSchemaObjectsColumns[] = {
     Label("schemaname", "schema"),
     Label("relname", "table"),
     Label("name"),
-    Label("column"),
+    Label("attname", "column"),
     Label("referenced_relname", "referenced_table"),
-    Label("referenced_column"),
+    Label("referenced_attname", "referenced_column"),
     Json("definition", ""),
 };
 
@@ -42,7 +42,8 @@ inline constexpr Metric kSchemaMetrics[] = {
      kSchemaObjectsColumns, Keep::kChanges, Family::kMetrics},
     {MetricId::kStatementsInfo, "pg_stat_statements_info", "statements_info_samples", "",
      kStatementsInfoColumns, Keep::kAll, Family::kMetrics},
-    {MetricId::kUnknown, "", "unknown_metrics", "", kUnknownColumns, Keep::kAll, Family::kMetrics},
+    {MetricId::kUnknown, "", "unknown_metric_samples", "", kUnknownColumns, Keep::kAll,
+     Family::kMetrics},
 };
 
 }  // namespace pganalytics::protocol
