@@ -11,7 +11,20 @@ GRANT SELECT ON
     pganalytics.servers, pganalytics.databases, pganalytics.query_texts, pganalytics.query_series,
     pganalytics.query_samples, pganalytics.query_stats, pganalytics.partitions, pganalytics.workers
     TO pganalytics_viewer, pganalytics_admin;
-GRANT SELECT (collector_id, name, enabled, created_at) ON pganalytics.collectors
+GRANT SELECT (collector_id, name, enabled, max_queries_per_db, created_at) ON pganalytics.collectors
+    TO pganalytics_viewer, pganalytics_admin;
+-- Accounting. completeness() reads what the views are made from.
+GRANT SELECT ON
+    pganalytics.push_accounts, pganalytics.metric_series, pganalytics.statements_info_samples,
+    pganalytics.ingest_accounting, pganalytics.ingest_gaps, pganalytics.accounting_violations,
+    pganalytics.query_limit_exceeded
+    TO pganalytics_viewer, pganalytics_admin;
+GRANT EXECUTE ON FUNCTION
+    pganalytics.query_limit(integer),
+    pganalytics.query_limit_threshold(),
+    pganalytics.source_deallocations(integer, timestamptz, timestamptz),
+    pganalytics.completeness(text, timestamptz, timestamptz),
+    pganalytics.metrics_health(uuid)
     TO pganalytics_viewer, pganalytics_admin;
 GRANT EXECUTE ON FUNCTION
     pganalytics.query_deltas(timestamptz, timestamptz, boolean),
@@ -45,7 +58,8 @@ GRANT EXECUTE ON FUNCTION
 -- written can be removed. What has a default (identities, the time and the WAL position of a push) is
 -- not theirs to choose, and they do not read query texts back. query_samples as a whole: the bulk
 -- insert checks the privilege on the table.
-GRANT SELECT (collector_id, token_sha256, enabled) ON pganalytics.collectors TO pganalytics_ingest;
+GRANT SELECT (collector_id, name, token_sha256, enabled, max_queries_per_db)
+    ON pganalytics.collectors TO pganalytics_ingest;
 GRANT SELECT (server_id, collector_id, name, hostname, server_version, collector_version),
       INSERT (collector_id, name, hostname, server_version, collector_version),
       UPDATE (hostname, server_version, collector_version)
@@ -97,7 +111,11 @@ GRANT INSERT ON
     pganalytics.statements_info_samples,
     pganalytics.unknown_metric_samples
     TO pganalytics_ingest;
+GRANT SELECT ON pganalytics.push_accounts TO pganalytics_ingest;
 GRANT EXECUTE ON FUNCTION
     pganalytics.make_partition(text, date),
-    pganalytics.make_partitions(integer)
+    pganalytics.make_partitions(integer),
+    pganalytics.metrics_health(uuid),
+    pganalytics.query_limit(integer),
+    pganalytics.query_limit_threshold()
     TO pganalytics_ingest;

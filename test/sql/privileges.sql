@@ -40,6 +40,15 @@ INSERT INTO statements (statement) VALUES
     ('SELECT pganalytics.server_certificate()'),
     ('SELECT * FROM pganalytics.query_activity(now(), now())'),
     ('SELECT * FROM pganalytics.top_queries()'),
+    ('SELECT * FROM pganalytics.push_accounts'),
+    ('SELECT * FROM pganalytics.ingest_accounting'),
+    ('SELECT * FROM pganalytics.ingest_gaps'),
+    ('SELECT * FROM pganalytics.accounting_violations'),
+    ('SELECT * FROM pganalytics.query_limit_exceeded'),
+    ('SELECT * FROM pganalytics.completeness(''east'', now() - interval ''1 h'', now())'),
+    ('SELECT pganalytics.source_deallocations(1, now(), now())'),
+    ('SELECT pganalytics.metrics_health(collector_id) FROM pganalytics.collectors'),
+    ('SELECT pganalytics.query_limit(NULL), pganalytics.query_limit_threshold()'),
     ('SELECT * FROM pganalytics.create_collector(''new'')'),
     ('SELECT * FROM pganalytics.rotate_token(''east'')'),
     ('SELECT pganalytics.set_collector_enabled(''east'', true)'),
@@ -123,6 +132,7 @@ INSERT INTO worker_statements VALUES
      l.discarded_too_old, l.discarded_in_future FROM unnest($1, $2, $3) WITH ORDINALITY AS
      i(server_id, push_key, body_hash, ordinality) JOIN pganalytics.push_ledger l ON l.server_id
      = i.server_id AND l.push_key = i.push_key WHERE l.received_at > $4$$),
+    ('health', 'uuid', $$SELECT pganalytics.metrics_health($1)$$),
     ('add_to_ledger', 'integer[], uuid[], uuid[], uuid[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], jsonb[]', $$
      INSERT INTO pganalytics.push_ledger (server_id, push_key, body_hash, collector_id, epoch,
      sequence, body_bytes, observed, stored, unchanged, merged, discarded_too_old,
