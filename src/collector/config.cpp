@@ -49,7 +49,8 @@ class Reader {
 
     Config Read(const toml::table& root) {
         AllowOnly(root, "",
-                  {"collector_id", "interval", "postgres", "server", "token", "token_file"});
+                  {"collector_id", "interval", "max_queries_per_db", "postgres", "server", "token",
+                   "token_file"});
         const toml::table* server = Table(root, "server");
         if (server != nullptr) AllowOnly(*server, "server.", {"ca_file", "pin", "url"});
 
@@ -58,6 +59,10 @@ class Reader {
         ReadServer(server);
         if (const auto interval = Either("PGANALYTICS_INTERVAL", Text(&root, "", "interval"))) {
             config_.interval = Require(ParseInterval(interval->value), *interval);
+        }
+        if (const auto max =
+                Either("MAX_QUERIES_PER_DB", Integer(&root, "", "max_queries_per_db"))) {
+            config_.max_queries_per_db = Require(ParseMaxQueries(max->value), *max);
         }
         ReadPostgres(root);
         return std::move(config_);
@@ -108,6 +113,15 @@ class Reader {
             throw Refused{where + " must not contain a NUL character"};
         }
         return setting;
+    }
+
+    std::optional<Setting> Integer(const toml::table* table, const std::string& prefix,
+                                   std::string_view key) const {
+        const toml::node* node = table->get(key);
+        if (node == nullptr) return std::nullopt;
+        const std::string where = At(*node) + prefix + std::string(key);
+        if (!node->is_integer()) throw Refused{where + " must be a whole number"};
+        return Setting{std::to_string(node->as_integer()->get()), where};
     }
 
     std::optional<Setting> FromEnvironment(const char* name) const {

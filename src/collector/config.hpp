@@ -28,6 +28,7 @@ struct Config {
     std::string ca_file;  // "" = the system's CA certificates, unless there is a pin
     std::string pin;      // as libcurl wants it: sha256//base64[;sha256//base64...], "" = none
     std::chrono::milliseconds interval{60000};
+    size_t max_queries_per_db = 1000;  // of one snapshot; the rest becomes one row
     std::vector<MonitoredServer> servers;
     std::vector<std::string> warnings;  // for the log: nothing is wrong, something is unwise
 };
@@ -36,8 +37,9 @@ struct Config {
 using Environment = std::function<const char*(const char*)>;
 
 // LoadConfig reads `path` and lets the environment win over it: PGANALYTICS_COLLECTOR_ID, _TOKEN,
-// _TOKEN_FILE, _URL, _CA_FILE, _PIN, _INTERVAL. Unknown keys, wrong types and wrong values are
-// refused with file, line, key and what would be right; no message holds a secret.
+// _TOKEN_FILE, _URL, _CA_FILE, _PIN, _INTERVAL, and MAX_QUERIES_PER_DB. Unknown keys, wrong types
+// and wrong values are refused with file, line, key and what would be right; no message holds a
+// secret.
 core::Result<Config> LoadConfig(const std::string& path, const Environment& environment);
 
 // ParseConfig is LoadConfig of text; `path` is for messages only.
@@ -46,6 +48,9 @@ core::Result<Config> ParseConfig(std::string_view text, const std::string& path,
 
 // ParseInterval reads "500ms", "60s", "5m" or "1h": 100 ms to 1 h.
 core::Result<std::chrono::milliseconds> ParseInterval(std::string_view text);
+
+// ParseMaxQueries reads a number of queries: 1 to 100000.
+core::Result<size_t> ParseMaxQueries(std::string_view text);
 
 // NormalizePin reads one or more of "sha256/<base64>" or "sha256//<base64>", separated by ';'.
 core::Result<std::string> NormalizePin(std::string_view text);

@@ -45,6 +45,16 @@ core::Result<std::chrono::milliseconds> ParseInterval(std::string_view text) {
     return std::chrono::milliseconds(number * unit_ms);
 }
 
+core::Result<size_t> ParseMaxQueries(std::string_view text) {
+    size_t number = 0;
+    const char* end = text.data() + text.size();
+    const auto [rest, failure] = std::from_chars(text.data(), end, number);
+    if (failure != std::errc() || rest != end || number < 1 || number > 100000) {
+        return core::Error{"must be a whole number from 1 to 100000"};
+    }
+    return number;
+}
+
 core::Result<std::string> NormalizePin(std::string_view text) {
     const core::Error wrong{
         "must be \"sha256/\" and the base64 of the SHA-256 of the server's public key "

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <memory>
 #include <new>
+#include <optional>
 
 #include "core/text.hpp"
 
@@ -82,9 +83,72 @@ void WriteRow(const Snapshot& snapshot, const Plan& plan, const PlannedRow& row,
         json->Key(columns[protocol::kStatsSince].json_key);
         json->String(core::FormatTimestamp(*row.stats_since));
     }
-    const uint64_t* counters = snapshot.CountersOf(row.statement);
+    if (row.base) {
+        json->Key(columns[protocol::kRebased].json_key);
+        json->Bool(true);
+    }
+    const uint64_t* counters =
+        row.base ? row.base->counters.data() : snapshot.CountersOf(row.statement);
     for (size_t i = 0; i < Snapshot::Stride(); ++i) {
         WriteCounter(columns[i + protocol::kFirstCounter], counters[i], json);
+    }
+    json->EndObject();
+}
+
+// TimeOf is when a row is as it says.
+core::TimestampMicros TimeOf(const Snapshot& snapshot, const PlannedRow& row) {
+    return row.base ? row.base->sampled_at : snapshot.sampled_at;
+}
+
+// WriteQueries writes the rows of one database and time, which begin at `row`, and moves it on.
+void WriteQueries(const Snapshot& snapshot, const Plan& plan, uint32_t database,
+                  core::TimestampMicros time, std::vector<PlannedRow>::const_iterator* row,
+                  JsonWriter* json) {
+    const protocol::Metric& metric = QueryStats();
+    json->BeginObject();
+    json->Key("type");
+    json->String(metric.type);
+    json->Key(metric.columns[protocol::kDatabase].json_key);
+    json->String(snapshot.names[database]);
+    json->Key(metric.columns[protocol::kSampledAt].json_key);
+    json->String(core::FormatTimestamp(time));
+    json->Key(kRowsKey);
+    json->BeginArray();
+    for (; *row != plan.rows.end() && snapshot.statements[(*row)->statement].database == database &&
+           TimeOf(snapshot, **row) == time;
+         ++*row) {
+        WriteRow(snapshot, plan, **row, json);
+    }
+    json->EndArray();
+    if (time == snapshot.sampled_at) {
+        json->Key("unchanged");
+        json->Int(static_cast<int64_t>(plan.unchanged[database]));
+        if (plan.merged[database] > 0) {
+            json->Key("merged");
+            json->Int(static_cast<int64_t>(plan.merged[database]));
+        }
+    }
+    json->EndObject();
+}
+
+void WriteInteger(std::string_view key, std::optional<int64_t> value, JsonWriter* json) {
+    if (!value) return;
+    json->Key(key);
+    json->Int(*value);
+}
+
+void WriteInfo(const Snapshot& snapshot, JsonWriter* json) {
+    json->BeginObject();
+    json->Key("type");
+    json->String(protocol::FindMetric(protocol::MetricId::kStatementsInfo)->type);
+    json->Key("timestamp");
+    json->String(core::FormatTimestamp(snapshot.sampled_at));
+    WriteInteger("statements", static_cast<int64_t>(snapshot.info.statements), json);
+    WriteInteger("max", snapshot.info.max, json);
+    WriteInteger("dealloc", snapshot.info.dealloc, json);
+    if (snapshot.info.stats_reset) {
+        json->Key("stats_reset");
+        json->String(core::FormatTimestamp(*snapshot.info.stats_reset));
     }
     json->EndObject();
 }
@@ -93,37 +157,30 @@ void WriteRow(const Snapshot& snapshot, const Plan& plan, const PlannedRow& row,
 
 void WritePushBody(const PushHead& head, const Snapshot& snapshot, const Plan& plan,
                    JsonWriter* json) {
-    const protocol::Metric& metric = QueryStats();
     json->Clear();
     WriteHead(head, json);
     json->Key("metrics");
     json->BeginArray();
-    int64_t metrics = 0;
+    int64_t metrics = 1;
     auto row = plan.rows.begin();
     for (uint32_t database = 0; database < snapshot.names.size(); ++database) {
-        auto of_database = [&](const PlannedRow& candidate) {
-            return snapshot.statements[candidate.statement].database == database;
+        bool counted = plan.unchanged[database] == 0 && plan.merged[database] == 0;
+        const auto of_database = [&] {
+            return row != plan.rows.end() &&
+                   snapshot.statements[row->statement].database == database;
         };
-        const bool has_rows = row != plan.rows.end() && of_database(*row);
-        if (!has_rows && plan.unchanged[database] == 0) continue;
-        ++metrics;
-        json->BeginObject();
-        json->Key("type");
-        json->String(metric.type);
-        json->Key(metric.columns[protocol::kDatabase].json_key);
-        json->String(snapshot.names[database]);
-        json->Key(metric.columns[protocol::kSampledAt].json_key);
-        json->String(core::FormatTimestamp(snapshot.sampled_at));
-        json->Key(kRowsKey);
-        json->BeginArray();
-        for (; row != plan.rows.end() && of_database(*row); ++row) {
-            WriteRow(snapshot, plan, *row, json);
+        while (of_database() || !counted) {
+            core::TimestampMicros time = snapshot.sampled_at;
+            // The accounts stand with the snapshot's own rows, in the order of time.
+            if (of_database() && (counted || TimeOf(snapshot, *row) <= time)) {
+                time = TimeOf(snapshot, *row);
+            }
+            counted |= time == snapshot.sampled_at;
+            WriteQueries(snapshot, plan, database, time, &row, json);
+            ++metrics;
         }
-        json->EndArray();
-        json->Key("unchanged");
-        json->Int(static_cast<int64_t>(plan.unchanged[database]));
-        json->EndObject();
     }
+    WriteInfo(snapshot, json);
     json->EndArray();
     WriteTail(head, metrics, snapshot.server_version, snapshot.sampled_at, json);
 }

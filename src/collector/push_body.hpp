@@ -17,8 +17,9 @@ struct PushHead {
     std::string server_name;
 };
 
-// WritePushBody writes one metric per database that has statements, with the keys of the metric
-// catalog. Counters that are zero are left out: absent means zero.
+// WritePushBody writes a metric per database that has statements and time (bases have others than
+// the snapshot), and one on the view itself, with the keys of the metric catalog. Counters that are
+// zero are left out: absent means zero.
 void WritePushBody(const PushHead& head, const Snapshot& snapshot, const Plan& plan,
                    JsonWriter* json);
 

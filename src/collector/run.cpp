@@ -203,7 +203,7 @@ int Once(const Config& config, bool dry_run, const StopSignal& stop) {
     PushLog log(&config);
     bool good = true;
     for (size_t i = 0; i < config.servers.size() && !stop.raised(); ++i) {
-        ServerJob job(&config, i, &clock, &stop);
+        ServerJob job(&config, i, &clock, &stop, Limiter::FirstRows::kCounts);
         const std::optional<Push> push = job.Sample({});
         if (!push) {
             good = false;

@@ -36,6 +36,8 @@ class NameTable {
     std::unordered_map<std::string, uint32_t> indexes_;
 };
 
+constexpr int kReadTries = 3;
+
 bool IsEncodingError(const std::string& sqlstate) {
     return sqlstate == "22021" || sqlstate == "22P05";
 }
@@ -63,6 +65,7 @@ core::Status Sampler::Discover() {
     version_ = *version;
     schema_ = found->Bytes(0, 2);
     counters_query_ = MakeCountersQuery(version_, schema_);
+    info_query_ = MakeInfoQuery(version_, schema_);
     texts_query_ = MakeTextsQuery(version_, schema_);
     discovered_ = true;
     return core::Unit{};
@@ -97,15 +100,41 @@ core::Error Sampler::Explain() const {
 core::Result<Snapshot> Sampler::Read() {
     if (auto status = Connect(); !status.ok()) return status.error();
     if (auto status = Discover(); !status.ok()) return status.error();
-    // Before the statement, so that whatever begins after this time is new in the next snapshot.
-    const core::TimestampMicros sampled_at = clock_->Now();
-    const auto result = session_.Query(counters_query_.sql);
-    if (!result.ok()) {
-        // The extension may have been moved or updated under us: look again at the next sample.
-        discovered_ = false;
-        return Explain();
+    StatementsInfo info = ReadInfo();
+    for (int tries = 1;; ++tries) {
+        // Before the statement, so that whatever begins after this time is new in the next
+        // snapshot.
+        const core::TimestampMicros sampled_at = clock_->Now();
+        const auto result = session_.Query(counters_query_.sql);
+        if (!result.ok()) {
+            // The extension may have been moved or updated under us: look again at the next sample.
+            discovered_ = false;
+            return Explain();
+        }
+        const StatementsInfo after = ReadInfo();
+        // The time of the last reset must be that of these counters. Somebody who resets all the
+        // time gets counters that only show it by having fallen.
+        if (after.stats_reset != info.stats_reset && tries < kReadTries) {
+            info = after;
+            continue;
+        }
+        Snapshot snapshot = Decode(*result, sampled_at);
+        const uint64_t statements = snapshot.info.statements;
+        snapshot.info = after;
+        snapshot.info.statements = statements;
+        return snapshot;
     }
-    return Decode(*result, sampled_at);
+}
+
+// ReadInfo gives what can be had: it is no reason to go without the counters.
+StatementsInfo Sampler::ReadInfo() {
+    StatementsInfo info;
+    const auto row = session_.Query(info_query_);
+    if (!row.ok() || row->rows() != 1) return info;
+    if (!row->IsNull(0, 0)) info.dealloc = static_cast<int64_t>(row->Word(0, 0));
+    if (!row->IsNull(0, 1)) info.stats_reset = static_cast<int64_t>(row->Word(0, 1));
+    if (!row->IsNull(0, 2)) info.max = static_cast<int64_t>(row->Word(0, 2));
+    return info;
 }
 
 Snapshot Sampler::Decode(const PgResult& result, core::TimestampMicros sampled_at) const {
@@ -113,6 +142,7 @@ Snapshot Sampler::Decode(const PgResult& result, core::TimestampMicros sampled_a
     snapshot.sampled_at = sampled_at;
     snapshot.has_toplevel = version_ >= kTopLevelSince;
     snapshot.server_version = server_version_;
+    snapshot.info.statements = static_cast<uint64_t>(result.rows());
     const auto rows = static_cast<size_t>(result.rows());
     const size_t stride = Snapshot::Stride();
     snapshot.statements.reserve(rows);
@@ -123,6 +153,8 @@ Snapshot Sampler::Decode(const PgResult& result, core::TimestampMicros sampled_a
             ++snapshot.hidden;
             continue;
         }
+        // Of a role or database that was dropped: nobody can run it any more.
+        if (result.IsNull(row, 4) || result.IsNull(row, 5)) continue;
         snapshot.statements.push_back({KeyAt(result, row), names.IndexOf(result.Bytes(row, 4)),
                                        names.IndexOf(result.Bytes(row, 5))});
         const size_t base = snapshot.counters.size();

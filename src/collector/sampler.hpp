@@ -43,6 +43,7 @@ class Sampler {
     core::Status Discover();
     core::Error Explain() const;
     Snapshot Decode(const PgResult& result, core::TimestampMicros sampled_at) const;
+    StatementsInfo ReadInfo();
 
     const MonitoredServer* server_;
     const core::Clock* clock_;
@@ -52,6 +53,7 @@ class Sampler {
     StatementsVersion version_;
     std::string schema_;  // quoted
     CountersQuery counters_query_;
+    std::string info_query_;
     std::string texts_query_;
 };
 

@@ -15,13 +15,14 @@ std::string Hostname() {
 }
 
 ServerJob::ServerJob(const Config* config, size_t index, const core::Clock* clock,
-                     const StopSignal* stop)
+                     const StopSignal* stop, Limiter::FirstRows first_rows)
     : server_(&config->servers[index]),
       clock_(clock),
       stop_(stop),
       index_(index),
       head_{core::FormatUuid(config->collector_id), Hostname(), server_->name},
       sampler_(server_, clock, stop),
+      limiter_(config->max_queries_per_db, first_rows),
       // Microseconds since 1970, another one for each server: two servers of one collector never
       // share a key.
       epoch_(clock->Now() + core::kPostgresEpochUnixSeconds * 1000000 +
@@ -34,7 +35,8 @@ std::optional<Push> ServerJob::Sample(const Acknowledged& acknowledged) {
     if (!snapshot.ok()) return std::nullopt;
     LogHidden(snapshot->hidden);
 
-    Plan plan = tracker_.Observe(std::move(*snapshot), acknowledged, clock_->Steady());
+    Plan plan =
+        tracker_.Observe(limiter_.Observe(std::move(*snapshot)), acknowledged, clock_->Steady());
     ReadTexts(&plan);
     if (stop_->raised()) return std::nullopt;
     WritePushBody(head_, tracker_.snapshot(), plan, &json_);

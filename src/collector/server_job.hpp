@@ -6,6 +6,7 @@
 
 #include "collector/config.hpp"
 #include "collector/json_writer.hpp"
+#include "collector/limiter.hpp"
 #include "collector/outbox.hpp"
 #include "collector/push_body.hpp"
 #include "collector/sampler.hpp"
@@ -19,8 +20,10 @@ std::string Hostname();
 
 class ServerJob {
   public:
-    // `index` is the server's place in the configuration. REQUIRES: all outlive the job.
-    ServerJob(const Config* config, size_t index, const core::Clock* clock, const StopSignal* stop);
+    // `index` is the server's place in the configuration; first_rows as the Limiter wants it.
+    // REQUIRES: all outlive the job.
+    ServerJob(const Config* config, size_t index, const core::Clock* clock, const StopSignal* stop,
+              Limiter::FirstRows first_rows = Limiter::FirstRows::kBases);
 
     // Sample reads a snapshot and makes the next push of it. What changes in the server's state
     // (down, up again, statements hidden, texts unreadable) is logged once. std::nullopt when
@@ -41,6 +44,7 @@ class ServerJob {
     size_t index_;
     PushHead head_;
     Sampler sampler_;
+    Limiter limiter_;
     Tracker tracker_;
     JsonWriter json_;
     int64_t epoch_;

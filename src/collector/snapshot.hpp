@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,14 @@ struct Statement {
     uint32_t database = 0;  // index into Snapshot::names
 };
 
+// StatementsInfo is what the server says of the view itself; absent where its version says nothing.
+struct StatementsInfo {
+    uint64_t statements = 0;  // rows in the view
+    std::optional<int64_t> max;
+    std::optional<int64_t> dealloc;
+    std::optional<core::TimestampMicros> stats_reset;
+};
+
 // Counters are kept as the 8 bytes of their int8 or float8, in the catalog's order from
 // protocol::kFirstCounter on; a counter that this version of pg_stat_statements lacks is 0.
 struct Snapshot {
@@ -42,6 +51,7 @@ struct Snapshot {
     bool has_toplevel = false;
     uint32_t server_version = 0;  // server_version_num
     uint64_t hidden = 0;          // statements of others that our role may not see
+    StatementsInfo info;
     std::vector<std::string> names;
     std::vector<Statement> statements;
     std::vector<uint64_t> counters;  // statements.size() * Stride()
@@ -50,9 +60,18 @@ struct Snapshot {
         return protocol::FindMetric(protocol::MetricId::kQueryStats)->columns.size() -
                protocol::kFirstCounter;
     }
+    Snapshot WithoutStatements() const {
+        return {sampled_at, has_toplevel, server_version, hidden, info, names, {}, {}};
+    }
     const uint64_t* CountersOf(size_t statement) const {
         return counters.data() + statement * Stride();
     }
 };
+
+// WasReset is true when the server says that all counters began again between two snapshots.
+inline bool WasReset(const Snapshot& now, const Snapshot& before) {
+    return now.info.stats_reset && before.info.stats_reset &&
+           *now.info.stats_reset != *before.info.stats_reset;
+}
 
 }  // namespace pganalytics::collector

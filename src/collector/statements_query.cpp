@@ -59,9 +59,19 @@ CountersQuery MakeCountersQuery(StatementsVersion version, std::string_view sche
     query.sql += schema;
     query.sql +=
         ".pg_stat_statements(false) s"
-        " JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) s.userid"
-        " JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) s.dbid";
+        " LEFT JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) s.userid"
+        " LEFT JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) s.dbid";
     return query;
+}
+
+std::string MakeInfoQuery(StatementsVersion version, std::string_view schema) {
+    const std::string max =
+        "pg_catalog.current_setting('pg_stat_statements.max', true)::pg_catalog.int8";
+    if (version < kTopLevelSince) {
+        return "SELECT NULL::pg_catalog.int8, NULL::pg_catalog.timestamptz, " + max;
+    }
+    return "SELECT i.dealloc, i.stats_reset, " + max + " FROM " + std::string(schema) +
+           ".pg_stat_statements_info() i";
 }
 
 std::string MakeTextsQuery(StatementsVersion version, std::string_view schema) {

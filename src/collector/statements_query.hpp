@@ -19,7 +19,7 @@ struct StatementsVersion {
     friend auto operator<=>(const StatementsVersion&, const StatementsVersion&) = default;
 };
 inline constexpr StatementsVersion kOldestStatements{1, 8};   // total_exec_time, WAL counters
-inline constexpr StatementsVersion kTopLevelSince{1, 9};      // toplevel
+inline constexpr StatementsVersion kTopLevelSince{1, 9};      // toplevel, pg_stat_statements_info
 inline constexpr StatementsVersion kTempTimesSince{1, 10};    // temp_blk_read_time
 inline constexpr StatementsVersion kSharedTimesSince{1, 11};  // shared_blk_, local_blk_read_time
 
@@ -36,8 +36,11 @@ struct CountersQuery {
 inline constexpr int kFirstCounterField = 6;
 
 // MakeCountersQuery reads all statements without their texts. `schema` is quoted already.
-// Statements of dropped roles and databases are left out: nobody can run them any more.
+// The name of a dropped role or database is NULL.
 CountersQuery MakeCountersQuery(StatementsVersion version, std::string_view schema);
+
+// MakeInfoQuery reads one row: dealloc, stats_reset (NULL before 1.9), pg_stat_statements.max.
+std::string MakeInfoQuery(StatementsVersion version, std::string_view schema);
 
 // kMaxTextChars is where a text is cut; PostgreSQL keeps texts of any length.
 inline constexpr int kMaxTextChars = 100000;

@@ -2,53 +2,53 @@
 #include "collector/tracker.hpp"
 
 #include <algorithm>
-#include <bit>
+#include <tuple>
+#include <utility>
+
+#include "collector/counters.hpp"
 
 namespace pganalytics::collector {
-namespace {
 
-// IsCumulative: min, max and stddev may fall while a statement goes on; sums never do.
-bool IsCumulative(const protocol::Column& column) {
-    return !column.name.starts_with("min_") && !column.name.starts_with("max_") &&
-           !column.name.starts_with("mean_") && !column.name.starts_with("stddev_");
-}
-
-bool IsLess(protocol::ColumnType type, uint64_t a, uint64_t b) {
-    if (type == protocol::ColumnType::kFloat8) {
-        return std::bit_cast<double>(a) < std::bit_cast<double>(b);
-    }
-    return static_cast<int64_t>(a) < static_cast<int64_t>(b);
-}
-
-// WentBack is true when a sum is smaller than it was: the statement was reset or evicted between.
-bool WentBack(const uint64_t* now, const uint64_t* before) {
-    const auto columns = protocol::FindMetric(protocol::MetricId::kQueryStats)->columns;
-    for (size_t i = 0; i < Snapshot::Stride(); ++i) {
-        const protocol::Column& column = columns[i + protocol::kFirstCounter];
-        if (IsCumulative(column) && IsLess(column.type, now[i], before[i])) return true;
-    }
-    return false;
-}
-
-}  // namespace
-
-bool Tracker::WantsText(const Entry& entry, bool full) const {
+bool Tracker::WantsText(const Entry& entry, const StatementKey& key, bool full) const {
+    if (IsOther(key)) return false;
     if (entry.text_at != 0 && entry.text_at <= acknowledged_) return false;
     return full || entry.text_failures < kTextTries;
 }
 
+// Begin fills the entry of a row that the snapshot before did not have.
+void Tracker::Begin(const Limited& limited, uint32_t statement, Entry* entry) const {
+    const StatementKey& key = limited.rows.statements[statement].key;
+    entry->changed_at = number_;
+    if (number_ == 1) {
+        const auto& starts = limited.start_bases;
+        if (std::find(starts.begin(), starts.end(), key.dbid) == starts.end()) return;
+        const uint64_t* counters = limited.rows.CountersOf(statement);
+        entry->base = std::make_shared<Base>(
+            Base{number_, limited.rows.sampled_at, {counters, counters + Snapshot::Stride()}});
+    } else if (IsOther(key)) {
+        // It had no members before. Said by a base, because it may have had some long ago.
+        entry->base = std::make_shared<Base>(
+            Base{number_, newest_.sampled_at + 1, std::vector<uint64_t>(Snapshot::Stride(), 0)});
+    } else {
+        entry->began_at = number_;
+        entry->began_after = newest_.sampled_at;
+    }
+}
+
 // Compare brings a known statement up to date. REQUIRES: newest_ is still the snapshot before.
 void Tracker::Compare(const Snapshot& snapshot, uint32_t statement, Entry* entry) const {
-    const uint64_t* now = snapshot.CountersOf(statement);
-    const uint64_t* before = newest_.CountersOf(entry->statement);
     const Statement& new_names = snapshot.statements[statement];
     const Statement& old_names = newest_.statements[entry->statement];
-    if (!std::equal(now, now + Snapshot::Stride(), before)) {
+    const bool based = entry->base && entry->base->sampled_at > newest_.sampled_at;
+    const uint64_t* now = snapshot.CountersOf(statement);
+    const uint64_t* before =
+        based ? entry->base->counters.data() : newest_.CountersOf(entry->statement);
+    if (!std::equal(now, now + Snapshot::Stride(), before)) entry->changed_at = number_;
+    // A sum of several does not fall: the limiter sends a base instead.
+    if (!IsOther(new_names.key) && (WasReset(snapshot, newest_) || HaveFallen(now, before))) {
         entry->changed_at = number_;
-        if (WentBack(now, before)) {
-            entry->began_at = number_;
-            entry->began_after = newest_.sampled_at;
-        }
+        entry->began_at = number_;
+        entry->began_after = based ? entry->base->sampled_at : newest_.sampled_at;
     }
     if (snapshot.names[new_names.user] != newest_.names[old_names.user] ||
         snapshot.names[new_names.database] != newest_.names[old_names.database]) {
@@ -58,54 +58,103 @@ void Tracker::Compare(const Snapshot& snapshot, uint32_t statement, Entry* entry
         entry->text_at = 0;
         entry->text_failures = 0;
         entry->began_at = 0;
+        entry->base.reset();
     }
+    if (entry->base && entry->base->since <= acknowledged_) entry->base.reset();
 }
 
-Plan Tracker::Observe(Snapshot snapshot, const Acknowledged& acknowledged, SteadyTime now) {
+// Rebase takes in a row of Limited::rebased.
+void Tracker::Rebase(Limited* limited, size_t rebased) {
+    const uint64_t* counters = limited->rebased_counters.data() + rebased * Snapshot::Stride();
+    const Statement& statement = limited->rebased[rebased];
+    const auto [at, is_new] = entries_.try_emplace(statement.key);
+    Entry& entry = at->second;
+    if (is_new || entry.seen_at != number_) {
+        entry = Entry{};
+        entry.statement = static_cast<uint32_t>(limited->rows.statements.size());
+        limited->rows.statements.push_back(statement);
+        limited->rows.counters.insert(limited->rows.counters.end(), counters,
+                                      counters + Snapshot::Stride());
+    }
+    entry.seen_at = number_;
+    entry.changed_at = number_;
+    entry.base = std::make_shared<Base>(
+        Base{number_, limited->rows.sampled_at + 1, {counters, counters + Snapshot::Stride()}});
+}
+
+Plan Tracker::Observe(Limited limited, const Acknowledged& acknowledged, SteadyTime now) {
     acknowledged_ = std::max(acknowledged_, acknowledged.snapshot);
-    const bool first = number_ == 0;
     ++number_;
     Plan plan;
     plan.snapshot = number_;
     plan.full = acknowledged_ == 0 || acknowledged.full_lost || !last_full_ ||
                 now - *last_full_ >= kFullEvery;
     if (plan.full) last_full_ = now;
-    plan.unchanged.resize(snapshot.names.size(), 0);
+    plan.unchanged.resize(limited.rows.names.size(), 0);
+    plan.merged = std::move(limited.merged);
 
-    for (uint32_t i = 0; i < snapshot.statements.size(); ++i) {
-        const auto [at, is_new] = entries_.try_emplace(snapshot.statements[i].key);
+    const size_t own_rows = limited.rows.statements.size();
+    // A series may have two bases at once: the one it is waiting to be known by, and a new one.
+    std::vector<std::shared_ptr<const Base>> earlier(own_rows);
+    for (uint32_t i = 0; i < own_rows; ++i) {
+        const auto [at, is_new] = entries_.try_emplace(limited.rows.statements[i].key);
         Entry& entry = at->second;
         if (is_new) {
-            entry.changed_at = number_;
-            if (!first) {
-                entry.began_at = number_;
-                entry.began_after = newest_.sampled_at;
-            }
+            Begin(limited, i, &entry);
         } else {
-            Compare(snapshot, i, &entry);
+            Compare(limited.rows, i, &entry);
         }
         entry.statement = i;
         entry.seen_at = number_;
+        earlier[i] = entry.base;
+    }
+    for (size_t i = 0; i < limited.rebased.size(); ++i) Rebase(&limited, i);
+    newest_ = std::move(limited.rows);
+    PlanRows(own_rows, earlier, &plan);
+    std::erase_if(entries_, [this](const auto& entry) { return entry.second.seen_at != number_; });
+    return plan;
+}
 
+// PlanRows: of each series the base that is still news, the snapshot's row, the new base.
+void Tracker::PlanRows(size_t own_rows, const std::vector<std::shared_ptr<const Base>>& earlier,
+                       Plan* plan) const {
+    for (uint32_t i = 0; i < newest_.statements.size(); ++i) {
+        const Statement& statement = newest_.statements[i];
+        const Entry& entry = entries_.at(statement.key);
         PlannedRow row;
         row.statement = i;
-        row.changed = plan.full || entry.changed_at > acknowledged_;
-        row.wants_text = WantsText(entry, plan.full);
-        if (entry.began_at > acknowledged_) row.stats_since = entry.began_after;
-        if (row.changed || row.wants_text) {
-            plan.rows.push_back(row);
-        } else {
-            ++plan.unchanged[snapshot.statements[i].database];
+        row.wants_text = WantsText(entry, statement.key, plan->full);
+        const std::shared_ptr<const Base> before = i < own_rows ? earlier[i] : nullptr;
+        const bool is_base = before && before->sampled_at == newest_.sampled_at;
+        if (before) {
+            PlannedRow base = row;
+            base.base = before;
+            base.wants_text = row.wants_text && is_base;
+            plan->rows.push_back(std::move(base));
+        }
+        if (i < own_rows && !is_base) {
+            row.changed = plan->full || entry.changed_at > acknowledged_;
+            if (entry.began_at > acknowledged_) row.stats_since = entry.began_after;
+            if (row.changed || row.wants_text) {
+                plan->rows.push_back(row);
+            } else {
+                ++plan->unchanged[statement.database];
+            }
+        }
+        if (entry.base && entry.base != before) {
+            PlannedRow base;
+            base.statement = i;
+            base.base = entry.base;
+            base.wants_text = row.wants_text && i >= own_rows;
+            plan->rows.push_back(std::move(base));
         }
     }
-    std::erase_if(entries_, [this](const auto& entry) { return entry.second.seen_at != number_; });
-    newest_ = std::move(snapshot);
-    std::stable_sort(plan.rows.begin(), plan.rows.end(),
-                     [this](const PlannedRow& a, const PlannedRow& b) {
-                         return newest_.statements[a.statement].database <
-                                newest_.statements[b.statement].database;
-                     });
-    return plan;
+    const auto place = [this](const PlannedRow& row) {
+        return std::tuple(newest_.statements[row.statement].database,
+                          row.base ? row.base->sampled_at : newest_.sampled_at);
+    };
+    std::stable_sort(plan->rows.begin(), plan->rows.end(),
+                     [&](const PlannedRow& a, const PlannedRow& b) { return place(a) < place(b); });
 }
 
 std::vector<int64_t> Tracker::WantedTexts(const Plan& plan) const {

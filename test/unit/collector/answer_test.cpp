@@ -51,6 +51,11 @@ TEST(Describe, CutsWhatIsNoProblemDocument) {
 TEST(Discarded, AddsTheReasons) {
     EXPECT_EQ(
         Discarded(Of(200, R"({"rows":{"stored":5,"discarded":{"too_old":2,"in_future":1}}})")), 3u);
+    // The accounts by database, and whatever a later server adds, change nothing.
+    EXPECT_EQ(Discarded(Of(200, R"({"rows":{"stored":5,"merged":7,"beyond_limit":7,
+        "discarded":{"too_old":0,"too_large":4}},
+        "databases":{"shop":{"merged":7,"discarded":{"too_large":4}}},"limit":10})")),
+              4u);
     EXPECT_EQ(Discarded(Of(200, R"({"rows":{"stored":5}})")), 0u);
     EXPECT_EQ(Discarded(Of(200, R"({"rows":{"discarded":{"too_old":-7}}})")), 0u);
     EXPECT_EQ(Discarded(Of(200, R"({"rows":[1,2]})")), 0u);

@@ -55,6 +55,29 @@ void ExpectMentions(const std::string& message, std::initializer_list<const char
     }
 }
 
+TEST(Config, LimitsTheQueriesOfADatabase) {
+    const std::string line = "interval = \"5s\"\n";
+    const auto with = [&](const std::string& value) {
+        return With(line, "max_queries_per_db = " + value + "\n");
+    };
+    EXPECT_EQ(ParseWith(kGood)->max_queries_per_db, 1000u);
+    EXPECT_EQ(ParseWith(with("1"))->max_queries_per_db, 1u);
+    EXPECT_EQ(ParseWith(with("100000"))->max_queries_per_db, 100000u);
+    EXPECT_EQ(ParseWith(with("7"), {{"MAX_QUERIES_PER_DB", "50"}})->max_queries_per_db, 50u);
+    for (const char* wrong : {"0", "-1", "100001"}) {
+        ExpectMentions(ErrorOf(with(wrong)),
+                       {"c.toml:3: ", "max_queries_per_db", "from 1 to 100000"});
+        ExpectMentions(ErrorOf(kGood, {{"MAX_QUERIES_PER_DB", wrong}}),
+                       {"environment variable MAX_QUERIES_PER_DB", "from 1 to 100000"});
+    }
+    for (const char* wrong : {"\"50\"", "1.5", "true"}) {
+        ExpectMentions(ErrorOf(with(wrong)), {"c.toml:3: ", "must be a whole number"});
+    }
+    for (const char* wrong : {"", "x", "5x", " 5", "99999999999999999999"}) {
+        ExpectMentions(ErrorOf(kGood, {{"MAX_QUERIES_PER_DB", wrong}}), {"MAX_QUERIES_PER_DB"});
+    }
+}
+
 TEST(Config, TakesAGoodFile) {
     const auto config = ParseWith(kGood);
     ASSERT_TRUE(config.ok()) << config.error().message;

@@ -57,7 +57,7 @@ TEST_F(PushBody, HasTheHeadOfTheProtocol) {
     EXPECT_EQ(Text(tree_.get(), "hostname"), "db1");
     EXPECT_EQ(Text(tree_.get(), "timestamp"), "2026-11-22T08:54:22.500000Z");
     EXPECT_EQ(Text(tree_.get(), "version"), PGANALYTICS_VERSION);
-    EXPECT_EQ(Number(tree_.get(), "metrics_count"), 1);
+    EXPECT_EQ(Number(tree_.get(), "metrics_count"), 2);  // the second: of the view itself
     cJSON* server = cJSON_GetObjectItem(tree_.get(), "server");
     EXPECT_EQ(Text(server, "name"), "prod-1");
     EXPECT_EQ(Number(server, "version_num"), 150004);
@@ -65,7 +65,7 @@ TEST_F(PushBody, HasTheHeadOfTheProtocol) {
 
 TEST_F(PushBody, OneMetricPerDatabase) {
     Write(SnapshotBuilder(kTime).Add(1, 1, 1).Add(2, 1, 1, "logbook").Add(3, 1, 1).Build());
-    EXPECT_EQ(Number(tree_.get(), "metrics_count"), 2);
+    EXPECT_EQ(Number(tree_.get(), "metrics_count"), 3);
     EXPECT_EQ(Text(Metric(0), "type"), "pg_query_stats");
     EXPECT_EQ(Text(Metric(0), "database"), "shop");
     EXPECT_EQ(Text(Metric(0), "timestamp"), "2026-11-22T08:54:22.500000Z");
@@ -141,6 +141,66 @@ TEST_F(PushBody, UnchangedStatementsAreCountedPerDatabase) {
     EXPECT_EQ(Text(Metric(1), "database"), "logbook");
     EXPECT_EQ(Number(Metric(1), "unchanged"), 1);
     EXPECT_EQ(cJSON_GetArraySize(cJSON_GetObjectItem(Metric(1), "queries")), 0);
+}
+
+TEST_F(PushBody, InfoHasWhatTheServerSays) {
+    Snapshot snapshot = SnapshotBuilder(kTime).Build();
+    snapshot.info = {4321, 5000, 17, kTime - 1000000};
+    Write(snapshot);
+    ASSERT_EQ(Number(tree_.get(), "metrics_count"), 1);
+    EXPECT_EQ(Text(Metric(0), "type"), "pg_stat_statements_info");
+    EXPECT_EQ(Text(Metric(0), "timestamp"), "2026-11-22T08:54:22.500000Z");
+    EXPECT_EQ(Number(Metric(0), "statements"), 4321);
+    EXPECT_EQ(Number(Metric(0), "max"), 5000);
+    EXPECT_EQ(Number(Metric(0), "dealloc"), 17);
+    EXPECT_EQ(Text(Metric(0), "stats_reset"), "2026-11-22T08:54:21.500000Z");
+    snapshot.info = {4321, {}, {}, {}};
+    Write(snapshot);
+    EXPECT_EQ(cJSON_GetArraySize(Metric(0)), 3) << json_.text();  // type, timestamp, statements
+}
+
+TEST_F(PushBody, BasesStandInMetricsOfTheirOwnTime) {
+    // 1 and 2 are kept; 3 and 4 are `other`.
+    Limiter limiter(2);
+    const auto first =
+        SnapshotBuilder(kTime).Add(1, 90, 90).Add(2, 80, 80).Add(3, 7, 7).Add(4, 3, 3).Build();
+    Plan plan = tracker_.Observe(limiter.Observe(first), {0, false}, {});
+    WritePushBody(kHead, tracker_.snapshot(), plan, &json_);
+    tree_.reset(cJSON_Parse(json_.text().c_str()));
+    ASSERT_EQ(Number(tree_.get(), "metrics_count"), 2);
+    EXPECT_EQ(Number(Metric(0), "merged"), 1);
+    ASSERT_EQ(cJSON_GetArraySize(cJSON_GetObjectItem(Metric(0), "queries")), 3);
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_TRUE(cJSON_IsTrue(cJSON_GetObjectItem(Row(0, i), "rebased"))) << i;
+    }
+    EXPECT_EQ(Number(Row(0, 2), "hash"), 0);
+    EXPECT_EQ(Text(Row(0, 2), "user"), "");
+    EXPECT_TRUE(cJSON_IsTrue(cJSON_GetObjectItem(Row(0, 2), "toplevel")));
+    EXPECT_EQ(cJSON_GetObjectItem(Row(0, 2), "text"), nullptr);
+    EXPECT_EQ(Number(Row(0, 2), "calls"), 10);
+
+    // 3 takes the place of 2: first everything as it was, then the bases of what follows.
+    const auto second = SnapshotBuilder(kTime + 60000000)
+                            .Add(1, 91, 90)
+                            .Add(2, 80, 80)
+                            .Add(3, 900, 900)
+                            .Add(4, 4, 3)
+                            .Build();
+    plan = tracker_.Observe(limiter.Observe(second), {1, false}, {});
+    WritePushBody(kHead, tracker_.snapshot(), plan, &json_);
+    tree_.reset(cJSON_Parse(json_.text().c_str()));
+    ASSERT_EQ(Number(tree_.get(), "metrics_count"), 3);
+    EXPECT_EQ(Text(Metric(0), "timestamp"), "2026-11-22T08:55:22.500000Z");
+    EXPECT_EQ(Number(Metric(0), "merged"), 1);
+    EXPECT_EQ(Number(Metric(0), "unchanged"), 0);  // 2 has not changed, but its text is wanted
+    EXPECT_EQ(Text(Metric(1), "timestamp"), "2026-11-22T08:55:22.500001Z");
+    EXPECT_EQ(cJSON_GetObjectItem(Metric(1), "merged"), nullptr);
+    EXPECT_EQ(cJSON_GetObjectItem(Metric(1), "unchanged"), nullptr);
+    ASSERT_EQ(cJSON_GetArraySize(cJSON_GetObjectItem(Metric(1), "queries")), 2);
+    EXPECT_EQ(Number(Row(0, 2), "calls"), 904);
+    EXPECT_EQ(cJSON_GetObjectItem(Row(0, 2), "rebased"), nullptr);
+    EXPECT_EQ(Number(Row(1, 0), "calls") + Number(Row(1, 1), "calls"), 84 + 900);
+    EXPECT_TRUE(cJSON_IsTrue(cJSON_GetObjectItem(Row(1, 0), "rebased")));
 }
 
 TEST_F(PushBody, ToplevelIsLeftOutWhereTheSourceHasNone) {

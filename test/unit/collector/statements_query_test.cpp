@@ -54,6 +54,13 @@ TEST(MakeCountersQuery, NamesTheColumnOfEachField) {
     EXPECT_NE(query.sql.find("\"Odd Schema\".pg_stat_statements(false)"), std::string::npos);
 }
 
+TEST(MakeInfoQuery, AsksTheViewFromOneNineOn) {
+    EXPECT_EQ(MakeInfoQuery({1, 8}, "public").find("pg_stat_statements_info"), std::string::npos);
+    EXPECT_NE(
+        MakeInfoQuery({1, 9}, "\"Odd Schema\"").find("\"Odd Schema\".pg_stat_statements_info()"),
+        std::string::npos);
+}
+
 TEST(QueryIdArray, SpellsTheExtremes) {
     EXPECT_EQ(QueryIdArray({}), "{}");
     EXPECT_EQ(QueryIdArray(std::vector<int64_t>{INT64_MIN, -1, INT64_MAX}),
