@@ -17,9 +17,28 @@ void FrameWriter::Start() {
 void FrameWriter::Enqueue(std::string frame) {
     {
         const std::lock_guard lock(mutex_);
-        frames_.push_back(std::move(frame));
+        queue_.Put(std::move(frame));
     }
     filled_.notify_one();
+}
+
+void FrameWriter::EnqueuePush(const core::Uuid& collector_id, uint32_t request_id,
+                              std::string frame) {
+    {
+        const std::lock_guard lock(mutex_);
+        queue_.PutPush(collector_id, request_id, std::move(frame));
+    }
+    filled_.notify_one();
+}
+
+void FrameWriter::EndPush(uint32_t request_id) {
+    bool waiting = false;
+    {
+        const std::lock_guard lock(mutex_);
+        queue_.End(request_id);
+        waiting = !queue_.empty();
+    }
+    if (waiting) filled_.notify_one();
 }
 
 void FrameWriter::Run() {
@@ -29,9 +48,7 @@ void FrameWriter::Run() {
         std::string frame;
         {
             std::unique_lock lock(mutex_);
-            filled_.wait(lock, [this] { return !frames_.empty(); });
-            frame = std::move(frames_.front());
-            frames_.pop_front();
+            filled_.wait(lock, [this, &frame] { return queue_.Take(&frame); });
         }
         alive = alive && Write(frame);
     }

@@ -1,13 +1,15 @@
 // FrameWriter: writes frames to the worker on a thread of its own. A push of 1,000 queries is
 // larger than the socket's buffer; written by the thread that decodes, its second half would wait
-// until the next push is decoded, and the worker with it.
+// until the next push is decoded, and the worker with it. FrameQueue says which frame goes next;
+// one that has been begun is written whole.
 #pragma once
 
 #include <condition_variable>
-#include <deque>
 #include <mutex>
 #include <semaphore>
 #include <string>
+
+#include "gateway/frame_queue.hpp"
 
 namespace pganalytics::gateway {
 
@@ -20,9 +22,13 @@ class FrameWriter {
     // std::system_error if the system gives none. REQUIRES: before the sandbox, which it shares.
     void Start();
 
-    // Enqueue gives a frame to the thread; frames are written whole and in order. When the worker
-    // has gone they are dropped: the end of the file on the same socket tells the reader.
+    // Enqueue gives a frame to the thread that goes before all pushes. When the worker has gone
+    // frames are dropped: the end of the file on the same socket tells the reader.
     void Enqueue(std::string frame);
+    // EnqueuePush gives a push to the thread, for its turn.
+    void EnqueuePush(const core::Uuid& collector_id, uint32_t request_id, std::string frame);
+    // EndPush says that nobody waits for a push any more, answered or not. Called for every push.
+    void EndPush(uint32_t request_id);
 
   private:
     void Run();
@@ -32,7 +38,7 @@ class FrameWriter {
     std::binary_semaphore running_{0};
     std::mutex mutex_;
     std::condition_variable filled_;
-    std::deque<std::string> frames_;
+    FrameQueue queue_;
 };
 
 }  // namespace pganalytics::gateway

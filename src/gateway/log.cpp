@@ -12,13 +12,11 @@ protocol::Counters CountersOf(const http::ServerStats& stats) {
     counters.connections_accepted = stats.accepted;
     counters.requests = stats.requests;
     counters.requests_refused = stats.refused;
+    counters.handshakes_failed = stats.handshakes_failed;
+    counters.deadlines = stats.deadlines;
+    counters.evictions = stats.evicted;
+    counters.times_full = stats.full;
     return counters;
-}
-
-bool Differ(const protocol::Counters& a, const protocol::Counters& b) {
-    return a.connections_open != b.connections_open ||
-           a.connections_accepted != b.connections_accepted || a.requests != b.requests ||
-           a.requests_refused != b.requests_refused;
 }
 
 }  // namespace
@@ -47,7 +45,7 @@ http::Task<> Monitor(http::asio::io_context& io, const http::Server& server, Wor
         co_await timer.async_wait(http::asio::use_awaitable);
         const http::ServerStats& stats = server.stats();
         const protocol::Counters counters = CountersOf(stats);
-        if (Differ(counters, sent)) {
+        if (counters != sent) {
             link.Send(protocol::FrameType::kCounters, counters);
             sent = counters;
         }

@@ -122,13 +122,16 @@ int Main() {
         return fail("the system gives no random numbers");
     }
     Log log(link);
-    PushService push(link, log, config->max_body_bytes, seed);
-    const http::Router router(CollectorRoutes(push), [&push](http::Exchange& exchange) {
-        return push.Authorize(exchange);
-    });
+    SideThread side(io);
+    PushService push(link, log, side, config->max_body_bytes, seed);
+    const http::Router router(CollectorRoutes(push),
+                              [&push](http::Exchange& exchange, http::Access access) {
+                                  return push.Authorize(exchange, access);
+                              });
     http::Server server(io, OptionsOf(*config), std::move(startup->tls), router);
 
     link.StartWriter();
+    side.Start();
     // From here on no file can be opened; no connection has been accepted yet.
     auto sandboxed = EnterSandbox();
     if (!sandboxed) return fail(sandboxed.error().message);

@@ -1,4 +1,5 @@
-// Push: from a request with statistics to a frame for the worker, and back to a receipt.
+// Push: what a collector may ask for with its token: from a request with statistics to a frame for
+// the worker and back to a receipt, and the small questions beside it.
 #pragma once
 
 #include <cstdint>
@@ -7,25 +8,13 @@
 
 #include "core/result.hpp"
 #include "gateway/log.hpp"
+#include "gateway/prepare.hpp"
 #include "gateway/receipt.hpp"
+#include "gateway/side_thread.hpp"
 #include "gateway/worker_link.hpp"
 #include "http/router.hpp"
-#include "ingest/decode.hpp"
 
 namespace pganalytics::gateway {
-
-// PushKey is what a retry of the same push has in common with it.
-struct PushKey {
-    core::Uuid key;
-    bool has_sequence = false;
-    int64_t epoch = 0;
-    int64_t sequence = 0;
-};
-
-// MakePushKey reads the Idempotency-Key header: "<epoch>:<sequence>", two integers of 64 bits, or
-// up to 255 printable ASCII characters of the sender's choice. Without the header ("") the body as
-// received is the key. Errors: 400.
-core::Result<PushKey> MakePushKey(std::string_view idempotency_key, std::string_view body);
 
 // BearerToken gives the token of an Authorization header (RFC 6750 section 2.1), "" if the header
 // holds none.
@@ -36,23 +25,41 @@ core::Status CheckContent(std::string_view content_type, std::string_view conten
 
 class PushService {
   public:
-    PushService(WorkerLink& link, Log& log, uint64_t max_body_bytes, uint64_t seed)
-        : link_(link), log_(log), max_body_bytes_(max_body_bytes), decoder_(seed) {}
+    // All must outlive the service. `seed` is for the decoders.
+    PushService(WorkerLink& link, Log& log, SideThread& side, uint64_t max_body_bytes,
+                uint64_t seed)
+        : link_(link),
+          log_(log),
+          side_(side),
+          max_body_bytes_(max_body_bytes),
+          decoder_(seed),
+          large_decoder_(seed) {}
 
-    // Authorize asks the worker who holds the request's token and remembers a yes for the life of
-    // the connection; the push's own transaction checks again. 401, 403, 503, or nothing.
-    http::Task<std::optional<http::Response>> Authorize(http::Exchange& exchange);
+    // Authorize asks the worker who holds the request's token. With Access::kCollector a yes is
+    // remembered for the life of the connection; the push's own transaction checks again. 403, 503,
+    // or nothing.
+    http::Task<std::optional<http::Response>> Authorize(http::Exchange& exchange,
+                                                        http::Access access);
 
-    // Push answers POST /api/v1/metrics/push. REQUIRES: Authorize had nothing to say.
+    // Push answers POST /api/v1/metrics/push, Health GET /api/v1/metrics/health, RefreshToken POST
+    // /api/v1/collectors/refresh-token. REQUIRES: Authorize had nothing to say.
     http::Task<http::Response> Push(http::Exchange& exchange);
+    http::Task<http::Response> Health(http::Exchange& exchange);
+    http::Task<http::Response> RefreshToken(http::Exchange& exchange);
 
   private:
-    core::Result<ingest::DecodedPush> Decode(http::Exchange& exchange);
+    http::Task<core::Result<PreparedPush>> Prepare(const PushSender& sender, core::Buffer& body);
+    http::Task<http::Response> Store(http::Exchange& exchange, const PushFacts& facts,
+                                     std::string frame);
+    http::Task<std::optional<http::Response>> ReadBody(http::Exchange& exchange);
+    void LogMemory();
 
     WorkerLink& link_;
     Log& log_;
+    SideThread& side_;
     uint64_t max_body_bytes_;
     ingest::Decoder decoder_;
+    ingest::Decoder large_decoder_;  // of the side thread
 };
 
 }  // namespace pganalytics::gateway

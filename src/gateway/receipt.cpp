@@ -3,6 +3,7 @@
 #include <cjson/cJSON.h>
 
 #include <cstdio>
+#include <ctime>
 #include <memory>
 #include <new>
 
@@ -27,6 +28,13 @@ std::string FormatLsn(uint64_t lsn) {
     return text;
 }
 
+std::string Print(const cJSON* root) {
+    const std::unique_ptr<char, decltype(&cJSON_free)> text(cJSON_PrintUnformatted(root),
+                                                            &cJSON_free);
+    if (text == nullptr) throw std::bad_alloc();
+    return text.get();
+}
+
 http::Response Refusal(const ReceiptAnswer& answer) {
     http::ProblemDetails problem;
     problem.status = static_cast<int>(answer.receipt.status);
@@ -48,8 +56,10 @@ http::Response ReceiptResponse(const ReceiptAnswer& answer, const PushFacts& fac
                             core::FormatUuid(facts.collector_id).c_str());
     AddCount(root.get(), "metrics_inserted", receipt.stored);
     AddCount(root.get(), "bytes_received", facts.body_bytes);
+    const auto spent = std::chrono::steady_clock::now() - facts.begin;
+    const auto spent_ms = std::chrono::duration_cast<std::chrono::milliseconds>(spent);
     cJSON_AddNumberToObject(root.get(), "processing_time_ms",
-                            static_cast<double>(facts.processing_ms));
+                            static_cast<double>(spent_ms.count()));
     cJSON_AddNumberToObject(root.get(), "next_config_version", kConfigVersion);
     cJSON_AddNumberToObject(root.get(), "next_check_in_seconds", kNextCheckSeconds);
     cJSON_AddBoolToObject(root.get(), "duplicate", receipt.duplicate != 0);
@@ -68,10 +78,20 @@ http::Response ReceiptResponse(const ReceiptAnswer& answer, const PushFacts& fac
                             ? cJSON_CreateObject()
                             : cJSON_ParseWithLength(facts.unstored.data(), facts.unstored.size());
     cJSON_AddItemToObject(root.get(), "not_stored", not_stored);
-    const std::unique_ptr<char, decltype(&cJSON_free)> text(cJSON_PrintUnformatted(root.get()),
-                                                            &cJSON_free);
-    if (text == nullptr) throw std::bad_alloc();
-    return http::JsonResponse(200, text.get());
+    return http::JsonResponse(200, Print(root.get()));
+}
+
+http::Response TokenResponse(const std::string& token,
+                             std::chrono::system_clock::time_point expires_at) {
+    const std::unique_ptr<cJSON, decltype(&cJSON_Delete)> root(cJSON_CreateObject(), &cJSON_Delete);
+    const time_t seconds = std::chrono::system_clock::to_time_t(expires_at);
+    struct tm utc = {};
+    gmtime_r(&seconds, &utc);
+    char time[32];
+    strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%SZ", &utc);
+    cJSON_AddStringToObject(root.get(), "token", token.c_str());
+    cJSON_AddStringToObject(root.get(), "expires_at", time);
+    return http::JsonResponse(200, Print(root.get()));
 }
 
 }  // namespace pganalytics::gateway

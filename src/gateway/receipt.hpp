@@ -1,6 +1,7 @@
-// Receipt: the worker's answer to a push as HTTP.
+// Receipt: answers to collectors as JSON documents.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 
@@ -13,11 +14,15 @@ namespace pganalytics::gateway {
 struct PushFacts {
     core::Uuid collector_id;
     uint64_t body_bytes = 0;
-    int64_t processing_ms = 0;
-    std::string unstored;  // as in protocol::Push
+    std::chrono::steady_clock::time_point begin;  // when its head was read
+    std::string unstored;                         // as in protocol::Push
 };
 
 // ReceiptResponse: 200 with the counts, or a problem document with the worker's status.
 http::Response ReceiptResponse(const ReceiptAnswer& answer, const PushFacts& facts);
+
+// TokenResponse gives a token, and when to ask again as RFC 3339 in UTC: {"token", "expires_at"}.
+http::Response TokenResponse(const std::string& token,
+                             std::chrono::system_clock::time_point expires_at);
 
 }  // namespace pganalytics::gateway

@@ -20,7 +20,6 @@ using protocol::FrameType;
 // What a worker sends is small: a frame beyond this is not one of its own.
 constexpr uint32_t kMaxWorkerPayloadBytes = 1 << 20;
 constexpr std::chrono::seconds kAnswerTimeout{30};
-constexpr std::chrono::hours kForever{24 * 365};
 
 bool IsWorkerHeader(const FrameHeader& header) {
     return protocol::IsValidHeader(header) && header.payload_bytes <= kMaxWorkerPayloadBytes;
@@ -140,6 +139,11 @@ bool WorkerLink::Dispatch(const FrameHeader& header, const char* payload) {
             return protocol::DecodeWhole(payload, size, &receipt) &&
                    Deliver(header.request_id, receipt);
         }
+        case FrameType::kHealthReply: {
+            protocol::HealthReply reply;
+            return protocol::DecodeWhole(payload, size, &reply) &&
+                   Deliver(header.request_id, reply);
+        }
         default:
             return false;
     }
@@ -175,6 +179,17 @@ bool WorkerLink::Deliver(uint32_t request_id, const protocol::Receipt& receipt) 
     return true;
 }
 
+bool WorkerLink::Deliver(uint32_t request_id, const protocol::HealthReply& reply) {
+    if (!IsAnswerStatus(reply.status)) return false;
+    const auto found = waiters_.find(request_id);
+    if (found == waiters_.end()) return true;
+    if (found->second->health == nullptr) return false;
+    *found->second->health = {reply, std::string(reply.body)};
+    found->second->answered = true;
+    found->second->event.Notify();
+    return true;
+}
+
 uint32_t WorkerLink::NextRequestId() {
     do {
         ++last_request_id_;
@@ -204,15 +219,29 @@ Task<WorkerAnswer> WorkerLink::Authenticate(const core::Sha256& token, AuthAnswe
     co_return co_await Wait(request_id, waiter);
 }
 
-Task<WorkerAnswer> WorkerLink::Push(std::string frame, ReceiptAnswer* answer) {
+Task<WorkerAnswer> WorkerLink::Push(const core::Uuid& collector_id, std::string frame,
+                                    ReceiptAnswer* answer) {
     Waiter waiter(io_);
     waiter.receipt = answer;
     FrameHeader header;
     std::memcpy(&header, frame.data(), sizeof(header));
     header.request_id = NextRequestId();
     std::memcpy(frame.data(), &header, sizeof(header));
+    if (!refusing_) writer_.EnqueuePush(collector_id, header.request_id, std::move(frame));
+    const WorkerAnswer result = co_await Wait(header.request_id, waiter);
+    writer_.EndPush(header.request_id);
+    co_return result;
+}
+
+Task<WorkerAnswer> WorkerLink::Health(const protocol::HealthRequest& request,
+                                      HealthAnswer* answer) {
+    Waiter waiter(io_);
+    waiter.health = answer;
+    const uint32_t request_id = NextRequestId();
+    std::string frame;
+    protocol::AppendFrame(FrameType::kHealthRequest, request_id, request, &frame);
     if (!refusing_) writer_.Enqueue(std::move(frame));
-    co_return co_await Wait(header.request_id, waiter);
+    co_return co_await Wait(request_id, waiter);
 }
 
 void WorkerLink::RefuseWaiting() {

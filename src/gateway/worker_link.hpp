@@ -17,7 +17,7 @@ namespace pganalytics::gateway {
 // WorkerAnswer is what became of a question to the worker.
 enum class WorkerAnswer { kAnswered, kTimedOut, kRefused };
 
-// AuthAnswer and ReceiptAnswer own what the messages only view.
+// AuthAnswer, ReceiptAnswer and HealthAnswer own what the messages only view.
 struct AuthAnswer {
     protocol::AuthReply reply;
     std::string message;
@@ -26,6 +26,11 @@ struct ReceiptAnswer {
     protocol::Receipt receipt;
     std::string message;
     std::string detail;
+};
+
+struct HealthAnswer {
+    protocol::HealthReply reply;
+    std::string body;
 };
 
 class WorkerLink {
@@ -61,9 +66,12 @@ class WorkerLink {
 
     // Authenticate asks who holds a token; *answer is set for kAnswered.
     http::Task<WorkerAnswer> Authenticate(const core::Sha256& token, AuthAnswer* answer);
-    // Push sends a frame that MakePushFrame has made; *answer is set for kAnswered. After kTimedOut
-    // the push may still be stored.
-    http::Task<WorkerAnswer> Push(std::string frame, ReceiptAnswer* answer);
+    // Push sends the frame of a PreparedPush; *answer is set for kAnswered. After kTimedOut the
+    // push may still be stored.
+    http::Task<WorkerAnswer> Push(const core::Uuid& collector_id, std::string frame,
+                                  ReceiptAnswer* answer);
+    // Health asks for a collector's figures; *answer is set for kAnswered.
+    http::Task<WorkerAnswer> Health(const protocol::HealthRequest& request, HealthAnswer* answer);
 
     // RefuseWaiting ends every wait with kRefused, those that begin later too.
     void RefuseWaiting();
@@ -77,6 +85,7 @@ class WorkerLink {
         bool answered = false;
         AuthAnswer* auth = nullptr;
         ReceiptAnswer* receipt = nullptr;
+        HealthAnswer* health = nullptr;
     };
 
     void WriteAll(const std::string& bytes);
@@ -85,6 +94,7 @@ class WorkerLink {
     bool Dispatch(const protocol::FrameHeader& header, const char* payload);
     bool Deliver(uint32_t request_id, const protocol::AuthReply& reply);
     bool Deliver(uint32_t request_id, const protocol::Receipt& receipt);
+    bool Deliver(uint32_t request_id, const protocol::HealthReply& reply);
 
     http::asio::io_context& io_;
     http::asio::posix::stream_descriptor descriptor_;

@@ -26,8 +26,6 @@ class Lease {
     Lease& operator=(const Lease&) = delete;
 
     uint64_t held() const { return held_; }
-    // available is what the share could become.
-    uint64_t available() const { return budget_->available() + held_; }
     // Hold makes the share `bytes` in all. False, and nothing changed, when the budget has no more.
     bool Hold(uint64_t bytes) {
         if (bytes > held_ && bytes - held_ > budget_->available()) return false;

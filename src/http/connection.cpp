@@ -1,5 +1,6 @@
 #include "http/connection.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <new>
 
@@ -16,6 +17,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kLingerTime{2};
 constexpr size_t kFirstBodyBytes = size_t{128} << 10;
+constexpr size_t kBytesInOneTurn = size_t{256} << 10;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 // Status 0: there is nobody to answer.
 const Error kGone{"the client is gone", 0};
@@ -23,6 +25,26 @@ const Error kGone{"the client is gone", 0};
 std::string DateNow() {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     return HttpDate(std::chrono::duration_cast<std::chrono::seconds>(now).count());
+}
+
+// MakeRoom lets a body take `more` bytes. Memory follows what has come: an announced size, which
+// the lease holds already, is taken when a first part of it is there. A body of unknown size exists
+// twice while it moves. False, and the body as it was, when the budget has no more.
+bool MakeRoom(size_t more, std::optional<uint64_t> announced, core::Buffer* body, Lease& lease) {
+    size_t needed = body->size() + more;
+    if (announced) needed = std::min<size_t>(needed, *announced);
+    if (needed <= body->capacity()) return true;
+    const size_t before = body->capacity();
+    if (announced) {
+        body->Reserve(before == 0 ? std::max(needed, std::min<size_t>(kFirstBodyBytes, *announced))
+                                  : *announced);
+        return true;
+    }
+    const size_t capacity = std::max({needed, kFirstBodyBytes, before + before / 2});
+    if (!lease.Hold(before + capacity)) return false;
+    body->Reserve(capacity);
+    lease.Hold(capacity);
+    return true;
 }
 
 }  // namespace
@@ -111,15 +133,21 @@ Task<Status> Connection::ReadBody(RequestParser& parser, std::string& input, Lea
         const bool sent = co_await stream_.Write(kContinue);
         if (!sent) co_return kGone;
     }
-    // Memory follows what has arrived, not what is announced.
-    parser.body().Reserve(std::min<size_t>(size, kFirstBodyBytes));
+    core::Buffer& body = parser.body();
+    size_t since_yield = 0;
     while (true) {
+        if (!MakeRoom(input.size(), parser.content_length(), &body, lease)) co_return busy;
         size_t taken = 0;
         auto state = parser.Put(input, &taken);
         input.erase(0, taken);
         if (!state) co_return state.error();
         if (parser.done()) break;
-        if (!lease.Hold(std::max<uint64_t>(lease.held(), parser.body().capacity()))) co_return busy;
+        // A client on a fast network always has more: the others have their turn in between.
+        since_yield += taken;
+        if (since_yield >= kBytesInOneTurn) {
+            since_yield = 0;
+            co_await asio::post(server_.io_, asio::use_awaitable);
+        }
         const bool more = co_await ReadMore(input);
         if (!more) co_return kGone;
     }

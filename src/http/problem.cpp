@@ -25,7 +25,6 @@ Response Problem(const ProblemDetails& details) {
                                                             &cJSON_free);
     if (text == nullptr) throw std::bad_alloc();
     Response response{details.status, "application/problem+json", text.get(), {}};
-    if (details.status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
     if (details.retry_after_s > 0) {
         response.headers.emplace_back("Retry-After", std::to_string(details.retry_after_s));
     }

@@ -18,8 +18,7 @@ struct ProblemDetails {
     unsigned retry_after_s = 0;
 };
 
-// Problem makes the response; with retry_after_s a Retry-After header, with 401 a
-// WWW-Authenticate header (RFC 9110 sections 10.2.3 and 11.6.1).
+// Problem makes the response; with retry_after_s a Retry-After header (RFC 9110 section 10.2.3).
 Response Problem(const ProblemDetails& details);
 Response Problem(int status, std::string_view detail);
 

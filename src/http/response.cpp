@@ -15,8 +15,6 @@ std::string_view ReasonPhrase(int status) {
             return "OK";
         case 400:
             return "Bad Request";
-        case 401:
-            return "Unauthorized";
         case 403:
             return "Forbidden";
         case 404:

@@ -5,6 +5,15 @@
 #include "http/problem.hpp"
 
 namespace pganalytics::http {
+namespace {
+
+bool Matches(std::string_view pattern, std::string_view path) {
+    if (!pattern.ends_with("/*")) return pattern == path;
+    pattern.remove_suffix(1);
+    return path.size() > pattern.size() && path.starts_with(pattern);
+}
+
+}  // namespace
 
 Task<Response> Router::Handle(Exchange& exchange) const {
     const std::string_view path = exchange.request().path();
@@ -12,10 +21,10 @@ Task<Response> Router::Handle(Exchange& exchange) const {
     const std::string_view method = asked == "HEAD" ? "GET" : asked;
     std::string allowed;
     for (const Route& route : routes_) {
-        if (route.path != path) continue;
+        if (!Matches(route.path, path)) continue;
         if (route.method == method) {
             if (route.access != Access::kAnyone) {
-                std::optional<Response> refusal = co_await guard_(exchange);
+                std::optional<Response> refusal = co_await guard_(exchange, route.access);
                 if (refusal) co_return std::move(*refusal);
             }
             co_return co_await route.handler(exchange);

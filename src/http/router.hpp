@@ -13,19 +13,20 @@ namespace pganalytics::http {
 
 using Handler = std::function<Task<Response>(Exchange&)>;
 
-// Access says who may call a route.
-enum class Access { kAnyone, kCollector };
+// Access says who may call a route. kCollector: a collector, and its handler finds out itself when
+// it has lost its right since; kCollectorNow: a collector that has it at this request.
+enum class Access { kAnyone, kCollector, kCollectorNow };
 
 struct Route {
     std::string_view method;
-    std::string_view path;  // compared byte for byte
+    std::string_view path;  // compared byte for byte; "/*" at its end is one or more bytes
     Access access;
     Handler handler;
 };
 
 // Guard answers for a caller who may not, std::nullopt for one who may. Called before the body is
 // read, for every route that is not for kAnyone.
-using Guard = std::function<Task<std::optional<Response>>(Exchange&)>;
+using Guard = std::function<Task<std::optional<Response>>(Exchange&, Access)>;
 
 class Router {
   public:

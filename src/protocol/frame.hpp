@@ -44,6 +44,10 @@ inline constexpr uint16_t kFrameVersion = 1;
 inline constexpr uint32_t kMaxPayloadBytes = 256u << 20;
 inline constexpr uint32_t kMaxRowsPerPush = 200000;
 
+// From this size on a push is large: it goes to the worker behind those that are not, one at a
+// time, and gets a transaction of its own. 10,000 queries make about as much.
+inline constexpr uint32_t kLargePushBytes = 4u << 20;
+
 // IsValidHeader checks everything that can be known before the payload is read.
 constexpr bool IsValidHeader(const FrameHeader& header) {
     return header.magic == kFrameMagic && header.version == kFrameVersion &&

@@ -9,9 +9,9 @@ import time
 import uuid
 
 MAGIC, VERSION = 0x46414750, 1
-CONFIG, DRAIN, AUTH_REPLY, RECEIPT = 1, 2, 3, 4
-READY, FAILED, LOG, COUNTERS, AUTH_REQUEST, PUSH = 64, 65, 66, 67, 68, 69
-TYPE_COLUMNS = 35
+CONFIG, DRAIN, AUTH_REPLY, RECEIPT, HEALTH_REPLY = 1, 2, 3, 4, 5
+READY, FAILED, LOG, COUNTERS, AUTH_REQUEST, PUSH, HEALTH_REQUEST = 64, 65, 66, 67, 68, 69, 70
+QUERY_STATS, ACCOUNTS = 1, 1000
 
 COLLECTOR = uuid.UUID("11111111-2222-3333-4444-555555555555")
 TOKEN = "good-token"
@@ -49,31 +49,35 @@ class Push:
         r = Reader(payload)
         (self.collector_id, self.token_sha256, self.push_key, self.body_hash, self.has_sequence,
          self.blocks, self.epoch, self.sequence, self.body_bytes, self.observed, self.unchanged,
-         self.merged, self.server_version) = r.unpack("16s32s16s16sIIqqQQQQI")
+         self.merged, self.too_large, self.server_version) = r.unpack("16s32s16s16sIIqqQQQQQI")
         self.server_name, self.hostname, self.collector_version, self.unstored = (
             r.text().decode() for _ in range(4))
         r.at += -r.at % 8
-        self.rows, self.heap = [], b""
+        self.rows = []      # words of the rows of query statistics
+        self.row_count = 0  # of all metrics
         for _ in range(self.blocks):
             metric, columns, rows, heap_bytes = r.unpack("IIII")
-            assert (metric, columns) == (1, TYPE_COLUMNS)
             words = [r.unpack(f"{columns + 1}Q") for _ in range(rows)]
-            self.heap = payload[r.at:r.at + heap_bytes]
-            self.rows += words
             r.at += heap_bytes + -heap_bytes % 8
+            if metric == QUERY_STATS:
+                self.rows = words
+            if metric != ACCOUNTS:
+                self.row_count += rows
         assert r.at == len(payload), (r.at, len(payload))
-        assert self.observed == len(self.rows) + self.unchanged + self.merged
+        assert self.observed == self.row_count + self.unchanged + self.merged + self.too_large
 
 
 def receipt(push, **changes):
     """A receipt that stores all rows of a push."""
     v = dict(status=200, duplicate=0, retry=0, sqlstate=b"00000", observed=push.observed,
-             stored=len(push.rows), unchanged=push.unchanged, merged=push.merged, too_old=0,
-             in_future=0, lsn=0x1600B3740, message="", detail="")
+             stored=push.row_count, unchanged=push.unchanged, merged=push.merged, too_old=0,
+             in_future=0, too_large=push.too_large, lsn=0x1600B3740, limit=0, message="",
+             detail="")
     v.update(changes)
-    return struct.pack("<III6sQQQQQQQ", v["status"], v["duplicate"], v["retry"], v["sqlstate"],
+    return struct.pack("<III6sQQQQQQQQI", v["status"], v["duplicate"], v["retry"], v["sqlstate"],
                        v["observed"], v["stored"], v["unchanged"], v["merged"], v["too_old"],
-                       v["in_future"], v["lsn"]) + text(v["message"]) + text(v["detail"])
+                       v["in_future"], v["too_large"], v["lsn"],
+                       v["limit"]) + text(v["message"]) + text(v["detail"])
 
 
 class FakeWorker:
@@ -85,9 +89,11 @@ class FakeWorker:
                            key=os.path.join(directory, "server.key"), ca="", make=1)
         self.config.update(config)
         self.tokens = {TOKEN: (200, COLLECTOR, "")}
+        self.limit = 1000
         self.on_push = receipt
+        self.on_health = lambda collector: (200, '{"received": 1}')
         self.pushes, self.logs, self.auth_requests = [], [], 0
-        self.counters = (0, 0, 0, 0)
+        self.counters = (0,) * 8
         self.ready = self.failed = None
         self.changed = threading.Condition()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
@@ -162,7 +168,7 @@ class FakeWorker:
         elif kind == LOG:
             self.logs.append((r.unpack("I")[0], r.text().decode()))
         elif kind == COUNTERS:
-            self.counters = r.unpack("QQQQ")
+            self.counters = r.unpack("8Q")
         elif kind == AUTH_REQUEST:
             self.auth_requests += 1
             for token, (status, collector, message) in self.tokens.items():
@@ -171,8 +177,12 @@ class FakeWorker:
             else:
                 status, collector, message = 403, uuid.UUID(int=0), "token is not known"
             if status is not None:
-                self.send(frame(AUTH_REPLY, request_id, struct.pack("<I", status) +
-                                collector.bytes + text(message)))
+                self.send(frame(AUTH_REPLY, request_id, 
+                                struct.pack("<II", status, self.limit) + collector.bytes +
+                                text(message)))
+        elif kind == HEALTH_REQUEST:
+            status, answer = self.on_health(uuid.UUID(bytes=payload[:16]))
+            self.send(frame(HEALTH_REPLY, request_id, struct.pack("<I", status) + text(answer)))
         elif kind == PUSH:
             push = Push(payload)
             push.request_id = request_id

@@ -50,7 +50,7 @@ def test_process_is_confined(gateway, client):
     assert sandboxed == made == 1 and len(fingerprint) == 64
     assert status["Seccomp"] == "2" and status["NoNewPrivs"] == "1"
     threads = os.listdir(f"/proc/{worker.pid}/task")
-    assert len(threads) == 2
+    assert len(threads) == 3
     for thread in threads:
         with open(f"/proc/{worker.pid}/task/{thread}/status") as file:
             assert "Seccomp:\t2\n" in file.read()

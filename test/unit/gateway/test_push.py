@@ -19,7 +19,7 @@ def test_v3_fixture_is_accepted(gateway, client):
     assert status == 200 and fields["content-type"] == "application/json"
     assert answer["status"] == "success" and answer["collector_id"] == str(COLLECTOR)
     assert answer["rows"] == dict(observed=400, stored=229, unchanged=0, merged=171,
-                                  discarded=dict(too_old=0, in_future=0))
+                                  discarded=dict(too_old=0, in_future=0, too_large=0))
     assert (answer["metrics_inserted"], answer["bytes_received"]) == (229, len(data))
     assert answer["commit_lsn"] == "1/600B3740" and answer["duplicate"] is False
     assert answer["not_stored"]["types"]["pg_locks"] == 2

@@ -4,3 +4,7 @@ add_test(NAME gateway_program
 set_tests_properties(gateway_program PROPERTIES
                      ENVIRONMENT "PGANALYTICS_GATEWAY=$<TARGET_FILE:pganalytics-gateway>"
                      TIMEOUT 300)
+
+pganalytics_unit_test(gateway_test SOURCES gateway/frame_queue_test.cpp
+                      ${PROJECT_SOURCE_DIR}/src/gateway/frame_queue.cpp
+                      LIBRARIES pganalytics_protocol)
