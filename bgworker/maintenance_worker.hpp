@@ -3,8 +3,8 @@
 
 namespace pganalytics::bgworker {
 
-// RunMaintenanceWorker makes partitions ahead, at its start and every hour; it returns when it is
-// to stop.
+// RunMaintenanceWorker makes partitions ahead and drops those whose retention has passed: at its
+// start, every hour, and after a reload; it returns when it is to stop.
 void RunMaintenanceWorker();
 
 }  // namespace pganalytics::bgworker

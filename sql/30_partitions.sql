@@ -44,45 +44,30 @@ AS $$
            ('unknown_metric_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics')
 $$;
 COMMENT ON FUNCTION pganalytics.partitioned_relations() IS
-    'the tables that are kept by day, the column that decides, and the index each partition gets';
+    'the tables that are kept by day, the column that decides, the index each partition gets, and whose retention counts';
 
--- Bounds are printed in the session's time zone and style: both are fixed here, so that they can be
--- read back from any session.
-CREATE FUNCTION pganalytics.partition_range(partition regclass) RETURNS tstzrange
-    LANGUAGE sql STABLE STRICT PARALLEL SAFE
+-- What every function below does first with a name: it is looked up in the list, and nothing else
+-- is ever taken as an identifier.
+CREATE FUNCTION pganalytics.partitioned_relation(
+        INOUT relation text, OUT time_column text, OUT index_columns text[], OUT family text)
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
-    SET timezone = 'UTC'
-    SET datestyle = 'ISO, YMD'
 AS $$
-    SELECT tstzrange(bound[1]::timestamptz, bound[2]::timestamptz)
-    FROM pg_class c,
-         regexp_match(pg_get_expr(c.relpartbound, c.oid),
-                      '^FOR VALUES FROM \(''([^'']+)''\) TO \(''([^'']+)''\)$') AS bound
-    WHERE c.oid = partition AND bound IS NOT NULL
-$$;
-COMMENT ON FUNCTION pganalytics.partition_range(regclass) IS
-    'what a partition by time holds; NULL for anything else';
-
-CREATE VIEW pganalytics.partitions AS
-    SELECT p.relation,
-           c.oid::pg_catalog.regclass AS partition,
-           (pg_catalog.lower(r.range) AT TIME ZONE 'UTC')::date AS day,
-           pg_catalog.lower(r.range) AS starts_at,
-           pg_catalog.upper(r.range) AS ends_at,
-           pg_catalog.pg_total_relation_size(c.oid) AS bytes,
-           CASE WHEN c.reltuples >= 0 THEN c.reltuples::bigint END AS estimated_rows
+BEGIN
+    SELECT p.time_column, p.index_columns, p.family INTO time_column, index_columns, family
     FROM pganalytics.partitioned_relations() p
-    JOIN pg_catalog.pg_class parent ON parent.relname = p.relation
-     AND parent.relnamespace = (SELECT n.oid FROM pg_catalog.pg_namespace n
-                                WHERE n.nspname = 'pganalytics')
-    JOIN pg_catalog.pg_inherits i ON i.inhparent = parent.oid
-    JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
-    CROSS JOIN LATERAL (SELECT pganalytics.partition_range(c.oid) AS range) r;
-COMMENT ON VIEW pganalytics.partitions IS
-    'the days that are there: what each holds and how large it is; a day is one of UTC';
+    WHERE p.relation = partitioned_relation.relation;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'relation % is not kept by day', coalesce(quote_literal(relation), 'NULL')
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'Known relations are those of pganalytics.partitioned_relations().';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pganalytics.partitioned_relation(text) IS
+    'the entry of a table that is kept by day, or an error';
 
--- SECURITY DEFINER: the ingest workers may make a partition and may not create tables. What they
--- name is looked up in the list above and never taken as an identifier.
+-- SECURITY DEFINER: the ingest workers may make a partition and may not create tables.
 --
 -- Two sessions that want the same day are put in order by the lock that attaching takes anyway. It
 -- keeps nobody from inserting, and unlike an advisory lock it cannot be taken by a stranger.
@@ -99,14 +84,7 @@ DECLARE
     leaf_name text;
     leaf regclass;
 BEGIN
-    SELECT p.* INTO kind FROM pganalytics.partitioned_relations() p
-    WHERE p.relation = make_partition.relation;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'relation % is not kept by day', coalesce(quote_literal(relation), 'NULL')
-            USING ERRCODE = 'invalid_parameter_value',
-                  HINT = (SELECT format('Known relations: %s.', string_agg(p.relation, ', '))
-                          FROM pganalytics.partitioned_relations() p);
-    END IF;
+    kind := pganalytics.partitioned_relation(relation);
     IF (day BETWEEN today - 1830 AND today + 31) IS NOT TRUE THEN
         RAISE EXCEPTION 'day % is out of range', coalesce(day::text, 'NULL')
             USING ERRCODE = 'invalid_parameter_value',
@@ -183,54 +161,3 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.make_partitions(integer) IS
     'makes the missing partitions from today (UTC) to so many days ahead, and says how many';
-
--- Dropping locks the parent against inserts until the end of the transaction, and whoever waits for
--- that lock makes the inserts wait too: so it waits no longer than the caller's lock_timeout, or
--- three seconds if there is none, and then gives up with nothing dropped. Three seconds, because
--- autovacuum makes room only after deadlock_timeout.
-CREATE FUNCTION pganalytics.drop_partitions(relation text, before date) RETURNS integer
-    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp
-    SET timezone = 'UTC'
-    SET datestyle = 'ISO, YMD'
-AS $$
-DECLARE
-    waits CONSTANT text := current_setting('lock_timeout');
-    leaf regclass;
-    dropped integer := 0;
-BEGIN
-    IF NOT EXISTS (SELECT FROM pganalytics.partitioned_relations() p
-                   WHERE p.relation = drop_partitions.relation) THEN
-        RAISE EXCEPTION 'relation % is not kept by day', coalesce(quote_literal(relation), 'NULL')
-            USING ERRCODE = 'invalid_parameter_value',
-                  HINT = (SELECT format('Known relations: %s.', string_agg(p.relation, ', '))
-                          FROM pganalytics.partitioned_relations() p);
-    END IF;
-    IF (before <= current_date) IS NOT TRUE THEN
-        RAISE EXCEPTION 'cannot drop partitions from today on'
-            USING ERRCODE = 'invalid_parameter_value',
-                  HINT = format('Give a day that is not after %s (UTC).', current_date);
-    END IF;
-    IF waits = '0' THEN
-        PERFORM set_config('lock_timeout', '3s', true);
-    END IF;
-    IF EXISTS (SELECT FROM pganalytics.partitions p
-               WHERE p.relation = drop_partitions.relation AND p.ends_at <= before::timestamptz)
-    THEN
-        -- Locked first and listed then: nobody else can have dropped what is in the list.
-        EXECUTE format('LOCK TABLE ONLY pganalytics.%I IN ACCESS EXCLUSIVE MODE', relation);
-        FOREACH leaf IN ARRAY ARRAY(
-            SELECT p.partition FROM pganalytics.partitions p
-            WHERE p.relation = drop_partitions.relation AND p.ends_at <= before::timestamptz
-            ORDER BY p.ends_at)
-        LOOP
-            EXECUTE format('DROP TABLE %s', leaf);
-            dropped := dropped + 1;
-        END LOOP;
-    END IF;
-    PERFORM set_config('lock_timeout', waits, true);
-    RETURN dropped;
-END
-$$;
-COMMENT ON FUNCTION pganalytics.drop_partitions(text, date) IS
-    'drops the partitions that end before a UTC day begins, and says how many';

@@ -41,22 +41,36 @@ $$;
 COMMENT ON FUNCTION pganalytics.create_collector(text) IS
     'enrols a collector; its token is shown this one time';
 
+CREATE FUNCTION pganalytics.collector_named(name text) RETURNS uuid
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_id uuid;
+BEGIN
+    SELECT c.collector_id INTO found_id FROM pganalytics.collectors c
+    WHERE c.name = collector_named.name;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'collector % does not exist', coalesce('"' || name || '"', 'NULL')
+            USING ERRCODE = 'undefined_object',
+                  HINT = 'Their names are in pganalytics.collectors.';
+    END IF;
+    RETURN found_id;
+END
+$$;
+COMMENT ON FUNCTION pganalytics.collector_named(text) IS 'the id of a collector, or an error';
+
 CREATE FUNCTION pganalytics.rotate_token(name text)
     RETURNS TABLE (collector_id uuid, token text)
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    collector_id := pganalytics.collector_named(name);
     token := pganalytics.new_token();
     UPDATE pganalytics.collectors AS c
     SET token_sha256 = sha256(convert_to(rotate_token.token, 'UTF8'))
-    WHERE c.name = rotate_token.name
-    RETURNING c.collector_id INTO rotate_token.collector_id;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'collector % does not exist', coalesce('"' || name || '"', 'NULL')
-            USING ERRCODE = 'undefined_object',
-                  HINT = 'Their names are in pganalytics.collectors.';
-    END IF;
+    WHERE c.collector_id = rotate_token.collector_id;
     RETURN NEXT;
 END
 $$;
@@ -73,13 +87,27 @@ BEGIN
             USING ERRCODE = 'null_value_not_allowed';
     END IF;
     UPDATE pganalytics.collectors AS c SET enabled = set_collector_enabled.enabled
-    WHERE c.name = set_collector_enabled.name;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'collector % does not exist', coalesce('"' || name || '"', 'NULL')
-            USING ERRCODE = 'undefined_object',
-                  HINT = 'Their names are in pganalytics.collectors.';
-    END IF;
+    WHERE c.collector_id = pganalytics.collector_named(set_collector_enabled.name);
 END
 $$;
 COMMENT ON FUNCTION pganalytics.set_collector_enabled(text, boolean) IS
     'lets a collector push, or refuses it from the commit on';
+
+-- The range is that of the setting and of the column's CHECK, which would not say what to do.
+CREATE FUNCTION pganalytics.set_query_limit(name text, max_queries integer) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF max_queries NOT BETWEEN 1 AND 100000 THEN
+        RAISE EXCEPTION 'limit of queries per database must be between 1 and 100000, not %',
+                        max_queries
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'NULL gives the collector the setting pganalytics.max_queries_per_db again.';
+    END IF;
+    UPDATE pganalytics.collectors AS c SET max_queries_per_db = max_queries
+    WHERE c.collector_id = pganalytics.collector_named(set_query_limit.name);
+END
+$$;
+COMMENT ON FUNCTION pganalytics.set_query_limit(text, integer) IS
+    'how many queries of each database are kept from a sample of a collector; NULL: as the setting says';

@@ -26,8 +26,16 @@ CREATE FUNCTION pganalytics.wait_until_running(timeout interval DEFAULT '30 s') 
     AS 'MODULE_PATHNAME', 'pganalytics_wait_until_running';
 COMMENT ON FUNCTION pganalytics.wait_until_running(interval) IS 'waits until every worker serves; false when the time is over first';
 
+CREATE FUNCTION pganalytics.metrics(
+    OUT relation text, OUT type text, OUT rows_path text, OUT keep text, OUT family text)
+    RETURNS SETOF record
+    LANGUAGE c IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pganalytics_metrics';
+COMMENT ON FUNCTION pganalytics.metrics() IS 'the metrics that a push may hold: where they stand in it, where they are stored, which rows, and whose retention counts';
+
 CREATE FUNCTION pganalytics.metric_columns(
-    OUT relation text, OUT ordinal integer, OUT name text, OUT json_key text, OUT type text, OUT role text)
+    OUT relation text, OUT ordinal integer, OUT name text, OUT json_key text, OUT type text,
+    OUT role text, OUT scope text)
     RETURNS SETOF record
     LANGUAGE c IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pganalytics_metric_columns';

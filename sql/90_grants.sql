@@ -9,15 +9,40 @@ REVOKE ALL ON ALL ROUTINES IN SCHEMA pganalytics FROM PUBLIC;
 -- Reading. Roles made here inherit nothing (NOINHERIT), so administrators are named as well.
 GRANT SELECT ON
     pganalytics.servers, pganalytics.databases, pganalytics.query_texts, pganalytics.query_series,
-    pganalytics.query_samples, pganalytics.query_stats, pganalytics.partitions, pganalytics.workers
+    pganalytics.query_stats, pganalytics.metric_series, pganalytics.partitions,
+    pganalytics.retention, pganalytics.workers
     TO pganalytics_viewer, pganalytics_admin;
-GRANT SELECT (collector_id, name, enabled, max_queries_per_db, created_at) ON pganalytics.collectors
+GRANT SELECT ON
+    pganalytics.series_names, pganalytics.database_stats, pganalytics.table_stats,
+    pganalytics.index_stats, pganalytics.table_bloat, pganalytics.index_bloat,
+    pganalytics.table_cache, pganalytics.index_cache, pganalytics.host_stats, pganalytics.disk_io,
+    pganalytics.disk_usage, pganalytics.log_entries, pganalytics.replication_slots,
+    pganalytics.replication_status, pganalytics.wal_status, pganalytics.wraparound_risk,
+    pganalytics.subscriptions, pganalytics.collection_errors, pganalytics.locks,
+    pganalytics.lock_waits, pganalytics.blocking_queries, pganalytics.connections,
+    pganalytics.connection_totals, pganalytics.long_transactions, pganalytics.extension_history,
+    pganalytics.extensions, pganalytics.schema_object_history, pganalytics.schema_objects,
+    pganalytics.statements_info, pganalytics.unknown_metrics
     TO pganalytics_viewer, pganalytics_admin;
+GRANT SELECT ON
+    pganalytics.query_samples, pganalytics.database_samples, pganalytics.table_samples,
+    pganalytics.index_samples, pganalytics.table_bloat_samples, pganalytics.index_bloat_samples,
+    pganalytics.table_cache_samples, pganalytics.index_cache_samples, pganalytics.host_samples,
+    pganalytics.disk_io_samples, pganalytics.filesystem_samples, pganalytics.log_lines,
+    pganalytics.replication_slot_samples, pganalytics.replication_samples, pganalytics.wal_samples,
+    pganalytics.wraparound_samples, pganalytics.subscription_samples,
+    pganalytics.collection_error_samples, pganalytics.lock_samples, pganalytics.lock_wait_samples,
+    pganalytics.blocking_query_samples, pganalytics.connection_samples,
+    pganalytics.connection_total_samples, pganalytics.long_transaction_samples,
+    pganalytics.idle_transaction_samples, pganalytics.extension_samples, pganalytics.schema_samples,
+    pganalytics.statements_info_samples, pganalytics.unknown_metric_samples
+    TO pganalytics_viewer, pganalytics_admin;
+GRANT SELECT (collector_id, name, enabled, max_queries_per_db, created_at)
+    ON pganalytics.collectors TO pganalytics_viewer, pganalytics_admin;
 -- Accounting. completeness() reads what the views are made from.
 GRANT SELECT ON
-    pganalytics.push_accounts, pganalytics.metric_series, pganalytics.statements_info_samples,
-    pganalytics.ingest_accounting, pganalytics.ingest_gaps, pganalytics.accounting_violations,
-    pganalytics.query_limit_exceeded
+    pganalytics.push_accounts, pganalytics.ingest_accounting, pganalytics.ingest_gaps,
+    pganalytics.accounting_violations, pganalytics.query_limit_exceeded
     TO pganalytics_viewer, pganalytics_admin;
 GRANT EXECUTE ON FUNCTION
     pganalytics.query_limit(integer),
@@ -33,24 +58,30 @@ GRANT EXECUTE ON FUNCTION
     pganalytics.top_queries(interval, integer, text),
     pganalytics.partitioned_relations(),
     pganalytics.partition_range(regclass),
+    pganalytics.retention_settings(),
     pganalytics.preloaded(),
     pganalytics.worker_states(),
     pganalytics.wait_until_running(interval),
+    pganalytics.metrics(),
     pganalytics.metric_columns()
     TO pganalytics_viewer, pganalytics_admin;
 
 -- Administration.
-GRANT INSERT (name, token_sha256), UPDATE (token_sha256, enabled) ON pganalytics.collectors
-    TO pganalytics_admin;
+GRANT INSERT (name, token_sha256), UPDATE (token_sha256, enabled, max_queries_per_db)
+    ON pganalytics.collectors TO pganalytics_admin;
 GRANT SELECT ON pganalytics.push_ledger TO pganalytics_admin;
 GRANT EXECUTE ON FUNCTION
     pganalytics.new_token(),
     pganalytics.create_collector(text),
     pganalytics.rotate_token(text),
+    pganalytics.collector_named(text),
     pganalytics.set_collector_enabled(text, boolean),
+    pganalytics.set_query_limit(text, integer),
     pganalytics.make_partition(text, date),
     pganalytics.make_partitions(integer),
     pganalytics.drop_partitions(text, date),
+    pganalytics.expired_partitions(),
+    pganalytics.drop_expired_partition(regclass),
     pganalytics.server_certificate()
     TO pganalytics_admin;
 
@@ -117,5 +148,7 @@ GRANT EXECUTE ON FUNCTION
     pganalytics.make_partitions(integer),
     pganalytics.metrics_health(uuid),
     pganalytics.query_limit(integer),
-    pganalytics.query_limit_threshold()
+    pganalytics.query_limit_threshold(),
+    pganalytics.expired_partitions(),
+    pganalytics.drop_expired_partition(regclass)
     TO pganalytics_ingest;

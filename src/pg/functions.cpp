@@ -1,8 +1,7 @@
-// Functions: the SQL functions that are written in C++; sql/60_workers.sql declares them.
+// Functions: the SQL functions about workers and files; sql/60_workers.sql declares them.
 #include "pg/guc.hpp"
 #include "pg/prelude.hpp"
 #include "pg/shmem.hpp"
-#include "protocol/catalog.hpp"
 
 namespace pganalytics::pg {
 namespace {
@@ -35,50 +34,6 @@ const char* NameOf(WorkerState state) {
     return "terminating";
 }
 
-const char* NameOf(protocol::ColumnType type) {
-    switch (type) {
-        case protocol::ColumnType::kInt8:
-            return "bigint";
-        case protocol::ColumnType::kFloat8:
-            return "double precision";
-        case protocol::ColumnType::kBool:
-            return "boolean";
-        case protocol::ColumnType::kTimestamp:
-            return "timestamp with time zone";
-        case protocol::ColumnType::kLsn:
-            return "pg_lsn";
-        case protocol::ColumnType::kJson:
-            return "json";
-        case protocol::ColumnType::kText:
-            break;
-    }
-    return "text";
-}
-
-const char* NameOf(protocol::ColumnRole role) {
-    switch (role) {
-        case protocol::ColumnRole::kTime:
-            return "time";
-        case protocol::ColumnRole::kDatabase:
-            return "database";
-        case protocol::ColumnRole::kIdentity:
-            return "identity";
-        case protocol::ColumnRole::kText:
-            return "text";
-        case protocol::ColumnRole::kStatsSince:
-            return "stats_since";
-        case protocol::ColumnRole::kCounter:
-            return "counter";
-        case protocol::ColumnRole::kValue:
-            break;
-    }
-    return "value";
-}
-
-Datum TextOf(std::string_view text) {
-    return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size())));
-}
-
 bool IsWanted(const WorkerStatus& status) {
     return status.kind != WorkerKind::kIngest || status.index < settings.ingest_workers;
 }
@@ -109,7 +64,6 @@ extern "C" {
 PG_FUNCTION_INFO_V1(pganalytics_preloaded);
 PG_FUNCTION_INFO_V1(pganalytics_worker_states);
 PG_FUNCTION_INFO_V1(pganalytics_wait_until_running);
-PG_FUNCTION_INFO_V1(pganalytics_metric_columns);
 PG_FUNCTION_INFO_V1(pganalytics_certificate_file);
 
 Datum pganalytics_preloaded(FunctionCallInfo) {
@@ -170,27 +124,6 @@ Datum pganalytics_wait_until_running(PG_FUNCTION_ARGS) {
         CHECK_FOR_INTERRUPTS();
     }
     PG_RETURN_BOOL(true);
-}
-
-// The metric catalog as rows, so that a test can compare it with the tables.
-Datum pganalytics_metric_columns(PG_FUNCTION_ARGS) {
-    using namespace pganalytics;
-    InitMaterializedSRF(fcinfo, 0);
-    auto* const result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
-    for (const protocol::Metric& metric : protocol::Catalog()) {
-        int ordinal = 0;
-        for (const protocol::Column& column : metric.columns) {
-            Datum values[] = {pg::TextOf(metric.relation),
-                              Int32GetDatum(++ordinal),
-                              pg::TextOf(column.name),
-                              pg::TextOf(column.json_key),
-                              CStringGetTextDatum(pg::NameOf(column.type)),
-                              CStringGetTextDatum(pg::NameOf(column.role))};
-            bool nulls[lengthof(values)] = {};
-            tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-        }
-    }
-    PG_RETURN_NULL();
 }
 
 // Where the server certificate is: as configured, else the one made in the data directory.

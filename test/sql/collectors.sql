@@ -49,6 +49,21 @@ SELECT pganalytics.set_collector_enabled('nobody', true);
 SELECT pganalytics.set_collector_enabled('prod-2', NULL);
 \echo :LAST_ERROR_SQLSTATE
 
+-- A limit of queries of its own, or that of the setting.
+SELECT pganalytics.set_query_limit('prod-2', 1), pganalytics.set_query_limit('prod-1', 100000);
+SELECT name, max_queries_per_db FROM pganalytics.collectors WHERE name LIKE 'prod%' ORDER BY name;
+SELECT pganalytics.set_query_limit('prod-2', NULL);
+SELECT name, max_queries_per_db FROM pganalytics.collectors WHERE name LIKE 'prod%' ORDER BY name;
+SELECT pganalytics.set_query_limit('prod-2', 0);
+\echo :LAST_ERROR_SQLSTATE
+SELECT pganalytics.set_query_limit('prod-2', 100001);
+SELECT pganalytics.set_query_limit('prod-2', -2147483648);
+SELECT pganalytics.set_query_limit('nobody', 10);
+\echo :LAST_ERROR_SQLSTATE
+SELECT pganalytics.set_query_limit(NULL, 10);
+SELECT pganalytics.set_query_limit(NULL, NULL);
+SELECT name, max_queries_per_db FROM pganalytics.collectors WHERE name LIKE 'prod%' ORDER BY name;
+
 -- A thousand tokens are a thousand.
 SELECT count(DISTINCT pganalytics.new_token()) FROM generate_series(1, 1000);
 

@@ -56,8 +56,9 @@ SELECT s.server_id, s.series_id, date_trunc('day', now(), 'UTC') + n * interval 
        (n + 1) / 3.0
 FROM pganalytics.query_series s, generate_series(0, 3) AS n;
 INSERT INTO pganalytics.push_ledger (server_id, push_key, body_hash, collector_id, body_bytes,
-    observed, stored, unchanged, merged, discarded_too_old, discarded_in_future, unstored)
-SELECT server_id, gen_random_uuid(), gen_random_uuid(), collector_id, 1000, 10, 4, 3, 2, 1, 0,
+    observed, stored, unchanged, merged, discarded_too_old, discarded_in_future,
+    discarded_too_large, unstored)
+SELECT server_id, gen_random_uuid(), gen_random_uuid(), collector_id, 1000, 9, 4, 3, 2, 0, 0, 0,
        '{"pg_log": 2}'
 FROM pganalytics.servers;
 SQL

@@ -6,7 +6,7 @@ CREATE FUNCTION pg_temp.undated(leaf anyelement) RETURNS text LANGUAGE sql AS $$
 SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS today,
        to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDD') AS today_digits \gset
 
--- Today and three days ahead for both relations; then there is nothing left to make.
+-- Today and three days ahead for each relation; then there is nothing left to make.
 SELECT pganalytics.make_partitions();
 SELECT pganalytics.make_partitions();
 SELECT pganalytics.make_partitions(5);
@@ -15,7 +15,7 @@ SELECT pganalytics.make_partition('query_samples', :'today')
 SELECT relation, pg_temp.undated(partition), day - :'today'::date AS ahead,
        starts_at AT TIME ZONE 'UTC' = day AS begins, ends_at - starts_at AS long,
        bytes > 0 AS has_size, estimated_rows
-FROM pganalytics.partitions ORDER BY relation, day;
+FROM pganalytics.partitions WHERE relation IN ('query_samples', 'push_ledger') ORDER BY relation, day;
 
 -- The same from any session's settings, here in a zone where midnight is another moment.
 SET datestyle = 'SQL, DMY';
@@ -41,7 +41,8 @@ WHERE p.day = :'today' AND a.grantee <> c.relowner ORDER BY 1;
 SELECT count(*) AS members FROM pg_depend
 WHERE deptype = 'e' AND objid IN (SELECT partition FROM pganalytics.partitions);
 SELECT count(*) AS indexes_on_parents FROM pg_index
-WHERE indrelid IN ('pganalytics.query_samples'::regclass, 'pganalytics.push_ledger'::regclass);
+WHERE indrelid IN (SELECT ('pganalytics.' || relation)::regclass
+                   FROM pganalytics.partitioned_relations());
 
 -- Rows go to the day they belong to, up to the last microsecond; other days are refused.
 INSERT INTO pganalytics.query_samples (server_id, series_id, sampled_at)
@@ -55,21 +56,21 @@ ORDER BY 1;
 \set VERBOSITY sqlstate
 INSERT INTO pganalytics.query_samples (server_id, series_id, sampled_at) VALUES (1, 1, '2001-01-01');
 INSERT INTO pganalytics.push_ledger (server_id, push_key, body_hash, collector_id, body_bytes,
-    observed, stored, unchanged, merged, discarded_too_old, discarded_in_future)
-VALUES (1, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1, 10, 9, 0, 0, 0, 0);
+    observed, stored, unchanged, merged, discarded_too_old, discarded_in_future, discarded_too_large)
+VALUES (1, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1, 10, 9, 0, 0, 0, 0, 0);
 \set VERBOSITY default
 -- A direct insert into the leaf fills received_at and lsn.
 INSERT INTO pganalytics.push_ledger (server_id, push_key, body_hash, collector_id, body_bytes,
-    observed, stored, unchanged, merged, discarded_too_old, discarded_in_future)
-VALUES (1, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1, 10, 9, 0, 0, 0, 1)
+    observed, stored, unchanged, merged, discarded_too_old, discarded_in_future, discarded_too_large)
+VALUES (1, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1, 10, 9, 0, 0, 0, 1, 0)
 RETURNING received_at = now() AS now, lsn > '0/0' AS lsn;
 SELECT 'pganalytics.push_ledger_p' || :'today_digits' AS ledger_leaf \gset
 INSERT INTO :ledger_leaf (server_id, push_key, body_hash, collector_id, body_bytes,
-    observed, stored, unchanged, merged, discarded_too_old, discarded_in_future)
-VALUES (1, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1, 10, 9, 0, 0, 0, 1)
+    observed, stored, unchanged, merged, discarded_too_old, discarded_in_future, discarded_too_large)
+VALUES (1, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1, 10, 9, 0, 0, 0, 1, 0)
 RETURNING received_at = now() AS now, lsn > '0/0' AS lsn;
 
--- Arguments: only the two relations, and nothing that merely looks like them.
+-- Arguments: only the listed relations, and nothing that merely looks like them.
 SELECT pganalytics.make_partition('collectors', :'today');
 SELECT pganalytics.make_partition('Query_Samples', :'today');
 SELECT pganalytics.make_partition('"query_samples"', :'today');
@@ -102,13 +103,15 @@ SELECT pganalytics.make_partition('query_samples', :'today'::date - n) IS NOT NU
 FROM generate_series(1, 3) AS n;
 SELECT pganalytics.drop_partitions('query_samples', :'today'::date - 1);
 SELECT relation, min(day) - :'today'::date AS oldest, count(*)
-FROM pganalytics.partitions GROUP BY relation ORDER BY relation;
+FROM pganalytics.partitions WHERE relation IN ('query_samples', 'push_ledger')
+GROUP BY relation ORDER BY relation;
 SELECT pganalytics.drop_partitions('query_samples', :'today'::date - 1);
 SELECT current_setting('lock_timeout') AS lock_timeout;
 SELECT pganalytics.drop_partitions('query_samples', :'today'::date);
 SELECT pganalytics.drop_partitions('push_ledger', :'today'::date);
 SELECT relation, min(day) - :'today'::date AS oldest, count(*)
-FROM pganalytics.partitions GROUP BY relation ORDER BY relation;
+FROM pganalytics.partitions WHERE relation IN ('query_samples', 'push_ledger')
+GROUP BY relation ORDER BY relation;
 SELECT count(*) AS rows_left FROM pganalytics.query_samples;
 -- Not what is being written, and nothing else.
 \set VERBOSITY sqlstate

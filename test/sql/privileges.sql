@@ -31,6 +31,20 @@ INSERT INTO statements (statement) VALUES
     ('SELECT * FROM pganalytics.push_ledger'),
     ('SELECT * FROM pganalytics.query_stats'),
     ('SELECT * FROM pganalytics.partitions'),
+    ('SELECT * FROM pganalytics.retention'),
+    ('SELECT * FROM pganalytics.retention_settings()'),
+    ('SELECT * FROM pganalytics.expired_partitions()'),
+    ('SELECT pganalytics.drop_expired_partition(''pganalytics.servers'')'),
+    ('SELECT pganalytics.partitioned_relation(''query_samples'')'),
+    ('SELECT * FROM pganalytics.metric_series'),
+    ('SELECT * FROM pganalytics.table_samples'),
+    ('SELECT * FROM pganalytics.table_stats'),
+    ('SELECT * FROM pganalytics.extensions'),
+    ('SELECT * FROM pganalytics.schema_objects'),
+    ('SELECT * FROM pganalytics.metrics()'),
+    ('DELETE FROM pganalytics.metric_series'),
+    ('UPDATE pganalytics.table_samples SET size_bytes = 0'),
+    ('DELETE FROM pganalytics.table_samples'),
     ('SELECT * FROM pganalytics.workers'),
     ('SELECT * FROM pganalytics.worker_states()'),
     ('SELECT pganalytics.preloaded()'),
@@ -52,6 +66,9 @@ INSERT INTO statements (statement) VALUES
     ('SELECT * FROM pganalytics.create_collector(''new'')'),
     ('SELECT * FROM pganalytics.rotate_token(''east'')'),
     ('SELECT pganalytics.set_collector_enabled(''east'', true)'),
+    ('SELECT pganalytics.set_query_limit(''east'', 500)'),
+    ('SELECT pganalytics.collector_named(''east'')'),
+    ('UPDATE pganalytics.collectors SET max_queries_per_db = 5'),
     ('SELECT pganalytics.new_token()'),
     ('UPDATE pganalytics.collectors SET collector_id = gen_random_uuid()'),
     ('DELETE FROM pganalytics.collectors'),
@@ -74,9 +91,9 @@ INSERT INTO statements (statement) VALUES
     ('UPDATE pganalytics.query_samples SET calls = 0'),
     ('DELETE FROM pganalytics.query_samples'),
     ('TRUNCATE pganalytics.query_samples'),
-    ('INSERT INTO pganalytics.push_ledger (server_id, push_key, body_hash, collector_id, body_bytes, observed, stored, unchanged, merged, discarded_too_old, discarded_in_future) VALUES (1, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1, 1, 1, 0, 0, 0, 0)'),
-    ('INSERT INTO pganalytics.push_ledger (received_at, lsn, server_id, push_key, body_hash, collector_id, body_bytes, observed, stored, unchanged, merged, discarded_too_old, discarded_in_future) VALUES (now(), ''0/0'', 1, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1, 1, 1, 0, 0, 0, 0)'),
-    (format('INSERT INTO %s (server_id, push_key, body_hash, collector_id, body_bytes, observed, stored, unchanged, merged, discarded_too_old, discarded_in_future) VALUES (1, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1, 1, 1, 0, 0, 0, 0)',
+    ('INSERT INTO pganalytics.push_ledger (server_id, push_key, body_hash, collector_id, body_bytes, observed, stored, unchanged, merged, discarded_too_old, discarded_in_future, discarded_too_large) VALUES (1, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1, 1, 1, 0, 0, 0, 0, 0)'),
+    ('INSERT INTO pganalytics.push_ledger (received_at, lsn, server_id, push_key, body_hash, collector_id, body_bytes, observed, stored, unchanged, merged, discarded_too_old, discarded_in_future, discarded_too_large) VALUES (now(), ''0/0'', 1, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1, 1, 1, 0, 0, 0, 0, 0)'),
+    (format('INSERT INTO %s (server_id, push_key, body_hash, collector_id, body_bytes, observed, stored, unchanged, merged, discarded_too_old, discarded_in_future, discarded_too_large) VALUES (1, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1, 1, 1, 0, 0, 0, 0, 0)',
             (SELECT partition FROM pganalytics.partitions
              WHERE relation = 'push_ledger' AND day = (now() AT TIME ZONE 'UTC')::date))),
     ('UPDATE pganalytics.push_ledger SET stored = 0'),
@@ -167,16 +184,22 @@ INSERT INTO worker_statements VALUES
      UPDATE pganalytics.query_series s SET last_seen = GREATEST(s.last_seen, i.seen), reset_at =
      GREATEST(s.reset_at, i.reset_at) FROM unnest($2, $3, $4) AS i(series_id, seen, reset_at)
      WHERE s.server_id = $1 AND s.series_id = i.series_id$$),
-    ('insert by spi', 'integer[], integer[], timestamptz[]', $$
-     INSERT INTO pganalytics.query_samples (server_id, series_id, sampled_at)
-     SELECT * FROM unnest($1, $2, $3)$$),
     ('make_partition', 'text, date', $$ SELECT pganalytics.make_partition($1, $2) $$),
-    ('make_partitions', 'boolean', $$ SELECT pganalytics.make_partitions() WHERE $1 $$);
--- The direct way writes to a partition, and privileges are checked there.
+    ('make_partitions', 'boolean', $$ SELECT pganalytics.make_partitions() WHERE $1 $$),
+    ('expired', 'boolean', $$
+     SELECT p, p::pg_catalog.text FROM pganalytics.expired_partitions() AS p
+     WHERE $1 IS NULL$$),
+    ('drop_expired', 'regclass', $$ SELECT pganalytics.drop_expired_partition($1) $$);
+-- Each metric has its table. The direct way writes to a partition, and privileges are checked there.
 INSERT INTO worker_statements
-SELECT 'insert directly', 'integer', format('INSERT INTO %s (server_id) VALUES ($1)', partition)
-FROM pganalytics.partitions
-WHERE relation = 'query_samples' AND day = (now() AT TIME ZONE 'UTC')::date;
+SELECT 'insert into ' || m.relation, 'integer',
+       format('INSERT INTO pganalytics.%I (server_id, series_id) VALUES ($1, 1)', m.relation)
+FROM pganalytics.metrics() m;
+INSERT INTO worker_statements
+SELECT 'insert directly into ' || p.relation, 'integer',
+       format('INSERT INTO %s (server_id, series_id) VALUES ($1, 1)', p.partition)
+FROM pganalytics.partitions p JOIN pganalytics.metrics() m ON m.relation = p.relation
+WHERE p.day = (now() AT TIME ZONE 'UTC')::date;
 CREATE FUNCTION outcome_for_worker(w worker_statements) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
     SET LOCAL ROLE pganalytics_ingest;

@@ -44,12 +44,15 @@ CREATE FUNCTION pg_temp.partitioned_relations()
     SELECT 'pg_authid'::text, 'x'::text, ARRAY['x) ; DROP TABLE pganalytics.servers; --'] $$;
 SET search_path = trap, pg_temp, pg_catalog, public;
 
+SELECT 'pganalytics.log_lines_p' || pg_catalog.to_char(:'day'::date, 'YYYYMMDD') AS log_leaf \gset
+
 -- The traps do work for a caller that is not on guard.
 SELECT format('%s', 'text'::text) IS NOT NULL AS sprung;
 SELECT what, who FROM trap.caught;
 DELETE FROM trap.caught;
 
 SELECT pganalytics.make_partition('query_samples', :'day') IS NOT NULL AS made;
+SELECT pganalytics.make_partition('log_lines', :'day') IS NOT NULL AS made;
 SELECT pganalytics.make_partition('pg_authid', :'day');
 SELECT pganalytics.make_partitions(0) >= 0 AS made;
 SELECT count(*) > 0 AS listed FROM pganalytics.partitions;
@@ -63,6 +66,11 @@ SELECT pganalytics.drop_partitions('query_samples', :'day');
 SELECT count(*) FROM pganalytics.create_collector('trapped');
 SELECT count(*) FROM pganalytics.rotate_token('trapped');
 SELECT pganalytics.set_collector_enabled('trapped', false);
+SELECT pganalytics.set_query_limit('trapped', 10);
+SELECT count(*) >= 0 AS listed FROM pganalytics.expired_partitions();
+SELECT pganalytics.drop_expired_partition(:'log_leaf') AS dropped;
+SELECT count(*) FROM pganalytics.schema_objects;
+SELECT count(*) FROM pganalytics.long_transactions;
 SELECT pganalytics.server_certificate() LIKE '-----BEGIN CERTIFICATE-----%' AS certificate;
 SELECT count(*) >= 0 AS listed FROM pganalytics.workers;
 SELECT what, who FROM trap.caught;

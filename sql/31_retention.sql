@@ -1,0 +1,178 @@
+-- Retention: what is there, how long it stays, and dropping it. Rows of the tables kept by day are
+-- never deleted; a day is dropped as a whole, when all of it is older than its family's retention.
+
+-- Bounds are printed in the session's time zone and style: both are fixed here, so that they can be
+-- read back from any session.
+CREATE FUNCTION pganalytics.partition_range(partition regclass) RETURNS tstzrange
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+    SET timezone = 'UTC'
+    SET datestyle = 'ISO, YMD'
+AS $$
+    SELECT tstzrange(bound[1]::timestamptz, bound[2]::timestamptz)
+    FROM pg_class c,
+         regexp_match(pg_get_expr(c.relpartbound, c.oid),
+                      '^FOR VALUES FROM \(''([^'']+)''\) TO \(''([^'']+)''\)$') AS bound
+    WHERE c.oid = partition AND bound IS NOT NULL
+$$;
+COMMENT ON FUNCTION pganalytics.partition_range(regclass) IS
+    'what a partition by time holds; NULL for anything else';
+
+-- In C, because a session could give values of its own to settings before the library is loaded.
+CREATE FUNCTION pganalytics.retention_settings(OUT family text, OUT days integer)
+    RETURNS SETOF record
+    LANGUAGE c STABLE PARALLEL SAFE ROWS 4 SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pganalytics_retention_settings';
+COMMENT ON FUNCTION pganalytics.retention_settings() IS
+    'how many days each family of tables is kept: the settings pganalytics.retention_*';
+
+-- Days are added as hours: a session's time zone may have days of 23.
+CREATE VIEW pganalytics.partitions AS
+    WITH leaves (relation, partition, attached) AS (
+        SELECT parent.relname::text, i.inhrelid, true
+        FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class parent ON parent.oid = i.inhparent
+        WHERE parent.relnamespace = 'pganalytics'::pg_catalog.regnamespace
+        UNION ALL
+        SELECT pg_catalog.substring(c.relname::text, '^(.+)_p\d{8}$'), c.oid, false
+        FROM pg_catalog.pg_class c
+        WHERE c.relnamespace = 'pganalytics'::pg_catalog.regnamespace
+          AND c.relkind = 'r' AND NOT c.relispartition
+    )
+    SELECT p.relation,
+           c.oid::pg_catalog.regclass AS partition,
+           (pg_catalog.lower(r.range) AT TIME ZONE 'UTC')::date AS day,
+           pg_catalog.lower(r.range) AS starts_at,
+           pg_catalog.upper(r.range) AS ends_at,
+           pg_catalog.pg_total_relation_size(c.oid) AS bytes,
+           CASE WHEN c.reltuples >= 0 THEN c.reltuples::bigint END AS estimated_rows,
+           p.family,
+           l.attached,
+           pg_catalog.upper(r.range) + pg_catalog.make_interval(hours => 24 * t.days) AS drops_at
+    FROM leaves l
+    JOIN pganalytics.partitioned_relations() p ON p.relation = l.relation
+    JOIN pganalytics.retention_settings() t ON t.family = p.family
+    JOIN pg_catalog.pg_class c ON c.oid = l.partition
+    CROSS JOIN LATERAL (SELECT pganalytics.partition_range(c.oid) AS range OFFSET 0) r;
+COMMENT ON VIEW pganalytics.partitions IS
+    'the days that are there: what each holds, how large it is and when it goes; a day is one of UTC';
+COMMENT ON COLUMN pganalytics.partitions.family IS
+    'the setting pganalytics.retention_<family> says how long it stays';
+COMMENT ON COLUMN pganalytics.partitions.attached IS
+    'false: a table that is named like a day and is none, detached perhaps; it is left alone';
+COMMENT ON COLUMN pganalytics.partitions.drops_at IS
+    'when all of it is older than the retention: the maintenance worker drops it within an hour; NULL: never';
+
+CREATE VIEW pganalytics.retention AS
+    SELECT t.family,
+           'pganalytics.retention_' || t.family AS setting,
+           t.days,
+           pg_catalog.count(DISTINCT p.relation) AS relations,
+           pg_catalog.count(p.partition) FILTER (WHERE p.attached) AS partitions,
+           coalesce(pg_catalog.sum(p.bytes) FILTER (WHERE p.attached), 0)::bigint AS bytes,
+           pg_catalog.min(p.day) AS oldest_day,
+           pg_catalog.min(p.drops_at) AS next_drop_at,
+           pg_catalog.count(*) FILTER (WHERE p.drops_at <= pg_catalog.now()) AS overdue,
+           pg_catalog.count(*) FILTER (WHERE NOT p.attached) AS strays
+    FROM pganalytics.retention_settings() t
+    LEFT JOIN pganalytics.partitions p ON p.family = t.family
+    GROUP BY t.family, t.days;
+COMMENT ON VIEW pganalytics.retention IS
+    'how long each family of tables is kept and what there is of it';
+COMMENT ON COLUMN pganalytics.retention.overdue IS
+    'partitions that could go now; the log says why they did not';
+COMMENT ON COLUMN pganalytics.retention.strays IS
+    'tables that are named like a partition and are none';
+
+-- SECURITY DEFINER, as the next one: the maintenance worker has the rights of an ingest worker. It
+-- asks for the list and drops one partition per transaction, so that inserts never wait for more
+-- than one.
+CREATE FUNCTION pganalytics.expired_partitions() RETURNS SETOF regclass
+    LANGUAGE sql STABLE PARALLEL UNSAFE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT p.partition FROM pganalytics.partitions p
+    WHERE p.attached AND p.drops_at <= now() ORDER BY p.ends_at, p.relation
+$$;
+COMMENT ON FUNCTION pganalytics.expired_partitions() IS
+    'the partitions whose retention has passed, oldest first';
+
+-- Dropping locks the parent against inserts, and inserts queue behind a lock that is only waited
+-- for: so the wait is shorter than that of the workers (500 ms), which then refuse no push. With the
+-- parent locked there is no waiting at all: whoever reads the old day, or vacuums it, keeps it until
+-- the next time.
+CREATE FUNCTION pganalytics.drop_expired_partition(partition regclass) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET lock_timeout = '200ms'
+AS $$
+DECLARE
+    leaf record;
+BEGIN
+    SELECT p.relation, p.drops_at INTO leaf FROM pganalytics.partitions p
+    WHERE p.partition = drop_expired_partition.partition AND p.attached;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    IF (leaf.drops_at <= now()) IS NOT TRUE THEN
+        RAISE EXCEPTION 'retention of % has not passed', partition
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = 'Use pganalytics.drop_partitions() to drop days before their time.';
+    END IF;
+    EXECUTE format('LOCK TABLE ONLY pganalytics.%I IN ACCESS EXCLUSIVE MODE', leaf.relation);
+    -- Another session may have been faster.
+    IF NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = partition
+                   AND i.inhparent = format('pganalytics.%I', leaf.relation)::regclass) THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE NOWAIT', partition);
+    EXECUTE format('DROP TABLE %s', partition);
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION pganalytics.drop_expired_partition(regclass) IS
+    'drops a partition whose retention has passed; false if there is no such partition any more';
+
+-- Dropping locks the parent against inserts until the end of the transaction, and whoever waits for
+-- that lock makes the inserts wait too: so it waits no longer than the caller's lock_timeout, or
+-- three seconds if there is none, and then gives up with nothing dropped. Three seconds, because
+-- autovacuum makes room only after deadlock_timeout.
+CREATE FUNCTION pganalytics.drop_partitions(relation text, before date) RETURNS integer
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET timezone = 'UTC'
+    SET datestyle = 'ISO, YMD'
+AS $$
+DECLARE
+    waits CONSTANT text := current_setting('lock_timeout');
+    leaf regclass;
+    dropped integer := 0;
+BEGIN
+    PERFORM pganalytics.partitioned_relation(relation);
+    IF (before <= current_date) IS NOT TRUE THEN
+        RAISE EXCEPTION 'cannot drop partitions from today on'
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = format('Give a day that is not after %s (UTC).', current_date);
+    END IF;
+    IF waits = '0' THEN
+        PERFORM set_config('lock_timeout', '3s', true);
+    END IF;
+    IF EXISTS (SELECT FROM pganalytics.partitions p
+               WHERE p.relation = drop_partitions.relation AND p.ends_at <= before::timestamptz)
+    THEN
+        -- Locked first and listed then: nobody else can have dropped what is in the list.
+        EXECUTE format('LOCK TABLE ONLY pganalytics.%I IN ACCESS EXCLUSIVE MODE', relation);
+        FOREACH leaf IN ARRAY ARRAY(
+            SELECT p.partition FROM pganalytics.partitions p
+            WHERE p.relation = drop_partitions.relation AND p.ends_at <= before::timestamptz
+            ORDER BY p.ends_at)
+        LOOP
+            EXECUTE format('DROP TABLE %s', leaf);
+            dropped := dropped + 1;
+        END LOOP;
+    END IF;
+    PERFORM set_config('lock_timeout', waits, true);
+    RETURN dropped;
+END
+$$;
+COMMENT ON FUNCTION pganalytics.drop_partitions(text, date) IS
+    'drops the partitions that end before a UTC day begins, and says how many';
