@@ -51,6 +51,11 @@ ReadResult ReadMore(Channel* channel);
 // the stream is no longer one of frames, and the gateway must go.
 bool NextFrame(Channel* channel, Frame* frame, bool* broken);
 
+// PutBack makes NextFrame give the frame again that it gave last, after a Release too.
+inline void PutBack(Channel* channel, const Frame& frame) {
+    channel->taken -= sizeof(frame.header) + frame.header.payload_bytes;
+}
+
 // Release gives the bytes of all frames taken so far back to the buffer.
 void Release(Channel* channel);
 

@@ -4,8 +4,15 @@
 
 #include "bgworker/supervisor.hpp"
 #include "bgworker/worker.hpp"
+#include "pg/health.hpp"
 #include "pg/session.hpp"
 #include "pg/store.hpp"
+
+extern "C" {
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+}
 
 namespace pganalytics::bgworker {
 namespace {
@@ -21,9 +28,23 @@ struct Group {
     Gateway** gateways;
     int count;
     size_t bytes;
+    bool alone;  // holds a large push and takes no other
 };
 
+// Question is a HealthRequest that waits until the pushes of its turn are stored.
+struct Question {
+    Gateway* gateway;
+    pid_t gateway_pid;  // another gateway may stand in the same place when it is answered
+    uint32_t request_id;
+    protocol::HealthRequest request;
+};
+constexpr int kMaxQuestions = 16;
+
 Supervisor supervisor;
+Question questions[kMaxQuestions];
+int question_count = 0;
+// The gateway whose next frame is a large push that had to let a group go first.
+Gateway* large_is_due = nullptr;
 
 void NewGroup(Group* group) {
     const auto size = static_cast<size_t>(pg::settings.batch_size);
@@ -34,6 +55,7 @@ void NewGroup(Group* group) {
     group->gateways = static_cast<Gateway**>(palloc(sizeof(Gateway*) * size));
     group->count = 0;
     group->bytes = 0;
+    group->alone = false;
     MemoryContextSwitchTo(caller);
 }
 
@@ -77,8 +99,41 @@ bool AnswerAuth(Group* group, Gateway* gateway, const Frame& frame) {
     return true;
 }
 
+bool TakeQuestion(Gateway* gateway, const Frame& frame) {
+    Question question = {gateway, gateway->pid, frame.header.request_id, {}};
+    if (!protocol::DecodeWhole(frame.payload, frame.header.payload_bytes, &question.request)) {
+        return false;
+    }
+    if (question_count < kMaxQuestions) {
+        questions[question_count++] = question;
+    } else {
+        const protocol::HealthReply busy = {503, "too many have asked"};
+        Send(&gateway->channel, protocol::FrameType::kHealthReply, question.request_id, busy);
+    }
+    return true;
+}
+
+// AnswerQuestion answers the oldest question: one in a turn, so that pushes have every other one.
+bool AnswerQuestion(Group* group) {
+    if (question_count == 0) return false;
+    const Question question = questions[0];
+    --question_count;
+    memmove(questions, questions + 1, sizeof(Question) * static_cast<size_t>(question_count));
+    if (question.gateway->pid != question.gateway_pid) return true;
+    pgstat_report_activity(STATE_RUNNING, "reading figures for a collector");
+    const protocol::HealthReply reply = pg::AnswerHealth(question.request, group->context);
+    Send(&question.gateway->channel, protocol::FrameType::kHealthReply, question.request_id, reply);
+    pgstat_report_activity(STATE_IDLE, "reading figures for a collector");
+    return true;
+}
+
+bool IsLarge(const Frame& frame) {
+    return frame.header.type == protocol::FrameType::kPush &&
+           frame.header.payload_bytes >= protocol::kLargePushBytes;
+}
+
 bool IsFull(const Group& group) {
-    return group.count == pg::settings.batch_size || group.bytes >= kMaxGroupBytes;
+    return group.count == pg::settings.batch_size || group.bytes >= kMaxGroupBytes || group.alone;
 }
 
 // TakeFrames reads what a gateway has sent, until the group is full or nothing waits.
@@ -100,6 +155,12 @@ void TakeFrames(Group* group, Gateway* gateway) {
             if (!more) return;
             continue;
         }
+        if (IsLarge(frame) && group->count > 0) {
+            // It gets a transaction of its own, the next one: those here are not to wait for it.
+            PutBack(&gateway->channel, frame);
+            large_is_due = gateway;
+            return;
+        }
         const char* why = "sent a frame that a worker does not take";
         bool ok = false;
         switch (HandleControl(&supervisor, gateway, frame)) {
@@ -115,10 +176,23 @@ void TakeFrames(Group* group, Gateway* gateway) {
                     ok = AnswerAuth(group, gateway, frame);
                 } else if (frame.header.type == protocol::FrameType::kPush) {
                     ok = AddPush(group, gateway, frame, &why);
+                } else if (frame.header.type == protocol::FrameType::kHealthRequest) {
+                    ok = TakeQuestion(gateway, frame);
                 }
                 break;
         }
         if (!ok) return Doom(gateway, why);
+        group->alone = IsLarge(frame);
+    }
+}
+
+// TakeAllFrames fills the group. A large push that was put off is taken before anything else.
+void TakeAllFrames(Group* group) {
+    Gateway* const first = large_is_due;
+    large_is_due = nullptr;
+    if (first != nullptr && first->state != GatewayState::kNone) TakeFrames(group, first);
+    for (Gateway& gateway : supervisor.gateways) {
+        if (gateway.state != GatewayState::kNone) TakeFrames(group, &gateway);
     }
 }
 
@@ -186,6 +260,14 @@ void FlushAll() {
     EndDoomed(&supervisor);
 }
 
+// GiveBackMemory returns what a large push needed to the system: the next one may be an hour away.
+void GiveBackMemory(Group* group) {
+    MemoryContextReset(group->context);
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
 // OpenPort waits until the port can be bound. False if the worker is to stop.
 bool OpenPort(pg::WorkerStatus* status) {
     constexpr long kRetryMs = 1000;
@@ -217,12 +299,12 @@ void Serve(Group* group) {
     while (!Stopping()) {
         Tend(&supervisor);
         NewGroup(group);
-        for (Gateway& gateway : supervisor.gateways) {
-            if (gateway.state != GatewayState::kNone) TakeFrames(group, &gateway);
-        }
-        const bool worked = group->count > 0;
-        if (worked) StoreGroup(group);
+        TakeAllFrames(group);
+        const bool stored = group->count > 0;
+        if (stored) StoreGroup(group);
+        const bool worked = AnswerQuestion(group) || stored;
         FlushAll();
+        if (group->alone) GiveBackMemory(group);
         const bool reloaded = HandleInterrupts();
         if (reloaded) Reload(&supervisor);
         if (worked || reloaded) continue;

@@ -167,6 +167,27 @@ void End(Supervisor* supervisor, Gateway* gateway, const char* why) {
     }
 }
 
+// CountConnections adds what a gateway has counted since it last said: totals outlive gateways. One
+// that leaves still counts, but the connections that are open are those of the one that serves.
+void CountConnections(Supervisor* supervisor, Gateway* gateway, const protocol::Counters& now) {
+    const protocol::Counters before = gateway->counters;
+    gateway->counters = now;
+    const bool serves = gateway->state == GatewayState::kServing;
+    auto since = [](uint64_t later, uint64_t earlier) {
+        return static_cast<int64>(later > earlier ? later - earlier : 0);
+    };
+    pg::UpdateStatus(supervisor->status, [&](pg::WorkerStatus* s) {
+        if (serves) s->connections = static_cast<int64>(now.connections_open);
+        s->accepted += since(now.connections_accepted, before.connections_accepted);
+        s->requests += since(now.requests, before.requests);
+        s->refused += since(now.requests_refused, before.requests_refused);
+        s->handshakes_failed += since(now.handshakes_failed, before.handshakes_failed);
+        s->deadlines += since(now.deadlines, before.deadlines);
+        s->evictions += since(now.evictions, before.evictions);
+        s->times_full += since(now.times_full, before.times_full);
+    });
+}
+
 void AtExit(int, Datum) {
     for (Gateway& gateway : own_supervisor->gateways) {
         if (gateway.state != GatewayState::kNone) KillGateway(gateway.pid);
@@ -263,11 +284,7 @@ Handled HandleControl(Supervisor* supervisor, Gateway* gateway, const Frame& fra
         case protocol::FrameType::kCounters: {
             protocol::Counters counters;
             if (!protocol::DecodeWhole(frame.payload, bytes, &counters)) return Handled::kBroken;
-            if (gateway->state == GatewayState::kServing) {
-                pg::UpdateStatus(supervisor->status, [&counters](pg::WorkerStatus* s) {
-                    s->connections = static_cast<int64>(counters.connections_open);
-                });
-            }
+            CountConnections(supervisor, gateway, counters);
             return Handled::kYes;
         }
         default:

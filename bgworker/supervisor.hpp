@@ -15,8 +15,9 @@ struct Gateway {
     pid_t pid;
     Channel channel;
     TimestampTz started_at;
-    TimestampTz leave_by;  // of a draining one
-    const char* doomed;    // why it goes at the end of this turn: frames of it are still in use
+    TimestampTz leave_by;         // of a draining one
+    protocol::Counters counters;  // as it last said
+    const char* doomed;  // why it goes at the end of this turn: frames of it are still in use
 };
 
 // One that serves, one that starts, and some that leave: reloads may come faster than old

@@ -9,7 +9,9 @@ CREATE FUNCTION pganalytics.worker_states(
     OUT kind text, OUT number integer, OUT pid integer, OUT gateway_pid integer, OUT state text,
     OUT started_at timestamptz, OUT restarts bigint, OUT gateway_restarts bigint,
     OUT connections bigint, OUT commits bigint, OUT pushes bigint, OUT duplicates bigint,
-    OUT rejected bigint, OUT rows bigint, OUT last_error text, OUT last_error_at timestamptz)
+    OUT rejected bigint, OUT rows bigint, OUT accepted bigint, OUT requests bigint,
+    OUT refused bigint, OUT handshakes_failed bigint, OUT deadlines bigint, OUT evictions bigint,
+    OUT times_full bigint, OUT last_error text, OUT last_error_at timestamptz)
     RETURNS SETOF record
     LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pganalytics_worker_states';
@@ -19,7 +21,15 @@ CREATE VIEW pganalytics.workers AS SELECT * FROM pganalytics.worker_states();
 COMMENT ON VIEW pganalytics.workers IS 'background workers and their gateways; totals since the server started';
 COMMENT ON COLUMN pganalytics.workers.restarts IS 'starts of the worker after its first';
 COMMENT ON COLUMN pganalytics.workers.gateway_restarts IS 'starts of a gateway after the first, reloads included';
-COMMENT ON COLUMN pganalytics.workers.rejected IS 'pushes that the worker refused; those refused by a gateway are not counted here';
+COMMENT ON COLUMN pganalytics.workers.rejected IS 'pushes that the worker refused; those refused by a gateway are counted in "refused" alone';
+COMMENT ON COLUMN pganalytics.workers.connections IS 'open now, as the gateway has said within the last second';
+COMMENT ON COLUMN pganalytics.workers.accepted IS 'connections, by whomever';
+COMMENT ON COLUMN pganalytics.workers.requests IS 'requests whose head was read';
+COMMENT ON COLUMN pganalytics.workers.refused IS 'requests answered with 4xx or 5xx, by the gateway or by the worker';
+COMMENT ON COLUMN pganalytics.workers.handshakes_failed IS 'connections that ended before TLS was agreed';
+COMMENT ON COLUMN pganalytics.workers.deadlines IS 'connections closed because a handshake, a request or the taking of an answer took longer than pganalytics.connection_timeout allows';
+COMMENT ON COLUMN pganalytics.workers.evictions IS 'idle connections closed before their time, for pganalytics.max_idle_connections or to make room';
+COMMENT ON COLUMN pganalytics.workers.times_full IS 'times that new clients had to wait because pganalytics.max_connections were busy';
 
 CREATE FUNCTION pganalytics.wait_until_running(timeout interval DEFAULT '30 s') RETURNS boolean
     LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp

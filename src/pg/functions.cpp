@@ -95,14 +95,21 @@ Datum pganalytics_worker_states(PG_FUNCTION_ARGS) {
                           Int64GetDatum(s.duplicates),
                           Int64GetDatum(s.rejected),
                           Int64GetDatum(s.rows),
+                          Int64GetDatum(s.accepted),
+                          Int64GetDatum(s.requests),
+                          Int64GetDatum(s.refused),
+                          Int64GetDatum(s.handshakes_failed),
+                          Int64GetDatum(s.deadlines),
+                          Int64GetDatum(s.evictions),
+                          Int64GetDatum(s.times_full),
                           CStringGetTextDatum(s.last_error),
                           TimestampTzGetDatum(s.last_error_at)};
         bool nulls[lengthof(values)] = {};
         nulls[2] = s.pid == 0;
         nulls[3] = s.gateway_pid == 0;
         nulls[5] = s.started_at == 0;
-        nulls[14] = s.last_error[0] == '\0';
-        nulls[15] = s.last_error_at == 0;
+        nulls[21] = s.last_error[0] == '\0';
+        nulls[22] = s.last_error_at == 0;
         tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
     }
     PG_RETURN_NULL();

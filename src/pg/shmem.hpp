@@ -32,6 +32,14 @@ struct WorkerStatus {
     int64 rejected;    // refused by the worker
     int64 rows;
     int64 connections;  // open now, as the gateway last said
+    // Of the gateways, added up over their lives:
+    int64 accepted;
+    int64 requests;
+    int64 refused;  // answered with 4xx or 5xx
+    int64 handshakes_failed;
+    int64 deadlines;
+    int64 evictions;
+    int64 times_full;
     TimestampTz last_error_at;
     char last_error[256];
 };
