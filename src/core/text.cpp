@@ -113,15 +113,19 @@ std::optional<TimestampMicros> ParseTimestamp(std::string_view text) {
     if (text[at] == 'Z' || text[at] == 'z') {
         ++at;
     } else if (text[at] == '+' || text[at] == '-') {
+        const int64_t sign = text[at] == '-' ? -1 : 1;
         const int offset_hours = Digits(text, at + 1, 2);
-        const int offset_minutes = Digits(text, at + 4, 2);
-        if (offset_hours < 0 || offset_hours > 23 || offset_minutes < 0 || offset_minutes > 59 ||
-            text[at + 3] != ':') {
-            return std::nullopt;
+        if (offset_hours < 0 || offset_hours > 23) return std::nullopt;
+        at += 3;
+        // Minutes where PostgreSQL or RFC 3339 write them, seconds for the local times of old.
+        int below[2] = {0, 0};
+        for (int& part : below) {
+            if (at >= text.size() || text[at] != ':') break;
+            part = Digits(text, at + 1, 2);
+            if (part < 0 || part > 59) return std::nullopt;
+            at += 3;
         }
-        offset_seconds = (offset_hours * 60 + offset_minutes) * 60;
-        if (text[at] == '-') offset_seconds = -offset_seconds;
-        at += 6;
+        offset_seconds = sign * (offset_hours * 3600 + below[0] * 60 + below[1]);
     } else {
         return std::nullopt;
     }

@@ -39,6 +39,7 @@ Result<std::string> MakeFrame(const ingest::DecodedPush& decoded, protocol::Push
     push.observed = decoded.observed;
     push.unchanged = decoded.unchanged;
     push.merged = decoded.merged;
+    push.too_large = decoded.too_large;
     push.server_version = decoded.server_version;
     push.server_name = decoded.server_name;
     push.hostname = decoded.hostname;
@@ -108,7 +109,7 @@ Result<PreparedPush> PreparePush(const PushSender& sender, core::Buffer* body, u
     push.sequence = key->sequence;
     if (compression != ingest::Compression::kNone) *body = std::move(inflated);
 
-    auto decoded = decoder->Decode(body->view());
+    auto decoded = decoder->Decode(body->view(), sender.max_queries_per_db);
     body->Release();
     if (!decoded) return decoded.error();
     if (!(decoded->collector_id == push.collector_id)) {

@@ -10,6 +10,7 @@
 #include "core/text.hpp"
 #include "ingest/json_walk.hpp"
 #include "ingest/metric_reader.hpp"
+#include "ingest/unknown_reader.hpp"
 
 namespace pganalytics::ingest {
 namespace {
@@ -26,10 +27,12 @@ constexpr size_t kKeptCapacity = size_t{4} << 20;
 // Walk is the decoding of one document.
 class Walk {
   public:
-    Walk(uint64_t seed, DecodedPush* push) : seed_(seed), push_(push) { progress_.push = push; }
+    Walk(uint64_t seed, uint32_t max_queries_per_db, DecodedPush* push)
+        : seed_(seed), push_(push), unknown_(seed, &progress_) {
+        progress_.max_queries_per_db = max_queries_per_db;
+    }
 
     Fault ReadPush(od::object object);
-    Error ToError(const Fault& fault) const;
 
   private:
     Fault ReadPushField(std::string_view key, od::value value);
@@ -37,17 +40,19 @@ class Walk {
     Fault ReadMetrics(od::value value);
     Fault ReadMetric(od::value value);
     Fault FindType(od::object* object, std::string* type);
-    Fault ReadUnknownMetric(od::object object);
-    MetricReader* ReaderOf(const Metric& metric);
+    MetricReader* ReaderOf(std::span<const Metric> metrics);
+    Fault SetPushTime();
+    void Finish();
 
     uint64_t seed_;
     DecodedPush* push_;
     Progress progress_;
     std::vector<std::unique_ptr<MetricReader>> readers_;
+    UnknownReader unknown_;
     uint32_t push_seen_ = 0;
     std::optional<int64_t> metrics_count_;  // as the sender says
     int64_t metrics_read_ = 0;
-    std::string_view parent_;  // "server" inside of it
+    std::optional<core::TimestampMicros> timestamp_;
 };
 
 enum PushKey : uint32_t {
@@ -59,17 +64,11 @@ enum PushKey : uint32_t {
     kVersion = 32,
     kServer = 64,
 };
-Error Walk::ToError(const Fault& fault) const {
-    std::string path(parent_);
-    if (progress_.metric_index >= 0)
-        path = "metrics[" + std::to_string(progress_.metric_index) + "]";
-    if (progress_.row_index >= 0) {
-        path +=
-            "." + std::string(progress_.rows_key) + "[" + std::to_string(progress_.row_index) + "]";
-    }
-    if (!fault.key().empty()) path += (path.empty() ? "" : ".") + fault.key();
-    if (path.empty()) path = "$";
-    return {path + ": " + fault.reason(), fault.status()};
+
+std::string MetricPath(int64_t index) { return "metrics[" + std::to_string(index) + "]"; }
+
+Error ErrorOf(const Fault& fault) {
+    return {(fault.path().empty() ? "$" : fault.path()) + ": " + fault.reason(), fault.status()};
 }
 
 // AtEnd says whether nothing but white space follows what was read.
@@ -79,7 +78,9 @@ bool AtEnd(od::document* document) {
 
 Fault Walk::ReadPush(od::object object) {
     Fault fault = EachField(object, &progress_.key, [this](std::string_view key, od::value value) {
-        return ReadPushField(key, value);
+        Fault bad = ReadPushField(key, value);
+        // What is wrong with a metric has its place already.
+        return bad && bad.path().empty() ? std::move(bad).In(key) : std::move(bad);
     });
     if (fault) return fault;
     if ((push_seen_ & kCollectorId) == 0) return {422, "is missing", "collector_id"};
@@ -87,112 +88,131 @@ Fault Walk::ReadPush(od::object object) {
     if (metrics_count_.value_or(metrics_read_) != metrics_read_) {
         return {422, "must be the number of metrics", "metrics_count"};
     }
-    push_->unstored = progress_.unstored.ToJson();
-    push_->observed = push_->unchanged + push_->merged;
-    for (const auto& reader : readers_) {
-        if (reader->builder()->rows() == 0) continue;
-        push_->observed += reader->builder()->rows();
-        push_->blocks.push_back(std::move(*reader->builder()));
+    fault = SetPushTime();
+    if (!fault) Finish();
+    return fault;
+}
+
+// SetPushTime gives the time of the push to the rows of metrics without one.
+Fault Walk::SetPushTime() {
+    for (const UntimedRows& rows : progress_.untimed) {
+        if (!timestamp_) {
+            Fault fault(422, "is missing", "timestamp");
+            return std::move(fault).In(MetricPath(rows.metric_index));
+        }
+        for (uint32_t row = rows.first_row; row < rows.end_row; ++row) {
+            rows.builder->SetWordOf(row, rows.column, static_cast<uint64_t>(*timestamp_));
+        }
     }
     return {};
+}
+
+void Walk::Finish() {
+    const Account total = progress_.accounts.Total();
+    push_->observed = total.observed;
+    push_->unchanged = total.unchanged;
+    push_->merged = total.merged;
+    push_->too_large = total.too_large;
+    push_->unstored = progress_.unstored.ToJson();
+    for (const auto& reader : readers_) reader->MoveBlocks(&push_->blocks);
+    if (unknown_.builder()->rows() != 0) push_->blocks.push_back(std::move(*unknown_.builder()));
+    push_->blocks.push_back(progress_.accounts.Block());
 }
 
 Fault Walk::ReadPushField(std::string_view key, od::value value) {
     std::string_view text;
     if (key == "collector_id") {
-        if (Fault fault = Once(&push_seen_, kCollectorId, key)) return fault;
-        if (Fault fault = ReadText(value, key, kMaxNameBytes, &progress_.scratch, &text))
-            return fault;
+        if (Fault fault = Once(&push_seen_, kCollectorId)) return fault;
+        if (Fault fault = ReadText(value, kMaxNameBytes, &progress_.scratch, &text)) return fault;
         const auto id = core::ParseUuid(text);
-        if (!id) return {422, "must be a UUID", std::string(key)};
+        if (!id) return {422, "must be a UUID"};
         push_->collector_id = *id;
         return {};
     }
     if (key == "hostname") {
-        if (Fault fault = Once(&push_seen_, kHostname, key)) return fault;
-        Fault fault = ReadText(value, key, kMaxNameBytes, &progress_.scratch, &text);
+        if (Fault fault = Once(&push_seen_, kHostname)) return fault;
+        Fault fault = ReadText(value, kMaxNameBytes, &progress_.scratch, &text);
         push_->hostname = text;
         return fault;
     }
     if (key == "metrics") {
-        if (Fault fault = Once(&push_seen_, kMetrics, key)) return fault;
+        if (Fault fault = Once(&push_seen_, kMetrics)) return fault;
         return ReadMetrics(value);
     }
     if (key == "metrics_count") {
-        if (Fault fault = Once(&push_seen_, kMetricsCount, key)) return fault;
+        if (Fault fault = Once(&push_seen_, kMetricsCount)) return fault;
         int64_t count = 0;
-        if (Fault fault = ReadInteger(value, key, &count)) return fault;
+        if (Fault fault = ReadInteger(value, &count)) return fault;
         metrics_count_ = count;
         return {};
     }
     if (key == "timestamp") {
-        if (Fault fault = Once(&push_seen_, kTimestamp, key)) return fault;
-        if (Fault fault = ReadText(value, key, kMaxNameBytes, &progress_.scratch, &text))
-            return fault;
-        if (core::ParseTimestamp(text)) return {};
-        return {422, "must be a time like 2026-11-22T08:54:22Z", std::string(key)};
+        if (Fault fault = Once(&push_seen_, kTimestamp)) return fault;
+        if (Fault fault = ReadText(value, kMaxNameBytes, &progress_.scratch, &text)) return fault;
+        timestamp_ = core::ParseTimestamp(text);
+        if (timestamp_) return {};
+        return {422, "must be a time like 2026-11-22T08:54:22Z"};
     }
     if (key == "version") {
-        if (Fault fault = Once(&push_seen_, kVersion, key)) return fault;
-        Fault fault = ReadText(value, key, kMaxNameBytes, &progress_.scratch, &text);
+        if (Fault fault = Once(&push_seen_, kVersion)) return fault;
+        Fault fault = ReadText(value, kMaxNameBytes, &progress_.scratch, &text);
         push_->collector_version = text;
         return fault;
     }
     if (key == "server") {
-        if (Fault fault = Once(&push_seen_, kServer, key)) return fault;
+        if (Fault fault = Once(&push_seen_, kServer)) return fault;
         return ReadServer(value);
     }
     progress_.unstored.CountField("", key);
-    return Skip(value, 1, "", &progress_.scratch);
+    return Skip(value, 1, &progress_.scratch);
 }
 
 Fault Walk::ReadServer(od::value value) {
     od::object object;
-    if (Fault fault = ObjectOf(value, "server", &object)) return fault;
-    parent_ = "server";
+    if (Fault fault = ObjectOf(value, &object)) return fault;
     uint32_t seen = 0;
     std::string key_scratch;
-    Fault fault =
-        EachField(object, &key_scratch, [&](std::string_view key, od::value field) -> Fault {
-            if (key == "name") {
-                if (Fault twice = Once(&seen, 1, key)) return twice;
-                std::string_view name;
-                if (Fault bad = ReadText(field, key, kMaxNameBytes, &progress_.scratch, &name))
-                    return bad;
-                if (name.empty()) return {422, "must not be empty", std::string(key)};
-                push_->server_name = name;
-                return {};
-            }
-            if (key == "version_num") {
-                if (Fault twice = Once(&seen, 2, key)) return twice;
-                int64_t version = 0;
-                if (Fault bad = ReadInteger(field, key, &version)) return bad;
-                if (version < 0 || version > INT32_MAX) {
-                    return {422, "must be a server_version_num", std::string(key)};
-                }
-                push_->server_version = static_cast<uint32_t>(version);
-                return {};
-            }
-            progress_.unstored.CountField("server", key);
-            return Skip(field, 2, "", &progress_.scratch);
-        });
-    if (!fault) parent_ = {};
-    return fault;
+    auto read = [&](std::string_view key, od::value field) -> Fault {
+        if (key == "name") {
+            if (Fault twice = Once(&seen, 1)) return twice;
+            std::string_view name;
+            if (Fault bad = ReadText(field, kMaxNameBytes, &progress_.scratch, &name)) return bad;
+            if (name.empty()) return {422, "must not be empty"};
+            push_->server_name = name;
+            return {};
+        }
+        if (key == "version_num") {
+            if (Fault twice = Once(&seen, 2)) return twice;
+            int64_t version = 0;
+            if (Fault bad = ReadInteger(field, &version)) return bad;
+            if (version < 0 || version > INT32_MAX) return {422, "must be a server_version_num"};
+            push_->server_version = static_cast<uint32_t>(version);
+            return {};
+        }
+        progress_.unstored.CountField("server", key);
+        return Skip(field, 2, &progress_.scratch);
+    };
+    return EachField(object, &key_scratch, [&](std::string_view key, od::value field) {
+        Fault fault = read(key, field);
+        return fault ? std::move(fault).In("server." + std::string(key)) : Fault();
+    });
 }
 
 Fault Walk::ReadMetrics(od::value value) {
     od::array array;
-    if (Fault fault = ArrayOf(value, "metrics", &array)) return fault;
+    if (Fault fault = ArrayOf(value, &array)) return fault;
     int64_t count = 0;
     for (auto item : array) {
         progress_.metric_index = count++;
         od::value metric;
+        Fault fault;
         if (std::move(item).get(metric) != simdjson::SUCCESS) {
-            return FaultOf(JsonStatus::kMalformed, "");
+            fault = FaultOf(JsonStatus::kMalformed);
+        } else {
+            fault = ReadMetric(metric);
         }
-        if (Fault fault = ReadMetric(metric)) return fault;
+        if (fault) return std::move(fault).In(MetricPath(progress_.metric_index));
     }
-    progress_.metric_index = -1;
     metrics_read_ = count;
     return {};
 }
@@ -204,50 +224,39 @@ Fault Walk::FindType(od::object* object, std::string* type) {
         od::field field;
         std::string_view key;
         if (std::move(item).get(field) != simdjson::SUCCESS) {
-            return FaultOf(JsonStatus::kMalformed, "");
+            return FaultOf(JsonStatus::kMalformed);
         }
-        if (!Unescape(FindString(field.key().raw()), &progress_.key, &key) || key != "type")
+        if (!Unescape(FindString(field.key().raw()), &progress_.key, &key) || key != "type") {
             continue;
+        }
         std::string_view text;
-        if (Fault fault = ReadText(field.value(), key, kMaxNameBytes, &progress_.scratch, &text)) {
-            return fault;
+        if (Fault fault = ReadText(field.value(), kMaxNameBytes, &progress_.scratch, &text)) {
+            return std::move(fault).In("type");
         }
         *type = text;
-        return FaultOf(
-            object->reset().error() == simdjson::SUCCESS ? JsonStatus::kOk : JsonStatus::kMalformed,
-            "");
+        return FaultOf(object->reset().error() == simdjson::SUCCESS ? JsonStatus::kOk
+                                                                    : JsonStatus::kMalformed);
     }
     return {422, "is missing", "type"};
 }
 
-MetricReader* Walk::ReaderOf(const Metric& metric) {
+MetricReader* Walk::ReaderOf(std::span<const Metric> metrics) {
     for (const auto& reader : readers_) {
-        if (&reader->metric() == &metric) return reader.get();
+        if (reader->type() == metrics[0].type) return reader.get();
     }
-    return readers_.emplace_back(std::make_unique<MetricReader>(metric, seed_, &progress_)).get();
+    return readers_.emplace_back(std::make_unique<MetricReader>(metrics, seed_, &progress_)).get();
 }
 
 Fault Walk::ReadMetric(od::value value) {
     od::object object;
-    if (Fault fault = ObjectOf(value, "", &object)) return fault;
+    if (Fault fault = ObjectOf(value, &object)) return fault;
     std::string type;
     if (Fault fault = FindType(&object, &type)) return fault;
     const auto metrics = protocol::MetricsOfType(type);
-    if (!metrics.empty() && metrics[0].id == protocol::MetricId::kQueryStats) {
-        return ReaderOf(metrics[0])->Read(object);
+    if (metrics.empty() || metrics[0].id == protocol::MetricId::kUnknown) {
+        return unknown_.Read(type, value, object);
     }
-    progress_.unstored.CountType(type);
-    return ReadUnknownMetric(object);
-}
-
-Fault Walk::ReadUnknownMetric(od::object object) {
-    uint32_t seen = 0;
-    return EachField(object, &progress_.key, [&](std::string_view key, od::value value) {
-        if (key == "type") {
-            if (Fault fault = Once(&seen, 1, key)) return fault;
-        }
-        return Skip(value, 3, "", &progress_.scratch);
-    });
+    return ReaderOf(metrics)->Read(object);
 }
 
 // RefuseDocument says what is wrong with a document that is no object.
@@ -287,7 +296,7 @@ struct Decoder::Memory {
 Decoder::Decoder(uint64_t seed) : seed_(seed), memory_(std::make_unique<Memory>()) {}
 Decoder::~Decoder() = default;
 
-Result<DecodedPush> Decoder::Decode(std::string_view body) {
+Result<DecodedPush> Decoder::Decode(std::string_view body, uint32_t max_queries_per_db) {
     DecodedPush push;
     const size_t start = body.find_first_not_of(" \t\r\n");
     if (start == std::string_view::npos) return Error{"$: the body is empty", 400};
@@ -309,11 +318,11 @@ Result<DecodedPush> Decoder::Decode(std::string_view body) {
     if (document.get_object().get(object) != simdjson::SUCCESS) {
         return Error{"$: not well-formed JSON", 400};
     }
-    Walk walk(seed_, &push);
+    Walk walk(seed_, max_queries_per_db, &push);
     Fault fault = walk.ReadPush(object);
-    if (!fault && !AtEnd(&document)) fault = {400, "must be followed by nothing", ""};
+    if (!fault && !AtEnd(&document)) fault = {400, "must be followed by nothing"};
     if (body.size() > kKeptCapacity) memory_->parser = od::parser();
-    if (fault) return walk.ToError(fault);
+    if (fault) return ErrorOf(fault);
     return push;
 }
 

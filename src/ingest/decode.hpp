@@ -14,7 +14,7 @@
 
 namespace pganalytics::ingest {
 
-// DecodedPush is what a body says. observed = rows in the blocks + unchanged + merged.
+// DecodedPush is what a body says. observed = rows in the blocks + unchanged + merged + too_large.
 struct DecodedPush {
     core::Uuid collector_id;  // as the body claims
     std::string hostname;
@@ -24,8 +24,10 @@ struct DecodedPush {
     uint64_t observed = 0;
     uint64_t unchanged = 0;
     uint64_t merged = 0;
+    uint64_t too_large = 0;
     std::string unstored;  // JSON object of names and counts, "" when everything has a table
-    std::vector<protocol::RowBuilder> blocks;  // none of them empty
+    // At most one of each metric, none of them empty, and behind them that of kAccounts.
+    std::vector<protocol::RowBuilder> blocks;
 };
 
 // Decoder keeps its working memory from push to push; one push at a time.
@@ -35,10 +37,12 @@ class Decoder {
     explicit Decoder(uint64_t seed);
     ~Decoder();
 
-    // Decode reads one document. REQUIRES: core::Buffer::kPadding readable bytes behind `body`.
-    // Errors: 400 what is not JSON; 422 JSON that is not a push; 413 more rows than a push may
-    // bring. Messages are "<JSON path>: <reason>", the path "$" for the document itself.
-    core::Result<DecodedPush> Decode(std::string_view body);
+    // Decode reads one document. Of the queries of one snapshot of a database max_queries_per_db
+    // are kept and the others become one row (protocol/query_limit.hpp); 0 keeps all.
+    // REQUIRES: core::Buffer::kPadding readable bytes behind `body`. Errors: 400 what is not JSON;
+    // 422 JSON that is not a push; 413 more rows than a push may bring. Messages are "<JSON path>:
+    // <reason>", the path "$" for the document itself.
+    core::Result<DecodedPush> Decode(std::string_view body, uint32_t max_queries_per_db);
 
   private:
     struct Memory;

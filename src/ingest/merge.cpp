@@ -70,20 +70,12 @@ void Merger::CombineTimes(uint64_t* into, Row from) const {
     SetFloat(into, stddev_, both.stddev);
 }
 
-const Column* Merger::MergeLast(protocol::RowBuilder* builder, uint32_t into) const {
-    const Row from = builder->Last();
-    uint64_t* words = builder->Words(into);
+const Column* Merger::Merge(Row from, uint64_t* words) const {
     CombineTimes(words, from);
     for (uint32_t i = 0; i < metric_->columns.size(); ++i) {
         const Column& column = metric_->columns[i];
         const Row row{words};
         switch (column.role) {
-            case ColumnRole::kText:
-                if (row.IsNull(i) && !from.IsNull(i)) {
-                    words[0] &= ~(uint64_t{1} << i);
-                    words[1 + i] = from.Word(i);
-                }
-                break;
             case ColumnRole::kStatsSince:
                 // The sum began when its oldest part did; unknown when one part does not say.
                 if (row.IsNull(i) || from.IsNull(i)) {
@@ -109,7 +101,14 @@ const Column* Merger::MergeLast(protocol::RowBuilder* builder, uint32_t into) co
             case ColumnRole::kTime:
             case ColumnRole::kDatabase:
             case ColumnRole::kIdentity:
+            case ColumnRole::kText:
+                break;
             case ColumnRole::kValue:
+                // A sum is no activity if one of its parts is none.
+                if (i == protocol::kRebased && !from.IsNull(i) && from.Word(i) != 0) {
+                    words[0] &= ~(uint64_t{1} << i);
+                    words[1 + i] = 1;
+                }
                 break;
         }
     }
@@ -117,7 +116,6 @@ const Column* Merger::MergeLast(protocol::RowBuilder* builder, uint32_t into) co
     for (const uint32_t i : {mean_, stddev_}) {
         if (!std::isfinite(Row{words}.Float8(i))) return &metric_->columns[i];
     }
-    builder->DropRow();
     return nullptr;
 }
 

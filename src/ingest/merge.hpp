@@ -70,9 +70,9 @@ class Merger {
   public:
     explicit Merger(const protocol::Metric& metric);
 
-    // MergeLast folds the builder's last row into `into` and drops it. Gives the column whose
-    // exact sum does not fit, nullptr when all is well.
-    const protocol::Column* MergeLast(protocol::RowBuilder* builder, uint32_t into) const;
+    // Merge folds a row into the words of another. Gives the column whose exact sum does not fit,
+    // nullptr when all is well. Identity and text stay those of `into`.
+    const protocol::Column* Merge(protocol::Row from, uint64_t* into) const;
 
   private:
     void CombineTimes(uint64_t* into, protocol::Row from) const;

@@ -1,61 +1,87 @@
-// Metric reader: all objects of one metric type in a push, decoded into one block of rows.
+// Metric reader: the objects of one JSON type, decoded in one walk into the rows of all relations
+// that the catalog has for the type.
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
-#include "ingest/decode.hpp"
 #include "ingest/json_walk.hpp"
-#include "ingest/merge.hpp"
-#include "ingest/row_reader.hpp"
-#include "ingest/unstored.hpp"
+#include "ingest/path_tree.hpp"
+#include "ingest/progress.hpp"
+#include "ingest/query_rows.hpp"
+#include "ingest/text_index.hpp"
+#include "ingest/value_reader.hpp"
+#include "protocol/row_builder.hpp"
 
 namespace pganalytics::ingest {
 
-// Progress is what the readers of one document share: where they are, for the path of an error,
-// and what they have counted.
-struct Progress {
-    DecodedPush* push = nullptr;
-    Unstored unstored;
-    std::string key;
-    std::string scratch;
-    uint64_t rows_read = 0;
-    int64_t metric_index = -1;  // -1 outside
-    int64_t row_index = -1;
-    std::string_view rows_key;
-};
-
 class MetricReader {
   public:
-    // `seed` keys the hashes, so that no sender can choose keys that collide. `progress` outlives
-    // the reader.
-    MetricReader(const protocol::Metric& metric, uint64_t seed, Progress* progress)
-        : rows_(metric, seed), merger_(metric), keys_(seed), progress_(progress) {}
+    // REQUIRES: metrics of one type. `seed` keys the hashes, so that no sender can choose keys that
+    // collide. `progress` outlives the reader.
+    MetricReader(std::span<const protocol::Metric> metrics, uint64_t seed, Progress* progress);
 
-    const protocol::Metric& metric() const { return rows_.metric(); }
-    protocol::RowBuilder* builder() { return rows_.builder(); }
+    std::string_view type() const { return metrics_[0].type; }
 
-    // Read adds the rows of one metric object. Faults: 400, 422, and 413 for too many rows.
+    // Read adds the rows of one object. Faults: 400, 413 for too many rows, 422.
     Fault Read(od::object object);
 
-  private:
-    Fault ReadField(std::string_view key, od::value value);
-    Fault ReadUnchanged(std::string_view key, od::value value);
-    Fault ReadRows(od::value value);
-    Fault MergeRow();
-    Fault Finish(uint32_t first_row);
+    // MoveBlocks appends the relations that have rows. REQUIRES: nothing is read any more.
+    void MoveBlocks(std::vector<protocol::RowBuilder>* blocks);
 
-    RowReader rows_;
-    Merger merger_;
-    RowIndex keys_;
+  private:
+    struct Relation {
+        Relation(const protocol::Metric& metric, uint64_t seed) : builder(metric), texts(seed) {}
+        const protocol::Column& column(uint32_t i) const { return builder.metric().columns[i]; }
+
+        protocol::RowBuilder builder;
+        TextIndex texts;
+        uint64_t required = 0;    // bits of the columns that each row must bring
+        uint64_t seen = 0;        // bits of the columns that the newest row has brought
+        uint32_t first_row = 0;   // of the object being read
+        bool has_member = false;  // columns that take the names of members
+        bool by_member = false;   // one of them is the database
+    };
+    struct MetricValue {
+        Target target;
+        uint64_t word;
+    };
+
+    Fault ReadNode(PathNode& node, od::value value, int depth);
+    Fault ReadFields(PathNode& node, od::object object, int depth);
+    Fault ReadMembers(PathNode& node, od::object object, int depth);
+    Fault ReadElements(PathNode& node, od::value value, int depth);
+    Fault ReadRow(PathNode& node, od::value value, int depth);
+    Fault ReadRowFields(PathNode& node, od::value value, int depth);
+    Fault ReadCell(PathNode& node, od::value value, int depth);
+    Fault ReadOtherField(PathNode& node, od::value value, int depth);
+    Fault ReadCount(od::value value, uint32_t bit, uint64_t* count);
+    Fault EnterMember(const PathNode& any, std::string_view name);
+    Fault LeaveOut(const std::string& path, od::value value, int depth);
+    int Predict(PathNode& node, const char* raw, size_t position, Fault* fault);
+    Fault StartRow(Relation& relation);
+    Fault EndRow(const PathNode& node, Relation& relation);
+    Fault Finish();
+    Fault FinishQueries();
+
+    std::span<const protocol::Metric> metrics_;
     Progress* progress_;
+    PathTree tree_;
+    std::vector<std::unique_ptr<Relation>> relations_;
+    std::unique_ptr<QueryRows> queries_;  // for pg_query_stats, which is read strictly
+    ValueReader values_;
+    std::string key_;
     // Of the object being read:
     uint32_t seen_ = 0;
-    uint64_t cells_seen_ = 0;
-    std::vector<std::pair<uint32_t, uint64_t>> cells_;
+    std::vector<MetricValue> metric_values_;
+    std::string database_;  // its field
+    std::string members_[2];
+    Account account_;  // what belongs to the database of the field
+    Account* member_account_ = nullptr;
 };
 
 }  // namespace pganalytics::ingest

@@ -1,6 +1,7 @@
 // RowBuilder: writes one block of rows as rows.hpp lays it out; the gateway's side.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -22,11 +23,25 @@ class RowBuilder {
     // StartRow appends a row of NULLs; the Set functions fill the newest row.
     void StartRow();
     void DropRow() { words_.resize(words_.size() - width_); }
+    // Truncate drops all rows from `rows` on. MoveRow writes a row over another.
+    void Truncate(uint32_t rows) { words_.resize(size_t{rows} * width_); }
+    void MoveRow(uint32_t from, uint32_t to) {
+        if (from != to) std::copy_n(Words(from), width_, Words(to));
+    }
+    // AppendRow appends a row by its words: null mask, then the cells.
+    void AppendRow(const uint64_t* words) { words_.insert(words_.end(), words, words + width_); }
     void SetInt8(uint32_t column, int64_t value) { Set(column, static_cast<uint64_t>(value)); }
     void SetFloat8(uint32_t column, double value) { Set(column, std::bit_cast<uint64_t>(value)); }
     void SetBool(uint32_t column, bool value) { Set(column, value ? 1 : 0); }
     // SetWord stores a cell's word as it stands, e.g. one that AddText gave.
     void SetWord(uint32_t column, uint64_t word) { Set(column, word); }
+
+    // SetWordOf does so in any row.
+    void SetWordOf(uint32_t row, uint32_t column, uint64_t word) {
+        uint64_t* words = Words(row);
+        words[0] &= ~(uint64_t{1} << column);
+        words[1 + column] = word;
+    }
 
     // AddText puts bytes on the heap and gives the word of a cell that holds them.
     // REQUIRES: well-formed UTF-8 without NUL.

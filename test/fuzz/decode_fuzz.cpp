@@ -49,7 +49,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         Require(inflated->size() <= kMaxInflated);
         body = std::move(*inflated);
     }
-    const auto push = decoder.Decode(body.view());
+    const auto push = decoder.Decode(body.view(), limit);
     if (!push) {
         const int status = push.error().status;
         Require(status == 400 || status == 422 || status == 413);

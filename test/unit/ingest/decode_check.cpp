@@ -14,7 +14,7 @@ int main() {
         std::string text(std::stoul(line), '\0');
         if (!std::cin.read(text.data(), static_cast<std::streamsize>(text.size()))) return 1;
         const pganalytics::core::Buffer body(text);
-        const auto push = decoder.Decode(body.view());
+        const auto push = decoder.Decode(body.view(), 0);
         std::cout << (push ? "200"
                            : std::to_string(push.error().status) + " " + push.error().message)
                   << std::endl;

@@ -23,10 +23,18 @@ inline std::string QueryStats(const std::string& rows, const std::string& more =
            R"(],"timestamp":"2026-11-22T08:54:22Z","type":"pg_query_stats")" + more + "}";
 }
 
-inline core::Result<DecodedPush> DecodeText(std::string_view json) {
+inline core::Result<DecodedPush> DecodeText(std::string_view json, uint32_t limit = 0) {
     static Decoder decoder(42);
     const core::Buffer body(json);
-    return decoder.Decode(body.view());
+    return decoder.Decode(body.view(), limit);
+}
+
+// BlockOf gives the rows of a metric in a push, nullptr if it has none.
+inline const protocol::RowBuilder* BlockOf(const DecodedPush& push, protocol::MetricId id) {
+    for (const auto& block : push.blocks) {
+        if (block.metric().id == id) return &block;
+    }
+    return nullptr;
 }
 
 }  // namespace pganalytics::ingest

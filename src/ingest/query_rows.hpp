@@ -1,0 +1,62 @@
+// Query rows: what only the rows of pg_query_stats need. Rows of one object (a snapshot of one
+// database) that name the same query become one, those beyond the limit of queries become the row
+// `other`, and the texts of what is left go on the heap.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ingest/accounts.hpp"
+#include "ingest/fault.hpp"
+#include "ingest/merge.hpp"
+#include "ingest/text_index.hpp"
+#include "protocol/row_builder.hpp"
+
+namespace pganalytics::ingest {
+
+class QueryRows {
+  public:
+    // `builder` and `texts` belong together and outlive this.
+    QueryRows(protocol::RowBuilder* builder, TextIndex* texts, uint64_t seed)
+        : builder_(builder), texts_(texts), merger_(builder->metric()), keys_(seed) {}
+
+    void StartObject();
+
+    // KeepText notes the text of the newest row. The bytes last until EndObject, or are copied.
+    void KeepText(std::string_view text, bool copy);
+
+    // EndRow folds the newest row into one of the same object that names the same query: the
+    // database and the time are the object's, so they need no look. Fault: 422 for a sum that is
+    // out of range.
+    Fault EndRow(Account* account);
+
+    // EndObject applies the limit, 0 for none, and places the texts. Fault: 422 as above.
+    Fault EndObject(uint32_t limit, Account* account);
+
+  private:
+    struct Text {
+        const char* bytes = nullptr;  // nullptr: in copies_, from `offset`
+        uint64_t offset = 0;
+        size_t size = 0;
+        bool is_there = false;
+    };
+    bool IsOther(protocol::Row row) const;
+    Fault Fold(protocol::Row from, std::vector<uint64_t>* into) const;
+    Fault ApplyLimit(uint32_t limit, Account* account);
+    void PlaceTexts();
+
+    protocol::RowBuilder* builder_;
+    TextIndex* texts_;
+    Merger merger_;
+    RowIndex keys_;
+    // Of the object being read:
+    uint64_t object_ = 0;
+    uint32_t first_row_ = 0;
+    std::vector<Text> row_texts_;  // of each row of the object
+    Text newest_;
+    std::string copies_;
+};
+
+}  // namespace pganalytics::ingest

@@ -1,0 +1,36 @@
+// Text index: texts that come again in a block share their bytes on its heap.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "protocol/row_builder.hpp"
+
+namespace pganalytics::ingest {
+
+// TextIndex belongs to the heap of one builder. Its hashes are keyed with a seed the peer does not
+// know, so that nobody can send texts that all collide.
+class TextIndex {
+  public:
+    explicit TextIndex(uint64_t seed) : seed_(seed) {}
+
+    // Intern gives the word of a cell that holds the text, whose bytes are put on the heap unless
+    // they are there. REQUIRES: well-formed UTF-8 without NUL; the same builder each time.
+    uint64_t Intern(std::string_view text, protocol::RowBuilder* builder);
+
+  private:
+    static constexpr uint64_t kFree = UINT64_MAX;
+    struct Slot {
+        uint64_t hash;
+        uint64_t word;
+    };
+    uint64_t Hash(std::string_view text) const;
+    void Grow();
+
+    uint64_t seed_;
+    size_t used_ = 0;
+    std::vector<Slot> slots_;
+};
+
+}  // namespace pganalytics::ingest
