@@ -27,7 +27,7 @@ COMMENT ON TABLE pganalytics.query_series IS 'the identity of a query on a serve
 COMMENT ON COLUMN pganalytics.query_series.username IS 'empty when the collector does not say (v3)';
 COMMENT ON COLUMN pganalytics.query_series.last_seen IS 'kept to the hour: within an hour of the newest sample';
 COMMENT ON COLUMN pganalytics.query_series.from_zero IS 'the collector saw the query begin: its first counters are activity, not history';
-COMMENT ON COLUMN pganalytics.query_series.reset_at IS 'time of the last sample whose counters had started again from zero';
+COMMENT ON COLUMN pganalytics.query_series.reset_at IS 'time of the last sample whose counters had started again from zero, or that was a base';
 
 CREATE TABLE pganalytics.query_samples (
     server_id integer NOT NULL,

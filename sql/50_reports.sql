@@ -1,9 +1,21 @@
 -- Reports on query statistics. The samples hold cumulative counters; what happened between two
 -- moments is the difference of two samples, unless the counters began again in between.
 
+CREATE VIEW pganalytics.queries AS
+    SELECT s.server_id, s.series_id, c.name AS collector, v.name AS server, b.name AS database,
+           s.username, s.queryid, s.toplevel,
+           CASE WHEN s.queryid = 0 AND s.username = '' THEN '(other queries beyond the limit)'
+                ELSE t.text END AS query
+    FROM pganalytics.query_series s
+    JOIN pganalytics.servers v ON v.server_id = s.server_id
+    JOIN pganalytics.collectors c ON c.collector_id = v.collector_id
+    JOIN pganalytics.databases b ON b.server_id = s.server_id AND b.database_id = s.database_id
+    LEFT JOIN pganalytics.query_texts t ON t.text_id = s.text_id;
+COMMENT ON VIEW pganalytics.queries IS 'each series of query statistics with its names and its text';
+
 CREATE VIEW pganalytics.query_stats AS
-    SELECT c.name AS collector, v.name AS server, b.name AS database, s.username, s.queryid,
-           s.toplevel, t.text AS query, q.server_id, q.series_id, q.sampled_at,
+    SELECT s.collector, s.server, s.database, s.username, s.queryid, s.toplevel, s.query,
+           q.server_id, q.series_id, q.sampled_at, coalesce(q.rebased, false) AS rebased,
            coalesce(q.calls, 0) AS calls,
            coalesce(q.plans, 0) AS plans,
            coalesce(q.rows, 0) AS rows,
@@ -33,11 +45,7 @@ CREATE VIEW pganalytics.query_stats AS
            coalesce(q.wal_fpi, 0) AS wal_fpi,
            coalesce(q.wal_bytes, 0) AS wal_bytes
     FROM pganalytics.query_samples q
-    JOIN pganalytics.query_series s ON s.server_id = q.server_id AND s.series_id = q.series_id
-    JOIN pganalytics.servers v ON v.server_id = s.server_id
-    JOIN pganalytics.collectors c ON c.collector_id = v.collector_id
-    JOIN pganalytics.databases b ON b.server_id = s.server_id AND b.database_id = s.database_id
-    LEFT JOIN pganalytics.query_texts t ON t.text_id = s.text_id;
+    JOIN pganalytics.queries s ON s.server_id = q.server_id AND s.series_id = q.series_id;
 COMMENT ON VIEW pganalytics.query_stats IS
     'samples of query statistics with names and texts: cumulative counters, times in milliseconds';
 
@@ -46,13 +54,20 @@ COMMENT ON VIEW pganalytics.query_stats IS
 --
 -- With each_interval, the pairs are every two neighbours, and the first has its base in the last
 -- sample at or before "from". Without it, a series whose counters only rose costs two reads through
--- its index, the base and the last sample, whatever lies between; the others are read in full.
+-- its index, the base and the last sample, whatever lies between; the others are read in full. These
+-- are the ones that have fallen between the two, or whose reset_at is after "from": it names the last
+-- reset or base only, and before one that lies after "to" there may have been another.
 --
 -- A reset: calls, rows or execution time fell, or the source said so (reset_at: counters that have
 -- caught up again do not show it). They began again, so all that they show is new. The very first
 -- sample of a series that the collector saw begin is new as well; of any other series it is history
 -- and only a base. (That sample is known by first_seen: the first one that is left after older
 -- partitions were dropped is not the beginning.)
+--
+-- A base (rebased): the source has begun to count something else in this series; nothing of what it
+-- shows belongs to the interval before. When the sum of the queries beyond the limit (queryid 0 of
+-- no user) falls and is no base, a gateway has made it from what happened to be beyond the limit:
+-- that is no activity either.
 --
 -- Old collectors sample twice in a second and send whole seconds: calls order what time does not.
 CREATE FUNCTION pganalytics.query_deltas(
@@ -73,9 +88,10 @@ CREATE FUNCTION pganalytics.query_deltas(
 AS $$
     WITH series AS (
         SELECT s.server_id, s.series_id, s.reset_at,
-               newest.sample AS newest, base.sample AS base,
+               s.queryid = 0 AND s.username = '' AS is_other, newest.sample AS newest, base.sample AS base,
                CASE WHEN (base.sample).sampled_at IS NOT NULL THEN base.sample
-                    WHEN s.from_zero AND (oldest.sample).sampled_at <= s.first_seen THEN NULL
+                    WHEN s.from_zero AND (oldest.sample).rebased IS NOT TRUE
+                         AND (oldest.sample).sampled_at <= s.first_seen THEN NULL
                     ELSE oldest.sample END AS opening
         FROM pganalytics.query_series s
         CROSS JOIN LATERAL (
@@ -104,14 +120,14 @@ AS $$
                   < coalesce((s.opening).total_exec_time, 0) AS in_full
         FROM series s
     ), pairs AS (
-        SELECT (w.newest).*, w.reset_at, w.opening AS earlier
+        SELECT (w.newest).*, w.reset_at, w.is_other, w.newest AS itself, w.opening AS earlier
         FROM ways w
         WHERE NOT w.in_full
         UNION ALL
         SELECT n.*
         FROM ways w
         CROSS JOIN LATERAL (
-            SELECT x.*, w.reset_at,
+            SELECT x.*, w.reset_at, w.is_other, ROW(x.*)::pganalytics.query_samples AS itself,
                    lag(ROW(x.*)::pganalytics.query_samples)
                        OVER (ORDER BY x.sampled_at, x.calls NULLS FIRST) AS earlier
             FROM (SELECT (w.base).* WHERE (w.base).sampled_at IS NOT NULL
@@ -122,13 +138,18 @@ AS $$
         WHERE w.in_full
           AND ((n.earlier).sampled_at IS NOT NULL OR (w.opening).sampled_at IS NULL)
     ), judged AS (
-        SELECT p.*, coalesce(p.calls, 0) < coalesce((p.earlier).calls, 0)
-                    OR coalesce(p.rows, 0) < coalesce((p.earlier).rows, 0)
-                    OR coalesce(p.total_exec_time, 0)
-                       < coalesce((p.earlier).total_exec_time, 0)
-                    OR coalesce(p.sampled_at = p.reset_at
-                                AND p.sampled_at > (p.earlier).sampled_at, false) AS reset
+        SELECT p.*, coalesce(p.rebased, false) AS is_base,
+               coalesce(p.calls, 0) < coalesce((p.earlier).calls, 0)
+               OR coalesce(p.rows, 0) < coalesce((p.earlier).rows, 0)
+               OR coalesce(p.total_exec_time, 0) < coalesce((p.earlier).total_exec_time, 0) AS fell,
+               coalesce(p.sampled_at = p.reset_at
+                        AND p.sampled_at > (p.earlier).sampled_at, false) AS told
         FROM pairs p OFFSET 0
+    ), bases AS (
+        SELECT j.*, (j.fell OR j.told) AND NOT (j.is_base OR j.is_other) AS reset,
+               CASE WHEN j.is_base OR j.is_other AND j.fell THEN j.itself
+                    WHEN j.is_other OR NOT (j.fell OR j.told) THEN j.earlier END AS base
+        FROM judged j OFFSET 0
     )
     SELECT p.server_id, p.series_id, (p.earlier).sampled_at, p.sampled_at, p.reset,
            coalesce(p.calls, 0) - coalesce((p.base).calls, 0),
@@ -155,8 +176,7 @@ AS $$
            coalesce(p.wal_records, 0) - coalesce((p.base).wal_records, 0),
            coalesce(p.wal_fpi, 0) - coalesce((p.base).wal_fpi, 0),
            coalesce(p.wal_bytes, 0) - coalesce((p.base).wal_bytes, 0)
-    FROM (SELECT j.*, CASE WHEN NOT j.reset THEN j.earlier END AS base
-          FROM judged j OFFSET 0) p
+    FROM bases p
 $$;
 COMMENT ON FUNCTION pganalytics.query_deltas(timestamptz, timestamptz, boolean) IS
     'differences of counters for query_activity() and top_queries(), which add the names';
@@ -178,7 +198,7 @@ CREATE FUNCTION pganalytics.query_activity("from" timestamptz, "to" timestamptz)
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT c.name, v.name, b.name, s.username, s.queryid, s.toplevel, t.text,
+    SELECT s.collector, s.server, s.database, s.username, s.queryid, s.toplevel, s.query,
            d.interval_start, d.interval_end, d.reset,
            d.calls, d.plans, d.rows, d.total_exec_time, d.total_plan_time,
            coalesce(d.total_exec_time / nullif(d.calls, 0), 0), d.shared_blks_hit,
@@ -188,11 +208,7 @@ AS $$
            d.local_blk_read_time, d.local_blk_write_time, d.temp_blk_read_time,
            d.temp_blk_write_time, d.wal_records, d.wal_fpi, d.wal_bytes
     FROM pganalytics.query_deltas("from", "to", true) d
-    JOIN pganalytics.query_series s ON s.server_id = d.server_id AND s.series_id = d.series_id
-    JOIN pganalytics.servers v ON v.server_id = s.server_id
-    JOIN pganalytics.collectors c ON c.collector_id = v.collector_id
-    JOIN pganalytics.databases b ON b.server_id = s.server_id AND b.database_id = s.database_id
-    LEFT JOIN pganalytics.query_texts t ON t.text_id = s.text_id
+    JOIN pganalytics.queries s ON s.server_id = d.server_id AND s.series_id = d.series_id
 $$;
 COMMENT ON FUNCTION pganalytics.query_activity(timestamptz, timestamptz) IS
     'what each query did from sample to sample, in intervals that end after "from" and not after "to"';
@@ -270,7 +286,7 @@ BEGIN
         ), top AS (
             SELECT * FROM totals ORDER BY %1$I DESC, server_id, series_id LIMIT $3
         )
-        SELECT c.name, v.name, b.name, s.username, s.queryid, s.toplevel, q.text,
+        SELECT s.collector, s.server, s.database, s.username, s.queryid, s.toplevel, s.query,
                t.calls, t.plans, t.rows, t.total_exec_time, t.total_plan_time, t.mean_exec_time,
                t.shared_blks_hit, t.shared_blks_read, t.shared_blks_dirtied, t.shared_blks_written,
                t.local_blks_hit, t.local_blks_read, t.local_blks_dirtied, t.local_blks_written,
@@ -278,12 +294,7 @@ BEGIN
                t.shared_blk_write_time, t.local_blk_read_time, t.local_blk_write_time,
                t.temp_blk_read_time, t.temp_blk_write_time, t.wal_records, t.wal_fpi, t.wal_bytes
         FROM top t
-        JOIN pganalytics.query_series s ON s.server_id = t.server_id AND s.series_id = t.series_id
-        JOIN pganalytics.servers v ON v.server_id = s.server_id
-        JOIN pganalytics.collectors c ON c.collector_id = v.collector_id
-        JOIN pganalytics.databases b
-          ON b.server_id = s.server_id AND b.database_id = s.database_id
-        LEFT JOIN pganalytics.query_texts q ON q.text_id = s.text_id
+        JOIN pganalytics.queries s ON s.server_id = t.server_id AND s.series_id = t.series_id
         ORDER BY t.%1$I DESC, t.server_id, t.series_id
     $query$, order_by) USING "from", "to", max_rows;
 END

@@ -9,7 +9,7 @@ REVOKE ALL ON ALL ROUTINES IN SCHEMA pganalytics FROM PUBLIC;
 -- Reading. Roles made here inherit nothing (NOINHERIT), so administrators are named as well.
 GRANT SELECT ON
     pganalytics.servers, pganalytics.databases, pganalytics.query_texts, pganalytics.query_series,
-    pganalytics.query_stats, pganalytics.metric_series, pganalytics.partitions,
+    pganalytics.queries, pganalytics.query_stats, pganalytics.metric_series, pganalytics.partitions,
     pganalytics.retention, pganalytics.workers
     TO pganalytics_viewer, pganalytics_admin;
 GRANT SELECT ON

@@ -120,14 +120,16 @@ void AddMissing(int32 server_id, Changes missing) {
 
 // Follow compares a sample with the one before it and says what must be written about the series.
 void Follow(SeriesEntry* entry, const SeriesChange& row, int64 calls, TimestampTz stats_since,
-            Changes* seen) {
+            bool rebased, Changes* seen) {
     // Old collectors sample twice in a second and write whole seconds: twins may come in any order.
     const bool newer = row.sampled_at > entry->last_sampled;
     const bool fell = entry->last_sampled != 0 && newer && calls < entry->last_calls;
     // A collector repeats stats_since until a push with it is acknowledged: only one that is not
     // before the sample we know tells of a new beginning.
     const bool told = stats_since != 0 && stats_since >= Max(entry->last_sampled, entry->last_seen);
-    const bool reset = !entry->fresh && (fell || told);
+    // A base makes reports read the series in full, as a reset does; their own look at the samples
+    // tells the two apart. Whether it is news is not known here: another worker may have had it.
+    const bool reset = !entry->fresh && (rebased || fell || told);
     entry->fresh = false;
     if (newer) {
         entry->last_sampled = row.sampled_at;
@@ -219,7 +221,8 @@ void ResolveSeries(int32 server_id, const protocol::RowBlock& block, const Sampl
         change.entry = entries[i];
         change.sampled_at = row.Int8(kSampledAt);
         out[i] = entries[i]->series_id;
-        Follow(entries[i], change, row.Int8(kFirstCounter), row.Int8(kStatsSince), &seen);
+        Follow(entries[i], change, row.Int8(kFirstCounter), row.Int8(kStatsSince),
+               row.Word(kRebased) != 0, &seen);
     }
     if (seen.count > 0) NoteSeen(server_id, seen.list, seen.count);
 }

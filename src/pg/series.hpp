@@ -17,10 +17,10 @@ struct SampleWindow {
 };
 
 // ResolveSeries gives the series number of each row of a block of kQueryStats, adding series and
-// texts that are new and noting resets: counters that have fallen since the sample before, or a
-// row that says so (stats_since). `out` has block.rows elements; rows outside the window get 0 and
-// leave no trace. ERROR 22001/22021 for names or texts PostgreSQL cannot hold.
-// REQUIRES: SPI connected.
+// texts that are new and noting resets: counters that have fallen since the sample before, a row
+// that says so (stats_since), or one that is a base (rebased). `out` has block.rows elements; rows
+// outside the window get 0 and leave no trace. ERROR 22001/22021 for names or texts PostgreSQL
+// cannot hold. REQUIRES: SPI connected.
 void ResolveSeries(int32 server_id, const protocol::RowBlock& block, const SampleWindow& window,
                    int32* out);
 

@@ -31,10 +31,17 @@ INSERT INTO cases VALUES
     (10, 'born and reset', 12, true),
     (11, 'yesterday', -30, false),
     (12, 'at the edges', 5, false),
-    (13, 'reset, caught up', 0, false);
+    (13, 'reset, caught up', 0, false),
+    (14, 'base above', 0, false),
+    (15, 'base below', 0, false),
+    (16, 'base first', 12, true),
+    (17, 'two resets', 0, false),
+    (18, 'reset after base', 0, false),
+    (19, '', 0, false);
 INSERT INTO pganalytics.query_series (server_id, series_id, database_id, username, queryid,
     toplevel, text_id, first_seen, last_seen, from_zero) OVERRIDING SYSTEM VALUE
-SELECT 1, series_id, 1, username, series_id, true, 1, pg_temp.at(first_seen),
+SELECT 1, series_id, 1, username, CASE username WHEN '' THEN 0 ELSE series_id END, true,
+       CASE WHEN username <> '' THEN 1 END, pg_temp.at(first_seen),
        CASE username WHEN 'gone' THEN pg_temp.at(-100) ELSE pg_temp.at(0) END, from_zero
 FROM cases;
 -- series, minute, calls, rows, total time; a zero is stored as NULL
@@ -57,6 +64,24 @@ FROM (VALUES
     (12, 5, 1, 1, 1.0), (12, 6, 2, 2, 2.0), (12, 30, 4, 4, 4.0),
     (13, 0, 5, 5, 5.0), (13, 10, 6, 6, 6.0), (13, 20, 7, 7, 7.0), (13, 30, 8, 8, 8.0)
 ) AS v(series_id, minute, calls, rows, total);
+-- Bases: rows that a collector sends when its limit has moved a query, or several in and out of the
+-- sum of the others. (19 is such a sum, made by a gateway: it has no bases.)
+INSERT INTO pganalytics.query_samples (server_id, series_id, sampled_at, rebased, calls, rows,
+    total_exec_time)
+SELECT 1, series_id, pg_temp.at(minute), base, calls, calls, calls
+FROM (VALUES
+    (14, 0, NULL, 10), (14, 10, NULL, 15), (14, 15, true, 100), (14, 20, NULL, 104),
+    -- sent again, because its push was acknowledged late
+    (14, 15, true, 100),
+    (15, 0, NULL, 100), (15, 10, NULL, 110), (15, 15, true, 3), (15, 20, NULL, 8),
+    (16, 12, true, 70), (16, 20, NULL, 71),
+    (17, 0, NULL, 50), (17, 10, NULL, 2), (17, 20, NULL, 60), (17, 40, NULL, 1),
+    (18, 0, NULL, 50), (18, 10, true, 500), (18, 20, NULL, 7), (18, 30, NULL, 8),
+    (19, 0, NULL, 50), (19, 10, NULL, 60), (19, 20, NULL, 30), (19, 30, NULL, 45)
+) AS v(series_id, minute, base, calls);
+UPDATE pganalytics.query_series SET reset_at = pg_temp.at(CASE series_id
+    WHEN 14 THEN 15 WHEN 15 THEN 15 WHEN 17 THEN 40 ELSE 20 END)
+WHERE series_id IN (14, 15, 17, 18, 19);
 -- What the workers note: one has fewer calls than the sample before; the source of the other says
 -- that it began again, though no counter is lower.
 UPDATE pganalytics.query_series SET reset_at = pg_temp.at(20)
@@ -82,7 +107,7 @@ FROM pganalytics.top_queries_between(pg_temp.at(5), pg_temp.at(30));
 
 -- The names.
 SELECT DISTINCT collector, server, database, toplevel, query
-FROM pganalytics.query_activity(pg_temp.at(5), pg_temp.at(30));
+FROM pganalytics.query_activity(pg_temp.at(5), pg_temp.at(30)) ORDER BY query;
 
 -- Neighbouring windows share no interval and miss none.
 CREATE TEMP TABLE halves AS
@@ -105,14 +130,14 @@ SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) AS counters,
        string_agg((attnum * 10)::text, ', ' ORDER BY attnum) AS before,
        string_agg((attnum * 10 + attnum)::text, ', ' ORDER BY attnum) AS after
 FROM pg_attribute
-WHERE attrelid = 'pganalytics.query_samples'::regclass AND attnum > 3 AND NOT attisdropped \gset
+WHERE attrelid = 'pganalytics.query_samples'::regclass AND attnum > 4 AND NOT attisdropped \gset
 INSERT INTO pganalytics.query_samples (server_id, series_id, sampled_at, :counters)
 VALUES (1, 8, pg_temp.at(50), :before), (1, 8, pg_temp.at(60), :after);
 UPDATE pganalytics.query_series SET last_seen = pg_temp.at(60);
 SELECT count(*) AS counters,
        count(*) FILTER (WHERE (to_jsonb(d) ->> a.attname)::float8 = a.attnum) AS right
 FROM pg_attribute a, pganalytics.query_activity(pg_temp.at(55), pg_temp.at(60)) d
-WHERE a.attrelid = 'pganalytics.query_samples'::regclass AND a.attnum > 3 AND NOT a.attisdropped
+WHERE a.attrelid = 'pganalytics.query_samples'::regclass AND a.attnum > 4 AND NOT a.attisdropped
   AND a.attname NOT IN ('min_exec_time', 'max_exec_time', 'mean_exec_time', 'stddev_exec_time');
 
 TRUNCATE pganalytics.query_samples, pganalytics.query_series, pganalytics.query_texts,

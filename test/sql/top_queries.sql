@@ -15,6 +15,7 @@ SELECT n, md5(n::text)::uuid, 'SELECT ' || n FROM generate_series(1, 60) AS n;
 -- 60 series, 150 samples each over the 40 hours up to now, every 16 minutes. A sample's counters
 -- grow, stay or, one time in 40 for a third of the series, begin again; some samples come twice in
 -- the same moment; a third of the series begins within the time, half of these seen from zero.
+-- Another third has bases: samples whose counters begin anew, above or below.
 -- Times are whole numbers, so that sums do not depend on their order.
 SELECT setseed(0.5);
 DO $$
@@ -23,6 +24,7 @@ DECLARE
     moment timestamptz;
     began timestamptz;
     again timestamptz;
+    base boolean;
     calls bigint;
     total bigint;
     row_count bigint;
@@ -37,7 +39,13 @@ BEGIN
             moment := present - make_interval(mins => (150 - n) * 16);
             CONTINUE WHEN random() < 0.2;
             FOR twin IN 1 .. CASE WHEN random() < 0.1 THEN 2 ELSE 1 END LOOP
-                IF series % 3 = 0 AND random() < 0.025 AND began IS NOT NULL AND twin = 1 THEN
+                base := series % 3 = 2 AND random() < 0.025 AND began IS NOT NULL AND twin = 1;
+                IF base THEN
+                    calls := (random() * 2000)::int;
+                    total := calls * series;
+                    row_count := (random() * 200)::int;
+                    again := moment;
+                ELSIF series % 3 = 0 AND random() < 0.025 AND began IS NOT NULL AND twin = 1 THEN
                     calls := 0;
                     total := 0;
                     row_count := 0;
@@ -47,11 +55,12 @@ BEGIN
                     total := total + (random() * 500)::int;
                     row_count := row_count + (random() * 10)::int;
                 END IF;
-                INSERT INTO pganalytics.query_samples (server_id, series_id, sampled_at, calls, rows,
-                    total_exec_time, shared_blks_read)
-                VALUES (1, series, moment, nullif(calls, 0), nullif(row_count, 0), nullif(total, 0),
-                        nullif(calls * 8, 0));
+                INSERT INTO pganalytics.query_samples (server_id, series_id, sampled_at, rebased,
+                    calls, rows, total_exec_time, shared_blks_read)
+                VALUES (1, series, moment, nullif(base, false), nullif(calls, 0),
+                        nullif(row_count, 0), nullif(total, 0), nullif(calls * 8, 0));
                 began := coalesce(began, moment);
+                EXIT WHEN base;
             END LOOP;
         END LOOP;
         INSERT INTO pganalytics.query_series (server_id, series_id, database_id, username, queryid,
@@ -61,7 +70,8 @@ BEGIN
     END LOOP;
 END
 $$;
-SELECT count(*) FILTER (WHERE reset_at IS NOT NULL) > 5 AS some_reset,
+SELECT count(*) FILTER (WHERE reset_at IS NOT NULL AND series_id % 3 = 0) > 5 AS some_reset,
+       count(*) FILTER (WHERE reset_at IS NOT NULL AND series_id % 3 = 2) > 5 AS some_rebased,
        count(*) FILTER (WHERE from_zero) > 5 AS some_from_zero FROM pganalytics.query_series;
 
 -- Over 40 windows, each series has the totals of its intervals.
@@ -86,14 +96,15 @@ SELECT count(*) > 1000 AS many, count(*) FILTER (WHERE reset) > 50 AS with_reset
 SELECT * FROM quick EXCEPT ALL SELECT n, queryid, calls, rows, total_exec_time, shared_blks_read FROM exact;
 SELECT n, queryid, calls, rows, total_exec_time, shared_blks_read FROM exact EXCEPT ALL SELECT * FROM quick;
 
--- And a difference of whole windows found without either: the sum of rises, plus what follows a fall.
+-- And a difference of whole windows found without either: the sum of rises, plus what follows a fall,
+-- and nothing at a base.
 WITH steps AS (
-    SELECT series_id, sampled_at, coalesce(calls, 0) AS calls,
+    SELECT series_id, sampled_at, coalesce(calls, 0) AS calls, rebased,
            lag(coalesce(calls, 0)) OVER (PARTITION BY series_id ORDER BY sampled_at, calls NULLS FIRST) AS prior
     FROM pganalytics.query_samples)
 SELECT count(*) AS series,
        count(*) FILTER (WHERE t.calls <> (
-           SELECT sum(CASE WHEN s.prior IS NULL THEN 0 WHEN s.calls < s.prior THEN s.calls
+           SELECT sum(CASE WHEN s.prior IS NULL OR s.rebased THEN 0 WHEN s.calls < s.prior THEN s.calls
                            ELSE s.calls - s.prior END)
            FROM steps s WHERE s.series_id = t.queryid
              AND s.sampled_at > :'present'::timestamptz - interval '5 hours')) AS wrong
