@@ -61,7 +61,35 @@ INSERT INTO pganalytics.push_ledger (server_id, push_key, body_hash, collector_i
 SELECT server_id, gen_random_uuid(), gen_random_uuid(), collector_id, 1000, 9, 4, 3, 2, 0, 0, 0,
        '{"pg_log": 2}'
 FROM pganalytics.servers;
+INSERT INTO pganalytics.push_accounts (server_id, push_key, database_id, observed, stored, unchanged, merged,
+    beyond_limit, discarded_too_old, discarded_in_future, discarded_too_large, queries)
+SELECT server_id, gen_random_uuid(), database_id, 9, 4, 3, 2, 1, 0, 0, 0, 9 FROM pganalytics.databases;
+-- A series and two days of rows for each of the other metrics; every column has a value.
+INSERT INTO pganalytics.metric_series (server_id, relation, database_id, labels, label_hash,
+    first_seen, value_hash, stored_at, gone_at)
+SELECT d.server_id, m.relation, d.database_id, ARRAY['it''s {"a,b"}', '', E'\\ \t ü'],
+       gen_random_uuid(), now(), 1, now(), now()
+FROM pganalytics.databases d, pganalytics.metrics() m WHERE m.relation <> 'query_samples';
+CREATE TEMP TABLE sample_values (type text, value text);
+INSERT INTO sample_values VALUES
+    ('bigint', '%1$s * 1000000007::bigint'), ('double precision', '%1$s / 3.0'), ('boolean', 'true'),
+    ('text', $$E'tab\t backslash \\ ü %1$s'$$),
+    ('timestamp with time zone', $$now() - %1$s * interval '1 ms'$$),
+    ('pg_lsn', $$'16/B374D8%1$s'::pg_lsn$$), ('json', $$'{"b": 1e1, "a": "\\", "a":  %1$s}'$$);
+SELECT format('INSERT INTO pganalytics.%I SELECT s.server_id, s.series_id, t.at, %s
+               FROM pganalytics.metric_series s,
+                    (VALUES (now()), (now() + interval ''1 day'')) AS t (at)
+               WHERE s.relation = %L', m.relation,
+              (SELECT string_agg(format(v.value, a.attnum), ', ' ORDER BY a.attnum)
+               FROM pg_attribute a JOIN sample_values v ON v.type = format_type(a.atttypid, NULL)
+               WHERE a.attrelid = ('pganalytics.' || m.relation)::regclass AND a.attnum > 3),
+              m.relation)
+FROM pganalytics.metrics() m WHERE m.relation <> 'query_samples' \gexec
 SQL
+empty=$(sql dump_source -c "SELECT string_agg(p.relation, ' ') FROM pganalytics.partitioned_relations() p
+    WHERE xpath_exists('/row[n=0]', query_to_xml(
+        format('SELECT count(*) AS n FROM pganalytics.%I', p.relation), false, true, ''))")
+[ -z "$empty" ] || { echo "nothing to dump in $empty"; exit 1; }
 fingerprint dump_source >"$work/source.txt"
 schema_and_data dump_source >"$work/source.sql"
 
@@ -97,14 +125,19 @@ SELECT server_id, (SELECT max(database_id) FROM pganalytics.databases),
        (SELECT max(text_id) FROM pganalytics.query_texts),
        (SELECT max(series_id) FROM pganalytics.query_series)
 FROM pganalytics.servers WHERE hostname = 'north.example';
+INSERT INTO pganalytics.metric_series (server_id, relation, database_id, labels, label_hash,
+    first_seen)
+SELECT 1, 'host_samples', 0, '{}', gen_random_uuid(), now()
+RETURNING series_id - (SELECT max(series_id) FROM pganalytics.metric_series) AS next;
 SELECT collector, calls FROM pganalytics.query_stats WHERE collector = 'north';
 SET ROLE pganalytics_viewer;
 SELECT count(*) FROM pganalytics.top_queries('1 hour', 1000) WHERE collector = 'north';
 SQL
-    # Two partitions more; the next number of each identity; the sample; its report.
+    # A partition more of each relation; the next number of each identity; the sample; its report.
     diff -u - "$work/$1.went_on" <<'EXPECTED'
-2
+31
 5|9|51|401
+1
 north|1
 1
 EXPECTED
@@ -122,7 +155,7 @@ check_copy copy_of_script
 check_copy copy_of_archive
 
 "$bindir/createdb" copy_in_parallel
-"$bindir/pg_restore" -j 2 --exit-on-error -d copy_in_parallel "$work/dump.custom"
+"$bindir/pg_restore" -j 4 --exit-on-error -d copy_in_parallel "$work/dump.custom"
 check_copy copy_in_parallel
 
 "$bindir/pg_dump" --inserts --load-via-partition-root -f "$work/inserts.sql" dump_source
