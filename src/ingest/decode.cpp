@@ -21,6 +21,8 @@ using protocol::Metric;
 
 static_assert(core::Buffer::kPadding >= simdjson::SIMDJSON_PADDING);
 
+// The worker takes no more as a number of rows.
+constexpr uint64_t kMaxCount = INT32_MAX;
 // Above this the parser's memory (four bytes for each of the body) is given back after the push.
 constexpr size_t kKeptCapacity = size_t{4} << 20;
 
@@ -42,7 +44,7 @@ class Walk {
     Fault FindType(od::object* object, std::string* type);
     MetricReader* ReaderOf(std::span<const Metric> metrics);
     Fault SetPushTime();
-    void Finish();
+    Fault Finish();
 
     uint64_t seed_;
     DecodedPush* push_;
@@ -89,8 +91,7 @@ Fault Walk::ReadPush(od::object object) {
         return {422, "must be the number of metrics", "metrics_count"};
     }
     fault = SetPushTime();
-    if (!fault) Finish();
-    return fault;
+    return fault ? std::move(fault) : Finish();
 }
 
 // SetPushTime gives the time of the push to the rows of metrics without one.
@@ -107,8 +108,12 @@ Fault Walk::SetPushTime() {
     return {};
 }
 
-void Walk::Finish() {
+Fault Walk::Finish() {
     const Account total = progress_.accounts.Total();
+    // What the sender only gives the number of is bounded by nothing else.
+    if (total.unchanged > kMaxCount || total.merged > kMaxCount) {
+        return {422, "speak of too many unchanged or merged rows", "metrics"};
+    }
     push_->observed = total.observed;
     push_->unchanged = total.unchanged;
     push_->merged = total.merged;
@@ -117,6 +122,7 @@ void Walk::Finish() {
     for (const auto& reader : readers_) reader->MoveBlocks(&push_->blocks);
     if (unknown_.builder()->rows() != 0) push_->blocks.push_back(std::move(*unknown_.builder()));
     push_->blocks.push_back(progress_.accounts.Block());
+    return {};
 }
 
 Fault Walk::ReadPushField(std::string_view key, od::value value) {

@@ -3,8 +3,6 @@
 #include <bit>
 #include <cstring>
 
-#include "protocol/frame.hpp"
-
 namespace pganalytics::ingest {
 namespace {
 
@@ -224,10 +222,7 @@ Fault MetricReader::ReadElements(PathNode& node, od::value value, int depth) {
 }
 
 Fault MetricReader::StartRow(Relation& relation) {
-    if (++progress_->rows_read > protocol::kMaxRowsPerPush) {
-        return {413,
-                "a push may bring at most " + std::to_string(protocol::kMaxRowsPerPush) + " rows"};
-    }
+    if (Fault fault = progress_->CountRow(relation.builder.metric())) return fault;
     protocol::RowBuilder& builder = relation.builder;
     builder.StartRow();
     relation.seen = 0;
@@ -249,7 +244,7 @@ Fault MetricReader::EndRow(const PathNode& node, Relation& relation) {
     }
     if (relation.seen == 0 && queries_ == nullptr) {
         relation.builder.DropRow();
-        --progress_->rows_read;
+        progress_->DropRow(relation.builder.metric());
         if (&node != &tree_.root() && node.key.empty()) {
             progress_->unstored.CountField("", node.path);
         }

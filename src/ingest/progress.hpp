@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ingest/accounts.hpp"
+#include "ingest/fault.hpp"
 #include "ingest/unstored.hpp"
 #include "protocol/row_builder.hpp"
 
@@ -22,11 +23,17 @@ struct UntimedRows {
 };
 
 struct Progress {
+    // CountRow counts a row that is going to be read, with the memory of its cells; rows that
+    // become one count each. Fault: 413 when it is one too many. DropRow takes the last one back.
+    Fault CountRow(const protocol::Metric& metric);
+    void DropRow(const protocol::Metric& metric);
+
     uint32_t max_queries_per_db = 0;  // 0: no limit
     Unstored unstored;
     Accounts accounts;
     std::vector<UntimedRows> untimed;
-    uint64_t rows_read = 0;
+    uint64_t rows = 0;
+    uint64_t cell_bytes = 0;
     int64_t metric_index = -1;  // -1 outside
     std::string key;
     std::string scratch;

@@ -44,7 +44,7 @@ Fault UnknownReader::Read(std::string_view type, od::value value, od::object obj
     }
     if (HoldsNul(json)) return {422, "must not contain NUL (\\u0000)"};
     bytes_ += json.size();
-    ++progress_->rows_read;
+    if (Fault many = progress_->CountRow(builder_.metric())) return many;
     builder_.StartRow();
     builder_.SetWord(kType, texts_.Intern(type, &builder_));
     builder_.SetWord(kMetric, texts_.Intern(json, &builder_));

@@ -155,15 +155,34 @@ TEST(Decode, TextOfTheSameQueryIsKeptOnce) {
     EXPECT_EQ(block.At(0).Word(protocol::kQueryText), block.At(1).Word(protocol::kQueryText));
 }
 
+std::string Repeated(const std::string& item, size_t count) {
+    std::string all;
+    for (size_t i = 0; i < count; ++i) all += (i == 0 ? "" : ",") + item;
+    return all;
+}
+
 TEST(Decode, TooManyRows) {
-    std::string rows = R"({"hash":0})";
-    for (uint32_t i = 1; i <= protocol::kMaxRowsPerPush; ++i) {
-        rows += R"(,{"hash":)" + std::to_string(i) + "}";
-    }
-    const auto push = DecodeText(Document(QueryStats(rows)));
+    const std::string lines = R"({"type":"pg_log","database":"a","entries":[)";
+    const std::string time = R"(],"timestamp":"2026-11-22T08:54:22Z"})";
+    const std::string line = R"({"level":"LOG"})";
+    const uint32_t most = protocol::kMaxRowsPerPush;
+    EXPECT_TRUE(DecodeText(Document(lines + Repeated(line, most) + time)).ok());
+    const auto push = DecodeText(Document(lines + Repeated(line, most + 1) + time));
     ASSERT_FALSE(push.ok());
     EXPECT_EQ(push.error().status, 413);
-    EXPECT_EQ(ErrorPath(push.error().message), "metrics[0].queries[200000]");
+    EXPECT_EQ(ErrorPath(push.error().message), "metrics[0].entries[500000]");
+}
+
+TEST(Decode, TooManyCells) {
+    const size_t row_bytes =
+        8 * (1 + protocol::FindMetric(protocol::MetricId::kQueryStats)->columns.size());
+    const size_t most = protocol::kMaxCellBytesPerPush / row_bytes;
+    // Rows of one query become one, and count each.
+    EXPECT_TRUE(DecodeText(Document(QueryStats(Repeated(kRow, most)))).ok());
+    const auto push = DecodeText(Document(QueryStats(Repeated(kRow, most + 1))));
+    ASSERT_FALSE(push.ok());
+    EXPECT_EQ(push.error().status, 413);
+    EXPECT_EQ(ErrorPath(push.error().message), "metrics[0].queries[" + std::to_string(most) + "]");
 }
 
 TEST(Decode, AnErrorLeavesNothingBehind) {
@@ -264,6 +283,17 @@ std::vector<BadPush> BadPushes() {
          "metrics[0].timestamp"},
         {"unchanged negative", Document(QueryStats("", R"(,"unchanged":-1)")), 422,
          "metrics[0].unchanged"},
+        {"merged negative", Document(QueryStats("", R"(,"merged":-1)")), 422, "metrics[0].merged"},
+        {"merged of 2^31", Document(QueryStats("", R"(,"merged":2147483648)")), 422,
+         "metrics[0].merged"},
+        {"too many merged in sum",
+         Document(QueryStats("", R"(,"merged":2147483647)") + "," +
+                  QueryStats("", R"(,"merged":1)")),
+         422, "metrics"},
+        {"too many unchanged in sum",
+         Document(QueryStats("", R"(,"unchanged":2147483647)") + "," +
+                  QueryStats("", R"(,"unchanged":1)")),
+         422, "metrics"},
         {"row is no object", row("[]"), 422, row0},
         {"row without hash", row(kRow + R"(,{"calls":1})"), 422, "metrics[0].queries[1].hash"},
         {"hash null", row(R"({"hash":null})"), 422, row0 + ".hash"},
