@@ -66,7 +66,8 @@ CREATE VIEW pganalytics.retention AS
     SELECT t.family,
            'pganalytics.retention_' || t.family AS setting,
            t.days,
-           pg_catalog.count(DISTINCT p.relation) AS relations,
+           (SELECT pg_catalog.count(*) FROM pganalytics.partitioned_relations() r
+            WHERE r.family = t.family) AS relations,
            pg_catalog.count(p.partition) FILTER (WHERE p.attached) AS partitions,
            coalesce(pg_catalog.sum(p.bytes) FILTER (WHERE p.attached), 0)::bigint AS bytes,
            pg_catalog.min(p.day) AS oldest_day,
