@@ -4,7 +4,8 @@ EXTENSION = pganalytics
 EXTVERSION = 3.2.0
 
 MODULE_big = pganalytics
-PG_SOURCES = $(wildcard src/pg/*.cpp) $(wildcard bgworker/*.cpp) src/protocol/catalog.cpp src/protocol/rows.cpp
+PG_SOURCES = $(wildcard src/pg/*.cpp) $(wildcard bgworker/*.cpp) src/protocol/accounts.cpp src/protocol/catalog.cpp \
+	src/protocol/rows.cpp
 OBJS = $(PG_SOURCES:.cpp=.o)
 SQL_SOURCES = $(sort $(wildcard sql/[0-9]*.sql))
 DATA_built = pganalytics--$(EXTVERSION).sql

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "protocol/accounts.hpp"
 #include "protocol/messages.hpp"
 #include "protocol/rows.hpp"
 
@@ -54,21 +55,42 @@ void ReadRows(const protocol::RowBlock& block) {
     static_cast<void>(sink);
 }
 
+// Accounts that passed say of every row what it belongs to.
+void CheckAccounts(const protocol::Push& push, const std::vector<protocol::RowBlock>& blocks) {
+    if (blocks.size() > protocol::Catalog().size() + 1) return;
+    const auto count = static_cast<uint32_t>(blocks.size());
+    const protocol::RowBlock* const found = protocol::AccountsBlock(blocks.data(), count);
+    std::vector<protocol::Account> accounts(found == nullptr ? 0 : found->rows);
+    const char* why = nullptr;
+    if (!protocol::CheckAccounts(push, blocks.data(), count, accounts.data(), &why)) {
+        Require(why != nullptr);
+        return;
+    }
+    uint64_t rows = 0;
+    for (const protocol::RowBlock& block : blocks) rows += &block == found ? 0 : block.rows;
+    for (const protocol::Account& account : accounts) rows -= account.rows;
+    Require(rows == 0);
+}
+
 void ReadPush(const char* payload, size_t size) {
     core::ByteReader reader(payload, size);
     protocol::Push push;
     if (!protocol::Decode(&reader, &push)) return;
+    std::vector<protocol::RowBlock> blocks;
+    const char* why = nullptr;
     for (uint32_t i = 0; i < push.blocks; ++i) {
         protocol::RowBlock block;
-        const char* why = nullptr;
+        why = nullptr;
         if (!protocol::DecodeBlock(&reader, &block, &why)) {
             Require(why != nullptr);
             return;
         }
         ReadRows(block);
+        blocks.push_back(block);
         // Blocks of no rows cost nothing to send; a count of them is not to be believed.
         if (reader.remaining() == 0 && i + 1 < push.blocks) return;
     }
+    CheckAccounts(push, blocks);
 }
 
 }  // namespace

@@ -1,0 +1,69 @@
+// Accounts: what a gateway says it made of the rows of a push, by database, held to the rows that
+// came with it.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "protocol/messages.hpp"
+#include "protocol/rows.hpp"
+
+namespace pganalytics::protocol {
+
+// Account is the accounts of one database of a push.
+struct Account {
+    std::string_view database;  // "": what belongs to no database
+    uint64_t observed = 0;
+    uint64_t unchanged = 0;
+    uint64_t merged = 0;
+    uint64_t beyond_limit = 0;
+    uint64_t too_large = 0;
+    uint64_t queries = 0;
+    uint64_t rows = 0;     // in the blocks of the push
+    uint64_t samples = 0;  // of them, in the block of kQueryStats
+};
+
+// AccountsBlock finds the block of kAccounts among those of a push; nullptr if there is none.
+const RowBlock* AccountsBlock(const RowBlock* blocks, uint32_t count);
+
+// CheckAccounts reads the accounts of a push into `accounts`, in the order of the databases' names.
+// False, with a reason in *why, unless
+//   * no metric has two blocks, and there are accounts if anything was observed;
+//   * no database has two accounts, and each row of the blocks belongs to one of them;
+//   * each account, and the push as a whole, adds up: observed = rows in the blocks + unchanged +
+//     merged + too_large, beyond_limit <= merged and <= queries <= observed;
+//   * the accounts add up to the totals of the push.
+// REQUIRES: blocks that DecodeBlock has accepted; room for the rows of the accounts' block.
+bool CheckAccounts(const Push& push, const RowBlock* blocks, uint32_t count, Account* accounts,
+                   const char** why);
+
+// FindAccount gives the place of a database among sorted accounts; `count` if it is not there.
+uint32_t FindAccount(const Account* accounts, uint32_t count, std::string_view database);
+
+// AccountFinder finds the accounts of the rows of one block. Rows of one database stand together,
+// and equal words are equal texts, so it rarely has to search.
+class AccountFinder {
+  public:
+    AccountFinder(const RowBlock& block, const Account* accounts, uint32_t count);
+
+    // Find gives the place of a row's account; the number of accounts if there is none.
+    uint32_t Find(Row row) {
+        if (column_ < 0 || (valid_ && row.Word(static_cast<uint32_t>(column_)) == word_)) {
+            return place_;
+        }
+        return Search(row);
+    }
+
+  private:
+    uint32_t Search(Row row);
+
+    const RowBlock* block_;
+    const Account* accounts_;
+    uint32_t count_;
+    int column_ = -1;  // of the database; -1: the metric has none
+    bool valid_ = false;
+    uint64_t word_ = 0;
+    uint32_t place_ = 0;
+};
+
+}  // namespace pganalytics::protocol
