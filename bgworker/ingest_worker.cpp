@@ -59,6 +59,20 @@ void NewGroup(Group* group) {
     MemoryContextSwitchTo(caller);
 }
 
+// TakeAccounts checks the accounts of a push and makes room for the worker's own.
+bool TakeAccounts(pg::PushJob* job, MemoryContext context, const char** why) {
+    const protocol::RowBlock* const block = protocol::AccountsBlock(job->blocks, job->push.blocks);
+    job->account_count = block == nullptr ? 0 : block->rows;
+    const size_t room = Max(job->account_count, 1u);
+    auto* const accounts = static_cast<protocol::Account*>(
+        MemoryContextAllocHuge(context, sizeof(protocol::Account) * room));
+    job->accounts = accounts;
+    job->tallies =
+        static_cast<pg::Tally*>(MemoryContextAllocHuge(context, sizeof(pg::Tally) * room));
+    job->database_ids = static_cast<int32*>(MemoryContextAllocHuge(context, sizeof(int32) * room));
+    return protocol::CheckAccounts(job->push, job->blocks, job->push.blocks, accounts, why);
+}
+
 // AddPush decodes a push frame into the group. False, with a reason, if the gateway broke the
 // protocol: what it says is checked as if a stranger had written it.
 bool AddPush(Group* group, Gateway* gateway, const Frame& frame, const char** why) {
@@ -67,7 +81,7 @@ bool AddPush(Group* group, Gateway* gateway, const Frame& frame, const char** wh
     *why = "push that is shorter than its fields";
     if (!protocol::Decode(&reader, &job->push)) return false;
     *why = "push with too many blocks";
-    if (job->push.blocks > 1024) return false;
+    if (job->push.blocks > protocol::Catalog().size() + 1) return false;
     MemoryContext const caller = MemoryContextSwitchTo(group->context);
     auto* const blocks = static_cast<protocol::RowBlock*>(
         palloc0(sizeof(protocol::RowBlock) * Max(job->push.blocks, 1u)));
@@ -75,15 +89,17 @@ bool AddPush(Group* group, Gateway* gateway, const Frame& frame, const char** wh
     uint64_t rows = 0;
     for (uint32_t i = 0; i < job->push.blocks; ++i) {
         if (!protocol::DecodeBlock(&reader, &blocks[i], why)) return false;
-        rows += blocks[i].rows;
+        if (blocks[i].metric->id != protocol::MetricId::kAccounts) rows += blocks[i].rows;
     }
     *why = "push whose counts do not add up";
     if (reader.remaining() != 0 || rows > protocol::kMaxRowsPerPush ||
         job->push.unchanged > INT32_MAX || job->push.merged > INT32_MAX ||
-        job->push.observed != rows + job->push.unchanged + job->push.merged) {
+        job->push.too_large > INT32_MAX ||
+        job->push.observed != rows + job->push.unchanged + job->push.merged + job->push.too_large) {
         return false;
     }
     job->blocks = blocks;
+    if (!TakeAccounts(job, group->context, why)) return false;
     group->request_ids[group->count] = frame.header.request_id;
     group->gateways[group->count] = gateway;
     ++group->count;
@@ -228,7 +244,11 @@ void Count(const Group& group) {
                 static_cast<int>(Min(refused->message.size(), size_t{200})),
                 refused->message.data());
     if (strcmp(text, supervisor.status->last_error) != 0) {
-        ereport(WARNING, errmsg("pganalytics could not store a push: %s", text));
+        ereport(
+            WARNING,
+            errcode(MAKE_SQLSTATE(refused->sqlstate[0], refused->sqlstate[1], refused->sqlstate[2],
+                                  refused->sqlstate[3], refused->sqlstate[4])),
+            errmsg("pganalytics could not store a push: %s", text));
     }
     pg::SetError(supervisor.status, text);
 }
@@ -273,7 +293,9 @@ bool OpenPort(pg::WorkerStatus* status) {
     constexpr long kRetryMs = 1000;
     char why[256];
     while (!OpenListeners(true, &supervisor.listeners, why, sizeof(why))) {
-        if (strcmp(status->last_error, why) != 0) ereport(WARNING, errmsg("pganalytics %s", why));
+        if (strcmp(status->last_error, why) != 0) {
+            ereport(WARNING, errcode(ERRCODE_SYSTEM_ERROR), errmsg("pganalytics %s", why));
+        }
         pg::SetError(status, why);
         pg::SetState(status, pg::WorkerState::kWaiting);
         Sleep(kRetryMs);

@@ -78,7 +78,8 @@ void StartChild(Child* child) {
     child->was_running = registered;
     if (!registered) {
         child->not_before = TimestampTzPlusMilliseconds(child->started_at, 10000);
-        ereport(WARNING, errmsg("could not register background worker \"%s\"", worker.bgw_name),
+        ereport(WARNING, errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+                errmsg("could not register background worker \"%s\"", worker.bgw_name),
                 errhint("Increase max_worker_processes."));
     }
 }
@@ -121,7 +122,8 @@ void WaitFor(pg::WorkerStatus* status, const char* why) {
     if (status->state == pg::WorkerState::kWaiting && strcmp(status->last_error, why) == 0) return;
     pg::SetError(status, why);
     pg::SetState(status, pg::WorkerState::kWaiting);
-    ereport(WARNING, errmsg("pganalytics waits: %s", why));
+    ereport(WARNING, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+            errmsg("pganalytics waits: %s", why));
 }
 
 bool AnyIngestWorker() {

@@ -133,7 +133,8 @@ void OnFailed(Supervisor* supervisor, Gateway* gateway, std::string_view message
     const bool old_serves = Find(supervisor, GatewayState::kServing) != nullptr;
     pg::SetError(supervisor->status, text);
     if (first || old_serves) {
-        ereport(WARNING, errmsg("pganalytics gateway could not start: %s", text),
+        ereport(WARNING, errcode(ERRCODE_CONFIG_FILE_ERROR),
+                errmsg("pganalytics gateway could not start: %s", text),
                 old_serves ? errhint("The gateway with the old settings goes on; mend the settings "
                                      "and reload.")
                            : errhint("No collector can push until the settings are mended."));
@@ -157,7 +158,8 @@ void End(Supervisor* supervisor, Gateway* gateway, const char* why) {
     pg_snprintf(text, sizeof(text), "gateway %d %s; it %s", pid, why, end);
     pg::SetError(supervisor->status, text);
     // The first of a row is news; the rest would be a line every few seconds.
-    ereport(supervisor->failures == 0 ? WARNING : DEBUG1, errmsg("pganalytics %s", text),
+    ereport(supervisor->failures == 0 ? WARNING : DEBUG1,
+            errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION), errmsg("pganalytics %s", text),
             errdetail("Another one is started."));
     if (was == GatewayState::kStarting || young) {
         Postpone(supervisor);
@@ -276,6 +278,7 @@ Handled HandleControl(Supervisor* supervisor, Gateway* gateway, const Frame& fra
             protocol::LogLine line;
             if (!protocol::DecodeWhole(frame.payload, bytes, &line)) return Handled::kBroken;
             ereport(line.warning != 0 ? WARNING : LOG,
+                    errcode(line.warning != 0 ? ERRCODE_WARNING : ERRCODE_SUCCESSFUL_COMPLETION),
                     errmsg("pganalytics gateway %d: %.*s", gateway->pid,
                            static_cast<int>(Min(line.message.size(), size_t{1000})),
                            line.message.data()));

@@ -87,8 +87,8 @@ GRANT EXECUTE ON FUNCTION
 
 -- The ingest workers: the columns that their statements name, and nothing of what a push has
 -- written can be removed. What has a default (identities, the time and the WAL position of a push) is
--- not theirs to choose, and they do not read query texts back. query_samples as a whole: the bulk
--- insert checks the privilege on the table.
+-- not theirs to choose, and they read back neither query texts nor samples; of log lines only whether
+-- they are there. Samples as a whole: the bulk insert checks the privilege on the table.
 GRANT SELECT (collector_id, name, token_sha256, enabled, max_queries_per_db)
     ON pganalytics.collectors TO pganalytics_ingest;
 GRANT SELECT (server_id, collector_id, name, hostname, server_version, collector_version),
@@ -111,8 +111,18 @@ GRANT SELECT (received_at, server_id, push_key, body_hash, observed, stored, unc
               stored, unchanged, merged, discarded_too_old, discarded_in_future,
               discarded_too_large, unstored)
     ON pganalytics.push_ledger TO pganalytics_ingest;
+GRANT INSERT (server_id, push_key, database_id, observed, stored, unchanged, merged, beyond_limit,
+              discarded_too_old, discarded_in_future, discarded_too_large, queries)
+    ON pganalytics.push_accounts TO pganalytics_ingest;
+GRANT SELECT (server_id, series_id, relation, database_id, label_hash, value_hash, stored_at,
+              gone_at),
+      INSERT (server_id, relation, database_id, labels, label_hash, first_seen),
+      UPDATE (value_hash, stored_at, gone_at)
+    ON pganalytics.metric_series TO pganalytics_ingest;
+GRANT SELECT (server_id, series_id, sampled_at, content_hash)
+    ON pganalytics.log_lines TO pganalytics_ingest;
 GRANT INSERT ON
-    pganalytics.query_samples, pganalytics.push_accounts,
+    pganalytics.query_samples,
     pganalytics.database_samples,
     pganalytics.table_samples,
     pganalytics.index_samples,

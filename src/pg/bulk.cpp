@@ -103,7 +103,7 @@ uint32_t CountDays(const SortedRow* order, uint32_t rows) {
 
 }  // namespace
 
-RowSet* NewRowSet(const BulkTable* table, MemoryContext context) {
+RowSet* NewRowSet(BulkTable* table, MemoryContext context) {
     auto* const set = static_cast<RowSet*>(MemoryContextAllocZero(context, sizeof(RowSet)));
     set->table = table;
     set->context = context;

@@ -16,23 +16,26 @@ namespace pganalytics::pg {
 
 struct BulkColumn {
     const char* name;
-    Oid type;  // INT4OID, INT8OID, FLOAT8OID, BOOLOID, TIMESTAMPTZOID: passed by value
+    Oid type;  // INT4OID, INT8OID, FLOAT8OID, BOOLOID, TIMESTAMPTZOID, PG_LSNOID; TEXTOID, JSONOID
     bool not_null;
 };
 
+struct SlotPool;  // of the direct way
+
 // BulkTable describes a target in schema pganalytics, partitioned by the day of `day_column` and
-// indexed by (`series_column`, `day_column`) in each leaf.
+// indexed by `series_column` first in each leaf. It lives as long as the worker.
 struct BulkTable {
     const char* relation;
     int columns;
     int day_column;     // a timestamptz
     int series_column;  // an int4
     const BulkColumn* column;
+    SlotPool* slots;
 };
 
 // RowSet gathers the rows of one table for one transaction. Lives in `context`.
 struct RowSet {
-    const BulkTable* table;
+    BulkTable* table;
     MemoryContext context;
     uint32_t rows;
     uint32_t capacity;
@@ -42,7 +45,7 @@ struct RowSet {
 
 // NewRowSet makes an empty set in `context`. AddRow appends a row and gives its cells to fill;
 // the pointers hold until the next AddRow.
-RowSet* NewRowSet(const BulkTable* table, MemoryContext context);
+RowSet* NewRowSet(BulkTable* table, MemoryContext context);
 struct RowCells {
     Datum* values;
     bool* nulls;

@@ -7,6 +7,7 @@ extern "C" {
 #include "access/table.h"
 #include "catalog/pg_type.h"
 #include "commands/copy.h"
+#include "lib/stringinfo.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_node.h"
 #include "parser/parse_relation.h"
@@ -16,24 +17,22 @@ extern "C" {
 namespace pganalytics::pg {
 namespace {
 
-constexpr int kMaxCopyColumns = 64;
-
 // The callback of BeginCopyFrom has no argument of its own, so its cursor is static. One is enough:
 // a worker runs one COPY at a time.
 struct Cursor {
     const RowSet* set;
     uint32_t next_row;
     bool trailer_done;
-    char staged[19 + kMaxCopyColumns * 12];  // one row, header or trailer
-    size_t staged_bytes;
+    StringInfoData staged;  // one row, header or trailer
     size_t staged_at;
 };
 Cursor cursor;
 
+size_t StagedBytes() { return static_cast<size_t>(cursor.staged.len); }
+
 template <typename T>
 void Put(T big_endian) {
-    memcpy(cursor.staged + cursor.staged_bytes, &big_endian, sizeof(T));
-    cursor.staged_bytes += sizeof(T);
+    appendBinaryStringInfo(&cursor.staged, reinterpret_cast<const char*>(&big_endian), sizeof(T));
 }
 
 void PutCell(Oid type, Datum value) {
@@ -46,7 +45,15 @@ void PutCell(Oid type, Datum value) {
             Put(pg_hton32(1));
             Put(static_cast<char>(DatumGetBool(value) ? 1 : 0));
             return;
-        default:  // int8, float8, timestamptz: 8 bytes as they are
+        case TEXTOID:
+        case JSONOID: {
+            const char* const text = DatumGetPointer(value);
+            const auto size = static_cast<int>(VARSIZE_ANY_EXHDR(text));
+            Put(pg_hton32(static_cast<uint32_t>(size)));
+            appendBinaryStringInfo(&cursor.staged, VARDATA_ANY(text), size);
+            return;
+        }
+        default:  // int8, float8, timestamptz, pg_lsn: 8 bytes as they are
             Put(pg_hton32(8));
             Put(pg_hton64(static_cast<uint64_t>(value)));
             return;
@@ -56,7 +63,7 @@ void PutCell(Oid type, Datum value) {
 // Stage puts the next piece of the stream into the buffer; false at its end.
 bool Stage() {
     cursor.staged_at = 0;
-    cursor.staged_bytes = 0;
+    resetStringInfo(&cursor.staged);
     const BulkTable& table = *cursor.set->table;
     if (cursor.next_row == cursor.set->rows) {
         if (cursor.trailer_done) return false;
@@ -79,18 +86,19 @@ bool Stage() {
 void Start(const RowSet* set) {
     cursor = {};
     cursor.set = set;
-    memcpy(cursor.staged, "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", 19);
-    cursor.staged_bytes = 19;
+    // In the context of the transaction: COPY calls back from contexts that it resets.
+    initStringInfo(&cursor.staged);
+    appendBinaryStringInfo(&cursor.staged, "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", 19);
 }
 
 // COPY asks for any size between minread and maxread; what does not fit waits in the buffer.
 int ReadData(void* out, int, int max) noexcept {
     int copied = 0;
     while (copied < max) {
-        if (cursor.staged_at == cursor.staged_bytes && !Stage()) break;
+        if (cursor.staged_at == StagedBytes() && !Stage()) break;
         const auto room = static_cast<size_t>(max - copied);
-        const size_t piece = Min(room, cursor.staged_bytes - cursor.staged_at);
-        memcpy(static_cast<char*>(out) + copied, cursor.staged + cursor.staged_at, piece);
+        const size_t piece = Min(room, StagedBytes() - cursor.staged_at);
+        memcpy(static_cast<char*>(out) + copied, cursor.staged.data + cursor.staged_at, piece);
         cursor.staged_at += piece;
         copied += static_cast<int>(piece);
     }
@@ -101,9 +109,6 @@ int ReadData(void* out, int, int max) noexcept {
 
 uint64_t InsertByCopy(RowSet* set) {
     const BulkTable& table = *set->table;
-    if (table.columns > kMaxCopyColumns)
-        elog(ERROR, "too many columns for a COPY row: %d", table.columns);
-
     Relation const relation = table_openrv(
         makeRangeVar(pstrdup("pganalytics"), pstrdup(table.relation), -1), RowExclusiveLock);
     CheckInsertAllowed(relation);

@@ -1,4 +1,6 @@
 // Bulk, the direct way: table_multi_insert into a plain leaf, then its indexes.
+#include <iterator>
+
 #include "pg/bulk.hpp"
 #include "pg/compat.h"
 
@@ -9,36 +11,35 @@ extern "C" {
 }
 
 namespace pganalytics::pg {
-namespace {
-
-constexpr uint32_t kSlots = 1000;
 
 // The slots live as long as the worker: making 1000 of them in each transaction costs 0.6 ms. They
-// have a private tuple descriptor, so no relation's cache entry is pinned by them.
+// have a private tuple descriptor, so no relation's cache entry is pinned by them. Each table has
+// its own, as many as its largest batch has needed.
 struct SlotPool {
-    const BulkTable* table;
     TupleDesc desc;
-    TupleTableSlot* slots[kSlots];
+    uint32_t count;
+    TupleTableSlot* slots[1000];
 };
-SlotPool pool;
 
-void PreparePool(const BulkTable* table, Relation leaf) {
-    if (pool.table == table) return;
+namespace {
+
+constexpr auto kSlots = static_cast<uint32_t>(std::size(SlotPool{}.slots));
+
+// PreparePool gives the table's slots, `wanted` of them at least or kSlots.
+SlotPool* PreparePool(BulkTable* table, Relation leaf, uint32_t wanted) {
     MemoryContext const caller = MemoryContextSwitchTo(TopMemoryContext);
-    if (pool.table != nullptr) {
-        for (TupleTableSlot*& slot : pool.slots) {
-            ExecDropSingleTupleTableSlot(slot);
-            slot = nullptr;
-        }
-        pool.table = nullptr;
-        FreeTupleDesc(pool.desc);
+    if (table->slots == nullptr) {
+        auto* const pool = static_cast<SlotPool*>(palloc0(sizeof(SlotPool)));
+        pool->desc = CreateTupleDescCopy(RelationGetDescr(leaf));
+        table->slots = pool;
     }
-    pool.desc = CreateTupleDescCopy(RelationGetDescr(leaf));
-    for (TupleTableSlot*& slot : pool.slots) {
-        slot = MakeSingleTupleTableSlot(pool.desc, &TTSOpsVirtual);
+    SlotPool* const pool = table->slots;
+    while (pool->count < Min(wanted, kSlots)) {
+        pool->slots[pool->count] = MakeSingleTupleTableSlot(pool->desc, &TTSOpsVirtual);
+        ++pool->count;
     }
-    pool.table = table;
     MemoryContextSwitchTo(caller);
+    return pool;
 }
 
 void CheckNotNull(const BulkTable& table, const bool* nulls, Relation leaf) {
@@ -63,7 +64,7 @@ uint64_t InsertDirect(RowSet* set, const SortedRow* order, uint32_t rows, Oid le
     }
     Relation const leaf = table_open(leaf_oid, RowExclusiveLock);
     CheckInsertAllowed(leaf);
-    PreparePool(set->table, leaf);
+    TupleTableSlot** const slots = PreparePool(set->table, leaf, rows)->slots;
 
     EState* const estate = CreateExecutorState();
     ResultRelInfo* const relinfo = makeNode(ResultRelInfo);
@@ -80,7 +81,7 @@ uint64_t InsertDirect(RowSet* set, const SortedRow* order, uint32_t rows, Oid le
         const uint32_t count = Min(kSlots, rows - begin);
         for (uint32_t i = 0; i < count; ++i) {
             // The slot reads the set's own cells: a virtual slot never frees its arrays.
-            TupleTableSlot* const slot = pool.slots[i];
+            TupleTableSlot* const slot = slots[i];
             const size_t at = order[begin + i].row * columns;
             CheckNotNull(table, set->nulls + at, leaf);
             ExecClearTuple(slot);
@@ -89,10 +90,10 @@ uint64_t InsertDirect(RowSet* set, const SortedRow* order, uint32_t rows, Oid le
             slot->tts_tableOid = leaf_oid;
             ExecStoreVirtualTuple(slot);
         }
-        table_multi_insert(leaf, pool.slots, static_cast<int>(count), command, 0, nullptr);
+        table_multi_insert(leaf, slots, static_cast<int>(count), command, 0, nullptr);
         if (relinfo->ri_NumIndices > 0) {
             for (uint32_t i = 0; i < count; ++i) {
-                InsertIndexTuples(relinfo, pool.slots[i], estate);
+                InsertIndexTuples(relinfo, slots[i], estate);
                 ResetPerTupleExprContext(estate);
             }
         }

@@ -1,6 +1,7 @@
 // Fleet: look-ups through small caches, in front of three small tables.
 #include "pg/fleet.hpp"
 
+#include "pg/guc.hpp"
 #include "pg/statement.hpp"
 
 extern "C" {
@@ -57,7 +58,8 @@ uint64 Describe(const protocol::Push& push) {
 }
 
 Statement find_collector = {
-    "SELECT collector_id, enabled FROM pganalytics.collectors WHERE token_sha256 = $1",
+    "SELECT collector_id, enabled, max_queries_per_db FROM pganalytics.collectors "
+    "WHERE token_sha256 = $1",
     1,
     {BYTEAOID},
     nullptr};
@@ -116,7 +118,7 @@ void CheckName(std::string_view name, const char* what) {
     }
 }
 
-AuthResult Authenticate(const core::Sha256& token_sha256, core::Uuid* collector_id) {
+AuthResult Authenticate(const core::Sha256& token_sha256, Holder* holder) {
     auto* const token = static_cast<bytea*>(palloc(VARHDRSZ + sizeof(token_sha256.bytes)));
     SET_VARSIZE(token, VARHDRSZ + sizeof(token_sha256.bytes));
     memcpy(VARDATA(token), token_sha256.bytes, sizeof(token_sha256.bytes));
@@ -124,8 +126,11 @@ AuthResult Authenticate(const core::Sha256& token_sha256, core::Uuid* collector_
     Execute(&find_collector, values);
     if (SPI_processed == 0) return AuthResult::kUnknown;
     bool is_null = false;
-    memcpy(collector_id->bytes, DatumGetUUIDP(CellOf(0, 1, &is_null))->data, UUID_LEN);
-    return DatumGetBool(CellOf(0, 2, &is_null)) ? AuthResult::kKnown : AuthResult::kDisabled;
+    memcpy(holder->collector_id.bytes, DatumGetUUIDP(CellOf(0, 1, &is_null))->data, UUID_LEN);
+    const bool enabled = DatumGetBool(CellOf(0, 2, &is_null));
+    const int32 limit = DatumGetInt32(CellOf(0, 3, &is_null));
+    holder->max_queries_per_db = static_cast<uint32>(is_null ? settings.max_queries_per_db : limit);
+    return enabled ? AuthResult::kKnown : AuthResult::kDisabled;
 }
 
 int32 ServerOf(const protocol::Push& push) {

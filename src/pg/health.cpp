@@ -28,12 +28,12 @@ void Read(const protocol::HealthRequest& request, protocol::HealthReply* reply,
           MemoryContext context) {
     // The function only reads; a trigger or function put in its place by somebody may not write.
     XactReadOnly = true;
-    core::Uuid collector_id;
-    if (Authenticate(request.token_sha256, &collector_id) != AuthResult::kKnown ||
-        !(collector_id == request.collector_id)) {
+    Holder holder;
+    if (Authenticate(request.token_sha256, &holder) != AuthResult::kKnown ||
+        !(holder.collector_id == request.collector_id)) {
         return Refuse(reply, 403, "token is not known or its collector is disabled");
     }
-    Datum values[] = {PointerGetDatum(&collector_id)};
+    Datum values[] = {PointerGetDatum(&holder.collector_id)};
     Execute(&read_health, values);
     bool is_null = true;
     const Datum document = SPI_processed == 1 ? CellOf(0, 1, &is_null) : 0;

@@ -1,9 +1,10 @@
 // Store: the transaction of a group, and what becomes of each push in it.
 #include "pg/store.hpp"
 
+#include "pg/accounts.hpp"
 #include "pg/fleet.hpp"
 #include "pg/ledger.hpp"
-#include "pg/query_samples.hpp"
+#include "pg/samples.hpp"
 #include "pg/session.hpp"
 
 extern "C" {
@@ -30,6 +31,7 @@ uint32_t StatusOfError(int sqlstate) {
         case MAKE_SQLSTATE('2', '2', '0', '0', '0'):  // data exception
         case MAKE_SQLSTATE('2', '3', '0', '0', '0'):  // integrity constraint violation
         case MAKE_SQLSTATE('0', '9', '0', '0', '0'):  // a trigger refused
+        case MAKE_SQLSTATE('5', '4', '0', '0', '0'):  // program limit exceeded
             return 422;
         default:
             return 503;
@@ -66,15 +68,15 @@ void CheckExtension() {
     }
     if (extension == cached_extension) return;
     ForgetFleet();
-    ForgetQuerySamples();
+    ForgetSamples();
     cached_extension = extension;
 }
 
 // Admit checks the token again, now in the push's own transaction: what an administrator has
 // committed before this counts.
 void Admit(PushJob* job) {
-    core::Uuid collector_id;
-    switch (Authenticate(job->push.token_sha256, &collector_id)) {
+    Holder holder;
+    switch (Authenticate(job->push.token_sha256, &holder)) {
         case AuthResult::kUnknown:
             Refuse(&job->receipt, 403, "token is not known");
             return;
@@ -82,7 +84,8 @@ void Admit(PushJob* job) {
             Refuse(&job->receipt, 403, "collector is disabled");
             return;
         case AuthResult::kKnown:
-            if (!(collector_id == job->push.collector_id)) {
+            job->max_queries_per_db = holder.max_queries_per_db;
+            if (!(holder.collector_id == job->push.collector_id)) {
                 Refuse(&job->receipt, 403, "token belongs to another collector");
             }
             return;
@@ -129,22 +132,18 @@ void StoreGroup(PushJob** jobs, int count, MemoryContext context) {
     open_count = PartOpen(open, open_count, open);
     if (open_count == 0) return;
 
-    StoreQuerySamples(open, open_count, context);
-    for (int i = 0; i < open_count; ++i) {
-        PushJob* const job = open[i];
-        job->receipt.observed = job->push.observed;
-        job->receipt.unchanged = job->push.unchanged;
-        job->receipt.merged = job->push.merged;
-        job->receipt.stored = job->rows;
-    }
+    ResolveDatabases(open, open_count);
+    StoreSamples(open, open_count, context);
+    for (int i = 0; i < open_count; ++i) SumUp(open[i]);
     AddToLedger(open, open_count);
+    AddAccounts(open, open_count);
 }
 
 // Begin makes the jobs what they were before a try.
 void Begin(PushJob** jobs, int count) {
     for (int i = 0; i < count; ++i) {
         jobs[i]->receipt = {};
-        jobs[i]->rows = 0;
+        memset(jobs[i]->tallies, 0, sizeof(Tally) * jobs[i]->account_count);
         jobs[i]->waits_twin = false;
     }
 }
@@ -156,10 +155,10 @@ ErrorData* TryGroup(PushJob** jobs, int count, MemoryContext context) {
     ErrorData* const error = Transact([jobs, count, context] { StoreGroup(jobs, count, context); });
     if (error != nullptr) {
         ForgetFleet();
-        ForgetTouchedQuerySamples();
+        ForgetTouchedSamples();
         return error;
     }
-    CommitQuerySamples();
+    CommitSamples();
     // A duplicate was committed by another transaction, which is visible, so it is flushed.
     const XLogRecPtr flushed = GetFlushRecPtr(nullptr);
     const XLogRecPtr committed = Max(XactLastCommitEnd, flushed);
@@ -172,6 +171,7 @@ ErrorData* TryGroup(PushJob** jobs, int count, MemoryContext context) {
         } else if (receipt->status == 200) {
             receipt->commit_lsn = committed;
         }
+        if (receipt->status == 200) receipt->max_queries_per_db = jobs[i]->max_queries_per_db;
     }
     return nullptr;
 }
@@ -210,9 +210,12 @@ protocol::AuthReply CheckToken(const core::Sha256& token_sha256, MemoryContext c
     MemoryContext const caller = MemoryContextSwitchTo(context);
     protocol::AuthReply reply;
     ErrorData* const error = Transact([&reply, &token_sha256] {
-        switch (Authenticate(token_sha256, &reply.collector_id)) {
+        Holder holder;
+        switch (Authenticate(token_sha256, &holder)) {
             case AuthResult::kKnown:
                 reply.status = 200;
+                reply.collector_id = holder.collector_id;
+                reply.max_queries_per_db = holder.max_queries_per_db;
                 return;
             case AuthResult::kUnknown:
                 reply.status = 403;

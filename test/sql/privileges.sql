@@ -129,7 +129,8 @@ FROM statements s ORDER BY n;
 CREATE TABLE worker_statements (name text, types text, statement text);
 INSERT INTO worker_statements VALUES
     ('find_collector', 'bytea', $$
-     SELECT collector_id, enabled FROM pganalytics.collectors WHERE token_sha256 = $1$$),
+     SELECT collector_id, enabled, max_queries_per_db FROM pganalytics.collectors
+     WHERE token_sha256 = $1$$),
     ('find_server', 'uuid, text', $$
      SELECT server_id FROM pganalytics.servers WHERE collector_id = $1 AND name = $2$$),
     ('add_server', 'uuid, text, text, integer, text', $$
@@ -146,15 +147,42 @@ INSERT INTO worker_statements VALUES
      name) DO NOTHING$$),
     ('find_receipts', 'integer[], uuid[], uuid[], timestamptz', $$
      SELECT i.ordinality, l.body_hash = i.body_hash, l.observed, l.stored, l.unchanged, l.merged,
-     l.discarded_too_old, l.discarded_in_future FROM unnest($1, $2, $3) WITH ORDINALITY AS
+     l.discarded_too_old, l.discarded_in_future, l.discarded_too_large FROM unnest($1, $2, $3) WITH ORDINALITY AS
      i(server_id, push_key, body_hash, ordinality) JOIN pganalytics.push_ledger l ON l.server_id
      = i.server_id AND l.push_key = i.push_key WHERE l.received_at > $4$$),
     ('health', 'uuid', $$SELECT pganalytics.metrics_health($1)$$),
-    ('add_to_ledger', 'integer[], uuid[], uuid[], uuid[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], jsonb[]', $$
+    ('add_to_ledger', 'integer[], uuid[], uuid[], uuid[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], jsonb[]', $$
      INSERT INTO pganalytics.push_ledger (server_id, push_key, body_hash, collector_id, epoch,
      sequence, body_bytes, observed, stored, unchanged, merged, discarded_too_old,
-     discarded_in_future, unstored) SELECT i.*  FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9,
-     $10, $11, $12, $13, $14) AS i$$),
+     discarded_in_future, discarded_too_large, unstored) SELECT i.*  FROM unnest($1, $2, $3, $4, $5,
+     $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) AS i$$),
+    ('add_accounts', 'integer[], uuid[], integer[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[]', $$
+     INSERT INTO pganalytics.push_accounts (server_id, push_key, database_id, observed, stored,
+     unchanged, merged, beyond_limit, discarded_too_old, discarded_in_future, discarded_too_large,
+     queries) SELECT i.* FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) AS i$$),
+    ('load_metric_series', 'text, integer[], integer[], uuid[]', $$
+     SELECT i.ordinality, s.series_id FROM unnest($2, $3, $4) WITH ORDINALITY AS i(server_id,
+     database_id, label_hash, ordinality) JOIN pganalytics.metric_series s ON s.server_id =
+     i.server_id AND s.relation = $1 AND s.database_id = i.database_id AND s.label_hash =
+     i.label_hash$$),
+    ('add_metric_series', 'text, integer[], integer[], text[], uuid[], timestamptz[]', $$
+     INSERT INTO pganalytics.metric_series (server_id, relation, database_id, labels, label_hash,
+     first_seen) SELECT i.server_id, $1, i.database_id, i.labels::pg_catalog.text[], i.label_hash,
+     i.seen FROM unnest($2, $3, $4, $5, $6) AS i(server_id, database_id, labels, label_hash, seen)
+     ORDER BY i.server_id, i.database_id, i.label_hash ON CONFLICT (server_id, relation,
+     database_id, label_hash) DO NOTHING$$),
+    ('load_states', 'integer, text, integer[]', $$
+     SELECT database_id, series_id, value_hash, stored_at, gone_at FROM pganalytics.metric_series
+     WHERE server_id = $1 AND relation = $2 AND database_id = ANY ($3)$$),
+    ('save_states', 'integer, integer[], bigint[], timestamptz[], timestamptz[]', $$
+     UPDATE pganalytics.metric_series s SET value_hash = i.value_hash, stored_at = i.stored_at,
+     gone_at = i.gone_at FROM unnest($2, $3, $4, $5) AS i(series_id, value_hash, stored_at,
+     gone_at) WHERE s.server_id = $1 AND s.series_id = i.series_id$$),
+    ('find_log_lines', 'integer[], integer[], bigint[], timestamptz', $$
+     SELECT i.ordinality, l.sampled_at FROM unnest($1, $2, $3) WITH ORDINALITY AS i(server_id,
+     series_id, content_hash, ordinality) JOIN pganalytics.log_lines l ON l.server_id =
+     i.server_id AND l.series_id = i.series_id AND l.content_hash = i.content_hash WHERE
+     l.sampled_at >= $4$$),
     ('load_series', 'integer, integer[], text[], bigint[], boolean[]', $$
      SELECT i.ordinality, s.series_id, s.text_id IS NOT NULL, s.last_seen FROM unnest($2, $3, $4,
      $5) WITH ORDINALITY AS i(database_id, username, queryid, toplevel, ordinality) JOIN
