@@ -41,14 +41,18 @@ def server_time(moment):
 class Source:
     """Source is a monitored host: its state goes on from sample to sample."""
 
-    def __init__(self, seed, moment, databases=("postgres", "app"), queries=QUERIES, rich=True):
+    def __init__(self, seed, moment, databases=("postgres", "app"), queries=QUERIES, twins=0.42,
+                 rich=True):
         self.random = random.Random(seed)
+        self.twins = twins  # share of rows with a hash that another has
         self.databases = databases
         self.moment = moment
         self.start = moment
         self.rich = rich  # with values at the edges of what a field may hold
         self.number = 0
-        self.queries = [self._query(i) for i in range(queries)]
+        self.queries = []
+        for i in range(queries):
+            self.queries.append(self._query(i))
         self.tables = {name: [self._table(i) for i in range(7)] for name in databases}
         self.log = [self._log_line(i) for i in range(140)]
         self.extensions = {name: self._extensions() for name in databases}
@@ -74,9 +78,9 @@ class Source:
 
     def _query(self, number):
         rnd = self.random
-        # Users, databases and nesting are not told apart: 42 of 100 hashes were there twice.
-        twin = number > 20 and rnd.random() < 0.42
-        row = {"hash": self.queries_so_far[rnd.randrange(12, number)]["hash"] if twin
+        # Users, databases and nesting are not told apart: 42 of 100 hashes were there before.
+        twin = number > 20 and rnd.random() < self.twins
+        row = {"hash": self.queries[rnd.randrange(12, number)]["hash"] if twin
                else rnd.randrange(INT64_MIN, INT64_MAX), "text": self._text(number)}
         row.update({name: int(rnd.expovariate(1e-4)) if rnd.random() < 0.5 else 0
                     for name in COUNTERS})
@@ -96,14 +100,7 @@ class Source:
                        min_time=0.0, max_time=0.0, stddev_time=0.0, **dict.fromkeys(COUNTERS, 0))
         if self.rich and number == 4:
             row.update(hash=-1, wal_bytes=(1 << 53) + 1)
-        if self.rich and number == 6:
-            row["hash"] = 0
-        self.queries_so_far.append(row)
         return row
-
-    @property
-    def queries_so_far(self):
-        return self.__dict__.setdefault("_queries_so_far", [])
 
     def _advance_queries(self):
         rnd = self.random
@@ -244,7 +241,7 @@ class Source:
              "write_lag_ms": i, "write_lsn": lsn}
             for i, (name, address) in enumerate((("walreceiver", "10.0.0.7/32"), ("walreceiver", ""),
                                                  ("büro", "fe80::1/128")))]
-        return {"collection_errors": ["pg_stat_wal: permission denied"] if self.number % 5 == 0 else [],
+        return {"collection_errors": ["pg_stat_wal: permission denied"] if self.number % 3 == 1 else [],
                 "logical_subscriptions": [
                     {"enabled": True, "lag": None, "name": "von_süd", "publications": ["a", "b"],
                      "worker": {"pid": 77, "received_lsn": lsn}}],
@@ -392,8 +389,9 @@ def document(seed=1, samples=None, moment=None, collector_id="11111111-2222-3333
              **shape):
     """document is a push of so many samples (default: a minute of them) up to `moment` (now)."""
     moment = moment or datetime.datetime.now(datetime.timezone.utc)
-    source = Source(seed, moment - datetime.timedelta(seconds=0.57 * (samples or SAMPLES_PER_MINUTE)), **shape)
-    metrics = [metric for _ in range(samples or SAMPLES_PER_MINUTE) for metric in source.sample()]
+    rounds = samples or SAMPLES_PER_MINUTE
+    source = Source(seed, moment - datetime.timedelta(seconds=0.57 * rounds), **shape)
+    metrics = [metric for _ in range(rounds) for metric in source.sample()]
     if samples is None:
         early = [i for i, metric in enumerate(metrics) if metric["type"] != "pg_query_stats"]
         for i in reversed(early[:METRICS_PER_SAMPLE]):

@@ -156,16 +156,18 @@ CREATE VIEW pganalytics.query_limit_exceeded AS
            h.queries AS queries_seen,
            h.queries - h.beyond_limit AS queries_kept,
            h.beyond_limit AS queries_merged,
-           (SELECT pg_catalog.min(first.received_at)
+           (SELECT first.received_at
             FROM pganalytics.push_accounts first
             WHERE first.server_id = h.server_id AND first.database_id = h.database_id
               AND first.beyond_limit > 0
               AND first.received_at > coalesce(
-                  (SELECT pg_catalog.max(last.received_at)
+                  (SELECT last.received_at
                    FROM pganalytics.push_accounts last
                    WHERE last.server_id = h.server_id AND last.database_id = h.database_id
                      AND last.beyond_limit = 0 AND last.queries > 0
-                     AND last.received_at < h.last_beyond), '-infinity')) AS since
+                     AND last.received_at < h.last_beyond
+                   ORDER BY last.received_at DESC LIMIT 1), '-infinity')
+            ORDER BY first.received_at LIMIT 1) AS since
     FROM (SELECT a.server_id, a.database_id, pg_catalog.sum(a.queries) AS queries,
                  pg_catalog.sum(a.beyond_limit) AS beyond_limit,
                  pg_catalog.max(a.received_at) FILTER (WHERE a.beyond_limit > 0) AS last_beyond
