@@ -1,5 +1,6 @@
 pganalytics_unit_test(ingest_test SOURCES ingest/decode_test.cpp ingest/inflate_test.cpp
-                      ingest/json_test.cpp ingest/merge_test.cpp
+                      ingest/json_test.cpp ingest/limit_test.cpp ingest/merge_test.cpp
+                      ingest/metrics_test.cpp
                       LIBRARIES pganalytics_ingest PkgConfig::INGEST)
 
 add_executable(decode_check ingest/decode_check.cpp)
