@@ -42,7 +42,9 @@ COMMENT ON COLUMN pganalytics.extensions.sampled_at IS
 
 CREATE VIEW pganalytics.schema_object_history AS
     SELECT n.collector, n.server, n.database, s.sampled_at, n.labels[1] AS kind,
-           nullif(n.labels[2], '') AS schemaname, nullif(n.labels[3], '') AS relname,
+           nullif(n.labels[2], '') AS schemaname,
+           CASE n.labels[1] WHEN 'tables' THEN nullif(n.labels[4], '')
+                ELSE nullif(n.labels[3], '') END AS relname,
            nullif(n.labels[4], '') AS name, nullif(n.labels[5], '') AS attname,
            nullif(n.labels[6], '') AS referenced_relname,
            nullif(n.labels[7], '') AS referenced_attname, s.definition, n.gone_at
