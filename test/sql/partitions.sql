@@ -34,7 +34,8 @@ SELECT regexp_replace(pg_get_indexdef(i.indexrelid), '_p\d{8}', '_pDAY', 'g') AS
 FROM pg_index i WHERE i.indrelid IN (SELECT partition FROM pganalytics.partitions
                                      WHERE day = :'today') ORDER BY 1;
 SELECT conname, contype, pg_temp.undated(conrelid::regclass) FROM pg_constraint
-WHERE conrelid IN (SELECT partition FROM pganalytics.partitions WHERE day = :'today');
+WHERE conrelid IN (SELECT partition FROM pganalytics.partitions WHERE day = :'today')
+ORDER BY conname;
 SELECT pg_temp.undated(partition), pg_get_userbyid(a.grantee) AS grantee, a.privilege_type
 FROM pganalytics.partitions p JOIN pg_class c ON c.oid = p.partition, aclexplode(c.relacl) a
 WHERE p.day = :'today' AND a.grantee <> c.relowner ORDER BY 1;
