@@ -12,20 +12,21 @@ COMMENT ON COLUMN pganalytics.extension_history.gone_at IS
     'time of the first sample without the extension; NULL while it is there';
 
 -- The newest rows of a series are found from its newest day backwards, through each day's index.
+-- since: of the samples, newest first, those up to the first that differs.
 CREATE VIEW pganalytics.extensions AS
     SELECT n.collector, n.server, n.database, nullif(n.labels[1], '') AS extname,
            s.version, s.owner, s.schema, s.relocatable, s.description, n.first_seen,
            (SELECT pg_catalog.min(h.sampled_at)
-            FROM pganalytics.extension_samples h
-            WHERE h.server_id = n.server_id AND h.series_id = n.series_id
-              AND h.sampled_at > coalesce(
-                      (SELECT pg_catalog.max(o.sampled_at)
-                       FROM pganalytics.extension_samples o
-                       WHERE o.server_id = n.server_id AND o.series_id = n.series_id
-                         AND (o.version, o.owner, o.schema, o.relocatable, o.description)
-                             IS DISTINCT FROM
-                             (s.version, s.owner, s.schema, s.relocatable, s.description)),
-                      '-infinity')) AS since,
+            FROM (SELECT o.sampled_at,
+                         pg_catalog.bool_and(pg_catalog.bool_or(
+                             (o.version, o.owner, o.schema, o.relocatable, o.description)
+                             IS NOT DISTINCT FROM
+                             (s.version, s.owner, s.schema, s.relocatable, s.description)))
+                         OVER (ORDER BY o.sampled_at DESC) AS same
+                  FROM pganalytics.extension_samples o
+                  WHERE o.server_id = n.server_id AND o.series_id = n.series_id
+                  GROUP BY o.sampled_at) h
+            WHERE h.same) AS since,
            s.sampled_at
     FROM pganalytics.series_names n
     CROSS JOIN LATERAL (
@@ -87,18 +88,14 @@ CREATE VIEW pganalytics.schema_objects AS
            d.orientation AS trigger_orientation, d.statement AS trigger_statement,
            s.definition, n.first_seen,
            (SELECT pg_catalog.min(h.sampled_at)
-            FROM pganalytics.schema_samples h
-            WHERE h.server_id = n.server_id AND h.series_id = n.series_id
-              AND h.sampled_at > coalesce(
-                      (SELECT pg_catalog.max(o.sampled_at)
-                       FROM pganalytics.schema_samples o
-                       WHERE o.server_id = n.server_id AND o.series_id = n.series_id
-                         AND NOT EXISTS (
-                             SELECT FROM pganalytics.schema_samples a
-                             WHERE a.server_id = n.server_id AND a.series_id = n.series_id
-                               AND a.sampled_at = o.sampled_at
-                               AND a.definition::text IS NOT DISTINCT FROM s.definition::text)),
-                      '-infinity')) AS since,
+            FROM (SELECT o.sampled_at,
+                         pg_catalog.bool_and(pg_catalog.bool_or(
+                             o.definition::text IS NOT DISTINCT FROM s.definition::text))
+                         OVER (ORDER BY o.sampled_at DESC) AS same
+                  FROM pganalytics.schema_samples o
+                  WHERE o.server_id = n.server_id AND o.series_id = n.series_id
+                  GROUP BY o.sampled_at) h
+            WHERE h.same) AS since,
            s.sampled_at
     FROM pganalytics.series_names n
     CROSS JOIN LATERAL (
