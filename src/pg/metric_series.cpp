@@ -58,11 +58,13 @@ struct Missing {
     pg_uuid_t label_hash;
 };
 
+// OFFSET 0 keeps the look-up by the whole key, see series_store.cpp.
 Statement load_series = {
     "SELECT i.ordinality, s.series_id FROM unnest($2, $3, $4) WITH ORDINALITY "
     "AS i(server_id, database_id, label_hash, ordinality) "
-    "JOIN pganalytics.metric_series s ON s.server_id = i.server_id AND s.relation = $1 "
-    "AND s.database_id = i.database_id AND s.label_hash = i.label_hash",
+    "CROSS JOIN LATERAL (SELECT m.series_id FROM pganalytics.metric_series m "
+    "WHERE m.server_id = i.server_id AND m.relation = $1 AND m.database_id = i.database_id "
+    "AND m.label_hash = i.label_hash OFFSET 0) s",
     4,
     {TEXTOID, INT4ARRAYOID, INT4ARRAYOID, 2951 /* uuid[] */},
     nullptr};

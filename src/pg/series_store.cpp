@@ -15,12 +15,16 @@ namespace {
     "pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to(" text \
     ", 'UTF8')), 1, 16), 'hex')::pg_catalog.uuid"
 
+// OFFSET 0 keeps the look-up by the whole key: joined, a plan of the time when the table was empty
+// would compare each row of the server with each of the push (20,000 queries took 35 s).
 Statement load_series = {
     "SELECT i.ordinality, s.series_id, s.text_id IS NOT NULL, s.last_seen "
     "FROM unnest($2, $3, $4, $5) WITH ORDINALITY "
     "AS i(database_id, username, queryid, toplevel, ordinality) "
-    "JOIN pganalytics.query_series s ON s.server_id = $1 AND s.database_id = i.database_id "
-    "AND s.queryid = i.queryid AND s.username = i.username AND s.toplevel = i.toplevel",
+    "CROSS JOIN LATERAL (SELECT q.series_id, q.text_id, q.last_seen "
+    "FROM pganalytics.query_series q WHERE q.server_id = $1 AND q.database_id = i.database_id "
+    "AND q.queryid = i.queryid AND q.username = i.username AND q.toplevel = i.toplevel "
+    "OFFSET 0) s",
     5,
     {INT4OID, INT4ARRAYOID, TEXTARRAYOID, INT8ARRAYOID, BOOLARRAYOID},
     nullptr};

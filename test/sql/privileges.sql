@@ -162,9 +162,9 @@ INSERT INTO worker_statements VALUES
      queries) SELECT i.* FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) AS i$$),
     ('load_metric_series', 'text, integer[], integer[], uuid[]', $$
      SELECT i.ordinality, s.series_id FROM unnest($2, $3, $4) WITH ORDINALITY AS i(server_id,
-     database_id, label_hash, ordinality) JOIN pganalytics.metric_series s ON s.server_id =
-     i.server_id AND s.relation = $1 AND s.database_id = i.database_id AND s.label_hash =
-     i.label_hash$$),
+     database_id, label_hash, ordinality) CROSS JOIN LATERAL (SELECT m.series_id FROM
+     pganalytics.metric_series m WHERE m.server_id = i.server_id AND m.relation = $1 AND
+     m.database_id = i.database_id AND m.label_hash = i.label_hash OFFSET 0) s$$),
     ('add_metric_series', 'text, integer[], integer[], text[], uuid[], timestamptz[]', $$
      INSERT INTO pganalytics.metric_series (server_id, relation, database_id, labels, label_hash,
      first_seen) SELECT i.server_id, $1, i.database_id, i.labels::pg_catalog.text[], i.label_hash,
@@ -185,9 +185,10 @@ INSERT INTO worker_statements VALUES
      l.sampled_at >= $4$$),
     ('load_series', 'integer, integer[], text[], bigint[], boolean[]', $$
      SELECT i.ordinality, s.series_id, s.text_id IS NOT NULL, s.last_seen FROM unnest($2, $3, $4,
-     $5) WITH ORDINALITY AS i(database_id, username, queryid, toplevel, ordinality) JOIN
-     pganalytics.query_series s ON s.server_id = $1 AND s.database_id = i.database_id AND
-     s.queryid = i.queryid AND s.username = i.username AND s.toplevel = i.toplevel$$),
+     $5) WITH ORDINALITY AS i(database_id, username, queryid, toplevel, ordinality) CROSS JOIN
+     LATERAL (SELECT q.series_id, q.text_id, q.last_seen FROM pganalytics.query_series q WHERE
+     q.server_id = $1 AND q.database_id = i.database_id AND q.queryid = i.queryid AND q.username =
+     i.username AND q.toplevel = i.toplevel OFFSET 0) s$$),
     ('add_texts', 'text[]', $$
      INSERT INTO pganalytics.query_texts (text_hash, text) SELECT DISTINCT ON (1)
      pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to(t, 'UTF8')), 1,
