@@ -8,6 +8,7 @@
 #include "core/text.hpp"
 #include "ingest/decode.hpp"
 #include "ingest/inflate.hpp"
+#include "protocol/frame.hpp"
 #include "protocol/rows.hpp"
 
 namespace {
@@ -33,6 +34,29 @@ void CheckBlock(const protocol::RowBuilder& builder) {
     Require(core::IsValidUtf8({block.heap, block.heap_bytes}));
 }
 
+// The accounts by database add up to what is said of the push, each one in itself too.
+void CheckAccounts(const ingest::DecodedPush& push) {
+    const protocol::RowBuilder& accounts = push.blocks.back();
+    Require(accounts.metric().id == protocol::MetricId::kAccounts);
+    uint64_t sums[protocol::kAccountQueries + 1] = {};
+    for (uint32_t row = 0; row < accounts.rows(); ++row) {
+        const protocol::Row account = accounts.At(row);
+        for (uint32_t i = protocol::kAccountObserved; i <= protocol::kAccountQueries; ++i) {
+            sums[i] += account.Word(i);
+        }
+        Require(account.Word(protocol::kAccountBeyondLimit) <=
+                account.Word(protocol::kAccountMerged));
+        Require(account.Word(protocol::kAccountBeyondLimit) <=
+                account.Word(protocol::kAccountQueries));
+        Require(account.Word(protocol::kAccountQueries) <=
+                account.Word(protocol::kAccountObserved));
+    }
+    Require(sums[protocol::kAccountObserved] == push.observed);
+    Require(sums[protocol::kAccountUnchanged] == push.unchanged);
+    Require(sums[protocol::kAccountMerged] == push.merged);
+    Require(sums[protocol::kAccountTooLarge] == push.too_large);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -49,6 +73,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         Require(inflated->size() <= kMaxInflated);
         body = std::move(*inflated);
     }
+    // No limit for half of the inputs, a small one for the others.
+    const uint32_t limit = size % 2 == 0 ? 0 : static_cast<uint32_t>(size % 7);
     const auto push = decoder.Decode(body.view(), limit);
     if (!push) {
         const int status = push.error().status;
@@ -63,7 +89,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         CheckBlock(block);
         rows += block.rows();
     }
-    Require(push->observed == rows + push->unchanged + push->merged);
+    CheckAccounts(*push);
+    rows -= push->blocks.back().rows();
+    Require(push->observed == rows + push->unchanged + push->merged + push->too_large);
+    // The worker ends a gateway that says more.
+    Require(push->unchanged <= INT32_MAX && push->merged <= INT32_MAX);
+    Require(rows <= protocol::kMaxRowsPerPush);
     Require(core::IsValidUtf8(push->unstored) && core::IsValidUtf8(push->hostname));
     return 0;
 }
