@@ -12,8 +12,7 @@ import pytest
 
 import v3_bodies
 from client import Client
-from v3_client import V3Client
-from v3_model import QUERY_COLUMNS, QUERY_COUNTS, RELATIONS, TYPES, Snapshot, rows_of
+from v3_model import QUERY_COUNTS, RELATIONS, TYPES, Snapshot, rows_of
 from v3_stored import compare_queries
 
 SEED = int(os.environ.get("PGANALYTICS_SEED", "20261123"))
@@ -156,8 +155,7 @@ class Sender:
         return self
 
     def push(self, client, body, key, accounts):
-        answer = client.push(body, key)
-        assert answer.status == 200, answer
+        answer = push_until_stored(client, body, key)
         receipt = answer.receipt
         assert receipt["duplicate"] is False
         check_receipt(receipt, sum(accounts.values(), Account()))
@@ -172,6 +170,16 @@ class Sender:
             assert again.receipt["duplicate"] is True
             for name in (*COUNTS, "discarded"):
                 assert again.receipt[name] == receipt[name], name
+
+
+def push_until_stored(client, body, key=None):
+    """push_until_stored sends again what is answered with 503: days being made are locked, say."""
+    for _ in range(20):
+        answer = client.push(body, key)
+        if answer.status != 503:
+            break
+    assert answer.status == 200, answer
+    return answer
 
 
 def check_receipt(receipt, account):
@@ -311,11 +319,12 @@ def limited(server):
         credentials = server.collector()
         server.db.execute("UPDATE pganalytics.collectors SET max_queries_per_db = %s"
                           " WHERE collector_id = %s", limit, credentials.collector_id)
-        push = v3_bodies.document(SEED, 2, moment, credentials.collector_id, queries=600)
+        push = v3_bodies.document(SEED, 2, moment, credentials.collector_id, queries=600,
+                                  rich=False)
         push["metrics"] = [m for m in push["metrics"] if m["type"] == "pg_query_stats"]
         push["metrics_count"] = len(push["metrics"])
-        answer = V3Client(server.port, credentials.token).push(v3_bodies.encode(push))
-        assert answer.status == 200, answer
+        with server.client(credentials) as client:
+            answer = push_until_stored(client, v3_bodies.encode(push))
         check_receipt(answer.receipt, sum(accounts_of(push, limit).values(), Account()))
         pushed[limit] = credentials, push["metrics"]
     return pushed
@@ -350,7 +359,7 @@ def test_the_alert_about_the_limit(server, limited):
                     / sum(s.queries for s in snapshots if s.database == name)
                     for name in {s.database for s in snapshots}}
         named = server.db.rows(
-            "SELECT database, share, max_queries_per_db, queries_seen, queries_kept, queries_merged,"
+            "SELECT database, share, e.max_queries_per_db, queries_seen, queries_kept, queries_merged,"
             " since <= now() FROM pganalytics.query_limit_exceeded e"
             " JOIN pganalytics.collectors c ON c.name = e.collector WHERE c.collector_id = %s",
             credentials.collector_id)
@@ -372,6 +381,6 @@ def test_health_is_of_who_asks(server, credentials):
         assert answer.status == 200, answer
         assert answer.json["collector_id"] == credentials.collector_id != other.collector_id
         assert answer.json["servers"] == [] and answer.json["last_push"] is None
-        for headers, status in (({}, 401), ({"Authorization": "Bearer nobody"}, 403)):
+        for headers in ({}, {"Authorization": "Bearer nobody"}):
             refused = client.request("GET", "/api/v1/metrics/health", headers=headers)
-            assert refused.status == status, refused
+            assert refused.status == 403, refused

@@ -7,7 +7,6 @@ import pathlib
 
 import pytest
 
-import product
 import v3_bodies
 from v3_client import V3Client
 from v3_model import RELATIONS, TYPES, Snapshot, rows_of
@@ -25,12 +24,22 @@ def observed_in(metrics):
                for m in metrics)
 
 
+def push_until_stored(server, credentials, body):
+    """push_until_stored sends again what is answered with 503: days being made are locked, say."""
+    client = V3Client(server.port, credentials.token)
+    for _ in range(10):
+        answer = client.push(body)
+        if answer.status != 503:
+            break
+    assert answer.status == 200, answer
+    return answer
+
+
 def push_whole(server, credentials, body):
     """push_whole pushes a body of which nothing may be left out, and gives its metrics."""
     metrics = json.loads(body)["metrics"]
     assert {metric["type"] for metric in metrics} <= TYPES
-    answer = V3Client(server.port, credentials.token).push(body)
-    assert answer.status == 200, answer
+    answer = push_until_stored(server, credentials, body)
     receipt = answer.receipt
     assert not receipt.get("not_stored"), receipt["not_stored"]
     assert receipt["bytes_received"] == len(body)
@@ -72,7 +81,7 @@ def test_generated_pushes(server, seed, megabytes):
     credentials = server.collector()
     body = v3_bodies.body(seed, megabytes=megabytes, collector_id=credentials.collector_id,
                           moment=now())
-    assert 0.9e6 * megabytes < len(body) < 1e6 * megabytes
+    assert 0.7e6 * megabytes < len(body) < 1e6 * megabytes
     metrics = push_whole(server, credentials, body)
     compared = compare(server.db, credentials.collector_id, metrics)
     assert all(compared[relation] for relation in (*RELATIONS, "query_samples")), compared
@@ -90,8 +99,7 @@ def test_pushes_that_follow_each_other(server):
         body = v3_bodies.encode({
             "collector_id": credentials.collector_id, "hostname": "db-host-01", "metrics": some,
             "metrics_count": len(some), "timestamp": v3_bodies.iso(now()), "version": "3.0.0"})
-        answer = V3Client(server.port, credentials.token).push(body)
-        assert answer.status == 200, answer
+        answer = push_until_stored(server, credentials, body)
         assert not answer.receipt.get("not_stored"), answer
         metrics += json.loads(body)["metrics"]
     compare(server.db, credentials.collector_id, metrics)
@@ -124,9 +132,11 @@ def test_no_query_is_lost(server, queries):
 
 
 def change(metrics, json_type, mutate):
-    """change gives the metrics with the first one of a type altered."""
+    """change gives the metrics with those of a type altered."""
     changed = json.loads(json.dumps(metrics))
-    mutate(next(metric for metric in changed if metric["type"] == json_type))
+    for metric in changed:
+        if metric["type"] == json_type:
+            mutate(metric)
     return changed
 
 
