@@ -75,7 +75,9 @@ Task<> Connection::Run() {
 // AwaitRequest waits for the first bytes of a request. The connection is idle and holds nothing
 // but itself meanwhile.
 Task<bool> Connection::AwaitRequest() {
-    deadline_ = accepted_ + server_.options_.connection_lifetime;
+    // A connection that was busy until now gets its next request answered, with Connection: close.
+    deadline_ =
+        std::max(accepted_ + server_.options_.connection_lifetime, Clock::now() + kIdleGrace);
     pending_.shrink_to_fit();
     server_.EnterIdle(this);
     bool readable = true;

@@ -16,9 +16,6 @@ using Clock = std::chrono::steady_clock;
 
 // Deadlines are kept to this.
 constexpr std::chrono::milliseconds kSweepInterval{100};
-// A connection that has just become idle is not evicted for being one too many: its next request
-// may be on its way.
-constexpr std::chrono::seconds kIdleGrace{1};
 // What to wait for when the system has no descriptor or no memory for another connection.
 constexpr std::chrono::milliseconds kAcceptPause{100};
 

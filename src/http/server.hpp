@@ -28,6 +28,9 @@ struct ServerOptions {
     uint64_t max_body_bytes = 64 << 20;
 };
 inline constexpr uint64_t kSlowestBytesPerSecond = 256 << 10;
+// A connection that has just become idle is not closed for being old or one too many: its next
+// request may be on its way.
+inline constexpr std::chrono::seconds kIdleGrace{1};
 // Bodies in memory over all connections, in bodies of the largest size.
 inline constexpr uint64_t kBodiesInMemory = 4;
 
