@@ -17,85 +17,84 @@ constexpr long kRetryMs = 60 * 1000;
 
 enum class Outcome { kDone, kFailed, kExtensionGone };
 
-void Run(const char* sql) {
-    if (SPI_execute(sql, false, 0) != SPI_OK_SELECT) elog(ERROR, "could not run \"%s\"", sql);
-}
-
-Outcome Failed(pg::WorkerStatus* status, ErrorData* error) {
+// Note says in the log and in pganalytics.workers what could not be done, and frees the error.
+Outcome Note(pg::WorkerStatus* status, ErrorData* error, const char* what, const char* name) {
     ereport(WARNING, errcode(error->sqlerrcode),
-            errmsg("pganalytics maintenance failed: %s", error->message));
+            errmsg("could not %s %s: %s", what, name, error->message));
     pg::SetError(status, error->message);
     FreeErrorData(error);
     return Outcome::kFailed;
 }
 
-Outcome MakePartitions(pg::WorkerStatus* status, bool due) {
-    bool exists = false;
-    ErrorData* const error = pg::Transact([&exists, due] {
-        exists = OidIsValid(pg::ExtensionOid());
-        if (exists && due) Run("SELECT pganalytics.make_partitions()");
-    });
-    if (error != nullptr) return Failed(status, error);
-    return exists ? Outcome::kDone : Outcome::kExtensionGone;
-}
-
-struct Partition {
-    Oid oid;
-    const char* name;
-};
-
-struct Partitions {
-    Partition* list;
+struct Names {
+    const char** list;
     uint64 count;
 };
 
-// Expired fills `out` with what has to go, in memory of `context`. ERROR as the query raises it.
-void Expired(MemoryContext context, Partitions* out) {
-    Run("SELECT p, p::pg_catalog.text FROM pganalytics.expired_partitions() AS p");
-    out->list =
-        static_cast<Partition*>(MemoryContextAllocHuge(context, sizeof(Partition) * SPI_processed));
+// Read fills `out` with the names that a query gives, in memory of `context`. ERROR as it raises
+// it.
+void Read(const char* sql, MemoryContext context, Names* out) {
+    if (SPI_execute(sql, true, 0) != SPI_OK_SELECT) elog(ERROR, "could not run \"%s\"", sql);
     out->count = SPI_processed;
+    out->list = static_cast<const char**>(
+        MemoryContextAllocHuge(context, sizeof(const char*) * SPI_processed));
     for (uint64 row = 0; row < SPI_processed; ++row) {
-        HeapTuple const tuple = SPI_tuptable->vals[row];
-        bool is_null = false;
-        out->list[row] = {
-            DatumGetObjectId(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 1, &is_null)),
-            MemoryContextStrdup(context, SPI_getvalue(tuple, SPI_tuptable->tupdesc, 2))};
+        out->list[row] = MemoryContextStrdup(
+            context, SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1));
     }
 }
 
-// Drop says whether the partition was there to be dropped. ERROR 55P03 when somebody uses it.
-bool Drop(Oid partition) {
-    Oid types[] = {REGCLASSOID};
-    Datum values[] = {ObjectIdGetDatum(partition)};
-    if (SPI_execute_with_args("SELECT pganalytics.drop_expired_partition($1)", 1, types, values,
-                              nullptr, false, 0) != SPI_OK_SELECT) {
-        elog(ERROR, "could not call pganalytics.drop_expired_partition()");
+// Call runs a statement about a name and gives its boolean. ERROR as it raises it.
+bool Call(const char* sql, const char* name) {
+    Oid types[] = {TEXTOID};
+    Datum values[] = {CStringGetTextDatum(name)};
+    if (SPI_execute_with_args(sql, 1, types, values, nullptr, false, 0) != SPI_OK_SELECT) {
+        elog(ERROR, "could not run \"%s\"", sql);
     }
     bool is_null = false;
     return DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
 }
 
+// MakePartitions makes the days ahead, one relation in a transaction: a push that needs one of
+// them waits for no more.
+Outcome MakePartitions(pg::WorkerStatus* status, MemoryContext context) {
+    Names relations = {};
+    ErrorData* error = pg::Transact([context, &relations] {
+        Read("SELECT relation FROM pganalytics.partitioned_relations()", context, &relations);
+    });
+    if (error != nullptr) return Note(status, error, "list", "the tables kept by day");
+    Outcome outcome = Outcome::kDone;
+    for (uint64 i = 0; i < relations.count && !Stopping(); ++i) {
+        const char* const relation = relations.list[i];
+        error = pg::Transact(
+            [relation] { Call("SELECT pganalytics.make_partitions(3, $1) >= 0", relation); });
+        if (error != nullptr) outcome = Note(status, error, "make partitions of", relation);
+        CHECK_FOR_INTERRUPTS();
+    }
+    return outcome;
+}
+
 // ApplyRetention drops the partitions whose retention has passed, each in a transaction of its own:
 // pushes wait for one of them at most. What somebody uses stays until the next time.
 Outcome ApplyRetention(pg::WorkerStatus* status, MemoryContext context) {
-    Partitions expired = {};
-    ErrorData* error = pg::Transact([context, &expired] { Expired(context, &expired); });
-    if (error != nullptr) return Failed(status, error);
+    Names expired = {};
+    ErrorData* error = pg::Transact([context, &expired] {
+        Read("SELECT p::pg_catalog.text FROM pganalytics.expired_partitions() AS p", context,
+             &expired);
+    });
+    if (error != nullptr) return Note(status, error, "list", "the expired partitions");
     int dropped = 0;
     for (uint64 i = 0; i < expired.count && !Stopping(); ++i) {
+        const char* const partition = expired.list[i];
         bool was_there = false;
-        const Oid partition = expired.list[i].oid;
-        error = pg::Transact([partition, &was_there] { was_there = Drop(partition); });
-        if (error == nullptr) {
-            if (was_there) ++dropped;
-        } else {
-            ereport(WARNING, errcode(error->sqlerrcode),
-                    errmsg("could not drop expired partition %s: %s", expired.list[i].name,
-                           error->message),
-                    errhint("It will be tried again in an hour."));
-            pg::SetError(status, error->message);
-            FreeErrorData(error);
+        error = pg::Transact([partition, &was_there] {
+            was_there = Call(
+                "SELECT pganalytics.drop_expired_partition(pg_catalog.to_regclass($1))", partition);
+        });
+        if (error != nullptr) {
+            Note(status, error, "drop expired partition", partition);
+        } else if (was_there) {
+            ++dropped;
         }
         CHECK_FOR_INTERRUPTS();
     }
@@ -106,9 +105,13 @@ Outcome ApplyRetention(pg::WorkerStatus* status, MemoryContext context) {
 }
 
 Outcome Maintain(pg::WorkerStatus* status, bool due, MemoryContext context) {
-    if (due) pgstat_report_activity(STATE_RUNNING, "making partitions");
-    const Outcome made = MakePartitions(status, due);
-    if (made == Outcome::kExtensionGone || !due) return made;
+    bool exists = false;
+    ErrorData* const error = pg::Transact([&exists] { exists = OidIsValid(pg::ExtensionOid()); });
+    if (error != nullptr) return Note(status, error, "find", "the extension");
+    if (!exists) return Outcome::kExtensionGone;
+    if (!due) return Outcome::kDone;
+    pgstat_report_activity(STATE_RUNNING, "making partitions");
+    const Outcome made = MakePartitions(status, context);
     pgstat_report_activity(STATE_RUNNING, "dropping expired partitions");
     const Outcome dropped = ApplyRetention(status, context);
     MemoryContextReset(context);

@@ -126,7 +126,10 @@ $$;
 COMMENT ON FUNCTION pganalytics.make_partition(text, date) IS
     'makes the partition for one UTC day if there is none, and gives its name';
 
-CREATE FUNCTION pganalytics.make_partitions(days_ahead integer DEFAULT 3) RETURNS integer
+-- For one relation or for all. While this makes a day, a push that needs the same one waits: the
+-- maintenance worker takes one relation per transaction.
+CREATE FUNCTION pganalytics.make_partitions(
+        days_ahead integer DEFAULT 3, relation text DEFAULT NULL) RETURNS integer
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     SET timezone = 'UTC'
@@ -141,9 +144,13 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value',
                   HINT = 'It can be 0 (today only) to 31.';
     END IF;
+    IF relation IS NOT NULL THEN
+        PERFORM pganalytics.partitioned_relation(relation);
+    END IF;
     FOR wanted IN
         SELECT p.relation, current_date + n AS day
         FROM pganalytics.partitioned_relations() p, generate_series(0, days_ahead) AS n
+        WHERE make_partitions.relation IS NULL OR p.relation = make_partitions.relation
         ORDER BY p.relation, n
     LOOP
         leaf_name := format('pganalytics.%I', format('%s_p%s', wanted.relation,
@@ -159,5 +166,5 @@ BEGIN
     RETURN made;
 END
 $$;
-COMMENT ON FUNCTION pganalytics.make_partitions(integer) IS
-    'makes the missing partitions from today (UTC) to so many days ahead, and says how many';
+COMMENT ON FUNCTION pganalytics.make_partitions(integer, text) IS
+    'makes the missing partitions from today (UTC) to so many days ahead, of one relation or of all, and says how many';

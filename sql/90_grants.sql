@@ -78,7 +78,7 @@ GRANT EXECUTE ON FUNCTION
     pganalytics.set_collector_enabled(text, boolean),
     pganalytics.set_query_limit(text, integer),
     pganalytics.make_partition(text, date),
-    pganalytics.make_partitions(integer),
+    pganalytics.make_partitions(integer, text),
     pganalytics.drop_partitions(text, date),
     pganalytics.expired_partitions(),
     pganalytics.drop_expired_partition(regclass),
@@ -154,8 +154,9 @@ GRANT INSERT ON
     TO pganalytics_ingest;
 GRANT SELECT ON pganalytics.push_accounts TO pganalytics_ingest;
 GRANT EXECUTE ON FUNCTION
+    pganalytics.partitioned_relations(),
     pganalytics.make_partition(text, date),
-    pganalytics.make_partitions(integer),
+    pganalytics.make_partitions(integer, text),
     pganalytics.metrics_health(uuid),
     pganalytics.query_limit(integer),
     pganalytics.query_limit_threshold(),

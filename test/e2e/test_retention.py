@@ -23,13 +23,19 @@ def is_there(server, partition):
 
 
 def test_days_are_made_at_the_start(keeper):
-    """Every table has today and the days ahead as soon as the workers serve."""
-    wait_until(lambda: keeper.db.value("SELECT count(*) FROM pganalytics.partitions") > 0, 10, "days")
-    assert keeper.db.rows(
-        "SELECT p.relation, count(l.day) FROM pganalytics.partitioned_relations() p "
-        "LEFT JOIN pganalytics.partitions l ON l.relation = p.relation "
-        "AND l.day BETWEEN (now() AT TIME ZONE 'UTC')::date AND (now() AT TIME ZONE 'UTC')::date + 3 "
-        "GROUP BY p.relation HAVING count(l.day) <> 4") == []
+    """Every table gets today and the days ahead, and the pushes that come meanwhile are not refused."""
+    credentials = keeper.collector()
+    with keeper.client(credentials) as client:
+        assert client.push(push_body(credentials.collector_id, query_rows(3, 1))).status == 200
+
+    def lacking():
+        return keeper.db.rows(
+            "SELECT r.relation, count(p.day) FROM pganalytics.partitioned_relations() r "
+            "LEFT JOIN pganalytics.partitions p ON p.relation = r.relation "
+            "AND p.day - (now() AT TIME ZONE 'UTC')::date BETWEEN 0 AND 3 "
+            "GROUP BY r.relation HAVING count(p.day) <> 4")
+
+    wait_until(lambda: lacking() == [], 10, "today and three days ahead in every table")
 
 
 def test_a_new_retention_holds_at_once(keeper):

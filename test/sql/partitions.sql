@@ -10,6 +10,8 @@ SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS today,
 SELECT pganalytics.make_partitions();
 SELECT pganalytics.make_partitions();
 SELECT pganalytics.make_partitions(5);
+SELECT pganalytics.make_partitions(6, 'log_lines');
+SELECT pganalytics.make_partitions(6, 'collectors');
 SELECT pganalytics.make_partition('query_samples', :'today')
        = ('pganalytics.query_samples_p' || :'today_digits')::regclass AS found_again;
 SELECT relation, pg_temp.undated(partition), day - :'today'::date AS ahead,

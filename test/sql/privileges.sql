@@ -214,11 +214,13 @@ INSERT INTO worker_statements VALUES
      GREATEST(s.reset_at, i.reset_at) FROM unnest($2, $3, $4) AS i(series_id, seen, reset_at)
      WHERE s.server_id = $1 AND s.series_id = i.series_id$$),
     ('make_partition', 'text, date', $$ SELECT pganalytics.make_partition($1, $2) $$),
-    ('make_partitions', 'boolean', $$ SELECT pganalytics.make_partitions() WHERE $1 $$),
+    ('make_partitions', 'text', $$ SELECT pganalytics.make_partitions(3, $1) >= 0 $$),
+    ('partitioned_relations', 'boolean', $$
+     SELECT relation FROM pganalytics.partitioned_relations() WHERE $1 IS NULL$$),
     ('expired', 'boolean', $$
-     SELECT p, p::pg_catalog.text FROM pganalytics.expired_partitions() AS p
-     WHERE $1 IS NULL$$),
-    ('drop_expired', 'regclass', $$ SELECT pganalytics.drop_expired_partition($1) $$);
+     SELECT p::pg_catalog.text FROM pganalytics.expired_partitions() AS p WHERE $1 IS NULL$$),
+    ('drop_expired', 'text', $$
+     SELECT pganalytics.drop_expired_partition(pg_catalog.to_regclass($1))$$);
 -- Each metric has its table. The direct way writes to a partition, and privileges are checked there.
 INSERT INTO worker_statements
 SELECT 'insert into ' || m.relation, 'integer',
