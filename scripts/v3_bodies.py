@@ -65,7 +65,7 @@ class Source:
 
     def _text(self, number):
         family = FAMILIES[number % len(FAMILIES)]
-        parts = 1 + int(self.random.expovariate(1 / 1.9))
+        parts = 1 + int(self.random.expovariate(1 / 1.7))
         text = f"/* report {number} */ " + " UNION ALL ".join(
             f"SELECT '{number}-{part}' AS part, count(*), sum(x.total) FROM {family}_{part} x"
             f" WHERE x.state = ${2 * part + 1} AND x.id < ${2 * part + 2}" for part in range(parts))
@@ -273,7 +273,7 @@ class Source:
                   "locktype": "relation", "mode": "AccessShareLock", "pid": 12315 + i,
                   "query": self.queries[i % len(self.queries)]["text"][:1000],
                   "relation": 12222 + i, "state": STATES[i % 6], "username": "postgres",
-                  "usesysid": 10} for i in range(18)]
+                  "usesysid": 10} for i in range(12)]
         locks += [
             {"classid": 1262, "database": 0, "granted": True, "locktype": "object",
              "mode": "RowExclusiveLock", "objid": 5, "objsubid": 0, "pid": 12289, "usesysid": 0},
