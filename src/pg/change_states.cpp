@@ -19,12 +19,13 @@ Statement load_states = {
     {INT4OID, TEXTOID, INT4ARRAYOID},
     nullptr};
 
-Statement save_states = {
-    "UPDATE pganalytics.metric_series s SET value_hash = i.value_hash, stored_at = i.stored_at, "
-    "gone_at = i.gone_at FROM unnest($2, $3, $4, $5) AS i(series_id, value_hash, stored_at, "
-    "gone_at) WHERE s.server_id = $1 AND s.series_id = i.series_id",
+// One by one: joined with an array, a plan of the time when the table was empty would compare each
+// series of the server with each of the array.
+Statement save_state = {
+    "UPDATE pganalytics.metric_series SET value_hash = $3, stored_at = $4, gone_at = $5 "
+    "WHERE server_id = $1 AND series_id = $2",
     5,
-    {INT4OID, INT4ARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID},
+    {INT4OID, INT4OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID},
     nullptr};
 
 }  // namespace
@@ -81,32 +82,15 @@ ChangeState* FindChangeState(const ChangeStates& of_database, int32 series_id) {
 }
 
 void SaveChangeStates(int32 server_id, const ChangeStates& states) {
-    auto* const changed = static_cast<ChangeState*>(
-        MemoryContextAllocHuge(CurrentMemoryContext, sizeof(ChangeState) * Max(states.count, 1u)));
-    int count = 0;
     for (uint32 i = 0; i < states.count; ++i) {
-        if (states.list[i].changed) changed[count++] = states.list[i];
+        const ChangeState& state = states.list[i];
+        if (!state.changed) continue;
+        Datum values[] = {Int32GetDatum(server_id), Int32GetDatum(state.series_id),
+                          Int64GetDatum(static_cast<int64>(state.value_hash)),
+                          TimestampTzGetDatum(state.stored_at), TimestampTzGetDatum(state.gone_at)};
+        bool nulls[] = {false, false, !state.is_stored, state.stored_at == 0, !state.is_gone};
+        Execute(&save_state, values, nulls);
     }
-    if (count == 0) return;
-    Datum values[] = {
-        Int32GetDatum(server_id),
-        ArrayOf(changed, count, INT4OID,
-                [](const ChangeState& s, bool*) { return Int32GetDatum(s.series_id); }),
-        ArrayOf(changed, count, INT8OID,
-                [](const ChangeState& s, bool* is_null) {
-                    *is_null = !s.is_stored;
-                    return Int64GetDatum(static_cast<int64>(s.value_hash));
-                }),
-        ArrayOf(changed, count, TIMESTAMPTZOID,
-                [](const ChangeState& s, bool* is_null) {
-                    *is_null = s.stored_at == 0;
-                    return TimestampTzGetDatum(s.stored_at);
-                }),
-        ArrayOf(changed, count, TIMESTAMPTZOID, [](const ChangeState& s, bool* is_null) {
-            *is_null = !s.is_gone;
-            return TimestampTzGetDatum(s.gone_at);
-        })};
-    Execute(&save_states, values);
 }
 
 }  // namespace pganalytics::pg

@@ -35,11 +35,13 @@ struct Unknown {
     MetricRow* row;
 };
 
+// OFFSET 0 keeps the look-up by the whole key, see series_store.cpp.
 Statement find_log_lines = {
     "SELECT i.ordinality, l.sampled_at FROM unnest($1, $2, $3) WITH ORDINALITY "
-    "AS i(server_id, series_id, content_hash, ordinality) "
-    "JOIN pganalytics.log_lines l ON l.server_id = i.server_id AND l.series_id = i.series_id "
-    "AND l.content_hash = i.content_hash WHERE l.sampled_at >= $4",
+    "AS i(server_id, series_id, content_hash, ordinality) CROSS JOIN LATERAL "
+    "(SELECT k.sampled_at FROM pganalytics.log_lines k WHERE k.server_id = i.server_id "
+    "AND k.series_id = i.series_id AND k.content_hash = i.content_hash AND k.sampled_at >= $4 "
+    "OFFSET 0) l",
     4,
     {INT4ARRAYOID, INT4ARRAYOID, INT8ARRAYOID, TIMESTAMPTZOID},
     nullptr};

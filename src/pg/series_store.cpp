@@ -51,20 +51,18 @@ Statement add_series = {
      TIMESTAMPTZARRAYOID, BOOLARRAYOID},
     nullptr};
 
-Statement attach_texts = {
-    "UPDATE pganalytics.query_series s SET text_id = x.text_id "
-    "FROM unnest($2, $3) AS i(series_id, text) "
-    "JOIN pganalytics.query_texts x ON x.text_hash = " TEXT_HASH("i.text") " "
-    "WHERE s.server_id = $1 AND s.series_id = i.series_id AND s.text_id IS NULL",
-    3, {INT4OID, INT4ARRAYOID, TEXTARRAYOID}, nullptr};
+// One by one: joined with an array, they would be planned as load_series must not be.
+Statement attach_text = {
+    "UPDATE pganalytics.query_series SET text_id = (SELECT x.text_id "
+    "FROM pganalytics.query_texts x WHERE x.text_hash = " TEXT_HASH("$3") ") "
+    "WHERE server_id = $1 AND series_id = $2 AND text_id IS NULL",
+    3, {INT4OID, INT4OID, TEXTOID}, nullptr};
 
 Statement note_seen = {
-    "UPDATE pganalytics.query_series s SET last_seen = GREATEST(s.last_seen, i.seen), "
-    "reset_at = GREATEST(s.reset_at, i.reset_at) "
-    "FROM unnest($2, $3, $4) AS i(series_id, seen, reset_at) "
-    "WHERE s.server_id = $1 AND s.series_id = i.series_id",
+    "UPDATE pganalytics.query_series SET last_seen = GREATEST(last_seen, $3), "
+    "reset_at = GREATEST(reset_at, $4) WHERE server_id = $1 AND series_id = $2",
     4,
-    {INT4OID, INT4ARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID},
+    {INT4OID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID},
     nullptr};
 
 Datum Databases(const SeriesChange* changes, int count) {
@@ -96,11 +94,6 @@ Datum SampledAts(const SeriesChange* changes, int count) {
     return ArrayOf(changes, count, TIMESTAMPTZOID,
                    [](const SeriesChange& c, bool*) { return TimestampTzGetDatum(c.sampled_at); });
 }
-Datum SeriesIds(const SeriesChange* changes, int count) {
-    return ArrayOf(changes, count, INT4OID,
-                   [](const SeriesChange& c, bool*) { return Int32GetDatum(c.entry->series_id); });
-}
-
 }  // namespace
 
 void LoadSeries(int32 server_id, const SeriesChange* changes, int count) {
@@ -137,18 +130,22 @@ void AddSeries(int32 server_id, const SeriesChange* changes, int count) {
 }
 
 void AttachTexts(int32 server_id, const SeriesChange* changes, int count) {
-    Datum values[] = {Int32GetDatum(server_id), SeriesIds(changes, count), Texts(changes, count)};
-    Execute(&attach_texts, values);
+    for (int i = 0; i < count; ++i) {
+        Datum values[] = {Int32GetDatum(server_id), Int32GetDatum(changes[i].entry->series_id),
+                          TextDatum(changes[i].text)};
+        Execute(&attach_text, values);
+    }
 }
 
 void NoteSeen(int32 server_id, const SeriesChange* changes, int count) {
-    Datum values[] = {
-        Int32GetDatum(server_id), SeriesIds(changes, count), SampledAts(changes, count),
-        ArrayOf(changes, count, TIMESTAMPTZOID, [](const SeriesChange& c, bool* is_null) {
-            *is_null = c.reset_at == 0;
-            return TimestampTzGetDatum(c.reset_at);
-        })};
-    Execute(&note_seen, values);
+    for (int i = 0; i < count; ++i) {
+        const SeriesChange& change = changes[i];
+        Datum values[] = {Int32GetDatum(server_id), Int32GetDatum(change.entry->series_id),
+                          TimestampTzGetDatum(change.sampled_at),
+                          TimestampTzGetDatum(change.reset_at)};
+        bool nulls[] = {false, false, false, change.reset_at == 0};
+        Execute(&note_seen, values, nulls);
+    }
 }
 
 }  // namespace pganalytics::pg

@@ -174,15 +174,14 @@ INSERT INTO worker_statements VALUES
     ('load_states', 'integer, text, integer[]', $$
      SELECT database_id, series_id, value_hash, stored_at, gone_at FROM pganalytics.metric_series
      WHERE server_id = $1 AND relation = $2 AND database_id = ANY ($3)$$),
-    ('save_states', 'integer, integer[], bigint[], timestamptz[], timestamptz[]', $$
-     UPDATE pganalytics.metric_series s SET value_hash = i.value_hash, stored_at = i.stored_at,
-     gone_at = i.gone_at FROM unnest($2, $3, $4, $5) AS i(series_id, value_hash, stored_at,
-     gone_at) WHERE s.server_id = $1 AND s.series_id = i.series_id$$),
+    ('save_state', 'integer, integer, bigint, timestamptz, timestamptz', $$
+     UPDATE pganalytics.metric_series SET value_hash = $3, stored_at = $4, gone_at = $5
+     WHERE server_id = $1 AND series_id = $2$$),
     ('find_log_lines', 'integer[], integer[], bigint[], timestamptz', $$
      SELECT i.ordinality, l.sampled_at FROM unnest($1, $2, $3) WITH ORDINALITY AS i(server_id,
-     series_id, content_hash, ordinality) JOIN pganalytics.log_lines l ON l.server_id =
-     i.server_id AND l.series_id = i.series_id AND l.content_hash = i.content_hash WHERE
-     l.sampled_at >= $4$$),
+     series_id, content_hash, ordinality) CROSS JOIN LATERAL (SELECT k.sampled_at FROM
+     pganalytics.log_lines k WHERE k.server_id = i.server_id AND k.series_id = i.series_id AND
+     k.content_hash = i.content_hash AND k.sampled_at >= $4 OFFSET 0) l$$),
     ('load_series', 'integer, integer[], text[], bigint[], boolean[]', $$
      SELECT i.ordinality, s.series_id, s.text_id IS NOT NULL, s.last_seen FROM unnest($2, $3, $4,
      $5) WITH ORDINALITY AS i(database_id, username, queryid, toplevel, ordinality) CROSS JOIN
@@ -203,16 +202,14 @@ INSERT INTO worker_statements VALUES
      pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to(i.text,
      'UTF8')), 1, 16), 'hex')::pg_catalog.uuid ORDER BY i.database_id, i.queryid, i.username,
      i.toplevel ON CONFLICT (server_id, database_id, queryid, username, toplevel) DO NOTHING$$),
-    ('attach_texts', 'integer, integer[], text[]', $$
-     UPDATE pganalytics.query_series s SET text_id = x.text_id FROM unnest($2, $3) AS
-     i(series_id, text) JOIN pganalytics.query_texts x ON x.text_hash =
-     pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to(i.text,
-     'UTF8')), 1, 16), 'hex')::pg_catalog.uuid WHERE s.server_id = $1 AND s.series_id =
-     i.series_id AND s.text_id IS NULL$$),
-    ('note_seen', 'integer, integer[], timestamptz[], timestamptz[]', $$
-     UPDATE pganalytics.query_series s SET last_seen = GREATEST(s.last_seen, i.seen), reset_at =
-     GREATEST(s.reset_at, i.reset_at) FROM unnest($2, $3, $4) AS i(series_id, seen, reset_at)
-     WHERE s.server_id = $1 AND s.series_id = i.series_id$$),
+    ('attach_text', 'integer, integer, text', $$
+     UPDATE pganalytics.query_series SET text_id = (SELECT x.text_id FROM pganalytics.query_texts x
+     WHERE x.text_hash = pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(
+     pg_catalog.convert_to($3, 'UTF8')), 1, 16), 'hex')::pg_catalog.uuid)
+     WHERE server_id = $1 AND series_id = $2 AND text_id IS NULL$$),
+    ('note_seen', 'integer, integer, timestamptz, timestamptz', $$
+     UPDATE pganalytics.query_series SET last_seen = GREATEST(last_seen, $3), reset_at =
+     GREATEST(reset_at, $4) WHERE server_id = $1 AND series_id = $2$$),
     ('make_partition', 'text, date', $$ SELECT pganalytics.make_partition($1, $2) $$),
     ('make_partitions', 'text', $$ SELECT pganalytics.make_partitions(3, $1) >= 0 $$),
     ('partitioned_relations', 'boolean', $$
