@@ -17,8 +17,8 @@ std::string FormatUuid(const Uuid& uuid);
 std::string Hex(std::string_view bytes);
 
 // ParseTimestamp reads RFC 3339 ("2026-11-22T08:54:22Z", "...22.123456+01:00"; 'T' or a space; at
-// most six fractional digits, years 1970 to 9999), and what PostgreSQL writes for a timestamptz with
-// DateStyle ISO ("2026-11-22 08:53:55.496158+00"). std::nullopt for anything else.
+// most six fractional digits, years 1970 to 9999), and what PostgreSQL writes for a timestamptz
+// with DateStyle ISO ("2026-11-22 08:53:55.496158+00"). std::nullopt for anything else.
 std::optional<TimestampMicros> ParseTimestamp(std::string_view text);
 
 // FormatTimestamp writes RFC 3339 in UTC with six fractional digits, none when they are zero.

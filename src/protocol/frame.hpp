@@ -40,8 +40,8 @@ inline constexpr uint32_t kFrameMagic = 0x46414750;  // "PGAF"
 inline constexpr uint16_t kFrameVersion = 1;
 
 // The most a push may take on the socketpair, the most rows it may bring, and the most that their
-// cells may take. The buffer of a v3 collector holds 50 MiB and is sent again until it is stored, so
-// it must fit: with many tables nearly all of it are rows of pg_schema of 170 bytes, 310,000 of
+// cells may take. The buffer of a v3 collector holds 50 MiB and is sent again until it is stored,
+// so it must fit: with many tables nearly all of it are rows of pg_schema of 170 bytes, 310,000 of
 // them; the smallest rows, of connections, have 110. The cells are bounded because 10 bytes of
 // hostile JSON can ask for 300; 220,000 query rows fit.
 inline constexpr uint32_t kMaxPayloadBytes = 256u << 20;
