@@ -278,6 +278,27 @@ TEST(Rebase, ABaseGoesInFrontOfTheRowUntilItIsAcknowledged) {
     EXPECT_TRUE(others(quiet).empty());
 }
 
+TEST(Rebase, OtherBeginsFromABaseOfZero) {
+    // Not by stats_since: of several beginnings the reader knows the last one only.
+    Limiter limiter(1);
+    Tracker tracker;
+    tracker.Observe(limiter.Observe(SnapshotBuilder(kSecond).Add(1, 9, 9).Build()), {0, false}, {});
+    const Plan plan = tracker.Observe(
+        limiter.Observe(SnapshotBuilder(2 * kSecond).Add(1, 9, 9).Add(2, 4, 4).Build()), {1, false},
+        {});
+    std::vector<PlannedRow> others;
+    for (const PlannedRow& row : plan.rows) {
+        if (IsOther(tracker.snapshot().statements[row.statement].key)) others.push_back(row);
+    }
+    ASSERT_EQ(others.size(), 2u);
+    ASSERT_TRUE(others[0].base);
+    EXPECT_EQ(others[0].base->sampled_at, kSecond + 1);
+    EXPECT_EQ(CallsOf(others[0].base->counters.data()), 0);
+    EXPECT_FALSE(others[1].base);
+    EXPECT_FALSE(others[1].stats_since);
+    EXPECT_EQ(CallsOf(tracker.snapshot().CountersOf(others[1].statement)), 4);
+}
+
 TEST(Rebase, AQueryThatBecomesKeptBringsItsText) {
     Limiter limiter(1);
     Tracker tracker;

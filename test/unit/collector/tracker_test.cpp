@@ -124,6 +124,26 @@ TEST(Tracker, SumsThatFallAreABeginning) {
     EXPECT_EQ(plan.rows[0].stats_since, kSecond);
 }
 
+TEST(Tracker, AResetIsABeginningThoughCountersHaveCaughtUp) {
+    Tracker tracker;
+    const auto at = [](core::TimestampMicros second, int64_t calls, core::TimestampMicros reset) {
+        Snapshot snapshot = SnapshotBuilder(second * kSecond).Add(1, calls, 1).Build();
+        snapshot.info.stats_reset = reset;
+        return snapshot;
+    };
+    tracker.Observe(at(1, 5, 0), {0, false}, kStart);
+    Plan plan = tracker.Observe(at(2, 5, 17), {1, false}, kStart);
+    ASSERT_EQ(plan.rows.size(), 1u);  // the same counters, and all of them new
+    EXPECT_EQ(plan.rows[0].stats_since, kSecond);
+    plan = tracker.Observe(at(3, 6, 17), {2, false}, kStart);
+    EXPECT_FALSE(plan.rows[0].stats_since);
+    // A server that no longer says when has not said that there was one.
+    Snapshot silent = at(4, 7, 0);
+    silent.info.stats_reset.reset();
+    plan = tracker.Observe(silent, {3, false}, kStart);
+    EXPECT_FALSE(plan.rows[0].stats_since);
+}
+
 TEST(Tracker, MinimumThatFallsIsNone) {
     Tracker tracker;
     const auto word = [](double ms) { return std::bit_cast<uint64_t>(ms); };
