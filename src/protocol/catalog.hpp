@@ -83,7 +83,6 @@ enum class MetricId : uint16_t {
 
 // Metric describes the rows of one relation. One JSON type may have several.
 struct Metric {
-    MetricId id;
     std::string_view type;      // the JSON "type"
     std::string_view relation;  // in schema pganalytics, partitioned by day
     // Where the rows stand in the JSON object of the metric: "" the object itself is the row,
@@ -91,6 +90,7 @@ struct Metric {
     // those of each member of "databases".
     std::string_view rows_path;
     std::span<const Column> columns;
+    MetricId id;
     Keep keep;
     Family family;
 };

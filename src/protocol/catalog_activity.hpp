@@ -107,21 +107,20 @@ inline constexpr Column kIdleTransactionsColumns[] = {
 };
 
 inline constexpr Metric kActivityMetrics[] = {
-    {MetricId::kLocks, "pg_locks", "lock_samples", "databases.*.active_locks[]", kLocksColumns,
+    {"pg_locks", "lock_samples", "databases.*.active_locks[]", kLocksColumns, MetricId::kLocks,
      Keep::kAll, Family::kMetrics},
-    {MetricId::kLockWaits, "pg_locks", "lock_wait_samples", "databases.*.lock_wait_chains[]",
-     kLockWaitsColumns, Keep::kAll, Family::kMetrics},
-    {MetricId::kBlockingQueries, "pg_locks", "blocking_query_samples",
-     "databases.*.blocking_queries[]", kBlockingQueriesColumns, Keep::kAll, Family::kMetrics},
-    {MetricId::kConnections, "pg_connections", "connection_samples",
-     "databases.*.connection_stats.by_state[]", kConnectionsColumns, Keep::kAll, Family::kMetrics},
-    {MetricId::kConnectionTotals, "pg_connections", "connection_total_samples",
-     "databases.*.connection_stats", kConnectionTotalsColumns, Keep::kAll, Family::kMetrics},
-    {MetricId::kLongTransactions, "pg_connections", "long_transaction_samples",
-     "databases.*.long_running_transactions[]", kLongTransactionsColumns, Keep::kAll,
-     Family::kMetrics},
-    {MetricId::kIdleTransactions, "pg_connections", "idle_transaction_samples",
-     "databases.*.idle_transactions[]", kIdleTransactionsColumns, Keep::kAll, Family::kMetrics},
+    {"pg_locks", "lock_wait_samples", "databases.*.lock_wait_chains[]", kLockWaitsColumns,
+     MetricId::kLockWaits, Keep::kAll, Family::kMetrics},
+    {"pg_locks", "blocking_query_samples", "databases.*.blocking_queries[]",
+     kBlockingQueriesColumns, MetricId::kBlockingQueries, Keep::kAll, Family::kMetrics},
+    {"pg_connections", "connection_samples", "databases.*.connection_stats.by_state[]",
+     kConnectionsColumns, MetricId::kConnections, Keep::kAll, Family::kMetrics},
+    {"pg_connections", "connection_total_samples", "databases.*.connection_stats",
+     kConnectionTotalsColumns, MetricId::kConnectionTotals, Keep::kAll, Family::kMetrics},
+    {"pg_connections", "long_transaction_samples", "databases.*.long_running_transactions[]",
+     kLongTransactionsColumns, MetricId::kLongTransactions, Keep::kAll, Family::kMetrics},
+    {"pg_connections", "idle_transaction_samples", "databases.*.idle_transactions[]",
+     kIdleTransactionsColumns, MetricId::kIdleTransactions, Keep::kAll, Family::kMetrics},
 };
 
 }  // namespace pganalytics::protocol

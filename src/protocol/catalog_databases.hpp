@@ -110,20 +110,20 @@ inline constexpr Column kIndexCacheColumns[] = {
 };
 
 inline constexpr Metric kDatabasesMetrics[] = {
-    {MetricId::kDatabaseStats, "pg_stats", "database_samples", "", kDatabaseStatsColumns,
+    {"pg_stats", "database_samples", "", kDatabaseStatsColumns, MetricId::kDatabaseStats,
      Keep::kAll, Family::kMetrics},
-    {MetricId::kTableStats, "pg_stats", "table_samples", "tables[]", kTableStatsColumns, Keep::kAll,
+    {"pg_stats", "table_samples", "tables[]", kTableStatsColumns, MetricId::kTableStats, Keep::kAll,
      Family::kMetrics},
-    {MetricId::kIndexStats, "pg_stats", "index_samples", "indexes[]", kIndexStatsColumns,
+    {"pg_stats", "index_samples", "indexes[]", kIndexStatsColumns, MetricId::kIndexStats,
      Keep::kAll, Family::kMetrics},
-    {MetricId::kTableBloat, "pg_bloat", "table_bloat_samples", "databases.*.table_bloat[]",
-     kTableBloatColumns, Keep::kAll, Family::kMetrics},
-    {MetricId::kIndexBloat, "pg_bloat", "index_bloat_samples", "databases.*.index_bloat[]",
-     kIndexBloatColumns, Keep::kAll, Family::kMetrics},
-    {MetricId::kTableCache, "pg_cache", "table_cache_samples", "databases.*.table_cache_hit[]",
-     kTableCacheColumns, Keep::kAll, Family::kMetrics},
-    {MetricId::kIndexCache, "pg_cache", "index_cache_samples", "databases.*.index_cache_hit[]",
-     kIndexCacheColumns, Keep::kAll, Family::kMetrics},
+    {"pg_bloat", "table_bloat_samples", "databases.*.table_bloat[]", kTableBloatColumns,
+     MetricId::kTableBloat, Keep::kAll, Family::kMetrics},
+    {"pg_bloat", "index_bloat_samples", "databases.*.index_bloat[]", kIndexBloatColumns,
+     MetricId::kIndexBloat, Keep::kAll, Family::kMetrics},
+    {"pg_cache", "table_cache_samples", "databases.*.table_cache_hit[]", kTableCacheColumns,
+     MetricId::kTableCache, Keep::kAll, Family::kMetrics},
+    {"pg_cache", "index_cache_samples", "databases.*.index_cache_hit[]", kIndexCacheColumns,
+     MetricId::kIndexCache, Keep::kAll, Family::kMetrics},
 };
 
 }  // namespace pganalytics::protocol

@@ -39,13 +39,13 @@ inline constexpr Column kLogColumns[] = {
 };
 
 inline constexpr Metric kHostMetrics[] = {
-    {MetricId::kHostStats, "sysstat", "host_samples", "", kHostStatsColumns, Keep::kAll,
+    {"sysstat", "host_samples", "", kHostStatsColumns, MetricId::kHostStats, Keep::kAll,
      Family::kMetrics},
-    {MetricId::kDiskIo, "sysstat", "disk_io_samples", "disk_io[]", kDiskIoColumns, Keep::kAll,
+    {"sysstat", "disk_io_samples", "disk_io[]", kDiskIoColumns, MetricId::kDiskIo, Keep::kAll,
      Family::kMetrics},
-    {MetricId::kDiskUsage, "disk_usage", "filesystem_samples", "filesystems[]", kDiskUsageColumns,
+    {"disk_usage", "filesystem_samples", "filesystems[]", kDiskUsageColumns, MetricId::kDiskUsage,
      Keep::kAll, Family::kMetrics},
-    {MetricId::kLog, "pg_log", "log_lines", "entries[]", kLogColumns, Keep::kOnce, Family::kLogs},
+    {"pg_log", "log_lines", "entries[]", kLogColumns, MetricId::kLog, Keep::kOnce, Family::kLogs},
 };
 
 }  // namespace pganalytics::protocol

@@ -55,7 +55,7 @@ static_assert(std::size(kQueryStatsColumns) <= kMaxColumns);
 static_assert(kQueryStatsColumns[kFirstCounter].name == "calls");
 
 inline constexpr Metric kQueriesMetrics[] = {
-    {MetricId::kQueryStats, "pg_query_stats", "query_samples", "queries[]", kQueryStatsColumns,
+    {"pg_query_stats", "query_samples", "queries[]", kQueryStatsColumns, MetricId::kQueryStats,
      Keep::kAll, Family::kQuerySamples},
 };
 
@@ -69,7 +69,7 @@ inline constexpr Column kAccountsColumns[] = {
     {"discarded_too_large", "", ColumnType::kInt8, ColumnRole::kValue, Scope::kRow, true},
     {"queries", "", ColumnType::kInt8, ColumnRole::kValue, Scope::kRow, true},
 };
-inline constexpr Metric kAccountsMetric = {MetricId::kAccounts, "",         "push_accounts", "",
-                                           kAccountsColumns,    Keep::kAll, Family::kMetrics};
+inline constexpr Metric kAccountsMetric = {
+    "", "push_accounts", "", kAccountsColumns, MetricId::kAccounts, Keep::kAll, Family::kMetrics};
 
 }  // namespace pganalytics::protocol

@@ -50,18 +50,18 @@ inline constexpr Column kCollectionErrorsColumns[] = {
 };
 
 inline constexpr Metric kReplicationMetrics[] = {
-    {MetricId::kReplicationSlots, "pg_replication", "replication_slot_samples",
-     "replication_slots[]", kReplicationSlotsColumns, Keep::kAll, Family::kMetrics},
-    {MetricId::kReplicationStatus, "pg_replication", "replication_samples", "replication_status[]",
-     kReplicationStatusColumns, Keep::kAll, Family::kMetrics},
-    {MetricId::kWalStatus, "pg_replication", "wal_samples", "wal_status", kWalStatusColumns,
+    {"pg_replication", "replication_slot_samples", "replication_slots[]", kReplicationSlotsColumns,
+     MetricId::kReplicationSlots, Keep::kAll, Family::kMetrics},
+    {"pg_replication", "replication_samples", "replication_status[]", kReplicationStatusColumns,
+     MetricId::kReplicationStatus, Keep::kAll, Family::kMetrics},
+    {"pg_replication", "wal_samples", "wal_status", kWalStatusColumns, MetricId::kWalStatus,
      Keep::kAll, Family::kMetrics},
-    {MetricId::kWraparound, "pg_replication", "wraparound_samples", "wraparound_risk[]",
-     kWraparoundColumns, Keep::kAll, Family::kMetrics},
-    {MetricId::kSubscriptions, "pg_replication", "subscription_samples", "logical_subscriptions[]",
-     kSubscriptionsColumns, Keep::kAll, Family::kMetrics},
-    {MetricId::kCollectionErrors, "pg_replication", "collection_error_samples",
-     "collection_errors[]", kCollectionErrorsColumns, Keep::kAll, Family::kMetrics},
+    {"pg_replication", "wraparound_samples", "wraparound_risk[]", kWraparoundColumns,
+     MetricId::kWraparound, Keep::kAll, Family::kMetrics},
+    {"pg_replication", "subscription_samples", "logical_subscriptions[]", kSubscriptionsColumns,
+     MetricId::kSubscriptions, Keep::kAll, Family::kMetrics},
+    {"pg_replication", "collection_error_samples", "collection_errors[]", kCollectionErrorsColumns,
+     MetricId::kCollectionErrors, Keep::kAll, Family::kMetrics},
 };
 
 }  // namespace pganalytics::protocol

@@ -36,13 +36,13 @@ inline constexpr Column kUnknownColumns[] = {
 };
 
 inline constexpr Metric kSchemaMetrics[] = {
-    {MetricId::kExtensions, "pg_extensions", "extension_samples", "databases.*.extensions[]",
-     kExtensionsColumns, Keep::kChanges, Family::kMetrics},
-    {MetricId::kSchemaObjects, "pg_schema", "schema_samples", "databases.*.*[]",
-     kSchemaObjectsColumns, Keep::kChanges, Family::kMetrics},
-    {MetricId::kStatementsInfo, "pg_stat_statements_info", "statements_info_samples", "",
-     kStatementsInfoColumns, Keep::kAll, Family::kMetrics},
-    {MetricId::kUnknown, "", "unknown_metric_samples", "", kUnknownColumns, Keep::kAll,
+    {"pg_extensions", "extension_samples", "databases.*.extensions[]", kExtensionsColumns,
+     MetricId::kExtensions, Keep::kChanges, Family::kMetrics},
+    {"pg_schema", "schema_samples", "databases.*.*[]", kSchemaObjectsColumns,
+     MetricId::kSchemaObjects, Keep::kChanges, Family::kMetrics},
+    {"pg_stat_statements_info", "statements_info_samples", "", kStatementsInfoColumns,
+     MetricId::kStatementsInfo, Keep::kAll, Family::kMetrics},
+    {"", "unknown_metric_samples", "", kUnknownColumns, MetricId::kUnknown, Keep::kAll,
      Family::kMetrics},
 };
 

@@ -177,7 +177,7 @@ class FakeWorker:
             else:
                 status, collector, message = 403, uuid.UUID(int=0), "token is not known"
             if status is not None:
-                self.send(frame(AUTH_REPLY, request_id, 
+                self.send(frame(AUTH_REPLY, request_id,
                                 struct.pack("<II", status, self.limit) + collector.bytes +
                                 text(message)))
         elif kind == HEALTH_REQUEST:
