@@ -1,4 +1,5 @@
 """Fixtures: one analytics server and one monitored server for the session, a collector per test."""
+import datetime
 import itertools
 import os
 import pathlib
@@ -162,6 +163,13 @@ def monitored(root):
     one.init().start().create()
     yield one
     one.remove()
+
+
+@pytest.fixture
+def today():
+    """today is the first second of this UTC day: samples may lie on either side of it."""
+    return datetime.datetime.now(datetime.timezone.utc).replace(
+        hour=0, minute=0, second=0, microsecond=0)
 
 
 @pytest.fixture
