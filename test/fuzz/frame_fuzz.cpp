@@ -134,6 +134,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         case FrameType::kAuthRequest:
             RoundTrip<protocol::AuthRequest>(payload, length);
             break;
+        case FrameType::kHealthRequest:
+            RoundTrip<protocol::HealthRequest>(payload, length);
+            break;
+        case FrameType::kHealthReply:
+            RoundTrip<protocol::HealthReply>(payload, length);
+            break;
         case FrameType::kPush:
             RoundTrip<protocol::Push>(payload, length);
             ReadPush(payload, length);
