@@ -72,6 +72,7 @@ http::Task<> SideThread::Run(const std::function<void()>& job) {
     turns_.pop_front();
     if (!turns_.empty()) turns_.front()->Notify();
     if (error) std::rethrow_exception(error);
+    co_return;
 }
 
 }  // namespace pganalytics::gateway

@@ -24,7 +24,7 @@ Response Problem(const ProblemDetails& details) {
     const std::unique_ptr<char, decltype(&cJSON_free)> text(cJSON_PrintUnformatted(root.get()),
                                                             &cJSON_free);
     if (text == nullptr) throw std::bad_alloc();
-    Response response{details.status, "application/problem+json", text.get(), {}};
+    Response response{details.status, "application/problem+json", std::string(text.get()), {}};
     if (details.retry_after_s > 0) {
         response.headers.emplace_back("Retry-After", std::to_string(details.retry_after_s));
     }
