@@ -82,6 +82,8 @@ class Client {
         if (PQstatus(connection_.get()) != CONNECTION_OK) Fail();
     }
 
+    pid_t BackendPid() const { return PQbackendPID(connection_.get()); }
+
     void Execute(const std::string& sql) {
         Check(PgResult(PQexec(connection_.get(), sql.c_str()), &PQclear));
     }
@@ -195,7 +197,10 @@ int Run(const std::string& way, const char* conninfo, const std::string& relatio
 
     Client client(conninfo, relation);
     if (way == "rows" || way == "pipeline") client.PrepareInsert();
-    std::vector<double> latencies;
+    Measured measured;
+    measured.rows = rows * pushes;
+    const double cpu_before = CpuSeconds(0);
+    const double backend_cpu_before = CpuSeconds(client.BackendPid());
     const Clock::time_point began = Clock::now();
     for (int64_t push = 0; push < pushes; ++push) {
         const Clock::time_point push_began = Clock::now();
@@ -209,9 +214,12 @@ int Run(const std::string& way, const char* conninfo, const std::string& relatio
         } else {
             client.CopyFromServerFile(file_of(push));
         }
-        latencies.push_back(SecondsSince(push_began));
+        measured.latencies.push_back(SecondsSince(push_began));
     }
-    PrintResult(SecondsSince(began), rows * pushes, std::move(latencies));
+    measured.seconds = SecondsSince(began);
+    measured.client_cpu = CpuSeconds(0) - cpu_before;
+    measured.backend_cpu = CpuSeconds(client.BackendPid()) - backend_cpu_before;
+    Print(std::move(measured));
     return 0;
 }
 

@@ -1,185 +1,215 @@
-// Pushes samples through the collectors' port as a collector would: HTTPS, gzip, keep-alive, one
-// key each. Usage: pushload URL CA_FILE TOKEN_FILE COLLECTOR_ID ROWS PUSHES CONNECTIONS The bodies
-// are made before the clock starts; every push must be answered with 200.
+// pushload pushes samples through the collectors' port as a fleet of collectors does. The bodies
+// are made, and compressed, before the clock starts; every push must be acknowledged.
 #include <curl/curl.h>
-#include <libdeflate.h>
 
+#include <CLI/CLI.hpp>
 #include <atomic>
+#include <barrier>
 #include <fstream>
-#include <memory>
+#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "bodies.hpp"
 #include "core/clock.hpp"
 #include "core/text.hpp"
-#include "sample_rows.hpp"
+#include "sender.hpp"
 #include "timing.hpp"
 
 namespace pganalytics::bench {
 namespace {
 
-using Curl = std::unique_ptr<CURL, decltype(&curl_easy_cleanup)>;
-using Headers = std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)>;
-using Compressor = std::unique_ptr<libdeflate_compressor, decltype(&libdeflate_free_compressor)>;
+constexpr int64_t kMicrosPerMinute = 60'000'000;
 
-std::string MakeBody(const std::string& collector_id, int64_t rows, int64_t push, int64_t now) {
-    const std::string timestamp = core::FormatTimestamp(now);
-    std::string body = "{\"collector_id\":\"" + collector_id +
-                       "\",\"hostname\":\"bench\",\"metrics\":[{\"database\":\"app\",\"queries\":[";
-    const auto counters = Counters();
-    for (int64_t query = 0; query < rows; ++query) {
-        if (query > 0) body += ',';
-        body += "{\"hash\":" + std::to_string(QueryIdOf(query)) + ",\"text\":\"" +
-                QueryTextOf(query) + "\"";
-        for (size_t i = 0; i < counters.size(); ++i) {
-            body += ",\"" + std::string(counters[i].json_key) + "\":";
-            if (IsUsuallyZero(counters[i].name)) {
-                body += '0';
-            } else if (counters[i].type == protocol::ColumnType::kFloat8) {
-                char number[40];
-                std::snprintf(number, sizeof(number), "%.17g", MillisOf(i, query, push));
-                body += number;
-            } else {
-                body += std::to_string(CountOf(i, query, push));
-            }
-        }
-        body += '}';
-    }
-    return body + "],\"timestamp\":\"" + timestamp +
-           "\",\"type\":\"pg_query_stats\"}],\"metrics_count\":1,\"timestamp\":\"" + timestamp +
-           "\",\"version\":\"3.0.0\"}";
-}
-
-std::string Gzip(const std::string& text) {
-    const Compressor compressor(libdeflate_alloc_compressor(6), &libdeflate_free_compressor);
-    std::string packed(libdeflate_gzip_compress_bound(compressor.get(), text.size()), '\0');
-    packed.resize(libdeflate_gzip_compress(compressor.get(), text.data(), text.size(),
-                                           packed.data(), packed.size()));
-    if (packed.empty()) throw std::runtime_error("gzip failed");
-    return packed;
-}
-
-size_t KeepAnswer(char* bytes, size_t size, size_t count, void* answer) {
-    static_cast<std::string*>(answer)->append(bytes, size * count);
-    return size * count;
-}
-
-struct Target {
-    std::string url;
-    std::string ca_file;
-    std::string token;
-    std::string epoch;
+struct Options {
+    Target target;
+    std::string accounts_file;  // lines of a collector's id and its token
+    std::vector<std::string> body_files;
+    int64_t rows = 1000;
+    int64_t pushes = 1;
+    int64_t first = 0;        // number of the first sample and its sequence number
+    int64_t connections = 0;  // 0: one for each collector
+    std::string form = "full";
+    std::string since;  // time of sample 0 of the forms of changes, a minute apart
+    bool together = false;
 };
 
-// Sender is one connection. It takes the next body until there is none left.
-class Sender {
+struct Body {
+    std::string bytes;
+    std::string key;
+    int64_t rows = 0;
+};
+
+std::vector<Account> ReadAccounts(const std::string& path) {
+    std::vector<Account> accounts;
+    std::ifstream file(path);
+    for (Account account; file >> account.collector_id >> account.token;) {
+        accounts.push_back(account);
+    }
+    if (accounts.empty()) throw std::runtime_error("no accounts in " + path);
+    return accounts;
+}
+
+std::string ReadFile(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file) throw std::runtime_error("cannot read " + path);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// Fleet is what the connections share. The i-th one is of collector i % accounts, and so is the
+// i-th body.
+class Fleet {
   public:
-    explicit Sender(const Target& target)
-        : target_(target), curl_(curl_easy_init(), &curl_easy_cleanup) {
-        curl_easy_setopt(curl_.get(), CURLOPT_URL, (target.url + "/api/v1/metrics/push").c_str());
-        curl_easy_setopt(curl_.get(), CURLOPT_CAINFO, target.ca_file.c_str());
-        curl_easy_setopt(curl_.get(), CURLOPT_POST, 1L);
-        curl_easy_setopt(curl_.get(), CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_1_1});
-        curl_easy_setopt(curl_.get(), CURLOPT_NOSIGNAL, 1L);
-        curl_easy_setopt(curl_.get(), CURLOPT_TIMEOUT, 120L);
-        curl_easy_setopt(curl_.get(), CURLOPT_WRITEFUNCTION, &KeepAnswer);
-        curl_easy_setopt(curl_.get(), CURLOPT_WRITEDATA, &answer_);
+    explicit Fleet(Options options)
+        : options_(std::move(options)),
+          accounts_(ReadAccounts(options_.accounts_file)),
+          next_(accounts_.size()) {
+        if (options_.connections == 0) {
+            options_.connections = static_cast<int64_t>(accounts_.size());
+        }
+        MakeBodies();
     }
 
-    void Push(const std::string& body, size_t number) {
-        Headers headers(nullptr, &curl_slist_free_all);
-        for (const std::string& line :
-             {"Authorization: Bearer " + target_.token,
-              "Idempotency-Key: " + target_.epoch + ":" + std::to_string(number),
-              std::string("Content-Type: application/json"), std::string("Content-Encoding: gzip"),
-              std::string("Expect:")}) {
-            headers.reset(curl_slist_append(headers.release(), line.c_str()));
+    Measured Run() {
+        const auto connections = static_cast<size_t>(options_.connections);
+        std::vector<Measured> results(connections);
+        std::vector<std::string> failures(connections);
+        std::vector<std::thread> threads;
+        std::barrier<> together(options_.connections);
+        std::barrier<>* const barrier = options_.together ? &together : nullptr;
+        const double cpu_before = CpuSeconds(0);
+        const Clock::time_point began = Clock::now();
+        for (size_t i = 0; i < connections; ++i) {
+            threads.emplace_back([this, i, barrier, &results, &failures] {
+                try {
+                    Work(i, barrier, &results[i]);
+                } catch (const std::exception& error) {
+                    failures[i] = error.what();
+                    if (barrier != nullptr) barrier->arrive_and_drop();
+                }
+            });
         }
-        answer_.clear();
-        curl_easy_setopt(curl_.get(), CURLOPT_HTTPHEADER, headers.get());
-        curl_easy_setopt(curl_.get(), CURLOPT_POSTFIELDS, body.data());
-        curl_easy_setopt(curl_.get(), CURLOPT_POSTFIELDSIZE_LARGE,
-                         static_cast<curl_off_t>(body.size()));
-        const CURLcode code = curl_easy_perform(curl_.get());
-        long status = 0;
-        curl_easy_getinfo(curl_.get(), CURLINFO_RESPONSE_CODE, &status);
-        if (code != CURLE_OK) throw std::runtime_error(curl_easy_strerror(code));
-        if (status != 200) throw std::runtime_error(std::to_string(status) + " " + answer_);
+        for (std::thread& thread : threads) thread.join();
+        Measured all;
+        all.seconds = SecondsSince(began);
+        all.client_cpu = CpuSeconds(0) - cpu_before;
+        for (size_t i = 0; i < connections; ++i) {
+            if (!failures[i].empty()) throw std::runtime_error(failures[i]);
+            all.latencies.insert(all.latencies.end(), results[i].latencies.begin(),
+                                 results[i].latencies.end());
+            all.refused += results[i].refused;
+        }
+        for (const Body& body : bodies_) all.rows += body.rows;
+        if (options_.together) all.latencies = LastOfEach(results);
+        return all;
     }
 
   private:
-    const Target& target_;
-    Curl curl_;
-    std::string answer_;
-};
-
-// Send runs one sender over the shared counter and gives its latencies; what goes wrong is kept in
-// *failure.
-void Send(const Target& target, const std::vector<std::string>& bodies, std::atomic<size_t>* next,
-          std::vector<double>* latencies, std::string* failure) {
-    try {
-        Sender sender(target);
-        for (size_t i = (*next)++; i < bodies.size(); i = (*next)++) {
-            const Clock::time_point began = Clock::now();
-            sender.Push(bodies[i], i);
-            latencies->push_back(SecondsSince(began));
+    void MakeBodies() {
+        const int64_t now = core::SystemClock().Now();
+        const int64_t since =
+            options_.since.empty() ? now : core::ParseTimestamp(options_.since).value();
+        for (const std::string& path : options_.body_files) {
+            bodies_.push_back({ReadFile(path), "", options_.rows});
         }
-    } catch (const std::exception& error) {
-        *failure = error.what();
+        for (int64_t i = 0; options_.body_files.empty() && i < options_.pushes; ++i) {
+            const std::string& id =
+                accounts_[static_cast<size_t>(i) % accounts_.size()].collector_id;
+            const int64_t number = options_.first + i;
+            Body body;
+            std::string text;
+            if (options_.form != "full") {
+                text = ChangesBody(id, options_.rows, number, since + number * kMicrosPerMinute,
+                                   options_.form == "changes-as-seen");
+                body.rows = ChangedRows(number);
+            } else {
+                text = FullBody(id, options_.rows, number, now + i);
+                body.rows = options_.rows;
+            }
+            body.bytes = options_.target.is_old ? std::move(text) : Gzip(text);
+            body.key = std::to_string(now) + ":" + std::to_string(number);
+            bodies_.push_back(std::move(body));
+        }
     }
-}
 
-int Run(char** argv) {
-    std::ifstream token_file(argv[3]);
-    Target target{argv[1], argv[2], "", ""};
-    if (!std::getline(token_file, target.token)) throw std::runtime_error("no token");
-    const int64_t rows = std::stoll(argv[5]);
-    const auto pushes = std::stoll(argv[6]);
-    const auto connections = static_cast<size_t>(std::stoll(argv[7]));
-    const int64_t first = std::stoll(argv[8]);
-    const int64_t now = core::SystemClock().Now();
-    target.epoch = std::to_string(now);
+    int64_t ChangedRows(int64_t number) const {
+        if (number % kFullEvery == 0) return options_.rows;
+        int64_t changed = 0;
+        for (int64_t query = 0; query < options_.rows; ++query) {
+            changed += IsChanged(query, number) ? 1 : 0;
+        }
+        return changed;
+    }
 
-    std::vector<std::string> bodies;
-    for (int64_t push = 0; push < pushes; ++push) {
-        bodies.push_back(Gzip(MakeBody(argv[4], rows, first + push, now + push)));
+    // Work is one connection's. Together: each takes every connections-th body and all push at
+    // once; else a connection takes its collector's next body when it has nothing to wait for.
+    void Work(size_t connection, std::barrier<>* barrier, Measured* result) {
+        const size_t collector = connection % accounts_.size();
+        Sender sender(options_.target, accounts_[collector]);
+        const auto connections = static_cast<size_t>(options_.connections);
+        if (barrier != nullptr) {
+            for (size_t i = connection; i < bodies_.size(); i += connections) {
+                barrier->arrive_and_wait();
+                result->latencies.push_back(sender.Push(bodies_[i].bytes, bodies_[i].key));
+            }
+        } else {
+            auto take = [&] { return (next_[collector]++) * accounts_.size() + collector; };
+            for (size_t i = take(); i < bodies_.size(); i = take()) {
+                result->latencies.push_back(sender.Push(bodies_[i].bytes, bodies_[i].key));
+            }
+        }
+        result->refused = sender.refused();
     }
-    std::vector<std::vector<double>> latencies(connections);
-    std::vector<std::string> failures(connections);
-    std::atomic<size_t> next = 0;
-    std::vector<std::thread> threads;
-    const Clock::time_point began = Clock::now();
-    for (size_t i = 0; i < connections; ++i) {
-        threads.emplace_back(Send, std::cref(target), std::cref(bodies), &next, &latencies[i],
-                             &failures[i]);
-    }
-    for (std::thread& thread : threads) thread.join();
-    const double seconds = SecondsSince(began);
 
-    std::vector<double> all;
-    for (size_t i = 0; i < connections; ++i) {
-        if (!failures[i].empty()) throw std::runtime_error(failures[i]);
-        all.insert(all.end(), latencies[i].begin(), latencies[i].end());
+    // LastOfEach gives for each time that all pushed at once the longest of their latencies; not
+    // those of the first time, in which the connections are made.
+    static std::vector<double> LastOfEach(const std::vector<Measured>& results) {
+        std::vector<double> last;
+        for (size_t time = 1; time < results[0].latencies.size(); ++time) {
+            double longest = 0;
+            for (const Measured& result : results) {
+                longest = std::max(longest, result.latencies[time]);
+            }
+            last.push_back(longest);
+        }
+        return last;
     }
-    PrintResult(seconds, rows * pushes, std::move(all));
-    return 0;
-}
+
+    Options options_;
+    std::vector<Account> accounts_;
+    std::vector<Body> bodies_;
+    std::vector<std::atomic<size_t>> next_;  // body of each collector
+};
 
 }  // namespace
 }  // namespace pganalytics::bench
 
 int main(int argc, char** argv) {
-    if (argc != 9) {
-        std::fprintf(stderr,
-                     "usage: pushload URL CA_FILE TOKEN_FILE COLLECTOR_ID ROWS PUSHES CONNECTIONS "
-                     "FIRST\n");
-        return 2;
-    }
+    pganalytics::bench::Options options;
+    CLI::App app{"pushes samples as collectors do"};
+    app.add_option("--url", options.target.url)->required();
+    app.add_option("--ca", options.target.ca_file)->required();
+    app.add_option("--accounts", options.accounts_file, "lines of collector id and token")
+        ->required();
+    app.add_option("--rows", options.rows, "queries of a push");
+    app.add_option("--pushes", options.pushes);
+    app.add_option("--first", options.first, "number of the first sample");
+    app.add_option("--connections", options.connections, "default: one for each collector");
+    app.add_option("--form", options.form)
+        ->check(CLI::IsMember({"full", "changes", "changes-as-seen"}));
+    app.add_option("--since", options.since, "time of sample 0 of the forms of changes");
+    app.add_option("--body", options.body_files, "push these files instead");
+    app.add_flag("--old", options.target.is_old, "plain JSON without a key, as v3 collectors");
+    app.add_flag("--connect", options.target.connect_each_time, "a connection for each push");
+    app.add_flag("--together", options.together, "all connections at once; the last one counts");
+    CLI11_PARSE(app, argc, argv);
     curl_global_init(CURL_GLOBAL_DEFAULT);
     try {
-        return pganalytics::bench::Run(argv);
+        pganalytics::bench::Fleet fleet(options);
+        pganalytics::bench::Print(fleet.Run());
+        return 0;
     } catch (const std::exception& error) {
         std::fprintf(stderr, "pushload: %s\n", error.what());
         return 1;

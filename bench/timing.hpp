@@ -1,8 +1,12 @@
-// Timing: what a bench program prints about its pushes, one JSON line for bench/run to read.
+// Timing: clocks of the bench programs, and the JSON line in which they say what they measured.
 #pragma once
+
+#include <sys/types.h>
+#include <time.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <vector>
 
@@ -14,20 +18,40 @@ inline double SecondsSince(Clock::time_point began) {
     return std::chrono::duration<double>(Clock::now() - began).count();
 }
 
+// CpuSeconds is what a process has used so far, all threads, its own and the kernel's on its
+// behalf; 0 for one that is not there.
+inline double CpuSeconds(pid_t pid) {
+    clockid_t clock = CLOCK_PROCESS_CPUTIME_ID;
+    timespec used = {};
+    if (pid != 0 && clock_getcpuclockid(pid, &clock) != 0) return 0;
+    clock_gettime(clock, &used);
+    return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) / 1e9;
+}
+
 // Percentile of the sorted values, nearest rank. REQUIRES: values is not empty.
 inline double Percentile(const std::vector<double>& sorted, double percent) {
     const auto rank = static_cast<size_t>(percent / 100.0 * static_cast<double>(sorted.size()));
     return sorted[std::min(rank, sorted.size() - 1)];
 }
 
-// PrintResult writes the line; `latencies` are seconds of each push.
-inline void PrintResult(double seconds, int64_t rows, std::vector<double> latencies) {
+struct Measured {
+    double seconds = 0;
+    int64_t rows = 0;
+    std::vector<double> latencies;  // seconds of each push
+    double client_cpu = 0;          // seconds
+    double backend_cpu = 0;         // of the session, where there is one
+    int refused = 0;
+};
+
+inline void Print(Measured measured) {
+    std::vector<double>& latencies = measured.latencies;
     std::sort(latencies.begin(), latencies.end());
     std::printf(
-        "{\"seconds\": %.6f, \"rows\": %lld, \"pushes\": %zu, \"p50_ms\": %.3f, "
-        "\"p99_ms\": %.3f}\n",
-        seconds, static_cast<long long>(rows), latencies.size(), 1000 * Percentile(latencies, 50),
-        1000 * Percentile(latencies, 99));
+        "{\"seconds\": %.6f, \"rows\": %lld, \"pushes\": %zu, \"p50_ms\": %.3f, \"p99_ms\": %.3f, "
+        "\"max_ms\": %.3f, \"client_cpu_s\": %.6f, \"backend_cpu_s\": %.6f, \"refused\": %d}\n",
+        measured.seconds, static_cast<long long>(measured.rows), latencies.size(),
+        1000 * Percentile(latencies, 50), 1000 * Percentile(latencies, 99), 1000 * latencies.back(),
+        measured.client_cpu, measured.backend_cpu, measured.refused);
 }
 
 }  // namespace pganalytics::bench
