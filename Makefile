@@ -2,7 +2,8 @@
 # make install    install them, with their manual pages (as root)
 # make demo       everything on this machine, from nothing to the top queries; DEMO_SECONDS=20 ends by itself
 # make check      every suite; each runs alone as make check-lint, check-unit, check-regress, ...
-# make bench      the table of docs/performance.md
+# make bench      the tables of docs/performance.md, in about 15 minutes
+# make bench-check  compares what a push costs with bench/baseline.json; UPDATE=1 stores it anew
 
 PG_CONFIG ?= pg_config
 # Asked when a recipe runs: on a new machine `make deps` has to bring pg_config first.
@@ -50,8 +51,8 @@ deps-bench:
 
 # sudo where the caller may not write to PostgreSQL's directories; `make install` itself asks nothing.
 SUDO = $(shell test -w '$(PG_BINDIR)' || echo sudo)
-.PHONY: check install-for-tests check-lint check-unit check-regress check-isolation check-dump check-e2e check-fuzz
-CHECKS = check-lint check-unit check-regress check-isolation check-dump check-e2e check-fuzz
+.PHONY: check install-for-tests check-lint check-unit check-regress check-isolation check-dump check-e2e check-fuzz check-bench
+CHECKS = check-lint check-unit check-regress check-isolation check-dump check-e2e check-fuzz check-bench
 check:
 	@scripts/check $(CHECKS)
 
@@ -75,9 +76,13 @@ check-e2e: deps-test install-for-tests
 check-fuzz: deps-test
 	scripts/fuzz
 
-.PHONY: bench
+check-bench: bench-check
+
+.PHONY: bench bench-check
 bench: deps-bench install-for-tests
 	bench/run
+bench-check: deps-bench install-for-tests
+	bench/check $(if $(UPDATE),--update)
 
 .PHONY: format
 format:
