@@ -21,11 +21,17 @@ ACTIVITY = ("SELECT coalesce(sum(calls), 0)::bigint, coalesce(sum(rows), 0)::big
 @pytest.fixture(scope="module")
 def source(root):
     """source is a server on which nothing runs in the database shop but what the tests run."""
-    one = product.Monitored(root, "limited")
+    one = product.Monitored(root, "shop")
     one.init().start().create()
     one.psql("CREATE DATABASE shop")
     yield one
     one.remove()
+
+
+@pytest.fixture(scope="module")
+def server(make_server):
+    """server holds these series alone: reports read those of all servers of a period."""
+    return make_server("limits")
 
 
 class Shop:

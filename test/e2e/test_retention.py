@@ -47,7 +47,8 @@ def test_a_new_retention_holds_at_once(keeper):
     wait_until(lambda: not any(is_there(keeper, day) for day in old_logs), 10, "the old days gone")
     assert is_there(keeper, kept_logs)
     assert is_there(keeper, kept_metrics)
-    assert "dropped 2 partitions whose retention had passed" in keeper.cluster.log_text()
+    wait_until(lambda: "dropped 2 partitions whose retention had passed"
+               in keeper.cluster.log_text(), 10, "the log says how many")
 
 
 def test_what_is_in_use_stays_until_the_next_time(keeper):
