@@ -42,7 +42,8 @@ inline constexpr Column kLockWaitsColumns[] = {
     Number("wait_time_seconds"),
 };
 
-inline constexpr Column kBlockingQueriesColumns[] = {
+// A session of pg_stat_activity, in whatever list it stands.
+inline constexpr Column kSessionColumns[] = {
     kSampledAtColumn,
     kDatabaseKey,
     Integer("pid"),
@@ -74,53 +75,21 @@ inline constexpr Column kConnectionTotalsColumns[] = {
     Integer("total_connections"),
 };
 
-inline constexpr Column kLongTransactionsColumns[] = {
-    kSampledAtColumn,
-    kDatabaseKey,
-    Integer("pid"),
-    Text("datname", "database"),
-    Text("username"),
-    Text("application_name"),
-    Text("client_address"),
-    Text("state"),
-    Text("query"),
-    Instant("query_start"),
-    Instant("state_change"),
-    Number("duration_seconds"),
-    Instant("backend_start"),
-};
-
-inline constexpr Column kIdleTransactionsColumns[] = {
-    kSampledAtColumn,
-    kDatabaseKey,
-    Integer("pid"),
-    Text("datname", "database"),
-    Text("username"),
-    Text("application_name"),
-    Text("client_address"),
-    Text("state"),
-    Text("query"),
-    Instant("query_start"),
-    Instant("state_change"),
-    Number("duration_seconds"),
-    Instant("backend_start"),
-};
-
 inline constexpr Metric kActivityMetrics[] = {
     {"pg_locks", "lock_samples", "databases.*.active_locks[]", kLocksColumns, MetricId::kLocks,
      Keep::kAll, Family::kMetrics},
     {"pg_locks", "lock_wait_samples", "databases.*.lock_wait_chains[]", kLockWaitsColumns,
      MetricId::kLockWaits, Keep::kAll, Family::kMetrics},
-    {"pg_locks", "blocking_query_samples", "databases.*.blocking_queries[]",
-     kBlockingQueriesColumns, MetricId::kBlockingQueries, Keep::kAll, Family::kMetrics},
+    {"pg_locks", "blocking_query_samples", "databases.*.blocking_queries[]", kSessionColumns,
+     MetricId::kBlockingQueries, Keep::kAll, Family::kMetrics},
     {"pg_connections", "connection_samples", "databases.*.connection_stats.by_state[]",
      kConnectionsColumns, MetricId::kConnections, Keep::kAll, Family::kMetrics},
     {"pg_connections", "connection_total_samples", "databases.*.connection_stats",
      kConnectionTotalsColumns, MetricId::kConnectionTotals, Keep::kAll, Family::kMetrics},
     {"pg_connections", "long_transaction_samples", "databases.*.long_running_transactions[]",
-     kLongTransactionsColumns, MetricId::kLongTransactions, Keep::kAll, Family::kMetrics},
+     kSessionColumns, MetricId::kLongTransactions, Keep::kAll, Family::kMetrics},
     {"pg_connections", "idle_transaction_samples", "databases.*.idle_transactions[]",
-     kIdleTransactionsColumns, MetricId::kIdleTransactions, Keep::kAll, Family::kMetrics},
+     kSessionColumns, MetricId::kIdleTransactions, Keep::kAll, Family::kMetrics},
 };
 
 }  // namespace pganalytics::protocol
