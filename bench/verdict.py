@@ -1,16 +1,15 @@
-"""Judges one figure of bench/check by its values of several rounds: within its limit, beyond, or open.
+"""Judges one figure of bench/check: how a cost compares with a unit, both CPU times.
 
-A round on a shared machine is off by 10 % and more now and then. So the median of the rounds is
-judged, and by how far it can be trusted: where fewer than 5 % of the possible samples would look as
-this one does if the true median lay on the other side of the limit, it is decided; otherwise another
-round is asked for. No distribution is assumed but that rounds are independent.
+What else a shared machine does only adds to a CPU time, now to the one and now to the other, by 10 %
+and often by much more. So of each the least of all turns is taken: it comes down to what the work
+costs undisturbed, and stays there. A figure that is beyond its limit asks for more turns; only when
+there have been all of them is it believed.
 """
 import enum
-import math
-import statistics
 
 TOLERANCE = 0.10
-CONFIDENCE = 0.95
+MIN_ROUNDS = 3
+MAX_ROUNDS = 15
 
 
 class Verdict(enum.Enum):
@@ -24,29 +23,15 @@ def limit(stored):
     return stored * (1 + TOLERANCE)
 
 
-def trusted_rank(count):
-    """trusted_rank is how many of `count` values may lie on the wrong side; -1 if all is too few.
-
-    That many or fewer lie below the true median with a probability of at most 1 - CONFIDENCE.
-    """
-    probability, rank = 0.0, -1
-    while rank + 1 < count:
-        probability += math.comb(count, rank + 1) / 2 ** count
-        if probability > 1 - CONFIDENCE:
-            break
-        rank += 1
-    return rank
+def ratio(costs, units):
+    """ratio gives a figure out of the turns so far; a count has no units, and is its own least."""
+    return min(costs) / min(units) if units else min(costs)
 
 
-def judge(values, stored, is_last=False):
-    """judge gives a Verdict; in the last round the median alone decides what is still open."""
-    most = limit(stored)
-    beyond = sum(value > most for value in values)
-    rank = trusted_rank(len(values))
-    if beyond <= rank:
-        return Verdict.WITHIN
-    if len(values) - beyond <= rank:
-        return Verdict.BEYOND
-    if not is_last:
+def judge(value, stored, rounds):
+    """judge gives a Verdict after so many rounds."""
+    if rounds < MIN_ROUNDS:
         return Verdict.OPEN
-    return Verdict.BEYOND if statistics.median(values) > most else Verdict.WITHIN
+    if value <= limit(stored):
+        return Verdict.WITHIN
+    return Verdict.BEYOND if rounds >= MAX_ROUNDS else Verdict.OPEN
