@@ -12,6 +12,8 @@
 namespace pganalytics::gateway {
 namespace {
 
+// Below this, pages given back would only be asked for again by the next push.
+constexpr size_t kKeptBytes = size_t{16} << 20;
 constexpr std::chrono::hours kForever{24 * 365};
 
 }  // namespace
@@ -39,7 +41,7 @@ void SideThread::Work() {
             error_ = std::current_exception();
         }
         // What a large push leaves in malloc's lists is many small pieces that nothing else needs.
-        malloc_trim(0);
+        if (mallinfo2().fordblks > kKeptBytes) malloc_trim(0);
         const uint64_t one = 1;
         const ssize_t ignored = write(done_fd_, &one, sizeof(one));
         static_cast<void>(ignored);
