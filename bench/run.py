@@ -71,7 +71,7 @@ def main():
         about = (report.machine(), report.versions(rigs["one"].analytics))
         refused = sum(rig.refused for rig in rigs.values())
     print(f"Measured {datetime.date.today().isoformat()} on {about[0]}; {about[1]}; medians of "
-          f"{options.rounds} interleaved rounds,\nsynchronous_commit = on. Pushes answered with 503 "
+          f"{options.rounds} interleaved rounds,\nsynchronous_commit = on. Pushes cut or answered with 503 "
           f"and sent again: {refused}.")
     for part in options.parts:
         for table in PARTS[part].tables(results):

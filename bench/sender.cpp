@@ -11,6 +11,7 @@ namespace pganalytics::bench {
 namespace {
 
 constexpr int kMaxRefusals = 20;
+constexpr long kCut = 0;  // in place of a status
 
 size_t KeepAnswer(char* bytes, size_t size, size_t count, void* answer) {
     static_cast<std::string*>(answer)->append(bytes, size * count);
@@ -52,9 +53,10 @@ double Sender::Push(const std::string& body, const std::string& key) {
     for (;;) {
         const long status = Try(body, headers.get());
         if (status == 200) return SecondsSince(began);
-        if (status != 503 || ++refused_ > kMaxRefusals) {
+        if ((status != 503 && status != kCut) || ++refused_ > kMaxRefusals) {
             throw std::runtime_error(std::to_string(status) + " " + answer_);
         }
+        if (status == kCut) continue;
         curl_off_t seconds = 0;
         curl_easy_getinfo(curl_.get(), CURLINFO_RETRY_AFTER, &seconds);
         std::this_thread::sleep_for(std::chrono::seconds(seconds));
@@ -68,6 +70,10 @@ long Sender::Try(const std::string& body, curl_slist* headers) {
     curl_easy_setopt(curl_.get(), CURLOPT_POSTFIELDSIZE_LARGE,
                      static_cast<curl_off_t>(body.size()));
     const CURLcode code = curl_easy_perform(curl_.get());
+    // A kept connection may be closed by the server while a request is on its way to it.
+    if (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING) {
+        return kCut;
+    }
     if (code != CURLE_OK) throw std::runtime_error(curl_easy_strerror(code));
     long status = 0;
     curl_easy_getinfo(curl_.get(), CURLINFO_RESPONSE_CODE, &status);
