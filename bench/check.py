@@ -35,8 +35,7 @@ FIGURES = (
            "worker, pushes of 100 queries in groups : COPY FROM of the same rows"),
     Figure("gateway_100", "gateway 100", "cjson",
            "gateway, pushes of 100 queries : cJSON reading the bodies in one"),
-    Figure("grouped_100", "worker 100", "worker 100 single",
-           "worker, pushes of 100 queries in groups : each by itself"),
+    Figure("commits_100", "commits 100", None, "commits per push of 100 queries, 32 connections"),
     Figure("worker_minute", "worker minute", "copy",
            "worker, 26 MB of an old collector : COPY FROM of as many rows"),
     Figure("gateway_minute", "gateway minute", "cjson",
@@ -54,6 +53,10 @@ FIGURES = (
 SLOW_COMMITS = {"commit_delay": 60000, "commit_siblings": 0}  # us
 
 
+def commits(rig):
+    return int(rig.analytics.query("SELECT sum(commits) FROM pganalytics.workers"))
+
+
 class Guard:
     """Guard is the servers that the figures are measured on."""
 
@@ -61,8 +64,7 @@ class Guard:
         self.rig = Rig(root, "one", settings, wal_segments=16)
         self.old = OldCollector(self.rig)
         self.grouped = Rig(root, "grouped", {**settings, **SLOW_COMMITS}, wal_segments=8)
-        self.single = Rig(root, "single", {**settings, "pganalytics.batch_size": 1}, wal_segments=8)
-        self.rigs = (self.rig, self.grouped, self.single)
+        self.rigs = (self.rig, self.grouped)
         for rig in self.rigs:
             rig.checkpoints = False  # a round ends with one, which is enough
 
@@ -77,9 +79,11 @@ class Guard:
             each.push(1000, 2)
         for _ in range(TURNS):
             costs["copy"].append(rig.insert("server", 1000, 20)["backend_cpu_ms"])
+            before = commits(self.grouped)
+            grouped = self.grouped.push(100, 320, "--connections", 32)
+            costs["commits 100"].append((commits(self.grouped) - before) / grouped["pushes"])
             for size, result in ((" 1000", rig.push(1000, 40, "--connections", 4)),
-                                 (" 100", self.grouped.push(100, 320, "--connections", 32)),
-                                 (" 100 single", self.single.push(100, 160, "--connections", 32))):
+                                 (" 100", grouped)):
                 costs["worker" + size].append(result["worker_cpu_ms"])
                 costs["gateway" + size].append(result["gateway_cpu_ms"])
             stage = program("json_stage", 1000, 10)
