@@ -92,7 +92,7 @@ CREATE TABLE pganalytics.push_ledger (
 ) PARTITION BY RANGE (received_at);
 COMMENT ON TABLE pganalytics.push_ledger IS 'one row per push: deduplication key and exact accounts';
 COMMENT ON COLUMN pganalytics.push_ledger.push_key IS 'of the Idempotency-Key header, else of the body: first 16 bytes of a SHA-256';
-COMMENT ON COLUMN pganalytics.push_ledger.unstored IS 'metric types and fields that have no table yet, by name, with counts';
+COMMENT ON COLUMN pganalytics.push_ledger.unstored IS 'fields and values that fit no column, and metrics that were too large, by name, with counts';
 COMMENT ON COLUMN pganalytics.push_ledger.lsn IS 'WAL position when the row was written; its commit follows';
 
 -- The same accounts by database. The worker writes them with the push's row in the ledger, under

@@ -143,7 +143,7 @@ struct Push {
     std::string_view server_name;
     std::string_view hostname;
     std::string_view collector_version;
-    std::string_view unstored;  // JSON object: what came and has no table yet, by name; "" none
+    std::string_view unstored;  // JSON object: what came and fits no column, by name; "" none
 
     static void VisitFields(auto& m, auto&& visit) {
         visit(m.collector_id, m.token_sha256, m.push_key, m.body_hash, m.has_sequence, m.blocks,
