@@ -199,6 +199,7 @@ int Run(const std::string& way, const char* conninfo, const std::string& relatio
     if (way == "rows" || way == "pipeline") client.PrepareInsert();
     Measured measured;
     measured.rows = rows * pushes;
+    measured.backend_pid = client.BackendPid();
     const double cpu_before = CpuSeconds(0);
     const double backend_cpu_before = CpuSeconds(client.BackendPid());
     const Clock::time_point began = Clock::now();

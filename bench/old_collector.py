@@ -2,8 +2,8 @@
 import collections
 import datetime
 
+from rig import cluster  # first: it says where the next one is
 import v3_bodies
-from rig import cluster
 
 # Its file, its query rows and how many of them are kept: a query comes twice in a snapshot where two
 # users ran it, without a word of whom, and becomes one row.

@@ -2,7 +2,7 @@
 import random
 import unittest
 
-from verdict import MAX_ROUNDS, MIN_ROUNDS, Verdict, judge, ratio
+from verdict import COUNT, CPU_TIME, INSTRUCTIONS, MAX_ROUNDS, MIN_ROUNDS, Verdict, judge, ratio
 
 TURNS = 4
 
@@ -13,16 +13,21 @@ class VerdictTest(unittest.TestCase):
         self.assertEqual(ratio([43.5, 43.4], []), 43.4)
 
     def test_too_few_rounds_decide_nothing(self):
-        self.assertIs(judge(0.1, 1.0, MIN_ROUNDS - 1), Verdict.OPEN)
-        self.assertIs(judge(9.0, 1.0, MIN_ROUNDS), Verdict.OPEN)
+        for kind in (INSTRUCTIONS, COUNT, CPU_TIME):
+            self.assertIs(judge(0.1, 1.0, kind, MIN_ROUNDS - 1), Verdict.OPEN)
+            self.assertIs(judge(9.0, 1.0, kind, MIN_ROUNDS - 1), Verdict.OPEN)
 
-    def test_the_limit_passes(self):
-        self.assertIs(judge(1.1, 1.0, MIN_ROUNDS), Verdict.WITHIN)
+    def test_the_limit_passes_and_more_fails(self):
+        for kind, limit in ((INSTRUCTIONS, 1.1), (COUNT, 1.1), (CPU_TIME, 1.35)):
+            self.assertIs(judge(limit, 1.0, kind, MIN_ROUNDS), Verdict.WITHIN)
+            self.assertIs(judge(limit + 0.01, 1.0, kind, MAX_ROUNDS), Verdict.BEYOND)
 
-    def test_what_stays_beyond_fails(self):
-        self.assertIs(judge(1.11, 1.0, MAX_ROUNDS), Verdict.BEYOND)
+    def test_only_instructions_are_believed_early(self):
+        self.assertIs(judge(1.5, 1.0, INSTRUCTIONS, MIN_ROUNDS), Verdict.BEYOND)
+        self.assertIs(judge(1.5, 1.0, COUNT, MAX_ROUNDS - 1), Verdict.OPEN)
+        self.assertIs(judge(1.5, 1.0, CPU_TIME, MAX_ROUNDS - 1), Verdict.OPEN)
 
-    def test_noise_does_not_flap_and_a_fifth_is_found(self):
+    def test_noise_of_times_does_not_flap_and_a_half_is_found(self):
         def turn(cost):
             """turn is a CPU time that is disturbed by a third on average, and in a fifth by little."""
             return cost * (1 + dice.expovariate(1 / (0.05 if dice.random() < 0.2 else 0.4)))
@@ -32,15 +37,15 @@ class VerdictTest(unittest.TestCase):
             for rounds in range(1, MAX_ROUNDS + 1):
                 costs += [turn(true_value) for _ in range(TURNS)]
                 units += [turn(1.0) for _ in range(TURNS)]
-                verdict = judge(ratio(costs, units), 1.0, rounds)
+                verdict = judge(ratio(costs, units), 1.0, CPU_TIME, rounds)
                 if verdict is not Verdict.OPEN:
                     return verdict
             raise AssertionError("the last round must decide")
 
         dice = random.Random(1)
-        same = [outcome(1.0) for _ in range(1000)]
-        worse = [outcome(1.25) for _ in range(1000)]
-        self.assertEqual(same.count(Verdict.BEYOND), 0)
+        another_machine = [outcome(1.15) for _ in range(1000)]
+        worse = [outcome(1.6) for _ in range(1000)]
+        self.assertEqual(another_machine.count(Verdict.BEYOND), 0)
         self.assertLess(worse.count(Verdict.WITHIN), 50)
 
 

@@ -40,6 +40,7 @@ struct Measured {
     std::vector<double> latencies;  // seconds of each push
     double client_cpu = 0;          // seconds
     double backend_cpu = 0;         // of the session, where there is one
+    pid_t backend_pid = 0;
     int refused = 0;
 };
 
@@ -48,10 +49,11 @@ inline void Print(Measured measured) {
     std::sort(latencies.begin(), latencies.end());
     std::printf(
         "{\"seconds\": %.6f, \"rows\": %lld, \"pushes\": %zu, \"p50_ms\": %.3f, \"p99_ms\": %.3f, "
-        "\"max_ms\": %.3f, \"client_cpu_s\": %.6f, \"backend_cpu_s\": %.6f, \"refused\": %d}\n",
+        "\"max_ms\": %.3f, \"client_cpu_s\": %.6f, \"backend_cpu_s\": %.6f, \"backend_pid\": %d, "
+        "\"refused\": %d}\n",
         measured.seconds, static_cast<long long>(measured.rows), latencies.size(),
         1000 * Percentile(latencies, 50), 1000 * Percentile(latencies, 99), 1000 * latencies.back(),
-        measured.client_cpu, measured.backend_cpu, measured.refused);
+        measured.client_cpu, measured.backend_cpu, measured.backend_pid, measured.refused);
 }
 
 }  // namespace pganalytics::bench

@@ -159,6 +159,7 @@ class Cluster:
         # A socket's path must fit in 107 bytes, and ours may stand deep in somebody's home.
         self.sockets = pathlib.Path(tempfile.mkdtemp(prefix="pga."))
         own(self.sockets)
+        self.command = [pg_program("postgres")]
         self.process = None
 
     def init(self):
@@ -186,7 +187,7 @@ class Cluster:
 
     def start(self, timeout=60.0):
         """start runs the server and waits until it takes connections."""
-        self.process = start_process([pg_program("postgres"), "-D", str(self.data)], self.log,
+        self.process = start_process([*self.command, "-D", self.data], self.log,
                                      death_signal=signal.SIGINT)
 
         def is_ready():

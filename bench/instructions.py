@@ -1,0 +1,131 @@
+"""Instructions that worker and gateway execute for pushes, and a session for COPY, by callgrind.
+
+The same work is the same number on any machine and beside anything: valgrind shows each program the
+same processor, so that libraries which choose code by what it can do choose the same everywhere.
+What instructions do not show is the kernel's part, waits and cache misses; CPU times do.
+"""
+import collections
+import os
+import shutil
+import signal
+import subprocess
+
+from old_collector import OldCollector
+from rig import PROGRAMS, Rig, cluster
+
+PUSHES_OF_1000 = 30
+PUSHES_OF_100 = 200  # one after the other: how many share a commit would depend on the time
+COPIES = 20
+START_SECONDS = 180  # all is fifty times slower than by itself
+END_SECONDS = 60
+
+Life = collections.namedtuple("Life", "worker gateway session")
+
+
+def callgrind(out, *more):
+    """callgrind gives the arguments that stand before a program to count its instructions."""
+    return ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", *more]
+
+
+def total(path):
+    """total is the sum in a file of callgrind; None while the file is not complete."""
+    if not path.exists():
+        return None
+    last = path.read_text(encoding="utf-8", errors="replace").rstrip().rpartition("\n")[2]
+    return int(last.removeprefix("totals: ")) if last.startswith("totals: ") else None
+
+
+class CountedServer:
+    """CountedServer is a server whose processes write down their instructions when they end.
+
+    Starting is among them. So it is started for a little work, then for each kind of work on top of
+    that; what the work takes is the difference.
+    """
+
+    def __init__(self, root, settings):
+        self.rig = Rig(root, "counted", {**settings, "pganalytics.connection_timeout": "10min"},
+                       wal_segments=8)
+        self.rig.checkpoints = False
+        self.old = OldCollector(self.rig)
+        self.out = self.rig.root / "counted-out"
+
+    def start(self):
+        """start makes the server and lets it meet all queries, not yet counted."""
+        self.rig.start()
+        self.rig.push(1000, 1)
+        self.old.push(self.old.write_minute())
+        self.rig.empty()
+        self.rig.analytics.stop()
+        # The worker starts the gateway that it finds beside the server's program: a build without
+        # the sandbox, which knows none of valgrind's system calls. Were the directory called "bin",
+        # PostgreSQL would look for its other files beside it too.
+        programs = self.rig.root / "counted-programs"
+        programs.mkdir(mode=0o755)
+        for program in (cluster.pg_program("postgres"),
+                        PROGRAMS.parent / "src/gateway/pganalytics-gateway"):
+            shutil.copy2(program, programs)
+        self.out.mkdir()
+        cluster.own(self.out)
+        self.rig.analytics.command = callgrind(self.out / "%p", "--trace-children=yes",
+                                               "--vgdb=no", programs / "postgres")
+
+    def live(self, work=None, copies=1):
+        """live starts the server, has it work, and stops it with empty tables: a Life."""
+        rig = self.rig
+        rig.analytics.start(START_SECONDS)
+        rig.analytics.wait_until_running(START_SECONDS)
+        (worker,), (gateway,) = rig.processes()
+        rig.push(1000, 1)
+        session = rig.insert("server", 1000, copies)["backend_pid"]
+        if work:
+            work()
+        rig.empty()
+        # First, because a worker that stops does not wait until its gateway has written all.
+        os.kill(gateway, signal.SIGTERM)
+        gateway = self._instructions(gateway)
+        rig.analytics.stop(timeout=END_SECONDS)
+        return Life(self._instructions(worker), gateway, self._instructions(session))
+
+    def _instructions(self, pid):
+        return cluster.wait_until(lambda: total(self.out / str(pid)), END_SECONDS,
+                                  f"callgrind's file of process {pid}")
+
+    def measure(self):
+        """measure gives the costs by the names of check.py: instructions for 1000 rows."""
+        minute = self.old.write_minute()
+        little = self.live()
+        costs = {}
+        for name, rows, work in (
+                (" 1000", 1000 * PUSHES_OF_1000, lambda: self.rig.push(1000, PUSHES_OF_1000)),
+                (" 100", 100 * PUSHES_OF_100, lambda: self.rig.push(100, PUSHES_OF_100)),
+                (" minute", minute.rows, lambda: self.old.push(minute))):
+            life = self.live(work)
+            for process in ("worker", "gateway"):
+                costs[process + name] = (getattr(life, process) -
+                                         getattr(little, process)) / rows * 1000
+        life = self.live(copies=1 + COPIES)
+        costs["copy"] = (life.session - little.session) / COPIES
+        return costs
+
+
+def json_stage(root):
+    """json_stage gives what decoder and cJSON take for a body of 1000 queries."""
+    out = root / "json-stage"
+    subprocess.run([*callgrind(out), PROGRAMS / "json_stage", "1000", "1"], check=True,
+                   capture_output=True)
+    costs = {}
+    # A file for each turn of each stage; the first turn has to fetch its memory.
+    for path in sorted(root.glob("json-stage.*"), key=lambda path: int(path.suffix[1:])):
+        stage = path.read_text(encoding="utf-8").partition("Client Request: ")[2].split("\n")[0]
+        costs[stage] = total(path)
+    return costs
+
+
+def measure(root, settings):
+    """measure counts everything once; the servers it needs live no longer."""
+    server = CountedServer(root, settings)
+    try:
+        server.start()
+        return {**server.measure(), **json_stage(server.rig.root)}
+    finally:
+        server.rig.analytics.remove()
