@@ -55,7 +55,7 @@ FIGURES = (
 
 # How many pushes wait when a commit is done depends on how busy the machine is. Where each commit
 # takes this long all the others do, so that groups are of the same size everywhere.
-SLOW_COMMITS = {"commit_delay": 60000, "commit_siblings": 0}  # us
+SLOW_COMMITS = {"commit_delay": 100000, "commit_siblings": 0}  # us, no more is allowed
 
 
 def commits(rig):
