@@ -17,8 +17,13 @@ constexpr long kRetryMs = 60 * 1000;
 
 enum class Outcome { kDone, kFailed, kExtensionGone };
 
-// Note says in the log and in pganalytics.workers what could not be done, and frees the error.
+// Note says in the log and in pganalytics.workers what could not be done, and frees the error. That
+// the extension was dropped meanwhile is no failure.
 Outcome Note(pg::WorkerStatus* status, ErrorData* error, const char* what, const char* name) {
+    if (error->sqlerrcode == ERRCODE_UNDEFINED_SCHEMA) {
+        FreeErrorData(error);
+        return Outcome::kExtensionGone;
+    }
     ereport(WARNING, errcode(error->sqlerrcode),
             errmsg("could not %s %s: %s", what, name, error->message));
     pg::SetError(status, error->message);
@@ -69,6 +74,7 @@ Outcome MakePartitions(pg::WorkerStatus* status, MemoryContext context) {
         error = pg::Transact(
             [relation] { Call("SELECT pganalytics.make_partitions(3, $1) >= 0", relation); });
         if (error != nullptr) outcome = Note(status, error, "make partitions of", relation);
+        if (outcome == Outcome::kExtensionGone) return outcome;
         CHECK_FOR_INTERRUPTS();
     }
     return outcome;
@@ -92,7 +98,8 @@ Outcome ApplyRetention(pg::WorkerStatus* status, MemoryContext context) {
                 "SELECT pganalytics.drop_expired_partition(pg_catalog.to_regclass($1))", partition);
         });
         if (error != nullptr) {
-            Note(status, error, "drop expired partition", partition);
+            const Outcome outcome = Note(status, error, "drop expired partition", partition);
+            if (outcome == Outcome::kExtensionGone) return outcome;
         } else if (was_there) {
             ++dropped;
         }
@@ -112,6 +119,7 @@ Outcome Maintain(pg::WorkerStatus* status, bool due, MemoryContext context) {
     if (!due) return Outcome::kDone;
     pgstat_report_activity(STATE_RUNNING, "making partitions");
     const Outcome made = MakePartitions(status, context);
+    if (made == Outcome::kExtensionGone) return made;
     pgstat_report_activity(STATE_RUNNING, "dropping expired partitions");
     const Outcome dropped = ApplyRetention(status, context);
     MemoryContextReset(context);
