@@ -110,7 +110,7 @@ bool AddPush(Group* group, Gateway* gateway, const Frame& frame, const char** wh
 bool AnswerAuth(Group* group, Gateway* gateway, const Frame& frame) {
     protocol::AuthRequest request;
     if (!protocol::DecodeWhole(frame.payload, frame.header.payload_bytes, &request)) return false;
-    const protocol::AuthReply reply = pg::CheckToken(request.token_sha256, group->context);
+    const protocol::AuthReply reply = pg::CheckCredential(request.credential, group->context);
     Send(&gateway->channel, protocol::FrameType::kAuthReply, frame.header.request_id, reply);
     return true;
 }
@@ -350,7 +350,7 @@ void RunIngestWorker(int index) {
         AllocSetContextCreate(TopMemoryContext, "pganalytics group", ALLOCSET_DEFAULT_SIZES);
     StartSupervisor(&supervisor, status);
     // Once per process: the role, once taken, stays; so a dropped extension means a new process.
-    if (AwaitExtension(status) && OpenPort(status)) {
+    if (AwaitExtension(status, pg::kIngestRole) && OpenPort(status)) {
         pg::SetState(status, pg::WorkerState::kStarting);
         Serve(&group);
     }

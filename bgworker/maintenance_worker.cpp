@@ -131,7 +131,7 @@ Outcome Maintain(pg::WorkerStatus* status, bool due, MemoryContext context) {
 void RunMaintenanceWorker() {
     pg::WorkerStatus* const status = Begin(pg::WorkerKind::kMaintenance, 0);
     pg::ConnectToDatabase();
-    if (!AwaitExtension(status)) return;
+    if (!AwaitExtension(status, pg::kMaintenanceRole)) return;
     pg::SetState(status, pg::WorkerState::kRunning);
     MemoryContext const context =
         AllocSetContextCreate(TopMemoryContext, "pganalytics maintenance", ALLOCSET_DEFAULT_SIZES);

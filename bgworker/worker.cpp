@@ -70,7 +70,7 @@ void Sleep(long timeout_ms) {
     ResetLatch(MyLatch);
 }
 
-bool AwaitExtension(pg::WorkerStatus* status) {
+bool AwaitExtension(pg::WorkerStatus* status, const char* role) {
     constexpr long kPollMs = 500;
     for (;;) {
         HandleInterrupts();
@@ -84,7 +84,7 @@ bool AwaitExtension(pg::WorkerStatus* status) {
             FreeErrorData(error);
         } else if (GetDatabaseEncoding() != PG_UTF8) {
             Wait(status, "the database is not in UTF8; create one with ENCODING 'UTF8'");
-        } else if (exists && pg::BecomeIngestRole(&why)) {
+        } else if (exists && pg::BecomeRole(role, &why)) {
             return true;
         } else {
             Wait(status, why);

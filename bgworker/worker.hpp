@@ -26,9 +26,9 @@ inline bool Stopping() { return ShutdownRequestPending != 0; }
 // Sleep waits for the latch, at most `timeout_ms`; ends the process if the postmaster has died.
 void Sleep(long timeout_ms);
 
-// AwaitExtension waits until the extension exists and its role can be taken, then becomes that
+// AwaitExtension waits until the extension exists and `role` can be taken, then becomes that
 // role. False if the worker is to stop instead. What it waits for stands in the worker's row.
-bool AwaitExtension(pg::WorkerStatus* status);
+bool AwaitExtension(pg::WorkerStatus* status, const char* role);
 
 // Report shows in pg_stat_activity what the worker does now.
 void Report(const char* activity);

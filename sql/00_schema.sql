@@ -9,7 +9,8 @@ DO $roles$
 DECLARE
     wanted text;
 BEGIN
-    FOREACH wanted IN ARRAY ARRAY['pganalytics_admin', 'pganalytics_viewer', 'pganalytics_ingest'] LOOP
+    FOREACH wanted IN ARRAY ARRAY['pganalytics_admin', 'pganalytics_operator', 'pganalytics_viewer',
+                                  'pganalytics_ingest', 'pganalytics_maintenance', 'pganalytics_api'] LOOP
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = wanted) THEN
             EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN NOINHERIT', wanted);
         END IF;
@@ -18,4 +19,5 @@ END
 $roles$;
 
 REVOKE ALL ON SCHEMA pganalytics FROM PUBLIC;
-GRANT USAGE ON SCHEMA pganalytics TO pganalytics_admin, pganalytics_viewer, pganalytics_ingest;
+GRANT USAGE ON SCHEMA pganalytics TO pganalytics_admin, pganalytics_operator, pganalytics_viewer,
+    pganalytics_ingest, pganalytics_maintenance, pganalytics_api;

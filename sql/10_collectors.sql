@@ -8,13 +8,18 @@
 CREATE TABLE pganalytics.collectors (
     collector_id uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
     name text NOT NULL UNIQUE CHECK (name <> ''),
-    token_sha256 bytea NOT NULL UNIQUE CHECK (pg_catalog.length(token_sha256) = 32),
+    token_sha256 bytea UNIQUE CHECK (pg_catalog.length(token_sha256) = 32),
     enabled boolean NOT NULL DEFAULT true,
+    tokens_valid_from timestamptz NOT NULL DEFAULT '-infinity',
     max_queries_per_db integer CHECK (max_queries_per_db BETWEEN 1 AND 100000),
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 COMMENT ON TABLE pganalytics.collectors IS
     'programs that may push; only the SHA-256 of a token is kept';
+COMMENT ON COLUMN pganalytics.collectors.token_sha256 IS
+    'of its long-lived token; NULL: it has none, only a certificate';
+COMMENT ON COLUMN pganalytics.collectors.tokens_valid_from IS
+    'signed tokens issued before are refused';
 COMMENT ON COLUMN pganalytics.collectors.enabled IS
     'false: every request of this collector is refused with 403';
 COMMENT ON COLUMN pganalytics.collectors.max_queries_per_db IS

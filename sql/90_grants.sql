@@ -154,12 +154,16 @@ GRANT INSERT ON
     TO pganalytics_ingest;
 GRANT SELECT ON pganalytics.push_accounts TO pganalytics_ingest;
 GRANT EXECUTE ON FUNCTION
-    pganalytics.partitioned_relations(),
     pganalytics.make_partition(text, date),
-    pganalytics.make_partitions(integer, text),
     pganalytics.metrics_health(uuid),
     pganalytics.query_limit(integer),
-    pganalytics.query_limit_threshold(),
+    pganalytics.query_limit_threshold()
+    TO pganalytics_ingest;
+
+-- The maintenance worker.
+GRANT EXECUTE ON FUNCTION
+    pganalytics.partitioned_relations(),
+    pganalytics.make_partitions(integer, text),
     pganalytics.expired_partitions(),
     pganalytics.drop_expired_partition(regclass)
-    TO pganalytics_ingest;
+    TO pganalytics_maintenance;

@@ -91,7 +91,7 @@ Result<PreparedPush> PreparePush(const PushSender& sender, core::Buffer* body, u
                                  ingest::Decoder* decoder) {
     protocol::Push push;
     push.collector_id = sender.collector_id;
-    push.token_sha256 = sender.token_sha256;
+    push.credential = sender.credential;
     push.body_bytes = body->size();
     const auto compression = ingest::DetectCompression(body->view());
     core::Buffer inflated;

@@ -36,7 +36,7 @@ bool MayBeLarge(std::string_view body);
 // PushSender is who has sent a push, as the worker has said and the request's head tells.
 struct PushSender {
     core::Uuid collector_id;
-    core::Sha256 token_sha256;
+    protocol::Credential credential;
     uint32_t max_queries_per_db = 0;
     std::string idempotency_key;  // "" none; else MakePushKey takes it
 };

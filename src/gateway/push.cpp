@@ -25,7 +25,7 @@ constexpr std::chrono::hours kTokenSaidToLast{24};
 
 // TokenMemo remembers who was found to hold the token of a connection.
 struct TokenMemo : http::ConnectionMemo {
-    Sha256 token;
+    protocol::Credential credential;
     core::Uuid collector_id;
     uint32_t max_queries_per_db = 0;
 };
@@ -87,12 +87,13 @@ Task<std::optional<Response>> PushService::Authorize(http::Exchange& exchange,
     // Never 401: a v3 collector that gets one for a push drops the push, and one that gets one for
     // its configuration asks again without end.
     if (token.empty()) co_return Problem(403, "a bearer token is needed");
-    const Sha256 digest = pki::Sha256Of(token);
+    protocol::Credential credential;
+    credential.token_sha256 = pki::Sha256Of(token);
     auto* memo = static_cast<TokenMemo*>(exchange.memo().get());
-    const bool known = memo != nullptr && memo->token == digest;
+    const bool known = memo != nullptr && memo->credential == credential;
     if (known && access == http::Access::kCollector) co_return std::nullopt;
     AuthAnswer answer;
-    switch (co_await link_.Authenticate(digest, &answer)) {
+    switch (co_await link_.Authenticate(credential, &answer)) {
         case WorkerAnswer::kAnswered:
             break;
         case WorkerAnswer::kTimedOut:
@@ -108,7 +109,7 @@ Task<std::optional<Response>> PushService::Authorize(http::Exchange& exchange,
         co_return RefusalOf(error);
     }
     auto fresh = std::make_unique<TokenMemo>();
-    fresh->token = digest;
+    fresh->credential = credential;
     fresh->collector_id = answer.reply.collector_id;
     fresh->max_queries_per_db = answer.reply.max_queries_per_db;
     exchange.memo() = std::move(fresh);
@@ -158,7 +159,7 @@ Task<Response> PushService::Push(http::Exchange& exchange) {
     }
     PushSender sender;
     sender.collector_id = MemoOf(exchange).collector_id;
-    sender.token_sha256 = MemoOf(exchange).token;
+    sender.credential = MemoOf(exchange).credential;
     sender.max_queries_per_db = MemoOf(exchange).max_queries_per_db;
     // Copied: trailers of a chunked body may move the fields.
     sender.idempotency_key = request.Header("Idempotency-Key");
@@ -210,7 +211,8 @@ Task<Response> PushService::Store(http::Exchange& exchange, const PushFacts& fac
 }
 
 Task<Response> PushService::Health(http::Exchange& exchange) {
-    const protocol::HealthRequest request{MemoOf(exchange).collector_id, MemoOf(exchange).token};
+    const protocol::HealthRequest request{MemoOf(exchange).collector_id,
+                                          MemoOf(exchange).credential};
     HealthAnswer answer;
     switch (co_await link_.Health(request, &answer)) {
         case WorkerAnswer::kAnswered:

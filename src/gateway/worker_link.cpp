@@ -208,12 +208,13 @@ Task<WorkerAnswer> WorkerLink::Wait(uint32_t request_id, Waiter& waiter) {
     co_return refusing_ ? WorkerAnswer::kRefused : WorkerAnswer::kTimedOut;
 }
 
-Task<WorkerAnswer> WorkerLink::Authenticate(const core::Sha256& token, AuthAnswer* answer) {
+Task<WorkerAnswer> WorkerLink::Authenticate(const protocol::Credential& credential,
+                                            AuthAnswer* answer) {
     Waiter waiter(io_);
     waiter.auth = answer;
     const uint32_t request_id = NextRequestId();
     std::string frame;
-    protocol::AppendFrame(FrameType::kAuthRequest, request_id, protocol::AuthRequest{token},
+    protocol::AppendFrame(FrameType::kAuthRequest, request_id, protocol::AuthRequest{credential},
                           &frame);
     if (!refusing_) writer_.Enqueue(std::move(frame));
     co_return co_await Wait(request_id, waiter);

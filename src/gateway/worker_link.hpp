@@ -64,8 +64,9 @@ class WorkerLink {
     void Start(std::function<void(const protocol::Drain&)> on_drain,
                std::function<void(const std::string&)> on_end);
 
-    // Authenticate asks who holds a token; *answer is set for kAnswered.
-    http::Task<WorkerAnswer> Authenticate(const core::Sha256& token, AuthAnswer* answer);
+    // Authenticate asks who sends a request; *answer is set for kAnswered.
+    http::Task<WorkerAnswer> Authenticate(const protocol::Credential& credential,
+                                          AuthAnswer* answer);
     // Push sends the frame of a PreparedPush; *answer is set for kAnswered. After kTimedOut the
     // push may still be stored.
     http::Task<WorkerAnswer> Push(const core::Uuid& collector_id, std::string frame,

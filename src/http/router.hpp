@@ -13,9 +13,21 @@ namespace pganalytics::http {
 
 using Handler = std::function<Task<Response>(Exchange&)>;
 
-// Access says who may call a route. kCollector: a collector, and its handler finds out itself when
-// it has lost its right since; kCollectorNow: a collector that has it at this request.
-enum class Access { kAnyone, kCollector, kCollectorNow };
+// Access says who may call a route. kSecret: who brings a secret that its handler checks (a one-time
+// token, a registration secret, a password). kCollector: a collector, and its handler finds out
+// itself when it has lost its right since; kCollectorNow: a collector that has it at this request.
+// kPerson: a role that has logged in; kViewer, kOperator, kAdmin: one that has that role of ours or a
+// higher one.
+enum class Access {
+    kAnyone,
+    kSecret,
+    kCollector,
+    kCollectorNow,
+    kPerson,
+    kViewer,
+    kOperator,
+    kAdmin
+};
 
 struct Route {
     std::string_view method;
@@ -25,7 +37,7 @@ struct Route {
 };
 
 // Guard answers for a caller who may not, std::nullopt for one who may. Called before the body is
-// read, for every route that is not for kAnyone.
+// read, for every route that is not for kAnyone or kSecret.
 using Guard = std::function<Task<std::optional<Response>>(Exchange&, Access)>;
 
 class Router {

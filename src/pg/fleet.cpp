@@ -118,7 +118,8 @@ void CheckName(std::string_view name, const char* what) {
     }
 }
 
-AuthResult Authenticate(const core::Sha256& token_sha256, Holder* holder) {
+AuthResult Authenticate(const protocol::Credential& credential, Holder* holder) {
+    const core::Sha256& token_sha256 = credential.token_sha256;
     auto* const token = static_cast<bytea*>(palloc(VARHDRSZ + sizeof(token_sha256.bytes)));
     SET_VARSIZE(token, VARHDRSZ + sizeof(token_sha256.bytes));
     memcpy(VARDATA(token), token_sha256.bytes, sizeof(token_sha256.bytes));

@@ -12,6 +12,8 @@ const char* NameOf(WorkerKind kind) {
             return "launcher";
         case WorkerKind::kMaintenance:
             return "maintenance";
+        case WorkerKind::kApi:
+            return "api";
         case WorkerKind::kIngest:
             break;
     }
@@ -35,6 +37,8 @@ const char* NameOf(WorkerState state) {
 }
 
 bool IsWanted(const WorkerStatus& status) {
+    // No worker serves the people's port yet.
+    if (status.kind == WorkerKind::kApi) return false;
     return status.kind != WorkerKind::kIngest || status.index < settings.ingest_workers;
 }
 

@@ -17,6 +17,35 @@ constexpr config_enum_entry kIngestPaths[] = {
     {nullptr, 0, false},
 };
 
+constexpr config_enum_entry kMtls[] = {
+    {"off", static_cast<int>(protocol::Mtls::kOff), false},
+    {"optional", static_cast<int>(protocol::Mtls::kOptional), false},
+    {"required", static_cast<int>(protocol::Mtls::kRequired), false},
+    {nullptr, 0, false},
+};
+
+// CheckName: what fits a common name (ub-common-name, RFC 5280 appendix A.1).
+bool CheckName(char** value, void**, GucSource) noexcept {
+    if (**value != '\0' && strlen(*value) <= 64) return true;
+    GUC_check_errdetail("The name of a certificate authority has 1 to 64 bytes.");
+    GUC_check_errhint("Name the organisation or the site, as in \"pganalytics CA, Site 1\".");
+    return false;
+}
+
+// CheckServerNames: what may stand in a certificate without being quoted.
+bool CheckServerNames(char** value, void**, GucSource) noexcept {
+    constexpr char kGood[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:*";
+    if (**value == '\0' || SplitAddresses(*value, [kGood](const char* name) {
+            return strspn(name, kGood) == strlen(name);
+        })) {
+        return true;
+    }
+    GUC_check_errdetail("The list has an entry that is neither a host name nor an address.");
+    GUC_check_errhint(
+        "Separate names and addresses by commas, as in \"db.example.com, 10.0.0.5\".");
+    return false;
+}
+
 bool CheckDatabase(char** value, void**, GucSource) noexcept {
     if (**value != '\0' && strlen(*value) < NAMEDATALEN) return true;
     GUC_check_errdetail("A database name has 1 to %d bytes.", NAMEDATALEN - 1);
@@ -49,8 +78,8 @@ void DefineInt(const char* name, const char* description, int* variable, int val
 }
 
 void DefineString(const char* name, const char* description, char** variable, const char* value,
-                  GucContext context, GucStringCheckHook check) {
-    DefineCustomStringVariable(name, description, nullptr, variable, value, context, 0, check,
+                  GucContext context, GucStringCheckHook check, int flags = 0) {
+    DefineCustomStringVariable(name, description, nullptr, variable, value, context, flags, check,
                                nullptr, nullptr);
 }
 
@@ -60,8 +89,28 @@ void DefineSettings() {
     const GucContext at_start =
         process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP;
 
+    DefineInt("pganalytics.api_port", "TCP port for people; 0: none.", &settings.api_port, 8444, 0,
+              65535, at_start);
+    DefineInt("pganalytics.api_session_lifetime", "Time after which a person logs in again.",
+              &settings.api_session_lifetime_s, 43200, 60, 2592000, PGC_SIGHUP, GUC_UNIT_S);
+    DefineInt("pganalytics.api_token_lifetime", "Life of a person's token.",
+              &settings.api_token_lifetime_s, 900, 30, 86400, PGC_SIGHUP, GUC_UNIT_S);
     DefineInt("pganalytics.batch_size", "Pushes that share one commit, at most.",
               &settings.batch_size, 50, 1, 1000, PGC_SIGHUP);
+    DefineString("pganalytics.ca_key_file",
+                 "Key of the certificate authority; empty: one is made in the data directory.",
+                 &settings.ca_key_file, "", PGC_SIGHUP, CheckCopiedPath);
+    DefineInt("pganalytics.ca_lifetime_days",
+              "Days for which a made certificate authority is valid.", &settings.ca_lifetime_days,
+              3650, 1, 7300, PGC_SIGHUP);
+    DefineString("pganalytics.ca_name", "Name of a made certificate authority.", &settings.ca_name,
+                 "pganalytics CA", PGC_SIGHUP, CheckName);
+    DefineString("pganalytics.ca_passphrase_command",
+                 "Command that prints the passphrase of the authority's key.",
+                 &settings.ca_passphrase_command, "", PGC_SIGHUP, nullptr, GUC_SUPERUSER_ONLY);
+    DefineInt("pganalytics.cert_rotation_days",
+              "Days for which a collector's certificate is valid.", &settings.cert_rotation_days,
+              30, 1, 825, PGC_SIGHUP);
     DefineInt("pganalytics.connection_lifetime",
               "Time after which a collector's connection is asked to begin anew.",
               &settings.connection_lifetime_s, 300, 1, 86400, PGC_SIGHUP, GUC_UNIT_S);
@@ -81,6 +130,10 @@ void DefineSettings() {
     DefineString("pganalytics.listen_addresses",
                  "Host names or addresses on which the collectors' port is opened.",
                  &settings.listen_addresses, "localhost", at_start, CheckListenAddresses);
+    DefineInt("pganalytics.login_failure_interval", "Time after which a failed login is forgiven.",
+              &settings.login_failure_interval_s, 60, 1, 86400, PGC_SIGHUP, GUC_UNIT_S);
+    DefineInt("pganalytics.login_failures", "Failed logins in a row, of a role from an address.",
+              &settings.login_failures, 5, 1, 10000, PGC_SIGHUP);
     DefineInt("pganalytics.max_body_size", "Largest request body, as sent and inflated.",
               &settings.max_body_size_kb, 64 * 1024, 64, 128 * 1024, PGC_SIGHUP, GUC_UNIT_KB);
     DefineInt("pganalytics.max_connections", "Collectors' connections for each ingest worker.",
@@ -91,6 +144,9 @@ void DefineSettings() {
     DefineInt("pganalytics.max_queries_per_db",
               "Queries of one database kept from one sample; the rest is merged.",
               &settings.max_queries_per_db, 1000, 1, 100000, PGC_SIGHUP);
+    DefineCustomEnumVariable("pganalytics.mtls", "Whether collectors present certificates.",
+                             nullptr, &settings.mtls, static_cast<int>(protocol::Mtls::kOptional),
+                             kMtls, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
     DefineInt("pganalytics.port", "TCP port for collectors.", &settings.port, 8443, 1, 65535,
               at_start);
     DefineCustomRealVariable(
@@ -98,6 +154,16 @@ void DefineSettings() {
         "Share of the queries of a database beyond the limit above which an alert is raised.",
         nullptr, &settings.query_limit_alert_threshold, 0.05, 0.0, 1.0, PGC_SIGHUP, 0, nullptr,
         nullptr, nullptr);
+    DefineInt("pganalytics.rate_limit_address",
+              "Requests a second from one address, on average; 0: no limit.",
+              &settings.rate_limit_address, 100, 0, 1000000, PGC_SIGHUP);
+    DefineInt("pganalytics.rate_limit_address_burst", "Requests from one address at once.",
+              &settings.rate_limit_address_burst, 2000, 1, 1000000, PGC_SIGHUP);
+    DefineInt("pganalytics.rate_limit_collector",
+              "Requests a second of one collector, on average; 0: no limit.",
+              &settings.rate_limit_collector, 20, 0, 1000000, PGC_SIGHUP);
+    DefineInt("pganalytics.rate_limit_collector_burst", "Requests of one collector at once.",
+              &settings.rate_limit_collector_burst, 500, 1, 1000000, PGC_SIGHUP);
     DefineInt("pganalytics.retention_ledger",
               "Days for which the accounts of pushes are kept; at least dedup_window.",
               &settings.retention_ledger_days, 8, 8, 3650, PGC_SIGHUP);
@@ -108,14 +174,29 @@ void DefineSettings() {
               &settings.retention_metrics_days, 14, 1, 3650, PGC_SIGHUP);
     DefineInt("pganalytics.retention_query_samples", "Days for which query samples are kept.",
               &settings.retention_query_samples_days, 30, 1, 3650, PGC_SIGHUP);
+    DefineInt("pganalytics.server_cert_days", "Days for which a made server certificate is valid.",
+              &settings.server_cert_days, 90, 1, 825, PGC_SIGHUP);
+    DefineString("pganalytics.server_names",
+                 "Further names and addresses of the server, for its certificate.",
+                 &settings.server_names, "", PGC_SIGHUP, CheckServerNames);
     DefineString("pganalytics.ssl_ca_file",
                  "Certificates that sign collectors' certificates; empty: none are asked for.",
                  &settings.ssl_ca_file, "", PGC_SIGHUP, CheckCopiedPath);
     DefineString("pganalytics.ssl_cert_file",
                  "Server certificate; empty: one is made in the data directory.",
                  &settings.ssl_cert_file, "", PGC_SIGHUP, CheckCopiedPath);
+    DefineString("pganalytics.ssl_crl_file",
+                 "Certificate revocation lists of the authorities in ssl_ca_file.",
+                 &settings.ssl_crl_file, "", PGC_SIGHUP, CheckCopiedPath);
     DefineString("pganalytics.ssl_key_file", "Key of the server certificate.",
                  &settings.ssl_key_file, "", PGC_SIGHUP, CheckCopiedPath);
+    DefineInt("pganalytics.token_key_rotation_days", "Days for which a key signs tokens.",
+              &settings.token_key_rotation_days, 30, 1, 825, PGC_SIGHUP);
+    DefineInt("pganalytics.token_lifetime", "Life of a collector's signed token.",
+              &settings.token_lifetime_s, 3600, 30, 604800, PGC_SIGHUP, GUC_UNIT_S);
+    DefineInt("pganalytics.token_refresh_grace",
+              "Time after its end for which a token can be refreshed.",
+              &settings.token_refresh_grace_s, 604800, 0, 2592000, PGC_SIGHUP, GUC_UNIT_S);
     MarkGUCPrefixReserved("pganalytics");
 }
 

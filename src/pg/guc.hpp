@@ -2,6 +2,7 @@
 #pragma once
 
 #include "pg/prelude.hpp"
+#include "protocol/messages.hpp"
 
 namespace pganalytics::pg {
 
@@ -10,7 +11,15 @@ enum class IngestPath : int { kAuto, kDirect, kCopy, kSpi };
 
 // Settings are PostgreSQL's own variables: each holds the value now in force in this process.
 struct Settings {
-    int batch_size;             // pushes per commit
+    int api_port;
+    int api_session_lifetime_s;
+    int api_token_lifetime_s;
+    int batch_size;  // pushes per commit
+    char* ca_key_file;
+    int ca_lifetime_days;
+    char* ca_name;
+    char* ca_passphrase_command;
+    int cert_rotation_days;
     int connection_lifetime_s;  // after which an HTTPS connection is asked to begin anew
     int connection_timeout_ms;  // handshake, request head
     char* database;             // the one database whose extension serves the port
@@ -18,19 +27,32 @@ struct Settings {
     int ingest_path;            // an IngestPath
     int ingest_workers;
     char* listen_addresses;
+    int login_failure_interval_s;
+    int login_failures;
     int max_body_size_kb;
     int max_connections;  // per ingest worker
     int max_idle_connections;
     int max_queries_per_db;
+    int mtls;  // a protocol::Mtls
     int port;
     double query_limit_alert_threshold;  // share of the queries of a database
+    int rate_limit_address;
+    int rate_limit_address_burst;
+    int rate_limit_collector;
+    int rate_limit_collector_burst;
     int retention_ledger_days;
     int retention_logs_days;
     int retention_metrics_days;
     int retention_query_samples_days;
+    int server_cert_days;
+    char* server_names;
     char* ssl_ca_file;
     char* ssl_cert_file;
+    char* ssl_crl_file;
     char* ssl_key_file;
+    int token_key_rotation_days;
+    int token_lifetime_s;
+    int token_refresh_grace_s;
 };
 extern Settings settings;
 

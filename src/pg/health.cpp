@@ -29,7 +29,7 @@ void Read(const protocol::HealthRequest& request, protocol::HealthReply* reply,
     // The function only reads; a trigger or function put in its place by somebody may not write.
     XactReadOnly = true;
     Holder holder;
-    if (Authenticate(request.token_sha256, &holder) != AuthResult::kKnown ||
+    if (Authenticate(request.credential, &holder) != AuthResult::kKnown ||
         !(holder.collector_id == request.collector_id)) {
         return Refuse(reply, 403, "token is not known or its collector is disabled");
     }

@@ -38,12 +38,12 @@ void KeepCommitsDurable() {
 
 Oid ExtensionOid() { return get_extension_oid(kExtension, true); }
 
-bool BecomeIngestRole(const char** why) {
+bool BecomeRole(const char* name, const char** why) {
     Oid role = InvalidOid;
-    ErrorData* const error = Transact([&role] { role = get_role_oid(kIngestRole, true); });
+    ErrorData* const error = Transact([name, &role] { role = get_role_oid(name, true); });
     if (error != nullptr) ReThrowError(error);
     if (!OidIsValid(role)) {
-        *why = "role \"pganalytics_ingest\" does not exist";
+        *why = psprintf("role \"%s\" does not exist", name);
         return false;
     }
     SetSessionAuthorization(role, false);

@@ -10,6 +10,8 @@ namespace pganalytics::pg {
 inline constexpr char kExtension[] = "pganalytics";
 inline constexpr char kSchema[] = "pganalytics";
 inline constexpr char kIngestRole[] = "pganalytics_ingest";
+inline constexpr char kMaintenanceRole[] = "pganalytics_maintenance";
+inline constexpr char kApiRole[] = "pganalytics_api";
 
 // ConnectToDatabase attaches the worker to pganalytics.database. FATAL if it does not exist.
 void ConnectToDatabase();
@@ -17,9 +19,9 @@ void ConnectToDatabase();
 // ExtensionOid gives the extension's oid or InvalidOid. REQUIRES: a transaction.
 Oid ExtensionOid();
 
-// BecomeIngestRole makes pganalytics_ingest the session's user, for good. False, with a reason to
-// show, if the role is missing. REQUIRES: no transaction.
-bool BecomeIngestRole(const char** why);
+// BecomeRole makes a role the session's user, for good. False, with a reason to show, if it is
+// missing. REQUIRES: no transaction.
+bool BecomeRole(const char* name, const char** why);
 
 // KeepCommitsDurable raises synchronous_commit to 'local' if it is 'off': an acknowledged push
 // must survive a crash. Called at start and after each reload.

@@ -1,19 +1,28 @@
 // Shmem: the array of worker rows and its lock.
 #include "pg/shmem.hpp"
 
+extern "C" {
+#include "storage/procarray.h"
+}
+
 namespace pganalytics::pg {
 namespace {
 
 constexpr char kTranche[] = "pganalytics";
 
 LWLock* lock = nullptr;
-WorkerStatus* statuses = nullptr;
+SharedState* shared = nullptr;
 shmem_request_hook_type previous_request_hook = nullptr;
 shmem_startup_hook_type previous_startup_hook = nullptr;
 
+// Where the rows stand: one of each kind, then those of the ingest workers.
+constexpr int kFirstIngest = static_cast<int>(WorkerKind::kIngest);
+
+WorkerKind KindAt(int place) { return static_cast<WorkerKind>(Min(place, kFirstIngest)); }
+
 void Request() noexcept {
     if (previous_request_hook != nullptr) previous_request_hook();
-    RequestAddinShmemSpace(MAXALIGN(sizeof(WorkerStatus) * kMaxWorkers));
+    RequestAddinShmemSpace(MAXALIGN(sizeof(SharedState)));
     RequestNamedLWLockTranche(kTranche, 1);
 }
 
@@ -21,16 +30,15 @@ void Startup() noexcept {
     if (previous_startup_hook != nullptr) previous_startup_hook();
     LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
     bool found = false;
-    statuses = static_cast<WorkerStatus*>(
-        ShmemInitStruct("pganalytics workers", sizeof(WorkerStatus) * kMaxWorkers, &found));
+    shared = static_cast<SharedState*>(ShmemInitStruct("pganalytics", sizeof(SharedState), &found));
     lock = &GetNamedLWLockTranche(kTranche)->lock;
     if (!found) {
-        memset(statuses, 0, sizeof(WorkerStatus) * kMaxWorkers);
+        memset(shared, 0, sizeof(SharedState));
+        pg_atomic_init_u64(&shared->identity_version, 1);
+        pg_atomic_init_u32(&shared->pki_ready, 0);
         for (int i = 0; i < kMaxWorkers; ++i) {
-            statuses[i].kind = i == 0   ? WorkerKind::kLauncher
-                               : i == 1 ? WorkerKind::kMaintenance
-                                        : WorkerKind::kIngest;
-            statuses[i].index = i < 2 ? 0 : i - 2;
+            shared->statuses[i].kind = KindAt(i);
+            shared->statuses[i].index = i < kFirstIngest ? 0 : i - kFirstIngest;
         }
     }
     LWLockRelease(AddinShmemInitLock);
@@ -45,18 +53,21 @@ void RequestSharedMemory() {
     shmem_startup_hook = Startup;
 }
 
-bool SharedMemoryReady() { return statuses != nullptr; }
+bool SharedMemoryReady() { return shared != nullptr; }
+
+SharedState* Shared() { return shared; }
+
+void WakeWorkers() {
+    for (const WorkerStatus& status : shared->statuses) {
+        // Read without the lock: a worker that starts or ends meanwhile looks by itself.
+        const pid_t pid = status.pid;
+        if (pid == 0) continue;
+        if (PGPROC* const process = BackendPidGetProc(pid)) SetLatch(&process->procLatch);
+    }
+}
 
 WorkerStatus* StatusOf(WorkerKind kind, int index) {
-    switch (kind) {
-        case WorkerKind::kLauncher:
-            return &statuses[0];
-        case WorkerKind::kMaintenance:
-            return &statuses[1];
-        case WorkerKind::kIngest:
-            break;
-    }
-    return &statuses[2 + index];
+    return &shared->statuses[static_cast<int>(kind) + index];
 }
 
 void LockStatus() { LWLockAcquire(lock, LW_EXCLUSIVE); }
@@ -64,7 +75,7 @@ void UnlockStatus() { LWLockRelease(lock); }
 
 int CopyStatuses(WorkerStatus* out) {
     LWLockAcquire(lock, LW_SHARED);
-    memcpy(out, statuses, sizeof(WorkerStatus) * kMaxWorkers);
+    memcpy(out, shared->statuses, sizeof(shared->statuses));
     LWLockRelease(lock);
     return kMaxWorkers;
 }

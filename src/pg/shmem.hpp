@@ -4,9 +4,13 @@
 #include "pg/guc.hpp"
 #include "pg/prelude.hpp"
 
+extern "C" {
+#include "port/atomics.h"
+}
+
 namespace pganalytics::pg {
 
-enum class WorkerKind : int { kLauncher, kMaintenance, kIngest };
+enum class WorkerKind : int { kLauncher, kMaintenance, kApi, kIngest };
 enum class WorkerState : int {
     kStopped,      // no process
     kStarting,     // process, no gateway that serves yet
@@ -44,13 +48,26 @@ struct WorkerStatus {
     char last_error[256];
 };
 
-inline constexpr int kMaxWorkers = 2 + kMaxIngestWorkers;
+inline constexpr int kMaxWorkers = 3 + kMaxIngestWorkers;
+
+// SharedState is all that the library keeps in shared memory.
+struct SharedState {
+    pg_atomic_uint64 identity_version;  // identity_state.hpp
+    pg_atomic_uint32 pki_ready;
+    WorkerStatus statuses[kMaxWorkers];
+};
 
 // RequestSharedMemory is called from _PG_init; it chains the hooks of other libraries.
 void RequestSharedMemory();
 
 // SharedMemoryReady: the library was preloaded.
 bool SharedMemoryReady();
+
+// Shared gives it. REQUIRES: SharedMemoryReady().
+SharedState* Shared();
+
+// WakeWorkers sets the latch of every worker that runs. Raises no ERROR.
+void WakeWorkers();
 
 // StatusOf gives the row of one worker. REQUIRES: SharedMemoryReady().
 WorkerStatus* StatusOf(WorkerKind kind, int index);

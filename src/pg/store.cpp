@@ -76,7 +76,7 @@ void CheckExtension() {
 // committed before this counts.
 void Admit(PushJob* job) {
     Holder holder;
-    switch (Authenticate(job->push.token_sha256, &holder)) {
+    switch (Authenticate(job->push.credential, &holder)) {
         case AuthResult::kUnknown:
             Refuse(&job->receipt, 403, "token is not known");
             return;
@@ -206,12 +206,12 @@ void StorePushes(PushJob* jobs, int count, MemoryContext context) {
     MemoryContextSwitchTo(caller);
 }
 
-protocol::AuthReply CheckToken(const core::Sha256& token_sha256, MemoryContext context) {
+protocol::AuthReply CheckCredential(const protocol::Credential& credential, MemoryContext context) {
     MemoryContext const caller = MemoryContextSwitchTo(context);
     protocol::AuthReply reply;
-    ErrorData* const error = Transact([&reply, &token_sha256] {
+    ErrorData* const error = Transact([&reply, &credential] {
         Holder holder;
-        switch (Authenticate(token_sha256, &holder)) {
+        switch (Authenticate(credential, &holder)) {
             case AuthResult::kKnown:
                 reply.status = 200;
                 reply.collector_id = holder.collector_id;

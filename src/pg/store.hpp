@@ -38,7 +38,7 @@ struct PushJob {
 // REQUIRES: no transaction in progress; the ingest role in force.
 void StorePushes(PushJob* jobs, int count, MemoryContext context);
 
-// CheckToken answers an AuthRequest: 200 with the collector, 403 or 503.
-protocol::AuthReply CheckToken(const core::Sha256& token_sha256, MemoryContext context);
+// CheckCredential answers an AuthRequest: 200 with the collector, 403 or 503.
+protocol::AuthReply CheckCredential(const protocol::Credential& credential, MemoryContext context);
 
 }  // namespace pganalytics::pg

@@ -15,6 +15,10 @@ enum class FrameType : uint16_t {
     kAuthReply = 3,    // AuthReply
     kReceipt = 4,      // Receipt
     kHealthReply = 5,  // HealthReply
+    kIdentity = 6,     // Identity; before the first connection, and whenever it has changed
+    kEnrollReply = 7,  // EnrollReply
+    kTokenReply = 8,   // TokenReply
+    kApiReply = 9,     // ApiReply
     // gateway -> worker
     kReady = 64,          // Ready; the gateway accepts connections
     kFailed = 65,         // Failed; the gateway could not start and leaves
@@ -23,6 +27,9 @@ enum class FrameType : uint16_t {
     kAuthRequest = 68,    // AuthRequest
     kPush = 69,           // Push, then its row blocks
     kHealthRequest = 70,  // HealthRequest
+    kEnrollRequest = 71,  // EnrollRequest
+    kTokenRequest = 72,   // TokenRequest
+    kApiRequest = 73,     // ApiRequest
 };
 
 // FrameHeader opens each frame. `request_id` pairs an answer with its request; 0 where there is

@@ -11,9 +11,15 @@
 
 #include "core/bytes.hpp"
 #include "core/types.hpp"
+#include "protocol/credential.hpp"
 #include "protocol/frame.hpp"
 
 namespace pganalytics::protocol {
+
+// GatewayRole: whose port a gateway serves. Mtls: pganalytics.mtls; kRequired asks for a
+// certificate on every route of the collectors' port but those that need no collector.
+enum class GatewayRole : uint32_t { kCollectors, kApi };
+enum class Mtls : uint32_t { kOff, kOptional, kRequired };
 
 // GatewayConfig is everything a gateway is told; it never changes while the gateway lives.
 // The listening sockets are descriptors kFirstListenerFd, +1, ...
@@ -27,12 +33,15 @@ struct GatewayConfig {
     std::string_view cert_file;
     std::string_view key_file;
     std::string_view ca_file;       // "" = clients are asked for no certificate
+    std::string_view crl_file;      // of the authorities in ca_file, "" = none
     uint32_t make_certificate = 0;  // 1: make cert_file and key_file if they do not exist
+    GatewayRole role = GatewayRole::kCollectors;
+    Mtls mtls = Mtls::kOff;
 
     static void VisitFields(auto& m, auto&& visit) {
         visit(m.listeners, m.max_connections, m.max_idle_connections, m.connection_lifetime_ms,
               m.connection_timeout_ms, m.max_body_bytes, m.cert_file, m.key_file, m.ca_file,
-              m.make_certificate);
+              m.crl_file, m.make_certificate, m.role, m.mtls);
     }
 };
 inline constexpr int kWorkerFd = 3;
@@ -88,12 +97,27 @@ struct Counters {
     friend bool operator==(const Counters&, const Counters&) = default;
 };
 
-// AuthRequest asks who holds a bearer token before its body is read; the push's own transaction
-// checks again.
-struct AuthRequest {
-    core::Sha256 token_sha256;
+// Identity is what a gateway must know of keys and certificates, whole each time: it replaces what
+// came before. Requests that are being answered keep what they were let in by; the next ones do
+// not.
+struct Identity {
+    uint64_t version = 0;         // grows with every change
+    std::string_view token_keys;  // TokenKeys one after the other
+    std::string_view revoked;     // core::Sha256s of certificates that are revoked, in order
+    std::string_view crl;         // of the current authority, DER; "" none
+    std::string_view trust;       // the document of GET /api/v1/pki/trust, JSON
 
-    static void VisitFields(auto& m, auto&& visit) { visit(m.token_sha256); }
+    static void VisitFields(auto& m, auto&& visit) {
+        visit(m.version, m.token_keys, m.revoked, m.crl, m.trust);
+    }
+};
+
+// AuthRequest asks who sends a request before its body is read; the push's own transaction checks
+// again.
+struct AuthRequest {
+    Credential credential;
+
+    static void VisitFields(auto& m, auto&& visit) { visit(m.credential); }
 };
 
 struct AuthReply {
@@ -110,9 +134,9 @@ struct AuthReply {
 // HealthRequest asks for the figures of GET /api/v1/metrics/health, as the collector may see them.
 struct HealthRequest {
     core::Uuid collector_id;
-    core::Sha256 token_sha256;
+    Credential credential;
 
-    static void VisitFields(auto& m, auto&& visit) { visit(m.collector_id, m.token_sha256); }
+    static void VisitFields(auto& m, auto&& visit) { visit(m.collector_id, m.credential); }
 };
 
 struct HealthReply {
@@ -127,7 +151,7 @@ struct HealthReply {
 // REQUIRES: observed = rows in the blocks + unchanged + merged + too_large.
 struct Push {
     core::Uuid collector_id;  // as authenticated
-    core::Sha256 token_sha256;
+    Credential credential;
     core::Uuid push_key;   // of the Idempotency-Key header, else of the body
     core::Uuid body_hash;  // first 16 bytes of the SHA-256 of the body as received
     uint32_t has_sequence = 0;
@@ -146,7 +170,7 @@ struct Push {
     std::string_view unstored;  // JSON object: what came and fits no column, by name; "" none
 
     static void VisitFields(auto& m, auto&& visit) {
-        visit(m.collector_id, m.token_sha256, m.push_key, m.body_hash, m.has_sequence, m.blocks,
+        visit(m.collector_id, m.credential, m.push_key, m.body_hash, m.has_sequence, m.blocks,
               m.epoch, m.sequence, m.body_bytes, m.observed, m.unchanged, m.merged, m.too_large,
               m.server_version, m.server_name, m.hostname, m.collector_version, m.unstored);
     }
@@ -178,6 +202,95 @@ struct Receipt {
     static void VisitFields(auto& m, auto&& visit) {
         visit(m.status, m.duplicate, m.retry_after_s, m.sqlstate, m.observed, m.stored, m.unchanged,
               m.merged, m.discarded, m.commit_lsn, m.max_queries_per_db, m.message, m.detail);
+    }
+};
+
+// EnrollRequest asks for a certificate. The gateway has checked the request itself (PKCS #10): its
+// signature, its key (P-256), its size; nothing else in it counts.
+enum class EnrollKind : uint32_t {
+    kToken,         // by the one-time token of create_enrollment_token()
+    kRenewal,       // by the certificate in `credential`
+    kRegistration,  // of a v3 collector, by a registration secret; the gateway has made the key
+};
+struct EnrollRequest {
+    EnrollKind kind = EnrollKind::kToken;
+    uint32_t reserved = 0;
+    Credential credential;
+    core::Sha256 secret_sha256;  // of the one-time token or the registration secret
+    std::string_view csr;        // DER
+    std::string_view name;       // of a collector that registers, as it says
+    std::string_view hostname;
+    std::string_view collector_version;
+    std::string_view address;  // of the client
+
+    static void VisitFields(auto& m, auto&& visit) {
+        visit(m.kind, m.reserved, m.credential, m.secret_sha256, m.csr, m.name, m.hostname,
+              m.collector_version, m.address);
+    }
+};
+
+struct EnrollReply {
+    uint32_t status = 0;  // 200, 403, 409 (the name is taken), 422, 503
+    uint32_t retry_after_s = 0;
+    core::Uuid collector_id;
+    int64_t expires_at = 0;        // of the certificate, Unix time in seconds
+    std::string_view certificate;  // PEM, with the certificates up to the authority
+    std::string_view token;        // of a collector that registers: long-lived, opaque
+    std::string_view trust;        // as Identity.trust
+    std::string_view message;      // why not, with other statuses than 200
+
+    static void VisitFields(auto& m, auto&& visit) {
+        visit(m.status, m.retry_after_s, m.collector_id, m.expires_at, m.certificate, m.token,
+              m.trust, m.message);
+    }
+};
+
+// TokenRequest asks for a signed token for a collector. A signed token in `credential` may have
+// expired within pganalytics.token_refresh_grace: nothing else accepts it then.
+struct TokenRequest {
+    Credential credential;
+
+    static void VisitFields(auto& m, auto&& visit) { visit(m.credential); }
+};
+
+struct TokenReply {
+    uint32_t status = 0;  // 200, 403, 503
+    uint32_t reserved = 0;
+    int64_t expires_at = 0;    // Unix time in seconds
+    std::string_view token;    // JWT, ES256
+    std::string_view message;  // why not
+
+    static void VisitFields(auto& m, auto&& visit) {
+        visit(m.status, m.reserved, m.expires_at, m.token, m.message);
+    }
+};
+
+// ApiRequest is a request on the people's port. A person's token was checked by the gateway (its
+// signature, times, audience); whether the session and the role still exist is the worker's to say.
+struct ApiRequest {
+    core::Uuid session_id;        // zero: nobody
+    std::string_view role;        // whom the token names, "" nobody
+    std::string_view method;      // GET, POST, ...
+    std::string_view path;        // without the query
+    std::string_view query;       // as sent, without "?"
+    std::string_view body;        // JSON, at most kMaxApiBodyBytes
+    std::string_view address;     // of the client
+    std::string_view request_id;  // for logs and problem documents
+
+    static void VisitFields(auto& m, auto&& visit) {
+        visit(m.session_id, m.role, m.method, m.path, m.query, m.body, m.address, m.request_id);
+    }
+};
+inline constexpr uint32_t kMaxApiBodyBytes = 64u << 10;
+
+struct ApiReply {
+    uint32_t status = 0;
+    uint32_t retry_after_s = 0;
+    std::string_view content_type;  // "" with an empty body
+    std::string_view body;          // with 4xx and 5xx: one sentence, for a problem document
+
+    static void VisitFields(auto& m, auto&& visit) {
+        visit(m.status, m.retry_after_s, m.content_type, m.body);
     }
 };
 

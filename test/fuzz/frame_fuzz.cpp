@@ -140,6 +140,27 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         case FrameType::kHealthReply:
             RoundTrip<protocol::HealthReply>(payload, length);
             break;
+        case FrameType::kIdentity:
+            RoundTrip<protocol::Identity>(payload, length);
+            break;
+        case FrameType::kEnrollRequest:
+            RoundTrip<protocol::EnrollRequest>(payload, length);
+            break;
+        case FrameType::kEnrollReply:
+            RoundTrip<protocol::EnrollReply>(payload, length);
+            break;
+        case FrameType::kTokenRequest:
+            RoundTrip<protocol::TokenRequest>(payload, length);
+            break;
+        case FrameType::kTokenReply:
+            RoundTrip<protocol::TokenReply>(payload, length);
+            break;
+        case FrameType::kApiRequest:
+            RoundTrip<protocol::ApiRequest>(payload, length);
+            break;
+        case FrameType::kApiReply:
+            RoundTrip<protocol::ApiReply>(payload, length);
+            break;
         case FrameType::kPush:
             RoundTrip<protocol::Push>(payload, length);
             ReadPush(payload, length);

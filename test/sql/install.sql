@@ -1,5 +1,6 @@
 -- What the extension brings, that all of it is explained, and who may use it.
 \set SHOW_CONTEXT never
+\pset format unaligned
 -- The test preload shows what else it says.
 SET client_min_messages = error;
 CREATE EXTENSION pganalytics;

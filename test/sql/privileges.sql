@@ -1,5 +1,6 @@
 -- Each role does what it may and tries what it may not.
 \set SHOW_CONTEXT never
+\pset format unaligned
 SELECT pganalytics.make_partitions(0);
 CREATE ROLE regress_nobody;
 CREATE FUNCTION attempt(who name, statement text) RETURNS text LANGUAGE plpgsql AS $$
@@ -119,14 +120,18 @@ END
 $$;
 SELECT regexp_replace(s.statement, '_p\d{8}', '_pDAY') AS statement,
        attempt_and_undo('pganalytics_viewer', s.statement) AS viewer,
+       attempt_and_undo('pganalytics_operator', s.statement) AS operator,
        attempt_and_undo('pganalytics_admin', s.statement) AS admin,
        attempt_and_undo('pganalytics_ingest', s.statement) AS ingest,
+       attempt_and_undo('pganalytics_maintenance', s.statement) AS maintenance,
+       attempt_and_undo('pganalytics_api', s.statement) AS api,
        attempt_and_undo('regress_nobody', s.statement) AS nobody
 FROM statements s ORDER BY n;
 
 -- What the workers run, as src/pg and bgworker have it. Privileges come before data: with NULL for
 -- every parameter, a statement is refused for no other reason.
-CREATE TABLE worker_statements (name text, types text, statement text);
+CREATE TABLE worker_statements (
+    name text, types text, statement text, role name NOT NULL DEFAULT 'pganalytics_ingest');
 INSERT INTO worker_statements VALUES
     ('find_collector', 'bytea', $$
      SELECT collector_id, enabled, max_queries_per_db FROM pganalytics.collectors
@@ -210,14 +215,18 @@ INSERT INTO worker_statements VALUES
     ('note_seen', 'integer, integer, timestamptz, timestamptz', $$
      UPDATE pganalytics.query_series SET last_seen = GREATEST(last_seen, $3), reset_at =
      GREATEST(reset_at, $4) WHERE server_id = $1 AND series_id = $2$$),
-    ('make_partition', 'text, date', $$ SELECT pganalytics.make_partition($1, $2) $$),
+    ('make_partition', 'text, date', $$ SELECT pganalytics.make_partition($1, $2) $$);
+INSERT INTO worker_statements
+SELECT name, types, statement, 'pganalytics_maintenance'
+FROM (VALUES
     ('make_partitions', 'text', $$ SELECT pganalytics.make_partitions(3, $1) >= 0 $$),
     ('partitioned_relations', 'boolean', $$
      SELECT relation FROM pganalytics.partitioned_relations() WHERE $1 IS NULL$$),
     ('expired', 'boolean', $$
      SELECT p::pg_catalog.text FROM pganalytics.expired_partitions() AS p WHERE $1 IS NULL$$),
     ('drop_expired', 'text', $$
-     SELECT pganalytics.drop_expired_partition(pg_catalog.to_regclass($1))$$);
+     SELECT pganalytics.drop_expired_partition(pg_catalog.to_regclass($1))$$)
+) AS s(name, types, statement);
 -- Each metric has its table. The direct way writes to a partition, and privileges are checked there.
 INSERT INTO worker_statements
 SELECT 'insert into ' || m.relation, 'integer',
@@ -230,7 +239,7 @@ FROM pganalytics.partitions p JOIN pganalytics.metrics() m ON m.relation = p.rel
 WHERE p.day = (now() AT TIME ZONE 'UTC')::date;
 CREATE FUNCTION outcome_for_worker(w worker_statements) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
-    SET LOCAL ROLE pganalytics_ingest;
+    EXECUTE format('SET LOCAL ROLE %I', w.role);
     EXECUTE format('PREPARE regress_worker (%s) AS %s', w.types, w.statement);
     EXECUTE format('EXECUTE regress_worker (%s)', regexp_replace(w.types, '[^,]+', 'NULL', 'g'));
     DEALLOCATE ALL;
@@ -244,19 +253,20 @@ WHEN not_null_violation OR invalid_parameter_value OR check_violation THEN
     RETURN 'allowed';
 END
 $$;
-SELECT name, outcome_for_worker(w) FROM worker_statements w ORDER BY name COLLATE "C";
+SELECT role, name, outcome_for_worker(w) FROM worker_statements w
+ORDER BY role COLLATE "C", name COLLATE "C";
 
 -- And nothing more: without any one of its privileges the role cannot run one of these.
-CREATE FUNCTION privileges_of_ingest() RETURNS SETOF text LANGUAGE sql AS $$
+CREATE FUNCTION privileges_of(role name) RETURNS SETOF text LANGUAGE sql AS $$
     SELECT format('%s (%I) ON %s', x.privilege_type, a.attname, c.oid::regclass)
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid, aclexplode(a.attacl) x
     WHERE c.relnamespace = 'pganalytics'::regnamespace
-      AND x.grantee = 'pganalytics_ingest'::regrole
+      AND x.grantee = (SELECT r.oid FROM pg_roles r WHERE r.rolname = role)
     UNION ALL
     SELECT format('%s ON %s', x.privilege_type, c.oid::regclass)
     FROM pg_class c, aclexplode(c.relacl) x
     WHERE c.relnamespace = 'pganalytics'::regnamespace
-      AND x.grantee = 'pganalytics_ingest'::regrole
+      AND x.grantee = (SELECT r.oid FROM pg_roles r WHERE r.rolname = role)
       -- Of the partitions, the one that is tried above.
       AND (NOT c.relispartition OR c.relname !~ '_p\d{8}$'
            OR c.relname ~ to_char(now() AT TIME ZONE 'UTC', '_pYYYYMMDD$'))
@@ -264,29 +274,34 @@ CREATE FUNCTION privileges_of_ingest() RETURNS SETOF text LANGUAGE sql AS $$
     SELECT format('%s ON FUNCTION %s', x.privilege_type, p.oid::regprocedure)
     FROM pg_proc p, aclexplode(p.proacl) x
     WHERE p.pronamespace = 'pganalytics'::regnamespace
-      AND x.grantee = 'pganalytics_ingest'::regrole
+      AND x.grantee = (SELECT r.oid FROM pg_roles r WHERE r.rolname = role)
     UNION ALL
     SELECT format('%s ON SCHEMA %s', x.privilege_type, n.nspname)
     FROM pg_namespace n, aclexplode(n.nspacl) x
-    WHERE n.nspname = 'pganalytics' AND x.grantee = 'pganalytics_ingest'::regrole
+    WHERE n.nspname = 'pganalytics' AND x.grantee = (SELECT r.oid FROM pg_roles r WHERE r.rolname = role)
 $$;
-CREATE FUNCTION is_needed(privilege text) RETURNS boolean LANGUAGE plpgsql AS $$
+CREATE FUNCTION is_needed(role name, privilege text) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     needed boolean;
 BEGIN
     BEGIN
-        EXECUTE format('REVOKE %s FROM pganalytics_ingest', privilege);
-        needed := EXISTS (SELECT FROM worker_statements w WHERE outcome_for_worker(w) = 'denied');
+        EXECUTE format('REVOKE %s FROM %I', privilege, role);
+        needed := EXISTS (SELECT FROM worker_statements w
+                         WHERE w.role = is_needed.role AND outcome_for_worker(w) = 'denied');
         RAISE EXCEPTION USING ERRCODE = 'ZZ000';
     EXCEPTION WHEN SQLSTATE 'ZZ000' THEN
         RETURN needed;
     END;
 END
 $$;
-SELECT count(*) > 40 AS looked_at FROM privileges_of_ingest();
-SELECT p AS granted_and_not_needed FROM privileges_of_ingest() AS p WHERE NOT is_needed(p);
+CREATE VIEW needless AS
+    SELECT r.role, p AS granted_and_not_needed
+    FROM (SELECT DISTINCT role FROM worker_statements) AS r, privileges_of(r.role) AS p
+    WHERE NOT is_needed(r.role, p);
+SELECT count(*) > 40 AS looked_at FROM privileges_of('pganalytics_ingest');
+SELECT * FROM needless;
 GRANT SELECT (text) ON pganalytics.query_texts TO pganalytics_ingest;
-SELECT p AS granted_and_not_needed FROM privileges_of_ingest() AS p WHERE NOT is_needed(p);
+SELECT * FROM needless;
 REVOKE SELECT (text) ON pganalytics.query_texts FROM pganalytics_ingest;
 
 -- server_certificate() reads the file that postgresql.conf names, whatever the session sets (also
@@ -306,7 +321,8 @@ SELECT pg_read_file('postgresql.conf');
 RESET ROLE;
 SELECT pg_read_file(pganalytics.certificate_file()) ~ 'PRIVATE KEY' AS key_is_beside_it;
 
-DROP FUNCTION privileges_of_ingest, is_needed, outcome_for_worker;
+DROP VIEW needless;
+DROP FUNCTION privileges_of, is_needed, outcome_for_worker;
 DROP TABLE worker_statements;
 DROP FUNCTION attempt_and_undo, attempt;
 DROP TABLE statements;

@@ -77,7 +77,7 @@ SELECT to_regclass(:'stray') IS NOT NULL AS stray_is_there;
 DROP TABLE :stray, pganalytics.wal_samples_rest, pganalytics.no_family_p20200101;
 
 -- As the maintenance worker does it, with its rights: oldest first.
-SET ROLE pganalytics_ingest;
+SET ROLE pganalytics_maintenance;
 SELECT regexp_replace(p::text, '_p\d{8}', '_pDAY') AS partition, pganalytics.drop_expired_partition(p)
 FROM pganalytics.expired_partitions() AS p;
 SELECT count(*) AS left_to_drop FROM pganalytics.expired_partitions();

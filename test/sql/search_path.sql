@@ -2,7 +2,7 @@
 -- owner's rights, of those that run with the caller's, and of the installation itself.
 \set SHOW_CONTEXT never
 CREATE ROLE regress_attacker;
-GRANT pganalytics_ingest, pganalytics_viewer TO regress_attacker;
+GRANT pganalytics_ingest, pganalytics_maintenance, pganalytics_viewer TO regress_attacker;
 CREATE SCHEMA trap AUTHORIZATION regress_attacker;
 SELECT to_char(now() AT TIME ZONE 'UTC' - interval '20 days', 'YYYY-MM-DD') AS day \gset
 

@@ -47,9 +47,9 @@ class Push:
 
     def __init__(self, payload):
         r = Reader(payload)
-        (self.collector_id, self.token_sha256, self.push_key, self.body_hash, self.has_sequence,
+        (self.collector_id, self.credential, self.push_key, self.body_hash, self.has_sequence,
          self.blocks, self.epoch, self.sequence, self.body_bytes, self.observed, self.unchanged,
-         self.merged, self.too_large, self.server_version) = r.unpack("16s32s16s16sIIqqQQQQQI")
+         self.merged, self.too_large, self.server_version) = r.unpack("16s160s16s16sIIqqQQQQQI")
         self.server_name, self.hostname, self.collector_version, self.unstored = (
             r.text().decode() for _ in range(4))
         r.at += -r.at % 8
@@ -85,7 +85,7 @@ class FakeWorker:
 
     def __init__(self, program, directory, **config):
         self.config = dict(max_connections=200, max_idle=50, lifetime_ms=300000, timeout_ms=5000,
-                           max_body=8 << 20, cert=os.path.join(directory, "server.crt"),
+                           max_body=8 << 20, crl="", role=0, mtls=0, cert=os.path.join(directory, "server.crt"),
                            key=os.path.join(directory, "server.key"), ca="", make=1)
         self.config.update(config)
         self.tokens = {TOKEN: (200, COLLECTOR, "")}
@@ -120,7 +120,8 @@ class FakeWorker:
         c = self.config
         payload = struct.pack("<IIIIIQ", 1, c["max_connections"], c["max_idle"], c["lifetime_ms"],
                               c["timeout_ms"], c["max_body"])
-        payload += text(c["cert"]) + text(c["key"]) + text(c["ca"]) + struct.pack("<I", c["make"])
+        payload += text(c["cert"]) + text(c["key"]) + text(c["ca"]) + text(c["crl"])
+        payload += struct.pack("<III", c["make"], c["role"], c["mtls"])
         self.send(frame(CONFIG, 0, payload))
         self.wait(lambda: self.ready or self.failed)
         return self

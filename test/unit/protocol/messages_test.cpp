@@ -41,7 +41,7 @@ void ExpectEveryCutFails(const Message& sent) {
 Push SamplePush() {
     Push push;
     push.collector_id.bytes[3] = 9;
-    push.token_sha256.bytes[31] = 8;
+    push.credential.token_sha256.bytes[31] = 8;
     push.has_sequence = 1;
     push.epoch = -1;
     push.sequence = INT64_MAX;
@@ -62,7 +62,7 @@ TEST(Messages, PushComesBack) {
     Push read;
     ASSERT_TRUE(DecodeWhole(payload.data(), payload.size(), &read));
     EXPECT_EQ(read.collector_id, SamplePush().collector_id);
-    EXPECT_EQ(read.token_sha256, SamplePush().token_sha256);
+    EXPECT_EQ(read.credential, SamplePush().credential);
     EXPECT_EQ(read.epoch, -1);
     EXPECT_EQ(read.sequence, INT64_MAX);
     EXPECT_EQ(read.observed, 15u);
@@ -104,6 +104,21 @@ TEST(Messages, EveryCutFails) {
     ExpectEveryCutFails(AuthReply{403, 0, {}, "no"});
     ExpectEveryCutFails(HealthRequest{});
     ExpectEveryCutFails(HealthReply{200, "{}"});
+    Identity identity;
+    identity.trust = "{}";
+    ExpectEveryCutFails(identity);
+    EnrollRequest enroll;
+    enroll.csr = "csr";
+    ExpectEveryCutFails(enroll);
+    EnrollReply enrolled;
+    enrolled.certificate = "pem";
+    ExpectEveryCutFails(enrolled);
+    ExpectEveryCutFails(TokenRequest{});
+    ExpectEveryCutFails(TokenReply{200, 0, 1, "a.b.c", ""});
+    ApiRequest api;
+    api.path = "/api/v1/auth/me";
+    ExpectEveryCutFails(api);
+    ExpectEveryCutFails(ApiReply{200, 0, "application/json", "{}"});
     ExpectEveryCutFails(SamplePush());
     ExpectEveryCutFails(Receipt{});
 }

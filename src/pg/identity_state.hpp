@@ -1,0 +1,23 @@
+// Identity state: one number in shared memory that says when keys, certificates, tokens or
+// collectors have changed, so that every worker learns of a COMMIT at once.
+#pragma once
+
+#include "pg/prelude.hpp"
+
+namespace pganalytics::pg {
+
+// IdentityVersion grows with every commit that changed a table of identities. A worker that has
+// seen version n has nothing new to read until it is greater. REQUIRES: SharedMemoryReady().
+uint64 IdentityVersion();
+
+// BumpIdentity makes the version grow and wakes every worker of pganalytics. Async-signal-unsafe;
+// raises no ERROR, so that it may be called while a transaction commits. Without shared memory it
+// does nothing: nobody listens.
+void BumpIdentity();
+
+// PkiReady: the maintenance worker has made, or found, the files that gateways start with. Gateways
+// are not started before. SetPkiReady wakes the workers that wait for it.
+bool PkiReady();
+void SetPkiReady(bool ready);
+
+}  // namespace pganalytics::pg

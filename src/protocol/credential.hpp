@@ -1,0 +1,42 @@
+// Credential: what a request of a collector shows of who has sent it.
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+#include "core/types.hpp"
+
+namespace pganalytics::protocol {
+
+// Credential is a certificate, a token or both, after the gateway has checked what can be checked
+// without tables: chain, times, key usage and revocation of the certificate; signature, times and
+// audience of a signed token, and that it is bound to the certificate if it is bound. The worker
+// decides, in the transaction that acts on it, who that is today.
+struct Credential {
+    core::Sha256 token_sha256;        // of an opaque token; zero: there is none
+    core::Sha256 certificate_sha256;  // of the client certificate's DER; zero: there is none
+    core::Sha256 spki_sha256;         // of its SubjectPublicKeyInfo
+    core::Uuid certificate_subject;   // of its urn:uuid: name
+    core::Uuid token_subject;         // of a signed token; zero: there is none
+    core::Uuid token_id;              // its jti
+    int64_t token_issued_at = 0;      // its iat, Unix time in seconds
+    int64_t token_expires_at = 0;     // its exp
+    friend bool operator==(const Credential&, const Credential&) = default;
+};
+static_assert(std::is_trivially_copyable_v<Credential>);
+
+// IsZero: a field of a Credential that holds nothing.
+template <typename Bytes>
+constexpr bool IsZero(const Bytes& value) {
+    return value == Bytes{};
+}
+
+// TokenKey verifies signed tokens: an uncompressed point on P-256 (SEC 1 section 2.3.3).
+struct TokenKey {
+    char kid[16];  // as in the token's header, NUL-padded
+    unsigned char point[65];
+    unsigned char reserved[7];
+};
+static_assert(sizeof(TokenKey) == 88);
+
+}  // namespace pganalytics::protocol
