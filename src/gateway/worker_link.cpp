@@ -214,8 +214,9 @@ Task<WorkerAnswer> WorkerLink::Authenticate(const protocol::Credential& credenti
     waiter.auth = answer;
     const uint32_t request_id = NextRequestId();
     std::string frame;
-    protocol::AppendFrame(FrameType::kAuthRequest, request_id, protocol::AuthRequest{credential},
-                          &frame);
+    protocol::AuthRequest request;
+    request.credential = credential;
+    protocol::AppendFrame(FrameType::kAuthRequest, request_id, request, &frame);
     if (!refusing_) writer_.Enqueue(std::move(frame));
     co_return co_await Wait(request_id, waiter);
 }

@@ -113,11 +113,21 @@ struct Identity {
 };
 
 // AuthRequest asks who sends a request before its body is read; the push's own transaction checks
-// again.
+// again. What it says of the certificate in `credential` is for the record: of one that the
+// authority of an administrator has issued, nothing is known here before its first use.
 struct AuthRequest {
     Credential credential;
+    int64_t not_before = 0;  // Unix time in seconds
+    int64_t not_after = 0;
+    std::string_view serial;       // lower-case hex without leading zeros; "" with no certificate
+    std::string_view issuer;       // key identifier of the authority, lower-case hex
+    std::string_view subject;      // as RFC 2253 writes it
+    std::string_view certificate;  // DER
 
-    static void VisitFields(auto& m, auto&& visit) { visit(m.credential); }
+    static void VisitFields(auto& m, auto&& visit) {
+        visit(m.credential, m.not_before, m.not_after, m.serial, m.issuer, m.subject,
+              m.certificate);
+    }
 };
 
 struct AuthReply {
