@@ -1,13 +1,10 @@
 #include "pki/identity.hpp"
 
-#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
+#include "pki/files.hpp"
 
 namespace pganalytics::pki {
 namespace {
@@ -15,43 +12,12 @@ namespace {
 using core::Error;
 using core::Result;
 
-// Certificates and keys are small; a larger file is not one.
-constexpr off_t kMaxFileBytes = 4 << 20;
-
 std::string Quoted(const char* what, const std::string& file) {
     return std::string(what) + " \"" + file + "\"";
 }
 
-// ReadFile reads a regular file whole. The bytes stay in OpenSSL's memory until the BIO is freed.
-Result<BioPtr> ReadFile(const char* what, const std::string& file, struct stat* status) {
-    const int fd = open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) {
-        return Error{"could not open " + Quoted(what, file) + ": " + std::strerror(errno)};
-    }
-    BioPtr bio(BIO_new(BIO_s_mem()));
-    Result<BioPtr> result = Error{};
-    if (fstat(fd, status) != 0 || !S_ISREG(status->st_mode) || status->st_size > kMaxFileBytes) {
-        result = Error{Quoted(what, file) + " is not a regular file of at most 4 MB"};
-    } else {
-        char buffer[16384];
-        ssize_t n = 0;
-        while ((n = read(fd, buffer, sizeof(buffer))) > 0) {
-            BIO_write(bio.get(), buffer, static_cast<int>(n));
-        }
-        if (n < 0) {
-            result = Error{"could not read " + Quoted(what, file) + ": " + std::strerror(errno)};
-        } else {
-            result = std::move(bio);
-        }
-        OPENSSL_cleanse(buffer, sizeof(buffer));
-    }
-    close(fd);
-    return result;
-}
-
 Result<std::vector<CertPtr>> ReadCertificates(const char* what, const std::string& file) {
-    struct stat status = {};
-    auto bio = ReadFile(what, file, &status);
+    auto bio = ReadFile(what, file);
     if (!bio) return bio.error();
     std::vector<CertPtr> certificates;
     while (X509* certificate = PEM_read_bio_X509(bio->get(), nullptr, nullptr, nullptr)) {

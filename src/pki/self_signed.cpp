@@ -10,13 +10,14 @@
 #include <cerrno>
 #include <cstring>
 
+#include "pki/files.hpp"
+
 namespace pganalytics::pki {
 namespace {
 
 using core::Error;
 using core::Result;
 using core::Status;
-using core::Unit;
 
 constexpr long kTenYearsInSeconds = 3652L * 86400;
 // Clocks of collectors may be behind ours.
@@ -40,33 +41,6 @@ class Descriptor {
 
 Error FileError(const char* what, const std::string& file) {
     return {std::string("could not ") + what + " file \"" + file + "\": " + std::strerror(errno)};
-}
-
-// Exists: a file that cannot be looked at is an error, not an absence.
-Result<bool> Exists(const std::string& file) {
-    struct stat status = {};
-    if (stat(file.c_str(), &status) == 0) return true;
-    if (errno == ENOENT) return false;
-    return FileError("look at", file);
-}
-
-// WriteFile makes a file appear whole or not at all.
-Status WriteFile(const std::string& file, mode_t mode, BIO* content) {
-    char* bytes = nullptr;
-    const long size = BIO_get_mem_data(content, &bytes);
-    const std::string temporary = file + ".new";
-    const Descriptor fd(
-        open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
-    if (fd.get() < 0) return FileError("create", temporary);
-    // The file may be left over from a crash, with another mode.
-    if (fchmod(fd.get(), mode) != 0 || write(fd.get(), bytes, static_cast<size_t>(size)) != size ||
-        fsync(fd.get()) != 0) {
-        const Error error = FileError("write", temporary);
-        unlink(temporary.c_str());
-        return error;
-    }
-    if (rename(temporary.c_str(), file.c_str()) != 0) return FileError("rename to", file);
-    return Unit{};
 }
 
 bool AddExtension(X509* certificate, int nid, const std::string& value) {
@@ -137,7 +111,7 @@ Result<KeyPtr> EnsureKey(const std::string& key_file) {
             1) {
         return Error{"could not make a private key: " + OpensslError()};
     }
-    if (Status written = WriteFile(key_file, S_IRUSR | S_IWUSR, out.get()); !written) {
+    if (Status written = WriteFile(key_file, kKeyMode, BytesOf(out.get())); !written) {
         return written.error();
     }
     return key;
@@ -165,8 +139,7 @@ Result<bool> EnsureSelfSigned(const std::string& cert_file, const std::string& k
     if (out == nullptr || PEM_write_bio_X509(out.get(), certificate->get()) != 1) {
         return Error{"could not write a certificate: " + OpensslError()};
     }
-    if (Status written = WriteFile(cert_file, S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH, out.get());
-        !written) {
+    if (Status written = WriteFile(cert_file, kCertificateMode, BytesOf(out.get())); !written) {
         return written.error();
     }
     return true;

@@ -1,1 +1,1 @@
-pganalytics_unit_test(pki_test SOURCES pki/pki_test.cpp LIBRARIES pganalytics_pki)
+pganalytics_unit_test(pki_test SOURCES pki/csr_test.cpp pki/pki_test.cpp LIBRARIES pganalytics_pki)
