@@ -288,32 +288,6 @@ void GiveBackMemory(Group* group) {
 #endif
 }
 
-// OpenPort waits until the port can be bound. False if the worker is to stop.
-bool OpenPort(pg::WorkerStatus* status) {
-    constexpr long kRetryMs = 1000;
-    char why[256];
-    while (!OpenListeners(true, &supervisor.listeners, why, sizeof(why))) {
-        if (strcmp(status->last_error, why) != 0) {
-            ereport(WARNING, errcode(ERRCODE_SYSTEM_ERROR), errmsg("pganalytics %s", why));
-        }
-        pg::SetError(status, why);
-        pg::SetState(status, pg::WorkerState::kWaiting);
-        Sleep(kRetryMs);
-        HandleInterrupts();
-        if (Stopping()) return false;
-    }
-    return true;
-}
-
-// ExtensionExists is asked when nothing is to do: after DROP EXTENSION the port closes, and the
-// worker waits for CREATE EXTENSION again.
-bool ExtensionExists() {
-    bool exists = false;
-    ErrorData* const error = pg::Transact([&exists] { exists = OidIsValid(pg::ExtensionOid()); });
-    if (error != nullptr) FreeErrorData(error);
-    return exists || error != nullptr;
-}
-
 // Serve is the worker's main loop. It ends when the worker must stop or the extension is gone.
 void Serve(Group* group) {
     constexpr long kTurnMs = 1000;
@@ -348,9 +322,9 @@ void RunIngestWorker(int index) {
     Group group = {};
     group.context =
         AllocSetContextCreate(TopMemoryContext, "pganalytics group", ALLOCSET_DEFAULT_SIZES);
-    StartSupervisor(&supervisor, status);
+    StartSupervisor(&supervisor, status, protocol::GatewayRole::kCollectors);
     // Once per process: the role, once taken, stays; so a dropped extension means a new process.
-    if (AwaitExtension(status, pg::kIngestRole) && OpenPort(status)) {
+    if (AwaitExtension(status, pg::kIngestRole) && OpenPort(&supervisor)) {
         pg::SetState(status, pg::WorkerState::kStarting);
         Serve(&group);
     }

@@ -146,7 +146,7 @@ bool MayStart(pg::WorkerStatus* status) {
     }
     if (AnyIngestWorker()) return true;
     Listeners probe;
-    if (!OpenListeners(false, &probe, why, sizeof(why))) {
+    if (!OpenListeners(pg::settings.port, PortUse::kProbe, &probe, why, sizeof(why))) {
         WaitFor(status, why);
         return false;
     }

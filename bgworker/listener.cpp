@@ -14,51 +14,59 @@ namespace {
 
 constexpr int kBacklog = 1024;
 
-bool Explain(char* why, size_t why_size, const char* what, const char* address,
-             const char* reason) {
-    pg_snprintf(why, why_size, "could not %s %s port %d: %s", what, address, pg::settings.port,
-                reason);
+// Wanted is what is to be opened, and where the reason goes if it cannot be.
+struct Wanted {
+    int port;
+    PortUse use;
+    char* why;
+    size_t why_size;
+};
+
+bool Explain(const Wanted& wanted, const char* what, const char* address, const char* reason) {
+    pg_snprintf(wanted.why, wanted.why_size, "could not %s %s port %d: %s", what, address,
+                wanted.port, reason);
     return false;
 }
 
-bool OpenOne(const addrinfo& info, const char* address, bool shared, Listeners* listeners,
-             char* why, size_t why_size) {
+bool OpenOne(const addrinfo& info, const char* address, const Wanted& wanted,
+             Listeners* listeners) {
     if (listeners->count == kMaxListeners) {
-        return Explain(why, why_size, "listen on", address, "too many addresses");
+        return Explain(wanted, "listen on", address, "too many addresses");
     }
     const int fd = socket(info.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0) return Explain(why, why_size, "create a socket for", address, pg_strerror(errno));
+    if (fd < 0) return Explain(wanted, "create a socket for", address, pg_strerror(errno));
     listeners->fds[listeners->count++] = fd;
     const int on = 1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (shared) setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+    if (wanted.use == PortUse::kShared) {
+        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+    }
     if (info.ai_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
     if (bind(fd, info.ai_addr, info.ai_addrlen) != 0) {
-        return Explain(why, why_size, "bind", address, pg_strerror(errno));
+        return Explain(wanted, "bind", address, pg_strerror(errno));
     }
-    if (shared && listen(fd, kBacklog) != 0) {
-        return Explain(why, why_size, "listen on", address, pg_strerror(errno));
+    if (wanted.use != PortUse::kProbe && listen(fd, kBacklog) != 0) {
+        return Explain(wanted, "listen on", address, pg_strerror(errno));
     }
     return true;
 }
 
-bool OpenAddress(const char* address, bool shared, Listeners* listeners, char* why,
-                 size_t why_size) {
+bool OpenAddress(const char* address, const Wanted& wanted, Listeners* listeners) {
     char service[16];
-    pg_snprintf(service, sizeof(service), "%d", pg::settings.port);
+    pg_snprintf(service, sizeof(service), "%d", wanted.port);
     addrinfo hints = {};
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = AI_PASSIVE;
     addrinfo* found = nullptr;
     const bool any = strcmp(address, "*") == 0;
     const int code = getaddrinfo(any ? nullptr : address, service, &hints, &found);
-    if (code != 0) return Explain(why, why_size, "resolve", address, gai_strerror(code));
+    if (code != 0) return Explain(wanted, "resolve", address, gai_strerror(code));
     bool opened = false;
     bool failed = false;
     for (const addrinfo* info = found; info != nullptr && !failed; info = info->ai_next) {
         // A machine without IPv6 still resolves localhost to ::1: one family is enough.
         const int before = listeners->count;
-        if (OpenOne(*info, address, shared, listeners, why, why_size)) {
+        if (OpenOne(*info, address, wanted, listeners)) {
             opened = true;
         } else if (errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT) {
             if (listeners->count > before) close(listeners->fds[--listeners->count]);
@@ -72,11 +80,12 @@ bool OpenAddress(const char* address, bool shared, Listeners* listeners, char* w
 
 }  // namespace
 
-bool OpenListeners(bool shared, Listeners* listeners, char* why, size_t why_size) {
+bool OpenListeners(int port, PortUse use, Listeners* listeners, char* why, size_t why_size) {
+    const Wanted wanted = {port, use, why, why_size};
     listeners->count = 0;
     pg_snprintf(why, why_size, "no address of pganalytics.listen_addresses is available");
     const bool opened = pg::SplitAddresses(pg::settings.listen_addresses, [&](const char* address) {
-        return OpenAddress(address, shared, listeners, why, why_size);
+        return OpenAddress(address, wanted, listeners);
     });
     if (!opened) CloseListeners(listeners);
     return opened;

@@ -14,11 +14,14 @@ struct Listeners {
     int fds[kMaxListeners];
 };
 
-// OpenListeners binds and listens on every configured address. `shared`: with SO_REUSEPORT, so that
-// each ingest worker has its own queue. Without it this is a probe: it fails if anybody, another
-// cluster of the same user too, has the port. False, with a reason, if any address failed; then
-// nothing is left open.
-bool OpenListeners(bool shared, Listeners* listeners, char* why, size_t why_size);
+// PortUse: kShared is with SO_REUSEPORT, so that each ingest worker has its own queue; kOwn is
+// without; kProbe too, and does not listen. The latter two fail if anybody, another cluster of the
+// same user too, has the port.
+enum class PortUse { kShared, kOwn, kProbe };
+
+// OpenListeners binds and listens on a port of every configured address. False, with a reason, if
+// any address failed; then nothing is left open.
+bool OpenListeners(int port, PortUse use, Listeners* listeners, char* why, size_t why_size);
 void CloseListeners(Listeners* listeners);
 
 }  // namespace pganalytics::bgworker

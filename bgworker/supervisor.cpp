@@ -49,6 +49,11 @@ void Postpone(Supervisor* supervisor) {
     supervisor->start_after = After(Min(kFirstBackoffMs << doublings, kLastBackoffMs));
 }
 
+int PortOf(const Supervisor& supervisor) {
+    return supervisor.role == protocol::GatewayRole::kApi ? pg::settings.api_port
+                                                          : pg::settings.port;
+}
+
 protocol::GatewayConfig ConfigOf(const Supervisor& supervisor) {
     protocol::GatewayConfig config;
     config.listeners = static_cast<uint32_t>(supervisor.listeners.count);
@@ -62,6 +67,12 @@ protocol::GatewayConfig ConfigOf(const Supervisor& supervisor) {
     config.key_file = pg::KeyFile();
     config.ca_file = pg::settings.ssl_ca_file;
     config.make_certificate = pg::MakeCertificate() ? 1 : 0;
+    config.role = supervisor.role;
+    if (supervisor.role == protocol::GatewayRole::kApi) {
+        // People show a password or a token, and nothing long.
+        config.ca_file = {};
+        config.max_body_bytes = protocol::kMaxApiBodyBytes;
+    }
     return config;
 }
 
@@ -117,7 +128,7 @@ void OnReady(Supervisor* supervisor, Gateway* gateway, const protocol::Ready& re
                 errhint("Give this file to collectors as their ca_file."));
     }
     ereport(LOG,
-            errmsg("pganalytics gateway %d serves port %d%s", gateway->pid, pg::settings.port,
+            errmsg("pganalytics gateway %d serves port %d%s", gateway->pid, PortOf(*supervisor),
                    ready.sandboxed != 0 ? "" : ", without a sandbox on this platform"),
             errdetail("The certificate's SHA-256 fingerprint is %.*s.", fingerprint,
                       ready.certificate_sha256.data()));
@@ -137,7 +148,7 @@ void OnFailed(Supervisor* supervisor, Gateway* gateway, std::string_view message
                 errmsg("pganalytics gateway could not start: %s", text),
                 old_serves ? errhint("The gateway with the old settings goes on; mend the settings "
                                      "and reload.")
-                           : errhint("No collector can push until the settings are mended."));
+                           : errhint("Nobody is served until the settings are mended."));
     }
     KillGateway(gateway->pid);
     Remove(supervisor, gateway);
@@ -211,11 +222,31 @@ void RebuildEvents(Supervisor* supervisor) {
 
 }  // namespace
 
-void StartSupervisor(Supervisor* supervisor, pg::WorkerStatus* status) {
+void StartSupervisor(Supervisor* supervisor, pg::WorkerStatus* status, protocol::GatewayRole role) {
     supervisor->status = status;
+    supervisor->role = role;
     supervisor->events_stale = true;
     own_supervisor = supervisor;
     before_shmem_exit(AtExit, 0);
+}
+
+bool OpenPort(Supervisor* supervisor) {
+    constexpr long kRetryMs = 1000;
+    const PortUse use =
+        supervisor->role == protocol::GatewayRole::kApi ? PortUse::kOwn : PortUse::kShared;
+    pg::WorkerStatus* const status = supervisor->status;
+    char why[256];
+    while (!OpenListeners(PortOf(*supervisor), use, &supervisor->listeners, why, sizeof(why))) {
+        if (strcmp(status->last_error, why) != 0) {
+            ereport(WARNING, errcode(ERRCODE_SYSTEM_ERROR), errmsg("pganalytics %s", why));
+        }
+        pg::SetError(status, why);
+        pg::SetState(status, pg::WorkerState::kWaiting);
+        Sleep(kRetryMs);
+        HandleInterrupts();
+        if (Stopping()) return false;
+    }
+    return true;
 }
 
 void Tend(Supervisor* supervisor) {

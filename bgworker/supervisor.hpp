@@ -1,4 +1,4 @@
-// Supervisor: the gateways of one ingest worker. One serves; while settings are reloaded a new one
+// Supervisor: the gateways of one worker. One serves; while settings are reloaded a new one
 // starts beside it, and the old one finishes its requests and leaves.
 #pragma once
 
@@ -26,6 +26,7 @@ inline constexpr int kMaxGateways = 6;
 
 struct Supervisor {
     pg::WorkerStatus* status;
+    protocol::GatewayRole role;
     Listeners listeners;
     Gateway gateways[kMaxGateways];
     TimestampTz start_after;  // back-off: not before this
@@ -36,7 +37,11 @@ struct Supervisor {
 };
 
 // StartSupervisor prepares a zeroed supervisor; nothing runs yet. Its gateways die with the worker.
-void StartSupervisor(Supervisor* supervisor, pg::WorkerStatus* status);
+void StartSupervisor(Supervisor* supervisor, pg::WorkerStatus* status, protocol::GatewayRole role);
+
+// OpenPort waits until the port of the supervisor's role can be bound. False if the worker is to
+// stop. What it waits for stands in the worker's row.
+bool OpenPort(Supervisor* supervisor);
 
 // Tend brings the gateways to what they should be: starts one when none serves and the back-off
 // allows, ends those whose time is over. Called every turn.

@@ -94,6 +94,13 @@ bool AwaitExtension(pg::WorkerStatus* status, const char* role) {
     }
 }
 
+bool ExtensionExists() {
+    bool exists = false;
+    ErrorData* const error = pg::Transact([&exists] { exists = OidIsValid(pg::ExtensionOid()); });
+    if (error != nullptr) FreeErrorData(error);
+    return exists || error != nullptr;
+}
+
 void Report(const char* activity) { pgstat_report_activity(STATE_IDLE, activity); }
 
 }  // namespace pganalytics::bgworker

@@ -30,6 +30,10 @@ void Sleep(long timeout_ms);
 // role. False if the worker is to stop instead. What it waits for stands in the worker's row.
 bool AwaitExtension(pg::WorkerStatus* status, const char* role);
 
+// ExtensionExists is asked when nothing is to do: after DROP EXTENSION the port closes, and the
+// worker waits for CREATE EXTENSION again. True if it could not be found out.
+bool ExtensionExists();
+
 // Report shows in pg_stat_activity what the worker does now.
 void Report(const char* activity);
 
