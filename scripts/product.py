@@ -72,9 +72,9 @@ class Analytics(cluster.Cluster):
         return Credentials(*row.split("|"))
 
     def write_certificate(self):
-        """write_certificate puts the server's own certificate where clients find it."""
+        """write_certificate puts what verifies the server where clients find it."""
         path = self.root / f"{self.name}-ca.pem"
-        path.write_text(self.query("SELECT pganalytics.server_certificate()") + "\n",
+        path.write_text(self.query("SELECT pganalytics.ca_certificate()") + "\n",
                         encoding="ascii")
         path.chmod(0o644)
         cluster.own(path)

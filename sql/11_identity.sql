@@ -87,22 +87,28 @@ CREATE TABLE pganalytics.revocation_lists (
     this_update timestamptz NOT NULL,
     next_update timestamptz NOT NULL,
     entries integer NOT NULL,
+    content_sha256 bytea NOT NULL CHECK (pg_catalog.length(content_sha256) = 32),
     der bytea NOT NULL,
     PRIMARY KEY (issuer, crl_number)
 );
 COMMENT ON TABLE pganalytics.revocation_lists IS
     'certificate revocation lists (RFC 5280); the newest of each authority counts';
+COMMENT ON COLUMN pganalytics.revocation_lists.content_sha256 IS
+    'of what it lists, to see whether another one is needed';
 
 CREATE TABLE pganalytics.token_keys (
     kid text PRIMARY KEY CHECK (kid ~ '^[0-9a-f]{15}$'),
     public_key bytea NOT NULL CHECK (pg_catalog.length(public_key) = 65),
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    signs_from timestamptz NOT NULL DEFAULT pg_catalog.now(),
     signs_until timestamptz NOT NULL,
     verifies_until timestamptz NOT NULL,
     revoked_at timestamptz
 );
 COMMENT ON TABLE pganalytics.token_keys IS
     'public halves of the keys that sign tokens (ES256); the other halves are files in the data directory';
+COMMENT ON COLUMN pganalytics.token_keys.signs_from IS
+    'later than its making when another key signs until then: every gateway is to know it first';
 
 -- Every commit that changes one of these is known to all workers at once.
 CREATE FUNCTION pganalytics.identity_changed() RETURNS trigger

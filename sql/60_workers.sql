@@ -51,23 +51,6 @@ CREATE FUNCTION pganalytics.metric_columns(
     AS 'MODULE_PATHNAME', 'pganalytics_metric_columns';
 COMMENT ON FUNCTION pganalytics.metric_columns() IS 'the metric catalog of the library: what a push may hold and where it is stored';
 
-CREATE FUNCTION pganalytics.certificate_file() RETURNS text
-    LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp
-    AS 'MODULE_PATHNAME', 'pganalytics_certificate_file';
-COMMENT ON FUNCTION pganalytics.certificate_file() IS 'path of the server certificate, relative to the data directory or absolute';
-
--- The path comes from postgresql.conf alone, never from the caller. The file may hold the key beside
--- the certificates, as many programs want it: only certificates leave it.
-CREATE FUNCTION pganalytics.server_certificate() RETURNS text
-    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT string_agg(c.pem[1], E'\n' ORDER BY c.n)
-    FROM regexp_matches(pg_read_file(pganalytics.certificate_file()),
-                        '-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----', 'g')
-         WITH ORDINALITY AS c(pem, n)
-$$;
-COMMENT ON FUNCTION pganalytics.server_certificate() IS 'the server certificate in PEM, for the ca_file of collectors';
-
 DO $preload$
 BEGIN
     IF NOT pganalytics.preloaded() THEN

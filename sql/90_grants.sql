@@ -82,7 +82,7 @@ GRANT EXECUTE ON FUNCTION
     pganalytics.drop_partitions(text, date),
     pganalytics.expired_partitions(),
     pganalytics.drop_expired_partition(regclass),
-    pganalytics.server_certificate()
+    pganalytics.ca_certificate()
     TO pganalytics_admin;
 
 -- The ingest workers: the columns that their statements name, and nothing of what a push has
@@ -159,6 +159,31 @@ GRANT EXECUTE ON FUNCTION
     pganalytics.query_limit(integer),
     pganalytics.query_limit_threshold()
     TO pganalytics_ingest;
+
+-- The certificate authority. Requests and what became of them are an administrator's to read;
+-- what a certificate says is signed, and only its revocation can be written.
+GRANT SELECT ON
+    pganalytics.certificates, pganalytics.certificate_requests, pganalytics.revocation_lists,
+    pganalytics.token_keys, pganalytics.trust, pganalytics.authority_jobs,
+    pganalytics.certificate_expiry
+    TO pganalytics_admin;
+GRANT UPDATE (state, revoked_at, revoked_by, revocation_reason)
+    ON pganalytics.certificates TO pganalytics_admin;
+GRANT UPDATE (revoked_at) ON pganalytics.token_keys TO pganalytics_admin;
+GRANT INSERT (collector_id, csr, origin) ON pganalytics.certificate_requests TO pganalytics_admin;
+GRANT INSERT (operation) ON pganalytics.authority_jobs TO pganalytics_admin;
+GRANT EXECUTE ON FUNCTION
+    pganalytics.trust_document(),
+    pganalytics.revoke_certificate(text, text, text),
+    pganalytics.issue_certificate(text, text),
+    pganalytics.issued_certificate(uuid, interval),
+    pganalytics.rotate_server_certificate(),
+    pganalytics.rotate_ca(),
+    pganalytics.finish_ca_rotation(boolean),
+    pganalytics.rotate_token_key(),
+    pganalytics.revoke_token_key(text),
+    pganalytics.certificate_revocation_list()
+    TO pganalytics_admin;
 
 -- The maintenance worker.
 GRANT EXECUTE ON FUNCTION

@@ -68,7 +68,7 @@ extern "C" {
 PG_FUNCTION_INFO_V1(pganalytics_preloaded);
 PG_FUNCTION_INFO_V1(pganalytics_worker_states);
 PG_FUNCTION_INFO_V1(pganalytics_wait_until_running);
-PG_FUNCTION_INFO_V1(pganalytics_certificate_file);
+PG_FUNCTION_INFO_V1(pganalytics_ca_certificate_file);
 
 Datum pganalytics_preloaded(FunctionCallInfo) {
     PG_RETURN_BOOL(pganalytics::pg::SharedMemoryReady());
@@ -137,9 +137,9 @@ Datum pganalytics_wait_until_running(PG_FUNCTION_ARGS) {
     PG_RETURN_BOOL(true);
 }
 
-// Where the server certificate is: as configured, else the one made in the data directory.
-Datum pganalytics_certificate_file(FunctionCallInfo) {
-    PG_RETURN_TEXT_P(cstring_to_text(pganalytics::pg::CertFile()));
+// Where the certificates are that verify the server: as configured, else the made authority.
+Datum pganalytics_ca_certificate_file(FunctionCallInfo) {
+    PG_RETURN_TEXT_P(cstring_to_text(pganalytics::pg::ServerAuthorityFile()));
 }
 
 }  // extern "C"

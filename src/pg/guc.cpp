@@ -207,4 +207,18 @@ bool MakeCertificate() {
 const char* CertFile() { return MakeCertificate() ? kMadeCertFile : settings.ssl_cert_file; }
 const char* KeyFile() { return MakeCertificate() ? kMadeKeyFile : settings.ssl_key_file; }
 
+bool AuthorityIsGiven() { return settings.ca_key_file[0] != '\0'; }
+
+bool IssuesToCollectors() { return settings.ssl_ca_file[0] == '\0' || AuthorityIsGiven(); }
+
+const char* ClientAuthorityFile() {
+    if (settings.mtls == static_cast<int>(protocol::Mtls::kOff)) return "";
+    return settings.ssl_ca_file[0] != '\0' ? settings.ssl_ca_file : kMadeAuthorityFile;
+}
+
+const char* ServerAuthorityFile() {
+    if (!MakeCertificate()) return CertFile();
+    return AuthorityIsGiven() ? settings.ssl_ca_file : kMadeCertFile;
+}
+
 }  // namespace pganalytics::pg

@@ -56,7 +56,8 @@ struct Settings {
 };
 extern Settings settings;
 
-// Names of the certificate and key that are made in the data directory when none is configured.
+// Names of what is made in the data directory when nothing is configured.
+inline constexpr char kMadeAuthorityFile[] = "pganalytics_ca.crt";
 inline constexpr char kMadeCertFile[] = "pganalytics_server.crt";
 inline constexpr char kMadeKeyFile[] = "pganalytics_server.key";
 
@@ -72,6 +73,17 @@ void DefineSettings();
 bool MakeCertificate();
 const char* CertFile();
 const char* KeyFile();
+
+// AuthorityIsGiven: certificates are issued here with an administrator's key. IssuesToCollectors:
+// false when ssl_ca_file alone is set, whose key somebody else has.
+bool AuthorityIsGiven();
+bool IssuesToCollectors();
+
+// ClientAuthorityFile has the authorities that collectors' certificates are verified against, ""
+// with mtls = off. ServerAuthorityFile has what collectors verify the server with; of a given
+// server certificate that is its own chain.
+const char* ClientAuthorityFile();
+const char* ServerAuthorityFile();
 
 // SplitAddresses calls visit(address) for each comma-separated entry, trimmed, until it gives
 // false. False if an entry is empty or longer than 255 bytes, or visit gave false.

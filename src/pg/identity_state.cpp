@@ -56,11 +56,11 @@ void BumpIdentity() {
     WakeWorkers();
 }
 
-bool PkiReady() { return pg_atomic_read_u32(&Shared()->pki_ready) != 0; }
+uint64 PkiVersion() { return pg_atomic_read_u64(&Shared()->pki_version); }
 
-void SetPkiReady(bool ready) {
-    pg_atomic_write_u32(&Shared()->pki_ready, ready ? 1 : 0);
-    if (ready) WakeWorkers();
+void PublishPki() {
+    pg_atomic_fetch_add_u64(&Shared()->pki_version, 1);
+    WakeWorkers();
 }
 
 }  // namespace pganalytics::pg

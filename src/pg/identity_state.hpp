@@ -15,9 +15,10 @@ uint64 IdentityVersion();
 // does nothing: nobody listens.
 void BumpIdentity();
 
-// PkiReady: the maintenance worker has made, or found, the files that gateways start with. Gateways
-// are not started before. SetPkiReady wakes the workers that wait for it.
-bool PkiReady();
-void SetPkiReady(bool ready);
+// PkiVersion is 0 until the maintenance worker has made, or found, the files that gateways start
+// with; no gateway is started before. It grows with every change of these files: gateways read them
+// only when they start, so others are started then. PublishPki makes it grow and wakes all workers.
+uint64 PkiVersion();
+void PublishPki();
 
 }  // namespace pganalytics::pg

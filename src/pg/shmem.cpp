@@ -35,7 +35,7 @@ void Startup() noexcept {
     if (!found) {
         memset(shared, 0, sizeof(SharedState));
         pg_atomic_init_u64(&shared->identity_version, 1);
-        pg_atomic_init_u32(&shared->pki_ready, 0);
+        pg_atomic_init_u64(&shared->pki_version, 0);
         for (int i = 0; i < kMaxWorkers; ++i) {
             shared->statuses[i].kind = KindAt(i);
             shared->statuses[i].index = i < kFirstIngest ? 0 : i - kFirstIngest;

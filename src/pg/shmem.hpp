@@ -53,7 +53,7 @@ inline constexpr int kMaxWorkers = 3 + kMaxIngestWorkers;
 // SharedState is all that the library keeps in shared memory.
 struct SharedState {
     pg_atomic_uint64 identity_version;  // identity_state.hpp
-    pg_atomic_uint32 pki_ready;
+    pg_atomic_uint64 pki_version;       // likewise
     WorkerStatus statuses[kMaxWorkers];
 };
 

@@ -72,7 +72,7 @@ def fingerprint(cert_file):
 
 def test_certificate_made_at_first_start(server):
     """It is in the data directory, its key is private, its fingerprint is in the log."""
-    pem = server.db.value("SELECT pganalytics.server_certificate()")
+    pem = server.db.value("SELECT pganalytics.ca_certificate()")
     digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
     assert served_certificate(server.port) == digest
     log = server.cluster.log_text().lower().replace(":", "")
@@ -92,7 +92,7 @@ def test_certificate_changed_under_load(make_server):
     authority = Authority(own.cluster.root, "authority")
     pairs = [authority.issue(f"new{i}") for i in range(3)]
     everything = own.cluster.root / "all-cas.pem"
-    everything.write_text(own.db.value("SELECT pganalytics.server_certificate()") + "\n" +
+    everything.write_text(own.db.value("SELECT pganalytics.ca_certificate()") + "\n" +
                           authority.file.read_text())
     with Load(own.port, everything, credentials, 20) as load:
         for cert_file, key_file in pairs:

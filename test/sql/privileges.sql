@@ -51,8 +51,8 @@ INSERT INTO statements (statement) VALUES
     ('SELECT pganalytics.preloaded()'),
     ('SELECT pganalytics.wait_until_running(t) FROM (SELECT NULL::interval AS t OFFSET 0) AS none'),
     ('SELECT * FROM pganalytics.metric_columns()'),
-    ('SELECT pganalytics.certificate_file()'),
-    ('SELECT pganalytics.server_certificate()'),
+    ('SELECT pganalytics.ca_certificate_file()'),
+    ('SELECT pganalytics.ca_certificate()'),
     ('SELECT * FROM pganalytics.query_activity(now(), now())'),
     ('SELECT * FROM pganalytics.top_queries()'),
     ('SELECT * FROM pganalytics.push_accounts'),
@@ -304,7 +304,7 @@ GRANT SELECT (text) ON pganalytics.query_texts TO pganalytics_ingest;
 SELECT * FROM needless;
 REVOKE SELECT (text) ON pganalytics.query_texts FROM pganalytics_ingest;
 
--- server_certificate() reads the file that postgresql.conf names, whatever the session sets (also
+-- ca_certificate() reads the file that postgresql.conf names, whatever the session sets (also
 -- before the library is loaded and knows its settings), and only certificates leave that file.
 \c -
 SET ROLE pganalytics_admin;
@@ -316,10 +316,10 @@ EXCEPTION WHEN cant_change_runtime_param THEN
 END
 $$;
 SET client_min_messages = error;
-SELECT pganalytics.server_certificate();
+SELECT pganalytics.ca_certificate();
 SELECT pg_read_file('postgresql.conf');
 RESET ROLE;
-SELECT pg_read_file(pganalytics.certificate_file()) ~ 'PRIVATE KEY' AS key_is_beside_it;
+SELECT pg_read_file(pganalytics.ca_certificate_file()) ~ 'PRIVATE KEY' AS key_is_beside_it;
 
 DROP VIEW needless;
 DROP FUNCTION privileges_of, is_needed, outcome_for_worker;

@@ -71,7 +71,7 @@ SELECT count(*) >= 0 AS listed FROM pganalytics.expired_partitions();
 SELECT pganalytics.drop_expired_partition(:'log_leaf') AS dropped;
 SELECT count(*) FROM pganalytics.schema_objects;
 SELECT count(*) FROM pganalytics.long_transactions;
-SELECT pganalytics.server_certificate() LIKE '-----BEGIN CERTIFICATE-----%' AS certificate;
+SELECT pganalytics.ca_certificate() LIKE '-----BEGIN CERTIFICATE-----%' AS certificate;
 SELECT count(*) >= 0 AS listed FROM pganalytics.workers;
 SELECT what, who FROM trap.caught;
 -- Neither in a partition's owner nor in its index did the caller leave a trace.
