@@ -22,7 +22,7 @@ ARROWS = {
 LIBRARIES = {
     "boost/": {"http", "gateway"},
     "openssl/": {"http", "pki", "gateway", "collector", "ingest"},
-    "simdjson": {"ingest"},
+    "simdjson": {"ingest", "pki"},
     "libdeflate": {"ingest", "collector"},
     "zstd": {"ingest"},
     "zlib": {"ingest", "collector"},

@@ -1,0 +1,16 @@
+// Base64url: the alphabet of RFC 4648 section 5 as RFC 7515 uses it: without padding, and in one
+// way.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace pganalytics::pki {
+
+// DecodeBase64Url gives the bytes; std::nullopt for anything that EncodeBase64Url would not write:
+// other characters, padding, white space, bits behind the last byte. So no two texts are one value.
+std::optional<std::string> DecodeBase64Url(std::string_view text);
+std::string EncodeBase64Url(std::string_view bytes);
+
+}  // namespace pganalytics::pki
