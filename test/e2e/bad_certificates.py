@@ -122,20 +122,20 @@ def _(w):
 @kind("empty signature")
 def _(w):
     good = w.root.leaf(w.own)
-    tbs, algorithm = _parts(good.certificate)[:2]
+    tbs, algorithm = parts_of(good.certificate)[:2]
     return show(good.with_(der.sequence(tbs, algorithm, der.bits(b""))))
 
 
 @kind("signature of zeros")
 def _(w):
     good = w.root.leaf(w.own)
-    tbs, algorithm = _parts(good.certificate)[:2]
+    tbs, algorithm = parts_of(good.certificate)[:2]
     zeros = der.sequence(der.integer(0), der.integer(0))
     return show(good.with_(der.sequence(tbs, algorithm, der.bits(zeros))))
 
 
-def _parts(value):
-    """_parts are the values in a constructed one."""
+def parts_of(value):
+    """parts_of are the values in a constructed one."""
     content, parts = der.content_of(value), []
     while content:
         head = 2 if content[1] < 0x80 else 2 + (content[1] & 0x7f)
@@ -215,7 +215,6 @@ def _(w):
 def _(w):
     elder = w.root.leaf(w.other)
     signer = Authority(key=elder.key, certificate=elder.certificate)
-    signer.name = pki.name("collector")
     return show(signer.leaf(w.own, subject=pki.name("younger")).with_(chain=[elder.certificate]))
 
 

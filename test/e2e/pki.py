@@ -8,6 +8,7 @@ import datetime
 import hashlib
 import itertools
 
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
@@ -44,7 +45,6 @@ def spki(key):
 
 def key_id(key):
     """key_id is the SHA-1 of the bits of the public key (RFC 5280 section 4.2.1.2)."""
-    from cryptography import x509
     public = key.public_key() if hasattr(key, "public_key") else key
     return x509.SubjectKeyIdentifier.from_public_key(public).digest
 
@@ -84,6 +84,11 @@ def sign(key, data, dotted):
 def name(*common_names):
     return der.sequence(*(der.set_of(der.sequence(der.oid("2.5.4.3"), der.utf8(text)))
                           for text in common_names))
+
+
+def name_of(certificate):
+    """name_of is the subject of a certificate as it is written there."""
+    return x509.load_der_x509_certificate(certificate).subject.public_bytes()
 
 
 def extension(dotted, value, critical=False):
@@ -141,7 +146,6 @@ class Holder:
 
     @property
     def serial(self):
-        from cryptography import x509
         return x509.load_der_x509_certificate(self.certificate).serial_number
 
     def with_(self, certificate=None, key=None, chain=None):
@@ -166,7 +170,7 @@ class Authority:
                  path_length=None, ca=True, usage=CERT_SIGN | CRL_SIGN, extra=(),
                  not_before=None, not_after=None):
         self.key = key or new_key()
-        self.name = name(common_name)
+        self.name = name_of(certificate) if certificate else name(common_name)
         self.issuer = issuer
         self.crl_number = 0
         moment = now()
@@ -247,8 +251,8 @@ class Authority:
                                 der.bits(sign(self.key, tbs, signature))), "X509 CRL")
 
 
-def signing_request(key, common_name="collector"):
-    """signing_request is a PKCS #10 request in PEM."""
+def signing_request(key, common_name="collector", signing_key=None):
+    """signing_request is a PKCS #10 request in PEM; signed by `key`, as it must be, or by another."""
     body = der.sequence(der.integer(0), name(common_name), spki(key), der.tlv(0xa0, b""))
-    return pem(der.sequence(body, algorithm(ECDSA_SHA256), der.bits(sign(key, body, ECDSA_SHA256))),
-               "CERTIFICATE REQUEST")
+    return pem(der.sequence(body, algorithm(ECDSA_SHA256), der.bits(
+        sign(signing_key or key, body, ECDSA_SHA256))), "CERTIFICATE REQUEST")
