@@ -5,7 +5,7 @@ EXTVERSION = 3.2.0
 
 MODULE_big = pganalytics
 PG_SOURCES = $(wildcard src/pg/*.cpp) $(wildcard bgworker/*.cpp) src/protocol/accounts.cpp src/protocol/catalog.cpp \
-	src/protocol/rows.cpp
+	src/protocol/rows.cpp src/protocol/token_text.cpp
 OBJS = $(PG_SOURCES:.cpp=.o)
 SQL_SOURCES = $(sort $(wildcard sql/[0-9]*.sql))
 DATA_built = pganalytics--$(EXTVERSION).sql
@@ -16,7 +16,7 @@ PG_CONFIG ?= pg_config
 PG_CXXFLAGS = -std=c++20 -Isrc -I. -isystem $(shell $(PG_CONFIG) --includedir-server) \
 	-Wall -Wextra -Wno-missing-field-initializers -fno-exceptions -fno-rtti \
 	-DPGANALYTICS_VERSION='"$(EXTVERSION)"' $(WERROR)
-SHLIB_LINK = -lstdc++ -Wl,--version-script=exports.map
+SHLIB_LINK = -lstdc++ -lcrypto -Wl,--version-script=exports.map
 
 # PGXS would compile LLVM bitcode of C++ for just-in-time inlining; nothing here is worth inlining.
 override with_llvm = no

@@ -110,7 +110,7 @@ bool AddPush(Group* group, Gateway* gateway, const Frame& frame, const char** wh
 bool AnswerAuth(Group* group, Gateway* gateway, const Frame& frame) {
     protocol::AuthRequest request;
     if (!protocol::DecodeWhole(frame.payload, frame.header.payload_bytes, &request)) return false;
-    const protocol::AuthReply reply = pg::CheckCredential(request.credential, group->context);
+    const protocol::AuthReply reply = pg::AnswerAuth(request, group->context);
     Send(&gateway->channel, protocol::FrameType::kAuthReply, frame.header.request_id, reply);
     return true;
 }

@@ -11,6 +11,7 @@ CREATE TABLE pganalytics.collectors (
     token_sha256 bytea UNIQUE CHECK (pg_catalog.length(token_sha256) = 32),
     enabled boolean NOT NULL DEFAULT true,
     tokens_valid_from timestamptz NOT NULL DEFAULT '-infinity',
+    registration_until timestamptz,
     max_queries_per_db integer CHECK (max_queries_per_db BETWEEN 1 AND 100000),
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
@@ -20,6 +21,8 @@ COMMENT ON COLUMN pganalytics.collectors.token_sha256 IS
     'of its long-lived token; NULL: it has none, only a certificate';
 COMMENT ON COLUMN pganalytics.collectors.tokens_valid_from IS
     'signed tokens issued before are refused';
+COMMENT ON COLUMN pganalytics.collectors.registration_until IS
+    'until then a v3 collector may register under this name, though it exists';
 COMMENT ON COLUMN pganalytics.collectors.enabled IS
     'false: every request of this collector is refused with 403';
 COMMENT ON COLUMN pganalytics.collectors.max_queries_per_db IS

@@ -10,10 +10,13 @@ CREATE TABLE pganalytics.enrollment_tokens (
     expires_at timestamptz NOT NULL,
     used_at timestamptz,
     used_from text,
+    certificate_request_id uuid,
     revoked_at timestamptz
 );
 COMMENT ON TABLE pganalytics.enrollment_tokens IS
     'one-time tokens with which a collector asks for its first certificate; only their SHA-256 is kept';
+COMMENT ON COLUMN pganalytics.enrollment_tokens.certificate_request_id IS
+    'what it was used for; the same request is answered again, for an answer that was lost';
 
 CREATE TABLE pganalytics.registration_secrets (
     registration_secret_id uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
@@ -52,6 +55,8 @@ CREATE TABLE pganalytics.certificates (
     CHECK ((state = 'revoked') = (revocation_reason IS NOT NULL))
 );
 CREATE INDEX certificates_collector_id_idx ON pganalytics.certificates (collector_id);
+CREATE INDEX certificates_revoked_idx ON pganalytics.certificates (sha256)
+    WHERE state = 'revoked';
 COMMENT ON TABLE pganalytics.certificates IS
     'certificates on record: those issued here, and those of a given authority that were seen';
 COMMENT ON COLUMN pganalytics.certificates.serial IS 'lower-case hex without leading zeros';

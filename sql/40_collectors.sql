@@ -4,15 +4,17 @@
 -- SECURITY INVOKER: pganalytics_admin has the columns these functions write, and no others.
 
 -- 256 bits and more from the server's strong random source, three UUIDs of 122 bits each; hashed
--- because the fixed bits of a UUID are not random.
-CREATE FUNCTION pganalytics.new_token() RETURNS text
+-- because the fixed bits of a UUID are not random. The prefix tells people, and programs that look
+-- for secrets in files, what it is.
+CREATE FUNCTION pganalytics.new_token(prefix text DEFAULT 'pga') RETURNS text
     LANGUAGE sql VOLATILE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT 'pga_' || encode(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())
+    SELECT prefix || '_' || encode(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())
                                    || uuid_send(gen_random_uuid())), 'hex')
 $$;
-COMMENT ON FUNCTION pganalytics.new_token() IS 'a bearer token of 256 random bits';
+COMMENT ON FUNCTION pganalytics.new_token(text) IS
+    'a token of 256 random bits: pga of a collector, pge to enrol one, pgr to register one';
 
 CREATE FUNCTION pganalytics.create_collector(name text)
     RETURNS TABLE (collector_id uuid, token text)
@@ -60,6 +62,16 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.collector_named(text) IS 'the id of a collector, or an error';
 
+-- From the moment that this gives on, signed tokens are good again. It lies ahead because a token
+-- that a worker signs before it sees the commit must not be good, and a token's time of issue is in
+-- whole seconds; workers date those that they sign after the commit behind it.
+CREATE FUNCTION pganalytics.token_cutoff() RETURNS timestamptz
+    LANGUAGE sql VOLATILE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$ SELECT clock_timestamp() + interval '5 s' $$;
+COMMENT ON FUNCTION pganalytics.token_cutoff() IS
+    'what tokens_valid_from becomes when tokens are revoked';
+
 CREATE FUNCTION pganalytics.rotate_token(name text)
     RETURNS TABLE (collector_id uuid, token text)
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -69,13 +81,14 @@ BEGIN
     collector_id := pganalytics.collector_named(name);
     token := pganalytics.new_token();
     UPDATE pganalytics.collectors AS c
-    SET token_sha256 = sha256(convert_to(rotate_token.token, 'UTF8'))
+    SET token_sha256 = sha256(convert_to(rotate_token.token, 'UTF8')),
+        tokens_valid_from = pganalytics.token_cutoff()
     WHERE c.collector_id = rotate_token.collector_id;
     RETURN NEXT;
 END
 $$;
 COMMENT ON FUNCTION pganalytics.rotate_token(text) IS
-    'gives a collector a new token, shown this one time; the old one is refused from the commit on';
+    'gives a collector a new token, shown this one time; the old one, and signed tokens, are refused from the commit on';
 
 CREATE FUNCTION pganalytics.set_collector_enabled(name text, enabled boolean) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE

@@ -39,6 +39,7 @@ GRANT SELECT ON
     TO pganalytics_viewer, pganalytics_admin;
 GRANT SELECT (collector_id, name, enabled, max_queries_per_db, created_at)
     ON pganalytics.collectors TO pganalytics_viewer, pganalytics_admin;
+GRANT SELECT ON pganalytics.collector_credentials TO pganalytics_viewer, pganalytics_admin;
 -- Accounting. completeness() reads what the views are made from.
 GRANT SELECT ON
     pganalytics.push_accounts, pganalytics.ingest_accounting, pganalytics.ingest_gaps,
@@ -67,13 +68,32 @@ GRANT EXECUTE ON FUNCTION
     TO pganalytics_viewer, pganalytics_admin;
 
 -- Administration.
-GRANT INSERT (name, token_sha256), UPDATE (token_sha256, enabled, max_queries_per_db)
+GRANT INSERT (name, token_sha256),
+      UPDATE (token_sha256, enabled, tokens_valid_from, registration_until, max_queries_per_db)
     ON pganalytics.collectors TO pganalytics_admin;
+GRANT SELECT (enrollment_token_id, collector_id, created_at, created_by, expires_at, used_at,
+              used_from, certificate_request_id, revoked_at),
+      INSERT (token_sha256, collector_id, expires_at), UPDATE (revoked_at)
+    ON pganalytics.enrollment_tokens TO pganalytics_admin;
+GRANT SELECT (registration_secret_id, name, created_at, created_by, expires_at, uses_left,
+              revoked_at),
+      INSERT (name, secret_sha256, expires_at, uses_left), UPDATE (revoked_at)
+    ON pganalytics.registration_secrets TO pganalytics_admin;
+GRANT SELECT ON pganalytics.enrollments, pganalytics.registrations TO pganalytics_admin;
 GRANT SELECT ON pganalytics.push_ledger TO pganalytics_admin;
 GRANT EXECUTE ON FUNCTION
-    pganalytics.new_token(),
+    pganalytics.new_token(text),
+    pganalytics.token_cutoff(),
     pganalytics.create_collector(text),
     pganalytics.rotate_token(text),
+    pganalytics.revoke_tokens(text),
+    pganalytics.check_validity(interval, interval),
+    pganalytics.server_url(),
+    pganalytics.create_enrollment_token(text, interval),
+    pganalytics.revoke_enrollment_token(text),
+    pganalytics.create_registration_secret(text, integer, interval),
+    pganalytics.revoke_registration_secret(text),
+    pganalytics.allow_registration(text, interval),
     pganalytics.collector_named(text),
     pganalytics.set_collector_enabled(text, boolean),
     pganalytics.set_query_limit(text, integer),
@@ -89,8 +109,18 @@ GRANT EXECUTE ON FUNCTION
 -- written can be removed. What has a default (identities, the time and the WAL position of a push) is
 -- not theirs to choose, and they read back neither query texts nor samples; of log lines only whether
 -- they are there. Samples as a whole: the bulk insert checks the privilege on the table.
-GRANT SELECT (collector_id, name, token_sha256, enabled, max_queries_per_db)
+GRANT SELECT (collector_id, name, token_sha256, enabled, tokens_valid_from, max_queries_per_db)
     ON pganalytics.collectors TO pganalytics_ingest;
+GRANT SELECT (certificate_id, sha256, kind, collector_id, not_after, state, pem),
+      INSERT (serial, issuer, sha256, spki_sha256, kind, collector_id, subject, not_before,
+              not_after, pem)
+    ON pganalytics.certificates TO pganalytics_ingest;
+GRANT SELECT (certificate_request_id, state, certificate_id, message)
+    ON pganalytics.certificate_requests TO pganalytics_ingest;
+GRANT SELECT (kid, public_key, signs_from, signs_until, verifies_until, revoked_at)
+    ON pganalytics.token_keys TO pganalytics_ingest;
+GRANT SELECT (version, authorities, authority_ids, pins) ON pganalytics.trust TO pganalytics_ingest;
+GRANT SELECT (issuer, crl_number, der) ON pganalytics.revocation_lists TO pganalytics_ingest;
 GRANT SELECT (server_id, collector_id, name, hostname, server_version, collector_version),
       INSERT (collector_id, name, hostname, server_version, collector_version),
       UPDATE (hostname, server_version, collector_version)
@@ -157,7 +187,12 @@ GRANT EXECUTE ON FUNCTION
     pganalytics.make_partition(text, date),
     pganalytics.metrics_health(uuid),
     pganalytics.query_limit(integer),
-    pganalytics.query_limit_threshold()
+    pganalytics.query_limit_threshold(),
+    pganalytics.trust_document(),
+    pganalytics.enroll_collector(bytea, bytea, text),
+    pganalytics.renew_certificate(uuid, bytea, text),
+    pganalytics.register_collector(bytea, text, bytea, text),
+    pganalytics.reopen_registration(uuid, bytea)
     TO pganalytics_ingest;
 
 -- The certificate authority. Requests and what became of them are an administrator's to read;

@@ -21,7 +21,7 @@ ARROWS = {
 # Library (a prefix of the include) -> the directories that may use it.
 LIBRARIES = {
     "boost/": {"http", "gateway"},
-    "openssl/": {"http", "pki", "gateway", "collector", "ingest"},
+    "openssl/": {"http", "pki", "gateway", "collector", "ingest", "pg"},
     "simdjson": {"ingest", "pki"},
     "libdeflate": {"ingest", "collector"},
     "zstd": {"ingest"},

@@ -1,7 +1,6 @@
 // Fleet: look-ups through small caches, in front of three small tables.
 #include "pg/fleet.hpp"
 
-#include "pg/guc.hpp"
 #include "pg/statement.hpp"
 
 extern "C" {
@@ -9,7 +8,6 @@ extern "C" {
 #include "common/hashfn.h"
 #include "mb/pg_wchar.h"
 #include "utils/hsearch.h"
-#include "utils/uuid.h"
 }
 
 namespace pganalytics::pg {
@@ -57,12 +55,6 @@ uint64 Describe(const protocol::Push& push) {
     return hash(push.hostname, hash(push.collector_version, push.server_version));
 }
 
-Statement find_collector = {
-    "SELECT collector_id, enabled, max_queries_per_db FROM pganalytics.collectors "
-    "WHERE token_sha256 = $1",
-    1,
-    {BYTEAOID},
-    nullptr};
 Statement find_server = {
     "SELECT server_id FROM pganalytics.servers WHERE collector_id = $1 AND name = $2",
     2,
@@ -116,22 +108,6 @@ void CheckName(std::string_view name, const char* what) {
         ereport(ERROR, errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
                 errmsg("%s is not valid UTF-8", what));
     }
-}
-
-AuthResult Authenticate(const protocol::Credential& credential, Holder* holder) {
-    const core::Sha256& token_sha256 = credential.token_sha256;
-    auto* const token = static_cast<bytea*>(palloc(VARHDRSZ + sizeof(token_sha256.bytes)));
-    SET_VARSIZE(token, VARHDRSZ + sizeof(token_sha256.bytes));
-    memcpy(VARDATA(token), token_sha256.bytes, sizeof(token_sha256.bytes));
-    Datum values[] = {PointerGetDatum(token)};
-    Execute(&find_collector, values);
-    if (SPI_processed == 0) return AuthResult::kUnknown;
-    bool is_null = false;
-    memcpy(holder->collector_id.bytes, DatumGetUUIDP(CellOf(0, 1, &is_null))->data, UUID_LEN);
-    const bool enabled = DatumGetBool(CellOf(0, 2, &is_null));
-    const int32 limit = DatumGetInt32(CellOf(0, 3, &is_null));
-    holder->max_queries_per_db = static_cast<uint32>(is_null ? settings.max_queries_per_db : limit);
-    return enabled ? AuthResult::kKnown : AuthResult::kDisabled;
 }
 
 int32 ServerOf(const protocol::Push& push) {

@@ -1,4 +1,4 @@
-// Fleet: who pushes, and for which server and database: collectors, servers, databases.
+// Fleet: for which server and database a push is.
 #pragma once
 
 #include <string_view>
@@ -8,18 +8,6 @@
 #include "protocol/messages.hpp"
 
 namespace pganalytics::pg {
-
-enum class AuthResult { kKnown, kUnknown, kDisabled };
-
-// Holder is who sends a request.
-struct Holder {
-    core::Uuid collector_id;
-    uint32 max_queries_per_db;  // of this collector, else of all
-};
-
-// Authenticate finds the collector that a credential names, if it may push. REQUIRES: SPI
-// connected.
-AuthResult Authenticate(const protocol::Credential& credential, Holder* holder);
 
 // ServerOf gives the server a push speaks of, adding it at its first push and keeping its host
 // name and versions up to date. ERROR 22001 for a name of 64 bytes or more, 22021 for bad UTF-8.

@@ -3,6 +3,10 @@
 #include "pg/prelude.hpp"
 #include "pg/shmem.hpp"
 
+extern "C" {
+#include <unistd.h>
+}
+
 namespace pganalytics::pg {
 namespace {
 
@@ -69,6 +73,7 @@ PG_FUNCTION_INFO_V1(pganalytics_preloaded);
 PG_FUNCTION_INFO_V1(pganalytics_worker_states);
 PG_FUNCTION_INFO_V1(pganalytics_wait_until_running);
 PG_FUNCTION_INFO_V1(pganalytics_ca_certificate_file);
+PG_FUNCTION_INFO_V1(pganalytics_server_url);
 
 Datum pganalytics_preloaded(FunctionCallInfo) {
     PG_RETURN_BOOL(pganalytics::pg::SharedMemoryReady());
@@ -140,6 +145,22 @@ Datum pganalytics_wait_until_running(PG_FUNCTION_ARGS) {
 // Where the certificates are that verify the server: as configured, else the made authority.
 Datum pganalytics_ca_certificate_file(FunctionCallInfo) {
     PG_RETURN_TEXT_P(cstring_to_text(pganalytics::pg::ServerAuthorityFile()));
+}
+
+// Where collectors reach this server, as far as the server can know.
+Datum pganalytics_server_url(FunctionCallInfo) {
+    using namespace pganalytics::pg;
+    char host[256] = "localhost";
+    if (settings.server_names[0] != '\0') {
+        SplitAddresses(settings.server_names, [&host](const char* name) {
+            strlcpy(host, name, sizeof(host));
+            return false;
+        });
+    } else if (strcmp(settings.listen_addresses, "localhost") != 0) {
+        gethostname(host, sizeof(host) - 1);
+    }
+    const char* const form = strchr(host, ':') == nullptr ? "https://%s:%d" : "https://[%s]:%d";
+    PG_RETURN_TEXT_P(cstring_to_text(psprintf(form, host, settings.port)));
 }
 
 }  // extern "C"

@@ -1,7 +1,7 @@
 // Health: one read-only transaction with a time limit.
 #include "pg/health.hpp"
 
-#include "pg/fleet.hpp"
+#include "pg/authenticate.hpp"
 #include "pg/session.hpp"
 #include "pg/statement.hpp"
 
@@ -29,9 +29,10 @@ void Read(const protocol::HealthRequest& request, protocol::HealthReply* reply,
     // The function only reads; a trigger or function put in its place by somebody may not write.
     XactReadOnly = true;
     Holder holder;
-    if (Authenticate(request.credential, &holder) != AuthResult::kKnown ||
-        !(holder.collector_id == request.collector_id)) {
-        return Refuse(reply, 403, "token is not known or its collector is disabled");
+    const AuthResult result = Authenticate(request.credential, &holder);
+    if (result != AuthResult::kGood) return Refuse(reply, 403, Reason(result));
+    if (!(holder.collector_id == request.collector_id)) {
+        return Refuse(reply, 403, "collector is not known");
     }
     Datum values[] = {PointerGetDatum(&holder.collector_id)};
     Execute(&read_health, values);

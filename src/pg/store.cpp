@@ -2,6 +2,7 @@
 #include "pg/store.hpp"
 
 #include "pg/accounts.hpp"
+#include "pg/authenticate.hpp"
 #include "pg/fleet.hpp"
 #include "pg/ledger.hpp"
 #include "pg/samples.hpp"
@@ -72,23 +73,15 @@ void CheckExtension() {
     cached_extension = extension;
 }
 
-// Admit checks the token again, now in the push's own transaction: what an administrator has
-// committed before this counts.
-void Admit(PushJob* job) {
+// CheckSender asks again who sends a push, now in the push's own transaction: what an administrator
+// has committed before this counts.
+void CheckSender(PushJob* job) {
     Holder holder;
-    switch (Authenticate(job->push.credential, &holder)) {
-        case AuthResult::kUnknown:
-            Refuse(&job->receipt, 403, "token is not known");
-            return;
-        case AuthResult::kDisabled:
-            Refuse(&job->receipt, 403, "collector is disabled");
-            return;
-        case AuthResult::kKnown:
-            job->max_queries_per_db = holder.max_queries_per_db;
-            if (!(holder.collector_id == job->push.collector_id)) {
-                Refuse(&job->receipt, 403, "token belongs to another collector");
-            }
-            return;
+    const AuthResult result = Authenticate(job->push.credential, &holder);
+    if (result != AuthResult::kGood) return Refuse(&job->receipt, 403, Reason(result));
+    job->max_queries_per_db = holder.max_queries_per_db;
+    if (!(holder.collector_id == job->push.collector_id)) {
+        Refuse(&job->receipt, 403, "push comes from another collector than it names");
     }
 }
 
@@ -115,7 +108,7 @@ int PartOpen(PushJob** jobs, int count, PushJob** open) {
 void StoreGroup(PushJob** jobs, int count, MemoryContext context) {
     auto** const open =
         static_cast<PushJob**>(palloc(sizeof(PushJob*) * static_cast<size_t>(count)));
-    for (int i = 0; i < count; ++i) Admit(jobs[i]);
+    for (int i = 0; i < count; ++i) CheckSender(jobs[i]);
     CheckExtension();
     int open_count = PartOpen(jobs, count, open);
     if (open_count == 0) return;
@@ -206,28 +199,20 @@ void StorePushes(PushJob* jobs, int count, MemoryContext context) {
     MemoryContextSwitchTo(caller);
 }
 
-protocol::AuthReply CheckCredential(const protocol::Credential& credential, MemoryContext context) {
+protocol::AuthReply AnswerAuth(const protocol::AuthRequest& request, MemoryContext context) {
     MemoryContext const caller = MemoryContextSwitchTo(context);
     protocol::AuthReply reply;
-    ErrorData* const error = Transact([&reply, &credential] {
+    ErrorData* const error = Transact([&reply, &request] {
         Holder holder;
-        switch (Authenticate(credential, &holder)) {
-            case AuthResult::kKnown:
-                reply.status = 200;
-                reply.collector_id = holder.collector_id;
-                reply.max_queries_per_db = holder.max_queries_per_db;
-                return;
-            case AuthResult::kUnknown:
-                reply.status = 403;
-                reply.message = "token is not known";
-                return;
-            case AuthResult::kDisabled:
-                reply.status = 403;
-                reply.message = "collector is disabled";
-                return;
-        }
+        const AuthResult result = Admit(request, &holder);
+        reply.status = result == AuthResult::kGood ? 200 : 403;
+        reply.message = Reason(result);
+        if (result != AuthResult::kGood) return;
+        reply.collector_id = holder.collector_id;
+        reply.max_queries_per_db = holder.max_queries_per_db;
     });
     if (error != nullptr) {
+        reply = {};
         reply.status = 503;
         reply.message = error->message;
     }

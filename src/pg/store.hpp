@@ -38,7 +38,8 @@ struct PushJob {
 // REQUIRES: no transaction in progress; the ingest role in force.
 void StorePushes(PushJob* jobs, int count, MemoryContext context);
 
-// CheckCredential answers an AuthRequest: 200 with the collector, 403 or 503.
-protocol::AuthReply CheckCredential(const protocol::Credential& credential, MemoryContext context);
+// AnswerAuth answers an AuthRequest: 200 with the collector, 403 or 503. Raises no ERROR.
+// REQUIRES: as StorePushes.
+protocol::AuthReply AnswerAuth(const protocol::AuthRequest& request, MemoryContext context);
 
 }  // namespace pganalytics::pg

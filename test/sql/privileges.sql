@@ -71,6 +71,29 @@ INSERT INTO statements (statement) VALUES
     ('SELECT pganalytics.collector_named(''east'')'),
     ('UPDATE pganalytics.collectors SET max_queries_per_db = 5'),
     ('SELECT pganalytics.new_token()'),
+    ('SELECT token_sha256 FROM pganalytics.enrollment_tokens'),
+    ('SELECT secret_sha256 FROM pganalytics.registration_secrets'),
+    ('SELECT * FROM pganalytics.enrollments, pganalytics.registrations'),
+    ('SELECT * FROM pganalytics.collector_credentials'),
+    ('UPDATE pganalytics.enrollment_tokens SET used_at = NULL'),
+    ('UPDATE pganalytics.registration_secrets SET uses_left = 9'),
+    ('DELETE FROM pganalytics.enrollment_tokens'),
+    ('UPDATE pganalytics.certificates SET collector_id = NULL'),
+    ('INSERT INTO pganalytics.certificate_requests (certificate_request_id) VALUES (NULL)'),
+    ('UPDATE pganalytics.certificate_requests SET state = ''issued'''),
+    ('UPDATE pganalytics.collectors SET tokens_valid_from = now()'),
+    ('SELECT pganalytics.token_cutoff(), pganalytics.server_url()'),
+    ('SELECT pganalytics.check_validity(''1 h'', ''1 d'')'),
+    ('SELECT pganalytics.create_enrollment_token(''new'')'),
+    ('SELECT pganalytics.revoke_enrollment_token(''east'')'),
+    ('SELECT pganalytics.create_registration_secret(''new'')'),
+    ('SELECT pganalytics.revoke_registration_secret(''new'')'),
+    ('SELECT pganalytics.allow_registration(''east'')'),
+    ('SELECT pganalytics.revoke_tokens(''east'')'),
+    ('SELECT pganalytics.enroll_collector(''x'', ''x'', ''x'')'),
+    ('SELECT pganalytics.renew_certificate(gen_random_uuid(), ''x'', ''x'')'),
+    ('SELECT pganalytics.register_collector(''x'', ''x'', ''x'', ''x'')'),
+    ('SELECT pganalytics.reopen_registration(gen_random_uuid(), ''x'')'),
     ('UPDATE pganalytics.collectors SET collector_id = gen_random_uuid()'),
     ('DELETE FROM pganalytics.collectors'),
     ('INSERT INTO pganalytics.servers (collector_id, name, hostname) SELECT collector_id, ''b'', ''b'' FROM pganalytics.collectors'),
@@ -133,9 +156,55 @@ FROM statements s ORDER BY n;
 CREATE TABLE worker_statements (
     name text, types text, statement text, role name NOT NULL DEFAULT 'pganalytics_ingest');
 INSERT INTO worker_statements VALUES
-    ('find_collector', 'bytea', $$
-     SELECT collector_id, enabled, max_queries_per_db FROM pganalytics.collectors
-     WHERE token_sha256 = $1$$),
+    ('find_by_token', 'bytea', $$
+     SELECT collector_id, enabled, max_queries_per_db, tokens_valid_from, token_sha256,
+     NULL::pg_catalog.bool, NULL::pg_catalog.timestamptz
+     FROM pganalytics.collectors WHERE token_sha256 = $1$$),
+    ('find_by_id', 'uuid', $$
+     SELECT collector_id, enabled, max_queries_per_db, tokens_valid_from, token_sha256,
+     NULL::pg_catalog.bool, NULL::pg_catalog.timestamptz
+     FROM pganalytics.collectors WHERE collector_id = $1$$),
+    ('find_by_certificate', 'bytea', $$
+     SELECT c.collector_id, c.enabled, c.max_queries_per_db, c.tokens_valid_from, c.token_sha256,
+     t.state = 'active', t.not_after
+     FROM pganalytics.certificates t JOIN pganalytics.collectors c USING (collector_id)
+     WHERE t.sha256 = $1 AND t.kind = 'collector'$$),
+    ('record_certificate', 'text, text, bytea, bytea, uuid, text, timestamptz, timestamptz, bytea', $$
+     INSERT INTO pganalytics.certificates (serial, issuer, sha256, spki_sha256, kind,
+     collector_id, subject, not_before, not_after, pem) VALUES ($1, $2, $3, $4, 'collector', $5,
+     $6, $7, $8, pg_catalog.encode($9, 'base64')) ON CONFLICT DO NOTHING$$),
+    ('find_signing_keys', 'boolean', $$
+     SELECT kid, public_key FROM pganalytics.token_keys
+     WHERE revoked_at IS NULL AND signs_until > pg_catalog.now() AND $1 IS NULL
+     ORDER BY signs_from > pg_catalog.now(), signs_from DESC, kid LIMIT 4$$),
+    ('find_token_keys', 'boolean', $$
+     SELECT kid, public_key FROM pganalytics.token_keys
+     WHERE revoked_at IS NULL AND verifies_until > pg_catalog.now() AND $1 IS NULL$$),
+    ('find_revoked', 'boolean', $$
+     SELECT sha256 FROM pganalytics.certificates
+     WHERE state = 'revoked' AND not_after > pg_catalog.now() AND $1 IS NULL ORDER BY sha256$$),
+    ('find_revocation_list', 'boolean', $$
+     SELECT l.der FROM pganalytics.revocation_lists l WHERE $1 IS NULL AND l.issuer =
+     (SELECT t.authority_ids[1] FROM pganalytics.trust t ORDER BY t.version DESC LIMIT 1)
+     ORDER BY l.crl_number DESC LIMIT 1$$),
+    ('trust_document', 'boolean', $$
+     SELECT pganalytics.trust_document() WHERE $1 IS NULL$$),
+    ('enroll', 'bytea, bytea, text', $$
+     SELECT status, message, certificate_request_id, collector_id, NULL::pg_catalog.text
+     FROM pganalytics.enroll_collector($1, $2, $3)$$),
+    ('renew', 'uuid, bytea, text', $$
+     SELECT status, message, certificate_request_id, $1, NULL::pg_catalog.text
+     FROM pganalytics.renew_certificate($1, $2, $3)$$),
+    ('register', 'bytea, text, bytea, text', $$
+     SELECT status, message, certificate_request_id, collector_id, token
+     FROM pganalytics.register_collector($1, $2, $3, $4)$$),
+    ('reopen', 'uuid, bytea', $$ SELECT pganalytics.reopen_registration($1, $2) $$),
+    ('find_decided', 'uuid[]', $$
+     SELECT i.ordinality::pg_catalog.int4, r.state, r.message, t.state, t.not_after, t.pem
+     FROM pg_catalog.unnest($1) WITH ORDINALITY AS i (id, ordinality)
+     JOIN pganalytics.certificate_requests r ON r.certificate_request_id = i.id
+     LEFT JOIN pganalytics.certificates t ON t.certificate_id = r.certificate_id
+     WHERE r.state <> 'pending'$$),
     ('find_server', 'uuid, text', $$
      SELECT server_id FROM pganalytics.servers WHERE collector_id = $1 AND name = $2$$),
     ('add_server', 'uuid, text, text, integer, text', $$

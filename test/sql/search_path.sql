@@ -67,6 +67,20 @@ SELECT count(*) FROM pganalytics.create_collector('trapped');
 SELECT count(*) FROM pganalytics.rotate_token('trapped');
 SELECT pganalytics.set_collector_enabled('trapped', false);
 SELECT pganalytics.set_query_limit('trapped', 10);
+SELECT pganalytics.revoke_tokens('trapped');
+SELECT pganalytics.allow_registration('trapped') IS NOT NULL AS open;
+SELECT pganalytics.set_collector_enabled('trapped', true);
+SELECT token AS enrollment_token FROM pganalytics.create_enrollment_token('trapped') \gset
+SELECT secret AS registration_secret FROM pganalytics.create_registration_secret('trapped') \gset
+SELECT e.status AS enrolled, n.status AS renewed
+FROM pganalytics.enroll_collector(pg_catalog.sha256(:'enrollment_token'), 'csr', 'x') e
+CROSS JOIN LATERAL pganalytics.renew_certificate(e.collector_id, 'csr 2', 'x') n;
+SELECT r.status AS registered, pganalytics.reopen_registration(r.collector_id, pg_catalog.sha256(:'registration_secret'))
+FROM pganalytics.register_collector(pg_catalog.sha256(:'registration_secret'), 'trapped', 'csr', 'x') r;
+SELECT state FROM pganalytics.enrollments;
+SELECT state, uses_left FROM pganalytics.registrations;
+SELECT certificates FROM pganalytics.collector_credentials;
+SELECT pganalytics.revoke_registration_secret('trapped');
 SELECT count(*) >= 0 AS listed FROM pganalytics.expired_partitions();
 SELECT pganalytics.drop_expired_partition(:'log_leaf') AS dropped;
 SELECT count(*) FROM pganalytics.schema_objects;

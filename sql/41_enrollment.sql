@@ -1,0 +1,366 @@
+-- Enrolling collectors by certificate, and registering v3 collectors: what an administrator calls, and
+-- what the ingest workers call for a request. Tokens and secrets leave the server once, as results.
+--
+-- Administrators' functions are SECURITY INVOKER: pganalytics_admin has the columns they write. The
+-- workers' functions are SECURITY DEFINER: their role then needs no right to write tokens and requests
+-- in any other way. They take values only, and nobody but pganalytics_ingest may call them.
+
+CREATE FUNCTION pganalytics.check_validity(valid_for interval, longest interval) RETURNS timestamptz
+    LANGUAGE plpgsql VOLATILE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF valid_for IS NULL OR valid_for <= interval '0' OR valid_for > longest THEN
+        RAISE EXCEPTION 'valid_for must be more than 0 and at most %, not %', longest,
+                        coalesce(valid_for::text, 'NULL')
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    RETURN now() + valid_for;
+END
+$$;
+COMMENT ON FUNCTION pganalytics.check_validity(interval, interval) IS
+    'when something that is made now ends, or an error if that is out of range';
+
+CREATE FUNCTION pganalytics.server_url() RETURNS text
+    LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pganalytics_server_url';
+COMMENT ON FUNCTION pganalytics.server_url() IS
+    'where collectors reach this server: the first of pganalytics.server_names, else the host''s name, and the port';
+
+CREATE FUNCTION pganalytics.create_enrollment_token(
+    name text, valid_for interval DEFAULT '1 hour',
+    OUT collector_id uuid, OUT token text, OUT expires_at timestamptz, OUT pin text, OUT command text)
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF coalesce(btrim(name, E' \t\r\n'), '') = '' THEN
+        RAISE EXCEPTION 'name of a collector must not be empty'
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'Use the name of the host it runs on, for example.';
+    END IF;
+    expires_at := pganalytics.check_validity(valid_for, interval '30 days');
+    INSERT INTO pganalytics.collectors AS c (name)
+    VALUES (create_enrollment_token.name)
+    ON CONFLICT ON CONSTRAINT collectors_name_key DO NOTHING;
+    collector_id := pganalytics.collector_named(name);
+    IF NOT (SELECT c.enabled FROM pganalytics.collectors c
+            WHERE c.collector_id = create_enrollment_token.collector_id) THEN
+        RAISE EXCEPTION 'collector "%" is disabled', name
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = 'Use pganalytics.set_collector_enabled() first.';
+    END IF;
+    token := pganalytics.new_token('pge');
+    INSERT INTO pganalytics.enrollment_tokens (token_sha256, collector_id, expires_at)
+    VALUES (sha256(convert_to(create_enrollment_token.token, 'UTF8')),
+            create_enrollment_token.collector_id, create_enrollment_token.expires_at);
+    SELECT t.pins[1] INTO create_enrollment_token.pin
+    FROM pganalytics.trust t ORDER BY t.version DESC LIMIT 1;
+    -- Not the token: arguments of a program are seen by every user of its host.
+    command := 'pganalytics-collector enroll --server ' || pganalytics.server_url()
+               || coalesce(' --pin ' || pin, '') || ' --token-file -';
+END
+$$;
+COMMENT ON FUNCTION pganalytics.create_enrollment_token(text, interval) IS
+    'a token with which a collector, new or known, asks once for a certificate; shown this one time. Run the command on its host and give it the token';
+
+CREATE FUNCTION pganalytics.revoke_enrollment_token(name text) RETURNS integer
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    revoked integer;
+BEGIN
+    UPDATE pganalytics.enrollment_tokens t SET revoked_at = now()
+    WHERE t.collector_id = pganalytics.collector_named(revoke_enrollment_token.name)
+      AND t.used_at IS NULL AND t.revoked_at IS NULL AND t.expires_at > now();
+    GET DIAGNOSTICS revoked = ROW_COUNT;
+    IF revoked = 0 THEN
+        RAISE EXCEPTION 'collector "%" has no open enrollment token', name
+            USING ERRCODE = 'undefined_object',
+                  HINT = 'Those that were made are in pganalytics.enrollments. A certificate that was issued is revoked by pganalytics.revoke_certificate().';
+    END IF;
+    RETURN revoked;
+END
+$$;
+COMMENT ON FUNCTION pganalytics.revoke_enrollment_token(text) IS
+    'makes the unused enrolment tokens of a collector worthless and gives their number';
+
+CREATE FUNCTION pganalytics.create_registration_secret(
+    name text, uses integer DEFAULT 1, valid_for interval DEFAULT '1 hour',
+    OUT secret text, OUT expires_at timestamptz)
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF coalesce(btrim(name, E' \t\r\n'), '') = '' THEN
+        RAISE EXCEPTION 'name of a registration secret must not be empty'
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF uses IS NULL OR uses NOT BETWEEN 1 AND 100000 THEN
+        RAISE EXCEPTION 'uses must be between 1 and 100000, not %', coalesce(uses::text, 'NULL')
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    expires_at := pganalytics.check_validity(valid_for, interval '365 days');
+    secret := pganalytics.new_token('pgr');
+    INSERT INTO pganalytics.registration_secrets (name, secret_sha256, expires_at, uses_left)
+    VALUES (create_registration_secret.name,
+            sha256(convert_to(create_registration_secret.secret, 'UTF8')),
+            create_registration_secret.expires_at, create_registration_secret.uses)
+    ON CONFLICT ON CONSTRAINT registration_secrets_name_key DO NOTHING;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'registration secret "%" already exists', name
+            USING ERRCODE = 'unique_violation',
+                  HINT = 'A secret cannot be shown again: make one of another name.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pganalytics.create_registration_secret(text, integer, interval) IS
+    'a secret with which v3 collectors register, so many times; shown this one time';
+
+CREATE FUNCTION pganalytics.revoke_registration_secret(name text) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE pganalytics.registration_secrets s SET revoked_at = now()
+    WHERE s.name = revoke_registration_secret.name AND s.revoked_at IS NULL;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no registration secret % to revoke',
+                        coalesce('"' || name || '"', 'NULL')
+            USING ERRCODE = 'undefined_object',
+                  HINT = 'Those that were made are in pganalytics.registrations.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pganalytics.revoke_registration_secret(text) IS
+    'lets nobody register with a secret from the commit on; collectors that have go on';
+
+-- A registration names the collector by itself: without this, whoever has the secret could take the
+-- place of any collector.
+CREATE FUNCTION pganalytics.allow_registration(name text, valid_for interval DEFAULT '1 hour')
+    RETURNS timestamptz
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    ends timestamptz := pganalytics.check_validity(valid_for, interval '30 days');
+BEGIN
+    UPDATE pganalytics.collectors c SET registration_until = ends
+    WHERE c.collector_id = pganalytics.collector_named(allow_registration.name);
+    RETURN ends;
+END
+$$;
+COMMENT ON FUNCTION pganalytics.allow_registration(text, interval) IS
+    'lets a v3 collector that has lost its files register once more under its name; it keeps its id, and its old tokens end then';
+
+CREATE VIEW pganalytics.enrollments AS
+    SELECT c.name, t.collector_id, t.created_at, t.created_by, t.expires_at, t.used_at, t.used_from,
+           CASE WHEN t.used_at IS NOT NULL THEN 'used'
+                WHEN t.revoked_at IS NOT NULL THEN 'revoked'
+                WHEN t.expires_at <= now() THEN 'expired'
+                ELSE 'open' END AS state,
+           r.state AS certificate_request, r.message
+    FROM pganalytics.enrollment_tokens t
+    JOIN pganalytics.collectors c USING (collector_id)
+    LEFT JOIN pganalytics.certificate_requests r USING (certificate_request_id);
+COMMENT ON VIEW pganalytics.enrollments IS
+    'enrolment tokens that were made, and what became of them';
+
+CREATE VIEW pganalytics.registrations AS
+    SELECT s.name, s.created_at, s.created_by, s.expires_at, s.uses_left,
+           CASE WHEN s.revoked_at IS NOT NULL THEN 'revoked'
+                WHEN s.expires_at <= now() THEN 'expired'
+                WHEN s.uses_left = 0 THEN 'used'
+                ELSE 'open' END AS state
+    FROM pganalytics.registration_secrets s;
+COMMENT ON VIEW pganalytics.registrations IS 'registration secrets that were made';
+
+CREATE VIEW pganalytics.collector_credentials AS
+    SELECT c.name, c.collector_id, c.enabled, c.token_sha256 IS NOT NULL AS has_token,
+           nullif(c.tokens_valid_from, '-infinity') AS tokens_valid_from, c.registration_until,
+           t.certificates, t.certificate_expires_at
+    FROM pganalytics.collectors c
+    LEFT JOIN LATERAL (
+        SELECT count(*)::integer AS certificates, max(t.not_after) AS certificate_expires_at
+        FROM pganalytics.certificates t
+        WHERE t.collector_id = c.collector_id AND t.state = 'active' AND t.not_after > now()
+    ) AS t ON true;
+COMMENT ON VIEW pganalytics.collector_credentials IS 'by what each collector is known now';
+COMMENT ON COLUMN pganalytics.collector_credentials.has_token IS
+    'it has a long-lived token; rotate_token() replaces it, revoke_tokens() takes it away';
+COMMENT ON COLUMN pganalytics.collector_credentials.certificates IS
+    'its certificates that are good now; two while one is being replaced';
+
+-- What the ingest workers call. status is HTTP's; 202: the request waits for its certificate.
+
+-- One statement decides who has used the token: whoever is second waits for the first one's commit,
+-- and then finds it used.
+CREATE FUNCTION pganalytics.enroll_collector(
+    token_sha256 bytea, csr bytea, address text,
+    OUT status integer, OUT message text, OUT certificate_request_id uuid, OUT collector_id uuid)
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    one record;
+BEGIN
+    UPDATE pganalytics.enrollment_tokens t
+    SET used_at = now(), used_from = address, certificate_request_id = gen_random_uuid()
+    FROM pganalytics.collectors c
+    WHERE t.token_sha256 = enroll_collector.token_sha256 AND t.used_at IS NULL
+      AND t.revoked_at IS NULL AND t.expires_at > now()
+      AND c.collector_id = t.collector_id AND c.enabled
+    RETURNING t.collector_id, t.certificate_request_id
+    INTO enroll_collector.collector_id, enroll_collector.certificate_request_id;
+    IF FOUND THEN
+        INSERT INTO pganalytics.certificate_requests
+               (certificate_request_id, collector_id, csr, origin, address)
+        VALUES (enroll_collector.certificate_request_id, enroll_collector.collector_id,
+                enroll_collector.csr, 'token', enroll_collector.address);
+        status := 202;
+        RETURN;
+    END IF;
+
+    SELECT t.used_at, t.revoked_at, t.expires_at, t.collector_id, r.certificate_request_id,
+           r.csr = enroll_collector.csr AS same, coalesce(c.enabled, false) AS enabled
+    INTO one
+    FROM pganalytics.enrollment_tokens t
+    LEFT JOIN pganalytics.collectors c USING (collector_id)
+    LEFT JOIN pganalytics.certificate_requests r USING (certificate_request_id)
+    WHERE t.token_sha256 = enroll_collector.token_sha256;
+    status := 403;
+    IF NOT FOUND THEN
+        message := 'enrollment token is not known';
+    ELSIF one.revoked_at IS NOT NULL THEN
+        message := 'enrollment token was revoked';
+    ELSIF one.expires_at <= now() THEN
+        message := 'enrollment token has expired';
+    ELSIF NOT one.enabled THEN
+        message := 'collector is disabled';
+    ELSIF one.same THEN
+        -- The answer was lost, or has not come yet.
+        status := 202;
+        collector_id := one.collector_id;
+        certificate_request_id := one.certificate_request_id;
+    ELSE
+        message := 'enrollment token was used before';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pganalytics.enroll_collector(bytea, bytea, text) IS
+    'uses an enrolment token for a certificate request; for the ingest workers';
+
+-- A collector that asks again for the same key gets the same certificate. It cannot fill the table:
+-- its key does not change twenty times an hour.
+CREATE FUNCTION pganalytics.renew_certificate(
+    collector_id uuid, csr bytea, address text,
+    OUT status integer, OUT message text, OUT certificate_request_id uuid)
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    status := 202;
+    SELECT r.certificate_request_id INTO renew_certificate.certificate_request_id
+    FROM pganalytics.certificate_requests r
+    WHERE r.collector_id = renew_certificate.collector_id AND r.csr = renew_certificate.csr
+      AND r.state <> 'refused' AND r.requested_at > now() - interval '1 hour'
+    ORDER BY r.requested_at DESC LIMIT 1;
+    IF FOUND THEN
+        RETURN;
+    END IF;
+    IF (SELECT count(*) FROM pganalytics.certificate_requests r
+        WHERE r.collector_id = renew_certificate.collector_id
+          AND r.requested_at > now() - interval '1 hour') >= 20 THEN
+        status := 429;
+        message := 'this collector has asked for 20 certificates within an hour';
+        RETURN;
+    END IF;
+    INSERT INTO pganalytics.certificate_requests AS r (collector_id, csr, origin, address)
+    VALUES (renew_certificate.collector_id, renew_certificate.csr, 'renewal',
+            renew_certificate.address)
+    RETURNING r.certificate_request_id INTO renew_certificate.certificate_request_id;
+END
+$$;
+COMMENT ON FUNCTION pganalytics.renew_certificate(uuid, bytea, text) IS
+    'asks for another certificate for a collector that has shown one; for the ingest workers';
+
+-- Registrations with one secret wait for each other, so that it is not used too often.
+CREATE FUNCTION pganalytics.register_collector(
+    secret_sha256 bytea, name text, csr bytea, address text,
+    OUT status integer, OUT message text, OUT certificate_request_id uuid, OUT collector_id uuid,
+    OUT token text)
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    one record;
+    fresh text := pganalytics.new_token();
+BEGIN
+    SELECT s.registration_secret_id, s.revoked_at, s.expires_at, s.uses_left INTO one
+    FROM pganalytics.registration_secrets s
+    WHERE s.secret_sha256 = register_collector.secret_sha256 FOR UPDATE;
+    status := 403;
+    IF NOT FOUND THEN
+        message := 'registration secret is not known';
+    ELSIF one.revoked_at IS NOT NULL THEN
+        message := 'registration secret was revoked';
+    ELSIF one.expires_at <= now() THEN
+        message := 'registration secret has expired';
+    ELSIF one.uses_left = 0 THEN
+        message := 'registration secret was used as often as it may be';
+    END IF;
+    IF message IS NOT NULL THEN
+        RETURN;
+    END IF;
+    IF coalesce(btrim(name, E' \t\r\n'), '') = '' OR name ~ '[[:cntrl:]]' OR octet_length(name) > 253 THEN
+        status := 422;
+        message := 'name of a collector has 1 to 253 bytes and no control characters';
+        RETURN;
+    END IF;
+    INSERT INTO pganalytics.collectors AS c (name, token_sha256)
+    VALUES (register_collector.name, sha256(convert_to(fresh, 'UTF8')))
+    ON CONFLICT ON CONSTRAINT collectors_name_key DO NOTHING
+    RETURNING c.collector_id INTO register_collector.collector_id;
+    IF NOT FOUND THEN
+        UPDATE pganalytics.collectors c
+        SET token_sha256 = sha256(convert_to(fresh, 'UTF8')), registration_until = NULL,
+            tokens_valid_from = pganalytics.token_cutoff()
+        WHERE c.name = register_collector.name AND c.enabled AND c.registration_until > now()
+        RETURNING c.collector_id INTO register_collector.collector_id;
+        IF NOT FOUND THEN
+            status := 409;
+            message := 'a collector of this name exists; an administrator can let it register again with pganalytics.allow_registration()';
+            RETURN;
+        END IF;
+    END IF;
+    UPDATE pganalytics.registration_secrets s SET uses_left = s.uses_left - 1
+    WHERE s.registration_secret_id = one.registration_secret_id;
+    token := fresh;
+    status := 200;
+    IF csr IS NOT NULL THEN
+        INSERT INTO pganalytics.certificate_requests AS r (collector_id, csr, origin, address)
+        VALUES (register_collector.collector_id, register_collector.csr, 'registration',
+                register_collector.address)
+        RETURNING r.certificate_request_id INTO register_collector.certificate_request_id;
+        status := 202;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pganalytics.register_collector(bytea, text, bytea, text) IS
+    'makes a collector that registers with a secret, with a long-lived token; for the ingest workers';
+
+-- A v3 collector that gets no certificate, where one is required, comes again with the same secret and
+-- name.
+CREATE FUNCTION pganalytics.reopen_registration(collector_id uuid, secret_sha256 bytea) RETURNS void
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    UPDATE pganalytics.collectors c
+    SET token_sha256 = NULL, registration_until = now() + interval '1 hour'
+    WHERE c.collector_id = reopen_registration.collector_id;
+    UPDATE pganalytics.registration_secrets s SET uses_left = s.uses_left + 1
+    WHERE s.secret_sha256 = reopen_registration.secret_sha256;
+$$;
+COMMENT ON FUNCTION pganalytics.reopen_registration(uuid, bytea) IS
+    'takes a registration back that could not be answered; for the ingest workers';

@@ -1,0 +1,47 @@
+// Token text: a signed token (JWT, RFC 7519, as a JWS in compact form, RFC 7515) written into the
+// caller's memory. No keys here: src/pg/tokens.cpp signs, src/pki verifies.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "core/types.hpp"
+
+namespace pganalytics::protocol {
+
+inline constexpr std::string_view kTokenIssuer = "pganalytics";
+inline constexpr std::string_view kCollectorAudience = "pganalytics-collector";
+inline constexpr std::string_view kApiAudience = "pganalytics-api";
+
+// The longest token: a role's name of 63 bytes may need six for each in JSON, and base64url four
+// for three.
+inline constexpr size_t kMaxTokenBytes = 1536;
+inline constexpr size_t kTokenSignatureBytes = 64;
+
+// TokenClaims: what a token says. Times are Unix times in seconds.
+struct TokenClaims {
+    std::string_view audience;
+    std::string_view subject;         // a collector's UUID, or a role's name; UTF-8
+    core::Uuid token_id;              // jti
+    core::Uuid session_id;            // sid; zero: none
+    core::Sha256 certificate_sha256;  // cnf x5t#S256 (RFC 8705 section 3.1); zero: not bound
+    int64_t issued_at = 0;
+    int64_t expires_at = 0;
+};
+
+// WriteSigningInput writes header and claims as a token has them, with the dot between; what is
+// signed (RFC 7515 section 5.1). Gives its length, 0 if it does not fit in `capacity`.
+size_t WriteSigningInput(std::string_view kid, const TokenClaims& claims, char* out,
+                         size_t capacity);
+
+// AppendSignature appends the dot and the signature, r and s of 32 bytes each (RFC 7518
+// section 3.4), to a signing input of `length` bytes. Gives the token's length, 0 if it does not
+// fit.
+size_t AppendSignature(const unsigned char (&signature)[kTokenSignatureBytes], char* out,
+                       size_t length, size_t capacity);
+
+// WriteUuid writes the 36 characters of a UUID, lower-case, without a NUL.
+void WriteUuid(const core::Uuid& uuid, char* out);
+
+}  // namespace pganalytics::protocol
