@@ -163,6 +163,11 @@ def _(w):
     return show(fake.leaf(w.own).with_(chain=[fake.certificate]))
 
 
+@kind("the authority itself")
+def _(w):
+    return Presented([w.root.certificate], w.root.key)
+
+
 leaf("key identifier of another authority", authority_key_id=b"\x01" * 20)
 leaf("issuer of another name", issuer_name=pki.name("Another CA"))
 

@@ -1,8 +1,6 @@
 """Identities that a server has made: collectors enrolled as they enrol themselves, and its keys."""
 import json
 
-from cryptography.hazmat.primitives import serialization
-
 import pki
 from bad_tokens import Forge, collector_claims
 from hostile import Hostile
@@ -43,9 +41,9 @@ def enrollment_token(server, name):
                          "FROM pganalytics.create_enrollment_token(%s)", name)
 
 
-def ask_enrollment(server, token, key, path=ENROLL, presented=Presented(), timeout=30):
+def ask_enrollment(server, token, key, path=ENROLL, presented=Presented(), timeout=30, csr=None):
     """ask_enrollment is the Outcome of one request for a certificate of this key."""
-    document = {"csr": pki.signing_request(key)}
+    document = {"csr": csr or pki.signing_request(key)}
     if token is not None:
         document["token"] = token
     with Hostile(server.port, presented, timeout=timeout) as hostile:
@@ -73,7 +71,7 @@ def enroll(server, name, with_token=True):
 def authority_of(server):
     """authority_of is the server's own authority, its key read from where only the server may."""
     data = server.cluster.data
-    key = serialization.load_pem_private_key((data / "pganalytics_ca.key").read_bytes(), None)
+    key = pki.load_key((data / "pganalytics_ca.key").read_bytes())
     (certificate, *_) = pki.from_pem((data / "pganalytics_ca.crt").read_text())
     return pki.Authority(key=key, certificate=certificate)
 
@@ -84,7 +82,7 @@ def token_key(server, kid=None):
         kid = server.db.value("SELECT kid FROM pganalytics.token_keys WHERE revoked_at IS NULL "
                               "ORDER BY created_at DESC LIMIT 1")
     file = server.cluster.data / f"pganalytics_token_{kid}.key"
-    return kid, serialization.load_pem_private_key(file.read_bytes(), None)
+    return kid, pki.load_key(file.read_bytes())
 
 
 def forge_for(server, collector_id, other=None):

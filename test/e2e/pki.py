@@ -21,12 +21,13 @@ EMAIL_PROTECTION, ANY_PURPOSE = "1.3.6.1.5.5.7.3.4", "2.5.29.37.0"
 # Bits of a key usage, first bit first (RFC 5280 section 4.2.1.3).
 SIGNATURE, ENCIPHERMENT, CERT_SIGN, CRL_SIGN = 0x80, 0x20, 0x04, 0x02
 DAY = datetime.timedelta(days=1)
+UTC = datetime.timezone.utc
 
 _serials = itertools.count(0x1000)
 
 
 def now():
-    return datetime.datetime.now(datetime.timezone.utc)
+    return datetime.datetime.now(UTC)
 
 
 def new_key(curve=ec.SECP256R1):
@@ -35,6 +36,10 @@ def new_key(curve=ec.SECP256R1):
 
 def new_rsa_key(size=2048):
     return rsa.generate_private_key(65537, size)
+
+
+def load_key(text):
+    return serialization.load_pem_private_key(text, None)
 
 
 def spki(key):
