@@ -42,9 +42,11 @@ class Analytics(cluster.Cluster):
 
     def __init__(self, root, name="analytics", settings=None):
         self.https_port = cluster.free_port()
+        self.api_port = cluster.free_port()
         super().__init__(root, name, {
             "shared_preload_libraries": "pganalytics", "pganalytics.database": DATABASE,
-            "pganalytics.port": self.https_port, **(settings or {})})
+            "pganalytics.port": self.https_port, "pganalytics.api_port": self.api_port,
+            **(settings or {})})
 
     @property
     def url(self):

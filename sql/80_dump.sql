@@ -10,6 +10,8 @@ BEGIN
         SELECT c.oid FROM pg_catalog.pg_class c
         WHERE c.relnamespace = 'pganalytics'::pg_catalog.regnamespace
           AND c.relkind IN ('r', 'S')
+          -- Who has logged in here has not logged in elsewhere.
+          AND c.relname <> 'api_sessions'
     LOOP
         PERFORM pg_catalog.pg_extension_config_dump(kept, '');
     END LOOP;

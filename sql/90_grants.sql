@@ -1,6 +1,6 @@
--- Who may do what. Nothing is left to PUBLIC; pganalytics_admin, pganalytics_viewer and
--- pganalytics_ingest get what they use. The reports run with the rights of who calls them, so
--- readers have the tables too, without the hashes of the tokens.
+-- Who may do what. Nothing is left to PUBLIC; each role gets what it uses. Whatever a viewer may,
+-- operators and administrators may too. The reports run with the rights of who calls them, so readers
+-- have the tables too, without the hashes of the tokens.
 
 REVOKE ALL ON ALL TABLES IN SCHEMA pganalytics FROM PUBLIC;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA pganalytics FROM PUBLIC;
@@ -11,7 +11,7 @@ GRANT SELECT ON
     pganalytics.servers, pganalytics.databases, pganalytics.query_texts, pganalytics.query_series,
     pganalytics.queries, pganalytics.query_stats, pganalytics.metric_series, pganalytics.partitions,
     pganalytics.retention, pganalytics.workers
-    TO pganalytics_viewer, pganalytics_admin;
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin;
 GRANT SELECT ON
     pganalytics.series_names, pganalytics.database_stats, pganalytics.table_stats,
     pganalytics.index_stats, pganalytics.table_bloat, pganalytics.index_bloat,
@@ -23,7 +23,7 @@ GRANT SELECT ON
     pganalytics.connection_totals, pganalytics.long_transactions, pganalytics.extension_history,
     pganalytics.extensions, pganalytics.schema_object_history, pganalytics.schema_objects,
     pganalytics.statements_info, pganalytics.unknown_metrics
-    TO pganalytics_viewer, pganalytics_admin;
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin;
 GRANT SELECT ON
     pganalytics.query_samples, pganalytics.database_samples, pganalytics.table_samples,
     pganalytics.index_samples, pganalytics.table_bloat_samples, pganalytics.index_bloat_samples,
@@ -36,22 +36,22 @@ GRANT SELECT ON
     pganalytics.connection_total_samples, pganalytics.long_transaction_samples,
     pganalytics.idle_transaction_samples, pganalytics.extension_samples, pganalytics.schema_samples,
     pganalytics.statements_info_samples, pganalytics.unknown_metric_samples
-    TO pganalytics_viewer, pganalytics_admin;
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin;
 GRANT SELECT (collector_id, name, enabled, max_queries_per_db, created_at)
-    ON pganalytics.collectors TO pganalytics_viewer, pganalytics_admin;
-GRANT SELECT ON pganalytics.collector_credentials TO pganalytics_viewer, pganalytics_admin;
+    ON pganalytics.collectors TO pganalytics_viewer, pganalytics_operator, pganalytics_admin;
+GRANT SELECT ON pganalytics.collector_credentials TO pganalytics_viewer, pganalytics_operator, pganalytics_admin;
 -- Accounting. completeness() reads what the views are made from.
 GRANT SELECT ON
     pganalytics.push_accounts, pganalytics.ingest_accounting, pganalytics.ingest_gaps,
     pganalytics.accounting_violations, pganalytics.query_limit_exceeded
-    TO pganalytics_viewer, pganalytics_admin;
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin;
 GRANT EXECUTE ON FUNCTION
     pganalytics.query_limit(integer),
     pganalytics.query_limit_threshold(),
     pganalytics.source_deallocations(integer, timestamptz, timestamptz),
     pganalytics.completeness(text, timestamptz, timestamptz),
     pganalytics.metrics_health(uuid)
-    TO pganalytics_viewer, pganalytics_admin;
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin;
 GRANT EXECUTE ON FUNCTION
     pganalytics.query_deltas(timestamptz, timestamptz, boolean),
     pganalytics.query_activity(timestamptz, timestamptz),
@@ -65,7 +65,7 @@ GRANT EXECUTE ON FUNCTION
     pganalytics.wait_until_running(interval),
     pganalytics.metrics(),
     pganalytics.metric_columns()
-    TO pganalytics_viewer, pganalytics_admin;
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin;
 
 -- Administration.
 GRANT INSERT (name, token_sha256),
@@ -104,6 +104,12 @@ GRANT EXECUTE ON FUNCTION
     pganalytics.drop_expired_partition(regclass),
     pganalytics.ca_certificate()
     TO pganalytics_admin;
+
+-- Sessions of people.
+GRANT SELECT ON pganalytics.sessions TO pganalytics_admin;
+GRANT SELECT (role_name, expires_at, ended_at), UPDATE (ended_at, end_reason)
+    ON pganalytics.api_sessions TO pganalytics_admin;
+GRANT EXECUTE ON FUNCTION pganalytics.end_sessions(name) TO pganalytics_admin;
 
 -- The ingest workers: the columns that their statements name, and nothing of what a push has
 -- written can be removed. What has a default (identities, the time and the WAL position of a push) is
@@ -227,3 +233,14 @@ GRANT EXECUTE ON FUNCTION
     pganalytics.expired_partitions(),
     pganalytics.drop_expired_partition(regclass)
     TO pganalytics_maintenance;
+
+-- The API worker: what it needs to know of a login. What people read, they read with their own
+-- privileges.
+GRANT SELECT (session_id, role_oid, role_name, refresh_sha256, verifier_sha256, created_at, last_used_at,
+              expires_at, ended_at),
+      INSERT (session_id, role_oid, role_name, refresh_sha256, verifier_sha256, expires_at, address),
+      UPDATE (refresh_sha256, verifier_sha256, last_used_at, ended_at, end_reason),
+      DELETE
+    ON pganalytics.api_sessions TO pganalytics_api;
+GRANT SELECT (kid, public_key, created_at, signs_until, revoked_at)
+    ON pganalytics.token_keys TO pganalytics_api;

@@ -125,6 +125,11 @@ INSERT INTO statements (statement) VALUES
     ('SELECT pganalytics.make_partition(''query_samples'', current_date + 4)'),
     ('SELECT pganalytics.make_partitions(1)'),
     ('SELECT pganalytics.drop_partitions(''query_samples'', current_date - 10)'),
+    ('SELECT * FROM pganalytics.sessions'),
+    ('SELECT refresh_sha256 FROM pganalytics.api_sessions'),
+    ('SELECT pganalytics.end_sessions(''ann'')'),
+    ('UPDATE pganalytics.api_sessions SET expires_at = now()'),
+    ('DELETE FROM pganalytics.api_sessions'),
     ('CREATE TABLE pganalytics.mine (x int)'),
     ('DROP TABLE pganalytics.query_samples'),
     ('SELECT setval(''pganalytics.servers_server_id_seq'', 1)');
@@ -295,6 +300,38 @@ FROM (VALUES
      SELECT p::pg_catalog.text FROM pganalytics.expired_partitions() AS p WHERE $1 IS NULL$$),
     ('drop_expired', 'text', $$
      SELECT pganalytics.drop_expired_partition(pg_catalog.to_regclass($1))$$)
+) AS s(name, types, statement);
+INSERT INTO worker_statements
+SELECT name, types, statement, 'pganalytics_api'
+FROM (VALUES
+    ('purge', 'boolean', $$
+     DELETE FROM pganalytics.api_sessions WHERE $1 AND expires_at < pg_catalog.now() - interval '7 days'$$),
+    ('start_session', 'uuid, oid, name, bytea, bytea, timestamptz, text', $$
+     INSERT INTO pganalytics.api_sessions (session_id, role_oid, role_name, refresh_sha256,
+     verifier_sha256, expires_at, address) VALUES ($1, $2, $3, $4, $5, $6, $7)$$),
+    ('find_session', 'uuid', $$
+     SELECT role_oid, role_name, refresh_sha256, verifier_sha256, created_at, expires_at
+     FROM pganalytics.api_sessions
+     WHERE session_id = $1 AND ended_at IS NULL AND expires_at > pg_catalog.now() FOR UPDATE$$),
+    ('next_token', 'uuid, bytea', $$
+     UPDATE pganalytics.api_sessions SET refresh_sha256 = $2, last_used_at = pg_catalog.now()
+     WHERE session_id = $1$$),
+    ('note_use', 'uuid', $$
+     UPDATE pganalytics.api_sessions SET last_used_at = pg_catalog.now()
+     WHERE session_id = $1 AND last_used_at < pg_catalog.now() - interval '1 minute'$$),
+    ('end_session', 'uuid, text', $$
+     UPDATE pganalytics.api_sessions SET ended_at = pg_catalog.now(), end_reason = $2
+     WHERE session_id = $1$$),
+    ('keep_session', 'uuid, bytea', $$
+     UPDATE pganalytics.api_sessions SET verifier_sha256 = $2, last_used_at = pg_catalog.now()
+     WHERE session_id = $1$$),
+    ('end_others', 'uuid, oid', $$
+     UPDATE pganalytics.api_sessions SET ended_at = pg_catalog.now(), end_reason = 'password'
+     WHERE role_oid = $2 AND session_id <> $1 AND ended_at IS NULL$$),
+    ('find_signing_keys', 'boolean', $$
+     SELECT kid, public_key FROM pganalytics.token_keys
+     WHERE $1 AND revoked_at IS NULL AND signs_until > pg_catalog.now()
+     ORDER BY created_at > pg_catalog.now() - interval '2 s', created_at DESC, kid LIMIT 4$$)
 ) AS s(name, types, statement);
 -- Each metric has its table. The direct way writes to a partition, and privileges are checked there.
 INSERT INTO worker_statements

@@ -1,0 +1,55 @@
+-- Sessions of people. Users are the roles of PostgreSQL: there is no other list of them, and no
+-- password is kept here. Of a refresh token there is the SHA-256, and so of the role's verifier: a
+-- session ends when the password of its role has changed.
+
+CREATE TABLE pganalytics.api_sessions (
+    session_id uuid PRIMARY KEY,
+    role_oid oid NOT NULL,
+    role_name name NOT NULL,
+    refresh_sha256 bytea NOT NULL CHECK (pg_catalog.length(refresh_sha256) = 32),
+    verifier_sha256 bytea NOT NULL CHECK (pg_catalog.length(verifier_sha256) = 32),
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    last_used_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    expires_at timestamptz NOT NULL,
+    address text NOT NULL,
+    ended_at timestamptz,
+    end_reason text CHECK (end_reason IN ('logout', 'replay', 'role', 'password', 'administrator')),
+    CHECK ((ended_at IS NULL) = (end_reason IS NULL))
+);
+CREATE INDEX api_sessions_expires_at_idx ON pganalytics.api_sessions (expires_at);
+CREATE INDEX api_sessions_role_oid_idx ON pganalytics.api_sessions (role_oid);
+COMMENT ON TABLE pganalytics.api_sessions IS
+    'logins of people at the port for people; rows stay for seven days after their end';
+COMMENT ON COLUMN pganalytics.api_sessions.role_oid IS
+    'the role; one of the same name that was made later is another';
+COMMENT ON COLUMN pganalytics.api_sessions.refresh_sha256 IS
+    'of the refresh token that is good next; any other one of the session ends it';
+COMMENT ON COLUMN pganalytics.api_sessions.verifier_sha256 IS
+    'of the role''s password as PostgreSQL stores it; another one ends the session';
+COMMENT ON COLUMN pganalytics.api_sessions.last_used_at IS 'to the minute';
+COMMENT ON COLUMN pganalytics.api_sessions.address IS 'of the client that logged in';
+COMMENT ON COLUMN pganalytics.api_sessions.end_reason IS
+    'logout; replay: a refresh token came a second time; role: it may no longer log in, or is another one; password: it was changed; administrator: end_sessions()';
+
+CREATE VIEW pganalytics.sessions AS
+    SELECT session_id, role_name, created_at, last_used_at, expires_at, address, ended_at, end_reason,
+           ended_at IS NULL AND expires_at > pg_catalog.now() AS live
+    FROM pganalytics.api_sessions;
+COMMENT ON VIEW pganalytics.sessions IS 'who has logged in at the port for people, and until when';
+
+-- SECURITY INVOKER: pganalytics_admin has the columns that are written here.
+CREATE FUNCTION pganalytics.end_sessions(role_name name) RETURNS integer
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    ended integer;
+BEGIN
+    UPDATE pganalytics.api_sessions AS s SET ended_at = now(), end_reason = 'administrator'
+    WHERE s.role_name = end_sessions.role_name AND s.ended_at IS NULL AND s.expires_at > now();
+    GET DIAGNOSTICS ended = ROW_COUNT;
+    RETURN ended;
+END
+$$;
+COMMENT ON FUNCTION pganalytics.end_sessions(name) IS
+    'ends every session of a role, from the commit on; gives their number';

@@ -1,0 +1,48 @@
+-- Sessions of people: what administrators see of them and can do about them. Who logs in, and what
+-- ends a session by itself, is tested end to end, in test/e2e/test_api.py.
+\set SHOW_CONTEXT never
+\pset format unaligned
+CREATE ROLE regress_ann;
+INSERT INTO pganalytics.api_sessions (session_id, role_oid, role_name, refresh_sha256, verifier_sha256,
+    expires_at, address, ended_at, end_reason)
+SELECT id, 'regress_ann'::regrole, name, sha256(id::text::bytea), sha256('x'), expires_at, '127.0.0.1', ended_at, end_reason
+FROM (VALUES
+    ('00000000-0000-4000-8000-000000000001'::uuid, 'regress_ann', now() + interval '1 h', NULL::timestamptz, NULL),
+    ('00000000-0000-4000-8000-000000000002', 'regress_ann', now() + interval '1 h', NULL, NULL),
+    ('00000000-0000-4000-8000-000000000003', 'regress_ann', now() - interval '1 h', NULL, NULL),
+    ('00000000-0000-4000-8000-000000000004', 'regress_ann', now() + interval '1 h', now(), 'logout'),
+    ('00000000-0000-4000-8000-000000000005', 'regress_bob', now() + interval '1 h', NULL, NULL)
+) AS s(id, name, expires_at, ended_at, end_reason);
+
+SET ROLE pganalytics_admin;
+SELECT right(session_id::text, 1) AS session, role_name, live, end_reason FROM pganalytics.sessions
+ORDER BY session_id;
+SELECT pganalytics.end_sessions('regress_ann');
+SELECT pganalytics.end_sessions('regress_ann');
+SELECT pganalytics.end_sessions('regress_nobody');
+SELECT pganalytics.end_sessions(NULL);
+SELECT right(session_id::text, 1) AS session, role_name, live, end_reason FROM pganalytics.sessions
+ORDER BY session_id;
+-- The hashes are nobody's.
+SELECT refresh_sha256 FROM pganalytics.api_sessions;
+SELECT verifier_sha256 FROM pganalytics.api_sessions;
+UPDATE pganalytics.api_sessions SET expires_at = now() + interval '1 year';
+DELETE FROM pganalytics.api_sessions;
+SET ROLE pganalytics_viewer;
+SELECT * FROM pganalytics.sessions;
+SELECT pganalytics.end_sessions('regress_bob');
+RESET ROLE;
+
+-- An ended session says why, and a live one has no reason to.
+\set VERBOSITY terse
+UPDATE pganalytics.api_sessions SET ended_at = now() WHERE role_name = 'regress_bob';
+UPDATE pganalytics.api_sessions SET ended_at = now(), end_reason = 'tired' WHERE role_name = 'regress_bob';
+
+\set VERBOSITY default
+
+-- Sessions stay where they were begun.
+SELECT 'pganalytics.api_sessions'::regclass = ANY (extconfig) AS dumped FROM pg_extension
+WHERE extname = 'pganalytics';
+
+DELETE FROM pganalytics.api_sessions;
+DROP ROLE regress_ann;
