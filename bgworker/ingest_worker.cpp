@@ -2,6 +2,7 @@
 // and answers them after its commit. No transaction is open while it waits for bytes.
 #include "bgworker/ingest_worker.hpp"
 
+#include "bgworker/identity_feed.hpp"
 #include "bgworker/supervisor.hpp"
 #include "bgworker/worker.hpp"
 #include "pg/health.hpp"
@@ -294,6 +295,7 @@ void Serve(Group* group) {
     TimestampTz checked_at = GetCurrentTimestamp();
     while (!Stopping()) {
         Tend(&supervisor);
+        FeedIdentity(&supervisor);
         NewGroup(group);
         TakeAllFrames(group);
         const bool stored = group->count > 0;

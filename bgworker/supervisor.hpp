@@ -17,6 +17,7 @@ struct Gateway {
     TimestampTz started_at;
     TimestampTz leave_by;         // of a draining one
     protocol::Counters counters;  // as it last said
+    uint64 identity_version;      // of the last Identity it was sent; 0: none
     const char* doomed;  // why it goes at the end of this turn: frames of it are still in use
 };
 

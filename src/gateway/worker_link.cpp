@@ -21,8 +21,13 @@ using protocol::FrameType;
 constexpr uint32_t kMaxWorkerPayloadBytes = 1 << 20;
 constexpr std::chrono::seconds kAnswerTimeout{30};
 
+// What is revoked may be much.
+constexpr uint32_t kMaxIdentityBytes = 64 << 20;
+
 bool IsWorkerHeader(const FrameHeader& header) {
-    return protocol::IsValidHeader(header) && header.payload_bytes <= kMaxWorkerPayloadBytes;
+    const uint32_t most =
+        header.type == FrameType::kIdentity ? kMaxIdentityBytes : kMaxWorkerPayloadBytes;
+    return protocol::IsValidHeader(header) && header.payload_bytes <= most;
 }
 
 // IsAnswerStatus: stored, or one of HTTP's refusals.
@@ -138,6 +143,10 @@ bool WorkerLink::Dispatch(const FrameHeader& header, const char* payload) {
             protocol::Receipt receipt;
             return protocol::DecodeWhole(payload, size, &receipt) &&
                    Deliver(header.request_id, receipt);
+        }
+        case FrameType::kIdentity: {
+            protocol::Identity identity;
+            return protocol::DecodeWhole(payload, size, &identity);
         }
         case FrameType::kHealthReply: {
             protocol::HealthReply reply;
