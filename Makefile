@@ -9,7 +9,8 @@ PG_CONFIG ?= pg_config
 # Asked when a recipe runs: on a new machine `make deps` has to bring pg_config first.
 PG_BINDIR = $(shell $(PG_CONFIG) --bindir)
 DATADIR = $(shell $(PG_CONFIG) --sharedir)
-PROGRAMS = build/src/gateway/pganalytics-gateway build/src/collector/pganalytics-collector
+PROGRAMS = build/src/gateway/pganalytics-gateway build/src/ca/pganalytics-ca \
+	build/src/collector/pganalytics-collector
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 MANDIR ?= /usr/local/share/man
 EXAMPLEDIR ?= $(DATADIR)/pganalytics
@@ -21,7 +22,8 @@ extension:
 	$(MAKE) -f extension.mk --jobs $(JOBS) all
 
 programs: build/CMakeCache.txt
-	cmake --build build --parallel $(JOBS) --target pganalytics-gateway pganalytics-collector
+	cmake --build build --parallel $(JOBS) \
+		--target pganalytics-gateway pganalytics-ca pganalytics-collector
 
 build/CMakeCache.txt:
 	cmake -S . -B build
@@ -32,7 +34,7 @@ install: all
 	install -d '$(DESTDIR)$(PG_BINDIR)' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man8' '$(DESTDIR)$(EXAMPLEDIR)'
 	install -m 755 $(PROGRAMS) '$(DESTDIR)$(PG_BINDIR)'
 	install -m 644 docs/man/pganalytics-collector.1 '$(DESTDIR)$(MANDIR)/man1'
-	install -m 644 docs/man/pganalytics-gateway.8 '$(DESTDIR)$(MANDIR)/man8'
+	install -m 644 docs/man/pganalytics-gateway.8 docs/man/pganalytics-ca.8 '$(DESTDIR)$(MANDIR)/man8'
 	install -m 644 docs/collector.toml.example '$(DESTDIR)$(EXAMPLEDIR)'
 
 clean:

@@ -13,6 +13,7 @@ ARROWS = {
     "ingest": {"core", "protocol", "ingest"},
     "http": {"core", "http"},
     "pki": {"core", "pki"},
+    "ca": {"core", "protocol", "pki", "ca"},
     "gateway": {"core", "protocol", "ingest", "http", "pki", "gateway"},
     "collector": {"core", "protocol", "pki", "collector"},
     "pg": {"core", "protocol", "pg"},
@@ -21,13 +22,13 @@ ARROWS = {
 # Library (a prefix of the include) -> the directories that may use it.
 LIBRARIES = {
     "boost/": {"http", "gateway"},
-    "openssl/": {"http", "pki", "gateway", "collector", "ingest", "pg"},
+    "openssl/": {"http", "pki", "ca", "gateway", "collector", "ingest", "pg"},
     "simdjson": {"ingest", "pki"},
     "libdeflate": {"ingest", "collector"},
     "zstd": {"ingest"},
     "zlib": {"ingest", "collector"},
     "cjson/": {"http", "ingest", "gateway", "collector"},
-    "seccomp": {"gateway"},
+    "seccomp": {"ca", "gateway"},
     "curl/": {"gateway", "collector"},
     "libpq-fe": {"collector"},
     "toml++": {"collector"},

@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <ctime>
 
-#include "gateway/sanitizers.hpp"
+#include "core/sanitizers.hpp"
 
 namespace pganalytics::gateway {
 namespace {

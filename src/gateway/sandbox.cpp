@@ -1,6 +1,6 @@
 #include "gateway/sandbox.hpp"
 
-#include "gateway/sanitizers.hpp"
+#include "core/sanitizers.hpp"
 
 #if defined(PGANALYTICS_HAVE_SECCOMP) && !PGANALYTICS_SANITIZED
 

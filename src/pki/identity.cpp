@@ -2,9 +2,9 @@
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <sys/stat.h>
 
 #include "pki/files.hpp"
+#include "pki/keys.hpp"
 
 namespace pganalytics::pki {
 namespace {
@@ -34,37 +34,13 @@ Result<std::vector<CertPtr>> ReadCertificates(const char* what, const std::strin
     return certificates;
 }
 
-// RefusePassphrase is called for an encrypted key; there is nobody to ask.
-int RefusePassphrase(char*, int, int, void* asked) {
-    *static_cast<bool*>(asked) = true;
-    return -1;
-}
-
-Result<KeyPtr> ReadKey(const std::string& file) {
-    constexpr const char* kWhat = "private key file";
-    struct stat status = {};
-    auto bio = ReadFile(kWhat, file, &status);
-    if (!bio) return bio.error();
-    const mode_t forbidden = status.st_uid == 0 ? S_IWGRP | S_IXGRP | S_IRWXO : S_IRWXG | S_IRWXO;
-    if ((status.st_mode & forbidden) != 0) {
-        return Error{Quoted(kWhat, file) +
-                     " has group or world access: it must be 0600, or 0640 when root owns it"};
-    }
-    bool asked = false;
-    KeyPtr key(PEM_read_bio_PrivateKey(bio->get(), nullptr, &RefusePassphrase, &asked));
-    const std::string reason = OpensslError();
-    if (asked) return Error{Quoted(kWhat, file) + " is protected by a passphrase"};
-    if (key == nullptr) return Error{"could not read " + Quoted(kWhat, file) + ": " + reason};
-    return key;
-}
-
 }  // namespace
 
 Result<ServerIdentity> LoadServerIdentity(const std::string& cert_file,
                                           const std::string& key_file) {
     auto certificates = ReadCertificates("certificate file", cert_file);
     if (!certificates) return certificates.error();
-    auto key = ReadKey(key_file);
+    auto key = ReadKey(key_file, NoPassphrase);
     if (!key) return key.error();
     ServerIdentity identity;
     identity.certificate = std::move(certificates->front());

@@ -30,6 +30,9 @@ enum class FrameType : uint16_t {
     kEnrollRequest = 71,  // EnrollRequest
     kTokenRequest = 72,   // TokenRequest
     kApiRequest = 73,     // ApiRequest
+    // maintenance worker -> pganalytics-ca -> maintenance worker
+    kCaRequest = 128,  // CaRequest, then its items
+    kCaReply = 129,    // CaReply, then its items
 };
 
 // FrameHeader opens each frame. `request_id` pairs an answer with its request; 0 where there is

@@ -1,0 +1,36 @@
+// CRL: certificate revocation lists (RFC 5280 section 5), made.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/result.hpp"
+#include "pki/issue.hpp"
+
+namespace pganalytics::pki {
+
+// Revoked is an entry. `serial` is hex; `reason` as in RFC 5280 section 5.3.1, 0 unspecified.
+struct Revoked {
+    std::string serial;
+    int64_t revoked_at = 0;  // Unix time in seconds
+    int reason = 0;
+};
+
+// MakeCrl writes a list of version 2 in DER, with its number and the authority's key identifier.
+// Errors: a serial number that is none, a reason that is none, a key that cannot sign.
+core::Result<std::string> MakeCrl(const Issuer& issuer, int64_t number, int64_t this_update,
+                                  int64_t next_update, const std::vector<Revoked>& entries);
+
+// CrlNumbers gives the numbers of the lists in a PEM file, each with the key identifier of its
+// authority (lower-case hex); what is no list, or has no number, is left out.
+struct CrlNumber {
+    std::string issuer;
+    int64_t number = 0;
+};
+std::vector<CrlNumber> CrlNumbers(const std::string& pem);
+
+// CrlPem writes a list's DER as PEM.
+std::string CrlPem(const std::string& der);
+
+}  // namespace pganalytics::pki

@@ -1,0 +1,39 @@
+// Facts: what a table keeps of a certificate.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/types.hpp"
+#include "pki/openssl.hpp"
+
+namespace pganalytics::pki {
+
+struct Facts {
+    core::Sha256 sha256;       // of the DER
+    core::Sha256 spki_sha256;  // of its SubjectPublicKeyInfo
+    int64_t not_before = 0;    // Unix time in seconds
+    int64_t not_after = 0;
+    std::string serial;   // lower-case hex without leading zeros
+    std::string issuer;   // key identifier of the authority, lower-case hex
+    std::string key_id;   // its own key identifier, lower-case hex, "" if it has none
+    std::string subject;  // as RFC 2253 writes it
+    std::string pem;
+};
+
+// FactsOf reads them. An authority that signs itself and names no issuer's key is its own; of an
+// authority without key identifiers, the issuer is the start of the SHA-256 of its name.
+Facts FactsOf(X509* certificate);
+
+// SpkiSha256 is what a pin is made of (RFC 7469 section 2.4); Pin writes it: sha256/BASE64.
+core::Sha256 SpkiSha256(EVP_PKEY* key);
+std::string Pin(const core::Sha256& spki_sha256);
+
+// PemOf and DerOf write a certificate.
+std::string PemOf(X509* certificate);
+std::string DerOf(const X509* certificate);
+
+// KeyIdOf is a certificate's subject key identifier, lower-case hex; "" if it has none.
+std::string KeyIdOf(X509* certificate);
+
+}  // namespace pganalytics::pki

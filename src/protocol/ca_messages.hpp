@@ -1,0 +1,123 @@
+// CA messages: what passes between the maintenance worker and pganalytics-ca, one frame each way:
+// a CaRequest with its items, a CaReply with its items. Both ends trust each other no further than
+// the gateway's do.
+#pragma once
+
+#include "protocol/messages.hpp"
+
+namespace pganalytics::protocol {
+
+enum class CaOperation : uint32_t {
+    kEnsure,           // files of authority and server are as they should be
+    kIssue,            // items: CaIssue
+    kRevocationLists,  // items: CaRevoked; a list for each authority that is trusted
+    kRotateServer,     // another server certificate, with the next key
+    kRotateAuthority,  // another authority beside the one there
+    kFinishRotation,   // the older authority goes
+    kMakeTokenKey,     // a key that signs tokens
+};
+
+// CaRequest opens the request's payload. The program works in the directory in which it is started.
+struct CaRequest {
+    CaOperation operation = CaOperation::kEnsure;
+    uint32_t items = 0;
+    int64_t now = 0;  // Unix time in seconds: the program has no clock of its own
+    uint32_t ca_lifetime_days = 0;
+    uint32_t certificate_days = 0;         // of collectors
+    uint32_t server_certificate_days = 0;  // of the server
+    uint32_t list_days = 0;                // until the next revocation list
+    uint64_t list_number = 0;              // at least that number
+    std::string_view ca_name;
+    std::string_view ca_file;  // of a given authority; "" with ca_key_file "": a made one
+    std::string_view ca_key_file;
+    std::string_view cert_file;     // of a given server certificate; "": it is made
+    std::string_view server_names;  // separated by commas, beside the host's own
+    std::string_view passphrase_command;
+
+    static void VisitFields(auto& m, auto&& visit) {
+        visit(m.operation, m.items, m.now, m.ca_lifetime_days, m.certificate_days,
+              m.server_certificate_days, m.list_days, m.list_number, m.ca_name, m.ca_file,
+              m.ca_key_file, m.cert_file, m.server_names, m.passphrase_command);
+    }
+};
+inline constexpr uint32_t kMaxCaItems = 1000000;
+
+// CaIssue: a request of a collector.
+struct CaIssue {
+    core::Uuid collector_id;
+    std::string_view name;
+    std::string_view csr;  // PKCS #10, DER
+
+    static void VisitFields(auto& m, auto&& visit) { visit(m.collector_id, m.name, m.csr); }
+};
+
+// CaRevoked: an entry of a revocation list.
+struct CaRevoked {
+    int64_t revoked_at = 0;  // Unix time in seconds
+    uint32_t reason = 0;     // RFC 5280 section 5.3.1
+    uint32_t reserved = 0;
+    std::string_view issuer;  // key identifier of the authority, lower-case hex
+    std::string_view serial;  // hex
+
+    static void VisitFields(auto& m, auto&& visit) {
+        visit(m.revoked_at, m.reason, m.reserved, m.issuer, m.serial);
+    }
+};
+
+// CaReply opens the reply's payload. After it come `certificates` CaCertificates: those of the
+// trusted authorities, first the one that issues, and the server's; to kIssue one for each item, in
+// order. Then `lists` CaLists.
+struct CaReply {
+    uint32_t failed = 0;
+    uint32_t certificates = 0;
+    uint32_t lists = 0;
+    uint32_t reserved = 0;
+    TokenKey token_key = {};
+    std::string_view message;  // why it failed
+    std::string_view notes;    // what was done, lines for the log
+    std::string_view
+        authorities;        // certificates in PEM that verify the server, one after the other
+    std::string_view pins;  // of the server's key and of the next one, separated by spaces
+
+    static void VisitFields(auto& m, auto&& visit) {
+        visit(m.failed, m.certificates, m.lists, m.reserved, m.token_key, m.message, m.notes,
+              m.authorities, m.pins);
+    }
+};
+
+enum class CaCertificateKind : uint32_t { kAuthority, kServer, kCollector, kRefused };
+
+struct CaCertificate {
+    CaCertificateKind kind = CaCertificateKind::kRefused;
+    uint32_t reserved = 0;
+    core::Sha256 sha256;
+    core::Sha256 spki_sha256;
+    int64_t not_before = 0;  // Unix time in seconds
+    int64_t not_after = 0;
+    std::string_view serial;
+    std::string_view issuer;   // key identifier
+    std::string_view subject;  // RFC 2253
+    std::string_view pem;
+    std::string_view message;  // why it was refused
+
+    static void VisitFields(auto& m, auto&& visit) {
+        visit(m.kind, m.reserved, m.sha256, m.spki_sha256, m.not_before, m.not_after, m.serial,
+              m.issuer, m.subject, m.pem, m.message);
+    }
+};
+
+struct CaList {
+    int64_t number = 0;
+    int64_t this_update = 0;  // Unix time in seconds
+    int64_t next_update = 0;
+    uint32_t entries = 0;
+    uint32_t reserved = 0;
+    std::string_view issuer;
+    std::string_view der;
+
+    static void VisitFields(auto& m, auto&& visit) {
+        visit(m.number, m.this_update, m.next_update, m.entries, m.reserved, m.issuer, m.der);
+    }
+};
+
+}  // namespace pganalytics::protocol
