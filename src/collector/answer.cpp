@@ -29,12 +29,13 @@ Verdict Judge(int status) {
             return Verdict::kStored;
         case 400:
         case 401:
-        case 403:
         case 409:
         case 413:
         case 415:
         case 422:
             return Verdict::kRefused;
+        case 403:
+            return Verdict::kDenied;
         default:
             return Verdict::kRetry;
     }
@@ -54,6 +55,36 @@ std::string Describe(const Answer& answer) {
     if (!title.empty()) text += ": " + title;
     if (!detail.empty() && detail != title) text += ": " + detail;
     return text;
+}
+
+std::string Advice(const Answer& answer) {
+    const auto says = [&answer](const char* text) {
+        return answer.error.find(text) != std::string::npos;
+    };
+    // OpenSSL's words for the alerts of RFC 8446 section 6.2.
+    const bool refused = says("alert certificate revoked") || says("alert certificate expired") ||
+                         says("alert certificate unknown") || says("alert certificate required") ||
+                         says("alert bad certificate") || says("alert unknown ca") ||
+                         says("alert unsupported certificate");
+    if (answer.status == 403 || refused) {
+        return "; if its certificate has expired or was revoked, or its token was taken away, "
+               "enrol "
+               "this collector again with a new token: pganalytics-collector enroll";
+    }
+    if (says("certificate") || says("public key") || says("CAfile")) {
+        return "; the server is not verified, nothing was sent to it: pganalytics-collector check "
+               "says by what it should be";
+    }
+    return "";
+}
+
+std::optional<uint64_t> TrustVersion(const Answer& answer) {
+    const Json receipt = Parse(answer.body);
+    const cJSON* version = cJSON_GetObjectItemCaseSensitive(receipt.get(), "trust_version");
+    if (!cJSON_IsNumber(version) || version->valuedouble < 0 || version->valuedouble > 9e15) {
+        return std::nullopt;
+    }
+    return static_cast<uint64_t>(version->valuedouble);
 }
 
 uint64_t Discarded(const Answer& answer) {

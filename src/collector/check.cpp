@@ -4,8 +4,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "collector/https_client.hpp"
 #include "collector/push_body.hpp"
-#include "collector/push_client.hpp"
 #include "collector/sampler.hpp"
 #include "collector/server_job.hpp"
 #include "core/text.hpp"
@@ -27,32 +27,37 @@ class Checker {
     }
 
     void Analytics() {
-        PushClient client(&config_, &stop_);
-        const Answer health = client.Health();
+        HttpsClient client(&stop_);
+        const Link link = MakeLink(config_, config_.state.identity, config_.state.server);
+        Own();
+        const Answer health = client.Send(link, AliveRequest());
         if (health.status == 0) {
-            Fail("pganalytics at " + config_.url + ": " + health.error + Advice(health.error));
+            Fail("pganalytics at " + config_.url + ": " + health.error + Cure(health.error, link));
             return;
         }
-        Ok("pganalytics at " + config_.url + ": TLS, server verified by " + VerifiedBy());
+        Ok("pganalytics at " + config_.url + ": TLS, server verified by " + VerifiedBy(link));
         if (health.status == 200) {
             Ok("pganalytics: healthy");
         } else if (health.status != 404) {
             Fail("pganalytics: not healthy: " + Describe(health));
         }
         JsonWriter json;
-        const core::SystemClock clock;
-        const core::TimestampMicros now = clock.Now();
+        const core::TimestampMicros now = core::SystemClock().Now();
         WriteEmptyBody(
             {core::FormatUuid(config_.collector_id), Hostname(), config_.servers.front().name}, 0,
             now, &json);
-        const Answer push = client.Post(Gzip(json.text()), std::to_string(now) + ":0");
+        const Answer push =
+            client.Send(link, PushRequest(Gzip(json.text()), std::to_string(now) + ":0"));
         if (push.status == 200) {
-            Ok("pganalytics: token accepted, an empty push was stored");
+            Ok("pganalytics: " + Shown() + " accepted, an empty push was stored");
         } else if (push.status == 401 || push.status == 403) {
-            Fail("pganalytics: token refused: " + Describe(push) +
-                 "; compare collector_id and token with pganalytics.create_collector()");
+            Fail("pganalytics: " + Shown() + " refused: " + Describe(push) +
+                 (config_.state.identity ? collector::Advice(push)
+                                         : "; compare collector_id and token with "
+                                           "pganalytics.create_collector()"));
         } else {
-            Fail("pganalytics: an empty push was not stored: " + Describe(push));
+            Fail("pganalytics: an empty push was not stored: " + Describe(push) +
+                 collector::Advice(push));
         }
     }
 
@@ -64,7 +69,7 @@ class Checker {
             Fail(name + "cannot connect: " + status.error().message);
             return;
         }
-        Identity(name, &sampler.session());
+        Role(name, &sampler.session());
         const auto snapshot = sampler.Read();
         if (!snapshot.ok()) {
             Fail(name + snapshot.error().message);
@@ -92,22 +97,41 @@ class Checker {
         std::fflush(stdout);
     }
 
-    std::string VerifiedBy() const {
-        std::string by;
-        if (!config_.ca_file.empty()) by = "ca_file";
-        if (!config_.pin.empty()) by += by.empty() ? "pin" : " and pin";
-        return by.empty() ? "the system's CA certificates" : by;
+    // Own says who we are by our certificate.
+    void Own() {
+        if (!config_.state.identity) return;
+        const Identity& identity = *config_.state.identity;
+        const core::TimestampMicros now = core::SystemClock().Now();
+        const std::string line = "certificate " + identity.serial + " of collector " +
+                                 core::FormatUuid(identity.collector_id) + ", good until " +
+                                 core::FormatTimestamp(identity.not_after);
+        const core::TimestampMicros renewal = RenewAt(identity) / 1000000 * 1000000;
+        if (now >= identity.not_after) {
+            Fail(line +
+                 ": it has expired; enrol again with a new token: pganalytics-collector "
+                 "enroll");
+        } else if (now >= renewal) {
+            Warn(line + ": it was to be renewed from " + core::FormatTimestamp(renewal) +
+                 ", which the command run does");
+        } else {
+            Ok(line + ", renews itself from " + core::FormatTimestamp(renewal));
+        }
     }
 
-    std::string Advice(const std::string& error) const {
+    std::string Shown() const {
+        if (!config_.state.identity) return "token";
+        return config_.token.empty() ? "certificate" : "certificate and token";
+    }
+
+    static std::string Cure(const std::string& error, const Link& link) {
         if (error.find("certificate") == std::string::npos &&
             error.find("public key") == std::string::npos) {
             return "";
         }
-        return "; set server.ca_file or server.pin (now: verified by " + VerifiedBy() + ")";
+        return "; set server.ca_file or server.pin (now: verified by " + VerifiedBy(link) + ")";
     }
 
-    void Identity(const std::string& name, PgSession* session) {
+    void Role(const std::string& name, PgSession* session) {
         const auto row = session->Query(
             "SELECT pg_catalog.current_setting('server_version'), current_user::pg_catalog.text,"
             " pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE'),"

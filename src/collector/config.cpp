@@ -47,16 +47,27 @@ class Reader {
     Reader(std::string path, const Environment& environment)
         : path_(std::move(path)), environment_(environment) {}
 
-    Config Read(const toml::table& root) {
+    Config Read(const toml::table& root, Purpose purpose) {
         AllowOnly(root, "",
-                  {"collector_id", "interval", "max_queries_per_db", "postgres", "server", "token",
-                   "token_file"});
+                  {"collector_id", "interval", "max_queries_per_db", "postgres", "server",
+                   "state_dir", "token", "token_file"});
         const toml::table* server = Table(root, "server");
         if (server != nullptr) AllowOnly(*server, "server.", {"ca_file", "pin", "url"});
 
-        ReadCollectorId(Either("PGANALYTICS_COLLECTOR_ID", Text(&root, "", "collector_id")));
+        if (purpose == Purpose::kEnroll) {
+            // A state that cannot be read must not keep anybody from making a new one.
+            if (const auto directory = StateDir(root)) config_.state_dir = directory->value;
+            ReadServer(server);
+            return std::move(config_);
+        }
+        const auto id = Either("PGANALYTICS_COLLECTOR_ID", Text(&root, "", "collector_id"));
         ReadToken(root);
+        ReadState(StateDir(root));
+        ReadCollectorId(id);
         ReadServer(server);
+        if (config_.url.empty()) {
+            throw Missing("server.url is missing, such as \"https://db.example.com:8443\"");
+        }
         if (const auto interval = Either("PGANALYTICS_INTERVAL", Text(&root, "", "interval"))) {
             config_.interval = Require(ParseInterval(interval->value), *interval);
         }
@@ -140,16 +151,49 @@ class Reader {
     // Missing says which key is to be added.
     Refused Missing(const std::string& what) const { return {path_ + ": " + what}; }
 
+    std::optional<Setting> StateDir(const toml::table& root) const {
+        return Either("PGANALYTICS_STATE_DIR", Text(&root, "", "state_dir"));
+    }
+
+    // ReadState also sees to it that there is a certificate or a token.
+    void ReadState(const std::optional<Setting>& directory) {
+        config_.state_dir = directory ? directory->value : std::string(kDefaultStateDirectory);
+        core::Result<State> state = StateDirectory(config_.state_dir).Load();
+        if (state.ok()) {
+            config_.state = std::move(*state);
+        } else if (directory || config_.token.empty()) {
+            throw Refused{state.error().message};
+        } else {
+            // Nobody has named this directory, and there is a token: it may be somebody else's.
+            config_.warnings.push_back(state.error().message);
+            config_.state_dir.clear();
+        }
+        if (config_.state.identity || !config_.token.empty()) return;
+        throw Missing("this collector is not enrolled: \"" + config_.state_dir +
+                      "\" holds no certificate (pganalytics-collector enroll), and token_file is "
+                      "missing (or token)");
+    }
+
     void ReadCollectorId(const std::optional<Setting>& setting) {
-        if (!setting) {
+        const std::optional<Identity>& identity = config_.state.identity;
+        if (!setting && !identity) {
             throw Missing(
                 "collector_id is missing; SELECT * FROM pganalytics.create_collector('name') in "
-                "the analytics database gives one");
+                "the analytics database gives one with its token");
+        }
+        if (!setting) {
+            config_.collector_id = identity->collector_id;
+            return;
         }
         const std::optional<core::Uuid> id = core::ParseUuid(setting->value);
         if (!id) {
             throw Refused{setting->where +
                           " must be a UUID such as \"01234567-89ab-cdef-0123-456789abcdef\""};
+        }
+        if (identity && !(identity->collector_id == *id)) {
+            throw Refused{setting->where + " is not that of the certificate in \"" +
+                          config_.state_dir + "\", " + core::FormatUuid(identity->collector_id) +
+                          ": leave it out"};
         }
         config_.collector_id = *id;
     }
@@ -166,7 +210,7 @@ class Reader {
             throw Refused{file->where + " must not stand beside " + token->where +
                           ": give one of the two"};
         }
-        if (!token && !file) throw Missing("token_file is missing (or token)");
+        if (!token && !file) return;
         if (file) token = Setting{Require(ReadSecretFile(file->value), *file), file->where};
         const bool printable = std::all_of(token->value.begin(), token->value.end(),
                                            [](char c) { return c > 0x20 && c < 0x7f; });
@@ -178,8 +222,11 @@ class Reader {
 
     void ReadServer(const toml::table* server) {
         const auto url = Either("PGANALYTICS_URL", Text(server, "server.", "url"));
-        if (!url) throw Missing("server.url is missing, such as \"https://db.example.com:8443\"");
-        config_.url = Require(NormalizeUrl(url->value), *url);
+        if (url) {
+            config_.url = Require(NormalizeUrl(url->value), *url);
+        } else if (config_.state.server) {
+            config_.url = config_.state.server->url;
+        }
         if (const auto pin = Either("PGANALYTICS_PIN", Text(server, "server.", "pin"))) {
             config_.pin = Require(NormalizePin(pin->value), *pin);
         }
@@ -258,10 +305,10 @@ class Reader {
 };
 
 core::Result<Config> Parse(std::string_view text, const std::string& path,
-                           const Environment& environment, bool open_to_others) {
+                           const Environment& environment, Purpose purpose, bool open_to_others) {
     try {
         Reader reader(path, environment);
-        Config config = reader.Read(toml::parse(text, path));
+        Config config = reader.Read(toml::parse(text, path), purpose);
         if (reader.holds_secrets() && open_to_others) {
             config.warnings.push_back("\"" + path +
                                       "\" holds a secret and others can read it: chmod 0600 " +
@@ -279,18 +326,22 @@ core::Result<Config> Parse(std::string_view text, const std::string& path,
 }  // namespace
 
 core::Result<Config> ParseConfig(std::string_view text, const std::string& path,
-                                 const Environment& environment) {
-    return Parse(text, path, environment, false);
+                                 const Environment& environment, Purpose purpose) {
+    return Parse(text, path, environment, purpose, false);
 }
 
-core::Result<Config> LoadConfig(const std::string& path, const Environment& environment) {
+core::Result<Config> LoadConfig(const std::string& path, const Environment& environment,
+                                Purpose purpose) {
     std::ifstream file(path, std::ios::binary);
+    if (!file && errno == ENOENT && purpose == Purpose::kEnroll) {
+        return Parse("", path, environment, purpose, false);
+    }
     if (!file) return core::Error{"cannot read \"" + path + "\": " + std::strerror(errno)};
     const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
     struct stat status {};
     const bool open_to_others =
         stat(path.c_str(), &status) == 0 && (status.st_mode & (S_IRWXG | S_IRWXO)) != 0;
-    return Parse(text, path, environment, open_to_others);
+    return Parse(text, path, environment, purpose, open_to_others);
 }
 
 }  // namespace pganalytics::collector

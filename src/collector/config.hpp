@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "collector/state.hpp"
 #include "core/result.hpp"
 #include "core/types.hpp"
 
@@ -23,10 +24,12 @@ struct MonitoredServer {
 
 struct Config {
     core::Uuid collector_id;
-    std::string token;
-    std::string url;      // https://host:port[/prefix], no slash at its end
-    std::string ca_file;  // "" = the system's CA certificates, unless there is a pin
-    std::string pin;      // as libcurl wants it: sha256//base64[;sha256//base64...], "" = none
+    std::string token;      // "" = the certificate in `state` is enough
+    std::string url;        // https://host:port[/prefix], no slash at its end
+    std::string ca_file;    // "" = see Link
+    std::string pin;        // as libcurl wants it: sha256//base64[;sha256//base64...], "" = none
+    std::string state_dir;  // "" = none that could be read
+    State state;            // what was in it
     std::chrono::milliseconds interval{60000};
     size_t max_queries_per_db = 1000;  // of one snapshot; the rest becomes one row
     std::vector<MonitoredServer> servers;
@@ -36,15 +39,19 @@ struct Config {
 // Environment gives the value of a variable, nullptr if it is not set.
 using Environment = std::function<const char*(const char*)>;
 
+// Purpose: to enrol, neither servers nor an identity are needed; a missing file is an empty one.
+enum class Purpose { kRun, kEnroll };
+
 // LoadConfig reads `path` and lets the environment win over it: PGANALYTICS_COLLECTOR_ID, _TOKEN,
-// _TOKEN_FILE, _URL, _CA_FILE, _PIN, _INTERVAL, and MAX_QUERIES_PER_DB. Unknown keys, wrong types
-// and wrong values are refused with file, line, key and what would be right; no message holds a
-// secret.
-core::Result<Config> LoadConfig(const std::string& path, const Environment& environment);
+// _TOKEN_FILE, _URL, _CA_FILE, _PIN, _STATE_DIR, _INTERVAL, and MAX_QUERIES_PER_DB. Unknown keys,
+// wrong types and wrong values are refused with file, line, key and what would be right; no message
+// holds a secret. What the state directory holds takes the place of collector_id, token and URL.
+core::Result<Config> LoadConfig(const std::string& path, const Environment& environment,
+                                Purpose purpose = Purpose::kRun);
 
 // ParseConfig is LoadConfig of text; `path` is for messages only.
 core::Result<Config> ParseConfig(std::string_view text, const std::string& path,
-                                 const Environment& environment);
+                                 const Environment& environment, Purpose purpose = Purpose::kRun);
 
 // ParseInterval reads "500ms", "60s", "5m" or "1h": 100 ms to 1 h.
 core::Result<std::chrono::milliseconds> ParseInterval(std::string_view text);

@@ -4,14 +4,19 @@
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <vector>
 
 #include "collector/check.hpp"
 #include "collector/config.hpp"
+#include "collector/enroll.hpp"
 #include "collector/log.hpp"
 #include "collector/run.hpp"
 #include "collector/stop.hpp"
@@ -40,7 +45,25 @@ void StopOnSignals(collector::StopSignal* stop) {
     }).detach();
 }
 
+// TakeArguments copies the command line and wipes what follows --token in the original, which every
+// user of the machine can read. REQUIRES: called first of all.
+std::vector<std::string> TakeArguments(int argc, char** argv) {
+    constexpr std::string_view kOption = "--token";
+    std::vector<std::string> arguments;
+    for (int i = 1; i < argc; ++i) {
+        arguments.emplace_back(argv[i]);
+        char* secret = nullptr;
+        if (i > 1 && arguments[arguments.size() - 2] == kOption) secret = argv[i];
+        if (arguments.back().starts_with(std::string(kOption) + "=")) {
+            secret = argv[i] + kOption.size() + 1;
+        }
+        if (secret != nullptr) std::memset(secret, '*', std::strlen(secret));
+    }
+    return arguments;
+}
+
 int Main(int argc, char** argv) {
+    std::vector<std::string> arguments = TakeArguments(argc, argv);
     CLI::App app{"Reads pg_stat_statements of PostgreSQL servers and pushes it to pganalytics."};
     app.fallthrough();  // before the commands, which inherit it: options may follow them
     std::string config_path(collector::kDefaultConfigFile);
@@ -52,19 +75,33 @@ int Main(int argc, char** argv) {
     const CLI::App* once = app.add_subcommand("once", "one sample and one push for each server");
     const CLI::App* check =
         app.add_subcommand("check", "test the configuration, pganalytics, and every server");
+    CLI::App* enroll = app.add_subcommand("enroll", "get a certificate for a one-time token");
+    collector::EnrollOptions enrolment;
+    enroll->add_option("--server", enrolment.server, "https://host:port of pganalytics");
+    enroll->add_option("--token-file", enrolment.token_file,
+                       "file with the one-time token, - for standard input");
+    enroll->add_option("--token", enrolment.token, "the one-time token itself");
+    enroll->add_option("--pin", enrolment.pin, "sha256/BASE64 of the server's public key");
+    enroll->add_option("--ca-file", enrolment.ca_file, "CA certificates that verify the server");
+    enroll->add_option("--state-dir", enrolment.state_dir, "where key and certificate are kept");
     app.require_subcommand(1);
     try {
-        app.parse(argc, argv);
+        std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
+        app.parse(std::move(arguments));
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? EXIT_SUCCESS : 2;
     }
-    if (dry_run && check->parsed()) {
+    if (dry_run && (check->parsed() || enroll->parsed())) {
         std::fputs("--dry-run belongs to run and once\n", stderr);
         return 2;
     }
 
+    const collector::Environment environment = [](const char* name) -> const char* {
+        return std::getenv(name);
+    };
     const auto config = collector::LoadConfig(
-        config_path, [](const char* name) -> const char* { return std::getenv(name); });
+        config_path, environment,
+        enroll->parsed() ? collector::Purpose::kEnroll : collector::Purpose::kRun);
     if (!config.ok()) {
         if (check->parsed())
             std::printf("FAIL configuration: %s\n", config.error().message.c_str());
@@ -75,6 +112,9 @@ int Main(int argc, char** argv) {
     static collector::StopSignal stop;
     StopOnSignals(&stop);
     curl_global_init(CURL_GLOBAL_DEFAULT);
+    if (enroll->parsed()) {
+        return collector::EnrollCommand(enrolment, *config, environment, stop);
+    }
     if (check->parsed()) return collector::Check(*config, config_path, stop);
     for (const std::string& warning : config->warnings) {
         collector::Log(collector::Level::kWarning, warning);

@@ -84,6 +84,13 @@ Millis Outbox::Failed(SteadyTime now, Millis retry_after, double random) {
     return delay;
 }
 
+void Outbox::RetryNow() {
+    for (Queue& queue : queues_) {
+        queue.failures = 0;
+        queue.due = SteadyTime{};
+    }
+}
+
 Acknowledged Outbox::TakeAcknowledged(size_t server) {
     Acknowledged& acknowledged = queues_[server].acknowledged;
     const Acknowledged taken = acknowledged;

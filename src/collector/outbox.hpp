@@ -51,6 +51,9 @@ class Outbox {
     // in [0, 1).
     Millis Failed(SteadyTime now, Millis retry_after, double random);
 
+    // RetryNow makes everything that waits due: what stood in its way has changed.
+    void RetryNow();
+
     // Acknowledgements of one server's pushes, for its tracker; clears full_lost.
     Acknowledged TakeAcknowledged(size_t server);
 

@@ -28,13 +28,17 @@ void PushLog::Report(const Push& push, const Answer& answer, Trouble::SteadyTime
         state.discards = discarded > 0;
         return;
     }
-    const std::string trouble = Describe(answer);
+    const std::string trouble = Describe(answer) + Advice(answer);
     const bool refused = verdict == Verdict::kRefused;
     if (refused) ++state.refused;
     if (!state.trouble.Failed(trouble, now)) return;
     if (refused) {
         Log(Level::kError, name + ": push " + push.idempotency_key + " refused and dropped: " +
                                trouble + "; what it carried goes with the next one");
+    } else if (verdict == Verdict::kDenied) {
+        Log(Level::kError,
+            name + ": push " + push.idempotency_key +
+                " not accepted from this collector, kept and tried again: " + trouble);
     } else {
         Log(Level::kWarning,
             name + ": push " + push.idempotency_key + " not stored, trying again: " + trouble);

@@ -10,9 +10,9 @@
 #include <random>
 #include <thread>
 
+#include "collector/keeper.hpp"
 #include "collector/log.hpp"
 #include "collector/outbox.hpp"
-#include "collector/push_client.hpp"
 #include "collector/push_log.hpp"
 #include "collector/server_job.hpp"
 #include "core/text.hpp"
@@ -118,10 +118,22 @@ class Service {
 
     void PushLoop() {
         if (dry_run_) return;
-        PushClient client(&config_, &stop_);
+        const core::SystemClock clock;
+        HttpsClient client(&stop_);
+        Keeper keeper(&config_, &clock, [&client](const Link& link, const Request& request) {
+            return client.Send(link, request);
+        });
         PushLog log(&config_);
-        while (const std::shared_ptr<const Push> push = TakePush()) {
-            const Answer answer = client.Post(push->body, push->idempotency_key);
+        while (!stop_.raised()) {
+            if (keeper.Tend(RandomFraction())) {
+                const std::lock_guard lock(mutex_);
+                outbox_.RetryNow();
+            }
+            const std::shared_ptr<const Push> push = TakePush();
+            if (push == nullptr) continue;
+            const Answer answer =
+                client.Send(keeper.link(), PushRequest(push->body, push->idempotency_key));
+            if (const auto version = TrustVersion(answer)) keeper.SawTrustVersion(*version);
             const Verdict verdict = Judge(answer.status);
             if (verdict == Verdict::kStored || !stop_.raised()) {
                 log.Report(*push, answer, std::chrono::steady_clock::now());
@@ -134,6 +146,10 @@ class Service {
                 case Verdict::kRefused:
                     outbox_.Refused();
                     break;
+                case Verdict::kDenied:
+                    outbox_.Failed(std::chrono::steady_clock::now(),
+                                   std::max(answer.retry_after, kDeniedDelay), RandomFraction());
+                    break;
                 case Verdict::kRetry:
                     outbox_.Failed(std::chrono::steady_clock::now(), answer.retry_after,
                                    RandomFraction());
@@ -141,13 +157,16 @@ class Service {
         }
     }
 
-    // TakePush waits for a push that is due; nullptr when the program is to end.
+    // TakePush waits for a push that is due; nullptr when the program is to end or the keeper's
+    // time has come.
     std::shared_ptr<const Push> TakePush() {
         std::unique_lock lock(mutex_);
+        const SteadyTime until = std::chrono::steady_clock::now() + kKeeperRound;
         while (!stop_.raised()) {
             const auto now = std::chrono::steady_clock::now();
             if (auto push = outbox_.Take(now)) return push;
-            changed_.wait_until(lock, std::min(outbox_.NextDue(), now + std::chrono::hours(1)));
+            if (now >= until) break;
+            changed_.wait_until(lock, std::min(outbox_.NextDue(), until));
         }
         return nullptr;
     }
@@ -164,10 +183,11 @@ class Service {
 };
 
 // PushUntil sends one push until it is judged or the deadline has come.
-bool PushUntil(SteadyTime deadline, const Push& push, PushClient* client, PushLog* log,
-               const StopSignal& stop) {
+bool PushUntil(SteadyTime deadline, const Push& push, const Link& link, HttpsClient* client,
+               PushLog* log, const StopSignal& stop) {
+    const Request request = PushRequest(push.body, push.idempotency_key);
     for (int failures = 1;; ++failures) {
-        const Answer answer = client->Post(push.body, push.idempotency_key);
+        const Answer answer = client->Send(link, request);
         log->Report(push, answer, std::chrono::steady_clock::now());
         const Verdict verdict = Judge(answer.status);
         if (verdict != Verdict::kRetry) return verdict == Verdict::kStored;
@@ -180,12 +200,11 @@ bool PushUntil(SteadyTime deadline, const Push& push, PushClient* client, PushLo
 }  // namespace
 
 std::chrono::milliseconds StartDelay(const Config& config, size_t server) {
-    // FNV-1a: the same on every machine and in every version, which std::hash does not promise.
-    uint64_t hash = 0xcbf29ce484222325u;
-    const std::string id = core::FormatUuid(config.collector_id) + config.servers[server].name;
-    for (const char c : id) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+    const double share =
+        Spread(core::FormatUuid(config.collector_id) + config.servers[server].name);
     const auto longest = std::min(config.interval, std::chrono::milliseconds(10000));
-    return std::chrono::milliseconds((hash >> 16) % static_cast<uint64_t>(longest.count()));
+    return std::chrono::milliseconds(
+        static_cast<int64_t>(static_cast<double>(longest.count()) * share));
 }
 
 int Run(const Config& config, bool dry_run, const StopSignal& stop) {
@@ -199,7 +218,8 @@ int Run(const Config& config, bool dry_run, const StopSignal& stop) {
 int Once(const Config& config, bool dry_run, const StopSignal& stop) {
     const core::SystemClock clock;
     const SteadyTime deadline = clock.Steady() + kOnceTimeout;
-    PushClient client(&config, &stop);
+    HttpsClient client(&stop);
+    const Link link = MakeLink(config, config.state.identity, config.state.server);
     PushLog log(&config);
     bool good = true;
     for (size_t i = 0; i < config.servers.size() && !stop.raised(); ++i) {
@@ -210,7 +230,7 @@ int Once(const Config& config, bool dry_run, const StopSignal& stop) {
         } else if (dry_run) {
             PrintBody(job.json());
         } else {
-            good &= PushUntil(deadline, *push, &client, &log, stop);
+            good &= PushUntil(deadline, *push, link, &client, &log, stop);
         }
     }
     return good && !stop.raised() ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -21,8 +21,35 @@ TEST(Judge, OnlyTwoHundredIsStored) {
 }
 
 TEST(Judge, RefusalsForEver) {
-    for (const int status : {400, 401, 403, 409, 413, 415, 422}) {
+    for (const int status : {400, 401, 409, 413, 415, 422}) {
         EXPECT_EQ(Judge(status), Verdict::kRefused) << status;
+    }
+}
+
+TEST(Judge, WhatIsDeniedIsKept) {
+    EXPECT_EQ(Judge(403), Verdict::kDenied);
+    EXPECT_NE(Advice(Of(403, "")).find("enroll"), std::string::npos);
+    Answer answer;
+    for (const char* alert : {"sslv3 alert certificate revoked", "sslv3 alert certificate expired",
+                              "tlsv13 alert certificate required"}) {
+        answer.error = std::string("OpenSSL SSL_read: error:0A000414:SSL routines::") + alert;
+        EXPECT_NE(Advice(answer).find("enroll"), std::string::npos) << alert;
+    }
+    for (const char* problem : {"SSL certificate problem: certificate has expired",
+                                "SSL: public key does not match pinned public key"}) {
+        answer.error = problem;
+        EXPECT_NE(Advice(answer).find("nothing was sent"), std::string::npos) << problem;
+    }
+    answer.error = "Connection refused";
+    EXPECT_EQ(Advice(answer), "");
+    EXPECT_EQ(Advice(Of(503, "certificate")), "");
+}
+
+TEST(TrustVersion, IsWhatTheReceiptSays) {
+    EXPECT_EQ(TrustVersion(Of(200, R"({"status":"success","trust_version":12})")), 12u);
+    for (const char* none : {"", "{}", R"({"trust_version":"12"})", R"({"trust_version":-1})",
+                             R"({"trust_version":1e300})", "[1]"}) {
+        EXPECT_EQ(TrustVersion(Of(200, none)), std::nullopt) << none;
     }
 }
 

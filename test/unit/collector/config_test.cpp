@@ -9,6 +9,7 @@
 #include <map>
 
 #include "core/text.hpp"
+#include "fake_authority.hpp"
 
 namespace pganalytics::collector {
 namespace {
@@ -142,8 +143,9 @@ TEST(Config, WrongValuesNameFileLineKeyAndCure) {
 }
 
 TEST(Config, MissingKeysAreNamed) {
-    ExpectMentions(ErrorOf(""), {"c.toml", "collector_id is missing", "create_collector"});
+    ExpectMentions(ErrorOf(""), {"c.toml", "not enrolled", "pganalytics-collector enroll"});
     ExpectMentions(ErrorOf(With("token = \"sesame\"", "")), {"token_file is missing"});
+    ExpectMentions(ErrorOf("token = \"sesame\""), {"collector_id is missing", "create_collector"});
     ExpectMentions(ErrorOf(With("url = \"https://db.example.com:8443/\"", "")),
                    {"server.url is missing"});
     ExpectMentions(ErrorOf(With("name = \"prod-1\"", "")), {"c.toml:7:", "must have a name"});
@@ -197,6 +199,59 @@ class ConfigFile : public testing::Test {
 
     std::string directory_;
 };
+
+// Enrolled writes a state directory as an enrolment leaves it.
+class Enrolled : public StateTest {
+  protected:
+    void SetUp() override {
+        StateTest::SetUp();
+        ASSERT_TRUE(std::holds_alternative<State>(Enrol()));
+    }
+    std::string Text(const std::string& before, const std::string& after = "") {
+        return before + "state_dir = \"" + path_ + "\"\n" + after +
+               "[[postgres]]\nname = \"prod-1\"\nconninfo = \"host=/run/postgresql\"\n";
+    }
+};
+
+TEST_F(Enrolled, StateTakesThePlaceOfIdTokenAndUrl) {
+    const auto config = ParseWith(Text(""));
+    ASSERT_TRUE(config.ok()) << config.error().message;
+    EXPECT_EQ(core::FormatUuid(config->collector_id), kCollectorId);
+    EXPECT_EQ(config->token, "");
+    EXPECT_EQ(config->url, kUrl);
+    EXPECT_TRUE(config->state.identity);
+    const auto elsewhere =
+        ParseWith(Text("token = \"sesame\"\n", "[server]\nurl = \"https://elsewhere\"\n"));
+    ASSERT_TRUE(elsewhere.ok()) << elsewhere.error().message;
+    EXPECT_EQ(elsewhere->url, "https://elsewhere");
+    EXPECT_EQ(elsewhere->token, "sesame");
+    EXPECT_TRUE(
+        ParseWith(Text("").substr(Text("").find('\n') + 1), {{"PGANALYTICS_STATE_DIR", path_}})
+            .ok());
+}
+
+TEST_F(Enrolled, AnotherIdThanTheCertificatesIsRefused) {
+    ExpectMentions(ErrorOf(Text(std::string("collector_id = \"") + kOtherId + "\"\n")),
+                   {"c.toml:1: collector_id", kCollectorId, "leave it out"});
+    EXPECT_EQ(ErrorOf(Text(std::string("collector_id = \"") + kCollectorId + "\"\n")),
+              "(accepted)");
+}
+
+TEST_F(Enrolled, StateThatCannotBeReadIsRefused) {
+    std::ofstream(path_ + "/identity.pem") << "x";
+    ExpectMentions(ErrorOf(Text("token = \"sesame\"\n")), {"identity.pem", "no certificate"});
+    // To enrol anew it does not matter.
+    const auto config = ParseConfig(
+        Text(""), "c.toml", [](const char*) -> const char* { return nullptr; }, Purpose::kEnroll);
+    ASSERT_TRUE(config.ok()) << config.error().message;
+    EXPECT_EQ(config->state_dir, path_);
+}
+
+TEST_F(ConfigFile, IsNotNeededToEnrol) {
+    const auto none = [](const char*) { return nullptr; };
+    EXPECT_TRUE(LoadConfig(directory_ + "/none.toml", none, Purpose::kEnroll).ok());
+    EXPECT_FALSE(LoadConfig(directory_ + "/none.toml", none).ok());
+}
 
 TEST_F(ConfigFile, ReadsSecretsFromFiles) {
     const std::string token = Write("token", "from-file\n", 0600);

@@ -99,5 +99,17 @@ TEST(Outbox, KeepsTheNewestEvenIfItIsTooBig) {
     ASSERT_EQ(outbox.Take(kStart)->snapshot, 2u);
 }
 
+TEST(Outbox, RetryNowEndsTheWait) {
+    Outbox outbox(2, 1000);
+    for (size_t server = 0; server < 2; ++server) {
+        outbox.Add(MakePush(server, 1));
+        ASSERT_NE(outbox.Take(kStart), nullptr);
+        outbox.Failed(kStart, Millis(30000), 0.5);
+    }
+    EXPECT_EQ(outbox.Take(kStart + Millis(29999)), nullptr);
+    outbox.RetryNow();
+    EXPECT_NE(outbox.Take(kStart), nullptr);
+}
+
 }  // namespace
 }  // namespace pganalytics::collector

@@ -1,5 +1,5 @@
 // libcurl, driven so that a stop request is seen at once.
-#include "collector/push_client.hpp"
+#include "collector/https_client.hpp"
 
 #include <algorithm>
 #include <new>
@@ -24,66 +24,105 @@ void Set(CURL* easy, CURLoption option, T value) {
     if (curl_easy_setopt(easy, option, value) != CURLE_OK) throw std::bad_alloc();
 }
 
-}  // namespace
-
 // Headers owns a list of header lines.
-struct PushClient::Headers {
-    curl_slist* list = nullptr;
+class Headers {
+  public:
     Headers() = default;
-    ~Headers() { curl_slist_free_all(list); }
+    ~Headers() { curl_slist_free_all(list_); }
     Headers(const Headers&) = delete;
     Headers& operator=(const Headers&) = delete;
 
     void Add(const std::string& line) {
-        curl_slist* longer = curl_slist_append(list, line.c_str());
+        curl_slist* longer = curl_slist_append(list_, line.c_str());
         if (longer == nullptr) throw std::bad_alloc();
-        list = longer;
+        list_ = longer;
     }
+    curl_slist* get() const { return list_; }
+
+  private:
+    curl_slist* list_ = nullptr;
 };
 
-PushClient::PushClient(const Config* config, const StopSignal* stop)
-    : config_(config),
-      stop_(stop),
+// SetBlob lends libcurl bytes for the time of the request.
+void SetBlob(CURL* easy, CURLoption option, const std::string& bytes) {
+    curl_blob blob{const_cast<char*>(bytes.data()), bytes.size(), CURL_BLOB_NOCOPY};
+    Set(easy, option, &blob);
+}
+
+void SetVerification(CURL* easy, const Link& link) {
+    if (!link.ca_file.empty()) {
+        Set(easy, CURLOPT_CAINFO, link.ca_file.c_str());
+        Set(easy, CURLOPT_CAPATH, nullptr);  // this CA and no other
+    } else if (!link.authorities.empty()) {
+        Set(easy, CURLOPT_CAINFO, nullptr);
+        Set(easy, CURLOPT_CAPATH, nullptr);
+        SetBlob(easy, CURLOPT_CAINFO_BLOB, link.authorities);
+    }
+    if (link.pins.empty()) return;
+    Set(easy, CURLOPT_PINNEDPUBLICKEY, link.pins.c_str());
+    if (link.ca_file.empty() && link.authorities.empty()) {
+        // The pin is the whole verification: it names the key, so chain and name add nothing.
+        Set(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+        Set(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
+}
+
+void SetIdentity(CURL* easy, const Link& link) {
+    if (link.identity.empty()) return;
+    // One text has both: what reads certificates passes over keys, and the other way round.
+    SetBlob(easy, CURLOPT_SSLCERT_BLOB, link.identity);
+    SetBlob(easy, CURLOPT_SSLKEY_BLOB, link.identity);
+    Set(easy, CURLOPT_SSLCERTTYPE, "PEM");
+    Set(easy, CURLOPT_SSLKEYTYPE, "PEM");
+}
+
+}  // namespace
+
+Request PushRequest(const std::string& gzip_body, const std::string& idempotency_key) {
+    Request request;
+    request.method = Request::Method::kPost;
+    request.path = "/api/v1/metrics/push";
+    request.headers = {"Content-Type: application/json", "Content-Encoding: gzip",
+                       "Idempotency-Key: " + idempotency_key};
+    request.body = gzip_body;
+    return request;
+}
+
+Request AliveRequest() { return {Request::Method::kGet, "/api/v1/health", {}, {}}; }
+
+Request WhoAmIRequest() { return {Request::Method::kGet, "/api/v1/config/self", {}, {}}; }
+
+HttpsClient::HttpsClient(const StopSignal* stop)
+    : stop_(stop),
       multi_(curl_multi_init(), &curl_multi_cleanup),
       easy_(curl_easy_init(), &curl_easy_cleanup) {
     if (!multi_ || !easy_) throw std::bad_alloc();
 }
 
-PushClient::~PushClient() = default;
+HttpsClient::~HttpsClient() = default;
 
-Answer PushClient::Post(const std::string& gzip_body, const std::string& idempotency_key) {
+Answer HttpsClient::Send(const Link& link, const Request& request) {
     CURL* easy = easy_.get();
     curl_easy_reset(easy);
     Headers headers;
-    headers.Add("Authorization: Bearer " + config_->token);
-    headers.Add("Content-Type: application/json");
-    headers.Add("Content-Encoding: gzip");
-    headers.Add("Idempotency-Key: " + idempotency_key);
-    headers.Add("Expect:");  // the token is checked before the body is read anyway
-    Set(easy, CURLOPT_POST, 1L);
-    Set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(gzip_body.size()));
-    Set(easy, CURLOPT_POSTFIELDS, gzip_body.data());
-    return Perform("/api/v1/metrics/push", headers);
-}
-
-Answer PushClient::Health() {
-    curl_easy_reset(easy_.get());
-    Headers headers;
-    headers.Add("Accept: application/json");
-    return Perform("/api/v1/health", headers);
-}
-
-Answer PushClient::Perform(const std::string& path, const Headers& headers) {
-    CURL* easy = easy_.get();
+    if (!link.token.empty()) headers.Add("Authorization: Bearer " + link.token);
+    for (const std::string& header : request.headers) headers.Add(header);
+    headers.Add("Expect:");  // who sends is checked before the body is read anyway
+    if (request.method == Request::Method::kPost) {
+        Set(easy, CURLOPT_POST, 1L);
+        Set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+        Set(easy, CURLOPT_POSTFIELDS, request.body.data());
+    }
     Answer answer;
     char message[CURL_ERROR_SIZE] = "";
-    const std::string url = config_->url + path;
+    const std::string url = link.url + request.path;
     Set(easy, CURLOPT_URL, url.c_str());
-    Set(easy, CURLOPT_HTTPHEADER, headers.list);
+    Set(easy, CURLOPT_HTTPHEADER, headers.get());
     Set(easy, CURLOPT_USERAGENT, "pganalytics-collector/" PGANALYTICS_VERSION);
     Set(easy, CURLOPT_PROTOCOLS_STR, "https");
     Set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
     Set(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+    Set(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);  // each connection is verified by itself
     Set(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     Set(easy, CURLOPT_NOSIGNAL, 1L);
     Set(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(Millis(kHttpConnectTimeout).count()));
@@ -91,18 +130,8 @@ Answer PushClient::Perform(const std::string& path, const Headers& headers) {
     Set(easy, CURLOPT_ERRORBUFFER, message);
     Set(easy, CURLOPT_WRITEFUNCTION, &KeepBody);
     Set(easy, CURLOPT_WRITEDATA, &answer.body);
-    if (!config_->ca_file.empty()) {
-        Set(easy, CURLOPT_CAINFO, config_->ca_file.c_str());
-        Set(easy, CURLOPT_CAPATH, nullptr);  // this CA and no other
-    }
-    if (!config_->pin.empty()) {
-        Set(easy, CURLOPT_PINNEDPUBLICKEY, config_->pin.c_str());
-        if (config_->ca_file.empty()) {
-            // The pin is the whole verification: it names the key, so chain and name add nothing.
-            Set(easy, CURLOPT_SSL_VERIFYPEER, 0L);
-            Set(easy, CURLOPT_SSL_VERIFYHOST, 0L);
-        }
-    }
+    SetVerification(easy, link);
+    SetIdentity(easy, link);
 
     if (curl_multi_add_handle(multi_.get(), easy) != CURLM_OK) throw std::bad_alloc();
     CURLcode outcome = CURLE_ABORTED_BY_CALLBACK;
