@@ -106,26 +106,32 @@ class Monitored(cluster.Cluster):
 
 
 class Collector:
-    """Collector is one pganalytics-collector with its configuration in `directory`."""
+    """Collector is one pganalytics-collector with its configuration in `directory`.
 
-    def __init__(self, directory, analytics, credentials, monitored, interval="2s"):
+    With credentials it has a token; without, it is to be enrolled.
+    """
+
+    def __init__(self, directory, analytics, credentials, monitored, interval="2s", env=None):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(exist_ok=True)
         cluster.own(self.directory)
+        self.analytics = analytics
         self.config = self.directory / "collector.toml"
+        self.state = self.directory / "state"
         self.log = self.directory / "collector.log"
+        self.env = env or {}
         self.process = None
-        token_file = write_secret(self.directory / "token", credentials.token)
-        ca_file = analytics.write_certificate()
-        lines = [
-            f'collector_id = "{credentials.collector_id}"',
-            f'token_file = "{token_file}"',
-            f'interval = "{interval}"',
-            "",
-            "[server]",
-            f'url = "{analytics.url}"',
-            f'ca_file = "{ca_file}"',
-        ]
+        lines = [f'interval = "{interval}"', f'state_dir = "{self.state}"']
+        if credentials is not None:
+            token_file = write_secret(self.directory / "token", credentials.token)
+            lines += [
+                f'collector_id = "{credentials.collector_id}"',
+                f'token_file = "{token_file}"',
+                "",
+                "[server]",
+                f'url = "{analytics.url}"',
+                f'ca_file = "{analytics.write_certificate()}"',
+            ]
         for server in monitored:
             password_file = write_secret(self.directory / f"{server.name}.password",
                                          server.password)
@@ -141,12 +147,21 @@ class Collector:
         """run executes one command of the collector to its end and gives its CompletedProcess."""
         return subprocess.run([collector_program(), *arguments, "--config", str(self.config)],
                               text=True, capture_output=True, check=False,
+                              env={**os.environ, **self.env},
                               **cluster.as_service_user(), **options)
+
+    def enroll(self, token, *arguments, server=None):
+        """enroll gives the collector a certificate for a one-time token."""
+        return self.run("enroll", "--server", server or self.analytics.url, "--token-file", "-",
+                        *arguments, input=token + "\n")
 
     def start(self):
         self.process = cluster.start_process(
-            [collector_program(), "run", "--config", str(self.config)], self.log)
+            [collector_program(), "run", "--config", str(self.config)], self.log, env=self.env)
         return self
+
+    def log_text(self):
+        return self.log.read_text(encoding="utf-8") if self.log.exists() else ""
 
     def stop(self, how=signal.SIGTERM):
         cluster.stop_process(self.process, how)
