@@ -1,6 +1,7 @@
 // Gateway process: what happens between fork and exec, and why.
 #include "bgworker/gateway_process.hpp"
 
+#include "pg/rate_limits.hpp"
 #include "protocol/messages.hpp"
 
 extern "C" {
@@ -35,17 +36,19 @@ constexpr int kExecFailed = 127;
     // Out of the way first: dup2 onto itself would keep close-on-exec, and one may sit on another's
     // place.
     constexpr int kHigh = 64;
-    int high[1 + kMaxListeners];
-    high[0] = fcntl(worker_fd, F_DUPFD, kHigh);
-    for (int i = 0; i < listeners.count; ++i) {
-        high[1 + i] = fcntl(listeners.fds[i], F_DUPFD, kHigh);
-    }
-    for (int i = 0; i <= listeners.count; ++i) {
+    int given[2 + kMaxListeners];
+    int count = 0;
+    given[count++] = worker_fd;
+    for (int i = 0; i < listeners.count; ++i) given[count++] = listeners.fds[i];
+    if (pg::RequestRatesFd() >= 0) given[count++] = pg::RequestRatesFd();
+    int high[lengthof(given)];
+    for (int i = 0; i < count; ++i) high[i] = fcntl(given[i], F_DUPFD, kHigh);
+    for (int i = 0; i < count; ++i) {
         if (high[i] < 0 || dup2(high[i], protocol::kWorkerFd + i) < 0) _exit(kExecFailed);
     }
     const int null_fd = open("/dev/null", O_RDONLY);
     if (null_fd >= 0) dup2(null_fd, STDIN_FILENO);
-    close_range(static_cast<unsigned>(protocol::kFirstListenerFd + listeners.count), ~0U, 0);
+    close_range(static_cast<unsigned>(protocol::kWorkerFd + count), ~0U, 0);
 
     sigset_t none;
     sigemptyset(&none);

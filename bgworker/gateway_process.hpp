@@ -7,9 +7,9 @@
 namespace pganalytics::bgworker {
 
 // StartGateway forks and executes the program with the socketpair's other end as descriptor 3 and
-// the listening sockets from 4 on, and nothing else of this process. Gives its pid and, in *fd,
-// the worker's non-blocking end; 0 if it could not fork or make the pair (errno says why). A failed
-// exec shows as an end of file on *fd.
+// the listening sockets from 4 on, then the memory of rate limits, and nothing else of this
+// process. Gives its pid and, in *fd, the worker's non-blocking end; 0 if it could not fork or make
+// the pair (errno says why). A failed exec shows as an end of file on *fd.
 pid_t StartGateway(const Listeners& listeners, int* fd);
 
 // KillGateway ends the process, if it has not ended by itself, reaps it, and gives its wait status:

@@ -3,6 +3,7 @@
 
 #include "bgworker/gateway_process.hpp"
 #include "bgworker/worker.hpp"
+#include "pg/rate_limits.hpp"
 
 extern "C" {
 #include <sys/wait.h>
@@ -68,6 +69,7 @@ protocol::GatewayConfig ConfigOf(const Supervisor& supervisor) {
     config.ca_file = pg::settings.ssl_ca_file;
     config.make_certificate = pg::MakeCertificate() ? 1 : 0;
     config.role = supervisor.role;
+    pg::FillRates(&config);
     if (supervisor.role == protocol::GatewayRole::kApi) {
         // People show a password or a token, and nothing long.
         config.ca_file = {};

@@ -1,6 +1,8 @@
 // Shmem: the array of worker rows and its lock.
 #include "pg/shmem.hpp"
 
+#include "pg/rate_limits.hpp"
+
 extern "C" {
 #include "storage/procarray.h"
 }
@@ -22,7 +24,7 @@ WorkerKind KindAt(int place) { return static_cast<WorkerKind>(Min(place, kFirstI
 
 void Request() noexcept {
     if (previous_request_hook != nullptr) previous_request_hook();
-    RequestAddinShmemSpace(MAXALIGN(sizeof(SharedState)));
+    RequestAddinShmemSpace(add_size(MAXALIGN(sizeof(SharedState)), RateLimitBytes()));
     RequestNamedLWLockTranche(kTranche, 1);
 }
 
@@ -41,6 +43,7 @@ void Startup() noexcept {
             shared->statuses[i].index = i < kFirstIngest ? 0 : i - kFirstIngest;
         }
     }
+    StartRateLimits();
     LWLockRelease(AddinShmemInitLock);
 }
 

@@ -10,6 +10,7 @@
 #include <type_traits>
 
 #include "core/bytes.hpp"
+#include "core/siphash.hpp"
 #include "core/types.hpp"
 #include "protocol/credential.hpp"
 #include "protocol/frame.hpp"
@@ -22,7 +23,8 @@ enum class GatewayRole : uint32_t { kCollectors, kApi };
 enum class Mtls : uint32_t { kOff, kOptional, kRequired };
 
 // GatewayConfig is everything a gateway is told; it never changes while the gateway lives.
-// The listening sockets are descriptors kFirstListenerFd, +1, ...
+// The listening sockets are descriptors kFirstListenerFd, +1, ...; the memory of rate limits, if
+// there is one, is the descriptor after them.
 struct GatewayConfig {
     uint32_t listeners = 0;
     uint32_t max_connections = 0;
@@ -37,11 +39,18 @@ struct GatewayConfig {
     uint32_t make_certificate = 0;  // 1: make cert_file and key_file if they do not exist
     GatewayRole role = GatewayRole::kCollectors;
     Mtls mtls = Mtls::kOff;
+    uint32_t rate_slots = 0;    // of the memory (core/rate_table.hpp), 0: there is none
+    uint32_t address_rate = 0;  // requests a second, 0: no limit; and so many at once
+    uint32_t address_burst = 0;
+    uint32_t collector_rate = 0;
+    uint32_t collector_burst = 0;
+    core::SipKey rate_secret;
 
     static void VisitFields(auto& m, auto&& visit) {
         visit(m.listeners, m.max_connections, m.max_idle_connections, m.connection_lifetime_ms,
               m.connection_timeout_ms, m.max_body_bytes, m.cert_file, m.key_file, m.ca_file,
-              m.crl_file, m.make_certificate, m.role, m.mtls);
+              m.crl_file, m.make_certificate, m.role, m.mtls, m.rate_slots, m.address_rate,
+              m.address_burst, m.collector_rate, m.collector_burst, m.rate_secret);
     }
 };
 inline constexpr int kWorkerFd = 3;

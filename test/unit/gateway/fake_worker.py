@@ -85,7 +85,9 @@ class FakeWorker:
 
     def __init__(self, program, directory, **config):
         self.config = dict(max_connections=200, max_idle=50, lifetime_ms=300000, timeout_ms=5000,
-                           max_body=8 << 20, crl="", role=0, mtls=0, cert=os.path.join(directory, "server.crt"),
+                           max_body=8 << 20, crl="", role=0, mtls=0,
+                           rate_slots=0, address_limit=(0, 1), collector_limit=(0, 1),
+                           cert=os.path.join(directory, "server.crt"),
                            key=os.path.join(directory, "server.key"), ca="", make=1)
         self.config.update(config)
         self.tokens = {TOKEN: (200, COLLECTOR, "")}
@@ -122,6 +124,8 @@ class FakeWorker:
                               c["timeout_ms"], c["max_body"])
         payload += text(c["cert"]) + text(c["key"]) + text(c["ca"]) + text(c["crl"])
         payload += struct.pack("<III", c["make"], c["role"], c["mtls"])
+        payload += struct.pack("<IIIII16s", c["rate_slots"], *c["address_limit"],
+                               *c["collector_limit"], bytes(range(16)))
         self.send(frame(CONFIG, 0, payload))
         self.wait(lambda: self.ready or self.failed)
         return self

@@ -1,0 +1,40 @@
+// Address: where a client is, as one value for IPv4 and IPv6.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+struct sockaddr_storage;
+
+namespace pganalytics::core {
+
+// Address is an IPv6 address; an IPv4 one stands in it as ::ffff:a.b.c.d (RFC 4291
+// section 2.5.5.2), by whichever socket it came. Zero: unknown.
+struct Address {
+    unsigned char bytes[16] = {};
+    friend bool operator==(const Address&, const Address&) = default;
+};
+
+// AddressOf takes the address out of what accept() gives; zero for other families than IP.
+Address AddressOf(const sockaddr_storage& peer);
+
+// ParseAddress reads what FormatAddress writes. False, and *address zero, for anything else.
+bool ParseAddress(const char* text, Address* address);
+
+// FormatAddress writes "10.0.0.1" or "2001:db8::1".
+inline constexpr size_t kAddressTextBytes = 64;
+void FormatAddress(const Address& address, char (&out)[kAddressTextBytes]);
+
+// NetworkOf is whom a limit counts as one client: an IPv4 address, or the /64 of an IPv6 address,
+// all of which one host can have.
+Address NetworkOf(const Address& address);
+
+// FormatNetwork writes what NetworkOf gives: "10.0.0.1" or "2001:db8::/64".
+void FormatNetwork(const Address& network, char (&out)[kAddressTextBytes]);
+
+// PackNetwork and UnpackNetwork take a network to 8 bytes and back. An IPv4 address becomes a /64
+// of 0:ffff::/32, which no host has.
+uint64_t PackNetwork(const Address& network);
+Address UnpackNetwork(uint64_t packed);
+
+}  // namespace pganalytics::core

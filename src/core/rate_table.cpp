@@ -1,0 +1,135 @@
+#include "core/rate_table.hpp"
+
+namespace pganalytics::core {
+namespace {
+
+constexpr auto kRelaxed = std::memory_order_relaxed;
+
+// Where a key may stand: so many slots from the one that its hash names.
+constexpr uint32_t kWindow = 16;
+// Others may take the slot that is being claimed; who has lost as often as this goes uncounted.
+constexpr int kClaims = 4;
+
+// Taken: when the bucket is full after taking a token now, or, with a wait, as it is.
+struct Taken {
+    uint64_t full_at_ns;
+    uint64_t wait_ns;
+};
+
+Taken TakeAt(uint64_t full_at_ns, const RateLimit& limit, uint64_t now_ns) {
+    // Empty is as empty as a bucket gets, also when the limit has changed since or somebody has
+    // written nonsense: nobody waits for more than one token.
+    const uint64_t empty_at = now_ns + limit.interval_ns * limit.burst;
+    uint64_t from = full_at_ns > now_ns ? full_at_ns : now_ns;
+    if (from > empty_at) from = empty_at;
+    const uint64_t after = from + limit.interval_ns;
+    if (after > empty_at) return {from, after - empty_at};
+    return {after, 0};
+}
+
+}  // namespace
+
+uint64_t RateTable::TagOf(const RateKey& key) const {
+    const uint64_t words[3] = {static_cast<uint64_t>(key.kind), key.words[0], key.words[1]};
+    const uint64_t tag = SipHash24(secret_, words, sizeof(words));
+    return tag == 0 ? 1 : tag;
+}
+
+RateSlot* RateTable::Find(uint64_t tag) const {
+    for (uint32_t i = 0; i < kWindow && i < count_; ++i) {
+        RateSlot& slot = slots_[(tag + i) & (count_ - 1)];
+        const uint64_t found = slot.tag.load(std::memory_order_acquire);
+        if (found == tag) return &slot;
+        // Slots are never given up, only over: behind an unused one there is nothing.
+        if (found == 0) return nullptr;
+    }
+    return nullptr;
+}
+
+RateSlot* RateTable::FindOrClaim(const RateKey& key, uint64_t tag) {
+    for (int claim = 0; claim < kClaims; ++claim) {
+        if (RateSlot* const found = Find(tag)) return found;
+        RateSlot* victim = nullptr;
+        uint64_t victim_tag = 0;
+        uint64_t victim_full_at = 0;
+        for (uint32_t i = 0; i < kWindow && i < count_; ++i) {
+            RateSlot& slot = slots_[(tag + i) & (count_ - 1)];
+            const uint64_t slot_tag = slot.tag.load(std::memory_order_acquire);
+            const uint64_t full_at = slot.full_at_ns.load(kRelaxed);
+            if (victim == nullptr || slot_tag == 0 || full_at < victim_full_at) {
+                victim = &slot;
+                victim_tag = slot_tag;
+                victim_full_at = full_at;
+            }
+            if (slot_tag == 0) break;
+        }
+        if (victim == nullptr) return nullptr;
+        if (!victim->tag.compare_exchange_strong(victim_tag, tag, std::memory_order_acq_rel)) {
+            continue;
+        }
+        // Unless a token was taken from it meanwhile, the new bucket is full.
+        victim->full_at_ns.compare_exchange_strong(victim_full_at, 0, kRelaxed);
+        victim->taken.store(0, kRelaxed);
+        victim->refused.store(0, kRelaxed);
+        victim->refused_at_ns.store(0, kRelaxed);
+        victim->kind.store(static_cast<uint64_t>(key.kind), kRelaxed);
+        victim->words[0].store(key.words[0], kRelaxed);
+        victim->words[1].store(key.words[1], kRelaxed);
+        return victim;
+    }
+    return nullptr;
+}
+
+uint64_t RateTable::Take(const RateKey& key, const RateLimit& limit, uint64_t now_ns) {
+    if (limit.interval_ns == 0) return 0;
+    RateSlot* const slot = FindOrClaim(key, TagOf(key));
+    if (slot == nullptr) return 0;
+    uint64_t full_at = slot->full_at_ns.load(kRelaxed);
+    Taken taken;
+    do {
+        taken = TakeAt(full_at, limit, now_ns);
+    } while (full_at != taken.full_at_ns &&
+             !slot->full_at_ns.compare_exchange_weak(full_at, taken.full_at_ns, kRelaxed));
+    if (taken.wait_ns == 0) {
+        slot->taken.fetch_add(1, kRelaxed);
+    } else {
+        slot->refused.fetch_add(1, kRelaxed);
+        slot->refused_at_ns.store(now_ns, kRelaxed);
+    }
+    return taken.wait_ns;
+}
+
+uint64_t RateTable::Peek(const RateKey& key, const RateLimit& limit, uint64_t now_ns) const {
+    if (limit.interval_ns == 0) return 0;
+    const RateSlot* const slot = Find(TagOf(key));
+    return slot == nullptr ? 0 : TakeAt(slot->full_at_ns.load(kRelaxed), limit, now_ns).wait_ns;
+}
+
+void RateTable::GiveBack(const RateKey& key, const RateLimit& limit) {
+    RateSlot* const slot = Find(TagOf(key));
+    if (slot == nullptr) return;
+    uint64_t full_at = slot->full_at_ns.load(kRelaxed);
+    uint64_t before = 0;
+    do {
+        before = full_at > limit.interval_ns ? full_at - limit.interval_ns : 0;
+    } while (!slot->full_at_ns.compare_exchange_weak(full_at, before, kRelaxed));
+}
+
+void RateTable::Refill(const RateKey& key) {
+    if (RateSlot* const slot = Find(TagOf(key))) slot->full_at_ns.store(0, kRelaxed);
+}
+
+bool RateTable::Read(uint32_t i, RateUse* use) const {
+    const RateSlot& slot = slots_[i];
+    const uint64_t tag = slot.tag.load(std::memory_order_acquire);
+    use->key.kind = static_cast<RateKind>(slot.kind.load(kRelaxed));
+    use->key.words[0] = slot.words[0].load(kRelaxed);
+    use->key.words[1] = slot.words[1].load(kRelaxed);
+    use->full_at_ns = slot.full_at_ns.load(kRelaxed);
+    use->taken = slot.taken.load(kRelaxed);
+    use->refused = slot.refused.load(kRelaxed);
+    use->refused_at_ns = slot.refused_at_ns.load(kRelaxed);
+    return tag != 0 && TagOf(use->key) == tag;
+}
+
+}  // namespace pganalytics::core
