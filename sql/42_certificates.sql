@@ -108,7 +108,7 @@ DECLARE
     reasons text[] := ARRAY['unspecified', 'keyCompromise', 'cACompromise', 'affiliationChanged',
                             'superseded', 'cessationOfOperation', 'privilegeWithdrawn',
                             'aACompromise'];
-    found pganalytics.certificates;
+    one pganalytics.certificates;
     others bigint;
 BEGIN
     IF reason IS NULL OR reason <> ALL (reasons) THEN
@@ -124,7 +124,7 @@ BEGIN
             USING ERRCODE = 'ambiguous_parameter',
                   HINT = 'Name the issuer too: the column issuer of pganalytics.certificates.';
     END IF;
-    SELECT c.* INTO found FROM pganalytics.certificates c
+    SELECT c.* INTO one FROM pganalytics.certificates c
     WHERE c.serial = wanted
       AND (revoke_certificate.issuer IS NULL OR c.issuer = revoke_certificate.issuer)
     FOR UPDATE;
@@ -134,25 +134,25 @@ BEGIN
             USING ERRCODE = 'undefined_object',
                   HINT = 'Serial numbers are in pganalytics.certificates.';
     END IF;
-    IF found.kind = 'authority' THEN
+    IF one.kind = 'authority' THEN
         RAISE EXCEPTION 'certificate of an authority cannot be revoked by itself'
             USING ERRCODE = 'feature_not_supported',
                   HINT = 'Replace it: pganalytics.rotate_ca(), then pganalytics.finish_ca_rotation(true).';
     END IF;
-    IF found.state = 'revoked' THEN
-        RAISE EXCEPTION 'certificate % was revoked at % (%)', wanted, found.revoked_at,
-                        found.revocation_reason
+    IF one.state = 'revoked' THEN
+        RAISE EXCEPTION 'certificate % was revoked at % (%)', wanted, one.revoked_at,
+                        one.revocation_reason
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
     UPDATE pganalytics.certificates AS c
     SET state = 'revoked', revoked_at = now(), revoked_by = current_user, revocation_reason = reason
-    WHERE c.certificate_id = found.certificate_id;
+    WHERE c.certificate_id = one.certificate_id;
     -- Gateways would go on with it.
-    IF found.sha256 = (SELECT t.server_sha256 FROM pganalytics.trust t
+    IF one.sha256 = (SELECT t.server_sha256 FROM pganalytics.trust t
                        ORDER BY t.version DESC LIMIT 1) THEN
         PERFORM pganalytics.rotate_server_certificate();
     END IF;
-    RETURN QUERY SELECT found.kind, found.subject, found.not_after;
+    RETURN QUERY SELECT one.kind, one.subject, one.not_after;
 END
 $$;
 COMMENT ON FUNCTION pganalytics.revoke_certificate(text, text, text) IS
@@ -189,21 +189,21 @@ CREATE FUNCTION pganalytics.issued_certificate(request uuid, timeout interval DE
 AS $$
 DECLARE
     until_when timestamptz := clock_timestamp() + coalesce(timeout, '0 s');
-    found pganalytics.certificate_requests;
+    one pganalytics.certificate_requests;
 BEGIN
     LOOP
-        SELECT r.* INTO found FROM pganalytics.certificate_requests r
+        SELECT r.* INTO one FROM pganalytics.certificate_requests r
         WHERE r.certificate_request_id = request;
         IF NOT FOUND THEN
             RAISE EXCEPTION 'certificate request % does not exist', coalesce(request::text, 'NULL')
                 USING ERRCODE = 'undefined_object',
                       HINT = 'They are in pganalytics.certificate_requests.';
         END IF;
-        IF found.state = 'issued' THEN
+        IF one.state = 'issued' THEN
             RETURN (SELECT c.pem FROM pganalytics.certificates c
-                    WHERE c.certificate_id = found.certificate_id);
-        ELSIF found.state = 'refused' THEN
-            RAISE EXCEPTION 'certificate was not issued: %', found.message
+                    WHERE c.certificate_id = one.certificate_id);
+        ELSIF one.state = 'refused' THEN
+            RAISE EXCEPTION 'certificate was not issued: %', one.message
                 USING ERRCODE = 'invalid_parameter_value';
         ELSIF clock_timestamp() >= until_when THEN
             RAISE EXCEPTION 'certificate request % is not decided yet', request
