@@ -112,7 +112,7 @@ class Checker {
                  "enroll");
         } else if (now >= renewal) {
             Warn(line + ": it was to be renewed from " + core::FormatTimestamp(renewal) +
-                 ", which the command run does");
+                 ", which run and once do");
         } else {
             Ok(line + ", renews itself from " + core::FormatTimestamp(renewal));
         }

@@ -16,6 +16,7 @@
 #include "collector/enrollment.hpp"
 #include "collector/secret.hpp"
 #include "core/text.hpp"
+#include "pki/files.hpp"
 
 namespace pganalytics::collector {
 namespace {
@@ -179,23 +180,24 @@ int EnrollCommand(const EnrollOptions& options, const Config& config,
                   const Environment& environment, const StopSignal& stop) {
     const auto token = TakeToken(options, environment, stop);
     if (!token) return Fail(token.error().message);
-    // libcurl reads the CA file as the user that we become.
-    if (!options.ca_file.empty() && access(options.ca_file.c_str(), R_OK) != 0) {
-        return Fail("--ca-file \"" + options.ca_file + "\": " + std::strerror(errno));
-    }
     const std::string state_dir = !options.state_dir.empty()  ? options.state_dir
                                   : !config.state_dir.empty() ? config.state_dir
                                                               : std::string(kDefaultStateDirectory);
     const StateDirectory directory(state_dir);
     if (const Status made = directory.Prepare(); !made) return Fail(made.error().message);
+    const auto before = directory.Load();
+    if (!before) Print("what is in \"" + state_dir + "\" is replaced: " + before.error().message);
+    auto link = FirstLink(options, config, before ? *before : State{});
+    if (!link) return Fail(link.error().message);
+    if (!link->ca_file.empty()) {
+        // Read here: the user that we become need not be allowed to.
+        const auto authorities = pki::ReadFile("CA file", link->ca_file);
+        if (!authorities) return Fail(authorities.error().message);
+        link->authorities = pki::BytesOf(authorities->get());
+    }
     if (const Status owner = BecomeOwner(state_dir); !owner) return Fail(owner.error().message);
     const auto lock = StateLock::Take(directory);
     if (!lock) return Fail(lock.error().message);
-
-    const auto before = directory.Load();
-    if (!before) Print("what is in \"" + state_dir + "\" is replaced: " + before.error().message);
-    const auto link = FirstLink(options, config, before ? *before : State{});
-    if (!link) return Fail(link.error().message);
     const Outcome<State> outcome = Ask(*link, *token, config, directory, stop);
     if (const Failure* failure = std::get_if<Failure>(&outcome)) {
         return Fail(failure->message + Cure(*failure, *link));

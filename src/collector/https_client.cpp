@@ -50,13 +50,13 @@ void SetBlob(CURL* easy, CURLoption option, const std::string& bytes) {
 }
 
 void SetVerification(CURL* easy, const Link& link) {
-    if (!link.ca_file.empty()) {
-        Set(easy, CURLOPT_CAINFO, link.ca_file.c_str());
-        Set(easy, CURLOPT_CAPATH, nullptr);  // this CA and no other
-    } else if (!link.authorities.empty()) {
+    if (!link.authorities.empty()) {
         Set(easy, CURLOPT_CAINFO, nullptr);
-        Set(easy, CURLOPT_CAPATH, nullptr);
+        Set(easy, CURLOPT_CAPATH, nullptr);  // these authorities and no other
         SetBlob(easy, CURLOPT_CAINFO_BLOB, link.authorities);
+    } else if (!link.ca_file.empty()) {
+        Set(easy, CURLOPT_CAINFO, link.ca_file.c_str());
+        Set(easy, CURLOPT_CAPATH, nullptr);
     }
     if (link.pins.empty()) return;
     Set(easy, CURLOPT_PINNEDPUBLICKEY, link.pins.c_str());

@@ -49,7 +49,7 @@ core::Result<Identity> ParseIdentity(std::string_view pem) {
 core::TimestampMicros RenewAt(const Identity& identity) {
     const core::TimestampMicros life = identity.not_after - identity.not_before;
     const double later =
-        static_cast<double>(life / 20) * Spread(core::FormatUuid(identity.collector_id));
+        static_cast<double>(life) / 20 * Spread(core::FormatUuid(identity.collector_id));
     return identity.not_after - life / 3 + static_cast<core::TimestampMicros>(later);
 }
 

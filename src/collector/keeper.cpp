@@ -81,9 +81,15 @@ bool Keeper::FetchNewTrust(double random) {
                random);
         return false;
     }
-    // Fetched may be newer than what the receipt spoke of; the next receipt will say.
+    // What was fetched may be newer than what the receipt spoke of; the next receipt will say. It
+    // may also be no other than ours, when gateways do not know the same yet: not at every push
+    // then.
     offered_trust_.reset();
     trust_ = Task{};
+    if (server.trust.version == state_.server->trust.version) {
+        trust_.not_before = clock_->Steady() + kFirstBackoff;
+        return false;
+    }
     Log(Level::kInfo, "the server's trust document is now version " +
                           std::to_string(server.trust.version) + ", before " +
                           std::to_string(state_.server->trust.version));

@@ -22,8 +22,8 @@ Link MakeLink(const Config& config, const std::optional<Identity>& identity,
 
 std::string VerifiedBy(const Link& link) {
     std::string by;
-    if (!link.ca_file.empty()) by = "ca_file";
     if (!link.authorities.empty()) by = "the authorities known from enrolment";
+    if (!link.ca_file.empty()) by = "ca_file";
     if (!link.pins.empty()) by += by.empty() ? "pin" : " and pin";
     return by.empty() ? "the system's CA certificates" : by;
 }

@@ -16,7 +16,7 @@ struct Config;
 struct Link {
     std::string url;          // https://host:port[/prefix], no slash at its end
     std::string ca_file;      // PEM file, "" = none
-    std::string authorities;  // PEM, "" = none
+    std::string authorities;  // PEM, "" = none or what is in ca_file
     std::string pins;         // as libcurl wants them, "" = none
     std::string token;        // of the Authorization header, "" = none
     std::string identity;     // certificate and key in PEM, "" = none

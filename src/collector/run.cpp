@@ -183,11 +183,12 @@ class Service {
 };
 
 // PushUntil sends one push until it is judged or the deadline has come.
-bool PushUntil(SteadyTime deadline, const Push& push, const Link& link, HttpsClient* client,
+bool PushUntil(SteadyTime deadline, const Push& push, Keeper* keeper, HttpsClient* client,
                PushLog* log, const StopSignal& stop) {
     const Request request = PushRequest(push.body, push.idempotency_key);
     for (int failures = 1;; ++failures) {
-        const Answer answer = client->Send(link, request);
+        const Answer answer = client->Send(keeper->link(), request);
+        if (const auto version = TrustVersion(answer)) keeper->SawTrustVersion(*version);
         log->Report(push, answer, std::chrono::steady_clock::now());
         const Verdict verdict = Judge(answer.status);
         if (verdict != Verdict::kRetry) return verdict == Verdict::kStored;
@@ -219,8 +220,11 @@ int Once(const Config& config, bool dry_run, const StopSignal& stop) {
     const core::SystemClock clock;
     const SteadyTime deadline = clock.Steady() + kOnceTimeout;
     HttpsClient client(&stop);
-    const Link link = MakeLink(config, config.state.identity, config.state.server);
+    Keeper keeper(&config, &clock, [&client](const Link& link, const Request& request) {
+        return client.Send(link, request);
+    });
     PushLog log(&config);
+    if (!dry_run) keeper.Tend(RandomFraction());
     bool good = true;
     for (size_t i = 0; i < config.servers.size() && !stop.raised(); ++i) {
         ServerJob job(&config, i, &clock, &stop, Limiter::FirstRows::kCounts);
@@ -230,9 +234,10 @@ int Once(const Config& config, bool dry_run, const StopSignal& stop) {
         } else if (dry_run) {
             PrintBody(job.json());
         } else {
-            good &= PushUntil(deadline, *push, link, &client, &log, stop);
+            good &= PushUntil(deadline, *push, &keeper, &client, &log, stop);
         }
     }
+    if (!dry_run && !stop.raised()) keeper.Tend(RandomFraction());
     return good && !stop.raised() ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

@@ -12,7 +12,7 @@ namespace pganalytics::collector {
 int Run(const Config& config, bool dry_run, const StopSignal& stop);
 
 // Once takes one sample of each server and pushes it, trying for kOnceTimeout. Returns 0 only if
-// every server was read and every push stored.
+// every server was read and every push stored. Renews the certificate if that is due.
 int Once(const Config& config, bool dry_run, const StopSignal& stop);
 
 inline constexpr std::chrono::seconds kOnceTimeout{60};

@@ -126,7 +126,7 @@ def test_token_in_the_command_line_is_not_seen(unenrolled):
     (["--token", "two words"], "visible ASCII"),
     (["--token", SECRET, "--pin", "md5/x"], "--pin"),
     (["--token", SECRET, "--server", "http://localhost"], "https"),
-    (["--token", SECRET, "--ca-file", "/none.pem"], "/none.pem"),
+    (["--token", SECRET, "--ca-file", "/none.pem"], "none.pem"),
 ])
 def test_wrong_arguments_are_named(own_directory, unenrolled, arguments, said):
     open_file = own_directory / "open"

@@ -84,6 +84,14 @@ TEST_F(KeeperTest, FetchesTrustThatAReceiptSpeaksOf) {
     EXPECT_FALSE(Tend());
 }
 
+TEST_F(KeeperTest, GatewaysThatDisagreeAreNotAskedAtEveryPush) {
+    for (int push = 0; push < 10; ++push) {
+        keeper_->SawTrustVersion(2);
+        EXPECT_FALSE(Tend());  // what is fetched is version 1, as we have
+    }
+    EXPECT_EQ(server_.Paths(), "/api/v1/pki/trust /api/v1/health ");
+}
+
 TEST_F(KeeperTest, TrustThatDoesNotVerifyTheServerIsNotTaken) {
     server_.trust_version = 2;
     const pki::KeyPtr other(EVP_EC_gen("P-256"));
