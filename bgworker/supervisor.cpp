@@ -67,12 +67,16 @@ protocol::GatewayConfig ConfigOf(const Supervisor& supervisor) {
     config.cert_file = pg::CertFile();
     config.key_file = pg::KeyFile();
     config.ca_file = pg::settings.ssl_ca_file;
+    config.crl_file = pg::settings.ssl_crl_file;
+    config.mtls = static_cast<protocol::Mtls>(pg::settings.mtls);
     config.make_certificate = pg::MakeCertificate() ? 1 : 0;
     config.role = supervisor.role;
     pg::FillRates(&config);
     if (supervisor.role == protocol::GatewayRole::kApi) {
         // People show a password or a token, and nothing long.
+        config.mtls = protocol::Mtls::kOff;
         config.ca_file = {};
+        config.crl_file = {};
         config.max_body_bytes = protocol::kMaxApiBodyBytes;
     }
     return config;

@@ -6,6 +6,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds kInterval{1};
 
+std::chrono::seconds IntervalOf(Log::Kind kind) {
+    return kind == Log::Kind::kCertificates ? std::chrono::minutes(1) : kInterval;
+}
+
 protocol::Counters CountersOf(const http::ServerStats& stats) {
     protocol::Counters counters;
     counters.connections_open = stats.open;
@@ -24,7 +28,7 @@ protocol::Counters CountersOf(const http::ServerStats& stats) {
 void Log::Line(Kind kind, bool warning, std::string message) {
     Last& last = last_[static_cast<size_t>(kind)];
     const auto now = Clock::now();
-    if (last.sent != Clock::time_point{} && now - last.sent < kInterval) {
+    if (last.sent != Clock::time_point{} && now - last.sent < IntervalOf(kind)) {
         ++last.suppressed;
         return;
     }

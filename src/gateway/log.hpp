@@ -1,5 +1,5 @@
-// Log: lines for the server's log, which the worker writes. At most one line a second of a kind:
-// what strangers can cause must not fill a disk.
+// Log: lines for the server's log, which the worker writes. At most one line a second of a kind, a
+// minute of what every stranger can cause: that must not fill a disk.
 #pragma once
 
 #include <array>
@@ -14,7 +14,7 @@ namespace pganalytics::gateway {
 
 class Log {
   public:
-    enum class Kind : uint32_t { kLife, kConnections, kMemory, kWorker };
+    enum class Kind : uint32_t { kLife, kConnections, kMemory, kWorker, kCertificates };
 
     explicit Log(WorkerLink& link) : link_(link) {}
 
@@ -22,7 +22,7 @@ class Log {
     void Line(Kind kind, bool warning, std::string message);
 
   private:
-    static constexpr size_t kKinds = 4;
+    static constexpr size_t kKinds = 5;
     struct Last {
         std::chrono::steady_clock::time_point sent;
         uint64_t suppressed = 0;

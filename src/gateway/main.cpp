@@ -2,98 +2,33 @@
 // worker with the worker's socket as descriptor 3 and listening sockets from 4 on; everything else
 // it needs comes in the first frame.
 #include <openssl/rand.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <exception>
 #include <string>
 
+#include "gateway/authorize.hpp"
+#include "gateway/client_check.hpp"
+#include "gateway/enrollment.hpp"
 #include "gateway/log.hpp"
 #include "gateway/process.hpp"
 #include "gateway/push.hpp"
 #include "gateway/routes.hpp"
 #include "gateway/sandbox.hpp"
+#include "gateway/startup.hpp"
 #include "gateway/worker_link.hpp"
 #include "http/server.hpp"
-#include "http/tls_context.hpp"
-#include "pki/identity.hpp"
-#include "pki/self_signed.hpp"
+#include "pki/client_certificate.hpp"
 
 namespace pganalytics::gateway {
 namespace {
 
 namespace asio = http::asio;
-using core::Error;
-using core::Result;
-using core::Status;
-using core::Unit;
-
-constexpr uint32_t kMaxListeners = 64;
-constexpr uint64_t kLargestBodyBytes = uint64_t{1} << 30;
 constexpr std::chrono::milliseconds kRefuseTime{200};
 
 // Leave ends the process without destructors: connections are cut, coroutines are not unwound.
 [[noreturn]] void Leave(int code) { _exit(code); }
-
-Status CheckConfig(const protocol::GatewayConfig& config) {
-    const bool good = config.listeners >= 1 && config.listeners <= kMaxListeners &&
-                      config.max_connections >= 1 && config.connection_lifetime_ms >= 1 &&
-                      config.connection_timeout_ms >= 1 && config.max_body_bytes >= 1 &&
-                      config.max_body_bytes <= kLargestBodyBytes;
-    if (!good) return Error{"the worker's configuration is out of range"};
-    for (uint32_t i = 0; i < config.listeners; ++i) {
-        int listening = 0;
-        socklen_t size = sizeof(listening);
-        const int fd = protocol::kFirstListenerFd + static_cast<int>(i);
-        if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0 || listening == 0) {
-            return Error{"descriptor " + std::to_string(fd) + " is not a listening socket"};
-        }
-    }
-    return Unit{};
-}
-
-std::string HostName() {
-    char name[256] = {};
-    return gethostname(name, sizeof(name) - 1) == 0 ? name : "localhost";
-}
-
-// Startup is everything that needs files. It fills the strings that *ready only views.
-struct Startup {
-    http::SslCtxPtr tls;
-    std::string certificate_sha256;
-    bool made_certificate = false;
-    bool sandboxed = false;
-};
-
-Result<Startup> Start(const protocol::GatewayConfig& config) {
-    Startup startup;
-    if (Status good = CheckConfig(config); !good) return good.error();
-    const std::string cert_file(config.cert_file);
-    const std::string key_file(config.key_file);
-    if (config.make_certificate != 0) {
-        auto made = pki::EnsureSelfSigned(cert_file, key_file, HostName());
-        if (!made) return made.error();
-        startup.made_certificate = *made;
-    }
-    auto identity = pki::LoadServerIdentity(cert_file, key_file);
-    if (!identity) return identity.error();
-    startup.certificate_sha256 = identity->sha256;
-    http::TlsFiles files{identity->certificate.get(), identity->key.get(), {}, {}};
-    for (const auto& certificate : identity->chain) files.chain.push_back(certificate.get());
-    std::vector<pki::CertPtr> authorities;
-    if (!config.ca_file.empty()) {
-        auto loaded = pki::LoadAuthorities(std::string(config.ca_file));
-        if (!loaded) return loaded.error();
-        authorities = std::move(*loaded);
-        for (const auto& authority : authorities) files.authorities.push_back(authority.get());
-    }
-    auto tls = http::MakeTlsContext(files);
-    if (!tls) return tls.error();
-    startup.tls = std::move(*tls);
-    LimitMemory(config.max_body_bytes, config.max_connections);
-    return startup;
-}
 
 http::ServerOptions OptionsOf(const protocol::GatewayConfig& config) {
     http::ServerOptions options;
@@ -115,18 +50,25 @@ int Main() {
     };
     auto config = link.ReadConfig();
     if (!config) return fail(config.error().message);
-    auto startup = Start(*config);
+    const auto first = link.ReadIdentity();
+    if (!first) return fail(first.error().message);
+    IdentityState identity;
+    if (!identity.Replace(*first)) return fail("the worker's keys or certificates make no sense");
+    Log log(link);
+    const http::PeerCheck check = MakeClientCheck(identity, log);
+    auto startup = Start(*config, check);
     if (!startup) return fail(startup.error().message);
     uint64_t seed = 0;
     if (RAND_bytes(reinterpret_cast<unsigned char*>(&seed), sizeof(seed)) != 1) {
         return fail("the system gives no random numbers");
     }
-    Log log(link);
     SideThread side(io);
     PushService push(link, log, side, config->max_body_bytes, seed);
-    const http::Router router(CollectorRoutes(push),
-                              [&push](http::Exchange& exchange, http::Access access) {
-                                  return push.Authorize(exchange, access);
+    EnrollmentService enrollment(link, identity);
+    Authorizer authorizer(link, log, identity, config->mtls);
+    const http::Router router(CollectorRoutes({&push, &enrollment}),
+                              [&authorizer](http::Exchange& exchange, http::Access access) {
+                                  return authorizer.Authorize(exchange, access);
                               });
     http::Server server(io, OptionsOf(*config), std::move(startup->tls), router);
 
@@ -147,16 +89,26 @@ int Main() {
             link.RefuseWaiting();
             server.CloseIdle();
         }
+        // The gateway that follows may have been told by a newer list that one of these is revoked.
+        if (!config->crl_file.empty()) server.CloseWith([](X509*) { return true; });
         leave.expires_after(grace);
         leave.async_wait([](const boost::system::error_code& error) {
             if (!error) Leave(0);
         });
         server.Drain([] { Leave(0); });
     };
-    link.Start(on_drain, [](const std::string& failure) {
+    auto on_identity = [&](const protocol::Identity& news) {
+        if (!identity.Replace(news)) return false;
+        server.CloseWith([&identity](X509* certificate) {
+            return identity.IsRevoked(pki::CertificateSha256(certificate));
+        });
+        return true;
+    };
+    auto on_end = [](const std::string& failure) {
         if (!failure.empty()) std::fprintf(stderr, "pganalytics-gateway: %s\n", failure.c_str());
         Leave(failure.empty() ? 0 : 1);
-    });
+    };
+    link.Start({on_drain, on_identity, on_end});
     for (uint32_t i = 0; i < config->listeners; ++i) {
         server.Listen(protocol::kFirstListenerFd + static_cast<int>(i));
     }
@@ -170,8 +122,12 @@ int Main() {
 }  // namespace
 }  // namespace pganalytics::gateway
 
-int main() {
+int main(int argc, char** argv) {
     try {
+        if (argc == 2 && std::string_view(argv[1]) == "--routes") {
+            std::fputs(pganalytics::gateway::ListRoutes().c_str(), stdout);
+            return 0;
+        }
         // No destructors: OpenSSL's own would run under a filter they do not know.
         _exit(pganalytics::gateway::Main());
     } catch (const std::exception& error) {

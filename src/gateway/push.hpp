@@ -1,5 +1,5 @@
-// Push: what a collector may ask for with its token: from a request with statistics to a frame for
-// the worker and back to a receipt, and the small questions beside it.
+// Push: from a request with statistics to a frame for the worker and back to a receipt, and what
+// has become of a collector's pushes.
 #pragma once
 
 #include <cstdint>
@@ -16,10 +16,6 @@
 
 namespace pganalytics::gateway {
 
-// BearerToken gives the token of an Authorization header (RFC 6750 section 2.1), "" if the header
-// holds none.
-std::string_view BearerToken(std::string_view authorization);
-
 // CheckContent refuses bodies announced as something else than JSON, plain, gzip or zstd: 415.
 core::Status CheckContent(std::string_view content_type, std::string_view content_encoding);
 
@@ -35,17 +31,10 @@ class PushService {
           decoder_(seed),
           large_decoder_(seed) {}
 
-    // Authorize asks the worker who holds the request's token. With Access::kCollector a yes is
-    // remembered for the life of the connection; the push's own transaction checks again. 403, 503,
-    // or nothing.
-    http::Task<std::optional<http::Response>> Authorize(http::Exchange& exchange,
-                                                        http::Access access);
-
-    // Push answers POST /api/v1/metrics/push, Health GET /api/v1/metrics/health, RefreshToken POST
-    // /api/v1/collectors/refresh-token. REQUIRES: Authorize had nothing to say.
+    // Push answers POST /api/v1/metrics/push, Health GET /api/v1/metrics/health. REQUIRES:
+    // Authorize had nothing to say.
     http::Task<http::Response> Push(http::Exchange& exchange);
     http::Task<http::Response> Health(http::Exchange& exchange);
-    http::Task<http::Response> RefreshToken(http::Exchange& exchange);
 
   private:
     http::Task<core::Result<PreparedPush>> Prepare(const PushSender& sender, core::Buffer& body);

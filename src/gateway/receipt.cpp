@@ -35,21 +35,20 @@ std::string Print(const cJSON* root) {
     return text.get();
 }
 
-http::Response Refusal(const ReceiptAnswer& answer) {
+http::Response Refusal(const protocol::Receipt& receipt) {
     http::ProblemDetails problem;
-    problem.status = static_cast<int>(answer.receipt.status);
-    problem.detail = answer.message.empty() ? "nothing of the push was stored" : answer.message;
-    if (!answer.detail.empty()) problem.detail += ": " + answer.detail;
-    problem.sqlstate = answer.receipt.sqlstate.data();
-    problem.retry_after_s = answer.receipt.retry_after_s;
+    problem.status = static_cast<int>(receipt.status);
+    problem.detail = receipt.message.empty() ? "nothing of the push was stored" : receipt.message;
+    if (!receipt.detail.empty()) problem.detail += ": " + std::string(receipt.detail);
+    problem.sqlstate = receipt.sqlstate.data();
+    problem.retry_after_s = receipt.retry_after_s;
     return http::Problem(problem);
 }
 
 }  // namespace
 
-http::Response ReceiptResponse(const ReceiptAnswer& answer, const PushFacts& facts) {
-    const protocol::Receipt& receipt = answer.receipt;
-    if (receipt.status != 200) return Refusal(answer);
+http::Response ReceiptResponse(const protocol::Receipt& receipt, const PushFacts& facts) {
+    if (receipt.status != 200) return Refusal(receipt);
     const std::unique_ptr<cJSON, decltype(&cJSON_Delete)> root(cJSON_CreateObject(), &cJSON_Delete);
     cJSON_AddStringToObject(root.get(), "status", "success");
     cJSON_AddStringToObject(root.get(), "collector_id",
@@ -81,17 +80,23 @@ http::Response ReceiptResponse(const ReceiptAnswer& answer, const PushFacts& fac
     return http::JsonResponse(200, Print(root.get()));
 }
 
-http::Response TokenResponse(const std::string& token,
-                             std::chrono::system_clock::time_point expires_at) {
+http::Response TokenResponse(std::string_view token, int64_t expires_at) {
     const std::unique_ptr<cJSON, decltype(&cJSON_Delete)> root(cJSON_CreateObject(), &cJSON_Delete);
-    const time_t seconds = std::chrono::system_clock::to_time_t(expires_at);
+    cJSON_AddStringToObject(root.get(), "token", std::string(token).c_str());
+    cJSON_AddStringToObject(root.get(), "expires_at", FormatTime(expires_at).c_str());
+    http::Response response = http::JsonResponse(200, Print(root.get()));
+    response.secret = true;
+    return response;
+}
+
+std::string FormatTime(int64_t unix_seconds) {
+    const time_t seconds = unix_seconds;
     struct tm utc = {};
-    gmtime_r(&seconds, &utc);
-    char time[32];
-    strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%SZ", &utc);
-    cJSON_AddStringToObject(root.get(), "token", token.c_str());
-    cJSON_AddStringToObject(root.get(), "expires_at", time);
-    return http::JsonResponse(200, Print(root.get()));
+    char time[64] = {};
+    if (gmtime_r(&seconds, &utc) != nullptr) {
+        strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%SZ", &utc);
+    }
+    return time;
 }
 
 }  // namespace pganalytics::gateway

@@ -19,10 +19,12 @@ struct PushFacts {
 };
 
 // ReceiptResponse: 200 with the counts, or a problem document with the worker's status.
-http::Response ReceiptResponse(const ReceiptAnswer& answer, const PushFacts& facts);
+http::Response ReceiptResponse(const protocol::Receipt& receipt, const PushFacts& facts);
 
-// TokenResponse gives a token, and when to ask again as RFC 3339 in UTC: {"token", "expires_at"}.
-http::Response TokenResponse(const std::string& token,
-                             std::chrono::system_clock::time_point expires_at);
+// TokenResponse gives a token, and when it ends as FormatTime: {"token", "expires_at"}.
+http::Response TokenResponse(std::string_view token, int64_t expires_at);
+
+// FormatTime writes Unix time in seconds as RFC 3339 in UTC.
+std::string FormatTime(int64_t unix_seconds);
 
 }  // namespace pganalytics::gateway

@@ -13,25 +13,40 @@ namespace {
 
 using core::Error;
 using core::Result;
+using core::Status;
+using core::Unit;
 using http::Task;
 using protocol::FrameHeader;
 using protocol::FrameType;
 
-// What a worker sends is small: a frame beyond this is not one of its own.
+// What a worker sends is small: a frame beyond this is not one of its own. Two million revoked
+// certificates make 64 MB.
 constexpr uint32_t kMaxWorkerPayloadBytes = 1 << 20;
+constexpr uint32_t kMaxIdentityBytes = 64 << 20;
 constexpr std::chrono::seconds kAnswerTimeout{30};
 
-// What is revoked may be much.
-constexpr uint32_t kMaxIdentityBytes = 64 << 20;
-
 bool IsWorkerHeader(const FrameHeader& header) {
-    const uint32_t most =
+    const uint32_t limit =
         header.type == FrameType::kIdentity ? kMaxIdentityBytes : kMaxWorkerPayloadBytes;
-    return protocol::IsValidHeader(header) && header.payload_bytes <= most;
+    return protocol::IsValidHeader(header) && header.payload_bytes <= limit;
 }
 
-// IsAnswerStatus: stored, or one of HTTP's refusals.
+// IsAnswerStatus: done, or one of HTTP's refusals.
 bool IsAnswerStatus(uint32_t status) { return status == 200 || (status >= 400 && status < 600); }
+
+// IsAnswer checks what can be checked of an answer by itself.
+template <typename Reply>
+bool IsAnswer(const Reply& reply) {
+    return IsAnswerStatus(reply.status);
+}
+bool IsAnswer(const protocol::Receipt& receipt) {
+    uint64_t discarded = 0;
+    for (const uint64_t count : receipt.discarded) discarded += count;
+    const bool balanced =
+        receipt.observed == receipt.stored + receipt.unchanged + receipt.merged + discarded;
+    return IsAnswerStatus(receipt.status) && (receipt.status != 200 || balanced) &&
+           receipt.sqlstate.back() == '\0';
+}
 
 // ReadExactly reads from a blocking descriptor. False at its end.
 bool ReadExactly(int fd, char* to, size_t size) {
@@ -52,22 +67,40 @@ WorkerLink::WorkerLink(http::asio::io_context& io, int fd)
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
 }
 
-Result<protocol::GatewayConfig> WorkerLink::ReadConfig() {
+Status WorkerLink::ReadFirst(FrameType type, std::string* payload) {
     FrameHeader header = {};
     const int fd = descriptor_.native_handle();
     if (!ReadExactly(fd, reinterpret_cast<char*>(&header), sizeof(header))) {
         return Error{"the worker has closed its end"};
     }
-    if (!IsWorkerHeader(header) || header.type != FrameType::kConfig) {
-        return Error{"the worker's first frame is not a configuration"};
+    if (!IsWorkerHeader(header) || header.type != type) {
+        return Error{"the worker's first frames are not a configuration and an identity"};
     }
-    config_payload_.resize(header.payload_bytes);
+    payload->resize(header.payload_bytes);
+    if (!ReadExactly(fd, payload->data(), payload->size())) {
+        return Error{"the worker has closed its end"};
+    }
+    return Unit{};
+}
+
+Result<protocol::GatewayConfig> WorkerLink::ReadConfig() {
     protocol::GatewayConfig config;
-    if (!ReadExactly(fd, config_payload_.data(), config_payload_.size()) ||
-        !protocol::DecodeWhole(config_payload_.data(), config_payload_.size(), &config)) {
+    if (Status read = ReadFirst(FrameType::kConfig, &config_payload_); !read) return read.error();
+    if (!protocol::DecodeWhole(config_payload_.data(), config_payload_.size(), &config)) {
         return Error{"the worker's configuration is cut or of another version"};
     }
     return config;
+}
+
+Result<protocol::Identity> WorkerLink::ReadIdentity() {
+    protocol::Identity identity;
+    if (Status read = ReadFirst(FrameType::kIdentity, &identity_payload_); !read) {
+        return read.error();
+    }
+    if (!protocol::DecodeWhole(identity_payload_.data(), identity_payload_.size(), &identity)) {
+        return Error{"the worker's identity frame is cut or of another version"};
+    }
+    return identity;
 }
 
 void WorkerLink::WriteAll(const std::string& bytes) {
@@ -79,13 +112,13 @@ void WorkerLink::WriteAll(const std::string& bytes) {
     }
 }
 
-void WorkerLink::Start(std::function<void(const protocol::Drain&)> on_drain,
-                       std::function<void(const std::string&)> on_end) {
-    on_drain_ = std::move(on_drain);
+void WorkerLink::Start(Handlers handlers) {
+    handlers_ = std::move(handlers);
+    identity_payload_ = std::string();
     const int fd = descriptor_.native_handle();
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-    auto ended = [this, on_end](std::exception_ptr error) {
-        on_end(error ? "out of memory" : failure_);
+    auto ended = [this](std::exception_ptr error) {
+        handlers_.on_end(error ? "out of memory" : failure_);
     };
     http::asio::co_spawn(io_, ReadFrames(), ended);
 }
@@ -122,80 +155,54 @@ Task<> WorkerLink::ReadFrames() {
             at += size;
         }
         buffer.erase(0, at);
+        if (buffer.empty() && buffer.capacity() > kMaxWorkerPayloadBytes) buffer.shrink_to_fit();
     }
 }
 
 bool WorkerLink::Dispatch(const FrameHeader& header, const char* payload) {
-    const size_t size = header.payload_bytes;
     switch (header.type) {
         case FrameType::kDrain: {
             protocol::Drain drain;
-            if (!protocol::DecodeWhole(payload, size, &drain)) return false;
-            on_drain_(drain);
+            if (!protocol::DecodeWhole(payload, header.payload_bytes, &drain)) return false;
+            handlers_.on_drain(drain);
             return true;
-        }
-        case FrameType::kAuthReply: {
-            protocol::AuthReply reply;
-            return protocol::DecodeWhole(payload, size, &reply) &&
-                   Deliver(header.request_id, reply);
-        }
-        case FrameType::kReceipt: {
-            protocol::Receipt receipt;
-            return protocol::DecodeWhole(payload, size, &receipt) &&
-                   Deliver(header.request_id, receipt);
         }
         case FrameType::kIdentity: {
             protocol::Identity identity;
-            return protocol::DecodeWhole(payload, size, &identity);
+            return protocol::DecodeWhole(payload, header.payload_bytes, &identity) &&
+                   handlers_.on_identity(identity);
         }
-        case FrameType::kHealthReply: {
-            protocol::HealthReply reply;
-            return protocol::DecodeWhole(payload, size, &reply) &&
-                   Deliver(header.request_id, reply);
-        }
+        case FrameType::kAuthReply:
+            return Deliver<protocol::AuthReply>(header, payload);
+        case FrameType::kReceipt:
+            return Deliver<protocol::Receipt>(header, payload);
+        case FrameType::kHealthReply:
+            return Deliver<protocol::HealthReply>(header, payload);
+        case FrameType::kEnrollReply:
+            return Deliver<protocol::EnrollReply>(header, payload);
+        case FrameType::kTokenReply:
+            return Deliver<protocol::TokenReply>(header, payload);
+        case FrameType::kApiReply:
+            return Deliver<protocol::ApiReply>(header, payload);
         default:
             return false;
     }
 }
 
 // Deliver gives an answer to whoever waits for it. Nobody may: it came too late.
-bool WorkerLink::Deliver(uint32_t request_id, const protocol::AuthReply& reply) {
-    if (!IsAnswerStatus(reply.status)) return false;
-    const auto found = waiters_.find(request_id);
-    if (found == waiters_.end()) return true;
-    if (found->second->auth == nullptr) return false;
-    *found->second->auth = {reply, std::string(reply.message)};
-    found->second->answered = true;
-    found->second->event.Notify();
-    return true;
-}
-
-bool WorkerLink::Deliver(uint32_t request_id, const protocol::Receipt& receipt) {
-    uint64_t discarded = 0;
-    for (const uint64_t count : receipt.discarded) discarded += count;
-    const bool balanced =
-        receipt.observed == receipt.stored + receipt.unchanged + receipt.merged + discarded;
-    if (!IsAnswerStatus(receipt.status) || (receipt.status == 200 && !balanced) ||
-        receipt.sqlstate.back() != '\0') {
+template <typename Reply>
+bool WorkerLink::Deliver(const FrameHeader& header, const char* payload) {
+    Reply reply;
+    if (!protocol::DecodeWhole(payload, header.payload_bytes, &reply) || !IsAnswer(reply)) {
         return false;
     }
-    const auto found = waiters_.find(request_id);
+    const auto found = waiters_.find(header.request_id);
     if (found == waiters_.end()) return true;
-    if (found->second->receipt == nullptr) return false;
-    *found->second->receipt = {receipt, std::string(receipt.message), std::string(receipt.detail)};
-    found->second->answered = true;
-    found->second->event.Notify();
-    return true;
-}
-
-bool WorkerLink::Deliver(uint32_t request_id, const protocol::HealthReply& reply) {
-    if (!IsAnswerStatus(reply.status)) return false;
-    const auto found = waiters_.find(request_id);
-    if (found == waiters_.end()) return true;
-    if (found->second->health == nullptr) return false;
-    *found->second->health = {reply, std::string(reply.body)};
-    found->second->answered = true;
-    found->second->event.Notify();
+    Waiter& waiter = *found->second;
+    if (waiter.reply != header.type) return false;
+    waiter.payload->assign(payload, header.payload_bytes);
+    waiter.answered = true;
+    waiter.event.Notify();
     return true;
 }
 
@@ -206,7 +213,11 @@ uint32_t WorkerLink::NextRequestId() {
     return last_request_id_;
 }
 
-Task<WorkerAnswer> WorkerLink::Wait(uint32_t request_id, Waiter& waiter) {
+Task<WorkerAnswer> WorkerLink::AwaitPayload(uint32_t request_id, FrameType reply,
+                                            std::string* payload) {
+    Waiter waiter(io_);
+    waiter.reply = reply;
+    waiter.payload = payload;
     waiters_.emplace(request_id, &waiter);
     const auto until = std::chrono::steady_clock::now() + kAnswerTimeout;
     while (!waiter.answered && !refusing_ && std::chrono::steady_clock::now() < until) {
@@ -217,42 +228,16 @@ Task<WorkerAnswer> WorkerLink::Wait(uint32_t request_id, Waiter& waiter) {
     co_return refusing_ ? WorkerAnswer::kRefused : WorkerAnswer::kTimedOut;
 }
 
-Task<WorkerAnswer> WorkerLink::Authenticate(const protocol::Credential& credential,
-                                            AuthAnswer* answer) {
-    Waiter waiter(io_);
-    waiter.auth = answer;
-    const uint32_t request_id = NextRequestId();
-    std::string frame;
-    protocol::AuthRequest request;
-    request.credential = credential;
-    protocol::AppendFrame(FrameType::kAuthRequest, request_id, request, &frame);
-    if (!refusing_) writer_.Enqueue(std::move(frame));
-    co_return co_await Wait(request_id, waiter);
-}
-
 Task<WorkerAnswer> WorkerLink::Push(const core::Uuid& collector_id, std::string frame,
-                                    ReceiptAnswer* answer) {
-    Waiter waiter(io_);
-    waiter.receipt = answer;
+                                    Answer<protocol::Receipt>* answer) {
     FrameHeader header;
     std::memcpy(&header, frame.data(), sizeof(header));
     header.request_id = NextRequestId();
     std::memcpy(frame.data(), &header, sizeof(header));
     if (!refusing_) writer_.EnqueuePush(collector_id, header.request_id, std::move(frame));
-    const WorkerAnswer result = co_await Wait(header.request_id, waiter);
+    const WorkerAnswer result = co_await Await(header.request_id, FrameType::kReceipt, answer);
     writer_.EndPush(header.request_id);
     co_return result;
-}
-
-Task<WorkerAnswer> WorkerLink::Health(const protocol::HealthRequest& request,
-                                      HealthAnswer* answer) {
-    Waiter waiter(io_);
-    waiter.health = answer;
-    const uint32_t request_id = NextRequestId();
-    std::string frame;
-    protocol::AppendFrame(FrameType::kHealthRequest, request_id, request, &frame);
-    if (!refusing_) writer_.Enqueue(std::move(frame));
-    co_return co_await Wait(request_id, waiter);
 }
 
 void WorkerLink::RefuseWaiting() {

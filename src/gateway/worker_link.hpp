@@ -17,20 +17,15 @@ namespace pganalytics::gateway {
 // WorkerAnswer is what became of a question to the worker.
 enum class WorkerAnswer { kAnswered, kTimedOut, kRefused };
 
-// AuthAnswer, ReceiptAnswer and HealthAnswer own what the messages only view.
-struct AuthAnswer {
-    protocol::AuthReply reply;
-    std::string message;
-};
-struct ReceiptAnswer {
-    protocol::Receipt receipt;
-    std::string message;
-    std::string detail;
-};
+// Answer holds what the worker has answered: `message`, whose strings are views of `payload`.
+template <typename Message>
+struct Answer {
+    Answer() = default;
+    Answer(const Answer&) = delete;
+    Answer& operator=(const Answer&) = delete;
 
-struct HealthAnswer {
-    protocol::HealthReply reply;
-    std::string body;
+    Message message;
+    std::string payload;
 };
 
 class WorkerLink {
@@ -59,20 +54,36 @@ class WorkerLink {
     // StartWriter makes the thread that writes frames. REQUIRES: before the sandbox.
     void StartWriter() { writer_.Start(); }
 
-    // Start reads and writes frames from now on. `on_drain` is called for kDrain; `on_end` when the
-    // worker has closed its end or has sent what is no frame (the reason, "" for the former).
-    void Start(std::function<void(const protocol::Drain&)> on_drain,
-               std::function<void(const std::string&)> on_end);
+    // ReadIdentity waits for the frame after the configuration, kIdentity, as ReadConfig does. Its
+    // strings live until Start.
+    core::Result<protocol::Identity> ReadIdentity();
 
-    // Authenticate asks who sends a request; *answer is set for kAnswered.
-    http::Task<WorkerAnswer> Authenticate(const protocol::Credential& credential,
-                                          AuthAnswer* answer);
+    // Handlers of what the worker tells by itself.
+    struct Handlers {
+        std::function<void(const protocol::Drain&)> on_drain;
+        // False if it makes no sense: the worker is then one of another version.
+        std::function<bool(const protocol::Identity&)> on_identity;
+        // The worker has closed its end or has sent what is no frame (the reason, "" for the
+        // former).
+        std::function<void(const std::string&)> on_end;
+    };
+    // Start reads and writes frames from now on.
+    void Start(Handlers handlers);
+
+    // Ask sends a question; *answer is set for kAnswered. `kReply` is the type of its answer.
+    template <protocol::FrameType kReply, typename Request, typename Reply>
+    http::Task<WorkerAnswer> Ask(protocol::FrameType type, const Request& request,
+                                 Answer<Reply>* answer) {
+        const uint32_t request_id = NextRequestId();
+        std::string frame;
+        protocol::AppendFrame(type, request_id, request, &frame);
+        if (!refusing_) writer_.Enqueue(std::move(frame));
+        return Await(request_id, kReply, answer);
+    }
     // Push sends the frame of a PreparedPush; *answer is set for kAnswered. After kTimedOut the
     // push may still be stored.
     http::Task<WorkerAnswer> Push(const core::Uuid& collector_id, std::string frame,
-                                  ReceiptAnswer* answer);
-    // Health asks for a collector's figures; *answer is set for kAnswered.
-    http::Task<WorkerAnswer> Health(const protocol::HealthRequest& request, HealthAnswer* answer);
+                                  Answer<protocol::Receipt>* answer);
 
     // RefuseWaiting ends every wait with kRefused, those that begin later too.
     void RefuseWaiting();
@@ -84,25 +95,36 @@ class WorkerLink {
         explicit Waiter(http::asio::io_context& io) : event(io) {}
         http::Event event;
         bool answered = false;
-        AuthAnswer* auth = nullptr;
-        ReceiptAnswer* receipt = nullptr;
-        HealthAnswer* health = nullptr;
+        protocol::FrameType reply = protocol::FrameType::kConfig;
+        std::string* payload = nullptr;
     };
 
     void WriteAll(const std::string& bytes);
+    core::Status ReadFirst(protocol::FrameType type, std::string* payload);
     http::Task<> ReadFrames();
-    http::Task<WorkerAnswer> Wait(uint32_t request_id, Waiter& waiter);
+    http::Task<WorkerAnswer> AwaitPayload(uint32_t request_id, protocol::FrameType reply,
+                                          std::string* payload);
+    template <typename Reply>
+    http::Task<WorkerAnswer> Await(uint32_t request_id, protocol::FrameType reply,
+                                   Answer<Reply>* answer) {
+        const WorkerAnswer result = co_await AwaitPayload(request_id, reply, &answer->payload);
+        // Dispatch has decoded it once.
+        if (result == WorkerAnswer::kAnswered) {
+            protocol::DecodeWhole(answer->payload.data(), answer->payload.size(), &answer->message);
+        }
+        co_return result;
+    }
     bool Dispatch(const protocol::FrameHeader& header, const char* payload);
-    bool Deliver(uint32_t request_id, const protocol::AuthReply& reply);
-    bool Deliver(uint32_t request_id, const protocol::Receipt& receipt);
-    bool Deliver(uint32_t request_id, const protocol::HealthReply& reply);
+    template <typename Reply>
+    bool Deliver(const protocol::FrameHeader& header, const char* payload);
 
     http::asio::io_context& io_;
     http::asio::posix::stream_descriptor descriptor_;
     FrameWriter writer_;
     std::unordered_map<uint32_t, Waiter*> waiters_;
     std::string config_payload_;
-    std::function<void(const protocol::Drain&)> on_drain_;
+    std::string identity_payload_;
+    Handlers handlers_;
     std::string failure_;
     uint32_t last_request_id_ = 0;
     bool refusing_ = false;

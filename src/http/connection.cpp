@@ -1,5 +1,7 @@
 #include "http/connection.hpp"
 
+#include <openssl/crypto.h>
+
 #include <algorithm>
 #include <chrono>
 #include <new>
@@ -27,6 +29,8 @@ std::string DateNow() {
     return HttpDate(std::chrono::duration_cast<std::chrono::seconds>(now).count());
 }
 
+void Cleanse(std::string& text) { OPENSSL_cleanse(text.data(), text.size()); }
+
 // MakeRoom lets a body take `more` bytes. Memory follows what has come: an announced size, which
 // the lease holds already, is taken when a first part of it is there. A body of unknown size exists
 // twice while it moves. False, and the body as it was, when the budget has no more.
@@ -51,11 +55,16 @@ bool MakeRoom(size_t more, std::optional<uint64_t> announced, core::Buffer* body
 
 std::unique_ptr<ConnectionMemo>& Exchange::memo() { return connection_.memo_; }
 
+const TlsStream& Exchange::stream() const { return connection_.stream_; }
+
+const std::string& Exchange::address() const { return connection_.address_; }
+
 Task<Status> Exchange::ReadBody() { return connection_.ReadBody(request_, input_, lease); }
 
-Connection::Connection(Server& server, int fd)
+Connection::Connection(Server& server, int fd, std::string address)
     : server_(server),
       stream_(server.io_, fd, server.tls_.get()),
+      address_(std::move(address)),
       accepted_(Clock::now()),
       deadline_(accepted_ + server.options_.connection_timeout) {}
 
@@ -63,9 +72,11 @@ Task<> Connection::Run() {
     const bool secured = co_await stream_.Handshake();
     if (!secured) {
         ++server_.stats_.handshakes_failed;
+        // So that the client reads why: what it has sent meanwhile would make the close a reset.
+        co_await Linger();
         co_return;
     }
-    bool open = true;
+    bool open = !last_;
     while (open) {
         if (pending_.empty()) open = co_await AwaitRequest();
         if (open) open = co_await ServeRequest();
@@ -127,7 +138,7 @@ Task<Status> Connection::ReadBody(RequestParser& parser, std::string& input, Lea
     if (parser.done()) co_return Unit{};
     const auto& options = server_.options_;
     const Error busy{"too many bodies are in memory", 503};
-    const uint64_t size = parser.content_length().value_or(options.max_body_bytes);
+    const uint64_t size = parser.content_length().value_or(parser.max_body_bytes());
     if (parser.content_length() && !lease.Hold(size)) co_return busy;
     deadline_ = Clock::now() + options.connection_timeout +
                 std::chrono::milliseconds(size * 1000 / kSlowestBytesPerSecond);
@@ -179,12 +190,14 @@ Task<bool> Connection::ServeRequest() {
         co_return false;
     }
     Exchange exchange(*this, server_.budget_, parser, input);
-    const Response response = co_await Handle(exchange);
+    Response response = co_await Handle(exchange);
     if (response.status == 0) co_return false;
     // A body that nobody has read stands between this request and the next.
-    const bool keep = parser.done() && parser.keep_alive() && !server_.draining_ &&
+    const bool keep = parser.done() && parser.keep_alive() && !response.close && !last_ &&
+                      !server_.draining_ &&
                       Clock::now() < accepted_ + server_.options_.connection_lifetime;
     const bool sent = co_await Answer(response, keep, parser.method() == "HEAD");
+    if (response.secret) Cleanse(response.body);
     pending_ = std::move(input);
     co_return sent&& keep;
 }
@@ -192,8 +205,9 @@ Task<bool> Connection::ServeRequest() {
 Task<bool> Connection::Answer(const Response& response, bool keep, bool head_only) {
     if (response.status >= 400) ++server_.stats_.refused;
     deadline_ = Clock::now() + server_.options_.connection_timeout;
-    const std::string bytes = Serialize(response, !keep, head_only, DateNow());
+    std::string bytes = Serialize(response, !keep, head_only, DateNow());
     const bool sent = co_await stream_.Write(bytes);
+    if (response.secret) Cleanse(bytes);
     if (sent && !keep) co_await Linger();
     co_return sent;
 }

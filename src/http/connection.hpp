@@ -16,7 +16,8 @@ class Server;
 
 class Connection {
   public:
-    Connection(Server& server, int fd);
+    // `address` is that of the client, without the port.
+    Connection(Server& server, int fd, std::string address);
 
     // Run serves the connection until its end.
     Task<> Run();
@@ -36,6 +37,7 @@ class Connection {
 
     Server& server_;
     TlsStream stream_;
+    const std::string address_;
     TimePoint accepted_;
     // When the server aborts the connection, whatever it is doing.
     TimePoint deadline_;
@@ -46,6 +48,7 @@ class Connection {
     std::list<Connection*>::iterator idle_self_;
     TimePoint idle_since_;
     bool idle_ = false;
+    bool last_ = false;  // its next answer is its last
 };
 
 }  // namespace pganalytics::http

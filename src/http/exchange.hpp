@@ -8,6 +8,7 @@
 #include "http/asio.hpp"
 #include "http/budget.hpp"
 #include "http/request_parser.hpp"
+#include "http/tls_stream.hpp"
 
 namespace pganalytics::http {
 
@@ -25,6 +26,9 @@ class Exchange {
 
     RequestParser& request() { return request_; }
     std::unique_ptr<ConnectionMemo>& memo();
+    // The client's end: its certificate (TlsStream::Peer), its address without the port.
+    const TlsStream& stream() const;
+    const std::string& address() const;
 
     // ReadBody reads the whole body into request().body(), after `100 Continue` where the client
     // waits for it. Errors: 400 for a body that is not HTTP, 413, 503 when too much is in memory

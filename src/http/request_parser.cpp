@@ -14,6 +14,10 @@ using core::Unit;
 
 std::string_view View(boost::beast::string_view text) { return {text.data(), text.size()}; }
 
+Error TooLarge(uint64_t max_body_bytes) {
+    return {"the body is larger than " + std::to_string(max_body_bytes) + " bytes", 413};
+}
+
 Error ErrorOf(const boost::beast::error_code& code, uint64_t max_body_bytes) {
     if (code == beast::error::header_limit || code == beast::error::buffer_overflow) {
         return {
@@ -21,7 +25,7 @@ Error ErrorOf(const boost::beast::error_code& code, uint64_t max_body_bytes) {
             431};
     }
     if (code == beast::error::body_limit) {
-        return {"the body is larger than " + std::to_string(max_body_bytes) + " bytes", 413};
+        return TooLarge(max_body_bytes);
     }
     if (code == beast::error::bad_version) return {"only HTTP/1.0 and HTTP/1.1 are spoken", 505};
     return {"the request is not HTTP/1.1: " + code.message(), 400};
@@ -29,14 +33,21 @@ Error ErrorOf(const boost::beast::error_code& code, uint64_t max_body_bytes) {
 
 // A request in which one of these comes twice means something else to every reader.
 constexpr std::string_view kSingleFields[] = {
-    "Host",         "Content-Length", "Transfer-Encoding", "Authorization",
-    "Content-Type", "Expect",         "Idempotency-Key",   "Content-Encoding"};
+    "Host",   "Content-Length",  "Transfer-Encoding", "Authorization",        "Content-Type",
+    "Expect", "Idempotency-Key", "Content-Encoding",  "X-Registration-Secret"};
 
 }  // namespace
 
 RequestParser::RequestParser(uint64_t max_body_bytes) : max_body_bytes_(max_body_bytes) {
     parser_.header_limit(kMaxHeadBytes);
     parser_.body_limit(max_body_bytes);
+}
+
+Status RequestParser::LimitBody(uint64_t max_body_bytes) {
+    max_body_bytes_ = max_body_bytes;
+    parser_.body_limit(max_body_bytes);
+    if (content_length().value_or(0) > max_body_bytes) return TooLarge(max_body_bytes);
+    return Unit{};
 }
 
 std::string_view RequestParser::method() const { return View(parser_.get().method_string()); }

@@ -56,6 +56,11 @@ class RequestParser {
     enum class State { kNeedMore, kHeadDone, kDone };
     core::Result<State> Put(std::string_view data, size_t* taken);
 
+    // LimitBody lowers the limit of the body for a request whose route takes no large one. 413 if
+    // it is announced as larger. REQUIRES: nothing of the body has been read.
+    core::Status LimitBody(uint64_t max_body_bytes);
+    uint64_t max_body_bytes() const { return max_body_bytes_; }
+
     bool head_done() const { return head_done_; }
     bool done() const { return parser_.is_done(); }
 
@@ -71,7 +76,7 @@ class RequestParser {
     std::optional<uint64_t> content_length() const;
     // Header gives a field's value, "" when it is absent. Fields that must come once are checked
     // by Put: Host, Content-Length, Authorization, Content-Type, Content-Encoding, Expect,
-    // Idempotency-Key.
+    // Idempotency-Key, X-Registration-Secret.
     std::string_view Header(std::string_view name) const;
     bool HasHeader(std::string_view name) const;
 

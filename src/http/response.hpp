@@ -13,6 +13,8 @@ struct Response {
     std::string content_type;  // "" when there is no body
     std::string body;
     std::vector<std::pair<std::string, std::string>> headers;
+    bool close = false;   // the connection ends with this answer
+    bool secret = false;  // a key or a token is in it: its memory is wiped when it has been sent
 };
 
 // JsonResponse wraps a JSON document.

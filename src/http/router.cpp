@@ -15,6 +15,30 @@ bool Matches(std::string_view pattern, std::string_view path) {
 
 }  // namespace
 
+std::string_view AccessName(Access access) {
+    switch (access) {
+        case Access::kAnyone:
+            return "anyone";
+        case Access::kSecret:
+            return "secret";
+        case Access::kCollector:
+            return "collector";
+        case Access::kCollectorNow:
+            return "collector_now";
+        case Access::kCollectorGrace:
+            return "collector_grace";
+        case Access::kPerson:
+            return "person";
+        case Access::kViewer:
+            return "viewer";
+        case Access::kOperator:
+            return "operator";
+        case Access::kAdmin:
+            return "admin";
+    }
+    return "";
+}
+
 Task<Response> Router::Handle(Exchange& exchange) const {
     const std::string_view path = exchange.request().path();
     const std::string_view asked = exchange.request().method();

@@ -13,21 +13,26 @@ namespace pganalytics::http {
 
 using Handler = std::function<Task<Response>(Exchange&)>;
 
-// Access says who may call a route. kSecret: who brings a secret that its handler checks (a one-time
-// token, a registration secret, a password). kCollector: a collector, and its handler finds out
-// itself when it has lost its right since; kCollectorNow: a collector that has it at this request.
-// kPerson: a role that has logged in; kViewer, kOperator, kAdmin: one that has that role of ours or a
-// higher one.
+// Access says who may call a route. kSecret: who brings a secret that its handler checks (a
+// one-time token, a registration secret, a password). kCollector: a collector, and its handler
+// finds out itself when it has lost its right since; kCollectorNow: a collector that has it at this
+// request; kCollectorGrace: the same, or one whose signed token expired not long ago, as its
+// handler finds out. kPerson: a role that has logged in; kViewer, kOperator, kAdmin: one that has
+// that role of ours or a higher one.
 enum class Access {
     kAnyone,
     kSecret,
     kCollector,
     kCollectorNow,
+    kCollectorGrace,
     kPerson,
     kViewer,
     kOperator,
     kAdmin
 };
+
+// AccessName gives the name in lower case: "anyone", "secret", "collector", "collector_now", ...
+std::string_view AccessName(Access access);
 
 struct Route {
     std::string_view method;

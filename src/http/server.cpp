@@ -1,5 +1,6 @@
 #include "http/server.hpp"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -18,6 +19,23 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kSweepInterval{100};
 // What to wait for when the system has no descriptor or no memory for another connection.
 constexpr std::chrono::milliseconds kAcceptPause{100};
+
+// AddressOf writes an address, an IPv4 one in its own form where it comes mapped into IPv6.
+std::string AddressOf(const sockaddr_storage& peer) {
+    char text[INET6_ADDRSTRLEN] = {};
+    if (peer.ss_family == AF_INET) {
+        inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in&>(peer).sin_addr, text,
+                  sizeof(text));
+    } else if (peer.ss_family == AF_INET6) {
+        const in6_addr& address = reinterpret_cast<const sockaddr_in6&>(peer).sin6_addr;
+        if (IN6_IS_ADDR_V4MAPPED(&address)) {
+            inet_ntop(AF_INET, address.s6_addr + 12, text, sizeof(text));
+        } else {
+            inet_ntop(AF_INET6, &address, text, sizeof(text));
+        }
+    }
+    return text;
+}
 
 }  // namespace
 
@@ -60,13 +78,16 @@ Task<> Server::Accept(Listener& listener) {
 
 // AcceptOne takes one connection off a listener's queue. False when there is no room for it.
 bool Server::AcceptOne(int listener) {
-    const int fd = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    sockaddr_storage peer = {};
+    socklen_t peer_size = sizeof(peer);
+    const int fd = accept4(listener, reinterpret_cast<sockaddr*>(&peer), &peer_size,
+                           SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) return errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM;
     const int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     Connection* connection = nullptr;
     try {
-        connection = &connections_.emplace_back(*this, fd);
+        connection = &connections_.emplace_back(*this, fd, AddressOf(peer));
     } catch (const std::exception&) {
         close(fd);
         return false;
@@ -148,6 +169,15 @@ void Server::Drain(std::function<void()> on_empty) {
         listener.room.Notify();
     }
     if (connections_.empty() && on_empty_) on_empty_();
+}
+
+void Server::CloseWith(const std::function<bool(X509*)>& condemned) {
+    for (Connection& connection : connections_) {
+        X509* const certificate = connection.stream_.Peer();
+        if (certificate == nullptr || !condemned(certificate)) continue;
+        connection.last_ = true;
+        if (connection.idle_) Close(&connection);
+    }
 }
 
 void Server::CloseIdle() {

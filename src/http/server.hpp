@@ -59,6 +59,10 @@ class Server {
     void Drain(std::function<void()> on_empty);
     void CloseIdle();
 
+    // CloseWith closes the connections whose client has shown a certificate that `condemned` holds
+    // for: idle ones at once, the others with the answer to their next or present request.
+    void CloseWith(const std::function<bool(X509*)>& condemned);
+
     const ServerStats& stats() const { return stats_; }
 
   private:

@@ -4,12 +4,14 @@
 #include <openssl/x509v3.h>
 
 #include <cstring>
+#include <exception>
 #include <string>
 
 namespace pganalytics::http {
 namespace {
 
 constexpr unsigned char kHttp11[] = "\x08http/1.1";
+constexpr int kSecurityLevel = 2;
 constexpr const char* kSuites12 =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
@@ -28,16 +30,23 @@ int SelectAlpn(SSL*, const unsigned char** out, unsigned char* out_len, const un
     return SSL_TLSEXT_ERR_OK;
 }
 
-// VerifyClient adds to OpenSSL's verdict: the certificate of the peer itself must be meant for
-// clients.
+// VerifyClient gives each certificate of a client's chain to the context's PeerCheck.
 int VerifyClient(int verified, X509_STORE_CTX* store) {
-    if (verified != 1 || X509_STORE_CTX_get_error_depth(store) != 0) return verified;
-    if ((X509_get_extended_key_usage(X509_STORE_CTX_get_current_cert(store)) & XKU_SSL_CLIENT) ==
-        0) {
-        X509_STORE_CTX_set_error(store, X509_V_ERR_INVALID_PURPOSE);
-        return 0;
+    const auto* ssl = static_cast<const SSL*>(
+        X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+    const auto* check = static_cast<const PeerCheck*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+    const int depth = X509_STORE_CTX_get_error_depth(store);
+    int verdict = verified == 1 ? X509_V_OK : X509_STORE_CTX_get_error(store);
+    try {
+        verdict = (*check)(X509_STORE_CTX_get_current_cert(store), depth, verdict);
+    } catch (const std::exception&) {
+        // Nothing may be thrown through OpenSSL.
+        verdict = X509_V_ERR_OUT_OF_MEM;
     }
-    return 1;
+    if (verified != 1) return 0;
+    if (verdict == X509_V_OK) return 1;
+    X509_STORE_CTX_set_error(store, verdict);
+    return 0;
 }
 
 core::Error TlsError(const char* what) {
@@ -48,7 +57,7 @@ core::Error TlsError(const char* what) {
 
 }  // namespace
 
-core::Result<SslCtxPtr> MakeTlsContext(const TlsFiles& files) {
+core::Result<SslCtxPtr> MakeTlsContext(const TlsFiles& files, const PeerCheck& check) {
     SslCtxPtr context(SSL_CTX_new(TLS_server_method()));
     SSL_CTX* ctx = context.get();
     if (ctx == nullptr) return TlsError("could not make a TLS context");
@@ -57,6 +66,8 @@ core::Result<SslCtxPtr> MakeTlsContext(const TlsFiles& files) {
                                  SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    // Whatever the system's openssl.cnf says: RSA of 2048 bits, SHA-2.
+    SSL_CTX_set_security_level(ctx, kSecurityLevel);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_max_early_data(ctx, 0);
     SSL_CTX_set_alpn_select_cb(ctx, &SelectAlpn, nullptr);
@@ -76,14 +87,24 @@ core::Result<SslCtxPtr> MakeTlsContext(const TlsFiles& files) {
             return TlsError("TLS does not take the certificate's chain");
         }
     }
-    if (!files.authorities.empty()) {
-        SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE, &VerifyClient);
-        for (X509* authority : files.authorities) {
-            if (X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), authority) != 1 ||
-                SSL_CTX_add_client_CA(ctx, authority) != 1) {
-                return TlsError("TLS does not take a certificate authority");
-            }
+    if (files.authorities.empty()) return context;
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE, &VerifyClient);
+    // The context has no place for a pointer to const; nobody writes through it.
+    SSL_CTX_set_app_data(ctx, const_cast<PeerCheck*>(&check));
+    X509_STORE* store = SSL_CTX_get_cert_store(ctx);
+    for (X509* authority : files.authorities) {
+        if (X509_STORE_add_cert(store, authority) != 1 ||
+            SSL_CTX_add_client_CA(ctx, authority) != 1) {
+            return TlsError("TLS does not take a certificate authority");
         }
+    }
+    for (X509_CRL* list : files.revocation_lists) {
+        if (X509_STORE_add_crl(store, list) != 1) {
+            return TlsError("TLS does not take a certificate revocation list");
+        }
+    }
+    if (!files.revocation_lists.empty()) {
+        X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
     }
     return context;
 }

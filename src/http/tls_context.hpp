@@ -3,6 +3,7 @@
 
 #include <openssl/ssl.h>
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -15,19 +16,26 @@ struct SslCtxFree {
 };
 using SslCtxPtr = std::unique_ptr<SSL_CTX, SslCtxFree>;
 
+// PeerCheck is asked about each certificate of a client's chain once OpenSSL has its verdict,
+// X509_V_OK or why not, and gives the final one. It can refuse and not accept. Depth 0 is the
+// client's own.
+using PeerCheck = std::function<int(X509* certificate, int depth, int verdict)>;
+
 // TlsFiles are borrowed; the context takes its own references.
 struct TlsFiles {
     X509* certificate = nullptr;
     EVP_PKEY* key = nullptr;
     std::vector<X509*> chain;
     std::vector<X509*> authorities;  // empty: clients are asked for no certificate
+    // Lists of revoked certificates. With one, each authority of a chain needs one that is in
+    // force.
+    std::vector<X509_CRL*> revocation_lists;
 };
 
 // MakeTlsContext makes a server's context: TLS 1.2 with AEAD and ECDHE, or 1.3; ALPN http/1.1; no
 // tickets, no session cache (a resumed session would skip revocation), no renegotiation, no early
-// data. With authorities a client may present a certificate, which must then verify and, if it
-// lists extended key usages, list clientAuth (OpenSSL's own check is repeated here because an
-// absent list counts as all of them).
-core::Result<SslCtxPtr> MakeTlsContext(const TlsFiles& files);
+// data; keys and signatures of 112 bits of security or more. With authorities a client may present
+// a certificate, which must then verify and pass `check`. REQUIRES: `check` outlives the context.
+core::Result<SslCtxPtr> MakeTlsContext(const TlsFiles& files, const PeerCheck& check);
 
 }  // namespace pganalytics::http

@@ -102,6 +102,15 @@ Task<bool> TlsStream::Write(std::string_view data) {
     co_return true;
 }
 
+X509* TlsStream::Peer() const {
+    return SSL_is_init_finished(ssl_.get()) == 1 ? SSL_get0_peer_certificate(ssl_.get()) : nullptr;
+}
+
+X509* TlsStream::Issuer() const {
+    const STACK_OF(X509)* chain = SSL_get0_verified_chain(ssl_.get());
+    return Peer() != nullptr && sk_X509_num(chain) > 1 ? sk_X509_value(chain, 1) : nullptr;
+}
+
 void TlsStream::Abort() {
     if (aborted_) return;
     aborted_ = true;

@@ -33,6 +33,11 @@ class TlsStream {
     // Write sends all of `data`, which must live until it returns.
     Task<bool> Write(std::string_view data);
 
+    // Peer is the certificate that the client has presented and proven to hold, Issuer that of its
+    // authority; nullptr with none. They live as long as the stream.
+    X509* Peer() const;
+    X509* Issuer() const;
+
     // Abort ends every wait at once; reads and writes fail from now on. May be called by anyone.
     void Abort();
     bool aborted() const { return aborted_; }

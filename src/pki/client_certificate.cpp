@@ -33,6 +33,25 @@ bool HasExtensionTwice(const X509* certificate) {
     return false;
 }
 
+// DerOf writes a certificate; the part that is signed as it came.
+std::string DerOf(const X509* certificate) {
+    unsigned char* bytes = nullptr;
+    const int size = i2d_X509(certificate, &bytes);
+    if (size <= 0) throw std::bad_alloc();
+    std::string der(reinterpret_cast<char*>(bytes), static_cast<size_t>(size));
+    OPENSSL_free(bytes);
+    return der;
+}
+
+// IsDer: OpenSSL also reads BER, in which one certificate has many encodings.
+bool IsDer(X509* certificate) {
+    const CertPtr copy(X509_dup(certificate));
+    unsigned char* bytes = nullptr;
+    if (copy == nullptr || i2d_re_X509_tbs(copy.get(), &bytes) <= 0) throw std::bad_alloc();
+    OPENSSL_free(bytes);
+    return DerOf(copy.get()) == DerOf(certificate);
+}
+
 std::string_view TextOf(const ASN1_STRING* text) {
     return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
             static_cast<size_t>(ASN1_STRING_length(text))};
@@ -127,6 +146,7 @@ Status CheckStrength(const X509* certificate) {
 
 Result<core::Uuid> CollectorOf(X509* certificate) {
     if (X509_get_version(certificate) != X509_VERSION_3) return Bad("is not of version 3");
+    if (!IsDer(certificate)) return Bad("is not in DER");
     if (HasExtensionTwice(certificate)) return Bad("has an extension twice");
     const ASN1_INTEGER* serial = X509_get0_serialNumber(certificate);
     const NumberPtr number(ASN1_INTEGER_to_BN(serial, nullptr));
@@ -155,14 +175,10 @@ Result<ClientCertificate> ReadClientCertificate(X509* certificate, X509* issuer)
     if (!collector_id) return collector_id.error();
     ClientCertificate read;
     read.collector_id = *collector_id;
-    unsigned char* bytes = nullptr;
-    int size = i2d_X509(certificate, &bytes);
-    if (size <= 0) throw std::bad_alloc();
-    read.der.assign(reinterpret_cast<char*>(bytes), static_cast<size_t>(size));
-    OPENSSL_free(bytes);
+    read.der = DerOf(certificate);
     read.sha256 = Sha256Of(read.der);
-    bytes = nullptr;
-    size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &bytes);
+    unsigned char* bytes = nullptr;
+    const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &bytes);
     if (size <= 0) throw std::bad_alloc();
     read.spki_sha256 =
         Sha256Of(std::string_view(reinterpret_cast<char*>(bytes), static_cast<size_t>(size)));

@@ -15,10 +15,11 @@ namespace pganalytics::pki {
 core::Status CheckStrength(const X509* certificate);
 
 // CollectorOf gives the collector that a client certificate names, and checks what makes it a
-// client's: version 3, no extension twice, a positive serial, not an authority, digitalSignature
-// if it lists key usages, clientAuth among its extended key usages (OpenSSL accepts a certificate
-// that lists none), and among its alternative names one URI and no more, urn:uuid: with a UUID in
-// lower case that is not nil. REQUIRES: chain, signatures and times are verified elsewhere.
+// client's: version 3, DER, no extension twice, a positive serial, not an authority,
+// digitalSignature if it lists key usages, clientAuth among its extended key usages (OpenSSL
+// accepts a certificate that lists none), and among its alternative names one URI and no more,
+// urn:uuid: with a UUID in lower case that is not nil. REQUIRES: chain, signatures and times are
+// verified elsewhere.
 core::Result<core::Uuid> CollectorOf(X509* certificate);
 
 // ClientCertificate is a client certificate as the tables know it.

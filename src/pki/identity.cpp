@@ -16,22 +16,38 @@ std::string Quoted(const char* what, const std::string& file) {
     return std::string(what) + " \"" + file + "\"";
 }
 
-Result<std::vector<CertPtr>> ReadCertificates(const char* what, const std::string& file) {
+// ReadPem reads all objects of a kind in a file; `kRead` is OpenSSL's function for one.
+template <auto kRead, typename Owner>
+Result<std::vector<Owner>> ReadPem(const char* what, const char* object, const std::string& file) {
     auto bio = ReadFile(what, file);
     if (!bio) return bio.error();
-    std::vector<CertPtr> certificates;
-    while (X509* certificate = PEM_read_bio_X509(bio->get(), nullptr, nullptr, nullptr)) {
-        certificates.emplace_back(certificate);
-    }
+    std::vector<Owner> objects;
+    while (auto* read = kRead(bio->get(), nullptr, nullptr, nullptr)) objects.emplace_back(read);
     const unsigned long code = ERR_peek_last_error();
     const bool at_end =
         ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
     const std::string reason = OpensslError();
-    if (certificates.empty() && at_end) {
-        return Error{Quoted(what, file) + " holds no PEM certificate"};
-    }
+    if (objects.empty() && at_end) return Error{Quoted(what, file) + " holds no PEM " + object};
     if (!at_end) return Error{"could not read " + Quoted(what, file) + ": " + reason};
-    return certificates;
+    return objects;
+}
+
+Result<std::vector<CertPtr>> ReadCertificates(const char* what, const std::string& file) {
+    return ReadPem<PEM_read_bio_X509, CertPtr>(what, "certificate", file);
+}
+
+// SameAuthority: two lists with one name and one key behind it.
+bool SameAuthority(const X509_CRL* one, const X509_CRL* other) {
+    using KeyIdPtr = std::unique_ptr<AUTHORITY_KEYID, Freer<AUTHORITY_KEYID_free>>;
+    auto key_of = [](const X509_CRL* list) {
+        return KeyIdPtr(static_cast<AUTHORITY_KEYID*>(
+            X509_CRL_get_ext_d2i(list, NID_authority_key_identifier, nullptr, nullptr)));
+    };
+    if (X509_NAME_cmp(X509_CRL_get_issuer(one), X509_CRL_get_issuer(other)) != 0) return false;
+    const KeyIdPtr a = key_of(one);
+    const KeyIdPtr b = key_of(other);
+    if (a == nullptr || b == nullptr || a->keyid == nullptr || b->keyid == nullptr) return true;
+    return ASN1_OCTET_STRING_cmp(a->keyid, b->keyid) == 0;
 }
 
 }  // namespace
@@ -59,6 +75,20 @@ Result<ServerIdentity> LoadServerIdentity(const std::string& cert_file,
 
 Result<std::vector<CertPtr>> LoadAuthorities(const std::string& ca_file) {
     return ReadCertificates("certificate authority file", ca_file);
+}
+
+Result<std::vector<CrlPtr>> LoadRevocationLists(const std::string& crl_file) {
+    constexpr const char* kWhat = "certificate revocation list file";
+    auto lists = ReadPem<PEM_read_bio_X509_CRL, CrlPtr>(kWhat, "revocation list", crl_file);
+    if (!lists) return lists.error();
+    for (size_t i = 0; i < lists->size(); ++i) {
+        for (size_t other = 0; other < i; ++other) {
+            if (SameAuthority((*lists)[i].get(), (*lists)[other].get())) {
+                return Error{Quoted(kWhat, crl_file) + " holds two lists of one authority"};
+            }
+        }
+    }
+    return lists;
 }
 
 }  // namespace pganalytics::pki

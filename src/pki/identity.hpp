@@ -26,4 +26,9 @@ core::Result<ServerIdentity> LoadServerIdentity(const std::string& cert_file,
 // one; errors as above.
 core::Result<std::vector<CertPtr>> LoadAuthorities(const std::string& ca_file);
 
+// LoadRevocationLists reads certificate revocation lists in PEM, one of each authority at the most:
+// OpenSSL takes the first of two lists that were made in one second, whichever is newer. At least
+// one; errors as above. Signatures and times are checked when a list is used.
+core::Result<std::vector<CrlPtr>> LoadRevocationLists(const std::string& crl_file);
+
 }  // namespace pganalytics::pki

@@ -2,10 +2,14 @@
 import os
 import socket
 import ssl
+import sys
 
 import pytest
 
 from fake_worker import FakeWorker
+
+# Forged certificates and tokens, and a client that sends them, are those of the end-to-end tests.
+sys.path.append(os.path.join(os.path.dirname(__file__), "../../e2e"))
 
 PROGRAM = os.environ["PGANALYTICS_GATEWAY"]
 

@@ -10,7 +10,10 @@ import uuid
 
 MAGIC, VERSION = 0x46414750, 1
 CONFIG, DRAIN, AUTH_REPLY, RECEIPT, HEALTH_REPLY = 1, 2, 3, 4, 5
+IDENTITY, ENROLL_REPLY, TOKEN_REPLY = 6, 7, 8
 READY, FAILED, LOG, COUNTERS, AUTH_REQUEST, PUSH, HEALTH_REQUEST = 64, 65, 66, 67, 68, 69, 70
+ENROLL_REQUEST, TOKEN_REQUEST = 71, 72
+MTLS_OFF, MTLS_OPTIONAL, MTLS_REQUIRED = 0, 1, 2
 QUERY_STATS, ACCOUNTS = 1, 1000
 
 COLLECTOR = uuid.UUID("11111111-2222-3333-4444-555555555555")
@@ -40,6 +43,43 @@ class Reader:
         (size,) = self.unpack("I")
         self.at += size
         return self.data[self.at - size:self.at]
+
+
+class Credential:
+    """What a request shows, as the gateway says."""
+
+    def __init__(self, reader):
+        (self.token, self.certificate, self.spki, certificate_subject, token_subject, token_id,
+         self.issued_at, self.expires_at) = reader.unpack("32s32s32s16s16s16sqq")
+        self.certificate_subject = uuid.UUID(bytes=certificate_subject)
+        self.token_subject = uuid.UUID(bytes=token_subject)
+        self.token_id = uuid.UUID(bytes=token_id)
+
+    @property
+    def subject(self):
+        """subject is whom a certificate or a signed token names."""
+        return self.certificate_subject if self.certificate_subject.int else self.token_subject
+
+
+class EnrollRequest:
+    def __init__(self, payload):
+        r = Reader(payload)
+        self.kind, _ = r.unpack("II")
+        self.credential = Credential(r)
+        (self.secret,) = r.unpack("32s")
+        self.csr = r.text()
+        self.name, self.hostname, self.version, self.address = (r.text().decode()
+                                                                for _ in range(4))
+
+
+def enroll_reply(status=200, retry=0, collector=COLLECTOR, expires_at=1800000000,
+                 certificate="", token="", trust="", message=""):
+    return (struct.pack("<II16sq", status, retry, collector.bytes, expires_at) +
+            text(certificate) + text(token) + text(trust) + text(message))
+
+
+def token_reply(status=200, expires_at=1800000000, token="", message=""):
+    return struct.pack("<IIq", status, 0, expires_at) + text(token) + text(message)
 
 
 class Push:
@@ -91,10 +131,16 @@ class FakeWorker:
                            key=os.path.join(directory, "server.key"), ca="", make=1)
         self.config.update(config)
         self.tokens = {TOKEN: (200, COLLECTOR, "")}
+        self.collectors = set()  # that a certificate or a signed token may name
+        self.identity = dict(keys=(), revoked=(), crl=b"", trust="")
+        self.identity_version = 0
         self.limit = 1000
         self.on_push = receipt
         self.on_health = lambda collector: (200, '{"received": 1}')
+        self.on_enroll = lambda request: enroll_reply(403, message="nobody enrols")
+        self.on_token = lambda credential: token_reply(403, message="nobody gets tokens")
         self.pushes, self.logs, self.auth_requests = [], [], 0
+        self.credentials = []  # of all AuthRequests, with what they say of the certificate
         self.counters = (0,) * 8
         self.ready = self.failed = None
         self.changed = threading.Condition()
@@ -127,8 +173,20 @@ class FakeWorker:
         payload += struct.pack("<IIIII16s", c["rate_slots"], *c["address_limit"],
                                *c["collector_limit"], bytes(range(16)))
         self.send(frame(CONFIG, 0, payload))
+        self.tell_identity()
         self.wait(lambda: self.ready or self.failed)
         return self
+
+    def tell_identity(self, **changes):
+        """tell_identity sends what is known of keys and certificates: keys are (kid, point)."""
+        self.identity.update(changes)
+        self.identity_version += 1
+        keys = b"".join(struct.pack("<16s65s7x", kid.encode(), point)
+                        for kid, point in self.identity["keys"])
+        payload = struct.pack("<Q", self.identity_version) + text(keys)
+        payload += text(b"".join(sorted(self.identity["revoked"])))
+        payload += text(self.identity["crl"]) + text(self.identity["trust"])
+        self.send(frame(IDENTITY, 0, payload))
 
     def send(self, data):
         self.sock.sendall(data)
@@ -176,11 +234,13 @@ class FakeWorker:
             self.counters = r.unpack("8Q")
         elif kind == AUTH_REQUEST:
             self.auth_requests += 1
-            for token, (status, collector, message) in self.tokens.items():
-                if hashlib.sha256(token.encode()).digest() == payload[:32]:
-                    break
-            else:
-                status, collector, message = 403, uuid.UUID(int=0), "token is not known"
+            credential = Credential(r)
+            credential.not_before, credential.not_after = r.unpack("qq")
+            credential.serial, credential.issuer, credential.subject_name = (
+                r.text().decode() for _ in range(3))
+            credential.der = r.text()
+            self.credentials.append(credential)
+            status, collector, message = self.holder_of(credential)
             if status is not None:
                 self.send(frame(AUTH_REPLY, request_id,
                                 struct.pack("<II", status, self.limit) + collector.bytes +
@@ -188,6 +248,14 @@ class FakeWorker:
         elif kind == HEALTH_REQUEST:
             status, answer = self.on_health(uuid.UUID(bytes=payload[:16]))
             self.send(frame(HEALTH_REPLY, request_id, struct.pack("<I", status) + text(answer)))
+        elif kind == ENROLL_REQUEST:
+            answer = self.on_enroll(EnrollRequest(payload))
+            if answer is not None:
+                self.send(frame(ENROLL_REPLY, request_id, answer))
+        elif kind == TOKEN_REQUEST:
+            answer = self.on_token(Credential(r))
+            if answer is not None:
+                self.send(frame(TOKEN_REPLY, request_id, answer))
         elif kind == PUSH:
             push = Push(payload)
             push.request_id = request_id
@@ -198,6 +266,17 @@ class FakeWorker:
                 self.send(frame(RECEIPT, request_id, answer))
         with self.changed:
             self.changed.notify_all()
+
+    def holder_of(self, credential):
+        """holder_of is (status, collector, message) as a worker with these tables would say."""
+        if any(credential.token):
+            for token, (status, collector, message) in self.tokens.items():
+                if hashlib.sha256(token.encode()).digest() == credential.token:
+                    return status, collector, message
+            return 403, uuid.UUID(int=0), "token is not known"
+        if credential.subject in self.collectors:
+            return 200, credential.subject, ""
+        return 403, uuid.UUID(int=0), "collector is not known"
 
     def wait_exit(self, seconds=10):
         end = time.monotonic() + seconds

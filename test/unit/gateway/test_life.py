@@ -12,7 +12,8 @@ import time
 import pytest
 
 from conftest import PROGRAM
-from fake_worker import DRAIN, FakeWorker, frame, receipt
+from fake_worker import (DRAIN, IDENTITY, MTLS_OPTIONAL, MTLS_REQUIRED, FakeWorker, frame, receipt,
+                         text)
 from requests_data import body, head, push
 
 HEALTH = head(method="GET", path="/api/v1/health")
@@ -25,22 +26,6 @@ def status_of(worker):
 
 def openssl(*arguments):
     subprocess.run(["openssl", *arguments], check=True, capture_output=True)
-
-
-def authority(path):
-    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-            "-keyout", f"{path}/ca.key", "-out", f"{path}/ca.crt", "-subj", "/CN=ca")
-    return f"{path}/ca.crt"
-
-
-def client_cert(path, name, usage):
-    with open(f"{path}/{name}.ext", "w") as file:
-        file.write(f"extendedKeyUsage={usage}\n" if usage else "basicConstraints=CA:FALSE\n")
-    openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
-            f"{path}/{name}.key", "-out", f"{path}/{name}.csr", "-subj", f"/CN={name}")
-    openssl("x509", "-req", "-in", f"{path}/{name}.csr", "-CA", f"{path}/ca.crt", "-CAkey",
-            f"{path}/ca.key", "-out", f"{path}/{name}.crt", "-extfile", f"{path}/{name}.ext")
-    return f"{path}/{name}.crt", f"{path}/{name}.key"
 
 
 def test_process_is_confined(gateway, client):
@@ -116,14 +101,19 @@ def broken(path, what):
     if what == "directory":
         return dict(cert=path), [path, "not a regular file"]
     if what == "no-ca":
-        return dict(ca=f"{path}/ca.crt"), ["ca.crt", "No such file"]
+        return dict(ca=f"{path}/ca.crt", mtls=MTLS_OPTIONAL), ["ca.crt", "No such file"]
+    if what == "required-no-ca":
+        return dict(mtls=MTLS_REQUIRED), ["no authority"]
+    if what == "mtls-of-another-version":
+        return dict(mtls=3), ["another version"]
     if what == "out-of-range":
         return dict(max_body=0), ["out of range"]
     raise AssertionError(what)
 
 
 @pytest.mark.parametrize("what", ["no-cert", "no-key", "key-is-open", "not-pem", "cut-pem",
-                                  "other-key", "passphrase", "directory", "no-ca", "out-of-range"])
+                                  "other-key", "passphrase", "directory", "no-ca", "required-no-ca",
+                                  "mtls-of-another-version", "out-of-range"])
 def test_start_fails_with_the_reason(gateway, tmp_path, what):
     changes, named = broken(str(tmp_path), what)
     worker = gateway(make=0, **changes)
@@ -131,28 +121,6 @@ def test_start_fails_with_the_reason(gateway, tmp_path, what):
     for part in named:
         assert part in worker.failed
     assert os.WEXITSTATUS(worker.wait_exit()) == 1
-
-
-def test_client_certificates(gateway, client, tmp_path):
-    path = str(tmp_path)
-    worker = gateway(ca=authority(path))
-    good = client_cert(path, "good", "clientAuth")
-    for options in ({}, {"cert": good}, {"cert": client_cert(path, "any", "")},
-                    {"cert": good, "version": ssl.TLSVersion.TLSv1_2}):
-        c = client(worker, **options)
-        c.send(push())
-        assert c.response()[0] == 200
-    os.makedirs(f"{path}/other")
-    authority(f"{path}/other")
-    for cert in (client_cert(path, "server", "serverAuth"),
-                 client_cert(f"{path}/other", "stranger", "clientAuth")):
-        # In TLS 1.3 the client learns of the refusal when it reads.
-        with pytest.raises(ssl.SSLError):
-            c = client(worker, cert=cert)
-            c.send(push())
-            c.more()
-    assert len(worker.pushes) == 4
-    assert status_of(worker)["Seccomp"] == "2"
 
 
 def test_tls_parameters(gateway, client):
@@ -340,9 +308,17 @@ def test_refuse(gateway, client):
     assert worker.wait_exit() == 0 and time.monotonic() - begun < 1.5
 
 
+def identity_frame(keys=b"", revoked=b""):
+    return frame(IDENTITY, 0, bytes(8) + text(keys) + text(revoked) + text("") + text(""))
+
+
 @pytest.mark.parametrize("data", [
     b"x" * 16, frame(99, 0, b""), frame(DRAIN, 0, b""), frame(3, 1, b""),
-    frame(DRAIN, 0, b"\0" * 16)], ids=["magic", "type", "short", "auth", "long"])
+    frame(DRAIN, 0, b"\0" * 16), identity_frame(keys=b"x" * 87), identity_frame(keys=b"\0" * 88),
+    identity_frame(revoked=b"x" * 31), identity_frame(revoked=b"b" * 32 + b"a" * 32),
+    identity_frame(revoked=b"a" * 64), frame(IDENTITY, 0, b"\0" * 8)],
+    ids=["magic", "type", "short", "auth", "long", "part-of-a-key", "no-point", "part-of-a-digest",
+         "out-of-order", "twice", "cut-identity"])
 def test_frames_of_the_worker_are_checked(tmp_path, data):
     worker = FakeWorker(PROGRAM, str(tmp_path)).start()
     worker.send(data)

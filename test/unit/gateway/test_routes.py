@@ -1,51 +1,17 @@
-"""The routes of collectors beside pushes: refreshed tokens, configuration, health."""
-import datetime
+"""The routes of collectors beside pushes: configuration, health; and what every route has."""
 import json
 import socket
+import subprocess
 
 import pytest
 
+from conftest import PROGRAM
 from fake_worker import COLLECTOR
-from requests_data import chunked, head, push
+from requests_data import head, push
 
 REFRESH = "/api/v1/collectors/refresh-token"
 CONFIG = "/api/v1/config/collector-001"
 FIGURES = "/api/v1/metrics/health"
-
-
-@pytest.mark.parametrize("fields,data", [
-    (["Content-Length: 0"], b""), (["Transfer-Encoding: chunked"], chunked(b"")),
-    (["Content-Length: 3"], b"abc"), ([], b""),
-    (["Transfer-Encoding: chunked", "Expect: 100-continue"], chunked(b""))])
-def test_refresh_gives_the_token_back(gateway, client, fields, data):
-    worker = gateway()
-    c = client(worker)
-    c.send(head(fields, path=REFRESH))
-    if "Expect: 100-continue" in fields:
-        assert c.take_head()[0] == 100
-    c.send(data)
-    status, fields, answer = c.response()
-    answer = json.loads(answer)
-    assert status == 200 and answer["token"] == "good-token" and len(answer) == 2
-    expires = datetime.datetime.strptime(answer["expires_at"], "%Y-%m-%dT%H:%M:%SZ")
-    assert expires > datetime.datetime.utcnow() + datetime.timedelta(hours=23)
-    # The next request of the same connection is served.
-    c.send(push())
-    assert c.response()[0] == 200
-
-
-def test_refresh_of_a_body_that_is_too_large(gateway, client):
-    c = client(gateway())
-    c.send(head(["Content-Length: 8388609"], path=REFRESH))
-    assert c.response()[0] == 413
-
-
-def test_token_with_quotes_survives(gateway, client):
-    worker = gateway()
-    worker.tokens['a"b\\c'] = (200, COLLECTOR, "")
-    c = client(worker)
-    c.send(head(["Content-Length: 0"], path=REFRESH, token='a"b\\c'))
-    assert json.loads(c.response()[2])["token"] == 'a"b\\c'
 
 
 def test_config_has_no_update(gateway, client):
@@ -70,20 +36,19 @@ def test_who_may_not_is_told_403(gateway, client, method, path, token):
     assert status == 403 and "www-authenticate" not in fields
 
 
-def test_refresh_and_config_ask_each_time(gateway, client):
+def test_config_asks_each_time(gateway, client):
     """What was remembered for pushes does not count: a disabled collector is told at once."""
     worker = gateway()
     c = client(worker)
     c.send(push())
     assert c.response()[0] == 200
-    for asked, (method, path) in enumerate((("POST", REFRESH), ("GET", CONFIG)), 2):
-        c.send(head(method=method, path=path))
+    for asked in (2, 3):
+        c.send(head(method="GET", path=CONFIG))
         assert c.response()[0] == 200 and worker.auth_requests == asked
     worker.tokens["good-token"] = (403, COLLECTOR, "collector is disabled")
-    for method, path in (("POST", REFRESH), ("GET", CONFIG)):
-        c.send(head(method=method, path=path))
-        status, _, answer = c.response()
-        assert status == 403 and json.loads(answer)["detail"] == "collector is disabled"
+    c.send(head(method="GET", path=CONFIG))
+    status, _, answer = c.response()
+    assert status == 403 and json.loads(answer)["detail"] == "collector is disabled"
     # The refusal is remembered as little as the yes.
     c.send(push())
     assert c.response()[0] == 403
@@ -105,6 +70,23 @@ def test_health_is_the_workers_answer(gateway, client):
         assert status == 200 and fields["content-type"] == "application/json"
         assert fields["cache-control"] == "no-store" and json.loads(document) == {"asked": number}
     assert asked == [COLLECTOR, COLLECTOR]
+
+
+def test_all_routes_are_listed():
+    lines = subprocess.run([PROGRAM, "--routes"], check=True, capture_output=True, text=True).stdout
+    routes = [json.loads(line) for line in lines.splitlines()]
+    access = {(r["method"], r["path"]): r["access"] for r in routes if r["port"] == "collectors"}
+    assert access == {
+        ("GET", "/api/v1/health"): "anyone",
+        ("POST", "/api/v1/metrics/push"): "collector",
+        ("GET", "/api/v1/metrics/health"): "collector",
+        ("POST", "/api/v1/collectors/refresh-token"): "collector_now",
+        ("GET", "/api/v1/config/*"): "collector_now",
+        ("POST", "/api/v1/collectors/enroll"): "secret",
+        ("POST", "/api/v1/collectors/renew"): "collector_now",
+        ("POST", "/api/v1/collectors/register"): "secret",
+        ("GET", "/api/v1/pki/crl"): "anyone",
+        ("GET", "/api/v1/pki/trust"): "anyone"}
 
 
 @pytest.mark.parametrize("status", [403, 503])

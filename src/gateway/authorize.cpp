@@ -1,0 +1,173 @@
+#include "gateway/authorize.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include "core/text.hpp"
+#include "gateway/answers.hpp"
+#include "gateway/header_text.hpp"
+#include "http/problem.hpp"
+#include "protocol/token_text.hpp"
+
+namespace pganalytics::gateway {
+namespace {
+
+using core::Error;
+using core::Result;
+using core::Status;
+using core::Unit;
+using http::Access;
+using http::Response;
+using http::Task;
+using protocol::Credential;
+
+int64_t UnixNow() {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    return std::chrono::duration_cast<std::chrono::seconds>(now).count();
+}
+
+}  // namespace
+
+std::string_view BearerToken(std::string_view authorization) {
+    constexpr std::string_view kScheme = "Bearer ";
+    if (!EqualsIgnoringCase(authorization.substr(0, kScheme.size()), kScheme)) return {};
+    const std::string_view token = Trim(authorization.substr(kScheme.size()));
+    const bool printable =
+        std::all_of(token.begin(), token.end(), [](char c) { return c > 0x20 && c < 0x7F; });
+    return printable && token.size() <= pki::kMaxTokenBytes ? token : std::string_view{};
+}
+
+Caller& Authorizer::CallerOf(http::Exchange& exchange) {
+    auto& memo = exchange.memo();
+    if (memo == nullptr) memo = std::make_unique<Caller>();
+    return static_cast<Caller&>(*memo);
+}
+
+Response Authorizer::Refusal(http::Exchange& exchange, std::string_view detail) {
+    Response refusal = http::Problem(403, detail);
+    refusal.close = exchange.stream().Peer() != nullptr;
+    return refusal;
+}
+
+Task<std::optional<Response>> Authorizer::Authorize(http::Exchange& exchange, Access access) {
+    const Result<Credential> credential = ReadCredential(exchange, access);
+    if (!credential) {
+        CallerOf(exchange).Forget();
+        co_return Refusal(exchange, credential.error().message);
+    }
+    Caller& caller = CallerOf(exchange);
+    const bool known = caller.version == identity_.version() && caller.credential == *credential;
+    if (known && access == Access::kCollector) co_return std::nullopt;
+    caller.Forget();
+    caller.credential = *credential;
+    if (access == Access::kCollectorGrace) co_return std::nullopt;
+    co_return co_await AskWorker(exchange, *credential);
+}
+
+Result<Credential> Authorizer::ReadCredential(http::Exchange& exchange, Access access) {
+    Credential credential;
+    if (Status read = ReadCertificate(exchange, &credential); !read) return read.error();
+    const bool certified = !protocol::IsZero(credential.certificate_sha256);
+    if (!certified && mtls_ == protocol::Mtls::kRequired) {
+        return Error{"a client certificate is needed", 403};
+    }
+    if (exchange.request().HasHeader("Authorization")) {
+        const std::string_view token = BearerToken(exchange.request().Header("Authorization"));
+        if (token.empty()) return Error{"a bearer token is needed", 403};
+        if (Status read = ReadToken(token, access, &credential); !read) return read.error();
+    } else if (!certified) {
+        return Error{mtls_ == protocol::Mtls::kOff
+                         ? "a bearer token is needed"
+                         : "a bearer token or a client certificate is needed",
+                     403};
+    }
+    if (certified && !protocol::IsZero(credential.token_subject) &&
+        credential.token_subject != credential.certificate_subject) {
+        return Error{"the token and the certificate are of different collectors", 403};
+    }
+    return credential;
+}
+
+// ReadCertificate looks again at what the handshake has accepted: since then it may have been
+// revoked or have come to its end.
+Status Authorizer::ReadCertificate(http::Exchange& exchange, Credential* credential) {
+    X509* const peer = exchange.stream().Peer();
+    if (peer == nullptr) return Unit{};
+    std::optional<pki::ClientCertificate>& certificate = CallerOf(exchange).certificate;
+    if (!certificate) {
+        auto read = pki::ReadClientCertificate(peer, exchange.stream().Issuer());
+        if (!read) return read.error();
+        certificate = std::move(*read);
+    }
+    if (identity_.IsRevoked(certificate->sha256)) {
+        return Error{"the client certificate is revoked", 403};
+    }
+    if (certificate->not_after < UnixNow()) {
+        return Error{"the client certificate has expired", 403};
+    }
+    credential->certificate_sha256 = certificate->sha256;
+    credential->spki_sha256 = certificate->spki_sha256;
+    credential->certificate_subject = certificate->collector_id;
+    return Unit{};
+}
+
+Status Authorizer::ReadToken(std::string_view token, Access access, Credential* credential) const {
+    if (!pki::LooksSigned(token)) {
+        credential->token_sha256 = pki::Sha256Of(token);
+        return Unit{};
+    }
+    const auto expired = access == Access::kCollectorGrace ? pki::TokenVerifier::Expired::kAccept
+                                                           : pki::TokenVerifier::Expired::kRefuse;
+    const auto claims =
+        identity_.tokens().Verify(token, protocol::kCollectorAudience, UnixNow(), expired);
+    if (!claims) return claims.error();
+    const auto subject = core::ParseUuid(claims->subject);
+    if (!subject || core::FormatUuid(*subject) != claims->subject || protocol::IsZero(*subject)) {
+        return Error{"the token names no collector", 403};
+    }
+    if (claims->certificate && *claims->certificate != credential->certificate_sha256) {
+        return Error{"the token is bound to a certificate that this request does not show", 403};
+    }
+    credential->token_subject = *subject;
+    credential->token_id = claims->id;
+    credential->token_issued_at = claims->issued_at;
+    credential->token_expires_at = claims->expires_at;
+    return Unit{};
+}
+
+Task<std::optional<Response>> Authorizer::AskWorker(http::Exchange& exchange,
+                                                    const Credential& credential) {
+    Caller& caller = CallerOf(exchange);
+    // What changes while the worker thinks is to be asked for again.
+    const uint64_t version = identity_.version();
+    protocol::AuthRequest request;
+    request.credential = credential;
+    if (caller.certificate) {
+        request.not_before = caller.certificate->not_before;
+        request.not_after = caller.certificate->not_after;
+        request.serial = caller.certificate->serial;
+        request.issuer = caller.certificate->issuer;
+        request.subject = caller.certificate->subject;
+        request.certificate = caller.certificate->der;
+    }
+    Answer<protocol::AuthReply> answer;
+    const WorkerAnswer result = co_await link_.Ask<protocol::FrameType::kAuthReply>(
+        protocol::FrameType::kAuthRequest, request, &answer);
+    if (result == WorkerAnswer::kTimedOut) {
+        log_.Line(Log::Kind::kWorker, true, "the worker has not said who sends a request");
+    }
+    if (auto unanswered = Unanswered(result)) co_return unanswered;
+    const protocol::AuthReply& reply = answer.message;
+    if (reply.status == 403) {
+        co_return Refusal(exchange, reply.message.empty() ? "access is refused" : reply.message);
+    }
+    if (reply.status != 200) {
+        co_return RefusalOf(Error{std::string(reply.message), static_cast<int>(reply.status)});
+    }
+    caller.collector_id = reply.collector_id;
+    caller.max_queries_per_db = reply.max_queries_per_db;
+    caller.version = version;
+    co_return std::nullopt;
+}
+
+}  // namespace pganalytics::gateway

@@ -1,0 +1,16 @@
+// Client check: what a client's certificate must be beyond what OpenSSL has verified, decided in
+// the handshake.
+#pragma once
+
+#include "gateway/identity_state.hpp"
+#include "gateway/log.hpp"
+#include "http/tls_context.hpp"
+
+namespace pganalytics::gateway {
+
+// MakeClientCheck gives the check: strong keys in the whole chain, a collector's name and a
+// client's purpose (pki::CollectorOf), not revoked. Why one is refused is in the log, at most once
+// a minute. REQUIRES: both outlive it.
+http::PeerCheck MakeClientCheck(const IdentityState& identity, Log& log);
+
+}  // namespace pganalytics::gateway

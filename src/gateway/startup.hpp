@@ -1,0 +1,23 @@
+// Startup: everything of a gateway's life that needs files, done before the sandbox closes.
+#pragma once
+
+#include <string>
+
+#include "core/result.hpp"
+#include "http/tls_context.hpp"
+#include "protocol/messages.hpp"
+
+namespace pganalytics::gateway {
+
+struct Startup {
+    http::SslCtxPtr tls;
+    std::string certificate_sha256;  // lower-case hex
+    bool made_certificate = false;
+};
+
+// Start checks the configuration, makes certificate and key if that is wanted, reads all files and
+// limits the process's memory. Errors name the file or the setting. REQUIRES: `check`, for client
+// certificates, outlives what comes of it.
+core::Result<Startup> Start(const protocol::GatewayConfig& config, const http::PeerCheck& check);
+
+}  // namespace pganalytics::gateway

@@ -1,0 +1,141 @@
+"""Signed tokens: every kind of bad one, what good ones prove, binding to certificates, refreshing."""
+import base64
+import hashlib
+import json
+import time
+import uuid
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+import bad_tokens
+import pki
+from bad_tokens import Forge, collector_claims
+from fake_worker import COLLECTOR, MTLS_OPTIONAL, token_reply
+from hostile import Hostile
+from raw_tls import Presented
+from requests_data import body, chunked, head
+from test_certificates import show, tell
+
+FIGURES = "/api/v1/metrics/health"
+REFRESH = "/api/v1/collectors/refresh-token"
+OTHER = uuid.UUID("99999999-2222-3333-4444-555555555555")
+KID = "0123456789abcde"
+
+
+def point(key):
+    return key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+
+
+def confirmation(holder):
+    digest = hashlib.sha256(holder.certificate).digest()
+    return {"x5t#S256": base64.urlsafe_b64encode(digest).rstrip(b"=").decode()}
+
+
+@pytest.fixture(scope="module")
+def signer():
+    return pki.new_key()
+
+
+@pytest.fixture(scope="module")
+def ca():
+    return pki.Authority("Test CA")
+
+
+@pytest.fixture(scope="module")
+def shared(signer, ca, tmp_path_factory):
+    from conftest import PROGRAM
+    from fake_worker import FakeWorker
+    directory = tmp_path_factory.mktemp("gateway")
+    (directory / "ca.crt").write_text(pki.pem(ca.certificate))
+    worker = FakeWorker(PROGRAM, str(directory), mtls=MTLS_OPTIONAL, ca=str(directory / "ca.crt"))
+    worker.identity["keys"] = [(KID, point(signer))]
+    worker.collectors = {COLLECTOR}
+    worker.start()
+    yield worker
+    assert worker.stop() == 0
+
+
+@pytest.fixture
+def forge(signer):
+    return Forge(signer, KID, collector_claims(COLLECTOR), OTHER)
+
+
+def request(worker, authorization, presented=Presented(), path="/api/v1/metrics/push", data=None):
+    """request is the Outcome of one request with an Authorization header, bytes as they are."""
+    data = body() if data is None else data
+    shown = [("Authorization", authorization)] if authorization is not None else []
+    with Hostile(worker.port, presented) as hostile:
+        return hostile.request("POST", path, data, shown)
+
+
+@pytest.mark.parametrize("kind", bad_tokens.KINDS)
+def test_bad(shared, forge, kind):
+    before = len(shared.pushes)
+    outcome = request(shared, bad_tokens.KINDS[kind](forge))
+    assert outcome.status in (400, 403, 431), outcome
+    assert "www-authenticate" not in outcome.headers
+    assert len(shared.pushes) == before
+
+
+def test_good(shared, forge):
+    assert request(shared, "Bearer " + forge.token()).status == 200
+    told = shared.credentials[-1]
+    assert told.token_subject == COLLECTOR and str(told.token_id) == forge.claims["jti"]
+    assert (told.issued_at, told.expires_at) == (forge.claims["iat"], forge.claims["exp"])
+    assert not any(told.token) and not any(told.certificate)
+    assert request(shared, "bearer  " + forge.token()).status == 200
+
+
+def test_key_that_goes_and_comes(shared, signer, forge):
+    with Hostile(shared.port) as hostile:
+        header = [("Authorization", "Bearer " + forge.token())]
+        assert hostile.request("GET", FIGURES, headers=header).status == 200
+        tell(shared, keys=[("f" * 15, point(pki.new_key()))])
+        assert hostile.request("GET", FIGURES, headers=header).status == 403
+        tell(shared, keys=[("f" * 15, point(pki.new_key())), (KID, point(signer))])
+        assert hostile.request("GET", FIGURES, headers=header).status == 200
+
+
+def test_expires_on_a_live_connection(shared, forge):
+    token = forge.token(exp=int(time.time()) + 2)
+    header = [("Authorization", "Bearer " + token)]
+    with Hostile(shared.port) as hostile:
+        statuses = {200}
+        while 403 not in statuses:
+            outcome = hostile.request("POST", "/api/v1/metrics/push", body(), header)
+            statuses.add(outcome.status)
+            assert time.time() < forge.claims["iat"] + 10
+        assert statuses == {200, 403} and "expired" in outcome.json["detail"]
+
+
+def test_bound_to_a_certificate(shared, forge, ca):
+    own, renewed = ca.leaf(COLLECTOR), ca.leaf(COLLECTOR)
+    bound = "Bearer " + forge.token(cnf=confirmation(own))
+    assert request(shared, bound, show(own)).status == 200
+    for presented in (Presented(), show(renewed)):
+        outcome = request(shared, bound, presented)
+        assert outcome.status == 403 and "bound to a certificate" in outcome.json["detail"]
+    # One that is not bound goes with any certificate of its collector.
+    assert request(shared, "Bearer " + forge.token(), show(renewed)).status == 200
+
+
+@pytest.mark.parametrize("token", [None, COLLECTOR, OTHER])
+@pytest.mark.parametrize("certificate", [None, COLLECTOR, OTHER])
+@pytest.mark.parametrize("named", [COLLECTOR, OTHER])
+def test_certificate_token_and_body_agree(shared, forge, ca, token, certificate, named):
+    """Whatever is shown names one collector; the body names it too."""
+    shared.collectors = {COLLECTOR, OTHER}
+    authorization = None if token is None else "Bearer " + forge.token(sub=str(token))
+    presented = Presented() if certificate is None else show(ca.leaf(certificate))
+    data = body().replace(str(COLLECTOR).encode(), str(named).encode())
+    before = len(shared.pushes)
+    outcome = request(shared, authorization, presented, data=data)
+    shared.collectors = {COLLECTOR}
+    shown = {token, certificate} - {None}
+    assert outcome.status == (200 if shown == {named} else 403)
+    assert len(shared.pushes) - before == (shown == {named})
+
+
+def test_kinds_are_all_there():
+    assert len(bad_tokens.KINDS) >= 30
