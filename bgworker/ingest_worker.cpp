@@ -2,12 +2,14 @@
 // and answers them after its commit. No transaction is open while it waits for bytes.
 #include "bgworker/ingest_worker.hpp"
 
+#include "bgworker/enrollments.hpp"
 #include "bgworker/identity_feed.hpp"
 #include "bgworker/supervisor.hpp"
 #include "bgworker/worker.hpp"
 #include "pg/health.hpp"
 #include "pg/session.hpp"
 #include "pg/store.hpp"
+#include "pg/tokens.hpp"
 
 extern "C" {
 #ifdef __GLIBC__
@@ -116,6 +118,14 @@ bool AnswerAuth(Group* group, Gateway* gateway, const Frame& frame) {
     return true;
 }
 
+bool AnswerToken(Group* group, Gateway* gateway, const Frame& frame) {
+    protocol::TokenRequest request;
+    if (!protocol::DecodeWhole(frame.payload, frame.header.payload_bytes, &request)) return false;
+    const protocol::TokenReply reply = pg::AnswerTokenRequest(request, group->context);
+    Send(&gateway->channel, protocol::FrameType::kTokenReply, frame.header.request_id, reply);
+    return true;
+}
+
 bool TakeQuestion(Gateway* gateway, const Frame& frame) {
     Question question = {gateway, gateway->pid, frame.header.request_id, {}};
     if (!protocol::DecodeWhole(frame.payload, frame.header.payload_bytes, &question.request)) {
@@ -195,6 +205,10 @@ void TakeFrames(Group* group, Gateway* gateway) {
                     ok = AddPush(group, gateway, frame, &why);
                 } else if (frame.header.type == protocol::FrameType::kHealthRequest) {
                     ok = TakeQuestion(gateway, frame);
+                } else if (frame.header.type == protocol::FrameType::kTokenRequest) {
+                    ok = AnswerToken(group, gateway, frame);
+                } else if (frame.header.type == protocol::FrameType::kEnrollRequest) {
+                    ok = TakeEnrollment(gateway, frame);
                 }
                 break;
         }
@@ -300,7 +314,8 @@ void Serve(Group* group) {
         TakeAllFrames(group);
         const bool stored = group->count > 0;
         if (stored) StoreGroup(group);
-        const bool worked = AnswerQuestion(group) || stored;
+        const bool enrolled = AdvanceEnrollments(group->context);
+        const bool worked = AnswerQuestion(group) || enrolled || stored;
         FlushAll();
         if (group->alone) GiveBackMemory(group);
         const bool reloaded = HandleInterrupts();

@@ -156,19 +156,20 @@ void Begin(const EnrollRequest& request, MemoryContext context, Enrollment* out)
     }
 }
 
+// ReadDecision leaves what a registration has got: its token may be good without a certificate.
 void ReadDecision(uint64 row, MemoryContext context, Enrollment* enrollment) {
-    const core::Uuid collector_id = enrollment->collector_id;
     if (TextOf(row, 2, context) == "refused") {
-        return Refuse(enrollment, 422, TextOf(row, 3, context));
+        enrollment->status = 422;
+        enrollment->message = TextOf(row, 3, context);
+    } else if (TextOf(row, 4, context) != "active") {
+        enrollment->status = 403;
+        enrollment->message = "the certificate that was issued for this was revoked";
+    } else {
+        bool is_null = false;
+        enrollment->status = 200;
+        enrollment->expires_at = UnixOf(DatumGetTimestampTz(CellOf(row, 5, &is_null)));
+        enrollment->certificate = TextOf(row, 6, context);
     }
-    if (TextOf(row, 4, context) != "active") {
-        return Refuse(enrollment, 403, "the certificate that was issued for this was revoked");
-    }
-    bool is_null = false;
-    enrollment->status = 200;
-    enrollment->collector_id = collector_id;
-    enrollment->expires_at = UnixOf(DatumGetTimestampTz(CellOf(row, 5, &is_null)));
-    enrollment->certificate = TextOf(row, 6, context);
 }
 
 // RefuseForError: a lock, a full disk; the message is not for strangers.

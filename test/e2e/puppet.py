@@ -1,0 +1,183 @@
+"""A gateway that a test moves: the worker starts it, and the test speaks on the worker's socket.
+
+A worker starts the program pganalytics-gateway that stands beside its own `postgres`. Here that is a
+script that hands its socket over and waits for its end, beside a copy of `postgres`.
+"""
+import array
+import hashlib
+import os
+import shutil
+import socket
+import struct
+
+import cluster
+
+CONFIG, DRAIN, AUTH_REPLY, IDENTITY, ENROLL_REPLY, TOKEN_REPLY = 1, 2, 3, 6, 7, 8
+READY, AUTH_REQUEST, ENROLL_REQUEST, TOKEN_REQUEST = 64, 68, 71, 72
+MAGIC, VERSION, WORKER_FD = 0x46414750, 1, 3
+BY_TOKEN, RENEWAL, REGISTRATION = 0, 1, 2
+
+SCRIPT = """#!/usr/bin/python3
+import array, os, socket
+with socket.socket(socket.AF_UNIX) as s:
+    s.connect(os.path.join({directory!r}, "puppet.sock"))
+    s.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [{fd}]))])
+    os.close({fd})
+    s.recv(1)
+"""
+
+
+def text(value):
+    data = value.encode() if isinstance(value, str) else value
+    return struct.pack("<I", len(data)) + data
+
+
+def credential(token=None, certificate=None, spki=bytes(32), subject=None, token_subject=None,
+               token_id=bytes(16), issued_at=0, expires_at=0):
+    """credential packs a Credential: an opaque token as text, the rest as the gateway has read it."""
+    return struct.pack("<32s32s32s16s16s16sqq",
+                       hashlib.sha256(token.encode()).digest() if token else bytes(32),
+                       hashlib.sha256(certificate).digest() if certificate else bytes(32), spki,
+                       subject.bytes if subject else bytes(16),
+                       token_subject.bytes if token_subject else bytes(16), token_id, issued_at,
+                       expires_at)
+
+
+class Reader:
+    """Reader takes a payload apart."""
+
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def unpack(self, form):
+        values = struct.unpack_from("<" + form, self.data, self.at)
+        self.at += struct.calcsize("<" + form)
+        return values
+
+    def text(self):
+        (size,) = self.unpack("I")
+        self.at += size
+        return self.data[self.at - size:self.at]
+
+
+class Gateway:
+    """Gateway is one puppet's end of the socketpair."""
+
+    def __init__(self, control, worker):
+        self.control, self.worker = control, worker
+        self.worker.settimeout(20)
+        self.buffer = b""
+        self.kept = []  # frames that came while others were waited for
+        self.next_id = 0
+
+    def read(self, size):
+        while len(self.buffer) < size:
+            data = self.worker.recv(1 << 20)
+            if not data:
+                raise EOFError("the worker has closed its end")
+            self.buffer += data
+        data, self.buffer = self.buffer[:size], self.buffer[size:]
+        return data
+
+    def read_frame(self):
+        magic, kind, version, size, request_id = struct.unpack("<IHHII", self.read(16))
+        assert (magic, version) == (MAGIC, VERSION)
+        return kind, request_id, self.read(size)
+
+    def take(self, kind, request_id=None):
+        """take gives the payload of the next frame of a kind, and of a request if one is named."""
+        def matches(frame):
+            return frame[0] == kind and request_id in (None, frame[1])
+
+        for frame in self.kept:
+            if matches(frame):
+                self.kept.remove(frame)
+                return frame[2]
+        while True:
+            frame = self.read_frame()
+            if matches(frame):
+                return frame[2]
+            self.kept.append(frame)
+
+    def send(self, kind, payload):
+        self.next_id += 1
+        payload += b"\0" * (-len(payload) % 8)
+        self.worker.sendall(struct.pack("<IHHII", MAGIC, kind, VERSION, len(payload),
+                                        self.next_id) + payload)
+        return self.next_id
+
+    def ready(self):
+        self.send(READY, struct.pack("<II", 1, 0) + text("00" * 32))
+
+    def identity(self):
+        """identity gives (version, token keys by kid, revoked digests, CRL, trust) as sent next."""
+        reader = Reader(self.take(IDENTITY))
+        (version,) = reader.unpack("Q")
+        keys, revoked, crl, trust = (reader.text() for _ in range(4))
+        assert len(keys) % 88 == 0 and len(revoked) % 32 == 0
+        points = {keys[at:at + 16].rstrip(b"\0").decode(): keys[at + 16:at + 81]
+                  for at in range(0, len(keys), 88)}
+        return version, points, [revoked[at:at + 32] for at in range(0, len(revoked), 32)], crl, trust
+
+    def authenticate(self, shown, not_before=0, not_after=0, serial="", issuer="", subject="",
+                     certificate=b""):
+        """authenticate gives (status, collector's UUID, message)."""
+        request = self.send(AUTH_REQUEST, shown + struct.pack("<qq", not_before, not_after) +
+                            text(serial) + text(issuer) + text(subject) + text(certificate))
+        reader = Reader(self.take(AUTH_REPLY, request))
+        status, _, collector = reader.unpack("II16s")
+        return status, collector, reader.text().decode()
+
+    def ask_token(self, shown):
+        """ask_token gives (status, end of the token, token, message)."""
+        reader = Reader(self.take(TOKEN_REPLY, self.send(TOKEN_REQUEST, shown)))
+        status, _, expires_at = reader.unpack("IIq")
+        return status, expires_at, reader.text().decode(), reader.text().decode()
+
+    def send_enrollment(self, kind, secret="", csr=b"", shown=None, name="", address="192.0.2.7"):
+        return self.send(ENROLL_REQUEST, struct.pack("<II", kind, 0) + (shown or credential()) +
+                         hashlib.sha256(secret.encode()).digest() + text(csr) + text(name) +
+                         text("host") + text("3.0.0") + text(address))
+
+    def take_enrollment(self, request):
+        reader = Reader(self.take(ENROLL_REPLY, request))
+        status, retry_after, collector, expires_at = reader.unpack("II16sq")
+        names = ("certificate", "token", "trust", "message")
+        return {"status": status, "retry_after": retry_after, "collector_id": collector,
+                "expires_at": expires_at, **{name: reader.text().decode() for name in names}}
+
+    def enroll(self, *arguments, **options):
+        return self.take_enrollment(self.send_enrollment(*arguments, **options))
+
+    def close(self):
+        self.worker.close()
+        self.control.close()
+
+
+class Stage:
+    """Stage is the directory of a puppet; give its `postgres` to a cluster as its command."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        directory.mkdir()
+        cluster.own(directory)
+        self.postgres = directory / "postgres"
+        shutil.copy(cluster.pg_program("postgres"), self.postgres)
+        script = directory / "pganalytics-gateway"
+        script.write_text(SCRIPT.format(directory=str(directory), fd=WORKER_FD), encoding="ascii")
+        script.chmod(0o755)
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(directory / "puppet.sock"))
+        cluster.own(directory / "puppet.sock")
+        self.listener.listen()
+        self.listener.settimeout(20)
+
+    def gateway(self):
+        """gateway waits for the worker to start the next one."""
+        control, _ = self.listener.accept()
+        _, ancillary, _, _ = control.recvmsg(1, socket.CMSG_SPACE(4))
+        fds = array.array("i", ancillary[0][2])
+        return Gateway(control, socket.socket(fileno=os.dup(fds[0])))
+
+    def close(self):
+        self.listener.close()
