@@ -1,6 +1,9 @@
 #include "gateway/identity_state.hpp"
 
+#include <cjson/cJSON.h>
+
 #include <cstring>
+#include <memory>
 #include <utility>
 
 namespace pganalytics::gateway {
@@ -29,6 +32,16 @@ bool InOrder(std::string_view digests) {
     return true;
 }
 
+uint64_t VersionOf(std::string_view trust) {
+    const std::unique_ptr<cJSON, decltype(&cJSON_Delete)> document(
+        cJSON_ParseWithLength(trust.data(), trust.size()), &cJSON_Delete);
+    const cJSON* version = cJSON_GetObjectItemCaseSensitive(document.get(), "version");
+    if (!cJSON_IsNumber(version) || version->valuedouble < 0 || version->valuedouble > 9e15) {
+        return 0;
+    }
+    return static_cast<uint64_t>(version->valuedouble);
+}
+
 }  // namespace
 
 bool IdentityState::Replace(const protocol::Identity& identity) {
@@ -44,6 +57,7 @@ bool IdentityState::Replace(const protocol::Identity& identity) {
     revoked_ = identity.revoked;
     crl_ = identity.crl;
     trust_ = identity.trust;
+    trust_version_ = VersionOf(trust_);
     return true;
 }
 

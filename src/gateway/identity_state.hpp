@@ -24,6 +24,8 @@ class IdentityState {
     bool IsRevoked(const core::Sha256& certificate) const;
     const std::string& crl() const { return crl_; }      // DER, "" none
     const std::string& trust() const { return trust_; }  // JSON, "" none
+    // trust_version is the document's own, 0 without one: receipts say it.
+    uint64_t trust_version() const { return trust_version_; }
 
   private:
     uint64_t version_ = 0;
@@ -31,6 +33,7 @@ class IdentityState {
     std::string revoked_;
     std::string crl_;
     std::string trust_;
+    uint64_t trust_version_ = 0;
 };
 
 }  // namespace pganalytics::gateway

@@ -63,7 +63,7 @@ int Main() {
         return fail("the system gives no random numbers");
     }
     SideThread side(io);
-    PushService push(link, log, side, config->max_body_bytes, seed);
+    PushService push(link, log, side, identity, config->max_body_bytes, seed);
     EnrollmentService enrollment(link, identity);
     Authorizer authorizer(link, log, identity, config->mtls);
     const http::Router router(CollectorRoutes({&push, &enrollment}),

@@ -89,7 +89,7 @@ Task<Response> PushService::Push(http::Exchange& exchange) {
     Result<PreparedPush> prepared = co_await Prepare(sender, request.body());
     if (!prepared) co_return RefusalOf(prepared.error());
     const PushFacts facts{sender.collector_id, prepared->body_bytes, begin,
-                          std::move(prepared->unstored)};
+                          std::move(prepared->unstored), identity_.trust_version()};
     co_return co_await Store(exchange, facts, std::move(prepared->frame));
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/result.hpp"
+#include "gateway/identity_state.hpp"
 #include "gateway/log.hpp"
 #include "gateway/prepare.hpp"
 #include "gateway/receipt.hpp"
@@ -22,11 +23,12 @@ core::Status CheckContent(std::string_view content_type, std::string_view conten
 class PushService {
   public:
     // All must outlive the service. `seed` is for the decoders.
-    PushService(WorkerLink& link, Log& log, SideThread& side, uint64_t max_body_bytes,
-                uint64_t seed)
+    PushService(WorkerLink& link, Log& log, SideThread& side, const IdentityState& identity,
+                uint64_t max_body_bytes, uint64_t seed)
         : link_(link),
           log_(log),
           side_(side),
+          identity_(identity),
           max_body_bytes_(max_body_bytes),
           decoder_(seed),
           large_decoder_(seed) {}
@@ -46,6 +48,7 @@ class PushService {
     WorkerLink& link_;
     Log& log_;
     SideThread& side_;
+    const IdentityState& identity_;
     uint64_t max_body_bytes_;
     ingest::Decoder decoder_;
     ingest::Decoder large_decoder_;  // of the side thread

@@ -62,6 +62,7 @@ http::Response ReceiptResponse(const protocol::Receipt& receipt, const PushFacts
     cJSON_AddNumberToObject(root.get(), "next_config_version", kConfigVersion);
     cJSON_AddNumberToObject(root.get(), "next_check_in_seconds", kNextCheckSeconds);
     cJSON_AddBoolToObject(root.get(), "duplicate", receipt.duplicate != 0);
+    if (facts.trust_version != 0) AddCount(root.get(), "trust_version", facts.trust_version);
     cJSON* rows = cJSON_AddObjectToObject(root.get(), "rows");
     AddCount(rows, "observed", receipt.observed);
     AddCount(rows, "stored", receipt.stored);

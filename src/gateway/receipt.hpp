@@ -16,6 +16,7 @@ struct PushFacts {
     uint64_t body_bytes = 0;
     std::chrono::steady_clock::time_point begin;  // when its head was read
     std::string unstored;                         // as in protocol::Push
+    uint64_t trust_version = 0;                   // of the trust document, 0 = there is none
 };
 
 // ReceiptResponse: 200 with the counts, or a problem document with the worker's status.

@@ -178,3 +178,24 @@ def test_unanswered_push_may_be_sent_again(gateway, client):
     worker.on_push = receipt
     c.send(push())
     assert c.response()[0] == 200
+
+
+def test_receipt_says_the_version_of_the_trust_document(gateway, client):
+    """Collectors fetch the document when the number is not theirs; it is the document's own."""
+    worker = gateway()
+    c = client(worker)
+
+    def answered():
+        c.send(push(body()))
+        status, _, answer = c.response()
+        assert status == 200
+        return json.loads(answer).get("trust_version")
+
+    assert answered() is None
+    for trust, version in (('{"version": 41}', 41), ('{"version": 42, "pins": []}', 42),
+                           ('{"version": "43"}', None), ("", None)):
+        before = answered()
+        worker.tell_identity(trust=trust)
+        while answered() == before != version:  # the frame is on its way
+            pass
+        assert answered() == version
