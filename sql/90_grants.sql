@@ -117,7 +117,7 @@ GRANT EXECUTE ON FUNCTION pganalytics.end_sessions(name) TO pganalytics_admin;
 -- they are there. Samples as a whole: the bulk insert checks the privilege on the table.
 GRANT SELECT (collector_id, name, token_sha256, enabled, tokens_valid_from, max_queries_per_db)
     ON pganalytics.collectors TO pganalytics_ingest;
-GRANT SELECT (certificate_id, sha256, kind, collector_id, not_after, state, pem),
+GRANT SELECT (certificate_id, sha256, collector_id, not_after, state, pem),
       INSERT (serial, issuer, sha256, spki_sha256, kind, collector_id, subject, not_before,
               not_after, pem)
     ON pganalytics.certificates TO pganalytics_ingest;

@@ -17,7 +17,8 @@ namespace {
 using protocol::Credential;
 using protocol::IsZero;
 
-// The statements give the same columns; the last three are NULL where there is no certificate.
+// The statements give the same columns; the last two are NULL where there is no certificate. Only
+// certificates of collectors have a collector_id: the table checks it.
 Statement find_by_token = {
     "SELECT collector_id, enabled, max_queries_per_db, tokens_valid_from, token_sha256, "
     "NULL::pg_catalog.bool, NULL::pg_catalog.timestamptz "
@@ -36,7 +37,7 @@ Statement find_by_certificate = {
     "SELECT c.collector_id, c.enabled, c.max_queries_per_db, c.tokens_valid_from, c.token_sha256, "
     "t.state = 'active', t.not_after "
     "FROM pganalytics.certificates t JOIN pganalytics.collectors c USING (collector_id) "
-    "WHERE t.sha256 = $1 AND t.kind = 'collector'",
+    "WHERE t.sha256 = $1",
     1,
     {BYTEAOID},
     nullptr};

@@ -173,7 +173,7 @@ INSERT INTO worker_statements VALUES
      SELECT c.collector_id, c.enabled, c.max_queries_per_db, c.tokens_valid_from, c.token_sha256,
      t.state = 'active', t.not_after
      FROM pganalytics.certificates t JOIN pganalytics.collectors c USING (collector_id)
-     WHERE t.sha256 = $1 AND t.kind = 'collector'$$),
+     WHERE t.sha256 = $1$$),
     ('record_certificate', 'text, text, bytea, bytea, uuid, text, timestamptz, timestamptz, bytea', $$
      INSERT INTO pganalytics.certificates (serial, issuer, sha256, spki_sha256, kind,
      collector_id, subject, not_before, not_after, pem) VALUES ($1, $2, $3, $4, 'collector', $5,
