@@ -195,7 +195,8 @@ COMMENT ON COLUMN pganalytics.collector_credentials.certificates IS
 -- What the ingest workers call. status is HTTP's; 202: the request waits for its certificate.
 
 -- One statement decides who has used the token: whoever is second waits for the first one's commit,
--- and then finds it used.
+-- and then finds it used. It is looked at before: an UPDATE, even of no row, is told to every worker
+-- and gateway, and must not be to be had for any word that a stranger sends.
 CREATE FUNCTION pganalytics.enroll_collector(
     token_sha256 bytea, csr bytea, address text,
     OUT status integer, OUT message text, OUT certificate_request_id uuid, OUT collector_id uuid)
@@ -205,47 +206,56 @@ AS $$
 DECLARE
     one record;
 BEGIN
-    UPDATE pganalytics.enrollment_tokens t
-    SET used_at = now(), used_from = address, certificate_request_id = gen_random_uuid()
-    FROM pganalytics.collectors c
-    WHERE t.token_sha256 = enroll_collector.token_sha256 AND t.used_at IS NULL
-      AND t.revoked_at IS NULL AND t.expires_at > now()
-      AND c.collector_id = t.collector_id AND c.enabled
-    RETURNING t.collector_id, t.certificate_request_id
-    INTO enroll_collector.collector_id, enroll_collector.certificate_request_id;
-    IF FOUND THEN
-        INSERT INTO pganalytics.certificate_requests
-               (certificate_request_id, collector_id, csr, origin, address)
-        VALUES (enroll_collector.certificate_request_id, enroll_collector.collector_id,
-                enroll_collector.csr, 'token', enroll_collector.address);
-        status := 202;
-        RETURN;
-    END IF;
+    FOR try IN 1..2 LOOP
+        SELECT t.used_at, t.revoked_at, t.expires_at, t.collector_id, r.certificate_request_id,
+               r.csr = enroll_collector.csr AS same, coalesce(c.enabled, false) AS enabled
+        INTO one
+        FROM pganalytics.enrollment_tokens t
+        LEFT JOIN pganalytics.collectors c USING (collector_id)
+        LEFT JOIN pganalytics.certificate_requests r USING (certificate_request_id)
+        WHERE t.token_sha256 = enroll_collector.token_sha256;
+        status := 403;
+        IF NOT FOUND THEN
+            message := 'enrollment token is not known';
+            RETURN;
+        ELSIF one.revoked_at IS NOT NULL THEN
+            message := 'enrollment token was revoked';
+            RETURN;
+        ELSIF one.expires_at <= now() THEN
+            message := 'enrollment token has expired';
+            RETURN;
+        ELSIF NOT one.enabled THEN
+            message := 'collector is disabled';
+            RETURN;
+        ELSIF one.same THEN
+            -- The answer was lost, or has not come yet.
+            status := 202;
+            collector_id := one.collector_id;
+            certificate_request_id := one.certificate_request_id;
+            RETURN;
+        ELSIF one.used_at IS NOT NULL THEN
+            message := 'enrollment token was used before';
+            RETURN;
+        END IF;
 
-    SELECT t.used_at, t.revoked_at, t.expires_at, t.collector_id, r.certificate_request_id,
-           r.csr = enroll_collector.csr AS same, coalesce(c.enabled, false) AS enabled
-    INTO one
-    FROM pganalytics.enrollment_tokens t
-    LEFT JOIN pganalytics.collectors c USING (collector_id)
-    LEFT JOIN pganalytics.certificate_requests r USING (certificate_request_id)
-    WHERE t.token_sha256 = enroll_collector.token_sha256;
-    status := 403;
-    IF NOT FOUND THEN
-        message := 'enrollment token is not known';
-    ELSIF one.revoked_at IS NOT NULL THEN
-        message := 'enrollment token was revoked';
-    ELSIF one.expires_at <= now() THEN
-        message := 'enrollment token has expired';
-    ELSIF NOT one.enabled THEN
-        message := 'collector is disabled';
-    ELSIF one.same THEN
-        -- The answer was lost, or has not come yet.
-        status := 202;
-        collector_id := one.collector_id;
-        certificate_request_id := one.certificate_request_id;
-    ELSE
-        message := 'enrollment token was used before';
-    END IF;
+        UPDATE pganalytics.enrollment_tokens t
+        SET used_at = now(), used_from = address, certificate_request_id = gen_random_uuid()
+        WHERE t.token_sha256 = enroll_collector.token_sha256 AND t.used_at IS NULL
+          AND t.revoked_at IS NULL AND t.expires_at > now()
+        RETURNING t.collector_id, t.certificate_request_id
+        INTO enroll_collector.collector_id, enroll_collector.certificate_request_id;
+        IF FOUND THEN
+            INSERT INTO pganalytics.certificate_requests
+                   (certificate_request_id, collector_id, csr, origin, address)
+            VALUES (enroll_collector.certificate_request_id, enroll_collector.collector_id,
+                    enroll_collector.csr, 'token', enroll_collector.address);
+            status := 202;
+            RETURN;
+        END IF;
+        -- Somebody was faster; the second look says who.
+    END LOOP;
+    status := 503;
+    message := 'enrollment token is being changed';
 END
 $$;
 COMMENT ON FUNCTION pganalytics.enroll_collector(bytea, bytea, text) IS
@@ -296,6 +306,7 @@ AS $$
 DECLARE
     one record;
     fresh text := pganalytics.new_token();
+    taken text := 'a collector of this name exists; an administrator can let it register again with pganalytics.allow_registration()';
 BEGIN
     SELECT s.registration_secret_id, s.revoked_at, s.expires_at, s.uses_left INTO one
     FROM pganalytics.registration_secrets s
@@ -318,6 +329,14 @@ BEGIN
         message := 'name of a collector has 1 to 253 bytes and no control characters';
         RETURN;
     END IF;
+    -- Before anything is written, for the reason above.
+    IF EXISTS (SELECT FROM pganalytics.collectors c
+               WHERE c.name = register_collector.name
+                 AND (c.enabled AND c.registration_until > now()) IS NOT TRUE) THEN
+        status := 409;
+        message := taken;
+        RETURN;
+    END IF;
     INSERT INTO pganalytics.collectors AS c (name, token_sha256)
     VALUES (register_collector.name, sha256(convert_to(fresh, 'UTF8')))
     ON CONFLICT ON CONSTRAINT collectors_name_key DO NOTHING
@@ -330,7 +349,7 @@ BEGIN
         RETURNING c.collector_id INTO register_collector.collector_id;
         IF NOT FOUND THEN
             status := 409;
-            message := 'a collector of this name exists; an administrator can let it register again with pganalytics.allow_registration()';
+            message := taken;
             RETURN;
         END IF;
     END IF;

@@ -144,13 +144,6 @@ def claims_of(token, key):
 
 
 class TestIdentity:
-    def next_identity(self, gateway, version):
-        """next_identity gives the newest identity, at least one after a version."""
-        while True:
-            identity = gateway.identity()
-            if identity[0] > version:
-                return identity
-
     def wait_for(self, world, matches):
         """wait_for takes identities until one matches and gives how long that took."""
         began = time.monotonic()
@@ -190,18 +183,38 @@ class TestIdentity:
         world.sql(f"UPDATE pganalytics.token_keys SET revoked_at = now() WHERE kid = '{kid}'")
         self.wait_for(world, lambda identity: kid not in identity[1])
 
+    def told(self, gateway):
+        """told gives how often something was told until now, since it was last asked."""
+        # A worker tells what is new before it takes the next frame.
+        for _ in range(2):
+            gateway.authenticate(credential("pga_x"))
+        identities = [frame for frame in gateway.kept if frame[0] == puppet.IDENTITY]
+        gateway.kept = [frame for frame in gateway.kept if frame[0] != puppet.IDENTITY]
+        return len(identities)
+
     def test_nothing_is_told_of_a_rollback(self, world, gateway):
-        marker, _ = world.collector()
-        version = self.next_identity(gateway, 0)[0]
-        while True:  # until all that was committed before is told
-            world.sql(f"UPDATE pganalytics.collectors SET name = name WHERE collector_id = '{marker}'")
-            newer = self.next_identity(gateway, version)[0]
-            if newer == version + 1:
-                break
-            version = newer
-        world.sql("BEGIN; UPDATE pganalytics.collectors SET enabled = false; ROLLBACK")
-        world.sql(f"UPDATE pganalytics.collectors SET name = name WHERE collector_id = '{marker}'")
-        assert self.next_identity(gateway, newer)[0] == newer + 1
+        change = "UPDATE pganalytics.collectors SET name = name"
+        self.told(gateway)
+        world.sql(f"BEGIN; {change}; ROLLBACK")
+        assert self.told(gateway) == 0
+        world.sql(change)
+        assert self.told(gateway) == 1
+
+    def test_strangers_make_nothing_be_told(self, world, gateway):
+        """Else any word as a token would make every worker read and every gateway ask again."""
+        name = f"c-{uuid.uuid4()}"
+        _, used = world.enrollment(name)
+        world.sql(f"SELECT pganalytics.revoke_enrollment_token('{name}')")
+        secret = world.sql("SELECT secret FROM pganalytics.create_registration_secret("
+                           f"'{uuid.uuid4()}')")
+        self.told(gateway)
+        for token in ("pge_x", used):
+            assert gateway.enroll(BY_TOKEN, token, b"csr")["status"] == 403
+        assert gateway.enroll(REGISTRATION, "pgr_x", name="new")["status"] == 403
+        assert gateway.enroll(REGISTRATION, secret, name=name)["status"] == 409
+        assert gateway.authenticate(credential("pga_x"))[0] == 403
+        assert gateway.ask_token(credential("pga_x"))[0] == 403
+        assert self.told(gateway) == 0
 
 
 class TestWhoItIs:
