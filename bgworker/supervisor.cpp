@@ -204,6 +204,7 @@ void CountConnections(Supervisor* supervisor, Gateway* gateway, const protocol::
         s->deadlines += since(now.deadlines, before.deadlines);
         s->evictions += since(now.evictions, before.evictions);
         s->times_full += since(now.times_full, before.times_full);
+        s->rate_limited += since(now.rate_limited, before.rate_limited);
     });
 }
 

@@ -11,7 +11,7 @@ CREATE FUNCTION pganalytics.worker_states(
     OUT connections bigint, OUT commits bigint, OUT pushes bigint, OUT duplicates bigint,
     OUT rejected bigint, OUT rows bigint, OUT accepted bigint, OUT requests bigint,
     OUT refused bigint, OUT handshakes_failed bigint, OUT deadlines bigint, OUT evictions bigint,
-    OUT times_full bigint, OUT last_error text, OUT last_error_at timestamptz)
+    OUT times_full bigint, OUT rate_limited bigint, OUT last_error text, OUT last_error_at timestamptz)
     RETURNS SETOF record
     LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pganalytics_worker_states';
@@ -30,6 +30,7 @@ COMMENT ON COLUMN pganalytics.workers.handshakes_failed IS 'connections that end
 COMMENT ON COLUMN pganalytics.workers.deadlines IS 'connections closed because a handshake, a request or the taking of an answer took longer than pganalytics.connection_timeout allows';
 COMMENT ON COLUMN pganalytics.workers.evictions IS 'idle connections closed before their time, for pganalytics.max_idle_connections or to make room';
 COMMENT ON COLUMN pganalytics.workers.times_full IS 'times that new clients had to wait because pganalytics.max_connections were busy';
+COMMENT ON COLUMN pganalytics.workers.rate_limited IS 'connections closed before their handshake and requests answered 429, for pganalytics.rate_limit_* or too many failed logins; by whom: pganalytics.rate_limits';
 
 CREATE FUNCTION pganalytics.wait_until_running(timeout interval DEFAULT '30 s') RETURNS boolean
     LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp

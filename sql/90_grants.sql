@@ -10,7 +10,7 @@ REVOKE ALL ON ALL ROUTINES IN SCHEMA pganalytics FROM PUBLIC;
 GRANT SELECT ON
     pganalytics.servers, pganalytics.databases, pganalytics.query_texts, pganalytics.query_series,
     pganalytics.queries, pganalytics.query_stats, pganalytics.metric_series, pganalytics.partitions,
-    pganalytics.retention, pganalytics.workers
+    pganalytics.retention, pganalytics.workers, pganalytics.rate_limits
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin;
 GRANT SELECT ON
     pganalytics.series_names, pganalytics.database_stats, pganalytics.table_stats,
@@ -62,6 +62,7 @@ GRANT EXECUTE ON FUNCTION
     pganalytics.retention_settings(),
     pganalytics.preloaded(),
     pganalytics.worker_states(),
+    pganalytics.rate_buckets(),
     pganalytics.wait_until_running(interval),
     pganalytics.metrics(),
     pganalytics.metric_columns()

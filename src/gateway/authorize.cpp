@@ -43,6 +43,14 @@ Caller& Authorizer::CallerOf(http::Exchange& exchange) {
     return static_cast<Caller&>(*memo);
 }
 
+const core::Uuid& Authorizer::SubjectOf(http::Exchange& exchange) {
+    const Caller& caller = CallerOf(exchange);
+    if (caller.version != 0) return caller.collector_id;
+    const Credential& shown = caller.credential;
+    return protocol::IsZero(shown.certificate_subject) ? shown.token_subject
+                                                       : shown.certificate_subject;
+}
+
 Response Authorizer::Refusal(http::Exchange& exchange, std::string_view detail) {
     Response refusal = http::Problem(403, detail);
     refusal.close = exchange.stream().Peer() != nullptr;

@@ -46,6 +46,10 @@ class Authorizer {
     // CallerOf gives what Authorize has found. REQUIRES: it had nothing to say to this request.
     static Caller& CallerOf(http::Exchange& exchange);
 
+    // SubjectOf gives the collector that a request counts for; zero: it shows an opaque token that
+    // nobody has been asked about. REQUIRES: as CallerOf.
+    static const core::Uuid& SubjectOf(http::Exchange& exchange);
+
     // Refusal is 403 to a caller; it ends a connection with a certificate, which will not get
     // better.
     static http::Response Refusal(http::Exchange& exchange, std::string_view detail);

@@ -20,6 +20,7 @@ protocol::Counters CountersOf(const http::ServerStats& stats) {
     counters.deadlines = stats.deadlines;
     counters.evictions = stats.evicted;
     counters.times_full = stats.full;
+    counters.rate_limited = stats.limited;
     return counters;
 }
 

@@ -14,6 +14,7 @@
 #include "gateway/log.hpp"
 #include "gateway/process.hpp"
 #include "gateway/push.hpp"
+#include "gateway/rate_limiter.hpp"
 #include "gateway/routes.hpp"
 #include "gateway/sandbox.hpp"
 #include "gateway/startup.hpp"
@@ -62,15 +63,22 @@ int Main() {
     if (RAND_bytes(reinterpret_cast<unsigned char*>(&seed), sizeof(seed)) != 1) {
         return fail("the system gives no random numbers");
     }
+    auto limiter = RateLimiter::Open(*config);
+    if (!limiter) return fail(limiter.error().message);
     SideThread side(io);
     PushService push(link, log, side, identity, config->max_body_bytes, seed);
     EnrollmentService enrollment(link, identity);
     Authorizer authorizer(link, log, identity, config->mtls);
-    const http::Router router(CollectorRoutes({&push, &enrollment}),
-                              [&authorizer](http::Exchange& exchange, http::Access access) {
-                                  return authorizer.Authorize(exchange, access);
-                              });
-    http::Server server(io, OptionsOf(*config), std::move(startup->tls), router);
+    auto guard = [&](http::Exchange& exchange,
+                     http::Access access) -> http::Task<std::optional<http::Response>> {
+        std::optional<http::Response> refusal = co_await authorizer.Authorize(exchange, access);
+        if (refusal) co_return refusal;
+        co_return co_await limiter->TakeCollector(exchange, Authorizer::SubjectOf(exchange));
+    };
+    const http::Router router(CollectorRoutes({&push, &enrollment}), guard);
+    http::ServerOptions options = OptionsOf(*config);
+    options.admit = [&](const core::Address& client) { return limiter->TakeAddress(client); };
+    http::Server server(io, options, std::move(startup->tls), router);
 
     link.StartWriter();
     side.Start();

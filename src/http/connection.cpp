@@ -24,6 +24,20 @@ constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 // Status 0: there is nobody to answer.
 const Error kGone{"the client is gone", 0};
 
+// Whoever goes on after a first refusal has no use for the connection.
+Response TooMany(unsigned wait_s, bool again) {
+    Response response =
+        Problem(ProblemDetails{429, "too many requests come from this address", "", "", wait_s});
+    response.close = again;
+    return response;
+}
+
+std::string TextOf(const core::Address& address) {
+    char text[core::kAddressTextBytes];
+    core::FormatAddress(address, text);
+    return text;
+}
+
 std::string DateNow() {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     return HttpDate(std::chrono::duration_cast<std::chrono::seconds>(now).count());
@@ -61,10 +75,11 @@ const std::string& Exchange::address() const { return connection_.address_; }
 
 Task<Status> Exchange::ReadBody() { return connection_.ReadBody(request_, input_, lease); }
 
-Connection::Connection(Server& server, int fd, std::string address)
+Connection::Connection(Server& server, int fd, const core::Address& client)
     : server_(server),
       stream_(server.io_, fd, server.tls_.get()),
-      address_(std::move(address)),
+      client_(client),
+      address_(TextOf(client)),
       accepted_(Clock::now()),
       deadline_(accepted_ + server.options_.connection_timeout) {}
 
@@ -184,13 +199,20 @@ Task<bool> Connection::ServeRequest() {
     const Status head = co_await ReadHead(parser, input);
     if (!head && head.error().status == 0) co_return false;
     ++server_.stats_.requests;
+    const unsigned wait_s = std::exchange(admitted_, false) ? 0 : server_.Admit(client_);
+    const bool was_limited = std::exchange(limited_, wait_s != 0);
     if (!head) {
         const Response refusal = Problem(head.error().status, head.error().message);
         co_await Answer(refusal, false, false);
         co_return false;
     }
     Exchange exchange(*this, server_.budget_, parser, input);
-    Response response = co_await Handle(exchange);
+    Response response;
+    if (limited_) {
+        response = TooMany(wait_s, was_limited);
+    } else {
+        response = co_await Handle(exchange);
+    }
     if (response.status == 0) co_return false;
     // A body that nobody has read stands between this request and the next.
     const bool keep = parser.done() && parser.keep_alive() && !response.close && !last_ &&
@@ -204,6 +226,7 @@ Task<bool> Connection::ServeRequest() {
 
 Task<bool> Connection::Answer(const Response& response, bool keep, bool head_only) {
     if (response.status >= 400) ++server_.stats_.refused;
+    if (response.status == 429) ++server_.stats_.limited;
     deadline_ = Clock::now() + server_.options_.connection_timeout;
     std::string bytes = Serialize(response, !keep, head_only, DateNow());
     const bool sent = co_await stream_.Write(bytes);

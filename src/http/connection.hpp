@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "core/address.hpp"
 #include "http/asio.hpp"
 #include "http/exchange.hpp"
 #include "http/response.hpp"
@@ -16,8 +17,8 @@ class Server;
 
 class Connection {
   public:
-    // `address` is that of the client, without the port.
-    Connection(Server& server, int fd, std::string address);
+    // `client` is where it comes from.
+    Connection(Server& server, int fd, const core::Address& client);
 
     // Run serves the connection until its end.
     Task<> Run();
@@ -37,7 +38,8 @@ class Connection {
 
     Server& server_;
     TlsStream stream_;
-    const std::string address_;
+    const core::Address client_;
+    const std::string address_;  // client_ as text
     TimePoint accepted_;
     // When the server aborts the connection, whatever it is doing.
     TimePoint deadline_;
@@ -48,7 +50,9 @@ class Connection {
     std::list<Connection*>::iterator idle_self_;
     TimePoint idle_since_;
     bool idle_ = false;
-    bool last_ = false;  // its next answer is its last
+    bool last_ = false;     // its next answer is its last
+    bool admitted_ = true;  // with the connection: its first request
+    bool limited_ = false;  // the last request came too soon
 };
 
 }  // namespace pganalytics::http

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "core/address.hpp"
 #include "core/result.hpp"
 #include "http/asio.hpp"
 #include "http/budget.hpp"

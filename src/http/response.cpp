@@ -4,6 +4,18 @@
 #include <ctime>
 
 namespace pganalytics::http {
+namespace {
+
+// With every answer, also to those who ask for nothing that exists: no answer is a page, none may
+// be kept or shown inside another, and none says what has made it.
+constexpr std::string_view kAlways =
+    "\r\nCache-Control: no-store"
+    "\r\nContent-Security-Policy: default-src 'none'; frame-ancestors 'none'"
+    "\r\nReferrer-Policy: no-referrer"
+    "\r\nStrict-Transport-Security: max-age=31536000"
+    "\r\nX-Content-Type-Options: nosniff";
+
+}  // namespace
 
 Response JsonResponse(int status, std::string body) {
     return {status, "application/json", std::move(body), {}};
@@ -52,14 +64,14 @@ std::string_view ReasonPhrase(int status) {
 
 std::string Serialize(const Response& response, bool close, bool head_only, std::string_view date) {
     std::string out;
-    out.reserve(256 + response.body.size());
+    out.reserve(512 + response.body.size());
     out += "HTTP/1.1 " + std::to_string(response.status) + " ";
     out += ReasonPhrase(response.status);
     out += "\r\nDate: ";
     out += date;
     if (!response.content_type.empty()) out += "\r\nContent-Type: " + response.content_type;
     out += "\r\nContent-Length: " + std::to_string(response.body.size());
-    out += "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff";
+    out += kAlways;
     for (const auto& [name, value] : response.headers) out += "\r\n" + name + ": " + value;
     if (close) out += "\r\nConnection: close";
     out += "\r\n\r\n";

@@ -1,6 +1,5 @@
 #include "http/server.hpp"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -19,23 +18,6 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kSweepInterval{100};
 // What to wait for when the system has no descriptor or no memory for another connection.
 constexpr std::chrono::milliseconds kAcceptPause{100};
-
-// AddressOf writes an address, an IPv4 one in its own form where it comes mapped into IPv6.
-std::string AddressOf(const sockaddr_storage& peer) {
-    char text[INET6_ADDRSTRLEN] = {};
-    if (peer.ss_family == AF_INET) {
-        inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in&>(peer).sin_addr, text,
-                  sizeof(text));
-    } else if (peer.ss_family == AF_INET6) {
-        const in6_addr& address = reinterpret_cast<const sockaddr_in6&>(peer).sin6_addr;
-        if (IN6_IS_ADDR_V4MAPPED(&address)) {
-            inet_ntop(AF_INET, address.s6_addr + 12, text, sizeof(text));
-        } else {
-            inet_ntop(AF_INET6, &address, text, sizeof(text));
-        }
-    }
-    return text;
-}
 
 }  // namespace
 
@@ -83,11 +65,18 @@ bool Server::AcceptOne(int listener) {
     const int fd = accept4(listener, reinterpret_cast<sockaddr*>(&peer), &peer_size,
                            SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) return errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM;
+    const core::Address client = core::AddressOf(peer);
+    if (Admit(client) != 0) {
+        // A handshake costs more than anything else that a stranger can ask for.
+        close(fd);
+        ++stats_.limited;
+        return true;
+    }
     const int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     Connection* connection = nullptr;
     try {
-        connection = &connections_.emplace_back(*this, fd, AddressOf(peer));
+        connection = &connections_.emplace_back(*this, fd, client);
     } catch (const std::exception&) {
         close(fd);
         return false;
@@ -104,6 +93,10 @@ bool Server::AcceptOne(int listener) {
         asio::co_spawn(io_, Sweep(), [this](std::exception_ptr) { sweeping_ = false; });
     }
     return true;
+}
+
+unsigned Server::Admit(const core::Address& client) const {
+    return options_.admit ? options_.admit(client) : 0;
 }
 
 // Sweep keeps all deadlines with one timer, while there are connections.

@@ -9,6 +9,8 @@
 #include <memory>
 #include <vector>
 
+#include "core/address.hpp"
+
 #include "http/asio.hpp"
 #include "http/budget.hpp"
 #include "http/connection.hpp"
@@ -26,6 +28,10 @@ struct ServerOptions {
     // what its size takes at kSlowestBytesPerSecond; for a client to take an answer.
     std::chrono::milliseconds connection_timeout{5000};
     uint64_t max_body_bytes = 64 << 20;
+    // Asked for each connection before its handshake, which is for its first request too, and for
+    // each further request before its body: 0, or the seconds after which this client may come
+    // again. Empty: all may.
+    std::function<unsigned(const core::Address&)> admit;
 };
 inline constexpr uint64_t kSlowestBytesPerSecond = 256 << 10;
 // A connection that has just become idle is not closed for being old or one too many: its next
@@ -44,6 +50,7 @@ struct ServerStats {
     uint64_t deadlines = 0;
     uint64_t evicted = 0;  // idle connections closed to make room
     uint64_t full = 0;     // times that accepting had to wait
+    uint64_t limited = 0;  // connections closed and requests answered 429 by a rate limit
 };
 
 class Server {
@@ -76,6 +83,7 @@ class Server {
 
     Task<> Accept(Listener& listener);
     bool AcceptOne(int listener);
+    unsigned Admit(const core::Address& client) const;
     Task<> Sweep();
     void Close(Connection* connection);
     void CloseOldestIdle();

@@ -111,14 +111,15 @@ Datum pganalytics_worker_states(PG_FUNCTION_ARGS) {
                           Int64GetDatum(s.deadlines),
                           Int64GetDatum(s.evictions),
                           Int64GetDatum(s.times_full),
+                          Int64GetDatum(s.rate_limited),
                           CStringGetTextDatum(s.last_error),
                           TimestampTzGetDatum(s.last_error_at)};
         bool nulls[lengthof(values)] = {};
         nulls[2] = s.pid == 0;
         nulls[3] = s.gateway_pid == 0;
         nulls[5] = s.started_at == 0;
-        nulls[21] = s.last_error[0] == '\0';
-        nulls[22] = s.last_error_at == 0;
+        nulls[22] = s.last_error[0] == '\0';
+        nulls[23] = s.last_error_at == 0;
         tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
     }
     PG_RETURN_NULL();

@@ -103,10 +103,33 @@ uint64 RoleWord(const char* role) {
     return core::SipHash24(secret, role, strlen(role)) | kUnknownRole;
 }
 
+bool IsOfRequests(RateKind kind) {
+    return kind == RateKind::kAddress || kind == RateKind::kCollector;
+}
+
+// LimitOf is the limit of a kind by the settings now in force.
+RateLimit LimitOf(RateKind kind) {
+    const uint64 interval_ns = settings.login_failure_interval_s * kNsPerSecond;
+    const auto burst = static_cast<uint64>(settings.login_failures);
+    switch (kind) {
+        case RateKind::kAddress:
+            return core::PerSecond(static_cast<uint32>(settings.rate_limit_address),
+                                   static_cast<uint32>(settings.rate_limit_address_burst));
+        case RateKind::kCollector:
+            return core::PerSecond(static_cast<uint32>(settings.rate_limit_collector),
+                                   static_cast<uint32>(settings.rate_limit_collector_burst));
+        case RateKind::kLogin:
+            return {interval_ns, burst};
+        case RateKind::kLoginRole:
+        case RateKind::kLoginNetwork:
+            break;
+    }
+    return {interval_ns / kWiderBy, burst * kWiderBy};
+}
+
 // LoginKeys are the buckets of an attempt, the narrowest first.
 struct LoginKeys {
     RateKey keys[3];
-    RateLimit limits[3];
 };
 
 LoginKeys KeysOf(const char* role, const char* address) {
@@ -114,14 +137,9 @@ LoginKeys KeysOf(const char* role, const char* address) {
     core::ParseAddress(address, &client);
     const uint64 network = core::PackNetwork(core::NetworkOf(client));
     const uint64 who = RoleWord(role);
-    const uint64 interval_ns = settings.login_failure_interval_s * kNsPerSecond;
-    const auto burst = static_cast<uint64>(settings.login_failures);
-    const RateLimit narrow = {interval_ns, burst};
-    const RateLimit wide = {interval_ns / kWiderBy, burst * kWiderBy};
     return {{{RateKind::kLogin, {who, network}},
              {RateKind::kLoginRole, {who, 0}},
-             {RateKind::kLoginNetwork, {network, 0}}},
-            {narrow, wide, wide}};
+             {RateKind::kLoginNetwork, {0, network}}}};
 }
 
 uint32 SecondsOf(uint64 wait_ns) {
@@ -155,23 +173,47 @@ void FillRates(protocol::GatewayConfig* config) {
     config->collector_burst = static_cast<uint32>(settings.rate_limit_collector_burst);
 }
 
+uint32 RateCount() { return requests.count() + logins.count(); }
+
+bool ReadRate(uint32 i, core::RateUse* use, bool* exhausted) {
+    const bool of_requests = i < requests.count();
+    const RateTable& table = of_requests ? requests : logins;
+    if (!table.Read(of_requests ? i : i - requests.count(), use)) return false;
+    // A gateway that somebody has taken over can write any kind.
+    if (IsOfRequests(use->key.kind) != of_requests) return false;
+    *exhausted = table.Peek(use->key, LimitOf(use->key.kind), NowNs()) != 0;
+    return true;
+}
+
+uint64 SinceNs(uint64 at_ns) {
+    const uint64 now = NowNs();
+    return at_ns < now ? now - at_ns : 0;
+}
+
 uint32 TakeLogin(const char* role, const char* address) {
     const LoginKeys login = KeysOf(role, address);
     const uint64 now = NowNs();
     // A refused attempt takes nothing: whoever goes on trying is not locked out for longer.
-    for (int i = 0; i < 3; ++i) {
-        if (logins.Peek(login.keys[i], login.limits[i], now) == 0) continue;
-        return SecondsOf(logins.Take(login.keys[i], login.limits[i], now));
+    for (const RateKey& key : login.keys) {
+        if (logins.Peek(key, LimitOf(key.kind), now) == 0) continue;
+        return SecondsOf(logins.Take(key, LimitOf(key.kind), now));
     }
     uint64 wait = 0;
-    for (int i = 0; i < 3; ++i) wait = Max(wait, logins.Take(login.keys[i], login.limits[i], now));
+    for (const RateKey& key : login.keys) {
+        wait = Max(wait, logins.Take(key, LimitOf(key.kind), now));
+    }
     return SecondsOf(wait);
 }
 
 void ForgiveLogin(const char* role, const char* address) {
     const LoginKeys login = KeysOf(role, address);
-    logins.Refill(login.keys[0]);
-    for (int i = 1; i < 3; ++i) logins.GiveBack(login.keys[i], login.limits[i]);
+    for (const RateKey& key : login.keys) {
+        if (key.kind == RateKind::kLogin) {
+            logins.Refill(key);
+        } else {
+            logins.GiveBack(key, LimitOf(key.kind));
+        }
+    }
 }
 
 }  // namespace pganalytics::pg

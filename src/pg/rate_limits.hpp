@@ -18,6 +18,14 @@ void StartRateLimits();
 int RequestRatesFd();
 void FillRates(protocol::GatewayConfig* config);
 
+// RateCount is the number of buckets of both memories, used or not. ReadRate gives what is in one,
+// and whether its client would be refused now. False for one not in use.
+uint32 RateCount();
+bool ReadRate(uint32 i, core::RateUse* use, bool* exhausted);
+
+// SinceNs is the time that has passed since a time of RateUse; 0 for one that is yet to come.
+uint64 SinceNs(uint64 at_ns);
+
 // TakeLogin is asked before a password is looked at: 0 go on, else the seconds after which the role
 // may try again from this address. An attempt counts until ForgiveLogin says that it was right, so
 // that one that is cut off counts. `address` is as in ApiRequest; what is none counts as one

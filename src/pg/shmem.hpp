@@ -44,6 +44,7 @@ struct WorkerStatus {
     int64 deadlines;
     int64 evictions;
     int64 times_full;
+    int64 rate_limited;
     TimestampTz last_error_at;
     char last_error[256];
 };

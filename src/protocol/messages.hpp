@@ -95,13 +95,14 @@ struct Counters {
     uint64_t requests = 0;
     uint64_t requests_refused = 0;  // answered with 4xx or 5xx, by whomever
     uint64_t handshakes_failed = 0;
-    uint64_t deadlines = 0;   // connections closed because a request or answer took too long
-    uint64_t evictions = 0;   // idle connections closed before their time
-    uint64_t times_full = 0;  // that accepting had to wait until a busy connection ended
+    uint64_t deadlines = 0;     // connections closed because a request or answer took too long
+    uint64_t evictions = 0;     // idle connections closed before their time
+    uint64_t times_full = 0;    // that accepting had to wait until a busy connection ended
+    uint64_t rate_limited = 0;  // connections closed and requests answered with 429
 
     static void VisitFields(auto& m, auto&& visit) {
         visit(m.connections_open, m.connections_accepted, m.requests, m.requests_refused,
-              m.handshakes_failed, m.deadlines, m.evictions, m.times_full);
+              m.handshakes_failed, m.deadlines, m.evictions, m.times_full, m.rate_limited);
     }
     friend bool operator==(const Counters&, const Counters&) = default;
 };

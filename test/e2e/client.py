@@ -38,11 +38,25 @@ def push_body(collector_id, rows, moment=None, database="app"):
                          "queries": rows}]}
 
 
+ON_EVERY_ANSWER = {
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+    "strict-transport-security": "max-age=31536000",
+    "x-content-type-options": "nosniff",
+}
+
+
 class Answer:
+    """Answer is one answer; whatever it is, it has the headers for safety and names no program."""
+
     def __init__(self, response):
         self.status = response.status
         self.headers = {name.lower(): value for name, value in response.getheaders()}
         self.raw = response.read()
+        for name, value in ON_EVERY_ANSWER.items():
+            assert self.headers.get(name) == value, (name, self.headers)
+        assert not {"server", "via", "x-powered-by"} & self.headers.keys(), self.headers
 
     @property
     def json(self):

@@ -48,6 +48,8 @@ INSERT INTO statements (statement) VALUES
     ('DELETE FROM pganalytics.table_samples'),
     ('SELECT * FROM pganalytics.workers'),
     ('SELECT * FROM pganalytics.worker_states()'),
+    ('SELECT * FROM pganalytics.rate_limits'),
+    ('SELECT * FROM pganalytics.rate_buckets()'),
     ('SELECT pganalytics.preloaded()'),
     ('SELECT pganalytics.wait_until_running(t) FROM (SELECT NULL::interval AS t OFFSET 0) AS none'),
     ('SELECT * FROM pganalytics.metric_columns()'),

@@ -30,6 +30,16 @@ def gateway(tmp_path):
         assert worker.stop() == expected
 
 
+def check_every_answer(fields):
+    """Whatever is answered to whatever is asked has these, and does not say who answers."""
+    assert fields["cache-control"] == "no-store"
+    assert fields["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert fields["referrer-policy"] == "no-referrer"
+    assert fields["strict-transport-security"] == "max-age=31536000"
+    assert fields["x-content-type-options"] == "nosniff"
+    assert not {"server", "x-powered-by", "via", "x-version"} & fields.keys()
+
+
 class Client:
     """One TLS connection with raw bytes on it."""
 
@@ -61,7 +71,10 @@ class Client:
         head, self.buffer = self.buffer.split(b"\r\n\r\n", 1)
         lines = head.decode().split("\r\n")
         fields = {k.lower(): v for k, v in (line.split(": ", 1) for line in lines[1:])}
-        return int(lines[0].split()[1]), fields
+        status = int(lines[0].split()[1])
+        if status != 100:
+            check_every_answer(fields)
+        return status, fields
 
     def response(self, head_only=False):
         """(status, fields, body), or None when the server has closed."""

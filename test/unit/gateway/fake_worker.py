@@ -126,7 +126,7 @@ class FakeWorker:
     def __init__(self, program, directory, **config):
         self.config = dict(max_connections=200, max_idle=50, lifetime_ms=300000, timeout_ms=5000,
                            max_body=8 << 20, crl="", role=0, mtls=0,
-                           rate_slots=0, address_limit=(0, 1), collector_limit=(0, 1),
+                           rates=None, rate_slots=0, address_limit=(0, 1), collector_limit=(0, 1),
                            cert=os.path.join(directory, "server.crt"),
                            key=os.path.join(directory, "server.key"), ca="", make=1)
         self.config.update(config)
@@ -141,13 +141,14 @@ class FakeWorker:
         self.on_token = lambda credential: token_reply(403, message="nobody gets tokens")
         self.pushes, self.logs, self.auth_requests = [], [], 0
         self.credentials = []  # of all AuthRequests, with what they say of the certificate
-        self.counters = (0,) * 8
+        self.counters = (0,) * 9
         self.ready = self.failed = None
         self.changed = threading.Condition()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
         self.port = self.listener.getsockname()[1]
         self.sock, child = socket.socketpair()
-        self.pid = self.spawn(program, [child, self.listener])
+        rates = [self.config["rates"]] if self.config["rates"] else []
+        self.pid = self.spawn(program, [child, self.listener, *rates])
         child.close()
         self.exit_status = None
         threading.Thread(target=self.serve, daemon=True).start()
@@ -231,7 +232,7 @@ class FakeWorker:
         elif kind == LOG:
             self.logs.append((r.unpack("I")[0], r.text().decode()))
         elif kind == COUNTERS:
-            self.counters = r.unpack("8Q")
+            self.counters = r.unpack("9Q")
         elif kind == AUTH_REQUEST:
             self.auth_requests += 1
             credential = Credential(r)

@@ -13,7 +13,10 @@ TEST(Response, IsWrittenWhole) {
     EXPECT_EQ(
         Serialize(response, false, false, "D"),
         "HTTP/1.1 200 OK\r\nDate: D\r\nContent-Type: application/json\r\nContent-Length: 7\r\n"
-        "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\r\n{\"a\":1}");
+        "Cache-Control: no-store\r\n"
+        "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
+        "Referrer-Policy: no-referrer\r\nStrict-Transport-Security: max-age=31536000\r\n"
+        "X-Content-Type-Options: nosniff\r\n\r\n{\"a\":1}");
     const std::string head = Serialize(response, true, true, "D");
     EXPECT_NE(head.find("Content-Length: 7\r\n"), std::string::npos);
     EXPECT_TRUE(head.ends_with("Connection: close\r\n\r\n"));
