@@ -163,6 +163,9 @@ class Stage:
         cluster.own(directory)
         self.postgres = directory / "postgres"
         shutil.copy(cluster.pg_program("postgres"), self.postgres)
+        for program in cluster.BINDIR.glob("pganalytics-*"):
+            if program.name != "pganalytics-gateway":
+                (directory / program.name).symlink_to(program)
         script = directory / "pganalytics-gateway"
         script.write_text(SCRIPT.format(directory=str(directory), fd=WORKER_FD), encoding="ascii")
         script.chmod(0o755)
