@@ -1,6 +1,7 @@
 // Maintenance worker: a loop over SQL functions that do the work.
 #include "bgworker/maintenance_worker.hpp"
 
+#include "bgworker/authority.hpp"
 #include "bgworker/worker.hpp"
 #include "pg/session.hpp"
 
@@ -132,9 +133,12 @@ void RunMaintenanceWorker() {
     pg::WorkerStatus* const status = Begin(pg::WorkerKind::kMaintenance, 0);
     pg::ConnectToDatabase();
     if (!AwaitExtension(status, pg::kMaintenanceRole)) return;
-    pg::SetState(status, pg::WorkerState::kRunning);
     MemoryContext const context =
         AllocSetContextCreate(TopMemoryContext, "pganalytics maintenance", ALLOCSET_DEFAULT_SIZES);
+    // First: gateways wait for its files. That something failed is no reason to leave the rest
+    // undone.
+    TendAuthority(status, context, false);
+    pg::SetState(status, pg::WorkerState::kRunning);
     TimestampTz due_at = 0;
     while (!Stopping()) {
         const TimestampTz now = GetCurrentTimestamp();
@@ -149,7 +153,9 @@ void RunMaintenanceWorker() {
         }
         Sleep(kTurnMs);
         // A new retention holds from now on.
-        if (HandleInterrupts()) due_at = 0;
+        const bool reloaded = HandleInterrupts();
+        if (reloaded) due_at = 0;
+        TendAuthority(status, context, reloaded);
     }
 }
 

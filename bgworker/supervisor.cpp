@@ -1,8 +1,9 @@
 // Supervisor: starting, replacing and ending gateways.
 #include "bgworker/supervisor.hpp"
 
-#include "bgworker/gateway_process.hpp"
+#include "bgworker/program.hpp"
 #include "bgworker/worker.hpp"
+#include "pg/identity_state.hpp"
 #include "pg/rate_limits.hpp"
 
 extern "C" {
@@ -66,10 +67,9 @@ protocol::GatewayConfig ConfigOf(const Supervisor& supervisor) {
     config.max_body_bytes = static_cast<uint64_t>(pg::settings.max_body_size_kb) * 1024;
     config.cert_file = pg::CertFile();
     config.key_file = pg::KeyFile();
-    config.ca_file = pg::settings.ssl_ca_file;
+    config.ca_file = pg::ClientAuthorityFile();
     config.crl_file = pg::settings.ssl_crl_file;
     config.mtls = static_cast<protocol::Mtls>(pg::settings.mtls);
-    config.make_certificate = pg::MakeCertificate() ? 1 : 0;
     config.role = supervisor.role;
     pg::FillRates(&config);
     if (supervisor.role == protocol::GatewayRole::kApi) {
@@ -82,16 +82,40 @@ protocol::GatewayConfig ConfigOf(const Supervisor& supervisor) {
     return config;
 }
 
+// IsStale: the gateway that serves has read files that have changed since.
+bool IsStale(const Supervisor& supervisor) { return supervisor.pki_version != pg::PkiVersion(); }
+
+// AwaitFiles shows that no gateway can start yet, and why when the maintenance worker knows.
+void AwaitFiles(Supervisor* supervisor) {
+    if (supervisor->status->state != pg::WorkerState::kWaiting) {
+        pg::SetState(supervisor->status, pg::WorkerState::kWaiting);
+        Report("waiting for the certificate authority");
+    }
+    char why[sizeof(supervisor->status->last_error)] = "waits for the certificate authority: ";
+    const pg::WorkerStatus* const maintenance = pg::StatusOf(pg::WorkerKind::kMaintenance, 0);
+    bool known = false;
+    pg::UpdateStatus(supervisor->status, [&](pg::WorkerStatus*) {
+        known = maintenance->last_error[0] != '\0';
+        strlcat(why, maintenance->last_error, sizeof(why));
+    });
+    if (known && strcmp(supervisor->status->last_error, why) != 0) {
+        pg::SetError(supervisor->status, why);
+    }
+}
+
+static_assert(kMaxListeners + 1 <= kMaxProgramFds);
+
 void Start(Supervisor* supervisor) {
     Gateway* gateway = Find(supervisor, GatewayState::kNone);
     if (gateway == nullptr) {
         // Every place is taken by gateways that leave: the first of them has had its time.
         gateway = Find(supervisor, GatewayState::kDraining);
-        KillGateway(gateway->pid);
+        KillProgram(gateway->pid);
         Remove(supervisor, gateway);
     }
     int fd = -1;
-    const pid_t pid = StartGateway(supervisor->listeners, &fd);
+    const pid_t pid =
+        StartProgram(kGatewayProgram, supervisor->listeners.fds, supervisor->listeners.count, &fd);
     if (pid == 0) {
         char why[128];
         pg_snprintf(why, sizeof(why), "could not start a gateway: %s", pg_strerror(errno));
@@ -102,6 +126,7 @@ void Start(Supervisor* supervisor) {
     gateway->state = GatewayState::kStarting;
     gateway->pid = pid;
     gateway->started_at = GetCurrentTimestamp();
+    gateway->pki_version = pg::PkiVersion();
     OpenChannel(&gateway->channel, fd);
     Send(&gateway->channel, protocol::FrameType::kConfig, 0, ConfigOf(*supervisor));
     Flush(&gateway->channel);
@@ -123,16 +148,10 @@ void LetLeave(Supervisor* supervisor, Gateway* gateway) {
 void OnReady(Supervisor* supervisor, Gateway* gateway, const protocol::Ready& ready) {
     Gateway* const old = Find(supervisor, GatewayState::kServing);
     gateway->state = GatewayState::kServing;
+    supervisor->pki_version = gateway->pki_version;
     if (old != nullptr) LetLeave(supervisor, old);
     ShowGateway(supervisor, gateway->pid);
     const auto fingerprint = static_cast<int>(ready.certificate_sha256.size());
-    if (ready.made_certificate != 0) {
-        ereport(LOG,
-                errmsg("pganalytics made a self-signed certificate in \"%s\"", pg::kMadeCertFile),
-                errdetail("Its SHA-256 fingerprint is %.*s.", fingerprint,
-                          ready.certificate_sha256.data()),
-                errhint("Give this file to collectors as their ca_file."));
-    }
     ereport(LOG,
             errmsg("pganalytics gateway %d serves port %d%s", gateway->pid, PortOf(*supervisor),
                    ready.sandboxed != 0 ? "" : ", without a sandbox on this platform"),
@@ -149,14 +168,15 @@ void OnFailed(Supervisor* supervisor, Gateway* gateway, std::string_view message
         strcmp(supervisor->status->last_error, text) != 0 || supervisor->failures == 0;
     const bool old_serves = Find(supervisor, GatewayState::kServing) != nullptr;
     pg::SetError(supervisor->status, text);
-    if (first || old_serves) {
+    // An administrator's reload is answered each time; what is tried by itself speaks once.
+    if (first || (old_serves && !IsStale(*supervisor))) {
         ereport(WARNING, errcode(ERRCODE_CONFIG_FILE_ERROR),
                 errmsg("pganalytics gateway could not start: %s", text),
                 old_serves ? errhint("The gateway with the old settings goes on; mend the settings "
                                      "and reload.")
                            : errhint("Nobody is served until the settings are mended."));
     }
-    KillGateway(gateway->pid);
+    KillProgram(gateway->pid);
     Remove(supervisor, gateway);
     Postpone(supervisor);
 }
@@ -167,7 +187,7 @@ void End(Supervisor* supervisor, Gateway* gateway, const char* why) {
     const pid_t pid = gateway->pid;
     const bool young = GetCurrentTimestamp() < gateway->started_at + kYoungUs;
     char end[128];
-    DescribeEnd(KillGateway(pid), end, sizeof(end));
+    DescribeEnd(kGatewayProgram, KillProgram(pid), end, sizeof(end));
     Remove(supervisor, gateway);
     if (was == GatewayState::kDraining) return;
     if (was == GatewayState::kServing) ShowGateway(supervisor, 0);
@@ -210,7 +230,7 @@ void CountConnections(Supervisor* supervisor, Gateway* gateway, const protocol::
 
 void AtExit(int, Datum) {
     for (Gateway& gateway : own_supervisor->gateways) {
-        if (gateway.state != GatewayState::kNone) KillGateway(gateway.pid);
+        if (gateway.state != GatewayState::kNone) KillProgram(gateway.pid);
     }
 }
 
@@ -260,7 +280,7 @@ void Tend(Supervisor* supervisor) {
     const TimestampTz now = GetCurrentTimestamp();
     for (Gateway& gateway : supervisor->gateways) {
         if (gateway.state == GatewayState::kDraining && now > gateway.leave_by) {
-            KillGateway(gateway.pid);
+            KillProgram(gateway.pid);
             Remove(supervisor, &gateway);
         } else if (gateway.state == GatewayState::kStarting &&
                    now > gateway.started_at + kStartTimeoutUs) {
@@ -269,7 +289,9 @@ void Tend(Supervisor* supervisor) {
     }
     if (Find(supervisor, GatewayState::kStarting) != nullptr) return;
     const bool serves = Find(supervisor, GatewayState::kServing) != nullptr;
-    if (supervisor->reload_wanted || (!serves && now >= supervisor->start_after)) {
+    if (pg::PkiVersion() == 0) return AwaitFiles(supervisor);
+    const bool wanted = !serves || IsStale(*supervisor);
+    if (supervisor->reload_wanted || (wanted && now >= supervisor->start_after)) {
         supervisor->reload_wanted = false;
         Start(supervisor);
     }
@@ -366,7 +388,7 @@ void StopGateways(Supervisor* supervisor) {
     }
     for (Gateway& gateway : supervisor->gateways) {
         if (gateway.state == GatewayState::kNone) continue;
-        KillGateway(gateway.pid);
+        KillProgram(gateway.pid);
         Remove(supervisor, &gateway);
     }
 }

@@ -16,6 +16,7 @@ struct Gateway {
     Channel channel;
     TimestampTz started_at;
     TimestampTz leave_by;         // of a draining one
+    uint64 pki_version;           // of the files that it has read at its start
     protocol::Counters counters;  // as it last said
     uint64 identity_version;      // of the last Identity it was sent; 0: none
     const char* doomed;  // why it goes at the end of this turn: frames of it are still in use
@@ -32,6 +33,7 @@ struct Supervisor {
     Gateway gateways[kMaxGateways];
     TimestampTz start_after;  // back-off: not before this
     int failures;             // starts in a row that did not reach kServing, or died young
+    uint64 pki_version;       // of the files that the gateway that serves has read
     bool reload_wanted;       // a reload came while a gateway was starting
     WaitEventSet* events;     // the latch and every gateway's socket
     bool events_stale;

@@ -234,6 +234,47 @@ GRANT EXECUTE ON FUNCTION
     pganalytics.expired_partitions(),
     pganalytics.drop_expired_partition(regclass)
     TO pganalytics_maintenance;
+GRANT SELECT (certificate_request_id, collector_id, csr, requested_at, state, decided_at),
+      UPDATE (state, certificate_id, message, decided_at), DELETE
+    ON pganalytics.certificate_requests TO pganalytics_maintenance;
+GRANT SELECT (collector_id, name, enabled) ON pganalytics.collectors TO pganalytics_maintenance;
+GRANT SELECT (certificate_id, kind, serial, issuer, sha256, subject, not_after, state, revoked_at,
+              revocation_reason),
+      INSERT (kind, collector_id, serial, issuer, sha256, spki_sha256, subject, not_before,
+              not_after, pem),
+      UPDATE (state, revoked_at, revoked_by, revocation_reason), DELETE
+    ON pganalytics.certificates TO pganalytics_maintenance;
+GRANT SELECT, INSERT (version, authorities, authority_ids, pins, server_sha256), DELETE
+    ON pganalytics.trust TO pganalytics_maintenance;
+GRANT SELECT,
+      INSERT (issuer, crl_number, this_update, next_update, entries, content_sha256, der), DELETE
+    ON pganalytics.revocation_lists TO pganalytics_maintenance;
+GRANT SELECT (authority_job_id, operation, state, decided_at),
+      UPDATE (state, message, decided_at), DELETE
+    ON pganalytics.authority_jobs TO pganalytics_maintenance;
+GRANT SELECT (kid, signs_from, signs_until, verifies_until, revoked_at),
+      INSERT (kid, public_key, signs_from, signs_until, verifies_until), DELETE
+    ON pganalytics.token_keys TO pganalytics_maintenance;
+GRANT SELECT (expires_at), DELETE ON pganalytics.enrollment_tokens TO pganalytics_maintenance;
+GRANT SELECT (expires_at), DELETE ON pganalytics.registration_secrets TO pganalytics_maintenance;
+GRANT EXECUTE ON FUNCTION
+    pganalytics.pending_certificate_requests(),
+    pganalytics.record_certificate(
+        text, uuid, text, text, bytea, bytea, text, timestamptz, timestamptz, text),
+    pganalytics.decide_certificate_request(uuid, uuid, text),
+    pganalytics.publish_trust(text, text[], text, bytea),
+    pganalytics.retire_authorities(text[]),
+    pganalytics.revocation_entries(text[]),
+    pganalytics.revocation_list_states(text[]),
+    pganalytics.record_revocation_list(
+        text, bigint, timestamptz, timestamptz, integer, bytea, bytea),
+    pganalytics.pending_authority_job(),
+    pganalytics.decide_authority_job(bigint, text),
+    pganalytics.signing_token_keys(),
+    pganalytics.record_token_key(text, bytea, interval, interval),
+    pganalytics.ended_token_keys(),
+    pganalytics.prune_identities()
+    TO pganalytics_maintenance;
 
 -- The API worker: what it needs to know of a login. What people read, they read with their own
 -- privileges.

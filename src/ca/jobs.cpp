@@ -149,6 +149,7 @@ class Job {
         options.rotate = head_.operation == CaOperation::kRotateServer;
         auto server = pki::EnsureServer(options, authority, &notes_);
         if (!server) return server.error();
+        message_ = server->problem;
         Add(CaCertificateKind::kServer, server->certificate.get());
         for (const Certificate& certificate : certificates_) {
             if (certificate.kind == CaCertificateKind::kAuthority) {
@@ -212,7 +213,8 @@ class Job {
         if (*exists) {
             auto old = pki::ReadFile("revocation list file", file);
             if (!old) return old.error();
-            for (const pki::CrlNumber& one : pki::CrlNumbers(std::string(pki::BytesOf(old->get())))) {
+            for (const pki::CrlNumber& one :
+                 pki::CrlNumbers(std::string(pki::BytesOf(old->get())))) {
                 number = std::max(number, one.number + 1);
             }
         }
@@ -286,11 +288,11 @@ class Job {
         protocol::Encode(reply_, &sink);
         for (const Certificate& one : certificates_) {
             const pki::Facts& facts = one.facts;
-            protocol::Encode(
-                protocol::CaCertificate{one.kind, 0, facts.sha256, facts.spki_sha256,
-                                        facts.not_before, facts.not_after, facts.serial,
-                                        facts.issuer, facts.subject, facts.pem, one.message},
-                &sink);
+            protocol::Encode(protocol::CaCertificate{one.kind, 0, facts.sha256, facts.spki_sha256,
+                                                     facts.not_before, facts.not_after,
+                                                     facts.serial, facts.issuer, facts.key_id,
+                                                     facts.subject, facts.pem, one.message},
+                             &sink);
         }
         for (const List& list : lists_) {
             protocol::Encode(protocol::CaList{list.number, head_.now, NextUpdate(), list.entries, 0,

@@ -218,7 +218,7 @@ const char* ClientAuthorityFile() {
 
 const char* ServerAuthorityFile() {
     if (!MakeCertificate()) return CertFile();
-    return AuthorityIsGiven() ? settings.ssl_ca_file : kMadeCertFile;
+    return AuthorityIsGiven() ? settings.ssl_ca_file : kMadeAuthorityFile;
 }
 
 }  // namespace pganalytics::pg

@@ -24,10 +24,9 @@ class Work {
     Result<ServerState> Run() {
         Status done = ReadFiles();
         if (done) done = Mend();
-        if (done && !WhyNotGood().empty()) done = Issue(false);
-        if (done && (options_.rotate || IsDue())) {
-            done = Issue(true);
-        }
+        if (done && !WhyNotGood().empty()) done = Issue(false, WhyNotGood());
+        if (done && options_.rotate) done = Issue(true, "it was asked for");
+        if (done) Renew();
         if (done) done = EnsureNextKey();
         if (!done) return done.error();
         return std::move(state_);
@@ -100,9 +99,6 @@ class Work {
         if (state_.certificate == nullptr) return "there was none";
         if (!Fits(state_.key)) return "the one there did not belong to the key";
         if (!IssuerIsTrusted()) return "the authority of the one there is not trusted";
-        if (!HasServerNames(state_.certificate.get(), options_.names)) {
-            return "the names of the server have changed";
-        }
         if (options_.now >= NotAfter(state_.certificate.get())) return "the one there has expired";
         return "";
     }
@@ -116,12 +112,20 @@ class Work {
                end > NotAfter(state_.certificate.get());
     }
 
+    // Renew replaces a certificate that is good. That it cannot be done is no reason to stop
+    // serving.
+    void Renew() {
+        Status done = Unit{};
+        if (!HasServerNames(state_.certificate.get(), options_.names)) {
+            done = Issue(false, "the names of the server have changed");
+        } else if (IsDue()) {
+            done = Issue(true, "two thirds of the life of the one there have passed");
+        }
+        if (!done) state_.problem = "server certificate was not renewed: " + done.error().message;
+    }
+
     // Issue writes another certificate, for the next key or for the one in use.
-    Status Issue(bool with_next) {
-        const std::string why = !WhyNotGood().empty() ? WhyNotGood()
-                                : options_.rotate
-                                    ? "it was asked for"
-                                    : "two thirds of the life of the one there have passed";
+    Status Issue(bool with_next, const std::string& why) {
         Status done = EnsureNextKey();
         auto issuer = authority_->KeyOf(authority_->ServerIssuer());
         if (done && !issuer) done = issuer.error();

@@ -25,14 +25,16 @@ struct ServerOptions {
 struct ServerState {
     CertPtr certificate;
     KeyPtr key;
-    KeyPtr next_key;  // whose pin collectors know before it is used
+    KeyPtr next_key;      // whose pin collectors know before it is used
+    std::string problem;  // why the certificate, which is good, could not be replaced; "" nothing
 };
 
 // EnsureServer brings the files to what they should be. The certificate is made again with its key
-// when the names have changed or its authority is no longer trusted, and with the next key when two
+// when the names have changed or it is not good for anything, and with the next key when two
 // thirds of its life have passed; then another next key is made. The authority's key is
-// read only for that. A crash between the files is mended: the certificate is written first, and
-// tells which key is meant. *notes gets sentences for a log.
+// read only for that; if it cannot be read, a certificate that is good stays. A crash between the
+// files is mended: the certificate is written first, and tells which key is meant. *notes gets
+// sentences for a log.
 core::Result<ServerState> EnsureServer(const ServerOptions& options, Authority* authority,
                                        std::vector<std::string>* notes);
 

@@ -73,7 +73,7 @@ struct CaReply {
     uint32_t lists = 0;
     uint32_t reserved = 0;
     TokenKey token_key = {};
-    std::string_view message;  // why it failed
+    std::string_view message;  // why it failed; or what, of less weight, could not be done
     std::string_view notes;    // what was done, lines for the log
     std::string_view
         authorities;        // certificates in PEM that verify the server, one after the other
@@ -96,13 +96,14 @@ struct CaCertificate {
     int64_t not_after = 0;
     std::string_view serial;
     std::string_view issuer;   // key identifier
+    std::string_view key_id;   // of an authority, its own
     std::string_view subject;  // RFC 2253
     std::string_view pem;
     std::string_view message;  // why it was refused
 
     static void VisitFields(auto& m, auto&& visit) {
         visit(m.kind, m.reserved, m.sha256, m.spki_sha256, m.not_before, m.not_after, m.serial,
-              m.issuer, m.subject, m.pem, m.message);
+              m.issuer, m.key_id, m.subject, m.pem, m.message);
     }
 };
 

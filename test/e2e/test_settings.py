@@ -70,21 +70,6 @@ def fingerprint(cert_file):
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(cert_file.read_text())).hexdigest()
 
 
-def test_certificate_made_at_first_start(server):
-    """It is in the data directory, its key is private, its fingerprint is in the log."""
-    pem = server.db.value("SELECT pganalytics.ca_certificate()")
-    digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
-    assert served_certificate(server.port) == digest
-    log = server.cluster.log_text().lower().replace(":", "")
-    assert digest in log
-    keys = [path for path in server.cluster.data.glob("pganalytics*")
-            if b"PRIVATE KEY" in path.read_bytes()]
-    assert len(keys) == 1
-    assert keys[0].stat().st_mode & 0o777 == 0o600
-    certificate = x509.load_pem_x509_certificate(pem.encode())
-    assert certificate.public_key().curve.name == "secp256r1"
-
-
 def test_certificate_changed_under_load(make_server):
     """No request fails at any of several changes; new connections get the new certificate."""
     own = make_server("rotated")

@@ -301,7 +301,30 @@ FROM (VALUES
     ('expired', 'boolean', $$
      SELECT p::pg_catalog.text FROM pganalytics.expired_partitions() AS p WHERE $1 IS NULL$$),
     ('drop_expired', 'text', $$
-     SELECT pganalytics.drop_expired_partition(pg_catalog.to_regclass($1))$$)
+     SELECT pganalytics.drop_expired_partition(pg_catalog.to_regclass($1))$$),
+    ('pending_requests', 'boolean', $$
+     SELECT * FROM pganalytics.pending_certificate_requests() WHERE $1 IS NULL$$),
+    ('record_certificate', 'text, uuid, text, text, bytea, bytea, text, timestamptz, timestamptz, text', $$
+     SELECT pganalytics.record_certificate($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)$$),
+    ('decide_request', 'uuid, uuid, text', $$
+     SELECT pganalytics.decide_certificate_request($1, $2, $3)$$),
+    ('publish_trust', 'text, text[], text, bytea', $$
+     SELECT pganalytics.publish_trust($1, $2, $3, $4)$$),
+    ('retire_authorities', 'text[]', $$ SELECT pganalytics.retire_authorities($1)$$),
+    ('revocation_entries', 'text[]', $$
+     SELECT issuer, serial, revoked_at, reason FROM pganalytics.revocation_entries($1)$$),
+    ('list_states', 'text[]', $$
+     SELECT issuer, content, due, next_number FROM pganalytics.revocation_list_states($1)$$),
+    ('record_list', 'text, bigint, timestamptz, timestamptz, integer, bytea, bytea', $$
+     SELECT pganalytics.record_revocation_list($1, $2, $3, $4, $5, $6, $7)$$),
+    ('pending_job', 'boolean', $$
+     SELECT authority_job_id, operation FROM pganalytics.pending_authority_job() WHERE $1 IS NULL$$),
+    ('decide_job', 'bigint, text', $$ SELECT pganalytics.decide_authority_job($1, $2)$$),
+    ('signing_keys', 'boolean', $$ SELECT pganalytics.signing_token_keys() WHERE $1 IS NULL$$),
+    ('record_token_key', 'text, bytea, interval, interval', $$
+     SELECT pganalytics.record_token_key($1, $2, $3, $4)$$),
+    ('ended_keys', 'boolean', $$ SELECT pganalytics.ended_token_keys() WHERE $1 IS NULL$$),
+    ('prune', 'boolean', $$ SELECT pganalytics.prune_identities() WHERE $1 IS NULL$$)
 ) AS s(name, types, statement);
 INSERT INTO worker_statements
 SELECT name, types, statement, 'pganalytics_api'

@@ -1,0 +1,222 @@
+-- What the maintenance worker asks and records for the certificate authority. Nobody else may call
+-- these; they run with the worker's own rights.
+
+CREATE FUNCTION pganalytics.pending_certificate_requests()
+    RETURNS TABLE (certificate_request_id uuid, collector_id uuid, name text, csr bytea, enabled boolean)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT r.certificate_request_id, r.collector_id, coalesce(c.name, ''), r.csr,
+           coalesce(c.enabled, false)
+    FROM pganalytics.certificate_requests r
+    LEFT JOIN pganalytics.collectors c ON c.collector_id = r.collector_id
+    WHERE r.state = 'pending' ORDER BY r.requested_at LIMIT 100
+$$;
+COMMENT ON FUNCTION pganalytics.pending_certificate_requests() IS
+    'the oldest requests that wait for a certificate';
+
+CREATE FUNCTION pganalytics.record_certificate(
+    kind text, collector_id uuid, serial text, issuer text, sha256 bytea, spki_sha256 bytea,
+    subject text, not_before timestamptz, not_after timestamptz, pem text)
+    RETURNS uuid
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+    INSERT INTO pganalytics.certificates AS c (kind, collector_id, serial, issuer, sha256,
+        spki_sha256, subject, not_before, not_after, pem)
+    VALUES (record_certificate.kind, record_certificate.collector_id, record_certificate.serial,
+            record_certificate.issuer, record_certificate.sha256, record_certificate.spki_sha256,
+            record_certificate.subject, record_certificate.not_before,
+            record_certificate.not_after, record_certificate.pem)
+    ON CONFLICT ON CONSTRAINT certificates_sha256_key DO NOTHING
+    RETURNING c.certificate_id
+$$;
+COMMENT ON FUNCTION pganalytics.record_certificate(
+    text, uuid, text, text, bytea, bytea, text, timestamptz, timestamptz, text) IS
+    'puts a certificate on record; NULL if it is';
+
+CREATE FUNCTION pganalytics.decide_certificate_request(request uuid, certificate uuid, message text)
+    RETURNS boolean
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH decided AS (
+        UPDATE pganalytics.certificate_requests AS r
+        SET state = CASE WHEN certificate IS NULL THEN 'refused' ELSE 'issued' END,
+            certificate_id = certificate, message = decide_certificate_request.message,
+            decided_at = now()
+        WHERE r.certificate_request_id = request AND r.state = 'pending'
+        RETURNING r.state)
+    SELECT EXISTS (SELECT FROM decided)
+$$;
+COMMENT ON FUNCTION pganalytics.decide_certificate_request(uuid, uuid, text) IS
+    'ends a request, with a certificate or with the reason for a refusal; false if it waits no longer';
+
+CREATE FUNCTION pganalytics.publish_trust(
+    authorities text, authority_ids text[], pins text, server_sha256 bytea)
+    RETURNS bigint
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+    INSERT INTO pganalytics.trust AS t (version, authorities, authority_ids, pins, server_sha256)
+    SELECT coalesce(newest.version, 0) + 1, n.authorities, publish_trust.authority_ids, n.pins,
+           publish_trust.server_sha256
+    FROM (SELECT ARRAY(SELECT m.pem[1] || E'\n'
+                       FROM regexp_matches(publish_trust.authorities,
+                                '-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----', 'g')
+                            WITH ORDINALITY AS m(pem, n) ORDER BY m.n),
+                 CASE publish_trust.pins WHEN '' THEN '{}'::text[]
+                      ELSE string_to_array(publish_trust.pins, ' ') END) AS n(authorities, pins)
+    LEFT JOIN (SELECT o.* FROM pganalytics.trust o ORDER BY o.version DESC LIMIT 1) AS newest ON true
+    WHERE (newest.authorities, newest.authority_ids, newest.pins, newest.server_sha256)
+          IS DISTINCT FROM
+          (n.authorities, publish_trust.authority_ids, n.pins, publish_trust.server_sha256)
+    RETURNING t.version
+$$;
+COMMENT ON FUNCTION pganalytics.publish_trust(text, text[], text, bytea) IS
+    'puts down by what collectors are to know this server; the new version, or NULL if nothing is new';
+
+-- An authority that is trusted no longer cannot list itself as revoked; its row says what it is.
+CREATE FUNCTION pganalytics.retire_authorities(authority_ids text[]) RETURNS text
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH retired AS (
+        UPDATE pganalytics.certificates AS c
+        SET state = 'revoked', revoked_at = now(), revoked_by = current_user,
+            revocation_reason = 'superseded'
+        WHERE c.kind = 'authority' AND c.state = 'active' AND c.issuer <> ALL (authority_ids)
+        RETURNING c.subject, c.issuer)
+    SELECT string_agg(r.subject || ' (' || r.issuer || ')', ', ') FROM retired r
+$$;
+COMMENT ON FUNCTION pganalytics.retire_authorities(text[]) IS
+    'marks authorities on record that are trusted no longer, and names them';
+
+-- What a list holds: every certificate of the authority that is revoked and has not expired more
+-- than a week ago, so that it stands in one list after its end (RFC 5280 section 3.3).
+CREATE FUNCTION pganalytics.revocation_entries(authority_ids text[])
+    RETURNS TABLE (issuer text, serial text, revoked_at timestamptz, reason integer)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT c.issuer, c.serial, c.revoked_at,
+           array_position(ARRAY['unspecified', 'keyCompromise', 'cACompromise',
+                                'affiliationChanged', 'superseded', 'cessationOfOperation', NULL,
+                                NULL, NULL, 'privilegeWithdrawn', 'aACompromise'],
+                          c.revocation_reason) - 1
+    FROM pganalytics.certificates c
+    WHERE c.state = 'revoked' AND c.kind <> 'authority' AND c.issuer = ANY (authority_ids)
+      AND c.not_after > now() - interval '8 days'
+    ORDER BY c.issuer, c.serial
+$$;
+COMMENT ON FUNCTION pganalytics.revocation_entries(text[]) IS
+    'what the revocation lists of these authorities hold';
+
+CREATE FUNCTION pganalytics.revocation_list_states(authority_ids text[])
+    RETURNS TABLE (issuer text, content bytea, due boolean, next_number bigint)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT w.issuer, w.content,
+           l.content_sha256 IS DISTINCT FROM w.content
+               OR now() >= l.this_update + (l.next_update - l.this_update) * 2 / 3
+               OR now() < l.this_update,
+           coalesce((SELECT max(n.crl_number) FROM pganalytics.revocation_lists n), 0) + 1
+    FROM (SELECT i.issuer, sha256(convert_to(coalesce(string_agg(
+                     concat_ws(' ', e.serial, e.revoked_at, e.reason), ',' ORDER BY e.serial), ''),
+                     'UTF8')) AS content
+          FROM unnest(authority_ids) AS i(issuer)
+          LEFT JOIN pganalytics.revocation_entries(authority_ids) e ON e.issuer = i.issuer
+          GROUP BY i.issuer) AS w
+    LEFT JOIN LATERAL (SELECT r.* FROM pganalytics.revocation_lists r WHERE r.issuer = w.issuer
+                       ORDER BY r.crl_number DESC LIMIT 1) AS l ON true
+$$;
+COMMENT ON FUNCTION pganalytics.revocation_list_states(text[]) IS
+    'whether the revocation lists of these authorities are due, and the number of the next ones';
+
+CREATE FUNCTION pganalytics.record_revocation_list(
+    issuer text, crl_number bigint, this_update timestamptz, next_update timestamptz,
+    entries integer, content bytea, der bytea)
+    RETURNS void
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+    INSERT INTO pganalytics.revocation_lists (issuer, crl_number, this_update, next_update, entries,
+        content_sha256, der)
+    VALUES (record_revocation_list.issuer, record_revocation_list.crl_number,
+            record_revocation_list.this_update, record_revocation_list.next_update,
+            record_revocation_list.entries, record_revocation_list.content,
+            record_revocation_list.der)
+$$;
+COMMENT ON FUNCTION pganalytics.record_revocation_list(
+    text, bigint, timestamptz, timestamptz, integer, bytea, bytea) IS 'keeps a revocation list';
+
+CREATE FUNCTION pganalytics.pending_authority_job()
+    RETURNS TABLE (authority_job_id bigint, operation text)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT j.authority_job_id, j.operation FROM pganalytics.authority_jobs j
+    WHERE j.state = 'pending' ORDER BY j.authority_job_id LIMIT 1
+$$;
+COMMENT ON FUNCTION pganalytics.pending_authority_job() IS
+    'the oldest of what administrators have asked for';
+
+CREATE FUNCTION pganalytics.decide_authority_job(job bigint, failure text) RETURNS void
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+    UPDATE pganalytics.authority_jobs AS j
+    SET state = CASE WHEN failure IS NULL THEN 'done' ELSE 'failed' END, message = failure,
+        decided_at = now()
+    WHERE j.authority_job_id = job AND j.state = 'pending'
+$$;
+COMMENT ON FUNCTION pganalytics.decide_authority_job(bigint, text) IS
+    'ends what was asked for; failure says why it was not done';
+
+-- A key is followed a tenth of its life, or a day, before its end.
+CREATE FUNCTION pganalytics.signing_token_keys() RETURNS SETOF text
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT k.kid FROM pganalytics.token_keys k
+    WHERE k.revoked_at IS NULL
+      AND k.signs_until > now() + least(interval '1 day', (k.signs_until - k.signs_from) / 10)
+$$;
+COMMENT ON FUNCTION pganalytics.signing_token_keys() IS 'keys for tokens that need no follower yet';
+
+-- While another key signs, a new one waits until every gateway has heard of it.
+CREATE FUNCTION pganalytics.record_token_key(
+    kid text, public_key bytea, signs_for interval, verifies_for interval)
+    RETURNS void
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+    INSERT INTO pganalytics.token_keys (kid, public_key, signs_from, signs_until, verifies_until)
+    SELECT record_token_key.kid, record_token_key.public_key, f.signs_from,
+           f.signs_from + signs_for, f.signs_from + signs_for + verifies_for
+    FROM (SELECT now() + CASE WHEN EXISTS (SELECT FROM pganalytics.token_keys k
+                                           WHERE k.revoked_at IS NULL AND k.signs_until > now())
+                              THEN interval '10 s' ELSE interval '0 s' END) AS f(signs_from)
+$$;
+COMMENT ON FUNCTION pganalytics.record_token_key(text, bytea, interval, interval) IS
+    'puts the public half of a key for tokens on record';
+
+CREATE FUNCTION pganalytics.ended_token_keys() RETURNS SETOF text
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT k.kid FROM pganalytics.token_keys k
+    WHERE k.revoked_at IS NOT NULL OR k.signs_until <= now()
+$$;
+COMMENT ON FUNCTION pganalytics.ended_token_keys() IS 'keys that sign no more, whose files can go';
+
+-- Certificates stay for a year and a month after their end, what led to them for a month.
+CREATE FUNCTION pganalytics.prune_identities() RETURNS void
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+    DELETE FROM pganalytics.certificates WHERE not_after < now() - interval '400 days';
+    DELETE FROM pganalytics.certificate_requests WHERE decided_at < now() - interval '30 days';
+    DELETE FROM pganalytics.enrollment_tokens WHERE expires_at < now() - interval '30 days';
+    DELETE FROM pganalytics.registration_secrets WHERE expires_at < now() - interval '30 days';
+    DELETE FROM pganalytics.authority_jobs WHERE decided_at < now() - interval '400 days';
+    DELETE FROM pganalytics.token_keys
+    WHERE least(verifies_until, revoked_at) < now() - interval '30 days';
+    -- The newest of each authority counts, however old.
+    DELETE FROM pganalytics.revocation_lists l
+    WHERE l.next_update < now() - interval '30 days'
+      AND EXISTS (SELECT FROM pganalytics.revocation_lists n
+                  WHERE n.issuer = l.issuer AND n.crl_number > l.crl_number);
+    DELETE FROM pganalytics.trust t
+    WHERE t.changed_at < now() - interval '400 days'
+      AND t.version < (SELECT max(n.version) FROM pganalytics.trust n);
+$$;
+COMMENT ON FUNCTION pganalytics.prune_identities() IS
+    'removes certificates, requests, tokens and lists that have long expired';
