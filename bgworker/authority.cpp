@@ -9,6 +9,8 @@
 #include "pg/session.hpp"
 
 extern "C" {
+#include "common/hashfn.h"
+
 #include <unistd.h>
 }
 
@@ -46,10 +48,26 @@ bool Fail(const char* what, const char* why) {
     return false;
 }
 
+// FailWith frees the error. That the extension was dropped meanwhile is no failure; the worker sees
+// to that.
 bool FailWith(const char* what, ErrorData* error) {
-    const bool failed = Fail(what, error->message);
+    if (ExtensionExists()) Fail(what, error->message);
     FreeErrorData(error);
-    return failed;
+    return false;
+}
+
+// Fingerprint is one number for the made files that gateways read.
+uint64 Fingerprint(const CaExchange& exchange) {
+    uint64 fingerprint = 0;
+    for (uint32_t i = 0; i < exchange.reply.certificates; ++i) {
+        const protocol::CaCertificate& one = exchange.certificates[i];
+        // A given server certificate comes with a reload, at which every worker starts a gateway.
+        if (one.kind == protocol::CaCertificateKind::kServer && !pg::MakeCertificate()) continue;
+        uint64 part = 0;
+        memcpy(&part, one.sha256.bytes, sizeof(part));
+        fingerprint = hash_combine64(fingerprint, part);
+    }
+    return fingerprint;
 }
 
 void LogNotes(std::string_view notes) {
@@ -72,18 +90,15 @@ bool TakeFiles(const CaExchange& exchange) {
         }
         memcpy(state.ids.ids[state.ids.count++], one.key_id.data(), one.key_id.size());
     }
-    bool changed = false;
     char* retired = nullptr;
     ErrorData* const error = pg::Transact([&] {
-        changed = pg::RecordTrust(exchange.reply, exchange.certificates, state.ids, state.context,
-                                  &retired);
+        pg::RecordTrust(exchange.reply, exchange.certificates, state.ids, state.context, &retired);
     });
     if (error != nullptr) return FailWith("record the certificate authority", error);
     if (retired != nullptr) {
         ereport(LOG, errmsg("pganalytics no longer trusts certificate authority %s", retired));
     }
-    // A given server certificate comes with a reload, at which every worker starts a gateway.
-    if (pg::PkiVersion() == 0 || (changed && pg::MakeCertificate())) pg::PublishPki();
+    pg::PublishPki(Fingerprint(exchange));
     return true;
 }
 

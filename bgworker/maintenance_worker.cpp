@@ -21,7 +21,7 @@ enum class Outcome { kDone, kFailed, kExtensionGone };
 // Note says in the log and in pganalytics.workers what could not be done, and frees the error. That
 // the extension was dropped meanwhile is no failure.
 Outcome Note(pg::WorkerStatus* status, ErrorData* error, const char* what, const char* name) {
-    if (error->sqlerrcode == ERRCODE_UNDEFINED_SCHEMA) {
+    if (!ExtensionExists()) {
         FreeErrorData(error);
         return Outcome::kExtensionGone;
     }
@@ -99,8 +99,7 @@ Outcome ApplyRetention(pg::WorkerStatus* status, MemoryContext context) {
                 "SELECT pganalytics.drop_expired_partition(pg_catalog.to_regclass($1))", partition);
         });
         if (error != nullptr) {
-            const Outcome outcome = Note(status, error, "drop expired partition", partition);
-            if (outcome == Outcome::kExtensionGone) return outcome;
+            Note(status, error, "drop expired partition", partition);
         } else if (was_there) {
             ++dropped;
         }

@@ -184,7 +184,7 @@ int ReadPendingRequests(MemoryContext context, PendingRequest** out) {
     return count;
 }
 
-bool RecordTrust(const protocol::CaReply& reply, const CaCertificate* certificates,
+void RecordTrust(const protocol::CaReply& reply, const CaCertificate* certificates,
                  const AuthorityIds& ids, MemoryContext context, char** retired) {
     const CaCertificate* server = nullptr;
     for (uint32_t i = 0; i < reply.certificates; ++i) {
@@ -201,9 +201,6 @@ bool RecordTrust(const protocol::CaReply& reply, const CaCertificate* certificat
                       server != nullptr ? DigestDatum(server->sha256) : Datum{0}};
     bool nulls[] = {false, false, false, server == nullptr};
     Execute(&publish_trust, values, nulls);
-    bool is_null = true;
-    if (SPI_processed > 0) CellOf(0, 1, &is_null);
-    return !is_null;
 }
 
 void RecordIssued(const PendingRequest& request, const CaCertificate& certificate) {

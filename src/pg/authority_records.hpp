@@ -27,10 +27,9 @@ struct PendingRequest {
 };
 int ReadPendingRequests(MemoryContext context, PendingRequest** out);
 
-// RecordTrust puts the certificates of authorities and server on record and publishes by what
-// collectors know the server. True if that is new. *retired names authorities that went, nullptr:
-// none.
-bool RecordTrust(const protocol::CaReply& reply, const protocol::CaCertificate* certificates,
+// RecordTrust puts the certificates of authorities and server on record and, if it is new, by what
+// collectors know the server. *retired names authorities that went, nullptr: none.
+void RecordTrust(const protocol::CaReply& reply, const protocol::CaCertificate* certificates,
                  const AuthorityIds& ids, MemoryContext context, char** retired);
 
 // RecordIssued ends a request with its certificate or, if it was refused, with the reason.

@@ -58,8 +58,11 @@ void BumpIdentity() {
 
 uint64 PkiVersion() { return pg_atomic_read_u64(&Shared()->pki_version); }
 
-void PublishPki() {
-    pg_atomic_fetch_add_u64(&Shared()->pki_version, 1);
+void PublishPki(uint64 fingerprint) {
+    SharedState* const shared = Shared();
+    if (PkiVersion() != 0 && shared->pki_fingerprint == fingerprint) return;
+    shared->pki_fingerprint = fingerprint;
+    pg_atomic_fetch_add_u64(&shared->pki_version, 1);
     WakeWorkers();
 }
 

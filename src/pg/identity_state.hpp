@@ -17,8 +17,9 @@ void BumpIdentity();
 
 // PkiVersion is 0 until the maintenance worker has made, or found, the files that gateways start
 // with; no gateway is started before. It grows with every change of these files: gateways read them
-// only when they start, so others are started then. PublishPki makes it grow and wakes all workers.
+// only when they start, so others are started then. PublishPki makes it grow and wakes all workers,
+// unless `fingerprint`, of what is in the files, is the one that was published last.
 uint64 PkiVersion();
-void PublishPki();
+void PublishPki(uint64 fingerprint);
 
 }  // namespace pganalytics::pg

@@ -55,6 +55,7 @@ inline constexpr int kMaxWorkers = 3 + kMaxIngestWorkers;
 struct SharedState {
     pg_atomic_uint64 identity_version;  // identity_state.hpp
     pg_atomic_uint64 pki_version;       // likewise
+    uint64 pki_fingerprint;             // the maintenance worker's own
     WorkerStatus statuses[kMaxWorkers];
 };
 
