@@ -16,7 +16,8 @@ constexpr long kTurnMs = 1000;
 constexpr long kPeriodMs = 3600 * 1000;
 constexpr long kRetryMs = 60 * 1000;
 
-enum class Outcome { kDone, kFailed, kExtensionGone };
+// kAgain: somebody holds locks, and is let go on before the rest is tried.
+enum class Outcome { kDone, kAgain, kFailed, kExtensionGone };
 
 // Note says in the log and in pganalytics.workers what could not be done, and frees the error. That
 // the extension was dropped meanwhile is no failure.
@@ -62,22 +63,34 @@ bool Call(const char* sql, const char* name) {
 }
 
 // MakePartitions makes the days ahead, one relation in a transaction: a push that needs one of
-// them waits for no more.
+// them waits for no more. After a lock that was not to be had it goes on a turn later: DROP
+// EXTENSION would otherwise meet this worker at every relation.
 Outcome MakePartitions(pg::WorkerStatus* status, MemoryContext context) {
     Names relations = {};
     ErrorData* error = pg::Transact([context, &relations] {
         Read("SELECT relation FROM pganalytics.partitioned_relations()", context, &relations);
     });
     if (error != nullptr) return Note(status, error, "list", "the tables kept by day");
-    Outcome outcome = Outcome::kDone;
-    for (uint64 i = 0; i < relations.count && !Stopping(); ++i) {
+    static uint64 next = 0;
+    static bool failed = false;
+    for (uint64 i = next; i < relations.count && !Stopping(); ++i) {
         const char* const relation = relations.list[i];
         error = pg::Transact(
             [relation] { Call("SELECT pganalytics.make_partitions(3, $1) >= 0", relation); });
-        if (error != nullptr) outcome = Note(status, error, "make partitions of", relation);
-        if (outcome == Outcome::kExtensionGone) return outcome;
         CHECK_FOR_INTERRUPTS();
+        if (error == nullptr) continue;
+        const bool locked = error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE;
+        const Outcome outcome = Note(status, error, "make partitions of", relation);
+        if (outcome == Outcome::kExtensionGone) return outcome;
+        failed = true;
+        if (locked) {
+            next = i + 1;
+            return Outcome::kAgain;
+        }
     }
+    const Outcome outcome = failed ? Outcome::kFailed : Outcome::kDone;
+    next = 0;
+    failed = false;
     return outcome;
 }
 
@@ -119,7 +132,7 @@ Outcome Maintain(pg::WorkerStatus* status, bool due, MemoryContext context) {
     if (!due) return Outcome::kDone;
     pgstat_report_activity(STATE_RUNNING, "making partitions");
     const Outcome made = MakePartitions(status, context);
-    if (made == Outcome::kExtensionGone) return made;
+    if (made == Outcome::kExtensionGone || made == Outcome::kAgain) return made;
     pgstat_report_activity(STATE_RUNNING, "dropping expired partitions");
     const Outcome dropped = ApplyRetention(status, context);
     MemoryContextReset(context);
@@ -136,17 +149,22 @@ void RunMaintenanceWorker() {
         AllocSetContextCreate(TopMemoryContext, "pganalytics maintenance", ALLOCSET_DEFAULT_SIZES);
     // First: gateways wait for its files. That something failed is no reason to leave the rest
     // undone.
+    pg::SetState(status, pg::WorkerState::kStarting);
     TendAuthority(status, context, false);
-    pg::SetState(status, pg::WorkerState::kRunning);
     TimestampTz due_at = 0;
     while (!Stopping()) {
         const TimestampTz now = GetCurrentTimestamp();
         const bool due = now >= due_at;
         const Outcome outcome = Maintain(status, due, context);
         if (outcome == Outcome::kExtensionGone) return;
+        if (status->state == pg::WorkerState::kStarting) {
+            pg::SetState(status, pg::WorkerState::kRunning);
+        }
         if (due) {
-            due_at =
-                TimestampTzPlusMilliseconds(now, outcome == Outcome::kDone ? kPeriodMs : kRetryMs);
+            const long wait_ms = outcome == Outcome::kDone    ? kPeriodMs
+                                 : outcome == Outcome::kAgain ? kTurnMs
+                                                              : kRetryMs;
+            due_at = TimestampTzPlusMilliseconds(now, wait_ms);
             Report("waiting for the next hour");
             pgstat_report_stat(true);
         }

@@ -95,7 +95,8 @@ void AwaitFiles(Supervisor* supervisor) {
     const pg::WorkerStatus* const maintenance = pg::StatusOf(pg::WorkerKind::kMaintenance, 0);
     bool known = false;
     pg::UpdateStatus(supervisor->status, [&](pg::WorkerStatus*) {
-        known = maintenance->last_error[0] != '\0';
+        // What it said while it waited for the extension has passed.
+        known = strncmp(maintenance->last_error, "could not ", 10) == 0;
         strlcat(why, maintenance->last_error, sizeof(why));
     });
     if (known && strcmp(supervisor->status->last_error, why) != 0) {
