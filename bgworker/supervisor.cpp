@@ -115,8 +115,12 @@ void Start(Supervisor* supervisor) {
         Remove(supervisor, gateway);
     }
     int fd = -1;
-    const pid_t pid =
-        StartProgram(kGatewayProgram, supervisor->listeners.fds, supervisor->listeners.count, &fd);
+    // The listening sockets, then the memory of rate limits.
+    int fds[kMaxListeners + 1];
+    int count = supervisor->listeners.count;
+    memcpy(fds, supervisor->listeners.fds, sizeof(int) * static_cast<size_t>(count));
+    if (pg::RequestRatesFd() >= 0) fds[count++] = pg::RequestRatesFd();
+    const pid_t pid = StartProgram(kGatewayProgram, fds, count, &fd);
     if (pid == 0) {
         char why[128];
         pg_snprintf(why, sizeof(why), "could not start a gateway: %s", pg_strerror(errno));
