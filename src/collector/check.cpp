@@ -110,7 +110,7 @@ class Checker {
             Fail(line +
                  ": it has expired; enrol again with a new token: pganalytics-collector "
                  "enroll");
-        } else if (now >= renewal) {
+        } else if (IsRenewalDue(identity, now)) {
             Warn(line + ": it was to be renewed from " + core::FormatTimestamp(renewal) +
                  ", which run and once do");
         } else {

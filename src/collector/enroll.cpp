@@ -15,6 +15,7 @@
 
 #include "collector/enrollment.hpp"
 #include "collector/secret.hpp"
+#include "core/clock.hpp"
 #include "core/text.hpp"
 #include "pki/files.hpp"
 
@@ -130,7 +131,8 @@ Outcome<State> Ask(const Link& link, const std::string& token, const Config& con
     std::mt19937 generator{std::random_device{}()};
     const SteadyTime deadline = std::chrono::steady_clock::now() + kEnrollTimeout;
     for (int failures = 1;; ++failures) {
-        Outcome<State> outcome = Enroll(link, token, config, directory, send);
+        Outcome<State> outcome =
+            Enroll(link, token, config, directory, core::SystemClock().Now(), send);
         const Failure* failure = std::get_if<Failure>(&outcome);
         if (failure == nullptr || failure->status == 0 ||
             Judge(failure->status) != Verdict::kRetry || failure->status == 404) {

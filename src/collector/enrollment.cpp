@@ -30,11 +30,12 @@ std::optional<Failure> TryTrust(const std::string& url, const Trust& trust, cons
 
 // Granted takes the answer to a request for a certificate: what is to be kept of it.
 Outcome<State> Granted(const Answer& answer, const std::string& url,
-                       const CertificateRequest& request) {
+                       const CertificateRequest& request, core::TimestampMicros now) {
     const core::Result<Enrolled> enrolled = ParseEnrolled(answer.body);
     if (!enrolled) return Of(enrolled.error());
     const std::string end = enrolled->certificate.ends_with('\n') ? "" : "\n";
-    core::Result<Identity> identity = ParseIdentity(enrolled->certificate + end + request.key_pem);
+    core::Result<Identity> identity =
+        ParseIdentity(ReceivedLine(now) + enrolled->certificate + end + request.key_pem);
     if (!identity) return Of({"the server's answer " + identity.error().message});
     return State{std::move(*identity), ServerState{url, enrolled->trust}};
 }
@@ -66,7 +67,8 @@ Outcome<Trust> FetchTrust(const Link& link, const Config& config, const Send& se
 }
 
 Outcome<State> Enroll(const Link& link, const std::string& token, const Config& config,
-                      const StateDirectory& directory, const Send& send) {
+                      const StateDirectory& directory, core::TimestampMicros now,
+                      const Send& send) {
     if (const auto trust = FetchTrust(link, config, send); std::holds_alternative<Failure>(trust)) {
         return std::get<Failure>(trust);
     }
@@ -84,14 +86,14 @@ Outcome<State> Enroll(const Link& link, const std::string& token, const Config& 
         if (IsFinal(answer.status)) (void)directory.DropRequest();
         return Of("", answer);
     }
-    Outcome<State> granted = Granted(answer, link.url, *request);
+    Outcome<State> granted = Granted(answer, link.url, *request, now);
     if (std::holds_alternative<Failure>(granted)) return granted;
     if (auto failure = Keep(std::get<State>(granted), directory)) return *failure;
     return granted;
 }
 
 Outcome<State> Renew(const State& state, const Config& config, const StateDirectory& directory,
-                     const Send& send) {
+                     core::TimestampMicros now, const Send& send) {
     const auto request = directory.EnsureRequest();
     if (!request) return Of(request.error());
     JsonWriter json;
@@ -105,7 +107,7 @@ Outcome<State> Renew(const State& state, const Config& config, const StateDirect
         if (IsFinal(answer.status)) (void)directory.DropRequest();
         return Of("", answer);
     }
-    Outcome<State> granted = Granted(answer, state.server->url, *request);
+    Outcome<State> granted = Granted(answer, state.server->url, *request, now);
     if (std::holds_alternative<Failure>(granted)) return granted;
     const State& renewed = std::get<State>(granted);
     if (!(renewed.identity->collector_id == state.identity->collector_id)) {

@@ -32,13 +32,13 @@ Outcome<Trust> FetchTrust(const Link& link, const Config& config, const Send& se
 // Enroll sends a one-time token and a request for a certificate over `link`, and keeps what comes
 // back in `directory`. The server is verified twice before the token leaves: as `link` says and as
 // its own trust document says, so that a token is not spent on an enrolment that cannot be used.
-// REQUIRES: the caller has the directory's lock.
+// `now` is noted with the certificate. REQUIRES: the caller has the directory's lock.
 Outcome<State> Enroll(const Link& link, const std::string& token, const Config& config,
-                      const StateDirectory& directory, const Send& send);
+                      const StateDirectory& directory, core::TimestampMicros now, const Send& send);
 
 // Renew asks for a certificate for a new key with the one in `state`. The new one is kept only
 // after the server has taken it. REQUIRES: as Enroll; both members of `state` are there.
 Outcome<State> Renew(const State& state, const Config& config, const StateDirectory& directory,
-                     const Send& send);
+                     core::TimestampMicros now, const Send& send);
 
 }  // namespace pganalytics::collector

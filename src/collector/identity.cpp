@@ -20,6 +20,14 @@ core::TimestampMicros Micros(int64_t unix_seconds) {
     return (unix_seconds - core::kPostgresEpochUnixSeconds) * 1000000;
 }
 
+constexpr std::string_view kReceived = "Received: ";
+
+core::TimestampMicros ReceivedOf(std::string_view pem) {
+    if (!pem.starts_with(kReceived)) return 0;
+    pem.remove_prefix(kReceived.size());
+    return core::ParseTimestamp(pem.substr(0, pem.find('\n'))).value_or(0);
+}
+
 }  // namespace
 
 core::Result<Identity> ParseIdentity(std::string_view pem) {
@@ -42,8 +50,21 @@ core::Result<Identity> ParseIdentity(std::string_view pem) {
 
     auto read = pki::ReadClientCertificate(certificate.get(), nullptr);
     if (!read) return core::Error{"holds no certificate of a collector: " + read.error().message};
-    return Identity{read->collector_id, read->serial, Micros(read->not_before),
-                    Micros(read->not_after), std::string(pem)};
+    return Identity{read->collector_id,      read->serial,    Micros(read->not_before),
+                    Micros(read->not_after), ReceivedOf(pem), std::string(pem)};
+}
+
+std::string ReceivedLine(core::TimestampMicros now) {
+    return std::string(kReceived) + core::FormatTimestamp(now) + "\n";
+}
+
+bool IsRenewalDue(const Identity& identity, core::TimestampMicros now) {
+    const core::TimestampMicros since = now - identity.received;
+    const core::TimestampMicros life = identity.not_after - identity.not_before;
+    const bool known = identity.received != 0 && since >= 0;
+    if (known && since < life / 20) return false;
+    const core::TimestampMicros at = RenewAt(identity);
+    return now >= at || (known && since >= at - identity.not_before);
 }
 
 core::TimestampMicros RenewAt(const Identity& identity) {

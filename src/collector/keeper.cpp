@@ -6,6 +6,9 @@
 namespace pganalytics::collector {
 namespace {
 
+// How many failures to take a trust document are nobody's business.
+constexpr int kQuietTrustTries = 3;
+
 std::string Day(core::TimestampMicros time) { return core::FormatTimestamp(time - time % 1000000); }
 
 }  // namespace
@@ -19,6 +22,10 @@ Keeper::Keeper(const Config* config, const core::Clock* clock, Send send)
       link_(MakeLink(*config, state_.identity, state_.server)) {}
 
 bool Keeper::Tend(double random) {
+    if (!former_pins_.empty() && clock_->Steady() >= former_until_) {
+        former_pins_.clear();
+        MakeLinkAgain();
+    }
     bool changed = Reload();
     if (!state_.identity || !state_.server) return changed;
     changed |= FetchNewTrust(random);
@@ -30,9 +37,15 @@ void Keeper::SawTrustVersion(uint64_t version) { offered_trust_ = version; }
 
 void Keeper::Take(State state) {
     state_ = std::move(state);
-    link_ = MakeLink(*config_, state_.identity, state_.server);
+    MakeLinkAgain();
     version_ = directory_.Version();
     renewal_ = Task{};
+}
+
+void Keeper::MakeLinkAgain() {
+    link_ = MakeLink(*config_, state_.identity, state_.server);
+    const bool pinned_by_trust = !link_.pins.empty() && config_->pin.empty();
+    if (pinned_by_trust && !former_pins_.empty()) link_.pins += ";" + former_pins_;
 }
 
 bool Keeper::Reload() {
@@ -72,6 +85,12 @@ bool Keeper::FetchNewTrust(double random) {
     if (!lock) return false;
     const Outcome<Trust> fetched = FetchTrust(link_, *config_, send_);
     if (const Failure* failure = std::get_if<Failure>(&fetched)) {
+        // A gateway that still has the old key is gone in a moment.
+        if (trust_.failures < kQuietTrustTries) {
+            trust_.not_before =
+                clock_->Steady() + BackoffDelay(++trust_.failures, failure->retry_after, random);
+            return false;
+        }
         Failed(&trust_, "new trust document not taken, keeping the old one", *failure, random);
         return false;
     }
@@ -94,18 +113,20 @@ bool Keeper::FetchNewTrust(double random) {
                           std::to_string(server.trust.version) + ", before " +
                           std::to_string(state_.server->trust.version));
     const Task renewal = renewal_;
+    former_pins_ = state_.server->trust.pins;
+    former_until_ = clock_->Steady() + kPinOverlap;
     Take({state_.identity, server});
     renewal_ = renewal;
     return true;
 }
 
 bool Keeper::RenewCertificate(double random) {
-    if (clock_->Now() < RenewAt(*state_.identity) || clock_->Steady() < renewal_.not_before) {
+    if (!IsRenewalDue(*state_.identity, clock_->Now()) || clock_->Steady() < renewal_.not_before) {
         return false;
     }
     const auto lock = Lock(&renewal_, "certificate not renewed", random);
     if (!lock) return false;
-    Outcome<State> renewed = Renew(state_, *config_, directory_, send_);
+    Outcome<State> renewed = Renew(state_, *config_, directory_, clock_->Now(), send_);
     if (const Failure* failure = std::get_if<Failure>(&renewed)) {
         const bool over = clock_->Now() >= state_.identity->not_after;
         Failed(&renewal_,
@@ -119,6 +140,10 @@ bool Keeper::RenewCertificate(double random) {
     const State& state = std::get<State>(renewed);
     Log(Level::kInfo, "certificate renewed: " + state.identity->serial + " is good until " +
                           Day(state.identity->not_after));
+    if (clock_->Now() >= RenewAt(*state.identity)) {
+        Log(Level::kWarning,
+            "by this host's clock the new certificate is old already; is the clock right?");
+    }
     Take(state);
     return true;
 }

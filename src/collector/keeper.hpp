@@ -9,9 +9,13 @@
 
 namespace pganalytics::collector {
 
+// A server that changes its key does so gateway by gateway: for how long the pins of the trust
+// document before count beside the new ones.
+inline constexpr std::chrono::seconds kPinOverlap{60};
+
 // How often Tend is to be called at least: the wall clock may jump, and an enrolment may be done
 // beside this process.
-inline constexpr std::chrono::seconds kKeeperRound{60};
+inline constexpr std::chrono::seconds kKeeperRound{5};
 
 // Keeper is used by the thread that pushes, between two pushes. Without a certificate it has
 // nothing to do but to see whether one has come. REQUIRES: all outlive it.
@@ -39,6 +43,7 @@ class Keeper {
         Trouble trouble;
     };
 
+    void MakeLinkAgain();
     bool Reload();
     bool FetchNewTrust(double random);
     bool RenewCertificate(double random);
@@ -54,6 +59,8 @@ class Keeper {
     Link link_;
     std::string version_;  // of the directory, when it was read or written
     std::optional<uint64_t> offered_trust_;
+    std::string former_pins_;  // in the link until former_until_
+    std::chrono::steady_clock::time_point former_until_{};
     Task trust_;
     Task renewal_;
     Trouble reading_;

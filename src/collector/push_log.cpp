@@ -10,7 +10,8 @@ void PushLog::Report(const Push& push, const Answer& answer, Trouble::SteadyTime
     const std::string& name = config_->servers[push.server].name;
     const Verdict verdict = Judge(answer.status);
     if (verdict == Verdict::kStored) {
-        const bool had_trouble = state.trouble.Worked();
+        const bool was_denied = state.denied.Worked();
+        const bool had_trouble = state.trouble.Worked() || was_denied;
         if (!state.stored_before) {
             Log(Level::kInfo, name + ": first push stored, " + std::to_string(push.rows) +
                                   " statements, at " + config_->url);
@@ -28,10 +29,11 @@ void PushLog::Report(const Push& push, const Answer& answer, Trouble::SteadyTime
         state.discards = discarded > 0;
         return;
     }
-    const std::string trouble = Describe(answer) + Advice(answer);
+    const std::string advice = Advice(answer);
+    const std::string trouble = Describe(answer) + advice;
     const bool refused = verdict == Verdict::kRefused;
     if (refused) ++state.refused;
-    if (!state.trouble.Failed(trouble, now)) return;
+    if (!(advice.empty() ? state.trouble : state.denied).Failed(trouble, now)) return;
     if (refused) {
         Log(Level::kError, name + ": push " + push.idempotency_key + " refused and dropped: " +
                                trouble + "; what it carried goes with the next one");

@@ -22,6 +22,7 @@ class PushLog {
     struct State {
         bool stored_before = false;
         Trouble trouble;
+        Trouble denied;  // apart: what somebody must do about it must not wait for a quiet minute
         uint64_t refused = 0;
         bool discards = false;
     };

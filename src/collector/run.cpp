@@ -157,18 +157,16 @@ class Service {
         }
     }
 
-    // TakePush waits for a push that is due; nullptr when the program is to end or the keeper's
-    // time has come.
+    // TakePush waits for a push that is due; nullptr when the program is to end, or something else
+    // has happened or the keeper's time has come: a push that waits for half a minute because the
+    // certificate was revoked must not hold up the look for another one.
     std::shared_ptr<const Push> TakePush() {
         std::unique_lock lock(mutex_);
-        const SteadyTime until = std::chrono::steady_clock::now() + kKeeperRound;
-        while (!stop_.raised()) {
-            const auto now = std::chrono::steady_clock::now();
-            if (auto push = outbox_.Take(now)) return push;
-            if (now >= until) break;
-            changed_.wait_until(lock, std::min(outbox_.NextDue(), until));
-        }
-        return nullptr;
+        const auto now = std::chrono::steady_clock::now();
+        if (stop_.raised()) return nullptr;
+        if (auto push = outbox_.Take(now)) return push;
+        changed_.wait_until(lock, std::min(outbox_.NextDue(), now + kKeeperRound));
+        return stop_.raised() ? nullptr : outbox_.Take(std::chrono::steady_clock::now());
     }
 
     const Config& config_;

@@ -131,12 +131,12 @@ TEST_F(Enrollment, RenewalTriesTheNewCertificateBeforeItCounts) {
         if (!request.path.starts_with("/api/v1/config/")) return std::nullopt;
         return FakeServer::Of(403, R"({"title":"not on record"})");
     };
-    EXPECT_EQ(MessageOf(Renew(first, config_, Directory(), server_.AsSend())),
+    EXPECT_EQ(MessageOf(Renew(first, config_, Directory(), clock_.now, server_.AsSend())),
               "the new certificate is not accepted yet: HTTP status 403: not on record");
     EXPECT_EQ(Read("identity.pem"), before);
     server_.answer = nullptr;
     server_.seen.clear();
-    const auto outcome = Renew(first, config_, Directory(), server_.AsSend());
+    const auto outcome = Renew(first, config_, Directory(), clock_.now, server_.AsSend());
     ASSERT_EQ(MessageOf(outcome), "(enrolled)");
     ASSERT_EQ(server_.seen.size(), 2u);
     EXPECT_EQ(server_.seen[0].request.path, "/api/v1/collectors/renew");
@@ -152,7 +152,7 @@ TEST_F(Enrollment, RenewalForAnotherCollectorIsRefused) {
     const State first = std::get<State>(Enrol());
     const std::string before = Read("identity.pem");
     server_.issue.id = kOtherId;
-    EXPECT_EQ(MessageOf(Renew(first, config_, Directory(), server_.AsSend())),
+    EXPECT_EQ(MessageOf(Renew(first, config_, Directory(), clock_.now, server_.AsSend())),
               "the new certificate is another collector's");
     EXPECT_EQ(Read("identity.pem"), before);
 }

@@ -42,6 +42,7 @@ struct Leaf {
     core::TimestampMicros not_before = 0;
     int64_t days = 30;
     std::string usage = "clientAuth";
+    int64_t not_before_shift = 0;  // of the server's clock against ours
 };
 
 // IssueFor gives a certificate in PEM for a key, signed by `authority`.
@@ -117,7 +118,8 @@ class FakeServer {
         const auto asked = pki::CheckRequest(*der);
         return Of(200, R"({"collector_id":")" + issue.id + R"(","certificate":")" +
                            JsonEscaped(IssueFor(asked->get(), key.get(),
-                                                {issue.id, clock_->now, issue.days, issue.usage})) +
+                                                {issue.id, clock_->now + issue.not_before_shift,
+                                                 issue.days, issue.usage})) +
                            R"(","expires_at":"2027-01-01T00:00:00Z","trust":)" + Trust() + "}");
     }
 
@@ -180,7 +182,7 @@ class StateTest : public testing::Test {
     StateDirectory Directory() const { return StateDirectory(path_); }
 
     Outcome<State> Enrol() {
-        return Enroll(link_, "pga_once", config_, Directory(), server_.AsSend());
+        return Enroll(link_, "pga_once", config_, Directory(), clock_.now, server_.AsSend());
     }
 
     MovedClock clock_;

@@ -63,6 +63,39 @@ TEST(RenewAt, IsWhenAThirdIsLeftAndUpToATwentiethLater) {
     EXPECT_EQ(times.size(), 10u);
 }
 
+TEST(IsRenewalDue, ClockMayBeWrong) {
+    Identity identity;
+    identity.not_before = 100 * kDay;
+    identity.not_after = 130 * kDay;
+    const core::TimestampMicros at = RenewAt(identity);
+    EXPECT_FALSE(IsRenewalDue(identity, at - 1));
+    EXPECT_TRUE(IsRenewalDue(identity, at));
+    // Right: nothing changes.
+    identity.received = 100 * kDay;
+    EXPECT_FALSE(IsRenewalDue(identity, at - 1));
+    EXPECT_TRUE(IsRenewalDue(identity, at));
+    // Ahead by 50 days: not at each look, but often enough.
+    identity.received = 150 * kDay;
+    EXPECT_FALSE(IsRenewalDue(identity, 150 * kDay));
+    EXPECT_FALSE(IsRenewalDue(identity, 150 * kDay + 3 * kDay / 2 - 1));
+    EXPECT_TRUE(IsRenewalDue(identity, 150 * kDay + 3 * kDay / 2));
+    // Behind by 50 days: by what has passed since.
+    identity.received = 50 * kDay;
+    EXPECT_FALSE(IsRenewalDue(identity, 50 * kDay + (at - identity.not_before) - 1));
+    EXPECT_TRUE(IsRenewalDue(identity, 50 * kDay + (at - identity.not_before)));
+    // Set right since: the time of receipt says nothing any more.
+    identity.received = 900 * kDay;
+    EXPECT_FALSE(IsRenewalDue(identity, at - 1));
+    EXPECT_TRUE(IsRenewalDue(identity, at));
+}
+
+TEST_F(IdentityTest, SaysWhenItCame) {
+    const std::string pem = IssueFor(key_.get(), authority_.get(), {}) + KeyPem(key_.get());
+    EXPECT_EQ(ParseIdentity(pem)->received, 0);
+    EXPECT_EQ(ParseIdentity(ReceivedLine(7 * kDay + 5) + pem)->received, 7 * kDay + 5);
+    EXPECT_EQ(ParseIdentity("Received: nonsense\n" + pem)->received, 0);
+}
+
 TEST(Spread, IsTheSameEverywhere) {
     EXPECT_NEAR(Spread(""), 0.93676944839044, 1e-12);
     EXPECT_NEAR(Spread("01234567-89ab-cdef-0123-456789abcdef"), 0.43760526118119214, 1e-12);

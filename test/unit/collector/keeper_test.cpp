@@ -45,6 +45,20 @@ TEST_F(KeeperTest, RenewsAtTwoThirdsOfLifeAndAgain) {
     }
 }
 
+TEST_F(KeeperTest, ClockThatIsAheadDoesNotRenewAtEveryLook) {
+    server_.issue.not_before_shift = -25 * kDay;
+    clock_.Move(22 * kDay);
+    EXPECT_TRUE(Tend());
+    server_.Paths();
+    for (int minute = 0; minute < 60; ++minute) {
+        clock_.Move(60 * int64_t{1000000});
+        EXPECT_FALSE(Tend());
+    }
+    EXPECT_EQ(server_.Paths(), "");
+    clock_.Move(3 * kDay / 2);
+    EXPECT_TRUE(Tend());
+}
+
 TEST_F(KeeperTest, FailedRenewalKeepsTheOldOneAndBacksOff) {
     const std::string identity = keeper_->link().identity;
     clock_.Move(22 * kDay);
@@ -79,7 +93,13 @@ TEST_F(KeeperTest, FetchesTrustThatAReceiptSpeaksOf) {
     EXPECT_EQ(server_.seen[0].link.pins, config_.state.server->trust.pins);
     EXPECT_EQ(server_.seen[1].request.path, "/api/v1/health");
     EXPECT_EQ(Directory().Load()->server->trust.version, 2u);
+    // Gateways change one by one: for a minute the pins before count too.
+    const std::string pins = *NormalizePin(std::string(kPinA) + ";" + kPinB);
+    EXPECT_EQ(keeper_->link().pins, pins + ";" + pins);
     EXPECT_FALSE(Tend());
+    clock_.Move(60 * int64_t{1000000});
+    EXPECT_FALSE(Tend());
+    EXPECT_EQ(keeper_->link().pins, pins);
     keeper_->SawTrustVersion(2);
     EXPECT_FALSE(Tend());
 }
