@@ -204,6 +204,12 @@ def _(w):
     return show(Authority("Weak CA", issuer=w.root, key=pki.new_rsa_key(1024)).leaf(w.own))
 
 
+@kind("intermediate with a key of an unusual curve")
+def _(w):
+    """TLS looks at the curve of the client's own key alone."""
+    return show(Authority("Odd CA", issuer=w.root, key=pki.new_key(ec.SECP256K1)).leaf(w.own))
+
+
 @kind("intermediate for other names")
 def _(w):
     permitted = der.explicit(0, der.sequence(uri(".example.com")))
