@@ -37,7 +37,7 @@ class Authorizer {
 
     // Authorize is the guard of the collectors' routes. With Access::kCollector a yes is remembered
     // until the identity changes; the push's own transaction checks again. With kCollectorGrace
-    // only the credential is read: its handler asks the worker. 403, 503, or nothing; never 401,
+    // an expired token is left to the handler. 403, 503, or nothing; never 401,
     // for a v3 collector that gets one for a push drops the push, and one that gets one for its
     // configuration asks again without end.
     http::Task<std::optional<http::Response>> Authorize(http::Exchange& exchange,

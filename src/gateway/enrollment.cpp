@@ -199,15 +199,20 @@ Task<Response> EnrollmentService::Register(http::Exchange& exchange) {
 }
 
 Task<Response> EnrollmentService::RefreshToken(http::Exchange& exchange) {
-    // A token lasts as long as its collector is enabled; v3 collectors want to hear a time.
-    constexpr std::chrono::hours kSaidToLast{24};
-    // Copied: trailers of a chunked body may move the fields.
-    const std::string token(BearerToken(exchange.request().Header("Authorization")));
+    // Copied: the connection's memo may change while the body comes.
+    const protocol::TokenRequest request{Authorizer::CallerOf(exchange).credential};
     const auto read = co_await ReadBody(exchange, kMaxIgnoredBodyBytes);
     if (!read && read.error().status == 0) co_return kNoAnswer;
     if (!read) co_return RefusalOf(read.error());
-    const auto until = std::chrono::system_clock::now() + kSaidToLast;
-    co_return TokenResponse(token, std::chrono::system_clock::to_time_t(until));
+    Answer<protocol::TokenReply> answer;
+    const WorkerAnswer result =
+        co_await link_.Ask<FrameType::kTokenReply>(FrameType::kTokenRequest, request, &answer);
+    if (auto unanswered = Unanswered(result)) co_return std::move(*unanswered);
+    const protocol::TokenReply& reply = answer.message;
+    if (reply.status == 200) co_return TokenResponse(reply.token, reply.expires_at);
+    const std::string why(reply.message.empty() ? "no token is given" : reply.message);
+    if (reply.status == 403) co_return Authorizer::Refusal(exchange, why);
+    co_return RefusalOf(Error{why, static_cast<int>(reply.status)});
 }
 
 Task<Response> EnrollmentService::Crl(http::Exchange&) {

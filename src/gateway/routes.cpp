@@ -52,7 +52,7 @@ std::vector<http::Route> CollectorRoutes(const CollectorServices& services) {
         {"GET", "/api/v1/health", Access::kAnyone, &Alive},
         {"POST", "/api/v1/metrics/push", Access::kCollector, Calling(push, &PushService::Push)},
         {"GET", "/api/v1/metrics/health", Access::kCollector, Calling(push, &PushService::Health)},
-        {"POST", "/api/v1/collectors/refresh-token", Access::kCollectorNow,
+        {"POST", "/api/v1/collectors/refresh-token", Access::kCollectorGrace,
          Calling(enrollment, &EnrollmentService::RefreshToken)},
         {"GET", "/api/v1/config/*", Access::kCollectorNow, &NoConfiguration},
         {"POST", "/api/v1/collectors/enroll", Access::kSecret,

@@ -65,6 +65,7 @@ leaf("for any purpose, clients not named", purposes=(pki.ANY_PURPOSE,))
 leaf("for mail only", purposes=(pki.EMAIL_PROTECTION,))
 leaf("an authority as a client", ca=True, usage=pki.SIGNATURE | pki.CERT_SIGN)
 leaf("key usage without signature", usage=pki.ENCIPHERMENT)
+leaf("key usage for agreement only", usage=pki.AGREEMENT)
 leaf("key usage of an authority", usage=pki.CERT_SIGN)
 leaf("unknown critical extension",
      extra=(pki.extension("1.3.6.1.4.1.55555.1", b"\x05\x00", critical=True),))

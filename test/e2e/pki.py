@@ -19,7 +19,7 @@ RSA_SHA256, RSA_MD5 = "1.2.840.113549.1.1.11", "1.2.840.113549.1.1.4"
 CLIENT_AUTH, SERVER_AUTH = "1.3.6.1.5.5.7.3.2", "1.3.6.1.5.5.7.3.1"
 EMAIL_PROTECTION, ANY_PURPOSE = "1.3.6.1.5.5.7.3.4", "2.5.29.37.0"
 # Bits of a key usage, first bit first (RFC 5280 section 4.2.1.3).
-SIGNATURE, ENCIPHERMENT, CERT_SIGN, CRL_SIGN = 0x80, 0x20, 0x04, 0x02
+SIGNATURE, ENCIPHERMENT, AGREEMENT, CERT_SIGN, CRL_SIGN = 0x80, 0x20, 0x08, 0x04, 0x02
 DAY = datetime.timedelta(days=1)
 UTC = datetime.timezone.utc
 

@@ -80,7 +80,7 @@ def test_all_routes_are_listed():
         ("GET", "/api/v1/health"): "anyone",
         ("POST", "/api/v1/metrics/push"): "collector",
         ("GET", "/api/v1/metrics/health"): "collector",
-        ("POST", "/api/v1/collectors/refresh-token"): "collector_now",
+        ("POST", "/api/v1/collectors/refresh-token"): "collector_grace",
         ("GET", "/api/v1/config/*"): "collector_now",
         ("POST", "/api/v1/collectors/enroll"): "secret",
         ("POST", "/api/v1/collectors/renew"): "collector_now",
