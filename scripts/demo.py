@@ -118,8 +118,10 @@ def main():
         analytics = product.Analytics(root)
         running.add(analytics.remove)
         analytics.init().start().create()
-        credentials = analytics.create_collector("demo")
-        say(f"collectors push to {analytics.url}; collector demo is {credentials.collector_id}")
+        collector_id, token, pin = analytics.query(
+            "SELECT collector_id, token, pin "
+            "FROM pganalytics.create_enrollment_token('demo')").split("|")
+        say(f"collectors push to {analytics.url}; collector demo is {collector_id}")
 
         step("monitored server with pg_stat_statements, under load")
         monitored = product.Monitored(root)
@@ -131,8 +133,12 @@ def main():
             running.add(lambda p=process: cluster.stop_process(p))
 
         step("collector")
-        collector = product.Collector(root / "collector", analytics, credentials, [monitored])
+        collector = product.Collector(root / "collector", analytics, None, [monitored])
         running.add(collector.stop)
+        enrolled = collector.enroll(token, "--pin", pin)
+        say((enrolled.stdout + enrolled.stderr).rstrip())
+        if enrolled.returncode != 0:
+            return 1
         collector.start()
         try:
             good = watch(analytics, {"the collector": collector.process, "pgbench": load[0]},
