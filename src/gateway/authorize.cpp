@@ -136,7 +136,9 @@ Status Authorizer::ReadToken(std::string_view token, Access access, Credential* 
     if (!subject || core::FormatUuid(*subject) != claims->subject || protocol::IsZero(*subject)) {
         return Error{"the token names no collector", 403};
     }
-    if (claims->certificate && *claims->certificate != credential->certificate_sha256) {
+    // Zeros stand for no certificate: a token must not be bound to that.
+    if (claims->certificate && (protocol::IsZero(credential->certificate_sha256) ||
+                                *claims->certificate != credential->certificate_sha256)) {
         return Error{"the token is bound to a certificate that this request does not show", 403};
     }
     credential->token_subject = *subject;

@@ -264,6 +264,7 @@ claims("jti no uuid", jti="1")
 
 # Bound to a certificate that is not shown.
 claims("cnf of another certificate", cnf={"x5t#S256": b64(hashlib.sha256(b"x").digest())})
+claims("cnf of zeros", cnf={"x5t#S256": b64(bytes(32))})
 claims("cnf empty", cnf={})
 claims("cnf no object", cnf="x")
 claims("cnf null", cnf=None)
