@@ -123,10 +123,9 @@ Task<Response> EnrollmentService::Ask(http::Exchange& exchange,
     if (reply.status == 200) co_return Granted(reply, made_key);
     const std::string why(reply.message.empty() ? "no certificate is given" : reply.message);
     if (reply.status == 403) co_return Authorizer::Refusal(exchange, why);
-    if (reply.status == 503) {
-        co_return Unavailable(why, reply.retry_after_s != 0 ? reply.retry_after_s : 5);
-    }
-    co_return RefusalOf(Error{why, static_cast<int>(reply.status)});
+    if (reply.status == 503 && reply.retry_after_s == 0) co_return Unavailable(why);
+    co_return http::Problem(
+        http::ProblemDetails{static_cast<int>(reply.status), why, "", "", reply.retry_after_s});
 }
 
 Task<Response> EnrollmentService::Enroll(http::Exchange& exchange) {

@@ -121,12 +121,13 @@ def test_chunked_body_is_bounded(shared, asked, client):
     assert c.response()[0] == 413 and not asked
 
 
-@pytest.mark.parametrize("status,retry", [(403, 0), (409, 0), (422, 0), (503, 0), (503, 17)])
+@pytest.mark.parametrize("status,retry", [(403, 0), (409, 0), (422, 0), (429, 9), (503, 0), (503, 17)])
 def test_worker_refuses(shared, status, retry):
     shared.on_enroll = lambda request: enroll_reply(status, retry, message="that will not do")
     outcome = post(shared, ENROLL, enrollment())
     assert outcome.status == status and outcome.json["detail"] == "that will not do"
-    assert outcome.headers.get("retry-after") == (str(retry or 5) if status == 503 else None)
+    assert outcome.headers.get("retry-after") == {
+        429: "9", 503: str(retry or 5)}.get(status)
     assert "www-authenticate" not in outcome.headers
 
 

@@ -106,6 +106,24 @@ TEST(RequestParser, LimitsAreExact) {
     EXPECT_EQ(StatusOf(Get("/", "X: " + std::string(kMaxHeadBytes / 2, 'x') + "\r\n")), 0);
 }
 
+// A route that takes no large body says so when the head is there.
+TEST(RequestParser, BodyOfARouteIsBounded) {
+    auto limited = [](const std::string& head, const std::string& body) {
+        RequestParser parser(kMaxBody);
+        size_t taken = 0;
+        EXPECT_TRUE(parser.Put(head, &taken).ok());
+        if (const auto status = parser.LimitBody(10); !status) return status.error().status;
+        const auto state = parser.Put(body, &taken);
+        return state ? 0 : state.error().status;
+    };
+    const std::string head = "POST / HTTP/1.1\r\nHost: a\r\n";
+    EXPECT_EQ(limited(head + "Content-Length: 10\r\n\r\n", "0123456789"), 0);
+    EXPECT_EQ(limited(head + "Content-Length: 11\r\n\r\n", ""), 413);
+    EXPECT_EQ(limited(head + "Transfer-Encoding: chunked\r\n\r\n", "a\r\n0123456789\r\n"), 0);
+    EXPECT_EQ(limited(head + "Transfer-Encoding: chunked\r\n\r\n", "b\r\n"), 413);
+    EXPECT_EQ(limited(head + "Transfer-Encoding: chunked\r\n\r\n", "9\r\n012345678\r\n2\r\n"), 413);
+}
+
 TEST(RequestParser, Refusals) {
     EXPECT_EQ(StatusOf(Get("/", "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n")), 400);
     EXPECT_EQ(StatusOf(Get("/", "Content-Length: 1\r\nContent-Length: 1\r\n")), 400);
