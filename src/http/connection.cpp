@@ -239,6 +239,7 @@ Task<bool> Connection::Answer(const Response& response, bool keep, bool head_onl
 // unread bytes in it sends RST, which can overtake the answer.
 Task<> Connection::Linger() {
     deadline_ = Clock::now() + kLingerTime;
+    lingering_ = true;
     stream_.Finish();
     bool more = true;
     while (more) more = co_await stream_.DiscardRaw();

@@ -108,7 +108,7 @@ Task<> Server::Sweep() {
         const TimePoint now = Clock::now();
         for (Connection& connection : connections_) {
             if (now < connection.deadline_ || connection.stream_.aborted()) continue;
-            if (!connection.idle_) ++stats_.deadlines;
+            if (!connection.idle_ && !connection.lingering_) ++stats_.deadlines;
             Close(&connection);
         }
         while (idle_.size() > options_.max_idle_connections &&

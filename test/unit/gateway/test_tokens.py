@@ -51,6 +51,7 @@ def shared(signer, ca, tmp_path_factory):
     worker = FakeWorker(PROGRAM, str(directory), mtls=MTLS_OPTIONAL, ca=str(directory / "ca.crt"))
     worker.identity["keys"] = [(KID, point(signer))]
     worker.collectors = {COLLECTOR}
+    worker.tokens["pga_1"] = (200, COLLECTOR, "")
     worker.start()
     yield worker
     assert worker.stop() == 0
@@ -135,6 +136,86 @@ def test_certificate_token_and_body_agree(shared, forge, ca, token, certificate,
     shown = {token, certificate} - {None}
     assert outcome.status == (200 if shown == {named} else 403)
     assert len(shared.pushes) - before == (shown == {named})
+
+
+# Refreshing.
+@pytest.mark.parametrize("fields,data", [
+    (["Content-Length: 0"], b""), (["Transfer-Encoding: chunked"], chunked(b"")),
+    (["Content-Length: 3"], b"abc"), ([], b""),
+    (["Transfer-Encoding: chunked", "Expect: 100-continue"], chunked(b""))])
+def test_refresh(gateway, client, fields, data):
+    worker = gateway()
+    worker.on_token = lambda credential: token_reply(token="fresh", expires_at=1800000000)
+    c = client(worker)
+    c.send(head(fields, path=REFRESH))
+    if "Expect: 100-continue" in fields:
+        assert c.take_head()[0] == 100
+    c.send(data)
+    status, fields, answer = c.response()
+    assert status == 200 and json.loads(answer) == {"token": "fresh",
+                                                    "expires_at": "2027-01-15T08:00:00Z"}
+    assert fields["cache-control"] == "no-store"
+    # The next request of the same connection is served.
+    c.send(head(["Content-Length: 0"], path=REFRESH))
+    assert c.response()[0] == 200
+
+
+@pytest.mark.parametrize("request_body", [
+    head(["Content-Length: 1048577"], path=REFRESH),
+    head(["Transfer-Encoding: chunked"], path=REFRESH) + b"100001\r\n"])
+def test_refresh_of_a_body_that_is_too_large(gateway, client, request_body):
+    c = client(gateway())
+    c.send(request_body)
+    assert c.response()[0] == 413
+
+
+def test_refresh_asks_with_what_is_shown(shared, forge, ca):
+    asked = []
+    shared.on_token = lambda credential: asked.append(credential) or token_reply(token="fresh")
+    own = ca.leaf(COLLECTOR)
+    expired = forge.token(iat=int(time.time()) - 7200, exp=int(time.time()) - 3600)
+    for authorization, presented in ((None, show(own)), ("Bearer pga_1", Presented()),
+                                     ("Bearer " + forge.token(), Presented()),
+                                     ("Bearer " + expired, show(own))):
+        assert request(shared, authorization, presented, REFRESH, b"").status == 200
+    certified, opaque, signed, late = asked
+    assert certified.certificate_subject == COLLECTOR and not any(certified.token)
+    assert opaque.token == hashlib.sha256(b"pga_1").digest()
+    assert signed.token_subject == COLLECTOR and signed.expires_at > time.time()
+    # How long after its end a token may be refreshed is the worker's to say.
+    assert late.token_subject == COLLECTOR and late.expires_at < time.time()
+    assert late.certificate_subject == COLLECTOR
+
+
+def test_only_refreshing_takes_an_expired_token(shared, forge):
+    shared.on_token = lambda credential: token_reply(token="fresh")
+    expired = "Bearer " + forge.token(iat=int(time.time()) - 7200, exp=int(time.time()) - 3600)
+    assert request(shared, expired, path=REFRESH, data=b"").status == 200
+    assert request(shared, expired).status == 403
+    with Hostile(shared.port) as hostile:
+        header = [("Authorization", expired)]
+        for method, path, status in (("POST", REFRESH, 200), ("GET", FIGURES, 403),
+                                     ("POST", "/api/v1/metrics/push", 403), ("POST", REFRESH, 200),
+                                     ("POST", "/api/v1/collectors/renew", 403),
+                                     ("GET", "/api/v1/config/x", 403)):
+            assert hostile.request(method, path, headers=header).status == status
+
+
+@pytest.mark.parametrize("kind", ["alg 'none', no signature", "padding behind", "twice"])
+def test_refresh_refuses_what_is_no_token(shared, forge, kind):
+    asked = []
+    shared.on_token = lambda credential: asked.append(credential) or token_reply(token="fresh")
+    assert request(shared, bad_tokens.KINDS[kind](forge), path=REFRESH, data=b"").status == 403
+    assert request(shared, None, path=REFRESH, data=b"").status == 403
+    assert not asked
+
+
+@pytest.mark.parametrize("status", [403, 503])
+def test_refresh_refused(shared, forge, status):
+    shared.on_token = lambda credential: token_reply(status, message="not now")
+    outcome = request(shared, "Bearer pga_1", path=REFRESH, data=b"")
+    assert outcome.status == status and outcome.json["detail"] == "not now"
+    assert ("retry-after" in outcome.headers) == (status == 503)
 
 
 def test_kinds_are_all_there():
