@@ -68,7 +68,8 @@ Task<std::optional<Response>> Authorizer::Authorize(http::Exchange& exchange, Ac
     if (known && access == Access::kCollector) co_return std::nullopt;
     caller.Forget();
     caller.credential = *credential;
-    // Of an expired token only its refresh decides; everybody else is known before the body is read.
+    // Of an expired token only its refresh decides; everybody else is known before the body is
+    // read.
     const bool expired =
         credential->token_expires_at != 0 && credential->token_expires_at <= UnixNow();
     if (access == Access::kCollectorGrace && expired) co_return std::nullopt;

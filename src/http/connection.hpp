@@ -50,7 +50,7 @@ class Connection {
     std::list<Connection*>::iterator idle_self_;
     TimePoint idle_since_;
     bool idle_ = false;
-    bool last_ = false;     // its next answer is its last
+    bool last_ = false;  // its next answer is its last
     bool lingering_ = false;
     bool admitted_ = true;  // with the connection: its first request
     bool limited_ = false;  // the last request came too soon
