@@ -149,12 +149,21 @@ int RefuseHopeless(pg::PendingRequest* requests, int count, bool* done) {
     return left;
 }
 
+// A v3 collector goes on showing its certificate when it has expired, and is then shut out, however
+// good its token is.
+constexpr int kDaysWithoutRenewal = 825;
+
 // IssueBatch gives every request its certificate or its refusal, in one transaction.
 bool IssueBatch(pg::PendingRequest* requests, int count) {
     CaExchange exchange = {};
     for (int i = 0; i < count; ++i) {
-        AddCaItem(&exchange,
-                  protocol::CaIssue{requests[i].collector_id, requests[i].name, requests[i].csr});
+        protocol::CaIssue issue;
+        issue.collector_id = requests[i].collector_id;
+        issue.days = static_cast<uint32_t>(requests[i].can_renew ? pg::settings.cert_rotation_days
+                                                                 : kDaysWithoutRenewal);
+        issue.name = requests[i].name;
+        issue.csr = requests[i].csr;
+        AddCaItem(&exchange, issue);
     }
     protocol::CaRequest head;
     head.operation = CaOperation::kIssue;

@@ -27,7 +27,6 @@ void AtExit(int, Datum) {
 void FillSettings(protocol::CaRequest* head) {
     head->now = static_cast<int64_t>(time(nullptr));
     head->ca_lifetime_days = static_cast<uint32_t>(pg::settings.ca_lifetime_days);
-    head->certificate_days = static_cast<uint32_t>(pg::settings.cert_rotation_days);
     head->server_certificate_days = static_cast<uint32_t>(pg::settings.server_cert_days);
     head->list_days = kRevocationListDays;
     head->ca_name = pg::settings.ca_name;

@@ -2,11 +2,12 @@
 -- these; they run with the worker's own rights.
 
 CREATE FUNCTION pganalytics.pending_certificate_requests()
-    RETURNS TABLE (certificate_request_id uuid, collector_id uuid, name text, csr bytea, enabled boolean)
+    RETURNS TABLE (certificate_request_id uuid, collector_id uuid, name text, csr bytea, enabled boolean,
+                   can_renew boolean)
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT r.certificate_request_id, r.collector_id, coalesce(c.name, ''), r.csr,
-           coalesce(c.enabled, false)
+           coalesce(c.enabled, false), r.origin <> 'registration'
     FROM pganalytics.certificate_requests r
     LEFT JOIN pganalytics.collectors c ON c.collector_id = r.collector_id
     WHERE r.state = 'pending' ORDER BY r.requested_at LIMIT 100

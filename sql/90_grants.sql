@@ -234,7 +234,7 @@ GRANT EXECUTE ON FUNCTION
     pganalytics.expired_partitions(),
     pganalytics.drop_expired_partition(regclass)
     TO pganalytics_maintenance;
-GRANT SELECT (certificate_request_id, collector_id, csr, requested_at, state, decided_at),
+GRANT SELECT (certificate_request_id, collector_id, csr, origin, requested_at, state, decided_at),
       UPDATE (state, certificate_id, message, decided_at), DELETE
     ON pganalytics.certificate_requests TO pganalytics_maintenance;
 GRANT SELECT (collector_id, name, enabled) ON pganalytics.collectors TO pganalytics_maintenance;

@@ -200,7 +200,7 @@ class Job {
         if (!key) return key.error();
         return pki::MakeCollectorCertificate(issuer, key->get(), std::string(issue.name),
                                              core::FormatUuid(issue.collector_id),
-                                             {head_.now, head_.certificate_days});
+                                             {head_.now, issue.days});
     }
 
     // MakeLists writes the file before the worker has the lists in a table: what a crash between

@@ -17,7 +17,7 @@ using protocol::CaCertificate;
 using protocol::CaCertificateKind;
 
 Statement pending_requests = {
-    "SELECT certificate_request_id, collector_id, name, csr, enabled "
+    "SELECT certificate_request_id, collector_id, name, csr, enabled, can_renew "
     "FROM pganalytics.pending_certificate_requests()",
     0,
     {},
@@ -180,6 +180,7 @@ int ReadPendingRequests(MemoryContext context, PendingRequest** out) {
         memcpy(csr_copy, csr.data(), csr.size());
         request->csr = {csr_copy, csr.size()};
         request->enabled = BoolAt(at, 5);
+        request->can_renew = BoolAt(at, 6);
     }
     return count;
 }

@@ -24,6 +24,7 @@ struct PendingRequest {
     const char* name;
     std::string_view csr;
     bool enabled;
+    bool can_renew;  // false: a v3 collector, which cannot
 };
 int ReadPendingRequests(MemoryContext context, PendingRequest** out);
 

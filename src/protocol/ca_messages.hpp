@@ -23,10 +23,10 @@ struct CaRequest {
     uint32_t items = 0;
     int64_t now = 0;  // Unix time in seconds: the program has no clock of its own
     uint32_t ca_lifetime_days = 0;
-    uint32_t certificate_days = 0;         // of collectors
     uint32_t server_certificate_days = 0;  // of the server
     uint32_t list_days = 0;                // until the next revocation list
-    uint64_t list_number = 0;              // at least that number
+    uint32_t reserved = 0;
+    uint64_t list_number = 0;  // at least that number
     std::string_view ca_name;
     std::string_view ca_file;  // of a given authority; "" with ca_key_file "": a made one
     std::string_view ca_key_file;
@@ -35,9 +35,9 @@ struct CaRequest {
     std::string_view passphrase_command;
 
     static void VisitFields(auto& m, auto&& visit) {
-        visit(m.operation, m.items, m.now, m.ca_lifetime_days, m.certificate_days,
-              m.server_certificate_days, m.list_days, m.list_number, m.ca_name, m.ca_file,
-              m.ca_key_file, m.cert_file, m.server_names, m.passphrase_command);
+        visit(m.operation, m.items, m.now, m.ca_lifetime_days, m.server_certificate_days,
+              m.list_days, m.reserved, m.list_number, m.ca_name, m.ca_file, m.ca_key_file,
+              m.cert_file, m.server_names, m.passphrase_command);
     }
 };
 inline constexpr uint32_t kMaxCaItems = 1000000;
@@ -45,10 +45,14 @@ inline constexpr uint32_t kMaxCaItems = 1000000;
 // CaIssue: a request of a collector.
 struct CaIssue {
     core::Uuid collector_id;
+    uint32_t days = 0;  // of its life; never beyond the authority's end
+    uint32_t reserved = 0;
     std::string_view name;
     std::string_view csr;  // PKCS #10, DER
 
-    static void VisitFields(auto& m, auto&& visit) { visit(m.collector_id, m.name, m.csr); }
+    static void VisitFields(auto& m, auto&& visit) {
+        visit(m.collector_id, m.days, m.reserved, m.name, m.csr);
+    }
 };
 
 // CaRevoked: an entry of a revocation list.
