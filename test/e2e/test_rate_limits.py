@@ -167,6 +167,22 @@ def test_a_crash_begins_anew(fresh):
     assert limits(fresh, "address")["127.0.0.1"][0] == 3
 
 
+def test_nobody_can_make_the_memory_shorter(limited):
+    """A server process that touched a page which is gone would die, and the server with it."""
+    def memories(pid):
+        return [f"/proc/{pid}/fd/{fd}" for fd in os.listdir(f"/proc/{pid}/fd")
+                if "pganalytics_rates" in os.readlink(f"/proc/{pid}/fd/{fd}")]
+
+    for worker, gateway in limited.workers():
+        assert not memories(gateway)
+        (path,) = memories(worker)
+        with open(path, "r+b") as memory:
+            assert os.fstat(memory.fileno()).st_size == 1 << 20
+            for size in (0, 4096, 1 << 21):
+                with pytest.raises(PermissionError):
+                    os.ftruncate(memory.fileno(), size)
+
+
 @pytest.mark.skipif("::1" not in ADDRESSES, reason="this machine has no IPv6")
 def test_ipv6_counts_by_its_64(fresh):
     assert ask_on_new_connections(fresh, 2, "::1") == (2, 0)
