@@ -1,13 +1,26 @@
 #include "gateway/frame_writer.hpp"
 
+#include <openssl/crypto.h>
 #include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <cstring>
 #include <thread>
 #include <utility>
 
+#include "protocol/frame.hpp"
+
 namespace pganalytics::gateway {
+namespace {
+
+bool IsApiRequest(const std::string& frame) {
+    protocol::FrameHeader header;
+    std::memcpy(&header, frame.data(), sizeof(header));
+    return header.type == protocol::FrameType::kApiRequest;
+}
+
+}  // namespace
 
 void FrameWriter::Start() {
     std::thread([this] { Run(); }).detach();
@@ -51,6 +64,8 @@ void FrameWriter::Run() {
             filled_.wait(lock, [this, &frame] { return queue_.Take(&frame); });
         }
         alive = alive && Write(frame);
+        // What a person sends may be a password.
+        if (IsApiRequest(frame)) OPENSSL_cleanse(frame.data(), frame.size());
     }
 }
 

@@ -8,6 +8,7 @@
 #include <exception>
 #include <string>
 
+#include "gateway/api_routes.hpp"
 #include "gateway/authorize.hpp"
 #include "gateway/client_check.hpp"
 #include "gateway/enrollment.hpp"
@@ -69,13 +70,17 @@ int Main() {
     PushService push(link, log, side, identity, config->max_body_bytes, seed);
     EnrollmentService enrollment(link, identity);
     Authorizer authorizer(link, log, identity, config->mtls);
+    ApiService api(link, log, identity);
+    const bool for_people = config->role == protocol::GatewayRole::kApi;
     auto guard = [&](http::Exchange& exchange,
                      http::Access access) -> http::Task<std::optional<http::Response>> {
+        if (for_people) co_return co_await api.Authorize(exchange, access);
         std::optional<http::Response> refusal = co_await authorizer.Authorize(exchange, access);
         if (refusal) co_return refusal;
         co_return co_await limiter->TakeCollector(exchange, Authorizer::SubjectOf(exchange));
     };
-    const http::Router router(CollectorRoutes({&push, &enrollment}), guard);
+    const http::Router router(for_people ? ApiRoutes(&api) : CollectorRoutes({&push, &enrollment}),
+                              guard);
     http::ServerOptions options = OptionsOf(*config);
     options.admit = [&](const core::Address& client) { return limiter->TakeAddress(client); };
     http::Server server(io, options, std::move(startup->tls), router);

@@ -5,6 +5,8 @@
 #include <memory>
 #include <new>
 
+#include "gateway/api_routes.hpp"
+
 namespace pganalytics::gateway {
 namespace {
 
@@ -70,6 +72,7 @@ std::vector<http::Route> CollectorRoutes(const CollectorServices& services) {
 std::string ListRoutes() {
     std::string list;
     List("collectors", CollectorRoutes({}), &list);
+    List("api", ApiRoutes(nullptr), &list);
     return list;
 }
 

@@ -23,7 +23,6 @@ using protocol::FrameType;
 // certificates make 64 MB.
 constexpr uint32_t kMaxWorkerPayloadBytes = 1 << 20;
 constexpr uint32_t kMaxIdentityBytes = 64 << 20;
-constexpr std::chrono::seconds kAnswerTimeout{30};
 
 bool IsWorkerHeader(const FrameHeader& header) {
     const uint32_t limit =
@@ -214,12 +213,12 @@ uint32_t WorkerLink::NextRequestId() {
 }
 
 Task<WorkerAnswer> WorkerLink::AwaitPayload(uint32_t request_id, FrameType reply,
-                                            std::string* payload) {
+                                            std::string* payload, std::chrono::seconds timeout) {
     Waiter waiter(io_);
     waiter.reply = reply;
     waiter.payload = payload;
     waiters_.emplace(request_id, &waiter);
-    const auto until = std::chrono::steady_clock::now() + kAnswerTimeout;
+    const auto until = std::chrono::steady_clock::now() + timeout;
     while (!waiter.answered && !refusing_ && std::chrono::steady_clock::now() < until) {
         co_await waiter.event.Wait(until);
     }
@@ -235,7 +234,8 @@ Task<WorkerAnswer> WorkerLink::Push(const core::Uuid& collector_id, std::string 
     header.request_id = NextRequestId();
     std::memcpy(frame.data(), &header, sizeof(header));
     if (!refusing_) writer_.EnqueuePush(collector_id, header.request_id, std::move(frame));
-    const WorkerAnswer result = co_await Await(header.request_id, FrameType::kReceipt, answer);
+    const WorkerAnswer result =
+        co_await Await(header.request_id, FrameType::kReceipt, answer, kAnswerTimeout);
     writer_.EndPush(header.request_id);
     co_return result;
 }

@@ -2,6 +2,7 @@
 // sends is checked, for a worker of another version may be at the other end.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -13,6 +14,8 @@
 #include "protocol/messages.hpp"
 
 namespace pganalytics::gateway {
+
+inline constexpr std::chrono::seconds kAnswerTimeout{30};
 
 // WorkerAnswer is what became of a question to the worker.
 enum class WorkerAnswer { kAnswered, kTimedOut, kRefused };
@@ -70,15 +73,17 @@ class WorkerLink {
     // Start reads and writes frames from now on.
     void Start(Handlers handlers);
 
-    // Ask sends a question; *answer is set for kAnswered. `kReply` is the type of its answer.
+    // Ask sends a question; *answer is set for kAnswered. `kReply` is the type of its answer, which
+    // is waited for until `timeout` has passed.
     template <protocol::FrameType kReply, typename Request, typename Reply>
     http::Task<WorkerAnswer> Ask(protocol::FrameType type, const Request& request,
-                                 Answer<Reply>* answer) {
+                                 Answer<Reply>* answer,
+                                 std::chrono::seconds timeout = kAnswerTimeout) {
         const uint32_t request_id = NextRequestId();
         std::string frame;
         protocol::AppendFrame(type, request_id, request, &frame);
         if (!refusing_) writer_.Enqueue(std::move(frame));
-        return Await(request_id, kReply, answer);
+        return Await(request_id, kReply, answer, timeout);
     }
     // Push sends the frame of a PreparedPush; *answer is set for kAnswered. After kTimedOut the
     // push may still be stored.
@@ -103,11 +108,12 @@ class WorkerLink {
     core::Status ReadFirst(protocol::FrameType type, std::string* payload);
     http::Task<> ReadFrames();
     http::Task<WorkerAnswer> AwaitPayload(uint32_t request_id, protocol::FrameType reply,
-                                          std::string* payload);
+                                          std::string* payload, std::chrono::seconds timeout);
     template <typename Reply>
     http::Task<WorkerAnswer> Await(uint32_t request_id, protocol::FrameType reply,
-                                   Answer<Reply>* answer) {
-        const WorkerAnswer result = co_await AwaitPayload(request_id, reply, &answer->payload);
+                                   Answer<Reply>* answer, std::chrono::seconds timeout) {
+        const WorkerAnswer result =
+            co_await AwaitPayload(request_id, reply, &answer->payload, timeout);
         // Dispatch has decoded it once.
         if (result == WorkerAnswer::kAnswered) {
             protocol::DecodeWhole(answer->payload.data(), answer->payload.size(), &answer->message);

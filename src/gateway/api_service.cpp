@@ -1,0 +1,149 @@
+#include "gateway/api_service.hpp"
+
+#include <openssl/crypto.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "gateway/answers.hpp"
+#include "gateway/authorize.hpp"
+#include "gateway/header_text.hpp"
+#include "gateway/receipt.hpp"
+#include "http/problem.hpp"
+#include "protocol/token_text.hpp"
+
+namespace pganalytics::gateway {
+namespace {
+
+using core::Status;
+using http::Problem;
+using http::ProblemDetails;
+using http::Response;
+using http::Task;
+
+constexpr size_t kMaxRoleBytes = 63;  // NAMEDATALEN - 1 of PostgreSQL
+// Who asks for health waits no longer for a worker that is busy.
+constexpr std::chrono::seconds kHealthTimeout{2};
+
+// Person is who sends the request, by the token.
+struct Person : http::ConnectionMemo {
+    core::Uuid session_id;
+    std::string role;
+};
+
+int64_t UnixNow() {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    return std::chrono::duration_cast<std::chrono::seconds>(now).count();
+}
+
+// Unauthorized names the scheme, as RFC 9110 section 15.5.2 wants it.
+Response Unauthorized(std::string_view detail, bool bad_token) {
+    Response response = Problem(401, detail);
+    response.headers.emplace_back("WWW-Authenticate",
+                                  bad_token ? R"(Bearer realm="pganalytics", error="invalid_token")"
+                                            : R"(Bearer realm="pganalytics")");
+    return response;
+}
+
+Response ResponseOf(const protocol::ApiReply& reply, bool with_token) {
+    const int status = static_cast<int>(reply.status);
+    if (status == 401) return Unauthorized(reply.body, with_token);
+    if (status >= 400) {
+        return Problem(
+            ProblemDetails{status, std::string(reply.body), "", "", reply.retry_after_s});
+    }
+    Response response{status, std::string(reply.content_type), std::string(reply.body), {}};
+    response.secret = true;
+    return response;
+}
+
+bool IsJson(std::string_view content_type) {
+    const std::string_view type = Trim(content_type.substr(0, content_type.find(';')));
+    return EqualsIgnoringCase(type, "application/json");
+}
+
+}  // namespace
+
+Task<std::optional<Response>> ApiService::Authorize(http::Exchange& exchange, http::Access) {
+    exchange.memo().reset();
+    const std::string_view token = BearerToken(exchange.request().Header("Authorization"));
+    if (token.empty()) co_return Unauthorized("a bearer token is needed; log in", false);
+    const auto claims = identity_.tokens().Verify(token, protocol::kApiAudience, UnixNow());
+    if (!claims) co_return Unauthorized(claims.error().message, true);
+    if (!claims->session || claims->certificate || claims->subject.size() > kMaxRoleBytes) {
+        co_return Unauthorized("the token is not one of a session", true);
+    }
+    auto person = std::make_unique<Person>();
+    person->session_id = *claims->session;
+    person->role = claims->subject;
+    exchange.memo() = std::move(person);
+    co_return std::nullopt;
+}
+
+Task<Response> ApiService::AskWorker(const protocol::ApiRequest& request,
+                                     std::chrono::seconds timeout) {
+    Answer<protocol::ApiReply> answer;
+    const WorkerAnswer outcome = co_await link_.Ask<protocol::FrameType::kApiReply>(
+        protocol::FrameType::kApiRequest, request, &answer, timeout);
+    if (outcome == WorkerAnswer::kTimedOut) {
+        log_.Line(Log::Kind::kWorker, true, "the worker has not answered a person in time");
+    }
+    std::optional<Response> unanswered = Unanswered(outcome);
+    if (unanswered) co_return std::move(*unanswered);
+    Response response = ResponseOf(answer.message, !request.role.empty());
+    if (!answer.payload.empty()) OPENSSL_cleanse(answer.payload.data(), answer.payload.size());
+    co_return response;
+}
+
+Task<Response> ApiService::Forward(http::Exchange& exchange) {
+    http::RequestParser& request = exchange.request();
+    // Copied where trailers of a chunked body may move it.
+    const bool has_type = request.HasHeader("Content-Type");
+    const Response wrong_type =
+        Problem(415, "a body is application/json, without Content-Encoding");
+    if ((has_type && !IsJson(request.Header("Content-Type"))) ||
+        !Trim(request.Header("Content-Encoding")).empty()) {
+        co_return wrong_type;
+    }
+    const Status read = co_await exchange.ReadBody();
+    if (!read && read.error().status == 0) co_return Response{0, "", "", {}};
+    if (!read) co_return RefusalOf(read.error());
+    core::Buffer& body = request.body();
+    if (!body.empty() && !has_type) co_return wrong_type;
+    protocol::ApiRequest question;
+    if (const auto* const person = static_cast<const Person*>(exchange.memo().get())) {
+        question.session_id = person->session_id;
+        question.role = person->role;
+    }
+    const std::string_view method = request.method();
+    question.method = method == "HEAD" ? "GET" : method;
+    question.path = request.path();
+    question.query = request.query();
+    question.body = body.view();
+    question.address = exchange.address();
+    Response response = co_await AskWorker(question, kAnswerTimeout);
+    // It may hold a password.
+    if (!body.empty()) OPENSSL_cleanse(body.data(), body.size());
+    co_return response;
+}
+
+Task<Response> ApiService::ForwardStranger(http::Exchange& exchange) {
+    // Who sent the request before this one is not who sends this one.
+    exchange.memo().reset();
+    co_return co_await Forward(exchange);
+}
+
+Task<Response> ApiService::Health(http::Exchange& exchange) {
+    protocol::ApiRequest question;
+    question.method = "GET";
+    question.path = exchange.request().path();
+    question.address = exchange.address();
+    Response response = co_await AskWorker(question, kHealthTimeout);
+    if (response.status == 200) co_return response;
+    std::string document = R"({"status":"unavailable","timestamp":")" + FormatTime(UnixNow()) +
+                           R"(","uptime":null,"database_ok":false})";
+    co_return http::JsonResponse(503, std::move(document));
+}
+
+}  // namespace pganalytics::gateway

@@ -1,0 +1,42 @@
+// API service: requests of people: whose token it is, to the worker and back.
+#pragma once
+
+#include <chrono>
+#include <optional>
+
+#include "gateway/identity_state.hpp"
+#include "gateway/log.hpp"
+#include "gateway/worker_link.hpp"
+#include "http/router.hpp"
+
+namespace pganalytics::gateway {
+
+class ApiService {
+  public:
+    // All must outlive the service.
+    ApiService(WorkerLink& link, Log& log, const IdentityState& identity)
+        : link_(link), log_(log), identity_(identity) {}
+
+    // Authorize is the guard of the people's routes: 401 with WWW-Authenticate (RFC 6750 section 3)
+    // unless the request brings a token of a person that is good. Whether the session goes on, and
+    // what the role may, is the worker's to say.
+    http::Task<std::optional<http::Response>> Authorize(http::Exchange& exchange,
+                                                        http::Access access);
+
+    // Forward answers a request with what the worker answers; ForwardStranger does so for a route
+    // that is for anyone. Health answers GET /api/v1/health: 200 if the worker does, else 503,
+    // after kHealthTimeout at the latest.
+    http::Task<http::Response> Forward(http::Exchange& exchange);
+    http::Task<http::Response> ForwardStranger(http::Exchange& exchange);
+    http::Task<http::Response> Health(http::Exchange& exchange);
+
+  private:
+    http::Task<http::Response> AskWorker(const protocol::ApiRequest& request,
+                                         std::chrono::seconds timeout);
+
+    WorkerLink& link_;
+    Log& log_;
+    const IdentityState& identity_;
+};
+
+}  // namespace pganalytics::gateway
