@@ -17,7 +17,7 @@ void Read(Supervisor* supervisor) {
     MemoryContext const fresh =
         AllocSetContextCreate(TopMemoryContext, "pganalytics identity", ALLOCSET_DEFAULT_SIZES);
     protocol::Identity read;
-    ErrorData* const error = pg::ReadIdentity(fresh, &read);
+    ErrorData* const error = pg::ReadIdentity(supervisor->role, fresh, &read);
     if (error == nullptr) {
         if (kept != nullptr) MemoryContextDelete(kept);
         kept = fresh;

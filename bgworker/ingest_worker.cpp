@@ -284,17 +284,6 @@ void StoreGroup(Group* group) {
     pgstat_report_activity(STATE_IDLE, activity);
 }
 
-void FlushAll() {
-    for (Gateway& gateway : supervisor.gateways) {
-        if (gateway.state == GatewayState::kNone) continue;
-        Release(&gateway.channel);
-        if (!Flush(&gateway.channel) && gateway.doomed == nullptr) {
-            Doom(&gateway, "takes no receipts");
-        }
-    }
-    EndDoomed(&supervisor);
-}
-
 // GiveBackMemory returns what a large push needed to the system: the next one may be an hour away.
 void GiveBackMemory(Group* group) {
     MemoryContextReset(group->context);
@@ -316,7 +305,7 @@ void Serve(Group* group) {
         if (stored) StoreGroup(group);
         const bool enrolled = AdvanceEnrollments(group->context);
         const bool worked = AnswerQuestion(group) || enrolled || stored;
-        FlushAll();
+        FlushGateways(&supervisor);
         if (group->alone) GiveBackMemory(group);
         const bool reloaded = HandleInterrupts();
         if (reloaded) Reload(&supervisor);

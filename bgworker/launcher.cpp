@@ -1,4 +1,4 @@
-// Launcher: keeps the maintenance worker and the ingest workers running while their database
+// Launcher: keeps the maintenance, API and ingest workers running while their database
 // exists, with a back-off for those that end early.
 #include "bgworker/launcher.hpp"
 
@@ -36,6 +36,9 @@ int child_count = 0;
 
 void ListChildren() {
     children[child_count++].status = pg::StatusOf(pg::WorkerKind::kMaintenance, 0);
+    if (pg::settings.api_port != 0) {
+        children[child_count++].status = pg::StatusOf(pg::WorkerKind::kApi, 0);
+    }
     for (int i = 0; i < pg::settings.ingest_workers; ++i) {
         children[child_count++].status = pg::StatusOf(pg::WorkerKind::kIngest, i);
     }
@@ -64,6 +67,10 @@ void StartChild(Child* child) {
         pg_snprintf(worker.bgw_name, sizeof(worker.bgw_name), "pganalytics ingest %d",
                     child->status->index + 1);
         strlcpy(worker.bgw_type, "pganalytics ingest", sizeof(worker.bgw_type));
+    } else if (child->status->kind == pg::WorkerKind::kApi) {
+        strlcpy(worker.bgw_function_name, kApiMain, sizeof(worker.bgw_function_name));
+        strlcpy(worker.bgw_name, "pganalytics api", sizeof(worker.bgw_name));
+        strlcpy(worker.bgw_type, "pganalytics api", sizeof(worker.bgw_type));
     } else {
         strlcpy(worker.bgw_function_name, kMaintenanceMain, sizeof(worker.bgw_function_name));
         strlcpy(worker.bgw_name, "pganalytics maintenance", sizeof(worker.bgw_name));

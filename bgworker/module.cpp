@@ -1,4 +1,5 @@
 // Module: what PostgreSQL calls by name: the library's start and the workers' entry points.
+#include "bgworker/api_worker.hpp"
 #include "bgworker/ingest_worker.hpp"
 #include "bgworker/launcher.hpp"
 #include "bgworker/maintenance_worker.hpp"
@@ -14,6 +15,7 @@ PGDLLEXPORT void _PG_init(void);
 PGDLLEXPORT void pganalytics_launcher_main(Datum);
 PGDLLEXPORT void pganalytics_ingest_main(Datum);
 PGDLLEXPORT void pganalytics_maintenance_main(Datum);
+PGDLLEXPORT void pganalytics_api_main(Datum);
 
 void _PG_init(void) {
     pganalytics::pg::DefineSettings();
@@ -35,5 +37,7 @@ void pganalytics_ingest_main(Datum index) {
 }
 
 void pganalytics_maintenance_main(Datum) { pganalytics::bgworker::RunMaintenanceWorker(); }
+
+void pganalytics_api_main(Datum) { pganalytics::bgworker::RunApiWorker(); }
 
 }  // extern "C"

@@ -366,6 +366,17 @@ void EndDoomed(Supervisor* supervisor) {
     }
 }
 
+void FlushGateways(Supervisor* supervisor) {
+    for (Gateway& gateway : supervisor->gateways) {
+        if (gateway.state == GatewayState::kNone) continue;
+        Release(&gateway.channel);
+        if (!Flush(&gateway.channel) && gateway.doomed == nullptr) {
+            Doom(&gateway, "takes no answers");
+        }
+    }
+    EndDoomed(supervisor);
+}
+
 void StopGateways(Supervisor* supervisor) {
     CloseListeners(&supervisor->listeners);
     protocol::Drain refuse;

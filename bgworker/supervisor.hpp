@@ -68,7 +68,12 @@ Handled HandleControl(Supervisor* supervisor, Gateway* gateway, const Frame& fra
 inline void Doom(Gateway* gateway, const char* why) { gateway->doomed = why; }
 void EndDoomed(Supervisor* supervisor);
 
-// TakesWork: pushes of this gateway are answered; one that has not said that it is ready has none.
+// FlushGateways writes to every gateway what it takes, gives back the frames that were read, and
+// ends those that are doomed: the end of a turn.
+void FlushGateways(Supervisor* supervisor);
+
+// TakesWork: requests of this gateway are answered; one that has not said that it is ready has
+// none.
 inline bool TakesWork(const Gateway& gateway) {
     return gateway.state == GatewayState::kServing || gateway.state == GatewayState::kDraining;
 }

@@ -284,5 +284,5 @@ GRANT SELECT (session_id, role_oid, role_name, refresh_sha256, verifier_sha256, 
       UPDATE (refresh_sha256, verifier_sha256, last_used_at, ended_at, end_reason),
       DELETE
     ON pganalytics.api_sessions TO pganalytics_api;
-GRANT SELECT (kid, public_key, created_at, signs_until, revoked_at)
+GRANT SELECT (kid, public_key, signs_from, signs_until, verifies_until, revoked_at)
     ON pganalytics.token_keys TO pganalytics_api;

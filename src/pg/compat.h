@@ -4,7 +4,11 @@
 #include "pg/prelude.hpp"
 
 extern "C" {
+#include "catalog/pg_database.h"
+#include "common/jsonapi.h"
 #include "executor/executor.h"
+#include "mb/pg_wchar.h"
+#include "utils/acl.h"
 }
 
 namespace pganalytics::pg {
@@ -15,6 +19,34 @@ inline void InsertIndexTuples(ResultRelInfo* relinfo, TupleTableSlot* slot, ESta
     list_free(ExecInsertIndexTuples(relinfo, slot, estate, false, false, nullptr, NIL, false));
 #else
     list_free(ExecInsertIndexTuples(relinfo, slot, estate, false, false, nullptr, NIL));
+#endif
+}
+
+// JsonActionResult: what an action of pg_parse_json gives; nothing before PostgreSQL 16.
+// MakeJsonLexer hides that 17 lets the caller bring the lexer's memory.
+#if PG_VERSION_NUM >= 160000
+using JsonActionResult = JsonParseErrorType;
+inline JsonActionResult JsonActionDone() { return JSON_SUCCESS; }
+#else
+using JsonActionResult = void;
+inline JsonActionResult JsonActionDone() {}
+#endif
+
+inline JsonLexContext* MakeJsonLexer(char* json, int size) {
+#if PG_VERSION_NUM >= 170000
+    return makeJsonLexContextCstringLen(nullptr, json, static_cast<size_t>(size), PG_UTF8, true);
+#else
+    return makeJsonLexContextCstringLen(json, size, PG_UTF8, true);
+#endif
+}
+
+// MayConnect: whether a role has the CONNECT privilege on this database (16 has one function for
+// all kinds of objects).
+inline bool MayConnect(Oid role) {
+#if PG_VERSION_NUM >= 160000
+    return object_aclcheck(DatabaseRelationId, MyDatabaseId, role, ACL_CONNECT) == ACLCHECK_OK;
+#else
+    return pg_database_aclcheck(MyDatabaseId, role, ACL_CONNECT) == ACLCHECK_OK;
 #endif
 }
 

@@ -14,6 +14,9 @@ namespace pganalytics::pg {
 // REQUIRES: a transaction. ERROR XX000 if the library for it fails.
 core::Sha256 DigestTexts(const std::string_view* texts, int count);
 
+// DigestBytes gives the SHA-256 of the bytes. ERROR as above.
+core::Sha256 DigestBytes(std::string_view bytes);
+
 // QuickHash is 128 bits with seeds that the worker draws when it starts: nobody outside can look
 // for two texts that share them. Never stored.
 struct QuickHash {

@@ -41,8 +41,7 @@ const char* NameOf(WorkerState state) {
 }
 
 bool IsWanted(const WorkerStatus& status) {
-    // No worker serves the people's port yet.
-    if (status.kind == WorkerKind::kApi) return false;
+    if (status.kind == WorkerKind::kApi) return settings.api_port != 0;
     return status.kind != WorkerKind::kIngest || status.index < settings.ingest_workers;
 }
 

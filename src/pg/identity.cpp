@@ -82,13 +82,15 @@ std::string_view ReadOne(Statement* statement, MemoryContext context) {
 
 }  // namespace
 
-ErrorData* ReadIdentity(MemoryContext context, protocol::Identity* out) {
+ErrorData* ReadIdentity(protocol::GatewayRole role, MemoryContext context,
+                        protocol::Identity* out) {
     *out = {};
     // Before the snapshots: what is committed behind it makes it grow once more. From 1 on, since a
     // gateway that knows nothing is at 0.
     out->version = IdentityVersion() + 1;
-    return Transact([context, out] {
+    return Transact([role, context, out] {
         out->token_keys = ReadTokenKeys(context);
+        if (role == protocol::GatewayRole::kApi) return;
         out->revoked = ReadRevoked(context);
         out->crl = ReadOne(&find_revocation_list, context);
         out->trust = ReadOne(&read_trust, context);

@@ -33,6 +33,15 @@ void ConnectToDatabase() {
     KeepCommitsDurable();
 }
 
+void PlanForReports() {
+    for (const char* name : {"enable_seqscan", "enable_hashjoin", "enable_mergejoin"}) {
+        (void)set_config_option(name, "on", PGC_USERSET, PGC_S_OVERRIDE, GUC_ACTION_LOCAL, true, 0,
+                                false);
+    }
+    (void)set_config_option("plan_cache_mode", "auto", PGC_USERSET, PGC_S_OVERRIDE,
+                            GUC_ACTION_LOCAL, true, 0, false);
+}
+
 void KeepCommitsDurable() {
     if (synchronous_commit == SYNCHRONOUS_COMMIT_OFF) {
         SetConfigOption("synchronous_commit", "local", PGC_USERSET, PGC_S_OVERRIDE);

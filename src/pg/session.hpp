@@ -27,6 +27,10 @@ bool BecomeRole(const char* name, const char** why);
 // must survive a crash. Called at start and after each reload.
 void KeepCommitsDurable();
 
+// PlanForReports gives the planner its free choice until the transaction ends: ConnectToDatabase
+// has set it up for look-ups by key. REQUIRES: a transaction.
+void PlanForReports();
+
 // Transact runs fn() in a transaction with SPI connected and a read-write snapshot per statement.
 // nullptr after a commit; else the transaction is aborted and the error is given, copied into the
 // caller's context. REQUIRES: as Try.

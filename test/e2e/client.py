@@ -100,10 +100,13 @@ class Client:
             self.connection.close()
             self.connection = None
 
+    def connect(self):
+        return http.client.HTTPSConnection(
+            "localhost", self.port, timeout=self.timeout, context=self.context)
+
     def request(self, method, path, body=b"", headers=None):
         if self.connection is None:
-            self.connection = http.client.HTTPSConnection(
-                "localhost", self.port, timeout=self.timeout, context=self.context)
+            self.connection = self.connect()
         try:
             self.connection.request(method, path, body, headers or {})
             answer = Answer(self.connection.getresponse())

@@ -136,14 +136,18 @@ def root():
 
 @pytest.fixture(scope="session")
 def make_server(root):
-    """make_server starts another analytics server; all are stopped at the end of the session."""
+    """make_server starts another analytics server; all are stopped at the end of the session.
+
+    Settings are those of pganalytics; `postgres` holds others, by their names.
+    """
     made = []
 
-    def make(name, create=True, **settings):
+    def make(name, create=True, postgres=None, **settings):
         settings = {**NO_RATE_LIMITS, **settings}
         analytics = product.Analytics(root, name, {
-            f"pganalytics.{key}" if "__" not in key else key.replace("__", "."): value
-            for key, value in settings.items()})
+            **{f"pganalytics.{key}" if "__" not in key else key.replace("__", "."): value
+               for key, value in settings.items()},
+            **(postgres or {})})
         made.append(analytics)
         analytics.init().start()
         if create:

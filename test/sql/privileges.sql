@@ -356,7 +356,10 @@ FROM (VALUES
     ('find_signing_keys', 'boolean', $$
      SELECT kid, public_key FROM pganalytics.token_keys
      WHERE $1 AND revoked_at IS NULL AND signs_until > pg_catalog.now()
-     ORDER BY created_at > pg_catalog.now() - interval '2 s', created_at DESC, kid LIMIT 4$$)
+     ORDER BY signs_from > pg_catalog.now(), signs_from DESC, kid LIMIT 4$$),
+    ('find_token_keys', 'boolean', $$
+     SELECT kid, public_key FROM pganalytics.token_keys
+     WHERE $1 AND revoked_at IS NULL AND verifies_until > pg_catalog.now()$$)
 ) AS s(name, types, statement);
 -- Each metric has its table. The direct way writes to a partition, and privileges are checked there.
 INSERT INTO worker_statements

@@ -1,0 +1,57 @@
+// API: answers the requests of the port for people, each in a transaction of its own.
+#pragma once
+
+#include "pg/api_sessions.hpp"
+#include "pg/json_fields.hpp"
+#include "pg/login.hpp"
+#include "pg/prelude.hpp"
+#include "protocol/api_routes.hpp"
+#include "protocol/messages.hpp"
+
+namespace pganalytics::pg {
+
+// The longest that a request may take: well under what a gateway waits for its worker.
+inline constexpr int kApiLimitMs = 10000;
+
+inline constexpr int kMaxApiFields = 8;
+
+// ApiCall is one request on its way. `person` and `session` are filled for routes that need one.
+struct ApiCall {
+    const protocol::ApiRequest* request;
+    protocol::ApiReply* reply;
+    MemoryContext context;  // what the reply views lives here
+    ApiSession session;
+    LoginRole person;
+    bool as_person;                   // the person's privileges count
+    JsonField fields[kMaxApiFields];  // of the body, once they were read; overwritten at the end
+};
+
+// ApiHandler answers in the transaction that has let the request in. ERRORs become answers, too.
+using ApiHandler = void (*)(ApiCall*);
+
+// RunsAs: whose privileges count. kPerson is the rule: the role that has logged in, with GRANTs and
+// row security, and with GET in a read-only transaction. kWorker is for what handles sessions.
+enum class RunsAs { kPerson, kWorker };
+
+struct ApiEntry {
+    protocol::ApiRouteId id;
+    RunsAs runs_as;
+    ApiHandler handler;
+};
+
+// EntryOf gives what answers a route (api_handlers.cpp).
+const ApiEntry& EntryOf(protocol::ApiRouteId id);
+
+// ReadFields reads the body into call->fields, whose names and sizes are given; false after a
+// refusal.
+bool ReadFields(ApiCall* call, const JsonField* wanted, int count);
+
+// RefuseCall answers with an error; ReplyJson with 200 and a document. Both copy.
+void RefuseCall(ApiCall* call, uint32_t status, const char* message);
+void ReplyJson(ApiCall* call, const char* document);
+
+// AnswerApi answers a request; the answer lives in `context`. Never raises an ERROR.
+// REQUIRES: no transaction in progress; the role of the api worker in force.
+protocol::ApiReply AnswerApi(const protocol::ApiRequest& request, MemoryContext context);
+
+}  // namespace pganalytics::pg
