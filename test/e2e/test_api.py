@@ -35,12 +35,8 @@ def fresh_address():
 def server(make_server):
     # Guesses are limited in tests of their own. passwordcheck is what a server may have that wants
     # passwords of a kind, pg_stat_statements what keeps statements.
-    one = make_server("people", login_failures=10000, postgres={
+    return make_server("people", login_failures=10000, postgres={
         "shared_preload_libraries": "pganalytics,passwordcheck,pg_stat_statements"})
-    try:
-        import zz_key; zz_key.make(one)
-    except ImportError: pass
-    return one
 
 
 @pytest.fixture
