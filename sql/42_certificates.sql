@@ -8,14 +8,14 @@ CREATE TABLE pganalytics.trust (
     authority_ids text[] NOT NULL,
     pins text[] NOT NULL,
     server_sha256 bytea CHECK (pg_catalog.length(server_sha256) = 32),
-    changed_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
-    CHECK (pg_catalog.cardinality(authorities) = pg_catalog.cardinality(authority_ids))
+    changed_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 COMMENT ON TABLE pganalytics.trust IS
     'by what collectors know this server, and which authorities it trusts; the newest version counts';
 COMMENT ON COLUMN pganalytics.trust.authorities IS
-    'certificates in PEM that verify the server, first the one that issues';
-COMMENT ON COLUMN pganalytics.trust.authority_ids IS 'their key identifiers, lower-case hex';
+    'certificates in PEM that verify the server: those of the authorities, or the chain of a given server certificate';
+COMMENT ON COLUMN pganalytics.trust.authority_ids IS
+    'key identifiers of the authorities whose keys are here, lower-case hex, first the one that issues';
 COMMENT ON COLUMN pganalytics.trust.pins IS
     'of the server''s key, and of the one that comes after it if it is made here: sha256/BASE64';
 COMMENT ON COLUMN pganalytics.trust.server_sha256 IS 'of the server certificate, in DER';
@@ -237,7 +237,7 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state',
                   HINT = 'Put the new authority first into the file of pganalytics.ssl_ca_file and reload.';
     END IF;
-    IF (SELECT cardinality(t.authorities) > 1 FROM pganalytics.trust t
+    IF (SELECT cardinality(t.authority_ids) > 1 FROM pganalytics.trust t
         ORDER BY t.version DESC LIMIT 1) THEN
         RAISE EXCEPTION 'rotation of the certificate authority has begun already'
             USING ERRCODE = 'object_not_in_prerequisite_state',

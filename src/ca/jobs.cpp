@@ -133,6 +133,8 @@ class Job {
         }
         for (const pki::CertPtr& certificate : authority->certificates()) {
             Add(CaCertificateKind::kAuthority, certificate.get());
+            // Those behind a given one are somebody else's.
+            if (authority->given()) break;
         }
         return head_.cert_file.empty() ? EnsureServer(authority) : DescribeServer();
     }
@@ -151,10 +153,8 @@ class Job {
         if (!server) return server.error();
         message_ = server->problem;
         Add(CaCertificateKind::kServer, server->certificate.get());
-        for (const Certificate& certificate : certificates_) {
-            if (certificate.kind == CaCertificateKind::kAuthority) {
-                authorities_ += certificate.facts.pem;
-            }
+        for (const pki::CertPtr& certificate : authority->certificates()) {
+            authorities_ += pki::PemOf(certificate.get());
         }
         pins_ = pki::Pin(pki::SpkiSha256(server->key.get())) + " " +
                 pki::Pin(pki::SpkiSha256(server->next_key.get()));

@@ -91,8 +91,7 @@ int Main() {
     auto sandboxed = EnterSandbox();
     if (!sandboxed) return fail(sandboxed.error().message);
     link.SendNow(protocol::FrameType::kReady,
-                 protocol::Ready{*sandboxed ? 1u : 0u, startup->made_certificate ? 1u : 0u,
-                                 startup->certificate_sha256});
+                 protocol::Ready{*sandboxed ? 1u : 0u, 0, startup->certificate_sha256});
 
     asio::steady_timer leave(io);
     auto on_drain = [&](const protocol::Drain& drain) {

@@ -7,7 +7,6 @@
 
 #include "gateway/process.hpp"
 #include "pki/identity.hpp"
-#include "pki/self_signed.hpp"
 
 namespace pganalytics::gateway {
 namespace {
@@ -43,11 +42,6 @@ Status CheckConfig(const protocol::GatewayConfig& config) {
     return Unit{};
 }
 
-std::string HostName() {
-    char name[256] = {};
-    return gethostname(name, sizeof(name) - 1) == 0 ? name : "localhost";
-}
-
 // AsksForCertificates: clients may then show one, and must where a route needs it.
 bool AsksForCertificates(const protocol::GatewayConfig& config) {
     return !config.ca_file.empty() && config.mtls != protocol::Mtls::kOff;
@@ -60,11 +54,6 @@ Result<Startup> Start(const protocol::GatewayConfig& config, const http::PeerChe
     if (Status good = CheckConfig(config); !good) return good.error();
     const std::string cert_file(config.cert_file);
     const std::string key_file(config.key_file);
-    if (config.make_certificate != 0) {
-        auto made = pki::EnsureSelfSigned(cert_file, key_file, HostName());
-        if (!made) return made.error();
-        startup.made_certificate = *made;
-    }
     auto identity = pki::LoadServerIdentity(cert_file, key_file);
     if (!identity) return identity.error();
     startup.certificate_sha256 = identity->sha256;

@@ -12,7 +12,6 @@ namespace pganalytics::gateway {
 struct Startup {
     http::SslCtxPtr tls;
     std::string certificate_sha256;  // lower-case hex
-    bool made_certificate = false;
 };
 
 // Start checks the configuration, makes certificate and key if that is wanted, reads all files and

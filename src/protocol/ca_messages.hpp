@@ -69,7 +69,7 @@ struct CaRevoked {
 };
 
 // CaReply opens the reply's payload. After it come `certificates` CaCertificates: those of the
-// trusted authorities, first the one that issues, and the server's; to kIssue one for each item, in
+// authorities whose keys are here, first the one that issues, and the server's; to kIssue one for each item, in
 // order. Then `lists` CaLists.
 struct CaReply {
     uint32_t failed = 0;

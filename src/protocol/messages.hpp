@@ -34,9 +34,8 @@ struct GatewayConfig {
     uint64_t max_body_bytes = 0;
     std::string_view cert_file;
     std::string_view key_file;
-    std::string_view ca_file;       // "" = clients are asked for no certificate
-    std::string_view crl_file;      // of the authorities in ca_file, "" = none
-    uint32_t make_certificate = 0;  // 1: make cert_file and key_file if they do not exist
+    std::string_view ca_file;   // "" = clients are asked for no certificate
+    std::string_view crl_file;  // of the authorities in ca_file, "" = none
     GatewayRole role = GatewayRole::kCollectors;
     Mtls mtls = Mtls::kOff;
     uint32_t rate_slots = 0;    // of the memory (core/rate_table.hpp), 0: there is none
@@ -49,8 +48,8 @@ struct GatewayConfig {
     static void VisitFields(auto& m, auto&& visit) {
         visit(m.listeners, m.max_connections, m.max_idle_connections, m.connection_lifetime_ms,
               m.connection_timeout_ms, m.max_body_bytes, m.cert_file, m.key_file, m.ca_file,
-              m.crl_file, m.make_certificate, m.role, m.mtls, m.rate_slots, m.address_rate,
-              m.address_burst, m.collector_rate, m.collector_burst, m.rate_secret);
+              m.crl_file, m.role, m.mtls, m.rate_slots, m.address_rate, m.address_burst,
+              m.collector_rate, m.collector_burst, m.rate_secret);
     }
 };
 inline constexpr int kWorkerFd = 3;
@@ -66,12 +65,12 @@ struct Drain {
 };
 
 struct Ready {
-    uint32_t sandboxed = 0;               // 0 where the platform has no sandbox
-    uint32_t made_certificate = 0;        // 1 when this gateway made the certificate
+    uint32_t sandboxed = 0;  // 0 where the platform has no sandbox
+    uint32_t reserved = 0;
     std::string_view certificate_sha256;  // of the DER, lower-case hex
 
     static void VisitFields(auto& m, auto&& visit) {
-        visit(m.sandboxed, m.made_certificate, m.certificate_sha256);
+        visit(m.sandboxed, m.reserved, m.certificate_sha256);
     }
 };
 

@@ -1,4 +1,5 @@
 """The certificate authority: its files, what it issues, revokes and replaces, and what a crash does."""
+import datetime
 import re
 import socket
 import ssl
@@ -14,6 +15,7 @@ from cryptography.x509.oid import (CRLEntryExtensionOID, ExtendedKeyUsageOID, Ex
                                    NameOID)
 
 import cluster
+import product
 from client import Load
 from cluster import wait_until
 
@@ -406,6 +408,52 @@ def test_numbers_go_on_when_the_extension_is_made_anew(own):
     own.db.execute("CREATE EXTENSION pganalytics")
     own.cluster.wait_until_running()
     wait_until(lambda: number_of(lists_in(own)[0]) > number, 10, "another list")
+
+
+def test_given_authority_with_its_key(make_server):
+    """An intermediate authority of others issues; its root has no list here, and nobody asks for one."""
+    own = make_server("given", create=False)
+    root_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    now = datetime.datetime.utcnow()
+
+    def authority(name, public_key, issuer, length):
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        return (x509.CertificateBuilder().subject_name(subject).issuer_name(issuer or subject)
+                .public_key(public_key).serial_number(x509.random_serial_number())
+                .not_valid_before(now - datetime.timedelta(days=1))
+                .not_valid_after(now + datetime.timedelta(days=300))
+                .add_extension(x509.BasicConstraints(True, length), True)
+                .add_extension(x509.KeyUsage(False, False, False, False, False, True, True, False, False),
+                               True)
+                .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), False)
+                .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(
+                    root_key.public_key()), False)
+                .sign(root_key, hashes.SHA256()))
+    root = authority("Corporate Root", root_key.public_key(), None, 1)
+    middle = authority("Corporate CA", key.public_key(), root.subject, 0)
+    ca_file = own.cluster.root / "corporate.pem"
+    ca_file.write_bytes(b"".join(c.public_bytes(serialization.Encoding.PEM) for c in (middle, root)))
+    cluster.own(ca_file)
+    key_file = product.write_secret(own.cluster.root / "corporate.key", key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption()).decode())
+    own.cluster.configure({"pganalytics.ssl_ca_file": ca_file, "pganalytics.ca_key_file": key_file})
+    own.cluster.restart()
+    own.cluster.create()
+    assert not (own.cluster.data / "pganalytics_ca.crt").exists()
+    assert served(own).issuer == middle.subject
+    certificate = issue(own, "prod")
+    key.public_key().verify(certificate.signature, certificate.tbs_certificate_bytes,
+                            ec.ECDSA(hashes.SHA256()))
+    revoke(own, certificate, "superseded")
+    wait_until(lambda: lists_in(own)[0].get_revoked_certificate_by_serial_number(
+        certificate.serial_number), 5, "the list")
+    listed = number_of(lists_in(own)[0])
+    issue(own, "another")
+    assert number_of(lists_in(own)[0]) == listed and len(lists_in(own)) == 1
+    for sql in ("rotate_ca()", "finish_ca_rotation()"):
+        with pytest.raises(psycopg2.Error):
+            own.db.execute(f"SELECT pganalytics.{sql}")
 
 
 def test_passphrase(make_server):

@@ -1,5 +1,7 @@
 """A worker without PostgreSQL: starts pganalytics-gateway as a worker does and answers its frames."""
+import datetime
 import hashlib
+import ipaddress
 import os
 import signal
 import socket
@@ -7,6 +9,10 @@ import struct
 import threading
 import time
 import uuid
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 MAGIC, VERSION = 0x46414750, 1
 CONFIG, DRAIN, AUTH_REPLY, RECEIPT, HEALTH_REPLY = 1, 2, 3, 4, 5
@@ -18,6 +24,29 @@ QUERY_STATS, ACCOUNTS = 1, 1000
 
 COLLECTOR = uuid.UUID("11111111-2222-3333-4444-555555555555")
 TOKEN = "good-token"
+
+
+def make_certificate(cert_file, key_file):
+    """make_certificate writes a certificate for localhost, its own authority, where there is no file yet."""
+    if os.path.exists(cert_file) or os.path.exists(key_file):
+        return
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.utcnow()
+    certificate = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=3650))
+        .add_extension(x509.BasicConstraints(True, 0), True)
+        .add_extension(x509.SubjectAlternativeName([
+            x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+        .sign(key, hashes.SHA256()))
+    with open(os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(key.private_bytes(serialization.Encoding.PEM,
+                                     serialization.PrivateFormat.TraditionalOpenSSL,
+                                     serialization.NoEncryption()))
+    with open(cert_file, "wb") as file:
+        file.write(certificate.public_bytes(serialization.Encoding.PEM))
 
 
 def text(value):
@@ -128,8 +157,9 @@ class FakeWorker:
                            max_body=8 << 20, crl="", role=0, mtls=0,
                            rates=None, rate_slots=0, address_limit=(0, 1), collector_limit=(0, 1),
                            cert=os.path.join(directory, "server.crt"),
-                           key=os.path.join(directory, "server.key"), ca="", make=1)
+                           key=os.path.join(directory, "server.key"), ca="")
         self.config.update(config)
+        make_certificate(self.config["cert"], self.config["key"])
         self.tokens = {TOKEN: (200, COLLECTOR, "")}
         self.collectors = set()  # that a certificate or a signed token may name
         self.identity = dict(keys=(), revoked=(), crl=b"", trust="")
@@ -170,7 +200,7 @@ class FakeWorker:
         payload = struct.pack("<IIIIIQ", 1, c["max_connections"], c["max_idle"], c["lifetime_ms"],
                               c["timeout_ms"], c["max_body"])
         payload += text(c["cert"]) + text(c["key"]) + text(c["ca"]) + text(c["crl"])
-        payload += struct.pack("<III", c["make"], c["role"], c["mtls"])
+        payload += struct.pack("<II", c["role"], c["mtls"])
         payload += struct.pack("<IIIII16s", c["rate_slots"], *c["address_limit"],
                                *c["collector_limit"], bytes(range(16)))
         self.send(frame(CONFIG, 0, payload))
@@ -225,8 +255,8 @@ class FakeWorker:
     def handle(self, kind, request_id, payload):
         r = Reader(payload)
         if kind == READY:
-            sandboxed, made = r.unpack("II")
-            self.ready = (sandboxed, made, r.text().decode())
+            sandboxed, _ = r.unpack("II")
+            self.ready = (sandboxed, r.text().decode())
         elif kind == FAILED:
             self.failed = r.text().decode()
         elif kind == LOG:

@@ -1,0 +1,449 @@
+// Tests of the authority: what it issues verifies, and a crash between any two files is mended.
+#include "pki/authority.hpp"
+
+#include <gtest/gtest.h>
+#include <openssl/ec.h>
+#include <openssl/pem.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+
+#include "pki/facts.hpp"
+#include "pki/files.hpp"
+#include "pki/issue.hpp"
+#include "pki/server_files.hpp"
+
+namespace pganalytics::pki {
+namespace {
+
+constexpr int64_t kNow = 1795000000;  // 2026-11-18
+constexpr int64_t kDay = 86400;
+constexpr const char* kUuid = "0b9d3e1a-6a0e-4b0f-8a39-6c1f0c4c7d11";
+
+using Files = std::map<std::string, std::string>;
+
+class AuthorityTest : public testing::Test {
+  protected:
+    void SetUp() override {
+        char name[] = "/tmp/authority_test.XXXXXX";
+        ASSERT_NE(mkdtemp(name), nullptr);
+        directory_ = name;
+    }
+    void TearDown() override { std::filesystem::remove_all(directory_); }
+
+    core::Result<Authority> TryOpen(int64_t now = kNow) {
+        AuthorityOptions options;
+        options.directory = directory_;
+        options.name = "Test CA";
+        options.lifetime_days = 3650;
+        options.now = now;
+        options.passphrase = passphrase_;
+        return Authority::Open(std::move(options), &notes_);
+    }
+    Authority Open(int64_t now = kNow) {
+        auto authority = TryOpen(now);
+        EXPECT_TRUE(authority.ok()) << authority.error().message;
+        return std::move(*authority);
+    }
+    Issuer KeyOf(Authority* authority, size_t index = 0) {
+        auto issuer = authority->KeyOf(index);
+        EXPECT_TRUE(issuer.ok()) << issuer.error().message;
+        return *issuer;
+    }
+    ServerState Ensure(Authority* authority, int64_t now = kNow, bool rotate = false,
+                       std::vector<std::string> names = {"db1", "localhost", "127.0.0.1"}) {
+        ServerOptions options;
+        options.directory = directory_;
+        options.names = std::move(names);
+        options.days = 90;
+        options.now = now;
+        options.rotate = rotate;
+        auto state = EnsureServer(options, authority, &notes_);
+        EXPECT_TRUE(state.ok()) << state.error().message;
+        return std::move(*state);
+    }
+
+    Files Read() const {
+        Files files;
+        for (const auto& entry : std::filesystem::directory_iterator(directory_)) {
+            std::ifstream in(entry.path());
+            files[entry.path().filename()] = {std::istreambuf_iterator<char>(in), {}};
+        }
+        return files;
+    }
+    void Write(const Files& files) const {
+        std::filesystem::remove_all(directory_);
+        std::filesystem::create_directory(directory_);
+        for (const auto& [name, text] : files) {
+            const std::string path = directory_ + "/" + name;
+            std::ofstream(path) << text;
+            chmod(path.c_str(), 0600);
+        }
+    }
+
+    std::string directory_;
+    std::vector<std::string> notes_;
+    PassphraseSource passphrase_ = NoPassphrase;
+};
+
+// Verifies gives the reason why a certificate does not verify for a purpose; "" if it does.
+std::string Verifies(const Authority& authority, X509* certificate, int purpose,
+                     int64_t now = kNow) {
+    const StorePtr store(X509_STORE_new());
+    for (const CertPtr& one : authority.certificates()) X509_STORE_add_cert(store.get(), one.get());
+    const std::unique_ptr<X509_STORE_CTX, Freer<X509_STORE_CTX_free>> context(X509_STORE_CTX_new());
+    X509_STORE_CTX_init(context.get(), store.get(), certificate, nullptr);
+    X509_STORE_CTX_set_purpose(context.get(), purpose);
+    X509_STORE_CTX_set_flags(context.get(), X509_V_FLAG_X509_STRICT);
+    X509_STORE_CTX_set_time(context.get(), 0, now);
+    if (X509_verify_cert(context.get()) == 1) return "";
+    return X509_verify_cert_error_string(X509_STORE_CTX_get_error(context.get()));
+}
+
+TEST_F(AuthorityTest, WhatItIssuesVerifiesForItsPurposeAlone) {
+    Authority authority = Open();
+    const Issuer issuer = KeyOf(&authority);
+    const KeyPtr key = MakeKey();
+    const auto collector = MakeCollectorCertificate(issuer, key.get(), "prod-1", kUuid, {kNow, 30});
+    ASSERT_TRUE(collector.ok());
+    X509* const client = collector.value().get();
+    EXPECT_EQ(Verifies(authority, client, X509_PURPOSE_SSL_CLIENT), "");
+    EXPECT_NE(Verifies(authority, client, X509_PURPOSE_SSL_SERVER), "");
+    EXPECT_EQ(Verifies(authority, client, X509_PURPOSE_SSL_CLIENT, kNow - 299), "");
+    EXPECT_NE(Verifies(authority, client, X509_PURPOSE_SSL_CLIENT, kNow - 301), "");
+    EXPECT_EQ(Verifies(authority, client, X509_PURPOSE_SSL_CLIENT, kNow + 30 * kDay - 1), "");
+    EXPECT_NE(Verifies(authority, client, X509_PURPOSE_SSL_CLIENT, kNow + 30 * kDay + 1), "");
+    const ServerState server = Ensure(&authority);
+    EXPECT_EQ(Verifies(authority, server.certificate.get(), X509_PURPOSE_SSL_SERVER), "");
+    EXPECT_NE(Verifies(authority, server.certificate.get(), X509_PURPOSE_SSL_CLIENT), "");
+    for (const char* name : {"db1", "localhost"}) {
+        EXPECT_EQ(X509_check_host(server.certificate.get(), name, 0, 0, nullptr), 1) << name;
+    }
+    EXPECT_EQ(X509_check_ip_asc(server.certificate.get(), "127.0.0.1", 0), 1);
+    EXPECT_EQ(X509_check_host(server.certificate.get(), "db2", 0, 0, nullptr), 0);
+}
+
+TEST_F(AuthorityTest, WhatItIssuesIssuesNothing) {
+    Authority authority = Open();
+    const KeyPtr key = MakeKey();
+    const KeyPtr other = MakeKey();
+    const auto leaf =
+        MakeCollectorCertificate(KeyOf(&authority), key.get(), "leaf", kUuid, {kNow, 30});
+    const auto forged = MakeCollectorCertificate({leaf.value().get(), key.get()}, other.get(), "x",
+                                                 kUuid, {kNow, 30});
+    ASSERT_TRUE(forged.ok());
+    const StorePtr store(X509_STORE_new());
+    X509_STORE_add_cert(store.get(), authority.certificates()[0].get());
+    STACK_OF(X509)* const chain = sk_X509_new_null();
+    sk_X509_push(chain, leaf.value().get());
+    const std::unique_ptr<X509_STORE_CTX, Freer<X509_STORE_CTX_free>> context(X509_STORE_CTX_new());
+    X509_STORE_CTX_init(context.get(), store.get(), forged.value().get(), chain);
+    X509_STORE_CTX_set_time(context.get(), 0, kNow);
+    EXPECT_NE(X509_verify_cert(context.get()), 1);
+    sk_X509_free(chain);
+}
+
+TEST_F(AuthorityTest, NothingOutlivesItsAuthority) {
+    Authority authority = Open();
+    const KeyPtr key = MakeKey();
+    const int64_t end = NotAfter(authority.certificates()[0].get());
+    const auto late =
+        MakeCollectorCertificate(KeyOf(&authority), key.get(), "x", kUuid, {end - kDay, 30});
+    ASSERT_TRUE(late.ok());
+    EXPECT_EQ(NotAfter(late.value().get()), end);
+    EXPECT_FALSE(
+        MakeCollectorCertificate(KeyOf(&authority), key.get(), "x", kUuid, {end + kDay, 30}).ok());
+}
+
+TEST_F(AuthorityTest, NamesFitTheSubject) {
+    Authority authority = Open();
+    const KeyPtr key = MakeKey();
+    auto subject_of = [&](const std::string& name) {
+        const auto made =
+            MakeCollectorCertificate(KeyOf(&authority), key.get(), name, kUuid, {kNow, 30});
+        return made.ok() ? FactsOf(made.value().get()).subject : made.error().message;
+    };
+    EXPECT_EQ(subject_of(std::string(200, 'x')), "CN=" + std::string(64, 'x'));
+    // 63 bytes and a character of two.
+    EXPECT_EQ(subject_of(std::string(63, 'x') + "\xC3\xA9"), "CN=" + std::string(63, 'x'));
+    EXPECT_EQ(subject_of("a,b=c+d\n/CN=admin"), "CN=a\\,b=c\\+d\\0A/CN=admin");
+    EXPECT_EQ(subject_of("db\xC3\xA9"), "CN=db\xC3\xA9");
+}
+
+TEST_F(AuthorityTest, NamesThatAreNoneAreLeftOut) {
+    Authority authority = Open();
+    const ServerState server =
+        Ensure(&authority, kNow, false,
+               {"a,IP:10.0.0.1", "db1", "DNS:x", "*.example.org", "db1", "a b", ""});
+    EXPECT_EQ(X509_check_ip_asc(server.certificate.get(), "10.0.0.1", 0), 0);
+    EXPECT_TRUE(HasServerNames(server.certificate.get(), {"db1", "*.example.org"}));
+    EXPECT_FALSE(HasServerNames(server.certificate.get(), {"db1"}));
+    EXPECT_FALSE(HasServerNames(server.certificate.get(), {"*.example.org", "db1"}));
+}
+
+TEST_F(AuthorityTest, WhatIsThereStays) {
+    {
+        Authority authority = Open();
+        Ensure(&authority);
+    }
+    const Files before = Read();
+    Authority authority = Open(kNow + 30 * kDay);
+    Ensure(&authority, kNow + 30 * kDay);
+    EXPECT_EQ(Read(), before);
+    EXPECT_EQ(before.size(), 5u);
+}
+
+TEST_F(AuthorityTest, ServerCertificateIsMadeAgainWhenItIsDue) {
+    Authority authority = Open();
+    const ServerState first = Ensure(&authority);
+    const int64_t due = RenewAt(first.certificate.get());
+    EXPECT_EQ(Ensure(&authority, due - 1).certificate.get() != nullptr, true);
+    EXPECT_EQ(FactsOf(Ensure(&authority, due - 1).certificate.get()).sha256,
+              FactsOf(first.certificate.get()).sha256);
+    const ServerState second = Ensure(&authority, due);
+    EXPECT_EQ(SpkiSha256(second.key.get()), SpkiSha256(first.next_key.get()));
+    EXPECT_NE(SpkiSha256(second.next_key.get()), SpkiSha256(first.next_key.get()));
+    // A change of names keeps the key.
+    const ServerState third = Ensure(&authority, due, false, {"other"});
+    EXPECT_EQ(SpkiSha256(third.key.get()), SpkiSha256(second.key.get()));
+    EXPECT_NE(FactsOf(third.certificate.get()).sha256, FactsOf(second.certificate.get()).sha256);
+}
+
+TEST_F(AuthorityTest, NothingIsRenewedForNothingNearTheEndOfTheAuthority) {
+    Authority authority = Open();
+    const int64_t late = NotAfter(authority.certificates()[0].get()) - kDay;
+    const ServerState first = Ensure(&authority, late);
+    const ServerState again = Ensure(&authority, late + kDay / 2);
+    EXPECT_EQ(FactsOf(again.certificate.get()).sha256, FactsOf(first.certificate.get()).sha256);
+}
+
+TEST_F(AuthorityTest, AGoodServerCertificateStaysWhenTheKeyOfTheAuthorityIsGone) {
+    Authority authority = Open();
+    const ServerState first = Ensure(&authority);
+    std::filesystem::remove(directory_ + "/" + kAuthorityKeyFile);
+    Authority again = Open();
+    const ServerState second = Ensure(&again, RenewAt(first.certificate.get()));
+    EXPECT_EQ(FactsOf(second.certificate.get()).sha256, FactsOf(first.certificate.get()).sha256);
+    EXPECT_NE(second.problem.find("server certificate was not renewed"), std::string::npos);
+    // And another authority is not made: its certificates would be refused everywhere.
+    EXPECT_FALSE(again.KeyOf(0).ok());
+    EXPECT_FALSE(std::filesystem::exists(directory_ + "/" + kAuthorityKeyFile));
+}
+
+TEST_F(AuthorityTest, ReplacedWithAnOverlap) {
+    Authority authority = Open();
+    Ensure(&authority);
+    const std::string old_id = KeyIdOf(authority.certificates()[0].get());
+    EXPECT_FALSE(authority.Finish().ok());
+    ASSERT_TRUE(authority.Rotate().ok());
+    EXPECT_FALSE(authority.Rotate().ok());
+    Authority both = Open();
+    ASSERT_EQ(both.certificates().size(), 2u);
+    EXPECT_EQ(KeyIdOf(both.certificates()[1].get()), old_id);
+    EXPECT_NE(KeyIdOf(both.certificates()[0].get()), old_id);
+    // What the old one signs goes on verifying with the old one alone.
+    const ServerState server = Ensure(&both, kNow, true);
+    EXPECT_EQ(FactsOf(server.certificate.get()).issuer, old_id);
+    const KeyPtr key = MakeKey();
+    const auto client = MakeCollectorCertificate(KeyOf(&both), key.get(), "x", kUuid, {kNow, 30});
+    EXPECT_NE(FactsOf(client.value().get()).issuer, old_id);
+    EXPECT_EQ(Verifies(both, client.value().get(), X509_PURPOSE_SSL_CLIENT), "");
+    ASSERT_TRUE(both.Finish().ok());
+    Authority after = Open();
+    ASSERT_EQ(after.certificates().size(), 1u);
+    EXPECT_NE(Verifies(after, server.certificate.get(), X509_PURPOSE_SSL_SERVER), "");
+    const ServerState renewed = Ensure(&after);
+    EXPECT_EQ(Verifies(after, renewed.certificate.get(), X509_PURPOSE_SSL_SERVER), "");
+    EXPECT_EQ(SpkiSha256(renewed.key.get()), SpkiSha256(server.key.get()));
+}
+
+TEST_F(AuthorityTest, WhenItIsDue) {
+    Authority authority = Open();
+    EXPECT_FALSE(authority.RotationDue());
+    const int64_t due = RenewAt(authority.certificates()[0].get());
+    EXPECT_FALSE(Open(due - 1).RotationDue());
+    Authority later = Open(due);
+    EXPECT_TRUE(later.RotationDue());
+    ASSERT_TRUE(later.Rotate().ok());
+    const int64_t end = NotAfter(later.certificates()[1].get());
+    EXPECT_FALSE(Open(end - 1).FinishDue());
+    EXPECT_TRUE(Open(end).FinishDue());
+    // Near its end the old one signs no more for the server.
+    EXPECT_EQ(Open(due).ServerIssuer(), 1u);
+    EXPECT_EQ(Open(end - 30 * kDay).ServerIssuer(), 0u);
+}
+
+TEST_F(AuthorityTest, ACrashWithinARotationIsMended) {
+    {
+        Authority authority = Open();
+        Ensure(&authority);
+    }
+    const Files before = Read();
+    {
+        Authority authority = Open();
+        ASSERT_TRUE(authority.Rotate().ok());
+    }
+    const Files after = Read();
+    // As Rotate writes them.
+    Files state = before;
+    std::vector<Files> states = {state};
+    state[kNextAuthorityKeyFile] = after.at(kAuthorityKeyFile);
+    states.push_back(state);
+    state[kOldAuthorityKeyFile] = after.at(kOldAuthorityKeyFile);
+    states.push_back(state);
+    state[kAuthorityFile] = after.at(kAuthorityFile);
+    states.push_back(state);
+    state[kAuthorityKeyFile] = state[kNextAuthorityKeyFile];
+    state.erase(kNextAuthorityKeyFile);
+    EXPECT_EQ(state, after);
+    for (size_t i = 0; i < states.size(); ++i) {
+        Write(states[i]);
+        Authority authority = Open();
+        EXPECT_EQ(authority.IsReplaced(), i == 3) << i;
+        for (size_t j = 0; j < authority.certificates().size(); ++j) KeyOf(&authority, j);
+        EXPECT_EQ(Read(), i == 3 ? after : before) << i;
+    }
+}
+
+TEST_F(AuthorityTest, ACrashWithinAChangeOfTheServerCertificateIsMended) {
+    Authority authority = Open();
+    Ensure(&authority);
+    const Files before = Read();
+    const ServerState rotated = Ensure(&authority, kNow, true);
+    const Files after = Read();
+    Files state = before;
+    state[kServerFile] = after.at(kServerFile);
+    std::vector<Files> states = {state};
+    state[kServerKeyFile] = state[kNextServerKeyFile];
+    state.erase(kNextServerKeyFile);
+    states.push_back(state);
+    for (const Files& files : states) {
+        Write(files);
+        Authority again = Open();
+        const ServerState mended = Ensure(&again);
+        EXPECT_EQ(SpkiSha256(mended.key.get()), SpkiSha256(rotated.key.get()));
+        EXPECT_EQ(FactsOf(mended.certificate.get()).sha256,
+                  FactsOf(rotated.certificate.get()).sha256);
+        EXPECT_EQ(Read().size(), after.size());
+    }
+    // A lost key is followed by the one whose pin is known.
+    Write(before);
+    std::filesystem::remove(directory_ + "/" + kServerKeyFile);
+    Authority again = Open();
+    EXPECT_EQ(SpkiSha256(Ensure(&again).key.get()), SpkiSha256(rotated.key.get()));
+}
+
+TEST_F(AuthorityTest, AKeyLeftByACrashIsUsed) {
+    { Authority authority = Open(); }
+    const std::string key = Read().at(kAuthorityKeyFile);
+    std::filesystem::remove(directory_ + "/" + kAuthorityFile);
+    Authority authority = Open();
+    KeyOf(&authority);
+    EXPECT_EQ(Read().at(kAuthorityKeyFile), key);
+}
+
+TEST_F(AuthorityTest, KeysAreEncryptedWithAPassphrase) {
+    const Secret right("correct horse");
+    const Secret wrong("wrong");
+    int asked = 0;
+    passphrase_ = [&]() -> core::Result<const Secret*> {
+        ++asked;
+        return &right;
+    };
+    {
+        Authority authority = Open();
+        Ensure(&authority);
+    }
+    EXPECT_TRUE(Read().at(kAuthorityKeyFile).starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----"));
+    EXPECT_TRUE(Read().at(kServerKeyFile).starts_with("-----BEGIN PRIVATE KEY-----"));
+    // Nothing is due: nobody is asked.
+    asked = 0;
+    Authority authority = Open();
+    Ensure(&authority);
+    EXPECT_EQ(asked, 0);
+    KeyOf(&authority);
+    EXPECT_GT(asked, 0);
+    auto error_with = [this](PassphraseSource source) {
+        passphrase_ = std::move(source);
+        Authority one = Open();
+        const auto issuer = one.KeyOf(0);
+        return issuer.ok() ? "" : issuer.error().message;
+    };
+    EXPECT_NE(error_with([&]() -> core::Result<const Secret*> {
+                  return &wrong;
+              }).find("could not be decrypted with the passphrase"),
+              std::string::npos);
+    EXPECT_NE(error_with(NoPassphrase).find("is protected by a passphrase"), std::string::npos);
+    EXPECT_EQ(error_with([]() -> core::Result<const Secret*> {
+                  return core::Error{"the command failed"};
+              }),
+              "the command failed");
+}
+
+TEST_F(AuthorityTest, KeysOfOthersAreRefused) {
+    { Authority authority = Open(); }
+    const KeyPtr other = MakeKey();
+    ASSERT_TRUE(WriteKey(directory_ + "/" + kAuthorityKeyFile, other.get(), NoPassphrase).ok());
+    Authority authority = Open();
+    const auto issuer = authority.KeyOf(0);
+    ASSERT_FALSE(issuer.ok());
+    EXPECT_NE(issuer.error().message.find("does not belong to the first certificate"),
+              std::string::npos);
+    chmod((directory_ + "/" + kAuthorityKeyFile).c_str(), 0644);
+    EXPECT_NE(authority.KeyOf(0).error().message.find("group or world access"), std::string::npos);
+}
+
+TEST_F(AuthorityTest, AGivenAuthorityIssuesAndIsNotReplaced) {
+    const KeyPtr key = MakeKey();
+    const auto root = MakeRoot(key.get(), "Corporate CA", {kNow, 3650});
+    const std::string cert_file = directory_ + "/corporate.crt";
+    const std::string key_file = directory_ + "/corporate.key";
+    ASSERT_TRUE(WriteFile(cert_file, kCertificateMode, PemOf(root.value().get())).ok());
+    ASSERT_TRUE(WriteKey(key_file, key.get(), NoPassphrase).ok());
+    AuthorityOptions options{directory_, cert_file, key_file, "x", 3650, kNow, NoPassphrase};
+    auto authority = Authority::Open(options, &notes_);
+    ASSERT_TRUE(authority.ok());
+    EXPECT_FALSE(authority->Rotate().ok());
+    const ServerState server = Ensure(&*authority);
+    EXPECT_EQ(Verifies(*authority, server.certificate.get(), X509_PURPOSE_SSL_SERVER), "");
+    EXPECT_FALSE(std::filesystem::exists(directory_ + "/" + kAuthorityFile));
+    // A server's certificate is no authority.
+    options.cert_file = directory_ + "/" + kServerFile;
+    EXPECT_FALSE(Authority::Open(options, &notes_).ok());
+    options.cert_file.clear();
+    EXPECT_FALSE(Authority::Open(options, &notes_).ok());
+}
+
+using CrlPtr = std::unique_ptr<X509_CRL, Freer<X509_CRL_free>>;
+
+TEST_F(AuthorityTest, RevocationLists) {
+    Authority authority = Open();
+    const Issuer issuer = KeyOf(&authority);
+    const auto der =
+        MakeCrl(issuer, 7, kNow, kNow + 7 * kDay,
+                {{"ff", kNow - 10, 1}, {"0a", kNow - 20, 0}, {"7fffffffffffffff", 5, 9}});
+    ASSERT_TRUE(der.ok()) << der.error().message;
+    const auto* next = reinterpret_cast<const unsigned char*>(der.value().data());
+    const CrlPtr crl(d2i_X509_CRL(nullptr, &next, static_cast<long>(der.value().size())));
+    ASSERT_NE(crl, nullptr);
+    EXPECT_EQ(X509_CRL_verify(crl.get(), issuer.key), 1);
+    EXPECT_EQ(X509_CRL_get_version(crl.get()), 1);
+    EXPECT_EQ(sk_X509_REVOKED_num(X509_CRL_get_REVOKED(crl.get())), 3);
+    const auto numbers = CrlNumbers(CrlPem(*der) + CrlPem(*der));
+    ASSERT_EQ(numbers.size(), 2u);
+    EXPECT_EQ(numbers[1].number, 7);
+    EXPECT_EQ(numbers[1].issuer, KeyIdOf(issuer.certificate));
+    EXPECT_TRUE(CrlNumbers("no list").empty());
+    for (const Revoked& bad :
+         {Revoked{"", kNow, 0}, Revoked{"xy", kNow, 0}, Revoked{"1", kNow, 7},
+          Revoked{"1", kNow, 6}, Revoked{"1", kNow, 11}, Revoked{std::string(41, '1'), kNow, 0}}) {
+        EXPECT_FALSE(MakeCrl(issuer, 1, kNow, kNow + 1, {bad}).ok()) << bad.serial << bad.reason;
+    }
+}
+
+}  // namespace
+}  // namespace pganalytics::pki
