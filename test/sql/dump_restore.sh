@@ -119,6 +119,7 @@ WHERE v.hostname = 'north.example'
   AND t.text_hash = '00000000-0000-0000-0000-000000000001';
 INSERT INTO pganalytics.query_samples (server_id, series_id, sampled_at, calls, total_exec_time)
 SELECT server_id, series_id, last_seen, 1, 1 FROM pganalytics.query_series WHERE username = 'bob';
+SET ROLE pganalytics_maintenance;
 SELECT pganalytics.make_partitions(4);
 RESET ROLE;
 SELECT server_id, (SELECT max(database_id) FROM pganalytics.databases),
