@@ -69,8 +69,8 @@ struct CaRevoked {
 };
 
 // CaReply opens the reply's payload. After it come `certificates` CaCertificates: those of the
-// authorities whose keys are here, first the one that issues, and the server's; to kIssue one for each item, in
-// order. Then `lists` CaLists.
+// authorities whose keys are here, first the one that issues, and the server's; to kIssue one for
+// each item, in order. Then `lists` CaLists.
 struct CaReply {
     uint32_t failed = 0;
     uint32_t certificates = 0;

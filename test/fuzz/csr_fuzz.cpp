@@ -1,5 +1,5 @@
-// Requests for certificates: whatever comes is refused or gives a key that a certificate can be made
-// for; and what is taken as PEM is taken as DER alike.
+// Requests for certificates: whatever comes is refused or gives a key that a certificate can be
+// made for; and what is taken as PEM is taken as DER alike.
 #include <cstdlib>
 #include <string_view>
 
