@@ -27,7 +27,7 @@ inline constexpr ApiRoute kApiRoutes[] = {
     {ApiRouteId::kLogin, "POST", "/api/v1/auth/login", ApiAccess::kSecret},
     {ApiRouteId::kRefresh, "POST", "/api/v1/auth/refresh", ApiAccess::kSecret},
     {ApiRouteId::kLogout, "POST", "/api/v1/auth/logout", ApiAccess::kPerson},
-    {ApiRouteId::kMe, "GET", "/api/v1/auth/me", ApiAccess::kPerson},
+    {ApiRouteId::kMe, "GET", "/api/v1/auth/me", ApiAccess::kViewer},
     {ApiRouteId::kChangePassword, "POST", "/api/v1/auth/change-password", ApiAccess::kPerson},
 };
 inline constexpr size_t kApiRouteCount = sizeof(kApiRoutes) / sizeof(kApiRoutes[0]);

@@ -55,7 +55,7 @@ class Hostile:
             with contextlib.suppress(OSError):
                 self.tls.send(data)
             try:
-                return self._answer()
+                return self._answer(head_only=data.startswith(b"HEAD "))
             except Alert as alert:
                 self.end = str(alert)
             except (OSError, EOFError):
@@ -69,12 +69,12 @@ class Hostile:
                 raise EOFError
             self.buffer += data
 
-    def _answer(self):
+    def _answer(self, head_only):
         self._until(lambda b: b"\r\n\r\n" in b)
         head, _, rest = self.buffer.partition(b"\r\n\r\n")
         first, *fields = head.decode("latin-1").split("\r\n")
         headers = {n.lower(): v for n, v in (field.split(": ", 1) for field in fields)}
-        size = int(headers.get("content-length", 0))
+        size = 0 if head_only else int(headers.get("content-length", 0))
         self._until(lambda b: len(b) >= len(head) + 4 + size)
         rest = self.buffer[len(head) + 4:]
         self.buffer = rest[size:]
