@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "protocol/accounts.hpp"
+#include "protocol/ca_messages.hpp"
 #include "protocol/messages.hpp"
 #include "protocol/rows.hpp"
 
@@ -93,6 +94,53 @@ void ReadPush(const char* payload, size_t size) {
     CheckAccounts(push, blocks);
 }
 
+// Copy reads one message of several in a payload and writes it again.
+template <typename Message>
+bool Copy(core::ByteReader* reader, core::ByteSink<std::string>* sink, Message* message) {
+    if (!protocol::Decode(reader, message)) return false;
+    protocol::Encode(*message, sink);
+    return true;
+}
+
+template <typename Item>
+bool CopyItems(core::ByteReader* reader, core::ByteSink<std::string>* sink, uint32_t count) {
+    for (uint32_t i = 0; i < count; ++i) {
+        Item item;
+        if (!Copy(reader, sink, &item)) return false;
+    }
+    return true;
+}
+
+bool CopyCaRequest(core::ByteReader* reader, core::ByteSink<std::string>* sink) {
+    protocol::CaRequest head;
+    if (!Copy(reader, sink, &head)) return false;
+    const bool issue = head.operation == protocol::CaOperation::kIssue;
+    return issue ? CopyItems<protocol::CaIssue>(reader, sink, head.items)
+                 : CopyItems<protocol::CaRevoked>(reader, sink, head.items);
+}
+
+bool CopyCaReply(core::ByteReader* reader, core::ByteSink<std::string>* sink) {
+    protocol::CaReply reply;
+    return Copy(reader, sink, &reply) &&
+           CopyItems<protocol::CaCertificate>(reader, sink, reply.certificates) &&
+           CopyItems<protocol::CaList>(reader, sink, reply.lists);
+}
+
+// What pganalytics-ca and its worker say to each other: as RoundTrip, for a head with its items.
+void RoundTripItems(bool (*copy)(core::ByteReader*, core::ByteSink<std::string>*),
+                    const char* payload, size_t size) {
+    core::ByteReader reader(payload, size);
+    std::string first;
+    core::ByteSink<std::string> sink(&first);
+    if (!copy(&reader, &sink)) return;
+    Require(first.size() == reader.position());
+    core::ByteReader again(first.data(), first.size());
+    std::string second;
+    core::ByteSink<std::string> copied(&second);
+    Require(copy(&again, &copied) && again.remaining() == 0);
+    Require(first == second);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -160,6 +208,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
             break;
         case FrameType::kApiReply:
             RoundTrip<protocol::ApiReply>(payload, length);
+            break;
+        case FrameType::kCaRequest:
+            RoundTripItems(CopyCaRequest, payload, length);
+            break;
+        case FrameType::kCaReply:
+            RoundTripItems(CopyCaReply, payload, length);
             break;
         case FrameType::kPush:
             RoundTrip<protocol::Push>(payload, length);
