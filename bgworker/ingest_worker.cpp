@@ -3,9 +3,7 @@
 #include "bgworker/ingest_worker.hpp"
 
 #include "bgworker/enrollments.hpp"
-#include "bgworker/identity_feed.hpp"
-#include "bgworker/supervisor.hpp"
-#include "bgworker/worker.hpp"
+#include "bgworker/serve.hpp"
 #include "pg/health.hpp"
 #include "pg/session.hpp"
 #include "pg/store.hpp"
@@ -163,57 +161,40 @@ bool IsFull(const Group& group) {
     return group.count == pg::settings.batch_size || group.bytes >= kMaxGroupBytes || group.alone;
 }
 
+// TakeWork serves a frame that is a request of a gateway's client.
+bool TakeWork(Group* group, Gateway* gateway, const Frame& frame, const char** why) {
+    switch (frame.header.type) {
+        case protocol::FrameType::kAuthRequest:
+            return AnswerAuth(group, gateway, frame);
+        case protocol::FrameType::kPush:
+            return AddPush(group, gateway, frame, why);
+        case protocol::FrameType::kHealthRequest:
+            return TakeQuestion(gateway, frame);
+        case protocol::FrameType::kTokenRequest:
+            return AnswerToken(group, gateway, frame);
+        case protocol::FrameType::kEnrollRequest:
+            return TakeEnrollment(gateway, frame);
+        default:
+            return false;
+    }
+}
+
 // TakeFrames reads what a gateway has sent, until the group is full or nothing waits.
 void TakeFrames(Group* group, Gateway* gateway) {
-    bool more = true;
-    while (!IsFull(*group) && gateway->state != GatewayState::kNone && gateway->doomed == nullptr) {
-        Frame frame;
-        bool broken = false;
-        if (!NextFrame(&gateway->channel, &frame, &broken)) {
-            if (broken) return Doom(gateway, "sent bytes that are no frame");
-            if (!more) return;
-            const ReadResult result = ReadMore(&gateway->channel);
-            if (result == ReadResult::kClosed) {
-                // What it sent whole before it died is stored all the same; its senders come again
-                // and find their receipts.
-                return Doom(gateway, "has closed its socket");
-            }
-            more = result == ReadResult::kMore;
-            if (!more) return;
-            continue;
-        }
+    Frame frame;
+    while (!IsFull(*group) && gateway->state != GatewayState::kNone && gateway->doomed == nullptr &&
+           TakeFrame(gateway, &frame)) {
         if (IsLarge(frame) && group->count > 0) {
             // It gets a transaction of its own, the next one: those here are not to wait for it.
             PutBack(&gateway->channel, frame);
             large_is_due = gateway;
             return;
         }
-        const char* why = "sent a frame that a worker does not take";
-        bool ok = false;
-        switch (HandleControl(&supervisor, gateway, frame)) {
-            case Handled::kYes:
-                ok = true;
-                break;
-            case Handled::kBroken:
-                break;
-            case Handled::kNotControl:
-                if (!TakesWork(*gateway)) {
-                    why = "sent work before it was ready";
-                } else if (frame.header.type == protocol::FrameType::kAuthRequest) {
-                    ok = AnswerAuth(group, gateway, frame);
-                } else if (frame.header.type == protocol::FrameType::kPush) {
-                    ok = AddPush(group, gateway, frame, &why);
-                } else if (frame.header.type == protocol::FrameType::kHealthRequest) {
-                    ok = TakeQuestion(gateway, frame);
-                } else if (frame.header.type == protocol::FrameType::kTokenRequest) {
-                    ok = AnswerToken(group, gateway, frame);
-                } else if (frame.header.type == protocol::FrameType::kEnrollRequest) {
-                    ok = TakeEnrollment(gateway, frame);
-                }
-                break;
-        }
-        if (!ok) return Doom(gateway, why);
-        group->alone = IsLarge(frame);
+        const bool ok =
+            HandleFrame(&supervisor, gateway, frame, [=](const Frame& request, const char** why) {
+                return TakeWork(group, gateway, request, why);
+            });
+        if (ok) group->alone = IsLarge(frame);
     }
 }
 
@@ -292,32 +273,16 @@ void GiveBackMemory(Group* group) {
 #endif
 }
 
-// Serve is the worker's main loop. It ends when the worker must stop or the extension is gone.
-void Serve(Group* group) {
-    constexpr long kTurnMs = 1000;
-    TimestampTz checked_at = GetCurrentTimestamp();
-    while (!Stopping()) {
-        Tend(&supervisor);
-        FeedIdentity(&supervisor);
-        NewGroup(group);
-        TakeAllFrames(group);
-        const bool stored = group->count > 0;
-        if (stored) StoreGroup(group);
-        const bool enrolled = AdvanceEnrollments(group->context);
-        const bool worked = AnswerQuestion(group) || enrolled || stored;
-        FlushGateways(&supervisor);
-        if (group->alone) GiveBackMemory(group);
-        const bool reloaded = HandleInterrupts();
-        if (reloaded) Reload(&supervisor);
-        if (worked || reloaded) continue;
-        if (TimestampDifferenceExceeds(checked_at, GetCurrentTimestamp(), kTurnMs)) {
-            checked_at = GetCurrentTimestamp();
-            if (!ExtensionExists()) return;
-            pgstat_report_stat(false);
-        }
-        const bool serves = supervisor.status->state == pg::WorkerState::kRunning;
-        WaitForGateways(&supervisor, serves ? kTurnMs : 50);
-    }
+// TakeTurn takes what has come and stores it. False if nothing has.
+bool TakeTurn(Group* group) {
+    // Of the turn before, whose frames have gone since.
+    if (group->alone) GiveBackMemory(group);
+    NewGroup(group);
+    TakeAllFrames(group);
+    const bool stored = group->count > 0;
+    if (stored) StoreGroup(group);
+    const bool enrolled = AdvanceEnrollments(group->context);
+    return AnswerQuestion(group) || enrolled || stored;
 }
 
 }  // namespace
@@ -328,14 +293,8 @@ void RunIngestWorker(int index) {
     Group group = {};
     group.context =
         AllocSetContextCreate(TopMemoryContext, "pganalytics group", ALLOCSET_DEFAULT_SIZES);
-    StartSupervisor(&supervisor, status, protocol::GatewayRole::kCollectors);
-    // Once per process: the role, once taken, stays; so a dropped extension means a new process.
-    if (AwaitExtension(status, pg::kIngestRole) && OpenPort(&supervisor)) {
-        pg::SetState(status, pg::WorkerState::kStarting);
-        Serve(&group);
-    }
-    pg::SetState(status, pg::WorkerState::kTerminating);
-    StopGateways(&supervisor);
+    ServeGateways(&supervisor, status, protocol::GatewayRole::kCollectors, pg::kIngestRole,
+                  [&group] { return TakeTurn(&group); });
 }
 
 }  // namespace pganalytics::bgworker

@@ -42,7 +42,7 @@ Result<pki::Secret> RunPassphraseCommand(const std::string& command) {
         _exit(kExecFailed);
     }
     close(ends[1]);
-    char buffer[kMaxBytes + 1];
+    char buffer[kMaxBytes + 1] = {};
     size_t size = 0;
     ssize_t n = 0;
     while (size < sizeof(buffer)) {

@@ -6,7 +6,6 @@
 
 extern "C" {
 #include "catalog/pg_type.h"
-#include "utils/uuid.h"
 }
 
 namespace pganalytics::pg {
@@ -71,26 +70,6 @@ void DrawRandom(void* out, size_t size) {
     }
 }
 
-Datum DigestDatum(const core::Sha256& digest) {
-    auto* const bytes = static_cast<bytea*>(palloc(VARHDRSZ + sizeof(digest.bytes)));
-    SET_VARSIZE(bytes, VARHDRSZ + sizeof(digest.bytes));
-    memcpy(VARDATA(bytes), digest.bytes, sizeof(digest.bytes));
-    return PointerGetDatum(bytes);
-}
-
-core::Sha256 DigestOf(uint64 row, int column) {
-    bool is_null = false;
-    const bytea* const bytes = DatumGetByteaPP(CellOf(row, column, &is_null));
-    core::Sha256 digest;
-    // The table's checks have fixed the length.
-    memcpy(digest.bytes, VARDATA_ANY(bytes), Min(VARSIZE_ANY_EXHDR(bytes), sizeof(digest.bytes)));
-    return digest;
-}
-
-Datum IdDatum(const ApiSession& session) {
-    return PointerGetDatum(const_cast<core::Uuid*>(&session.session_id));
-}
-
 char* WriteHex(const unsigned char* bytes, size_t count, char* out) {
     constexpr char kDigits[] = "0123456789abcdef";
     for (size_t i = 0; i < count; ++i) {
@@ -146,7 +125,7 @@ void StartSession(const LoginRole& role, std::string_view address, ApiSession* s
     session->created_at = GetCurrentTransactionStartTimestamp();
     session->expires_at =
         session->created_at + static_cast<int64>(settings.api_session_lifetime_s) * USECS_PER_SEC;
-    Datum values[] = {IdDatum(*session),
+    Datum values[] = {UuidDatum(session->session_id),
                       ObjectIdGetDatum(role.oid),
                       NameGetDatum(&session->role_name),
                       DigestDatum(session->refresh_sha256),
@@ -159,7 +138,7 @@ void StartSession(const LoginRole& role, std::string_view address, ApiSession* s
 bool FindSession(const core::Uuid& session_id, ApiSession* session) {
     *session = {};
     session->session_id = session_id;
-    Datum values[] = {IdDatum(*session)};
+    Datum values[] = {UuidDatum(session->session_id)};
     Execute(&find_session, values);
     if (SPI_processed != 1) return false;
     bool is_null = false;
@@ -192,7 +171,7 @@ bool IsNext(const ApiSession& session, std::string_view token) {
 
 void NextToken(const ApiSession& session, RefreshToken* token) {
     MakeToken(session.session_id, token);
-    Datum values[] = {IdDatum(session), DigestDatum(DigestBytes(token->text))};
+    Datum values[] = {UuidDatum(session.session_id), DigestDatum(DigestBytes(token->text))};
     Execute(&next_token, values);
 }
 
@@ -202,19 +181,19 @@ bool FitsRole(const ApiSession& session, const LoginRole& role, EndReason* why) 
 }
 
 void NoteUse(const ApiSession& session) {
-    Datum values[] = {IdDatum(session)};
+    Datum values[] = {UuidDatum(session.session_id)};
     Execute(&note_use, values);
 }
 
 void EndSession(const ApiSession& session, EndReason reason) {
-    Datum values[] = {IdDatum(session), CStringGetTextDatum(NameOf(reason))};
+    Datum values[] = {UuidDatum(session.session_id), CStringGetTextDatum(NameOf(reason))};
     Execute(&end_session, values);
 }
 
 void KeepSession(const ApiSession& session, const LoginRole& role) {
-    Datum keep[] = {IdDatum(session), DigestDatum(role.verifier_sha256)};
+    Datum keep[] = {UuidDatum(session.session_id), DigestDatum(role.verifier_sha256)};
     Execute(&keep_session, keep);
-    Datum others[] = {IdDatum(session), ObjectIdGetDatum(role.oid)};
+    Datum others[] = {UuidDatum(session.session_id), ObjectIdGetDatum(role.oid)};
     Execute(&end_others, others);
 }
 

@@ -8,7 +8,6 @@
 extern "C" {
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
-#include "utils/uuid.h"
 }
 
 namespace pganalytics::pg {
@@ -61,32 +60,20 @@ struct Row {
     TimestampTz certificate_ends;
 };
 
-Datum ByteaDatum(const void* bytes, size_t size) {
-    auto* const out = static_cast<bytea*>(palloc(VARHDRSZ + size));
-    SET_VARSIZE(out, VARHDRSZ + size);
-    memcpy(VARDATA(out), bytes, size);
-    return PointerGetDatum(out);
-}
-
 bool Find(Statement* statement, Datum key, Row* row) {
     Datum values[] = {key};
     Execute(statement, values);
     if (SPI_processed == 0) return false;
     bool is_null = false;
     *row = {};
-    memcpy(row->holder.collector_id.bytes, DatumGetUUIDP(CellOf(0, 1, &is_null))->data, UUID_LEN);
-    row->enabled = DatumGetBool(CellOf(0, 2, &is_null));
+    row->holder.collector_id = UuidOf(0, 1);
+    row->enabled = BoolOf(0, 2);
     const int32 limit = DatumGetInt32(CellOf(0, 3, &is_null));
     row->holder.max_queries_per_db =
         static_cast<uint32>(is_null ? settings.max_queries_per_db : limit);
     row->holder.tokens_valid_from = DatumGetTimestampTz(CellOf(0, 4, &is_null));
-    const Datum token = CellOf(0, 5, &is_null);
-    if (!is_null) {
-        const bytea* const digest = DatumGetByteaPP(token);
-        memcpy(row->token_sha256.bytes, VARDATA_ANY(digest),
-               Min(VARSIZE_ANY_EXHDR(digest), sizeof(row->token_sha256.bytes)));
-    }
-    row->certificate_active = DatumGetBool(CellOf(0, 6, &is_null));
+    row->token_sha256 = DigestOf(0, 5);
+    row->certificate_active = BoolOf(0, 6);
     row->certificate_ends = DatumGetTimestampTz(CellOf(0, 7, &is_null));
     return true;
 }
@@ -134,16 +121,14 @@ AuthResult Look(const Credential& credential, int64 grace_s, Row* row) {
         return AuthResult::kCertificateNeeded;
     }
     if (has_certificate) {
-        const Datum sha256 = ByteaDatum(credential.certificate_sha256.bytes,
-                                        sizeof(credential.certificate_sha256.bytes));
+        const Datum sha256 = DigestDatum(credential.certificate_sha256);
         if (!Find(&find_by_certificate, sha256, row)) return AuthResult::kCertificateNotOnRecord;
         const AuthResult certificate = JudgeCertificate(credential, *row);
         if (certificate != AuthResult::kGood) return certificate;
     } else if (has_opaque) {
-        const Datum sha256 =
-            ByteaDatum(credential.token_sha256.bytes, sizeof(credential.token_sha256.bytes));
+        const Datum sha256 = DigestDatum(credential.token_sha256);
         if (!Find(&find_by_token, sha256, row)) return AuthResult::kTokenUnknown;
-    } else if (!Find(&find_by_id, PointerGetDatum(&credential.token_subject), row)) {
+    } else if (!Find(&find_by_id, UuidDatum(credential.token_subject), row)) {
         return AuthResult::kCollectorUnknown;
     }
     return Judge(credential, *row, grace_s);
@@ -171,16 +156,15 @@ bool Record(const protocol::AuthRequest& request) {
         return false;
     }
     const Credential& shown = request.credential;
-    Datum values[] = {
-        TextDatum(request.serial),
-        TextDatum(request.issuer),
-        ByteaDatum(shown.certificate_sha256.bytes, sizeof(shown.certificate_sha256.bytes)),
-        ByteaDatum(shown.spki_sha256.bytes, sizeof(shown.spki_sha256.bytes)),
-        PointerGetDatum(&shown.certificate_subject),
-        TextDatum(subject),
-        TimestampTzGetDatum(not_before),
-        TimestampTzGetDatum(not_after),
-        ByteaDatum(request.certificate.data(), request.certificate.size())};
+    Datum values[] = {TextDatum(request.serial),
+                      TextDatum(request.issuer),
+                      DigestDatum(shown.certificate_sha256),
+                      DigestDatum(shown.spki_sha256),
+                      UuidDatum(shown.certificate_subject),
+                      TextDatum(subject),
+                      TimestampTzGetDatum(not_before),
+                      TimestampTzGetDatum(not_after),
+                      BytesDatum(request.certificate)};
     Execute(&record_certificate, values);
     return SPI_processed == 1;
 }
@@ -231,7 +215,7 @@ AuthResult Admit(const protocol::AuthRequest& request, Holder* holder) {
     const AuthResult result = Authenticate(credential, holder);
     if (result != AuthResult::kCertificateNotOnRecord || IssuesToCollectors()) return result;
     Row row;
-    if (!Find(&find_by_id, PointerGetDatum(&credential.certificate_subject), &row)) return result;
+    if (!Find(&find_by_id, UuidDatum(credential.certificate_subject), &row)) return result;
     const AuthResult rest = Judge(credential, row, 0);
     if (rest != AuthResult::kGood) return rest;
     // Somebody may have put it on record meanwhile, or another one with its serial number.

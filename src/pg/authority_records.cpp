@@ -68,23 +68,6 @@ Statement record_token_key = {
     nullptr};
 Statement prune = {"SELECT pganalytics.prune_identities()", 0, {}, nullptr};
 
-Datum BytesDatum(const void* bytes, size_t size) {
-    auto* const value = static_cast<bytea*>(palloc(VARHDRSZ + size));
-    SET_VARSIZE(value, VARHDRSZ + size);
-    memcpy(VARDATA(value), bytes, size);
-    return PointerGetDatum(value);
-}
-
-Datum DigestDatum(const core::Sha256& digest) {
-    return BytesDatum(digest.bytes, sizeof(digest.bytes));
-}
-
-Datum UuidDatum(const core::Uuid& uuid) {
-    auto* const value = static_cast<pg_uuid_t*>(palloc(sizeof(pg_uuid_t)));
-    memcpy(value->data, uuid.bytes, UUID_LEN);
-    return UUIDPGetDatum(value);
-}
-
 Datum TimeDatum(int64 unix_seconds) {
     return TimestampTzGetDatum(time_t_to_timestamptz(static_cast<pg_time_t>(unix_seconds)));
 }
@@ -92,25 +75,6 @@ Datum TimeDatum(int64 unix_seconds) {
 Datum IdsDatum(const AuthorityIds& ids) {
     return ArrayOf(ids.ids, ids.count, TEXTOID,
                    [](const char* id, bool*) { return CStringGetTextDatum(id); });
-}
-
-std::string_view BytesAt(uint64 row, int column) {
-    bool is_null = false;
-    const Datum cell = CellOf(row, column, &is_null);
-    if (is_null) return {};
-    const bytea* const value = DatumGetByteaPP(cell);
-    return {VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)};
-}
-
-bool BoolAt(uint64 row, int column) {
-    bool is_null = false;
-    return DatumGetBool(CellOf(row, column, &is_null)) && !is_null;
-}
-
-void UuidAt(uint64 row, int column, core::Uuid* out) {
-    bool is_null = false;
-    const Datum cell = CellOf(row, column, &is_null);
-    if (!is_null) memcpy(out->bytes, DatumGetUUIDP(cell)->data, UUID_LEN);
 }
 
 // Record gives the certificate's id, or 0 with *was_there: it is on record.
@@ -140,7 +104,7 @@ void Decide(const PendingRequest& request, const Datum* certificate, std::string
                       certificate != nullptr ? *certificate : Datum{0}, TextDatum(message)};
     bool nulls[] = {false, certificate == nullptr, message.empty()};
     Execute(&decide_request, values, nulls);
-    if (certificate != nullptr && !BoolAt(0, 1)) {
+    if (certificate != nullptr && !BoolOf(0, 1)) {
         // Its certificate must not be on record either.
         ereport(ERROR, errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
                 errmsg("certificate request was decided by somebody else"));
@@ -152,7 +116,7 @@ int ReadKids(Statement* statement, MemoryContext context, TokenKid** out) {
     *out = static_cast<TokenKid*>(
         MemoryContextAllocZero(context, sizeof(TokenKid) * Max(SPI_processed, uint64{1})));
     for (uint64 row = 0; row < SPI_processed; ++row) {
-        const std::string_view kid = BytesAt(row, 1);
+        const std::string_view kid = BytesOf(row, 1);
         memcpy((*out)[row].kid, kid.data(), Min(kid.size(), sizeof(TokenKid) - 1));
     }
     return static_cast<int>(SPI_processed);
@@ -168,19 +132,12 @@ int ReadPendingRequests(MemoryContext context, PendingRequest** out) {
     for (int row = 0; row < count; ++row) {
         PendingRequest* const request = &(*out)[row];
         const auto at = static_cast<uint64>(row);
-        UuidAt(at, 1, &request->request_id);
-        UuidAt(at, 2, &request->collector_id);
-        const std::string_view name = BytesAt(at, 3);
-        auto* const name_copy = static_cast<char*>(MemoryContextAlloc(context, name.size() + 1));
-        memcpy(name_copy, name.data(), name.size());
-        name_copy[name.size()] = '\0';
-        request->name = name_copy;
-        const std::string_view csr = BytesAt(at, 4);
-        auto* const csr_copy = static_cast<char*>(MemoryContextAlloc(context, csr.size() + 1));
-        memcpy(csr_copy, csr.data(), csr.size());
-        request->csr = {csr_copy, csr.size()};
-        request->enabled = BoolAt(at, 5);
-        request->can_renew = BoolAt(at, 6);
+        request->request_id = UuidOf(at, 1);
+        request->collector_id = UuidOf(at, 2);
+        request->name = CopyBytes(BytesOf(at, 3), context).data();
+        request->csr = CopyBytes(BytesOf(at, 4), context);
+        request->enabled = BoolOf(at, 5);
+        request->can_renew = BoolOf(at, 6);
     }
     return count;
 }
@@ -195,7 +152,7 @@ void RecordTrust(const protocol::CaReply& reply, const CaCertificate* certificat
     }
     Datum id_values[] = {IdsDatum(ids)};
     Execute(&retire_authorities, id_values);
-    const std::string_view gone = BytesAt(0, 1);
+    const std::string_view gone = BytesOf(0, 1);
     *retired =
         gone.empty() ? nullptr : MemoryContextStrdup(context, pnstrdup(gone.data(), gone.size()));
     Datum values[] = {TextDatum(reply.authorities), IdsDatum(ids), TextDatum(reply.pins),
@@ -220,9 +177,9 @@ void ReadListStates(const AuthorityIds& ids, ListStates* out) {
     Datum values[] = {IdsDatum(ids)};
     Execute(&list_states, values);
     for (uint64 row = 0; row < SPI_processed; ++row) {
-        const std::string_view issuer = BytesAt(row, 1);
-        const std::string_view content = BytesAt(row, 2);
-        out->due = out->due || BoolAt(row, 3);
+        const std::string_view issuer = BytesOf(row, 1);
+        const std::string_view content = BytesOf(row, 2);
+        out->due = out->due || BoolOf(row, 3);
         out->next_number = Int8Of(row, 4);
         for (int i = 0; i < ids.count; ++i) {
             if (issuer == ids.ids[i]) {
@@ -241,8 +198,8 @@ void SelectRevoked(const AuthorityIds& ids) {
 protocol::CaRevoked RevokedRow(uint64 row) {
     bool is_null = false;
     protocol::CaRevoked one;
-    one.issuer = BytesAt(row, 1);
-    one.serial = BytesAt(row, 2);
+    one.issuer = BytesOf(row, 1);
+    one.serial = BytesOf(row, 2);
     one.revoked_at = timestamptz_to_time_t(DatumGetTimestampTz(CellOf(row, 3, &is_null)));
     one.reason = static_cast<uint32_t>(Int4Of(row, 4));
     return one;
@@ -255,7 +212,7 @@ void RecordList(const protocol::CaList& list, const core::Sha256& content) {
                       TimeDatum(list.next_update),
                       Int32GetDatum(static_cast<int32>(list.entries)),
                       DigestDatum(content),
-                      BytesDatum(list.der.data(), list.der.size())};
+                      BytesDatum(list.der)};
     Execute(&record_list, values);
 }
 
@@ -263,7 +220,7 @@ bool ReadPendingJob(PendingJob* out) {
     Execute(&pending_job, nullptr);
     if (SPI_processed == 0) return false;
     out->job_id = Int8Of(0, 1);
-    const std::string_view operation = BytesAt(0, 2);
+    const std::string_view operation = BytesOf(0, 2);
     strlcpy(out->operation, pnstrdup(operation.data(), operation.size()), sizeof(out->operation));
     return true;
 }
@@ -287,7 +244,8 @@ int ReadEndedKids(MemoryContext context, TokenKid** out) {
 void RecordTokenKey(const protocol::TokenKey& key) {
     const int collectors_s = settings.token_lifetime_s + settings.token_refresh_grace_s;
     const double verifies_s = Max(collectors_s, settings.api_token_lifetime_s);
-    Datum values[] = {CStringGetTextDatum(key.kid), BytesDatum(key.point, sizeof(key.point)),
+    Datum values[] = {CStringGetTextDatum(key.kid),
+                      BytesDatum({reinterpret_cast<const char*>(key.point), sizeof(key.point)}),
                       Int32GetDatum(settings.token_key_rotation_days), Float8GetDatum(verifies_s)};
     Execute(&record_token_key, values);
 }

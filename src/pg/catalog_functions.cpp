@@ -2,6 +2,7 @@
 // what the library knows.
 #include "pg/guc.hpp"
 #include "pg/prelude.hpp"
+#include "pg/statement.hpp"
 #include "protocol/catalog.hpp"
 
 namespace pganalytics::pg {
@@ -85,10 +86,6 @@ const char* NameOf(protocol::Family family) {
     return "metrics";
 }
 
-Datum TextOf(std::string_view text) {
-    return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size())));
-}
-
 void PutRow(FunctionCallInfo fcinfo, Datum* values) {
     constexpr int kMostColumns = 8;
     auto* const result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
@@ -110,8 +107,8 @@ Datum pganalytics_metrics(PG_FUNCTION_ARGS) {
     using namespace pganalytics;
     InitMaterializedSRF(fcinfo, 0);
     for (const protocol::Metric& metric : protocol::Catalog()) {
-        Datum values[] = {pg::TextOf(metric.relation), pg::TextOf(metric.type),
-                          pg::TextOf(metric.rows_path),
+        Datum values[] = {pg::TextDatum(metric.relation), pg::TextDatum(metric.type),
+                          pg::TextDatum(metric.rows_path),
                           CStringGetTextDatum(pg::NameOf(metric.keep)),
                           CStringGetTextDatum(pg::NameOf(metric.family))};
         pg::PutRow(fcinfo, values);
@@ -125,10 +122,10 @@ Datum pganalytics_metric_columns(PG_FUNCTION_ARGS) {
     for (const protocol::Metric& metric : protocol::Catalog()) {
         int ordinal = 0;
         for (const protocol::Column& column : metric.columns) {
-            Datum values[] = {pg::TextOf(metric.relation),
+            Datum values[] = {pg::TextDatum(metric.relation),
                               Int32GetDatum(++ordinal),
-                              pg::TextOf(column.name),
-                              pg::TextOf(column.json_key),
+                              pg::TextDatum(column.name),
+                              pg::TextDatum(column.json_key),
                               CStringGetTextDatum(pg::NameOf(column.type)),
                               CStringGetTextDatum(pg::NameOf(column.role)),
                               CStringGetTextDatum(pg::NameOf(column.scope))};

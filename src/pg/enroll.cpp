@@ -10,7 +10,6 @@
 extern "C" {
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
-#include "utils/uuid.h"
 }
 
 namespace pganalytics::pg {
@@ -59,45 +58,16 @@ void Refuse(Enrollment* out, uint32_t status, std::string_view message) {
     if (status == 429) out->retry_after_s = 600;
 }
 
-Datum ByteaDatum(const void* bytes, size_t size) {
-    auto* const out = static_cast<bytea*>(palloc(VARHDRSZ + size));
-    SET_VARSIZE(out, VARHDRSZ + size);
-    memcpy(VARDATA(out), bytes, size);
-    return PointerGetDatum(out);
-}
-
-Datum DigestDatum(const core::Sha256& digest) {
-    return ByteaDatum(digest.bytes, sizeof(digest.bytes));
-}
-
-// TextOf copies a cell into a context; "" for NULL.
-std::string_view TextOf(uint64 row, int column, MemoryContext context) {
-    bool is_null = false;
-    const Datum cell = CellOf(row, column, &is_null);
-    if (is_null) return {};
-    const text* const value = DatumGetTextPP(cell);
-    const size_t size = VARSIZE_ANY_EXHDR(value);
-    auto* const copy = static_cast<char*>(MemoryContextAlloc(context, size + 1));
-    memcpy(copy, VARDATA_ANY(value), size);
-    return {copy, size};
-}
-
-void ReadUuid(uint64 row, int column, core::Uuid* uuid) {
-    bool is_null = false;
-    const Datum cell = CellOf(row, column, &is_null);
-    if (!is_null) memcpy(uuid->bytes, DatumGetUUIDP(cell)->data, UUID_LEN);
-}
-
 // Take reads the one row that the functions give.
 void Take(MemoryContext context, Enrollment* out) {
     if (SPI_processed != 1) elog(ERROR, "enrollment gave %lu rows", SPI_processed);
     const auto status = static_cast<uint32_t>(Int4Of(0, 1));
-    const std::string_view message = TextOf(0, 2, context);
+    const std::string_view message = CopyBytes(BytesOf(0, 2), context);
     if (status != 200 && status != 202) return Refuse(out, status, message);
     out->status = status;
-    ReadUuid(0, 3, &out->request_id);
-    ReadUuid(0, 4, &out->collector_id);
-    const std::string_view token = TextOf(0, 5, context);
+    out->request_id = UuidOf(0, 3);
+    out->collector_id = UuidOf(0, 4);
+    const std::string_view token = CopyBytes(BytesOf(0, 5), context);
     if (token.empty()) return;
     if (token.size() != kTokenTextBytes) elog(ERROR, "token has %zu bytes", token.size());
     memcpy(out->token, token.data(), token.size());
@@ -127,7 +97,7 @@ void Renew(const EnrollRequest& request, Datum csr, Datum address, MemoryContext
     if (protocol::IsZero(request.credential.certificate_sha256)) {
         return Refuse(out, 403, Reason(AuthResult::kCertificateNeeded));
     }
-    Datum values[] = {PointerGetDatum(&holder.collector_id), csr, address};
+    Datum values[] = {UuidDatum(holder.collector_id), csr, address};
     Execute(&renew, values);
     Take(context, out);
 }
@@ -136,7 +106,7 @@ void Begin(const EnrollRequest& request, MemoryContext context, Enrollment* out)
     const char* why = nullptr;
     const bool issues = IssuesCertificates(&why);
     if (!issues && request.kind != EnrollKind::kRegistration) return Refuse(out, 403, why);
-    const Datum csr = ByteaDatum(request.csr.data(), request.csr.size());
+    const Datum csr = BytesDatum(request.csr);
     const Datum address = TextDatum(request.address);
     const Datum secret = DigestDatum(request.secret_sha256);
     switch (request.kind) {
@@ -158,17 +128,17 @@ void Begin(const EnrollRequest& request, MemoryContext context, Enrollment* out)
 
 // ReadDecision leaves what a registration has got: its token may be good without a certificate.
 void ReadDecision(uint64 row, MemoryContext context, Enrollment* enrollment) {
-    if (TextOf(row, 2, context) == "refused") {
+    if (BytesOf(row, 2) == "refused") {
         enrollment->status = 422;
-        enrollment->message = TextOf(row, 3, context);
-    } else if (TextOf(row, 4, context) != "active") {
+        enrollment->message = CopyBytes(BytesOf(row, 3), context);
+    } else if (BytesOf(row, 4) != "active") {
         enrollment->status = 403;
         enrollment->message = "the certificate that was issued for this was revoked";
     } else {
         bool is_null = false;
         enrollment->status = 200;
         enrollment->expires_at = UnixOf(DatumGetTimestampTz(CellOf(row, 5, &is_null)));
-        enrollment->certificate = TextOf(row, 6, context);
+        enrollment->certificate = CopyBytes(BytesOf(row, 6), context);
     }
 }
 
@@ -202,7 +172,7 @@ bool ContinueEnrollments(Enrollment** waiting, int count, MemoryContext context)
     MemoryContext const caller = MemoryContextSwitchTo(context);
     ErrorData* const error = Transact([waiting, count, context] {
         Datum values[] = {ArrayOf(waiting, count, UUIDOID, [](Enrollment* one, bool*) {
-            return PointerGetDatum(&one->request_id);
+            return UuidDatum(one->request_id);
         })};
         Execute(&find_decided, values);
         for (uint64 row = 0; row < SPI_processed; ++row) {
@@ -226,7 +196,7 @@ void EndRegistration(const EnrollRequest& request, MemoryContext context, Enroll
     const core::Uuid collector_id = enrollment->collector_id;
     MemoryContext const caller = MemoryContextSwitchTo(context);
     ErrorData* const error = Transact([&request, &collector_id] {
-        Datum values[] = {PointerGetDatum(&collector_id), DigestDatum(request.secret_sha256)};
+        Datum values[] = {UuidDatum(collector_id), DigestDatum(request.secret_sha256)};
         Execute(&reopen, values);
     });
     if (error != nullptr) {

@@ -130,7 +130,7 @@ int32 ServerOf(const protocol::Push& push) {
         ereport(ERROR, errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
                 errmsg("hostname or version is not valid UTF-8 in its first 255 bytes"));
     }
-    const Datum collector = PointerGetDatum(&key.collector_id);
+    const Datum collector = UuidDatum(key.collector_id);
     const Datum name = TextDatum(push.server_name);
     const Datum host = TextDatum(hostname);
     const Datum server_version = Int32GetDatum(static_cast<int32>(push.server_version));

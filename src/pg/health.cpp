@@ -34,18 +34,15 @@ void Read(const protocol::HealthRequest& request, protocol::HealthReply* reply,
     if (!(holder.collector_id == request.collector_id)) {
         return Refuse(reply, 403, "collector is not known");
     }
-    Datum values[] = {PointerGetDatum(&holder.collector_id)};
+    Datum values[] = {UuidDatum(holder.collector_id)};
     Execute(&read_health, values);
-    bool is_null = true;
-    const Datum document = SPI_processed == 1 ? CellOf(0, 1, &is_null) : 0;
-    if (is_null) return Refuse(reply, 403, "collector is not known");
-    const text* const body = DatumGetTextPP(document);
-    const size_t size = VARSIZE_ANY_EXHDR(body);
-    if (size > kMaxBodyBytes) return Refuse(reply, 503, "the figures are longer than an answer");
-    auto* const copy = static_cast<char*>(MemoryContextAlloc(context, size + 1));
-    memcpy(copy, VARDATA_ANY(body), size);
+    const std::string_view body = SPI_processed == 1 ? BytesOf(0, 1) : std::string_view{};
+    if (body.empty()) return Refuse(reply, 403, "collector is not known");
+    if (body.size() > kMaxBodyBytes) {
+        return Refuse(reply, 503, "the figures are longer than an answer");
+    }
     reply->status = 200;
-    reply->body = {copy, size};
+    reply->body = CopyBytes(body, context);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "pg/identity_state.hpp"
 #include "pg/session.hpp"
 #include "pg/statement.hpp"
+#include "pg/tokens.hpp"
 
 namespace pganalytics::pg {
 namespace {
@@ -30,35 +31,12 @@ Statement find_revocation_list = {
     nullptr};
 Statement read_trust = {"SELECT pganalytics.trust_document()", 0, {}, nullptr};
 
-std::string_view BytesOf(uint64 row, int column) {
-    bool is_null = false;
-    const Datum cell = CellOf(row, column, &is_null);
-    if (is_null) return {};
-    const varlena* const bytes = PG_DETOAST_DATUM_PACKED(cell);
-    return {VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)};
-}
-
-std::string_view Copy(std::string_view bytes, MemoryContext context) {
-    if (bytes.empty()) return {};
-    auto* const copy = static_cast<char*>(MemoryContextAlloc(context, bytes.size()));
-    memcpy(copy, bytes.data(), bytes.size());
-    return {copy, bytes.size()};
-}
-
 std::string_view ReadTokenKeys(MemoryContext context) {
     Execute(&find_token_keys, nullptr);
     const size_t size = sizeof(protocol::TokenKey) * SPI_processed;
     if (size == 0) return {};
     auto* const keys = static_cast<protocol::TokenKey*>(MemoryContextAllocHuge(context, size));
-    for (uint64 row = 0; row < SPI_processed; ++row) {
-        protocol::TokenKey key = {};
-        const std::string_view kid = BytesOf(row, 1);
-        const std::string_view point = BytesOf(row, 2);
-        // The table's checks have fixed both lengths.
-        memcpy(key.kid, kid.data(), Min(kid.size(), sizeof(key.kid) - 1));
-        memcpy(key.point, point.data(), Min(point.size(), sizeof(key.point)));
-        keys[row] = key;
-    }
+    for (uint64 row = 0; row < SPI_processed; ++row) keys[row] = TokenKeyOf(row);
     return {reinterpret_cast<const char*>(keys), size};
 }
 
@@ -66,18 +44,14 @@ std::string_view ReadRevoked(MemoryContext context) {
     Execute(&find_revoked, nullptr);
     const size_t size = sizeof(core::Sha256) * SPI_processed;
     if (size == 0) return {};
-    auto* const digests = static_cast<char*>(MemoryContextAllocHuge(context, size));
-    for (uint64 row = 0; row < SPI_processed; ++row) {
-        const std::string_view digest = BytesOf(row, 1);
-        memcpy(digests + sizeof(core::Sha256) * row, digest.data(),
-               Min(digest.size(), sizeof(core::Sha256)));
-    }
-    return {digests, size};
+    auto* const digests = static_cast<core::Sha256*>(MemoryContextAllocHuge(context, size));
+    for (uint64 row = 0; row < SPI_processed; ++row) digests[row] = DigestOf(row, 1);
+    return {reinterpret_cast<const char*>(digests), size};
 }
 
 std::string_view ReadOne(Statement* statement, MemoryContext context) {
     Execute(statement, nullptr);
-    return SPI_processed == 0 ? std::string_view{} : Copy(BytesOf(0, 1), context);
+    return SPI_processed == 0 ? std::string_view{} : CopyBytes(BytesOf(0, 1), context);
 }
 
 }  // namespace

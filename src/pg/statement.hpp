@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "core/types.hpp"
 #include "pg/prelude.hpp"
 
 namespace pganalytics::pg {
@@ -21,15 +22,29 @@ struct Statement {
 // SPI_processed. ERROR as the statement raises it. REQUIRES: SPI connected.
 void Execute(Statement* statement, Datum* values, bool* nulls = nullptr);
 
-// Result cells of row `row` of SPI_tuptable, column numbers from 1.
+// Result cells of row `row` of SPI_tuptable, column numbers from 1. For NULL the last four give
+// false, nothing, or zeroes. BytesOf views a text or a bytea, which stays until SPI_finish.
 Datum CellOf(uint64 row, int column, bool* is_null);
 int32 Int4Of(uint64 row, int column);
 int64 Int8Of(uint64 row, int column);
+bool BoolOf(uint64 row, int column);
+std::string_view BytesOf(uint64 row, int column);
+core::Uuid UuidOf(uint64 row, int column);
+core::Sha256 DigestOf(uint64 row, int column);
+
+// CopyBytes copies into a context what is to stay after SPI_finish. A byte of zero ends the copy.
+std::string_view CopyBytes(std::string_view bytes, MemoryContext context);
 
 // MakeArray builds a one-dimensional array of `type`; nulls may be nullptr. TextDatum copies bytes
-// that the caller knows to be valid in the database's encoding. Both in the current context.
+// that the caller knows to be valid in the database's encoding, BytesDatum any bytes, into a bytea.
+// All in the current context.
 Datum MakeArray(const Datum* values, const bool* nulls, int count, Oid type);
 Datum TextDatum(std::string_view text);
+Datum BytesDatum(std::string_view bytes);
+Datum DigestDatum(const core::Sha256& digest);
+
+// UuidDatum views the UUID.
+inline Datum UuidDatum(const core::Uuid& uuid) { return PointerGetDatum(uuid.bytes); }
 
 // ArrayOf builds an array with an element for each item: give(item, &is_null) gives its Datum.
 template <typename Item, typename Give>

@@ -26,14 +26,7 @@ int ReadSigningKeys(protocol::TokenKey (&keys)[kMaxSigningKeys]) {
     Execute(&find_signing_keys, nullptr);
     int count = 0;
     for (uint64 row = 0; row < SPI_processed && count < kMaxSigningKeys; ++row) {
-        bool is_null = false;
-        const text* const kid = DatumGetTextPP(CellOf(row, 1, &is_null));
-        const bytea* const point = DatumGetByteaPP(CellOf(row, 2, &is_null));
-        protocol::TokenKey* const key = &keys[count++];
-        *key = {};
-        // The table's checks have fixed both lengths.
-        memcpy(key->kid, VARDATA_ANY(kid), Min(VARSIZE_ANY_EXHDR(kid), sizeof(key->kid) - 1));
-        memcpy(key->point, VARDATA_ANY(point), Min(VARSIZE_ANY_EXHDR(point), sizeof(key->point)));
+        keys[count++] = TokenKeyOf(row);
     }
     KeepSigningKeys(keys, count);
     return count;
@@ -87,6 +80,16 @@ void Answer(const protocol::Credential& credential, protocol::TokenReply* reply,
 int64 UnixOf(TimestampTz time) {
     const int64 seconds = time / USECS_PER_SEC - (time % USECS_PER_SEC < 0 ? 1 : 0);
     return seconds + core::kPostgresEpochUnixSeconds;
+}
+
+protocol::TokenKey TokenKeyOf(uint64 row) {
+    const std::string_view kid = BytesOf(row, 1);
+    const std::string_view point = BytesOf(row, 2);
+    protocol::TokenKey key = {};
+    // The table's checks have fixed both lengths.
+    memcpy(key.kid, kid.data(), Min(kid.size(), sizeof(key.kid) - 1));
+    memcpy(key.point, point.data(), Min(point.size(), sizeof(key.point)));
+    return key;
 }
 
 int64 UnixNow() { return UnixOf(GetCurrentTimestamp()); }

@@ -15,6 +15,9 @@ int64 UnixOf(TimestampTz time);
 // FromUnix gives the timestamp of a Unix time; false for one that a timestamp cannot hold.
 bool FromUnix(int64 seconds, TimestampTz* time);
 
+// TokenKeyOf reads (kid, public_key), the first two columns of a row of SPI_tuptable.
+protocol::TokenKey TokenKeyOf(uint64 row);
+
 // SignToken signs the claims, with a token_id that it draws. The token lives in the current memory
 // context. False with a reason when no key can sign: none is there yet, or its file is not as it
 // must be. REQUIRES: SPI connected; SELECT on token_keys.
