@@ -71,6 +71,11 @@ class Forge:
         return self.key.public_key().public_bytes(encoding, form)
 
 
+def confirmation(certificate):
+    """confirmation binds a token to a certificate (RFC 8705 section 3.1)."""
+    return {"x5t#S256": b64(pki.sha256(certificate))}
+
+
 def collector_claims(collector_id, lifetime=600):
     now = int(time.time())
     return {"iss": "pganalytics", "aud": "pganalytics-collector", "sub": str(collector_id),

@@ -4,28 +4,12 @@ import os
 import uuid
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 import cluster
+import pki
 import product
 import puppet
-from puppet import credential
-
-
-def point_of(key):
-    return key.public_key().public_bytes(serialization.Encoding.X962,
-                                         serialization.PublicFormat.UncompressedPoint)
-
-
-def request_for_certificate(key=None):
-    """request_for_certificate gives a CSR in DER."""
-    key = key or ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "whatever")])
-    return x509.CertificateSigningRequestBuilder().subject_name(name).sign(
-        key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+from worker_frames import CONFIG, credential
 
 
 class World:
@@ -49,7 +33,7 @@ class World:
         if self.gateway is not None:
             self.gateway.close()
         self.gateway = self.stage.gateway()
-        self.gateway.take(puppet.CONFIG)
+        self.gateway.take(CONFIG)
         self.first_identity = self.gateway.identity()
         self.gateway.ready()
 
@@ -90,14 +74,12 @@ class World:
 
     def token_key(self):
         """token_key makes a key that signs from now on and gives (kid, key)."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        kid = hashlib.sha256(point_of(key)).hexdigest()[:15]
-        path = self.cluster.data / f"pganalytics_token_{kid}.key"
-        product.write_secret(path, key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption()).decode())
+        key = pki.new_key()
+        point = pki.point(key)
+        kid = hashlib.sha256(point).hexdigest()[:15]
+        product.write_secret(self.cluster.data / f"pganalytics_token_{kid}.key", pki.key_pem(key))
         self.sql("INSERT INTO pganalytics.token_keys (kid, public_key, signs_from, signs_until, "
-                 f"verifies_until) VALUES ('{kid}', '\\x{point_of(key).hex()}', now(), "
+                 f"verifies_until) VALUES ('{kid}', '\\x{point.hex()}', now(), "
                  "now() + interval '1 day', now() + interval '2 days')")
         return kid, key
 

@@ -42,6 +42,17 @@ def load_key(text):
     return serialization.load_pem_private_key(text, None)
 
 
+def key_pem(key):
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                             serialization.NoEncryption()).decode()
+
+
+def point(key):
+    """point is the public key of an elliptic curve, uncompressed (SEC 1 section 2.3.3)."""
+    return key.public_key().public_bytes(serialization.Encoding.X962,
+                                         serialization.PublicFormat.UncompressedPoint)
+
+
 def spki(key):
     public = key.public_key() if hasattr(key, "public_key") else key
     return public.public_bytes(serialization.Encoding.DER,
@@ -162,9 +173,7 @@ class Holder:
         """write makes PEM files for Python's ssl module and gives their paths."""
         certificate, key = directory / f"{stem}.crt", directory / f"{stem}.key"
         certificate.write_text("".join(map(pem, self.sent)))
-        key.write_bytes(self.key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption()))
+        key.write_text(key_pem(self.key))
         return certificate, key
 
 
@@ -256,8 +265,12 @@ class Authority:
                                 der.bits(sign(self.key, tbs, signature))), "X509 CRL")
 
 
-def signing_request(key, common_name="collector", signing_key=None):
-    """signing_request is a PKCS #10 request in PEM; signed by `key`, as it must be, or by another."""
+def signing_request_der(key, common_name="collector", signing_key=None):
+    """signing_request_der is a PKCS #10 request, signed by `key`, as it must be, or by another."""
     body = der.sequence(der.integer(0), name(common_name), spki(key), der.tlv(0xa0, b""))
-    return pem(der.sequence(body, algorithm(ECDSA_SHA256), der.bits(
-        sign(signing_key or key, body, ECDSA_SHA256))), "CERTIFICATE REQUEST")
+    return der.sequence(body, algorithm(ECDSA_SHA256), der.bits(
+        sign(signing_key or key, body, ECDSA_SHA256)))
+
+
+def signing_request(key, **options):
+    return pem(signing_request_der(key, **options), "CERTIFICATE REQUEST")

@@ -11,11 +11,10 @@ import socket
 import struct
 
 import cluster
+from worker_frames import (AUTH_REPLY, AUTH_REQUEST, ENROLL_REPLY, ENROLL_REQUEST, IDENTITY, READY,
+                           TOKEN_REPLY, TOKEN_REQUEST, Reader, credential, frame, read_frame, text)
 
-CONFIG, DRAIN, AUTH_REPLY, IDENTITY, ENROLL_REPLY, TOKEN_REPLY = 1, 2, 3, 6, 7, 8
-READY, AUTH_REQUEST, ENROLL_REQUEST, TOKEN_REQUEST = 64, 68, 71, 72
-MAGIC, VERSION, WORKER_FD = 0x46414750, 1, 3
-BY_TOKEN, RENEWAL, REGISTRATION = 0, 1, 2
+WORKER_FD = 3
 
 SCRIPT = """#!/usr/bin/python3
 import array, os, socket
@@ -25,39 +24,6 @@ with socket.socket(socket.AF_UNIX) as s:
     os.close({fd})
     s.recv(1)
 """
-
-
-def text(value):
-    data = value.encode() if isinstance(value, str) else value
-    return struct.pack("<I", len(data)) + data
-
-
-def credential(token=None, certificate=None, spki=bytes(32), subject=None, token_subject=None,
-               token_id=bytes(16), issued_at=0, expires_at=0):
-    """credential packs a Credential: an opaque token as text, the rest as the gateway has read it."""
-    return struct.pack("<32s32s32s16s16s16sqq",
-                       hashlib.sha256(token.encode()).digest() if token else bytes(32),
-                       hashlib.sha256(certificate).digest() if certificate else bytes(32), spki,
-                       subject.bytes if subject else bytes(16),
-                       token_subject.bytes if token_subject else bytes(16), token_id, issued_at,
-                       expires_at)
-
-
-class Reader:
-    """Reader takes a payload apart."""
-
-    def __init__(self, data):
-        self.data, self.at = data, 0
-
-    def unpack(self, form):
-        values = struct.unpack_from("<" + form, self.data, self.at)
-        self.at += struct.calcsize("<" + form)
-        return values
-
-    def text(self):
-        (size,) = self.unpack("I")
-        self.at += size
-        return self.data[self.at - size:self.at]
 
 
 class Gateway:
@@ -79,31 +45,24 @@ class Gateway:
         data, self.buffer = self.buffer[:size], self.buffer[size:]
         return data
 
-    def read_frame(self):
-        magic, kind, version, size, request_id = struct.unpack("<IHHII", self.read(16))
-        assert (magic, version) == (MAGIC, VERSION)
-        return kind, request_id, self.read(size)
-
     def take(self, kind, request_id=None):
         """take gives the payload of the next frame of a kind, and of a request if one is named."""
-        def matches(frame):
-            return frame[0] == kind and request_id in (None, frame[1])
+        def matches(taken):
+            return taken[0] == kind and request_id in (None, taken[1])
 
-        for frame in self.kept:
-            if matches(frame):
-                self.kept.remove(frame)
-                return frame[2]
+        for taken in self.kept:
+            if matches(taken):
+                self.kept.remove(taken)
+                return taken[2]
         while True:
-            frame = self.read_frame()
-            if matches(frame):
-                return frame[2]
-            self.kept.append(frame)
+            taken = read_frame(self.read)
+            if matches(taken):
+                return taken[2]
+            self.kept.append(taken)
 
     def send(self, kind, payload):
         self.next_id += 1
-        payload += b"\0" * (-len(payload) % 8)
-        self.worker.sendall(struct.pack("<IHHII", MAGIC, kind, VERSION, len(payload),
-                                        self.next_id) + payload)
+        self.worker.sendall(frame(kind, self.next_id, payload))
         return self.next_id
 
     def ready(self):

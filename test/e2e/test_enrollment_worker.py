@@ -12,10 +12,15 @@ import uuid
 
 import pytest
 
-import puppet
+import pki
 from cluster import wait_until
-from identity_world import gateway, request_for_certificate, world  # noqa: F401
-from puppet import BY_TOKEN, REGISTRATION, RENEWAL, credential
+from identity_world import gateway, world  # noqa: F401
+from worker_frames import (BY_TOKEN, ENROLL_REPLY, ENROLL_REQUEST, REGISTRATION, RENEWAL, TOKEN_REQUEST,
+                           credential)
+
+
+def new_request():
+    return pki.signing_request_der(pki.new_key())
 
 
 class TestEnrollment:
@@ -32,14 +37,14 @@ class TestEnrollment:
 
     def enroll(self, world, *arguments, **options):
         """enroll asks, lets the request be decided, and gives the answer and the certificate."""
-        csr = options.get("csr") or request_for_certificate()
+        csr = options.get("csr") or new_request()
         request = world.gateway.send_enrollment(*arguments, **{**options, "csr": csr})
         pem = self.decide(world, csr)
         return world.gateway.take_enrollment(request), pem
 
     def test_by_token(self, world, gateway):
         collector_id, token = world.enrollment()
-        csr = request_for_certificate()
+        csr = new_request()
         answer, pem = self.enroll(world, BY_TOKEN, token, csr=csr)
         assert answer["status"] == 200
         assert answer["collector_id"] == collector_id.bytes
@@ -49,13 +54,13 @@ class TestEnrollment:
         assert abs(answer["expires_at"] - end.timestamp()) < 3600
         # An answer that was lost is given again; another request is not.
         assert gateway.enroll(BY_TOKEN, token, csr) == answer
-        other = gateway.enroll(BY_TOKEN, token, request_for_certificate())
+        other = gateway.enroll(BY_TOKEN, token, new_request())
         assert (other["status"], other["message"]) == (403, "enrollment token was used before")
         assert other["certificate"] == "" and other["trust"] == ""
 
     def test_one_token_for_twenty(self, world, gateway):
         collector_id, token = world.enrollment()
-        csrs = [request_for_certificate() for _ in range(20)]
+        csrs = [new_request() for _ in range(20)]
         requests = [gateway.send_enrollment(BY_TOKEN, token, csr) for csr in csrs]
         refused = [gateway.take_enrollment(request) for request in requests[1:]]
         assert {answer["status"] for answer in refused} == {403}
@@ -65,7 +70,7 @@ class TestEnrollment:
                          f"WHERE collector_id = '{collector_id}'") == "1"
 
     def test_tokens_that_are_not_good(self, world, gateway):
-        csr = request_for_certificate()
+        csr = new_request()
 
         def outcome(token):
             answer = gateway.enroll(BY_TOKEN, token, csr)
@@ -84,7 +89,7 @@ class TestEnrollment:
 
     def test_certificate_that_was_revoked_is_not_given_again(self, world, gateway):
         collector_id, token = world.enrollment()
-        csr = request_for_certificate()
+        csr = new_request()
         assert self.enroll(world, BY_TOKEN, token, csr=csr)[0]["status"] == 200
         world.sql("UPDATE pganalytics.certificates SET state = 'revoked', revoked_at = now(), "
                   f"revocation_reason = 'superseded' WHERE collector_id = '{collector_id}'")
@@ -107,7 +112,7 @@ class TestEnrollment:
 
     def test_renewal(self, world, gateway):
         collector_id, token, _, shown = world.with_certificate()
-        csr = request_for_certificate()
+        csr = new_request()
         answer, pem = self.enroll(world, RENEWAL, shown=shown, csr=csr)
         assert (answer["status"], answer["collector_id"]) == (200, collector_id.bytes)
         assert answer["certificate"].strip() == pem.strip() != ""
@@ -219,18 +224,18 @@ class TestEnrollment:
         gateway.take_enrollment(request)
 
     @pytest.mark.parametrize("kind, payload", [
-        (puppet.TOKEN_REQUEST, b"\0" * 152),
-        (puppet.TOKEN_REQUEST, b"\0" * 168),
-        (puppet.ENROLL_REQUEST, b""),
-        (puppet.ENROLL_REQUEST, struct.pack("<II", 3, 0) + b"\0" * 216),
-        (puppet.ENROLL_REQUEST, b"\0" * 200 + b"\xff" * 24)],
+        (TOKEN_REQUEST, b"\0" * 152),
+        (TOKEN_REQUEST, b"\0" * 168),
+        (ENROLL_REQUEST, b""),
+        (ENROLL_REQUEST, struct.pack("<II", 3, 0) + b"\0" * 216),
+        (ENROLL_REQUEST, b"\0" * 200 + b"\xff" * 24)],
         ids=["cut", "more than a request", "empty", "unknown kind", "text longer than the frame"])
     def test_frames_that_are_none(self, world, kind, payload):
         """The gateway is ended, the worker is not."""
         worker = world.sql("SELECT pid FROM pganalytics.workers WHERE kind = 'ingest'")
         world.gateway.send(kind, payload)
         with pytest.raises((EOFError, ConnectionError)):
-            world.gateway.take(puppet.ENROLL_REPLY)
+            world.gateway.take(ENROLL_REPLY)
         world.next_gateway()
         assert world.sql("SELECT pid FROM pganalytics.workers WHERE kind = 'ingest'") == worker
 
@@ -271,7 +276,7 @@ class TestSettings:
         _, token = world.enrollment()
         _, _, _, shown = world.with_certificate()
         configure(mtls="off")
-        csr = request_for_certificate()
+        csr = new_request()
         for answer in (world.gateway.enroll(BY_TOKEN, token, csr),
                        world.gateway.enroll(RENEWAL, csr=csr, shown=shown)):
             assert answer["status"] == 403 and "pganalytics.mtls" in answer["message"]

@@ -1,7 +1,6 @@
 """Kills and restarts under load: what was acknowledged is stored, everything is stored once."""
 import os
 import signal
-import threading
 import time
 
 import psycopg2

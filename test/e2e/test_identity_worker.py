@@ -11,28 +11,25 @@ import uuid
 
 import pytest
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
+import pki
 import product
-import puppet
-from identity_world import gateway, point_of, request_for_certificate, world  # noqa: F401
-from puppet import BY_TOKEN, REGISTRATION, credential
-
-
-def decoded(part):
-    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+from bad_tokens import confirmation, unb64
+from identity_world import gateway, world  # noqa: F401
+from worker_frames import BY_TOKEN, IDENTITY, REGISTRATION, credential
 
 
 def claims_of(token, key):
     """claims_of gives header and claims of a token, after its signature was verified."""
     header, claims, signature = token.split(".")
-    raw = decoded(signature)
+    raw = unb64(signature)
     assert len(raw) == 64
     der = utils.encode_dss_signature(int.from_bytes(raw[:32], "big"),
                                      int.from_bytes(raw[32:], "big"))
     key.public_key().verify(der, f"{header}.{claims}".encode(), ec.ECDSA(hashes.SHA256()))
-    return json.loads(decoded(header)), json.loads(decoded(claims))
+    return json.loads(unb64(header)), json.loads(unb64(claims))
 
 
 class TestIdentity:
@@ -71,7 +68,7 @@ class TestIdentity:
 
     def test_token_keys_come_and_go(self, world):
         kid, key = world.token_key()
-        self.wait_for(world, lambda identity: identity[1].get(kid) == point_of(key))
+        self.wait_for(world, lambda identity: identity[1].get(kid) == pki.point(key))
         world.sql(f"UPDATE pganalytics.token_keys SET revoked_at = now() WHERE kid = '{kid}'")
         self.wait_for(world, lambda identity: kid not in identity[1])
 
@@ -80,8 +77,8 @@ class TestIdentity:
         # A worker tells what is new before it takes the next frame.
         for _ in range(2):
             gateway.authenticate(credential("pga_x"))
-        identities = [frame for frame in gateway.kept if frame[0] == puppet.IDENTITY]
-        gateway.kept = [frame for frame in gateway.kept if frame[0] != puppet.IDENTITY]
+        identities = [frame for frame in gateway.kept if frame[0] == IDENTITY]
+        gateway.kept = [frame for frame in gateway.kept if frame[0] != IDENTITY]
         return len(identities)
 
     def test_nothing_is_told_of_a_rollback(self, world, gateway):
@@ -209,17 +206,16 @@ class TestTokens:
                           "exp": claims["iat"] + 3600}
         assert expires_at == claims["exp"]
         _, _, another, _ = gateway.ask_token(credential(token))
-        assert claims_of(another, key)[1]["jti"] != json.loads(decoded(signed.split(".")[1]))["jti"]
+        assert claims_of(another, key)[1]["jti"] != json.loads(unb64(signed.split(".")[1]))["jti"]
         with pytest.raises(InvalidSignature):
-            claims_of(signed, ec.generate_private_key(ec.SECP256R1()))
+            claims_of(signed, pki.new_key())
 
     def test_bound_to_the_certificate(self, world, gateway):
         _, key = world.token_key()
         _, _, der, shown = world.with_certificate()
         status, _, signed, _ = gateway.ask_token(shown)
         assert status == 200
-        digest = base64.urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode()
-        assert claims_of(signed, key)[1]["cnf"] == {"x5t#S256": digest}
+        assert claims_of(signed, key)[1]["cnf"] == confirmation(der)
 
     def test_refused(self, world, gateway):
         world.token_key()
@@ -279,10 +275,7 @@ class TestTokens:
             elif spoil == "readable":
                 path.chmod(0o644)
             elif spoil == "another":
-                other = ec.generate_private_key(ec.SECP256R1())
-                product.write_secret(path, other.private_bytes(
-                    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-                    serialization.NoEncryption()).decode())
+                product.write_secret(path, pki.key_pem(pki.new_key()))
             elif spoil == "garbage":
                 product.write_secret(path, "x")
             else:
@@ -385,5 +378,5 @@ class TestGivenAuthority:
 
     def test_enrolment_is_somebody_elses(self, given):
         _, token = given.enrollment()
-        answer = given.gateway.enroll(BY_TOKEN, token, request_for_certificate())
+        answer = given.gateway.enroll(BY_TOKEN, token, pki.signing_request_der(pki.new_key()))
         assert answer["status"] == 403 and "ssl_ca_file" in answer["message"]

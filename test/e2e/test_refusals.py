@@ -10,7 +10,6 @@ import uuid
 
 import pytest
 
-import cluster
 from client import PUSH, push_body, query_rows
 
 

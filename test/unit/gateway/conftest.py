@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from fake_worker import FakeWorker
-
-# Forged certificates and tokens, and a client that sends them, are those of the end-to-end tests.
+# Frames, forged certificates and tokens, and a client that sends them are those of the end-to-end tests.
 sys.path.append(os.path.join(os.path.dirname(__file__), "../../e2e"))
+
+from fake_worker import FakeWorker  # noqa: E402
 
 PROGRAM = os.environ["PGANALYTICS_GATEWAY"]
 

@@ -14,11 +14,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-MAGIC, VERSION = 0x46414750, 1
-CONFIG, DRAIN, AUTH_REPLY, RECEIPT, HEALTH_REPLY = 1, 2, 3, 4, 5
-IDENTITY, ENROLL_REPLY, TOKEN_REPLY = 6, 7, 8
-READY, FAILED, LOG, COUNTERS, AUTH_REQUEST, PUSH, HEALTH_REQUEST = 64, 65, 66, 67, 68, 69, 70
-ENROLL_REQUEST, TOKEN_REQUEST = 71, 72
+from worker_frames import (AUTH_REPLY, AUTH_REQUEST, CONFIG, COUNTERS, DRAIN, ENROLL_REPLY,
+                           ENROLL_REQUEST, FAILED, HEALTH_REPLY, HEALTH_REQUEST, IDENTITY, LOG, PUSH,
+                           READY, RECEIPT, TOKEN_REPLY, TOKEN_REQUEST, Reader, frame, read_frame, text)
+
 MTLS_OFF, MTLS_OPTIONAL, MTLS_REQUIRED = 0, 1, 2
 QUERY_STATS, ACCOUNTS = 1, 1000
 
@@ -47,31 +46,6 @@ def make_certificate(cert_file, key_file):
                                      serialization.NoEncryption()))
     with open(cert_file, "wb") as file:
         file.write(certificate.public_bytes(serialization.Encoding.PEM))
-
-
-def text(value):
-    data = value.encode() if isinstance(value, str) else value
-    return struct.pack("<I", len(data)) + data
-
-
-def frame(kind, request_id, payload):
-    payload += b"\0" * (-len(payload) % 8)
-    return struct.pack("<IHHII", MAGIC, kind, VERSION, len(payload), request_id) + payload
-
-
-class Reader:
-    def __init__(self, data):
-        self.data, self.at = data, 0
-
-    def unpack(self, form):
-        values = struct.unpack_from("<" + form, self.data, self.at)
-        self.at += struct.calcsize("<" + form)
-        return values
-
-    def text(self):
-        (size,) = self.unpack("I")
-        self.at += size
-        return self.data[self.at - size:self.at]
 
 
 class Credential:
@@ -234,20 +208,15 @@ class FakeWorker:
         while len(data) < size:
             more = self.sock.recv(min(size - len(data), 1 << 20))
             if not more:
-                return None
+                raise EOFError
             data += more
         return data
 
     def serve(self):
         try:
-            while (head := self.read(16)) is not None:
-                magic, kind, version, size, request_id = struct.unpack("<IHHII", head)
-                assert (magic, version, size % 8) == (MAGIC, VERSION, 0)
-                payload = self.read(size)
-                if payload is None:
-                    break
-                self.handle(kind, request_id, payload)
-        except OSError:
+            while True:
+                self.handle(*read_frame(self.read))
+        except (EOFError, OSError):
             pass
         with self.changed:
             self.changed.notify_all()

@@ -7,16 +7,17 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 import pki
-from fake_worker import COLLECTOR, MTLS_OPTIONAL, enroll_reply
+from bad_certificates import show
+from certified import trusting
+from fake_worker import COLLECTOR, enroll_reply
 from hostile import Hostile
 from raw_tls import Presented
 from requests_data import head
-from test_certificates import show
+from worker_frames import BY_TOKEN, REGISTRATION, RENEWAL
 
 ENROLL, RENEW = "/api/v1/collectors/enroll", "/api/v1/collectors/renew"
 REGISTER = "/api/v1/collectors/register"
 TRUST = json.dumps({"version": 3, "authorities": ["PEM"], "pins": ["sha256/AAAA"]})
-BY_TOKEN, BY_CERTIFICATE, BY_SECRET = 0, 1, 2
 ISSUED = "-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----\n"
 
 
@@ -27,11 +28,7 @@ def ca():
 
 @pytest.fixture(scope="module")
 def shared(ca, tmp_path_factory):
-    from conftest import PROGRAM
-    from fake_worker import FakeWorker
-    directory = tmp_path_factory.mktemp("gateway")
-    (directory / "ca.crt").write_text(pki.pem(ca.certificate))
-    worker = FakeWorker(PROGRAM, str(directory), mtls=MTLS_OPTIONAL, ca=str(directory / "ca.crt"))
+    worker = trusting(tmp_path_factory.mktemp("gateway"), pki.pem(ca.certificate))
     worker.collectors = {COLLECTOR}
     worker.start()
     yield worker
@@ -137,7 +134,7 @@ def test_renew(shared, asked, ca):
     assert outcome.status == 200 and outcome.json["certificate"] == ISSUED
     assert outcome.json["trust"] == json.loads(TRUST)
     (request,) = asked
-    assert request.kind == BY_CERTIFICATE and not any(request.secret)
+    assert request.kind == RENEWAL and not any(request.secret)
     assert request.credential.certificate == hashlib.sha256(own.certificate).digest()
     assert request.credential.certificate_subject == COLLECTOR
 
@@ -189,7 +186,7 @@ def test_register(shared):
         csr = x509.load_der_x509_csr(request.csr)
         assert csr.is_signature_valid
         assert csr.public_key().public_numbers() == key.public_key().public_numbers()
-        assert request.kind == BY_SECRET
+        assert request.kind == REGISTRATION
         assert request.secret == hashlib.sha256(b"open sesame").digest()
         assert (request.name, request.hostname, request.version) == ("prod-1", "db1", "3.0.0")
         assert request.address == "127.0.0.1"

@@ -1,8 +1,6 @@
 """The gateway's life: start, failures to start, sandbox, deadlines, limits, memory, its end."""
 import os
 import resource
-import shutil
-import signal
 import socket
 import ssl
 import subprocess

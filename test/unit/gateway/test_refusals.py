@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from conftest import PROGRAM
+from fake_worker import FakeWorker
 from requests_data import body, chunked, head, push, zstd
 
 GET = dict(method="GET", path="/api/v1/health")
@@ -57,8 +59,6 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
-    from conftest import PROGRAM
-    from fake_worker import FakeWorker
     worker = FakeWorker(PROGRAM, str(tmp_path_factory.mktemp("gateway"))).start()
     yield worker
     assert worker.stop() == 0

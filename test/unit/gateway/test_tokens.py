@@ -1,35 +1,25 @@
 """Signed tokens: every kind of bad one, what good ones prove, binding to certificates, refreshing."""
-import base64
 import hashlib
 import json
 import time
 import uuid
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 import bad_tokens
 import pki
-from bad_tokens import Forge, collector_claims
-from fake_worker import COLLECTOR, MTLS_OPTIONAL, token_reply
+from bad_certificates import show
+from bad_tokens import Forge, collector_claims, confirmation
+from certified import tell, trusting
+from fake_worker import COLLECTOR, token_reply
 from hostile import Hostile
 from raw_tls import Presented
 from requests_data import body, chunked, head
-from test_certificates import show, tell
 
 FIGURES = "/api/v1/metrics/health"
 REFRESH = "/api/v1/collectors/refresh-token"
 OTHER = uuid.UUID("99999999-2222-3333-4444-555555555555")
 KID = "0123456789abcde"
-
-
-def point(key):
-    return key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-
-
-def confirmation(holder):
-    digest = hashlib.sha256(holder.certificate).digest()
-    return {"x5t#S256": base64.urlsafe_b64encode(digest).rstrip(b"=").decode()}
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +34,8 @@ def ca():
 
 @pytest.fixture(scope="module")
 def shared(signer, ca, tmp_path_factory):
-    from conftest import PROGRAM
-    from fake_worker import FakeWorker
-    directory = tmp_path_factory.mktemp("gateway")
-    (directory / "ca.crt").write_text(pki.pem(ca.certificate))
-    worker = FakeWorker(PROGRAM, str(directory), mtls=MTLS_OPTIONAL, ca=str(directory / "ca.crt"))
-    worker.identity["keys"] = [(KID, point(signer))]
+    worker = trusting(tmp_path_factory.mktemp("gateway"), pki.pem(ca.certificate))
+    worker.identity["keys"] = [(KID, pki.point(signer))]
     worker.collectors = {COLLECTOR}
     worker.tokens["pga_1"] = (200, COLLECTOR, "")
     worker.start()
@@ -92,9 +78,9 @@ def test_key_that_goes_and_comes(shared, signer, forge):
     with Hostile(shared.port) as hostile:
         header = [("Authorization", "Bearer " + forge.token())]
         assert hostile.request("GET", FIGURES, headers=header).status == 200
-        tell(shared, keys=[("f" * 15, point(pki.new_key()))])
+        tell(shared, keys=[("f" * 15, pki.point(pki.new_key()))])
         assert hostile.request("GET", FIGURES, headers=header).status == 403
-        tell(shared, keys=[("f" * 15, point(pki.new_key())), (KID, point(signer))])
+        tell(shared, keys=[("f" * 15, pki.point(pki.new_key())), (KID, pki.point(signer))])
         assert hostile.request("GET", FIGURES, headers=header).status == 200
 
 
@@ -112,7 +98,7 @@ def test_expires_on_a_live_connection(shared, forge):
 
 def test_bound_to_a_certificate(shared, forge, ca):
     own, renewed = ca.leaf(COLLECTOR), ca.leaf(COLLECTOR)
-    bound = "Bearer " + forge.token(cnf=confirmation(own))
+    bound = "Bearer " + forge.token(cnf=confirmation(own.certificate))
     assert request(shared, bound, show(own)).status == 200
     for presented in (Presented(), show(renewed)):
         outcome = request(shared, bound, presented)
