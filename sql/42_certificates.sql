@@ -320,7 +320,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.revoke_token_key(text) IS
-    'refuses every token that the key has signed, from the commit on; another key is made if it signed';
+    'refuses every token that the key has signed as soon as gateways are told, after the commit; another key is made if it signed';
 
 CREATE FUNCTION pganalytics.certificate_revocation_list() RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp

@@ -114,8 +114,7 @@ def test_bound_token_needs_its_certificate(site):
     stored = Stored(site.server)
     token = "Bearer " + site.own.signed_token(with_certificate=True)
     claims = json.loads(bad_tokens.unb64(token.split(".")[1]))
-    digest = b64(hashlib.sha256(site.own.holder.certificate).digest())
-    assert claims["cnf"] == {"x5t#S256": digest}
+    assert claims["cnf"] == bad_tokens.confirmation(site.own.holder.certificate)
     younger = enroll(site.server, "own", with_token=False)
     assert younger.collector_id == site.own.collector_id
     for presented in (Presented(), younger.presented, site.other.presented):
@@ -227,11 +226,14 @@ def test_keys_of_tokens_change(site):
     with Hostile(site.server.port) as hostile:
         old = [("Authorization", "Bearer " + before.token())]
         assert hostile.push(site.own.collector_id, headers=old).status == 200
-        stored.something()
         site.server.db.execute("SELECT pganalytics.revoke_token_key(%s)", before.kid)
-        deadline = time.monotonic() + 1
-        outcome = hostile.push(site.own.collector_id, headers=old)
-        assert outcome.status == 403 and time.monotonic() < deadline, outcome
+        # Gateways verify signatures by themselves: what counts is when they are told.
+        deadline, outcome = time.monotonic() + 1, None
+        while outcome is None or outcome.status == 200:
+            outcome = hostile.push(site.own.collector_id, headers=old)
+            assert time.monotonic() < deadline
+        assert outcome.status == 403, outcome
+    stored = Stored(site.server)
     assert site.refresh("Bearer " + before.token()).status == 403
     assert site.push(bad_tokens.KINDS["kid unknown"](before)).status == 403
     stored.nothing()
