@@ -11,8 +11,9 @@ import socket
 import struct
 
 import cluster
-from worker_frames import (AUTH_REPLY, AUTH_REQUEST, ENROLL_REPLY, ENROLL_REQUEST, IDENTITY, READY,
-                           TOKEN_REPLY, TOKEN_REQUEST, Reader, credential, frame, read_frame, text)
+from worker_frames import (AUTH_REPLY, AUTH_REQUEST, ENROLL_REPLY, ENROLL_REQUEST, HEALTH_REPLY,
+                           HEALTH_REQUEST, IDENTITY, PUSH, READY, RECEIPT, TOKEN_REPLY, TOKEN_REQUEST,
+                           Reader, credential, frame, read_frame, text)
 
 WORKER_FD = 3
 
@@ -92,6 +93,21 @@ class Gateway:
         reader = Reader(self.take(TOKEN_REPLY, self.send(TOKEN_REQUEST, shown)))
         status, _, expires_at = reader.unpack("IIq")
         return status, expires_at, reader.text().decode(), reader.text().decode()
+
+    def push(self, collector_id, shown):
+        """push sends one of that collector without rows, and gives (status, message)."""
+        request = self.send(PUSH, struct.pack(
+            "<16s160s16s16sIIqqQQQQQI", collector_id.bytes, shown, os.urandom(16), os.urandom(16),
+            *[0] * 10) + text("server") + text("host") + text("3.2.0") + text(""))
+        reader = Reader(self.take(RECEIPT, request))
+        status, *_ = reader.unpack("III6sQQQQQQQQI")
+        return status, reader.text().decode()
+
+    def figures(self, collector_id, shown):
+        """figures asks for those of a collector, and gives (status, document or message)."""
+        reader = Reader(self.take(HEALTH_REPLY, self.send(HEALTH_REQUEST,
+                                                          collector_id.bytes + shown)))
+        return *reader.unpack("I"), reader.text().decode()
 
     def send_enrollment(self, kind, secret="", csr=b"", shown=None, name="", address="192.0.2.7"):
         return self.send(ENROLL_REQUEST, struct.pack("<II", kind, 0) + (shown or credential()) +

@@ -189,6 +189,19 @@ class TestWhoItIs:
         shown = credential(token, token_subject=other, issued_at=now, expires_at=now + 60)
         assert gateway.authenticate(shown)[0] == 403
 
+    def test_gateway_names_another_collector(self, world, gateway):
+        """Who speaks for a gateway still needs what the other collector shows."""
+        collector_id, token = world.collector()
+        other, _ = world.collector()
+        assert gateway.push(collector_id, credential(token)) == (200, "")
+        assert gateway.figures(collector_id, credential(token))[0] == 200
+        status, message = gateway.push(other, credential(token))
+        assert (status, message) == (403, "push comes from another collector than it names")
+        assert gateway.figures(other, credential(token)) == (403, "collector is not known")
+        pushes = dict(line.split("|") for line in world.sql(
+            "SELECT collector_id, count(*) FROM pganalytics.push_ledger GROUP BY 1").splitlines())
+        assert pushes.get(str(collector_id)) == "1" and str(other) not in pushes
+
 
 class TestTokens:
     def test_what_it_says(self, world, gateway):
