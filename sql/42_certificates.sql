@@ -35,18 +35,11 @@ CREATE INDEX authority_jobs_pending_idx ON pganalytics.authority_jobs (authority
 COMMENT ON TABLE pganalytics.authority_jobs IS
     'what administrators have asked of the certificate authority, and what became of it';
 
-DO $triggers$
-DECLARE
-    watched text;
-BEGIN
-    FOREACH watched IN ARRAY ARRAY['trust', 'authority_jobs'] LOOP
-        EXECUTE pg_catalog.format(
-            'CREATE TRIGGER identity_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE '
-            'ON pganalytics.%I FOR EACH STATEMENT EXECUTE FUNCTION pganalytics.identity_changed()',
-            watched);
-    END LOOP;
-END
-$triggers$;
+CREATE TRIGGER identity_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON pganalytics.trust
+    FOR EACH STATEMENT EXECUTE FUNCTION pganalytics.identity_changed();
+CREATE TRIGGER identity_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE
+    ON pganalytics.authority_jobs
+    FOR EACH STATEMENT EXECUTE FUNCTION pganalytics.identity_changed();
 
 -- A revocation that could be taken back would leave clients that have read the list in between
 -- with the other half of the truth (RFC 5280 has only certificateHold for that, which is not here).

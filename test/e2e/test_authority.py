@@ -1,8 +1,5 @@
 """The certificate authority: its files, what it issues, revokes and replaces, and what a crash does."""
-import datetime
-import re
 import socket
-import ssl
 import subprocess
 import time
 
@@ -15,7 +12,8 @@ from cryptography.x509.oid import (CRLEntryExtensionOID, ExtendedKeyUsageOID, Ex
                                    NameOID)
 
 import cluster
-import product
+from authority_view import (certificates_in, issue, key_of, lists_in, number_of, request_for,
+                            revoke, run_job, serial_of, served)
 from client import Load
 from cluster import wait_until
 
@@ -23,69 +21,6 @@ from cluster import wait_until
 @pytest.fixture(scope="module")
 def own(make_server):
     return make_server("authority", server_names="db.example.org, 192.0.2.7")
-
-
-def certificates_in(path):
-    return [x509.load_pem_x509_certificate(pem) for pem in re.findall(
-        b"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n", path.read_bytes(), re.S)]
-
-
-def key_of(holder):
-    """key_of writes the public key of a certificate or of a private key, to compare it."""
-    return holder.public_key().public_bytes(serialization.Encoding.DER,
-                                            serialization.PublicFormat.SubjectPublicKeyInfo)
-
-
-def served(server):
-    """served is the certificate that a client gets which trusts the authority alone."""
-    context = ssl.create_default_context(cadata=server.db.value("SELECT pganalytics.ca_certificate()"))
-    context.verify_flags |= ssl.VERIFY_X509_STRICT
-    with socket.create_connection(("localhost", server.port), timeout=10) as plain:
-        with context.wrap_socket(plain, server_hostname="localhost") as connection:
-            return x509.load_der_x509_certificate(connection.getpeercert(binary_form=True))
-
-
-def request_for(key):
-    return x509.CertificateSigningRequestBuilder().subject_name(x509.Name([
-        x509.NameAttribute(NameOID.COMMON_NAME, "whatever it says")])).add_extension(
-            x509.BasicConstraints(True, None), True).sign(key, hashes.SHA256()).public_bytes(
-                serialization.Encoding.PEM).decode()
-
-
-def issue(server, name, csr=None):
-    """issue gives the certificate of a new collector, by SQL."""
-    csr = csr or request_for(ec.generate_private_key(ec.SECP256R1()))
-    server.db.execute("INSERT INTO pganalytics.collectors (name) VALUES (%s) ON CONFLICT DO NOTHING", name)
-    request = server.db.value("SELECT pganalytics.issue_certificate(%s, %s)", name, csr)
-    pem = server.db.value("SELECT pganalytics.issued_certificate(%s)", request)
-    return x509.load_pem_x509_certificate(pem.encode())
-
-
-def serial_of(certificate):
-    return format(certificate.serial_number, "x")
-
-
-def revoke(server, certificate, reason="unspecified"):
-    return server.db.row("SELECT * FROM pganalytics.revoke_certificate(%s, %s)",
-                         serial_of(certificate), reason)
-
-
-def lists_in(server):
-    """lists_in are the revocation lists of the file, by their number."""
-    text = (server.cluster.data / "pganalytics_crl.pem").read_text()
-    return [x509.load_pem_x509_crl(pem.encode()) for pem in
-            re.findall("-----BEGIN X509 CRL-----.*?-----END X509 CRL-----", text, re.S)]
-
-
-def number_of(revocation_list):
-    return revocation_list.extensions.get_extension_for_oid(ExtensionOID.CRL_NUMBER).value.crl_number
-
-
-def run_job(server, sql):
-    job = server.db.value(f"SELECT pganalytics.{sql}")
-    outcome = "SELECT state, message FROM pganalytics.authority_jobs WHERE authority_job_id = %s"
-    wait_until(lambda: server.db.row(outcome, job)[0] != "pending", 15, "the end of the job")
-    assert server.db.row(outcome, job) == ("done", None)
 
 
 def test_files_and_their_modes(own):
@@ -408,84 +343,3 @@ def test_numbers_go_on_when_the_extension_is_made_anew(own):
     own.db.execute("CREATE EXTENSION pganalytics")
     own.cluster.wait_until_running()
     wait_until(lambda: number_of(lists_in(own)[0]) > number, 10, "another list")
-
-
-def test_given_authority_with_its_key(make_server):
-    """An intermediate authority of others issues; its root has no list here, and nobody asks for one."""
-    own = make_server("given", create=False)
-    root_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    now = datetime.datetime.utcnow()
-
-    def authority(name, public_key, issuer, length):
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        return (x509.CertificateBuilder().subject_name(subject).issuer_name(issuer or subject)
-                .public_key(public_key).serial_number(x509.random_serial_number())
-                .not_valid_before(now - datetime.timedelta(days=1))
-                .not_valid_after(now + datetime.timedelta(days=300))
-                .add_extension(x509.BasicConstraints(True, length), True)
-                .add_extension(x509.KeyUsage(False, False, False, False, False, True, True, False, False),
-                               True)
-                .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), False)
-                .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(
-                    root_key.public_key()), False)
-                .sign(root_key, hashes.SHA256()))
-    root = authority("Corporate Root", root_key.public_key(), None, 1)
-    middle = authority("Corporate CA", key.public_key(), root.subject, 0)
-    ca_file = own.cluster.root / "corporate.pem"
-    ca_file.write_bytes(b"".join(c.public_bytes(serialization.Encoding.PEM) for c in (middle, root)))
-    cluster.own(ca_file)
-    key_file = product.write_secret(own.cluster.root / "corporate.key", key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption()).decode())
-    own.cluster.configure({"pganalytics.ssl_ca_file": ca_file, "pganalytics.ca_key_file": key_file})
-    own.cluster.restart()
-    own.cluster.create()
-    assert not (own.cluster.data / "pganalytics_ca.crt").exists()
-    assert served(own).issuer == middle.subject
-    certificate = issue(own, "prod")
-    key.public_key().verify(certificate.signature, certificate.tbs_certificate_bytes,
-                            ec.ECDSA(hashes.SHA256()))
-    revoke(own, certificate, "superseded")
-    wait_until(lambda: lists_in(own)[0].get_revoked_certificate_by_serial_number(
-        certificate.serial_number), 5, "the list")
-    listed = number_of(lists_in(own)[0])
-    issue(own, "another")
-    assert number_of(lists_in(own)[0]) == listed and len(lists_in(own)) == 1
-    for sql in ("rotate_ca()", "finish_ca_rotation()"):
-        with pytest.raises(psycopg2.Error):
-            own.db.execute(f"SELECT pganalytics.{sql}")
-
-
-def test_passphrase(make_server):
-    """The key is encrypted; without the passphrase what is there goes on serving."""
-    own = make_server("passphrase", create=False)
-    secret = own.cluster.root / "passphrase.txt"
-    secret.write_text("correct horse\nand no more\n")
-    cluster.own(secret)
-    own.cluster.configure({"pganalytics.ca_passphrase_command": f"cat {secret}"})
-    own.cluster.restart()
-    own.cluster.create()
-    data = own.cluster.data
-    text = (data / "pganalytics_ca.key").read_bytes()
-    assert text.startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
-    serialization.load_pem_private_key(text, b"correct horse")
-    issue(own, "first")
-    own.cluster.configure({"pganalytics.ca_passphrase_command": "echo wrong"})
-    own.cluster.restart()
-    own.cluster.wait_until_running()
-    own.db.execute("INSERT INTO pganalytics.collectors (name) VALUES ('second')")
-    request = own.db.value("SELECT pganalytics.issue_certificate('second', %s)",
-                           request_for(ec.generate_private_key(ec.SECP256R1())))
-    error = "SELECT last_error FROM pganalytics.workers WHERE kind = 'maintenance'"
-    wait_until(lambda: "could not be decrypted with the passphrase" in (own.db.value(error) or ""), 10,
-               "the reason")
-    with pytest.raises(psycopg2.Error, match="is not decided yet"):
-        own.db.value("SELECT pganalytics.issued_certificate(%s, '0 s')", request)
-    # A command that fails says so; then the right one, and the request that waited is served.
-    own.cluster.configure({"pganalytics.ca_passphrase_command": "exit 3"})
-    own.cluster.reload()
-    wait_until(lambda: "ended with exit code 3" in (own.db.value(error) or ""), 10, "the reason")
-    own.cluster.configure({"pganalytics.ca_passphrase_command": f"cat {secret}"})
-    own.cluster.reload()
-    assert own.db.value("SELECT pganalytics.issued_certificate(%s)", request).startswith("-----")
-    assert "correct horse" not in own.cluster.log_text()

@@ -1,5 +1,4 @@
 """Reloads under load, certificates, missing parts, limits of connections."""
-import datetime
 import hashlib
 import re
 import resource
@@ -9,51 +8,32 @@ import time
 
 import psycopg2
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 import cluster
+import pki
 import product
 from client import Client, Load, push_body, query_rows, tls_context
 from cluster import wait_until
 
 
-class Authority:
-    """Authority signs P-256 server certificates for localhost."""
+class Authority(pki.Authority):
+    """Authority signs server certificates for localhost; it and they are files."""
 
     def __init__(self, directory, name):
+        super().__init__(name)
         self.directory = directory
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self.file = directory / f"{name}.pem"
-        self.file.write_bytes(self._sign(self.name, self.key, x509.BasicConstraints(True, None))
-                              .public_bytes(serialization.Encoding.PEM))
+        self.file.write_text(pki.pem(self.certificate))
         self.file.chmod(0o644)
         cluster.own(self.file)
 
-    def _sign(self, subject, key, extension):
-        now = datetime.datetime.utcnow()
-        return (x509.CertificateBuilder().subject_name(subject).issuer_name(self.name)
-                .public_key(key.public_key()).serial_number(x509.random_serial_number())
-                .not_valid_before(now - datetime.timedelta(hours=1))
-                .not_valid_after(now + datetime.timedelta(days=2))
-                .add_extension(extension, True).sign(self.key, hashes.SHA256()))
-
     def issue(self, name):
         """issue writes a certificate and its key and gives both paths."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        holder = self.leaf(None, names=[pki.dns("localhost")], purposes=(pki.SERVER_AUTH,))
         cert_file = self.directory / f"{name}.crt"
-        cert_file.write_bytes(
-            self._sign(subject, key, x509.SubjectAlternativeName([x509.DNSName("localhost")]))
-            .public_bytes(serialization.Encoding.PEM))
+        cert_file.write_text(pki.pem(holder.certificate))
         cluster.own(cert_file)
-        key_file = product.write_secret(self.directory / f"{name}.key", key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption()).decode())
-        return cert_file, key_file
+        return cert_file, product.write_secret(self.directory / f"{name}.key", pki.key_pem(holder.key))
 
 
 def served_certificate(port):
