@@ -66,7 +66,7 @@ check-lint: deps-test
 check-unit: deps-test
 	cmake -S . -B build -DPGANALYTICS_TESTS=ON
 	cmake --build build --parallel $(JOBS)
-	ctest --test-dir build --output-on-failure
+	ctest --test-dir build --parallel $(JOBS) --output-on-failure
 check-regress: deps-test install-for-tests
 	scripts/regress regress
 check-isolation: deps-test install-for-tests

@@ -17,14 +17,6 @@ bool IsIpv4(const Address& address) {
     return std::memcmp(address.bytes, kMapped, sizeof(kMapped)) == 0;
 }
 
-void Put(const Address& address, char* out) {
-    const bool ipv4 = IsIpv4(address);
-    if (inet_ntop(ipv4 ? AF_INET : AF_INET6, address.bytes + (ipv4 ? sizeof(kMapped) : 0), out,
-                  kAddressTextBytes) == nullptr) {
-        *out = '\0';
-    }
-}
-
 }  // namespace
 
 Address AddressOf(const sockaddr_storage& peer) {
@@ -52,7 +44,13 @@ bool ParseAddress(const char* text, Address* address) {
     return true;
 }
 
-void FormatAddress(const Address& address, char (&out)[kAddressTextBytes]) { Put(address, out); }
+void FormatAddress(const Address& address, char (&out)[kAddressTextBytes]) {
+    const bool ipv4 = IsIpv4(address);
+    if (inet_ntop(ipv4 ? AF_INET : AF_INET6, address.bytes + (ipv4 ? sizeof(kMapped) : 0), out,
+                  kAddressTextBytes) == nullptr) {
+        *out = '\0';
+    }
+}
 
 Address NetworkOf(const Address& address) {
     Address network = address;
@@ -63,8 +61,10 @@ Address NetworkOf(const Address& address) {
 }
 
 void FormatNetwork(const Address& network, char (&out)[kAddressTextBytes]) {
-    Put(network, out);
-    if (!IsIpv4(network)) std::strcat(out, "/64");
+    FormatAddress(network, out);
+    // There is room for it behind the longest address.
+    constexpr char kPrefix[] = "/64";
+    if (!IsIpv4(network)) std::memcpy(out + std::strlen(out), kPrefix, sizeof(kPrefix));
 }
 
 uint64_t PackNetwork(const Address& network) {
