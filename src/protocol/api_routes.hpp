@@ -16,19 +16,19 @@ enum class ApiAccess : uint32_t { kAnyone, kSecret, kPerson, kViewer, kOperator,
 enum class ApiRouteId : uint32_t { kHealth, kLogin, kRefresh, kLogout, kMe, kChangePassword };
 
 struct ApiRoute {
-    ApiRouteId id;
     std::string_view method;
     std::string_view path;  // "/*" at its end is one or more bytes
     ApiAccess access;
+    ApiRouteId id;
 };
 
 inline constexpr ApiRoute kApiRoutes[] = {
-    {ApiRouteId::kHealth, "GET", "/api/v1/health", ApiAccess::kAnyone},
-    {ApiRouteId::kLogin, "POST", "/api/v1/auth/login", ApiAccess::kSecret},
-    {ApiRouteId::kRefresh, "POST", "/api/v1/auth/refresh", ApiAccess::kSecret},
-    {ApiRouteId::kLogout, "POST", "/api/v1/auth/logout", ApiAccess::kPerson},
-    {ApiRouteId::kMe, "GET", "/api/v1/auth/me", ApiAccess::kViewer},
-    {ApiRouteId::kChangePassword, "POST", "/api/v1/auth/change-password", ApiAccess::kPerson},
+    {"GET", "/api/v1/health", ApiAccess::kAnyone, ApiRouteId::kHealth},
+    {"POST", "/api/v1/auth/login", ApiAccess::kSecret, ApiRouteId::kLogin},
+    {"POST", "/api/v1/auth/refresh", ApiAccess::kSecret, ApiRouteId::kRefresh},
+    {"POST", "/api/v1/auth/logout", ApiAccess::kPerson, ApiRouteId::kLogout},
+    {"GET", "/api/v1/auth/me", ApiAccess::kViewer, ApiRouteId::kMe},
+    {"POST", "/api/v1/auth/change-password", ApiAccess::kPerson, ApiRouteId::kChangePassword},
 };
 inline constexpr size_t kApiRouteCount = sizeof(kApiRoutes) / sizeof(kApiRoutes[0]);
 
