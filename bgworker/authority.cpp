@@ -22,6 +22,9 @@ using protocol::CaOperation;
 constexpr int64 kPeriodUs = 3600 * USECS_PER_SEC;
 constexpr long kFirstBackoffMs = 1000;
 constexpr long kLastBackoffMs = 60000;
+// For how long requests wait for gateways that know the authority: they start within a second, and
+// one that cannot start is no reason to issue nothing.
+constexpr int64 kSettleUs = 10 * USECS_PER_SEC;
 
 // State outlives a turn.
 struct State {
@@ -33,6 +36,8 @@ struct State {
     TimestampTz retry_at;
     int failures;
     bool one_by_one;  // the last batch of requests ended the program
+    bool settling;    // gateways with the files before may serve, and what they show is trusted
+    TimestampTz settling_since;
 };
 State state;
 
@@ -78,7 +83,16 @@ void LogNotes(std::string_view notes) {
     }
 }
 
+// IsSettling: a certificate of an authority that gateways learn of just now would be refused.
+bool IsSettling() {
+    const TimestampTz now = GetCurrentTimestamp();
+    return state.settling && !pg::PkiServed() && now >= state.settling_since &&
+           now < state.settling_since + kSettleUs;
+}
+
 // TakeFiles records what the program has found or made, and tells gateways that must read it anew.
+// Until all of them have, collectors are told to trust what was before as well: the next connection
+// may meet any gateway.
 bool TakeFiles(const CaExchange& exchange) {
     state.ids = {};
     for (uint32_t i = 0; i < exchange.reply.certificates; ++i) {
@@ -90,15 +104,21 @@ bool TakeFiles(const CaExchange& exchange) {
         }
         memcpy(state.ids.ids[state.ids.count++], one.key_id.data(), one.key_id.size());
     }
+    const uint64 fingerprint = Fingerprint(exchange);
+    const bool served =
+        pg::PkiServed() && (pg::PkiVersion() == 0 || pg::PkiFingerprint() == fingerprint);
     char* retired = nullptr;
     ErrorData* const error = pg::Transact([&] {
-        pg::RecordTrust(exchange.reply, exchange.certificates, state.ids, state.context, &retired);
+        pg::RecordTrust(exchange.reply, exchange.certificates, state.ids, !served, state.context,
+                        &retired);
     });
     if (error != nullptr) return FailWith("record the certificate authority", error);
+    if (!served && !state.settling) state.settling_since = GetCurrentTimestamp();
+    state.settling = !served;
     if (retired != nullptr) {
         ereport(LOG, errmsg("pganalytics no longer trusts certificate authority %s", retired));
     }
-    pg::PublishPki(Fingerprint(exchange));
+    pg::PublishPki(fingerprint);
     return true;
 }
 
@@ -345,11 +365,13 @@ bool SeeToAll(bool files_due) {
     // None of these waits for another that fails; without files none can be done.
     if (state.ids.count == 0) return false;
     const uint64 version = pg::IdentityVersion();
-    done = ServeRequests() && done;
+    const bool settling = IsSettling();
+    if (!settling) done = ServeRequests() && done;
     done = SeeToLists() && done;
     done = SeeToTokenKeys() && done;
     done = ServeJobs() && done;
-    if (done) state.seen_version = version;
+    // What waits for gateways is looked at again when they serve.
+    if (done && !settling && !IsSettling()) state.seen_version = version;
     return done;
 }
 
@@ -365,8 +387,8 @@ void TendAuthority(pg::WorkerStatus* status, MemoryContext context, bool reloade
     }
     const TimestampTz now = GetCurrentTimestamp();
     // A clock that was set back must not put everything off.
-    const bool files_due =
-        now >= state.checked_at + kPeriodUs || now < state.checked_at || state.checked_at == 0;
+    const bool files_due = now >= state.checked_at + kPeriodUs || now < state.checked_at ||
+                           state.checked_at == 0 || (state.settling && pg::PkiServed());
     if (!files_due && state.seen_version == pg::IdentityVersion()) return;
     if (now < state.retry_at && state.retry_at < now + kLastBackoffMs * 1000) return;
     MemoryContext const caller = MemoryContextSwitchTo(context);

@@ -38,10 +38,22 @@ void ShowGateway(Supervisor* supervisor, pid_t pid) {
     });
 }
 
+// ShowFiles tells the maintenance worker which files connections may still meet. One that starts
+// counts too: it will serve with what it has read.
+void ShowFiles(Supervisor* supervisor) {
+    uint64 oldest = 0;
+    for (const Gateway& gateway : supervisor->gateways) {
+        if (gateway.state == GatewayState::kNone || gateway.closed) continue;
+        if (oldest == 0 || gateway.pki_version < oldest) oldest = gateway.pki_version;
+    }
+    pg::ShowPki(supervisor->status, oldest);
+}
+
 void Remove(Supervisor* supervisor, Gateway* gateway) {
     CloseChannel(&gateway->channel);
     *gateway = {};
     supervisor->events_stale = true;
+    ShowFiles(supervisor);
 }
 
 // Postpone plans the next start after a failure; the first one comes after 100 ms.
@@ -132,6 +144,7 @@ void Start(Supervisor* supervisor) {
     gateway->pid = pid;
     gateway->started_at = GetCurrentTimestamp();
     gateway->pki_version = pg::PkiVersion();
+    ShowFiles(supervisor);
     OpenChannel(&gateway->channel, fd);
     Send(&gateway->channel, protocol::FrameType::kConfig, 0, ConfigOf(*supervisor));
     Flush(&gateway->channel);
@@ -328,6 +341,16 @@ Handled HandleControl(Supervisor* supervisor, Gateway* gateway, const Frame& fra
                 return Handled::kBroken;
             }
             OnReady(supervisor, gateway, ready);
+            return Handled::kYes;
+        }
+        case protocol::FrameType::kDraining: {
+            protocol::Draining draining;
+            if (gateway->state != GatewayState::kDraining ||
+                !protocol::DecodeWhole(frame.payload, bytes, &draining)) {
+                return Handled::kBroken;
+            }
+            gateway->closed = true;
+            ShowFiles(supervisor);
             return Handled::kYes;
         }
         case protocol::FrameType::kFailed: {

@@ -17,6 +17,7 @@ struct Gateway {
     TimestampTz started_at;
     TimestampTz leave_by;         // of a draining one
     uint64 pki_version;           // of the files that it has read at its start
+    bool closed;                  // it has said that it accepts no more
     protocol::Counters counters;  // as it last said
     uint64 identity_version;      // of the last Identity it was sent; 0: none
     const char* doomed;  // why it goes at the end of this turn: frames of it are still in use
@@ -59,7 +60,8 @@ void WaitForGateways(Supervisor* supervisor, long timeout_ms);
 // Handled says what HandleControl did with a frame.
 enum class Handled { kYes, kNotControl, kBroken };
 
-// HandleControl serves the frames that concern the gateway itself (ready, failed, log, counters).
+// HandleControl serves the frames that concern the gateway itself (ready, draining, failed, log,
+// counters).
 // kBroken: the frame does not make sense, and the gateway must be ended.
 Handled HandleControl(Supervisor* supervisor, Gateway* gateway, const Frame& frame);
 

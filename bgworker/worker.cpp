@@ -23,6 +23,7 @@ void AtExit(int, Datum) {
     pg::UpdateStatus(own_status, [](pg::WorkerStatus* s) {
         s->state = pg::WorkerState::kStopped;
         s->pid = 0;
+        s->pki_version = 0;
         s->connections = 0;
     });
 }

@@ -50,13 +50,24 @@ $$;
 COMMENT ON FUNCTION pganalytics.decide_certificate_request(uuid, uuid, text) IS
     'ends a request, with a certificate or with the reason for a refusal; false if it waits no longer';
 
+CREATE FUNCTION pganalytics.with_former(newest text[], former text[]) RETURNS text[]
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT (newest || ARRAY(SELECT f.item FROM unnest(former) WITH ORDINALITY AS f(item, n)
+                            WHERE f.item <> ALL (newest) ORDER BY f.n))[1:16]
+$$;
+COMMENT ON FUNCTION pganalytics.with_former(text[], text[]) IS
+    'the items of the first array, then those of the second that are not in it; at most 16, which is what collectors take';
+
+-- While gateways change one after the other, a connection may meet the certificate before: what
+-- verified it stays behind what is new, as far as a collector takes so many.
 CREATE FUNCTION pganalytics.publish_trust(
-    authorities text, authority_ids text[], pins text, server_sha256 bytea)
+    authorities text, authority_ids text[], pins text, server_sha256 bytea, keep_former boolean)
     RETURNS bigint
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
     INSERT INTO pganalytics.trust AS t (version, authorities, authority_ids, pins, server_sha256)
-    SELECT coalesce(newest.version, 0) + 1, n.authorities, publish_trust.authority_ids, n.pins,
+    SELECT coalesce(newest.version, 0) + 1, a.authorities, publish_trust.authority_ids, a.pins,
            publish_trust.server_sha256
     FROM (SELECT ARRAY(SELECT m.pem[1] || E'\n'
                        FROM regexp_matches(publish_trust.authorities,
@@ -65,13 +76,18 @@ AS $$
                  CASE publish_trust.pins WHEN '' THEN '{}'::text[]
                       ELSE string_to_array(publish_trust.pins, ' ') END) AS n(authorities, pins)
     LEFT JOIN (SELECT o.* FROM pganalytics.trust o ORDER BY o.version DESC LIMIT 1) AS newest ON true
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN keep_former THEN pganalytics.with_former(n.authorities, newest.authorities)
+                    ELSE n.authorities END,
+               CASE WHEN keep_former THEN pganalytics.with_former(n.pins, newest.pins)
+                    ELSE n.pins END) AS a(authorities, pins)
     WHERE (newest.authorities, newest.authority_ids, newest.pins, newest.server_sha256)
           IS DISTINCT FROM
-          (n.authorities, publish_trust.authority_ids, n.pins, publish_trust.server_sha256)
+          (a.authorities, publish_trust.authority_ids, a.pins, publish_trust.server_sha256)
     RETURNING t.version
 $$;
-COMMENT ON FUNCTION pganalytics.publish_trust(text, text[], text, bytea) IS
-    'puts down by what collectors are to know this server; the new version, or NULL if nothing is new';
+COMMENT ON FUNCTION pganalytics.publish_trust(text, text[], text, bytea, boolean) IS
+    'puts down by what collectors are to know this server, with what was before it if that is to be kept; the new version, or NULL if nothing is new';
 
 -- An authority that is trusted no longer cannot list itself as revoked; its row says what it is.
 CREATE FUNCTION pganalytics.retire_authorities(authority_ids text[]) RETURNS text

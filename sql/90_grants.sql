@@ -262,7 +262,8 @@ GRANT EXECUTE ON FUNCTION
     pganalytics.record_certificate(
         text, uuid, text, text, bytea, bytea, text, timestamptz, timestamptz, text),
     pganalytics.decide_certificate_request(uuid, uuid, text),
-    pganalytics.publish_trust(text, text[], text, bytea),
+    pganalytics.publish_trust(text, text[], text, bytea, boolean),
+    pganalytics.with_former(text[], text[]),
     pganalytics.retire_authorities(text[]),
     pganalytics.revocation_entries(text[]),
     pganalytics.revocation_list_states(text[]),

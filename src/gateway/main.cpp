@@ -108,6 +108,7 @@ int Main() {
             if (!error) Leave(0);
         });
         server.Drain([] { Leave(0); });
+        link.Send(protocol::FrameType::kDraining, protocol::Draining{server.stats().open});
     };
     auto on_identity = [&](const protocol::Identity& news) {
         if (!identity.Replace(news)) return false;

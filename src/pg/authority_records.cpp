@@ -32,9 +32,9 @@ Statement decide_request = {"SELECT pganalytics.decide_certificate_request($1, $
                             3,
                             {UUIDOID, UUIDOID, TEXTOID},
                             nullptr};
-Statement publish_trust = {"SELECT pganalytics.publish_trust($1, $2, $3, $4)",
-                           4,
-                           {TEXTOID, TEXTARRAYOID, TEXTOID, BYTEAOID},
+Statement publish_trust = {"SELECT pganalytics.publish_trust($1, $2, $3, $4, $5)",
+                           5,
+                           {TEXTOID, TEXTARRAYOID, TEXTOID, BYTEAOID, BOOLOID},
                            nullptr};
 Statement retire_authorities = {
     "SELECT pganalytics.retire_authorities($1)", 1, {TEXTARRAYOID}, nullptr};
@@ -143,7 +143,7 @@ int ReadPendingRequests(MemoryContext context, PendingRequest** out) {
 }
 
 void RecordTrust(const protocol::CaReply& reply, const CaCertificate* certificates,
-                 const AuthorityIds& ids, MemoryContext context, char** retired) {
+                 const AuthorityIds& ids, bool keep_former, MemoryContext context, char** retired) {
     const CaCertificate* server = nullptr;
     for (uint32_t i = 0; i < reply.certificates; ++i) {
         bool was_there = false;
@@ -156,8 +156,9 @@ void RecordTrust(const protocol::CaReply& reply, const CaCertificate* certificat
     *retired =
         gone.empty() ? nullptr : MemoryContextStrdup(context, pnstrdup(gone.data(), gone.size()));
     Datum values[] = {TextDatum(reply.authorities), IdsDatum(ids), TextDatum(reply.pins),
-                      server != nullptr ? DigestDatum(server->sha256) : Datum{0}};
-    bool nulls[] = {false, false, false, server == nullptr};
+                      server != nullptr ? DigestDatum(server->sha256) : Datum{0},
+                      BoolGetDatum(keep_former)};
+    bool nulls[] = {false, false, false, server == nullptr, false};
     Execute(&publish_trust, values, nulls);
 }
 

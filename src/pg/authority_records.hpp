@@ -29,9 +29,10 @@ struct PendingRequest {
 int ReadPendingRequests(MemoryContext context, PendingRequest** out);
 
 // RecordTrust puts the certificates of authorities and server on record and, if it is new, by what
-// collectors know the server. *retired names authorities that went, nullptr: none.
+// collectors know the server; with keep_former they are to know it by what was before, too.
+// *retired names authorities that went, nullptr: none.
 void RecordTrust(const protocol::CaReply& reply, const protocol::CaCertificate* certificates,
-                 const AuthorityIds& ids, MemoryContext context, char** retired);
+                 const AuthorityIds& ids, bool keep_former, MemoryContext context, char** retired);
 
 // RecordIssued ends a request with its certificate or, if it was refused, with the reason.
 void RecordIssued(const PendingRequest& request, const protocol::CaCertificate& certificate);

@@ -66,6 +66,24 @@ void PublishPki(uint64 fingerprint) {
     WakeWorkers();
 }
 
+uint64 PkiFingerprint() { return Shared()->pki_fingerprint; }
+
+bool PkiServed() {
+    WorkerStatus statuses[kMaxWorkers];
+    const int count = CopyStatuses(statuses);
+    const uint64 newest = PkiVersion();
+    for (int i = 0; i < count; ++i) {
+        if (statuses[i].pki_version != 0 && statuses[i].pki_version != newest) return false;
+    }
+    return true;
+}
+
+void ShowPki(WorkerStatus* status, uint64 version) {
+    if (status->pki_version == version) return;
+    UpdateStatus(status, [version](WorkerStatus* s) { s->pki_version = version; });
+    WakeWorkers();
+}
+
 }  // namespace pganalytics::pg
 
 extern "C" {

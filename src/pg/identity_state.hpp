@@ -2,7 +2,7 @@
 // collectors have changed, so that every worker learns of a COMMIT at once.
 #pragma once
 
-#include "pg/prelude.hpp"
+#include "pg/shmem.hpp"
 
 namespace pganalytics::pg {
 
@@ -21,5 +21,15 @@ void BumpIdentity();
 // unless `fingerprint`, of what is in the files, is the one that was published last.
 uint64 PkiVersion();
 void PublishPki(uint64 fingerprint);
+
+// PkiFingerprint is what was published last.
+uint64 PkiFingerprint();
+
+// PkiServed: no gateway accepts connections any more with files that are older than PkiVersion().
+bool PkiServed();
+
+// ShowPki puts down of which files the gateways of a worker are, 0: it has none that accepts. Wakes
+// the maintenance worker, which waits for the last of them, when that has changed.
+void ShowPki(WorkerStatus* status, uint64 version);
 
 }  // namespace pganalytics::pg

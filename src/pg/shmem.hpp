@@ -27,6 +27,7 @@ struct WorkerStatus {
     WorkerState state;
     pid_t pid;
     pid_t gateway_pid;
+    uint64 pki_version;  // of the oldest files that a gateway of it may show; 0: no gateway does
     TimestampTz started_at;
     int64 starts;
     int64 gateway_starts;

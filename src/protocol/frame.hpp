@@ -30,6 +30,7 @@ enum class FrameType : uint16_t {
     kEnrollRequest = 71,  // EnrollRequest
     kTokenRequest = 72,   // TokenRequest
     kApiRequest = 73,     // ApiRequest
+    kDraining = 74,       // Draining
     // maintenance worker -> pganalytics-ca -> maintenance worker
     kCaRequest = 128,  // CaRequest, then its items
     kCaReply = 129,    // CaReply, then its items

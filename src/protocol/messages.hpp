@@ -64,6 +64,13 @@ struct Drain {
     static void VisitFields(auto& m, auto&& visit) { visit(m.grace_ms, m.refuse); }
 };
 
+// Draining answers a Drain: from here on the gateway accepts no connection.
+struct Draining {
+    uint64_t connections_open = 0;  // that it still has
+
+    static void VisitFields(auto& m, auto&& visit) { visit(m.connections_open); }
+};
+
 struct Ready {
     uint32_t sandboxed = 0;  // 0 where the platform has no sandbox
     uint32_t reserved = 0;

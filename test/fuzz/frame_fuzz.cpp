@@ -161,6 +161,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         case FrameType::kDrain:
             RoundTrip<protocol::Drain>(payload, length);
             break;
+        case FrameType::kDraining:
+            RoundTrip<protocol::Draining>(payload, length);
+            break;
         case FrameType::kAuthReply:
             RoundTrip<protocol::AuthReply>(payload, length);
             break;

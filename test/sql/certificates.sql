@@ -19,16 +19,27 @@ CREATE FUNCTION record(kind text, serial text, issuer text, collector uuid DEFAU
         pem(serial)) IS NOT NULL $$;
 SELECT record('authority', 'a1', 'aa'), record('server', '51', 'aa');
 SELECT record('server', '51', 'aa') AS again;
-SELECT pganalytics.publish_trust(pem('a1'), '{aa}', 'sha256/now sha256/next', sha256('51aa')) AS version;
-SELECT pganalytics.publish_trust(pem('a1'), '{aa}', 'sha256/now sha256/next', sha256('51aa')) AS nothing_new;
+SELECT pganalytics.publish_trust(pem('a1'), '{aa}', 'sha256/now sha256/next', sha256('51aa'), false) AS version;
+SELECT pganalytics.publish_trust(pem('a1'), '{aa}', 'sha256/now sha256/next', sha256('51aa'), false) AS nothing_new;
 SELECT pganalytics.trust_document();
 -- A given certificate that cannot be read, and one with a chain.
-SELECT pganalytics.publish_trust('', '{aa}', '', NULL) AS version;
+SELECT pganalytics.publish_trust('', '{aa}', '', NULL, false) AS version;
 SELECT pganalytics.trust_document();
-SELECT pganalytics.publish_trust(pem('leaf') || pem('root'), '{aa}', 'sha256/now', sha256('leaf')) AS version;
+SELECT pganalytics.publish_trust(pem('leaf') || pem('root'), '{aa}', 'sha256/now', sha256('leaf'), false) AS version;
 SELECT cardinality(authorities), pins FROM pganalytics.trust ORDER BY version DESC LIMIT 1;
 SELECT pganalytics.finish_ca_rotation();
-SELECT pganalytics.publish_trust(pem('a1'), '{aa}', 'sha256/now sha256/next', sha256('51aa')) AS version;
+SELECT pganalytics.publish_trust(pem('a1'), '{aa}', 'sha256/now sha256/next', sha256('51aa'), false) AS version;
+
+-- Another key: the pin before stays while gateways may serve it, once, and then goes.
+SELECT pganalytics.publish_trust(pem('a1'), '{aa}', 'sha256/next sha256/third', sha256('52aa'), true) AS version;
+SELECT pganalytics.publish_trust(pem('a1'), '{aa}', 'sha256/next sha256/third', sha256('52aa'), true) AS nothing_new;
+SELECT cardinality(authorities), pins FROM pganalytics.trust ORDER BY version DESC LIMIT 1;
+SELECT pganalytics.publish_trust(pem('a2'), '{aa}', 'sha256/next sha256/third', sha256('52aa'), true) AS version;
+SELECT authorities = ARRAY[pem('a2'), pem('a1')] AS both, pins FROM pganalytics.trust ORDER BY version DESC LIMIT 1;
+SELECT pganalytics.publish_trust(pem('a1'), '{aa}', 'sha256/now sha256/next', sha256('51aa'), false) AS version;
+SELECT cardinality(authorities), pins FROM pganalytics.trust ORDER BY version DESC LIMIT 1;
+SELECT cardinality(pganalytics.with_former(ARRAY['x'], ARRAY(SELECT i::text FROM generate_series(1, 20) i))) AS at_most,
+       pganalytics.with_former('{a,b}', '{b,c}'), pganalytics.with_former('{a}', NULL), pganalytics.with_former('{}', '{}');
 
 -- Requests.
 INSERT INTO pganalytics.collectors (name) VALUES ('north'), ('south');
@@ -93,7 +104,7 @@ SELECT issuer, due FROM pganalytics.revocation_list_states('{bb}');
 -- Rotation of the authority: it ends when no collector depends on the old one.
 SELECT pganalytics.rotate_ca() > 0 AS job;
 SELECT record('authority', 'a2', 'bb');
-SELECT pganalytics.publish_trust(pem('a2') || pem('a1'), '{bb,aa}', 'sha256/now sha256/next', sha256('51aa'));
+SELECT pganalytics.publish_trust(pem('a2') || pem('a1'), '{bb,aa}', 'sha256/now sha256/next', sha256('51aa'), false);
 SELECT cardinality(authorities), authority_ids FROM pganalytics.trust ORDER BY version DESC LIMIT 1;
 SELECT pganalytics.rotate_ca();
 SELECT record('collector', 'e1', 'aa', (SELECT collector_id FROM pganalytics.collectors WHERE name = 'south'));

@@ -308,8 +308,8 @@ FROM (VALUES
      SELECT pganalytics.record_certificate($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)$$),
     ('decide_request', 'uuid, uuid, text', $$
      SELECT pganalytics.decide_certificate_request($1, $2, $3)$$),
-    ('publish_trust', 'text, text[], text, bytea', $$
-     SELECT pganalytics.publish_trust($1, $2, $3, $4)$$),
+    ('publish_trust', 'text, text[], text, bytea, boolean', $$
+     SELECT pganalytics.publish_trust($1, $2, $3, $4, $5)$$),
     ('retire_authorities', 'text[]', $$ SELECT pganalytics.retire_authorities($1)$$),
     ('revocation_entries', 'text[]', $$
      SELECT issuer, serial, revoked_at, reason FROM pganalytics.revocation_entries($1)$$),

@@ -14,9 +14,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from worker_frames import (AUTH_REPLY, AUTH_REQUEST, CONFIG, COUNTERS, DRAIN, ENROLL_REPLY,
-                           ENROLL_REQUEST, FAILED, HEALTH_REPLY, HEALTH_REQUEST, IDENTITY, LOG, PUSH,
-                           READY, RECEIPT, TOKEN_REPLY, TOKEN_REQUEST, Reader, frame, read_frame, text)
+from worker_frames import (AUTH_REPLY, AUTH_REQUEST, CONFIG, COUNTERS, DRAIN, DRAINING,
+                           ENROLL_REPLY, ENROLL_REQUEST, FAILED, HEALTH_REPLY, HEALTH_REQUEST,
+                           IDENTITY, LOG, PUSH, READY, RECEIPT, TOKEN_REPLY, TOKEN_REQUEST, Reader,
+                           frame, read_frame, text)
 
 MTLS_OFF, MTLS_OPTIONAL, MTLS_REQUIRED = 0, 1, 2
 QUERY_STATS, ACCOUNTS = 1, 1000
@@ -146,7 +147,7 @@ class FakeWorker:
         self.pushes, self.logs, self.auth_requests = [], [], 0
         self.credentials = []  # of all AuthRequests, with what they say of the certificate
         self.counters = (0,) * 9
-        self.ready = self.failed = None
+        self.ready = self.failed = self.draining = None
         self.changed = threading.Condition()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
         self.port = self.listener.getsockname()[1]
@@ -232,6 +233,8 @@ class FakeWorker:
             self.logs.append((r.unpack("I")[0], r.text().decode()))
         elif kind == COUNTERS:
             self.counters = r.unpack("9Q")
+        elif kind == DRAINING:
+            self.draining, = r.unpack("Q")
         elif kind == AUTH_REQUEST:
             self.auth_requests += 1
             credential = Credential(r)
