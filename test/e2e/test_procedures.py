@@ -1,105 +1,26 @@
-"""The procedures of docs/pki.md, done by the statements that it prints, as a member of pganalytics_admin."""
+"""The procedures of docs/pki.md by the statements that it prints: issuing by hand, and stolen keys."""
 import re
-import shutil
 import subprocess
-import types
 
 import psycopg2
 import pytest
-from cryptography.hazmat.primitives import serialization
 
 import cluster
 import pki
-import product
 from api_client import ApiClient
-from client import Client
 from cluster import wait_until
-from conftest import Database, Server
-from hostile import attempt
-from identities import (RENEW, Enrolled, ask_enrollment, authority_of, enroll, enrollment_token, forge_for,
-                        holder_of)
-
-TEXT = (product.SOURCE / "docs" / "pki.md").read_text(encoding="utf-8")
-WORDS = " ".join(TEXT.split())
-IN_USE = "SELECT pins FROM pganalytics.trust ORDER BY version DESC LIMIT 1"
-
-
-def said(statement, **values):
-    """said is a statement that the document prints, with what stands there as an example replaced."""
-    assert " ".join(statement.split()) in WORDS, statement
-    for example, value in values.items():
-        statement = statement.replace(example, value)
-    return statement
-
-
-def block_with(word):
-    """block_with is the one block of SQL of the document in which the word stands."""
-    block, = (text for text in re.findall("```sql\n(.*?)```", TEXT, re.S) if word in text)
-    return block
-
-
-class Site:
-    """Site is a server, its administrator, and what the tests look at."""
-
-    def __init__(self, server):
-        self.server = server
-        self.data = server.cluster.data
-        self.admin = Database(server.cluster.dsn(product.DATABASE, "keeper"))
-
-    def files(self):
-        return {path.name: path.read_bytes() for path in self.data.glob("pganalytics_*")}
-
-    def do(self, job):
-        """do asks for a job and waits for its end, in the table that the document names."""
-        number = self.admin.value(said(f"SELECT pganalytics.{job};").rstrip(";"))
-        look = said("SELECT * FROM pganalytics.authority_jobs ORDER BY 1;")
-
-        def ended():
-            return next(row for row in self.admin.rows(look) if row[0] == number)[4] != "pending"
-        wait_until(ended, 20, f"the end of {job}")
-        assert next(row for row in self.admin.rows(look) if row[0] == number)[4:6] == ("done", None)
-
-    def pushes(self, collector_id):
-        return self.admin.value("SELECT count(*) FROM pganalytics.push_ledger WHERE collector_id = %s",
-                                collector_id)
-
-    def wait_for_pushes(self, one, more=2, timeout=40):
-        before = self.pushes(one.id)
-        wait_until(lambda: self.pushes(one.id) >= before + more, timeout,
-                   f"pushes of {one.id}:\n{one.log_text()}\n{self.server.cluster.log_text()[-3000:]}")
-
-    def status(self, holder=None, collector_id=None, token=None):
-        shown = (holder.presented,) if holder is not None else ()
-        return attempt(self.server.port, *shown, token=token,
-                       collector_id=collector_id or holder.collector_id).status
+from identities import Enrolled, ask_enrollment, authority_of, enroll, forge_for, holder_of
+from procedures import IN_USE, TEXT, WORDS, block_with, make_site, said
 
 
 @pytest.fixture(scope="module")
 def site(make_server):
-    server = make_server("procedures", ingest_workers=1, server_names="localhost")
-    server.db.execute("CREATE ROLE keeper LOGIN IN ROLE pganalytics_admin")
-    return Site(server)
+    return make_site(make_server, "procedures")
 
 
 @pytest.fixture
-def collector(site, monitored, root, request):
-    """collector is a real one that has enrolled and runs."""
-    one = product.Collector(root / request.node.name, site.server.cluster, None, [monitored],
-                            interval="200ms")
-    one.name = request.node.name
-    let_in(site, one)
-    one.start()
-    site.wait_for_pushes(one)
-    yield one
-    one.stop()
-
-
-def let_in(site, one):
-    """let_in enrols a collector, for the first time or again."""
-    one.id, token, pin = site.admin.row("SELECT collector_id::text, token, pin "
-                                        "FROM pganalytics.create_enrollment_token(%s)", one.name)
-    done = one.enroll(token, "--pin", pin)
-    assert done.returncode == 0, done.stderr
+def collector(site, monitored, request):
+    yield from site.enrolled(request.node.name, monitored)
 
 
 def test_overview(site):
@@ -124,6 +45,30 @@ def test_issue_by_hand(site, root):
          "--key", "prod-1.key", f"{site.server.cluster.url}/api/v1/metrics/health"],
         text=True, check=True, capture_output=True, cwd=directory).stdout
     assert shown.startswith("{") and "status" not in shown, shown
+
+
+def test_passphrase_for_a_key_that_is_there(site):
+    """The command is in force first: in between both keys can be read."""
+    key_file = site.data / "pganalytics_ca.key"
+    plain = key_file.read_bytes()
+    seal, move = re.search(r"```sh\n(openssl pkcs8 .*?)```", TEXT, re.S).group(1).splitlines()
+    try:
+        site.server.configure(ca_passphrase_command="echo correct horse")
+        issue_one(site)
+        subprocess.run([*seal.split(), "-passout", "pass:correct horse"], check=True,
+                       capture_output=True, **{**cluster.as_service_user(), "cwd": str(site.data)})
+        subprocess.run(move.split(), check=True, cwd=site.data)
+        assert b"ENCRYPTED" in key_file.read_bytes() and key_file.stat().st_mode & 0o777 == 0o600
+        issue_one(site)
+    finally:
+        key_file.write_bytes(plain)
+        site.server.configure(ca_passphrase_command="")
+
+
+def issue_one(site):
+    request = site.admin.value("SELECT pganalytics.issue_certificate('prod-1', %s)",
+                               pki.signing_request(pki.new_key()))
+    assert site.admin.value("SELECT pganalytics.issued_certificate(%s)", request)
 
 
 def test_stolen_key_of_a_collector(site):
@@ -151,12 +96,6 @@ def test_stolen_key_of_a_collector(site):
     assert site.pushes(stolen.collector_id) == pushed + 1
 
 
-def verifies(site, ca_file=None):
-    """verifies: a client that trusts the authority alone gets an answer."""
-    with Client(site.server.port, ca_file or site.server.ca_file, None) as client:
-        return client.request("GET", "/api/v1/health").status == 200
-
-
 def server_serial(site):
     """server_serial is None between the end of one certificate and the making of the next."""
     rows = site.admin.rows("SELECT serial FROM pganalytics.certificate_expiry WHERE kind = 'server'")
@@ -170,7 +109,7 @@ def test_stolen_key_of_the_server(site, collector):
                             serial=f"'{serial}'"))
     wait_until(lambda: server_serial(site) not in (None, serial), 15, "another certificate")
     site.wait_for_pushes(collector, 4)
-    assert site.admin.value(IN_USE)[0] == pins[1] and verifies(site)
+    assert site.admin.value(IN_USE)[0] == pins[1] and site.verifies()
     assert "ERROR" not in collector.log_text(), collector.log_text()
 
 
@@ -183,10 +122,10 @@ def test_both_keys_of_the_server_stolen(site, collector):
     site.server.cluster.start()
     site.server.cluster.wait_until_running()
     assert site.admin.value("SELECT pganalytics.ca_certificate()") == certificates
-    assert verifies(site)
+    assert site.verifies()
     wait_until(lambda: "public key" in collector.log_text(), 40,
                f"a word about the key: {collector.log_text()}")
-    let_in(site, collector)
+    site.let_in(collector)
     site.wait_for_pushes(collector)
 
 
@@ -227,11 +166,11 @@ def test_stolen_key_of_the_authority(site, collector):
     site.wait_for_pushes(collector)
     site.do("finish_ca_rotation(true)")
     site.server.cluster.write_certificate()
-    wait_until(lambda: verifies(site), 15, "the server's certificate of the new authority")
+    wait_until(lambda: site.verifies(), 15, "the server's certificate of the new authority")
     assert (site.status(one), site.status(forged)) == (None, None)
     assert site.status(collector_id=one.collector_id, token=one.token) == 200
     wait_until(lambda: "enrol" in collector.log_text(), 40, collector.log_text())
-    let_in(site, collector)
+    site.let_in(collector)
     site.wait_for_pushes(collector)
 
 
@@ -261,172 +200,5 @@ def test_stolen_data_directory(site, collector):
     # Of these there is only a hash in the directory.
     assert site.status(collector_id=one.collector_id, token=one.token) == 200
     assert site.status(collector_id=one.collector_id, token=one.signed_token()) == 200
-    let_in(site, collector)
+    site.let_in(collector)
     site.wait_for_pushes(collector)
-
-
-def copy_files(site, data):
-    """copy_files is what the document says to do before the first start of another data directory."""
-    for path in site.data.glob(said("pganalytics_*")):
-        shutil.copyfile(path, data / path.name)
-        (data / path.name).chmod(path.stat().st_mode & 0o777)
-        cluster.own(data / path.name)
-
-
-@pytest.fixture
-def another(site):
-    """another is a second cluster, not yet made, that takes over the ports for collectors and people."""
-    one = product.Analytics(site.server.cluster.root, "another", site.server.cluster.settings)
-    one.https_port, one.api_port = site.server.cluster.https_port, site.server.cluster.api_port
-    yield one
-    one.remove()
-    shutil.rmtree(one.data)
-    site.server.cluster.start()
-    site.server.cluster.wait_until_running()
-
-
-def takes_over(site, another, collector, stored):
-    """takes_over: the other cluster serves with the files of the first, and the collector goes on.
-
-    `stored` is how many pushes of it the first one has.
-    """
-    other = Site(Server(another))
-    log = len(collector.log_text())
-    other.wait_for_pushes(collector)
-    assert "public key" not in collector.log_text()[log:]
-    assert other.files() == site.files() and other.pushes(collector.id) > stored
-    assert other.admin.rows(said("SELECT state, last_error FROM pganalytics.workers WHERE kind = "
-                                 "'maintenance';"))[0][1] in (None, "")
-    other.admin.close()
-
-
-def test_promotion_of_a_standby(site, another, collector):
-    """Its base backup has the files; after a rotation they are copied again. Nobody notices."""
-    primary = site.server.cluster
-    subprocess.run([cluster.pg_program("pg_basebackup"), "-D", str(another.data), "-h",
-                    str(primary.sockets), "-p", str(primary.port), "-U", "postgres", "-R",
-                    "--checkpoint=fast", "--no-sync"], check=True, **cluster.as_service_user())
-    another.configure({"port": another.port, "unix_socket_directories": another.sockets})
-    another.log.touch()
-    cluster.own(another.log)
-    another.start()
-    assert {path.name for path in another.data.glob("pganalytics_*")} == set(site.files())
-    site.do("rotate_server_certificate()")
-    site.wait_for_pushes(collector)
-    copy_files(site, another.data)
-    stored = site.pushes(collector.id)
-    primary.stop()
-    another.psql("SELECT pg_promote()")
-    another.wait_until_running()
-    takes_over(site, another, collector, stored)
-
-
-def test_pg_upgrade(site, another, collector):
-    """A new data directory has none of the files: they are copied before its first start."""
-    old = site.server.cluster
-    another.init()
-    stored = site.pushes(collector.id)
-    old.stop()
-    done = subprocess.run(
-        [cluster.pg_program("pg_upgrade"), "-b", str(cluster.BINDIR), "-B", str(cluster.BINDIR), "-d",
-         str(old.data), "-D", str(another.data), "-p", str(old.port), "-P", str(another.port), "-U",
-         "postgres", "-s", str(another.sockets), "--no-sync"], text=True, capture_output=True,
-        **{**cluster.as_service_user(), "cwd": str(another.sockets)})
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert not list(another.data.glob("pganalytics_*"))
-    copy_files(site, another.data)
-    another.start()
-    another.wait_until_running()
-    takes_over(site, another, collector, stored)
-
-
-@pytest.fixture
-def corporate(site, root):
-    """corporate is an authority of others, its intermediate one, and the files given to the server."""
-    one = types.SimpleNamespace(root=pki.Authority("Corporate Root"), ca_file=root / "corporate.pem",
-                                key_file=root / "corporate.key")
-    one.middle = pki.Authority("Corporate Issuing CA", issuer=one.root, path_length=0)
-
-    def give(*certificates, **settings):
-        one.ca_file.write_text("".join(certificates))
-        cluster.own(one.ca_file)
-        site.server.configure(ssl_ca_file=one.ca_file, **settings)
-    one.give = give
-    yield one
-    site.server.configure(ssl_ca_file="", ca_key_file="", ssl_crl_file="")
-    site.server.cluster.write_certificate()
-
-
-def test_corporate_authority_verifies(site, collector, corporate, monitored, root):
-    """Theirs and those issued here are good side by side, until the made authority is taken out."""
-    made = (site.data / said("pganalytics_ca.crt")).read_text()
-    one = enroll(site.server, "verified")
-    theirs = Enrolled(site.server, one.name, one.collector_id,
-                      corporate.middle.leaf(one.collector_id))
-    assert (site.status(one), site.status(theirs)) == (200, None)
-    corporate.give(pki.pem(corporate.root.certificate), made)
-    assert (site.status(one), site.status(theirs)) == (200, 200)
-    site.wait_for_pushes(collector)
-    assert site.admin.row("SELECT state, collector_id::text FROM pganalytics.certificates "
-                          "WHERE serial = %s", theirs.serial) == ("active", one.collector_id)
-    # Our collector takes one that was made elsewhere, and the next one while it runs.
-    made_elsewhere = product.Collector(root / "elsewhere", site.server.cluster, None, [monitored],
-                                       interval="200ms", env={
-        "PGANALYTICS_URL": site.server.cluster.url, "PGANALYTICS_CA_FILE": str(site.server.ca_file)})
-    made_elsewhere.id = site.admin.value("SELECT collector_id::text FROM "
-                                         "pganalytics.create_collector('elsewhere')")
-    made_elsewhere.state.mkdir(mode=0o700)
-    cluster.own(made_elsewhere.state)
-    for round_ in range(2):
-        holder = corporate.middle.leaf(made_elsewhere.id)
-        _, key_file = holder.write(root, f"elsewhere-{round_}")
-        product.write_secret(made_elsewhere.state / said("identity.pem"),
-                             "".join(map(pki.pem, holder.sent)) + key_file.read_text())
-        if round_ == 0:
-            assert made_elsewhere.run("check").returncode == 0, made_elsewhere.run("check").stdout
-            made_elsewhere.start()
-        wait_until(lambda: site.admin.value(
-            "SELECT count(*) FROM pganalytics.certificates WHERE serial = %s", f"{holder.serial:x}"),
-            20, f"its certificate on record: {made_elsewhere.log_text()}")
-        site.wait_for_pushes(made_elsewhere)
-    made_elsewhere.stop()
-    refused = ask_enrollment(site.server, enrollment_token(site.server, "too late")[1], pki.new_key())
-    assert refused.status == 403 and "authority" in refused.json["detail"], refused
-    # With lists of theirs, the made authority's is wanted too.
-    lists = root / "corporate-crl.pem"
-    lists.write_text(corporate.root.revocation_list() + corporate.middle.revocation_list())
-    cluster.own(lists)
-    site.server.configure(ssl_crl_file=lists)
-    assert (site.status(one), site.status(theirs)) == (None, 200)
-    lists.write_text(lists.read_text() + (site.data / said("pganalytics_crl.pem")).read_text())
-    site.server.configure(ssl_crl_file=lists)
-    assert (site.status(one), site.status(theirs)) == (200, 200)
-    corporate.give(pki.pem(corporate.root.certificate), ssl_crl_file="")
-    assert (site.status(one), site.status(theirs)) == (None, 200)
-    site.admin.execute("SELECT * FROM pganalytics.revoke_certificate(%s, 'superseded')", theirs.serial)
-    assert site.status(theirs) is None
-
-
-def test_corporate_authority_issues(site, collector, corporate):
-    """What is renewed is theirs; collectors learn them from the server before the made one goes."""
-    made = (site.data / "pganalytics_ca.crt").read_text()
-    key_text = corporate.middle.key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    product.write_secret(corporate.key_file, key_text.decode())
-    chain = [pki.pem(ca.certificate) for ca in (corporate.middle, corporate.root)]
-    one = enroll(site.server, "renewed")
-    corporate.give(*chain, made, ca_key_file=corporate.key_file)
-    assert site.status(one) == 200 and verifies(site)
-    key = pki.new_key()
-    renewed = Enrolled(site.server, one.name, one.collector_id, holder_of(
-        ask_enrollment(site.server, None, key, RENEW, one.presented), key))
-    assert (site.status(one), site.status(renewed)) == (200, 200)
-    version = site.admin.value("SELECT max(version) FROM pganalytics.trust")
-    wait_until(lambda: f'"version":{version}' in (collector.state / "server.json").read_text(), 20,
-               "the collector to know both")
-    let_in(site, collector)
-    corporate.give(*chain)
-    assert (site.status(one), site.status(renewed)) == (None, 200)
-    site.wait_for_pushes(collector)
-    corporate.ca_file.with_suffix(".root").write_text(chain[1])
-    assert verifies(site, corporate.ca_file.with_suffix(".root"))
