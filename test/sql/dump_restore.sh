@@ -118,7 +118,7 @@ SELECT repeat(n::text, 15), decode(repeat('04', 65), 'hex'), now() + interval '1
        CASE n WHEN 2 THEN now() END
 FROM generate_series(1, 2) AS n;
 SELECT pganalytics.publish_trust(E'-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----', '{aa}',
-                                 pins, sha256('2'))
+                                 pins, sha256('2'), false)
 FROM (VALUES (1, 'sha256/a sha256/b'), (2, 'sha256/b sha256/c')) AS p (n, pins) ORDER BY n;
 SELECT pganalytics.rotate_server_certificate(), pganalytics.rotate_token_key();
 UPDATE pganalytics.authority_jobs SET state = 'done', decided_at = now() WHERE authority_job_id = 1;
@@ -183,7 +183,7 @@ SET ROLE pganalytics_maintenance;
 SELECT next_number FROM pganalytics.revocation_list_states('{aa}');
 SELECT serial, reason FROM pganalytics.revocation_entries('{aa}');
 SELECT pganalytics.publish_trust(E'-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----', '{aa}',
-                                 'sha256/c sha256/d', sha256('2'));
+                                 'sha256/c sha256/d', sha256('2'), false);
 SET ROLE pganalytics_admin;
 SELECT pganalytics.rotate_token_key();
 SQL
