@@ -1,4 +1,5 @@
 """Fixtures: one analytics server and one monitored server for the session, a collector per test."""
+import contextlib
 import datetime
 import itertools
 import os
@@ -134,12 +135,9 @@ def root():
         shutil.rmtree(path)
 
 
-@pytest.fixture(scope="session")
-def make_server(root):
-    """make_server starts another analytics server; all are stopped at the end of the session.
-
-    Settings are those of pganalytics; `postgres` holds others, by their names.
-    """
+@contextlib.contextmanager
+def servers(root):
+    """servers gives make_server(), and removes what that has made."""
     made = []
 
     def make(name, create=True, postgres=None, **settings):
@@ -148,6 +146,7 @@ def make_server(root):
             **{f"pganalytics.{key}" if "__" not in key else key.replace("__", "."): value
                for key, value in settings.items()},
             **(postgres or {})})
+        assert not analytics.log.exists(), f"another server is called {name}"
         made.append(analytics)
         analytics.init().start()
         if create:
@@ -158,11 +157,23 @@ def make_server(root):
     yield make
     for analytics in reversed(made):
         analytics.remove()
+        shutil.rmtree(analytics.data)
+
+
+@pytest.fixture(scope="module")
+def make_server(root):
+    """make_server starts another analytics server; all are removed behind the last test of the file.
+
+    Settings are those of pganalytics; `postgres` holds others, by their names.
+    """
+    with servers(root) as make:
+        yield make
 
 
 @pytest.fixture(scope="session")
-def server(make_server):
-    return make_server("analytics")
+def server(root):
+    with servers(root) as make:
+        yield make("analytics")
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,7 @@ ADDRESSES = "127.0.0.1, ::1" if has_ipv6() else "127.0.0.1"
 
 @pytest.fixture(scope="module")
 def limited(make_server):
-    server = make_server("limited", ingest_workers=2, listen_addresses=ADDRESSES)
+    server = make_server("rate-limits", ingest_workers=2, listen_addresses=ADDRESSES)
     yield server
     server.db.close()
 
