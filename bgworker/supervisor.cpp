@@ -1,6 +1,7 @@
 // Supervisor: starting, replacing and ending gateways.
 #include "bgworker/supervisor.hpp"
 
+#include "bgworker/gateway_config.hpp"
 #include "bgworker/program.hpp"
 #include "bgworker/worker.hpp"
 #include "pg/identity_state.hpp"
@@ -63,37 +64,6 @@ void Postpone(Supervisor* supervisor) {
     supervisor->start_after = After(Min(kFirstBackoffMs << doublings, kLastBackoffMs));
 }
 
-int PortOf(const Supervisor& supervisor) {
-    return supervisor.role == protocol::GatewayRole::kApi ? pg::settings.api_port
-                                                          : pg::settings.port;
-}
-
-protocol::GatewayConfig ConfigOf(const Supervisor& supervisor) {
-    protocol::GatewayConfig config;
-    config.listeners = static_cast<uint32_t>(supervisor.listeners.count);
-    config.max_connections = static_cast<uint32_t>(pg::settings.max_connections);
-    config.max_idle_connections = static_cast<uint32_t>(pg::settings.max_idle_connections);
-    config.connection_lifetime_ms =
-        static_cast<uint32_t>(pg::settings.connection_lifetime_s) * 1000;
-    config.connection_timeout_ms = static_cast<uint32_t>(pg::settings.connection_timeout_ms);
-    config.max_body_bytes = static_cast<uint64_t>(pg::settings.max_body_size_kb) * 1024;
-    config.cert_file = pg::CertFile();
-    config.key_file = pg::KeyFile();
-    config.ca_file = pg::ClientAuthorityFile();
-    config.crl_file = pg::settings.ssl_crl_file;
-    config.mtls = static_cast<protocol::Mtls>(pg::settings.mtls);
-    config.role = supervisor.role;
-    pg::FillRates(&config);
-    if (supervisor.role == protocol::GatewayRole::kApi) {
-        // People show a password or a token, and nothing long.
-        config.mtls = protocol::Mtls::kOff;
-        config.ca_file = {};
-        config.crl_file = {};
-        config.max_body_bytes = protocol::kMaxApiBodyBytes;
-    }
-    return config;
-}
-
 // IsStale: the gateway that serves has read files that have changed since.
 bool IsStale(const Supervisor& supervisor) { return supervisor.pki_version != pg::PkiVersion(); }
 
@@ -146,7 +116,8 @@ void Start(Supervisor* supervisor) {
     gateway->pki_version = pg::PkiVersion();
     ShowFiles(supervisor);
     OpenChannel(&gateway->channel, fd);
-    Send(&gateway->channel, protocol::FrameType::kConfig, 0, ConfigOf(*supervisor));
+    Send(&gateway->channel, protocol::FrameType::kConfig, 0,
+         ConfigOf(supervisor->role, supervisor->listeners.count));
     Flush(&gateway->channel);
     pg::UpdateStatus(supervisor->status, [](pg::WorkerStatus* s) { ++s->gateway_starts; });
     supervisor->events_stale = true;
@@ -170,11 +141,12 @@ void OnReady(Supervisor* supervisor, Gateway* gateway, const protocol::Ready& re
     if (old != nullptr) LetLeave(supervisor, old);
     ShowGateway(supervisor, gateway->pid);
     const auto fingerprint = static_cast<int>(ready.certificate_sha256.size());
-    ereport(LOG,
-            errmsg("pganalytics gateway %d serves port %d%s", gateway->pid, PortOf(*supervisor),
-                   ready.sandboxed != 0 ? "" : ", without a sandbox on this platform"),
-            errdetail("The certificate's SHA-256 fingerprint is %.*s.", fingerprint,
-                      ready.certificate_sha256.data()));
+    ereport(
+        LOG,
+        errmsg("pganalytics gateway %d serves port %d%s", gateway->pid, PortOf(supervisor->role),
+               ready.sandboxed != 0 ? "" : ", without a sandbox on this platform"),
+        errdetail("The certificate's SHA-256 fingerprint is %.*s.", fingerprint,
+                  ready.certificate_sha256.data()));
     pgstat_report_activity(STATE_IDLE, "ready");
 }
 
@@ -281,7 +253,8 @@ bool OpenPort(Supervisor* supervisor) {
         supervisor->role == protocol::GatewayRole::kApi ? PortUse::kOwn : PortUse::kShared;
     pg::WorkerStatus* const status = supervisor->status;
     char why[256];
-    while (!OpenListeners(PortOf(*supervisor), use, &supervisor->listeners, why, sizeof(why))) {
+    while (
+        !OpenListeners(PortOf(supervisor->role), use, &supervisor->listeners, why, sizeof(why))) {
         if (strcmp(status->last_error, why) != 0) {
             ereport(WARNING, errcode(ERRCODE_SYSTEM_ERROR), errmsg("pganalytics %s", why));
         }
