@@ -1,4 +1,4 @@
-// Tests of the authority: what it issues verifies, and a crash between any two files is mended.
+// Tests of the authority: what it issues verifies, for its purpose alone; whose key it is.
 #include "pki/authority.hpp"
 
 #include <gtest/gtest.h>
@@ -6,103 +6,15 @@
 #include <openssl/pem.h>
 #include <sys/stat.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
-#include <map>
 
+#include "authority_fixture.hpp"
 #include "pki/facts.hpp"
 #include "pki/files.hpp"
-#include "pki/issue.hpp"
-#include "pki/server_files.hpp"
 
 namespace pganalytics::pki {
 namespace {
-
-constexpr int64_t kNow = 1795000000;  // 2026-11-18
-constexpr int64_t kDay = 86400;
-constexpr const char* kUuid = "0b9d3e1a-6a0e-4b0f-8a39-6c1f0c4c7d11";
-
-using Files = std::map<std::string, std::string>;
-
-class AuthorityTest : public testing::Test {
-  protected:
-    void SetUp() override {
-        char name[] = "/tmp/authority_test.XXXXXX";
-        ASSERT_NE(mkdtemp(name), nullptr);
-        directory_ = name;
-    }
-    void TearDown() override { std::filesystem::remove_all(directory_); }
-
-    core::Result<Authority> TryOpen(int64_t now = kNow) {
-        AuthorityOptions options;
-        options.directory = directory_;
-        options.name = "Test CA";
-        options.lifetime_days = 3650;
-        options.now = now;
-        options.passphrase = passphrase_;
-        return Authority::Open(std::move(options), &notes_);
-    }
-    Authority Open(int64_t now = kNow) {
-        auto authority = TryOpen(now);
-        EXPECT_TRUE(authority.ok()) << authority.error().message;
-        return std::move(*authority);
-    }
-    Issuer KeyOf(Authority* authority, size_t index = 0) {
-        auto issuer = authority->KeyOf(index);
-        EXPECT_TRUE(issuer.ok()) << issuer.error().message;
-        return *issuer;
-    }
-    ServerState Ensure(Authority* authority, int64_t now = kNow, bool rotate = false,
-                       std::vector<std::string> names = {"db1", "localhost", "127.0.0.1"}) {
-        ServerOptions options;
-        options.directory = directory_;
-        options.names = std::move(names);
-        options.days = 90;
-        options.now = now;
-        options.rotate = rotate;
-        auto state = EnsureServer(options, authority, &notes_);
-        EXPECT_TRUE(state.ok()) << state.error().message;
-        return std::move(*state);
-    }
-
-    Files Read() const {
-        Files files;
-        for (const auto& entry : std::filesystem::directory_iterator(directory_)) {
-            std::ifstream in(entry.path());
-            files[entry.path().filename()] = {std::istreambuf_iterator<char>(in), {}};
-        }
-        return files;
-    }
-    void Write(const Files& files) const {
-        std::filesystem::remove_all(directory_);
-        std::filesystem::create_directory(directory_);
-        for (const auto& [name, text] : files) {
-            const std::string path = directory_ + "/" + name;
-            std::ofstream(path) << text;
-            chmod(path.c_str(), 0600);
-        }
-    }
-
-    std::string directory_;
-    std::vector<std::string> notes_;
-    PassphraseSource passphrase_ = NoPassphrase;
-};
-
-// Verifies gives the reason why a certificate does not verify for a purpose; "" if it does.
-std::string Verifies(const Authority& authority, X509* certificate, int purpose,
-                     int64_t now = kNow) {
-    const StorePtr store(X509_STORE_new());
-    for (const CertPtr& one : authority.certificates()) X509_STORE_add_cert(store.get(), one.get());
-    const std::unique_ptr<X509_STORE_CTX, Freer<X509_STORE_CTX_free>> context(X509_STORE_CTX_new());
-    X509_STORE_CTX_init(context.get(), store.get(), certificate, nullptr);
-    X509_STORE_CTX_set_purpose(context.get(), purpose);
-    X509_STORE_CTX_set_flags(context.get(), X509_V_FLAG_X509_STRICT);
-    X509_STORE_CTX_set_time(context.get(), 0, now);
-    if (X509_verify_cert(context.get()) == 1) return "";
-    return X509_verify_cert_error_string(X509_STORE_CTX_get_error(context.get()));
-}
 
 TEST_F(AuthorityTest, WhatItIssuesVerifiesForItsPurposeAlone) {
     Authority authority = Open();
@@ -197,30 +109,6 @@ TEST_F(AuthorityTest, WhatIsThereStays) {
     EXPECT_EQ(before.size(), 5u);
 }
 
-TEST_F(AuthorityTest, ServerCertificateIsMadeAgainWhenItIsDue) {
-    Authority authority = Open();
-    const ServerState first = Ensure(&authority);
-    const int64_t due = RenewAt(first.certificate.get());
-    EXPECT_EQ(Ensure(&authority, due - 1).certificate.get() != nullptr, true);
-    EXPECT_EQ(FactsOf(Ensure(&authority, due - 1).certificate.get()).sha256,
-              FactsOf(first.certificate.get()).sha256);
-    const ServerState second = Ensure(&authority, due);
-    EXPECT_EQ(SpkiSha256(second.key.get()), SpkiSha256(first.next_key.get()));
-    EXPECT_NE(SpkiSha256(second.next_key.get()), SpkiSha256(first.next_key.get()));
-    // A change of names keeps the key.
-    const ServerState third = Ensure(&authority, due, false, {"other"});
-    EXPECT_EQ(SpkiSha256(third.key.get()), SpkiSha256(second.key.get()));
-    EXPECT_NE(FactsOf(third.certificate.get()).sha256, FactsOf(second.certificate.get()).sha256);
-}
-
-TEST_F(AuthorityTest, NothingIsRenewedForNothingNearTheEndOfTheAuthority) {
-    Authority authority = Open();
-    const int64_t late = NotAfter(authority.certificates()[0].get()) - kDay;
-    const ServerState first = Ensure(&authority, late);
-    const ServerState again = Ensure(&authority, late + kDay / 2);
-    EXPECT_EQ(FactsOf(again.certificate.get()).sha256, FactsOf(first.certificate.get()).sha256);
-}
-
 TEST_F(AuthorityTest, AGoodServerCertificateStaysWhenTheKeyOfTheAuthorityIsGone) {
     Authority authority = Open();
     const ServerState first = Ensure(&authority);
@@ -232,118 +120,6 @@ TEST_F(AuthorityTest, AGoodServerCertificateStaysWhenTheKeyOfTheAuthorityIsGone)
     // And another authority is not made: its certificates would be refused everywhere.
     EXPECT_FALSE(again.KeyOf(0).ok());
     EXPECT_FALSE(std::filesystem::exists(directory_ + "/" + kAuthorityKeyFile));
-}
-
-TEST_F(AuthorityTest, ReplacedWithAnOverlap) {
-    Authority authority = Open();
-    Ensure(&authority);
-    const std::string old_id = KeyIdOf(authority.certificates()[0].get());
-    EXPECT_FALSE(authority.Finish().ok());
-    ASSERT_TRUE(authority.Rotate().ok());
-    EXPECT_FALSE(authority.Rotate().ok());
-    Authority both = Open();
-    ASSERT_EQ(both.certificates().size(), 2u);
-    EXPECT_EQ(KeyIdOf(both.certificates()[1].get()), old_id);
-    EXPECT_NE(KeyIdOf(both.certificates()[0].get()), old_id);
-    // What the old one signs goes on verifying with the old one alone.
-    const ServerState server = Ensure(&both, kNow, true);
-    EXPECT_EQ(FactsOf(server.certificate.get()).issuer, old_id);
-    const KeyPtr key = MakeKey();
-    const auto client = MakeCollectorCertificate(KeyOf(&both), key.get(), "x", kUuid, {kNow, 30});
-    EXPECT_NE(FactsOf(client.value().get()).issuer, old_id);
-    EXPECT_EQ(Verifies(both, client.value().get(), X509_PURPOSE_SSL_CLIENT), "");
-    ASSERT_TRUE(both.Finish().ok());
-    Authority after = Open();
-    ASSERT_EQ(after.certificates().size(), 1u);
-    EXPECT_NE(Verifies(after, server.certificate.get(), X509_PURPOSE_SSL_SERVER), "");
-    const ServerState renewed = Ensure(&after);
-    EXPECT_EQ(Verifies(after, renewed.certificate.get(), X509_PURPOSE_SSL_SERVER), "");
-    EXPECT_EQ(SpkiSha256(renewed.key.get()), SpkiSha256(server.key.get()));
-}
-
-TEST_F(AuthorityTest, WhenItIsDue) {
-    Authority authority = Open();
-    EXPECT_FALSE(authority.RotationDue());
-    const int64_t due = RenewAt(authority.certificates()[0].get());
-    EXPECT_FALSE(Open(due - 1).RotationDue());
-    Authority later = Open(due);
-    EXPECT_TRUE(later.RotationDue());
-    ASSERT_TRUE(later.Rotate().ok());
-    const int64_t end = NotAfter(later.certificates()[1].get());
-    EXPECT_FALSE(Open(end - 1).FinishDue());
-    EXPECT_TRUE(Open(end).FinishDue());
-    // Near its end the old one signs no more for the server.
-    EXPECT_EQ(Open(due).ServerIssuer(), 1u);
-    EXPECT_EQ(Open(end - 30 * kDay).ServerIssuer(), 0u);
-}
-
-TEST_F(AuthorityTest, ACrashWithinARotationIsMended) {
-    {
-        Authority authority = Open();
-        Ensure(&authority);
-    }
-    const Files before = Read();
-    {
-        Authority authority = Open();
-        ASSERT_TRUE(authority.Rotate().ok());
-    }
-    const Files after = Read();
-    // As Rotate writes them.
-    Files state = before;
-    std::vector<Files> states = {state};
-    state[kNextAuthorityKeyFile] = after.at(kAuthorityKeyFile);
-    states.push_back(state);
-    state[kOldAuthorityKeyFile] = after.at(kOldAuthorityKeyFile);
-    states.push_back(state);
-    state[kAuthorityFile] = after.at(kAuthorityFile);
-    states.push_back(state);
-    state[kAuthorityKeyFile] = state[kNextAuthorityKeyFile];
-    state.erase(kNextAuthorityKeyFile);
-    EXPECT_EQ(state, after);
-    for (size_t i = 0; i < states.size(); ++i) {
-        Write(states[i]);
-        Authority authority = Open();
-        EXPECT_EQ(authority.IsReplaced(), i == 3) << i;
-        for (size_t j = 0; j < authority.certificates().size(); ++j) KeyOf(&authority, j);
-        EXPECT_EQ(Read(), i == 3 ? after : before) << i;
-    }
-}
-
-TEST_F(AuthorityTest, ACrashWithinAChangeOfTheServerCertificateIsMended) {
-    Authority authority = Open();
-    Ensure(&authority);
-    const Files before = Read();
-    const ServerState rotated = Ensure(&authority, kNow, true);
-    const Files after = Read();
-    Files state = before;
-    state[kServerFile] = after.at(kServerFile);
-    std::vector<Files> states = {state};
-    state[kServerKeyFile] = state[kNextServerKeyFile];
-    state.erase(kNextServerKeyFile);
-    states.push_back(state);
-    for (const Files& files : states) {
-        Write(files);
-        Authority again = Open();
-        const ServerState mended = Ensure(&again);
-        EXPECT_EQ(SpkiSha256(mended.key.get()), SpkiSha256(rotated.key.get()));
-        EXPECT_EQ(FactsOf(mended.certificate.get()).sha256,
-                  FactsOf(rotated.certificate.get()).sha256);
-        EXPECT_EQ(Read().size(), after.size());
-    }
-    // A lost key is followed by the one whose pin is known.
-    Write(before);
-    std::filesystem::remove(directory_ + "/" + kServerKeyFile);
-    Authority again = Open();
-    EXPECT_EQ(SpkiSha256(Ensure(&again).key.get()), SpkiSha256(rotated.key.get()));
-}
-
-TEST_F(AuthorityTest, AKeyLeftByACrashIsUsed) {
-    { Authority authority = Open(); }
-    const std::string key = Read().at(kAuthorityKeyFile);
-    std::filesystem::remove(directory_ + "/" + kAuthorityFile);
-    Authority authority = Open();
-    KeyOf(&authority);
-    EXPECT_EQ(Read().at(kAuthorityKeyFile), key);
 }
 
 TEST_F(AuthorityTest, KeysAreEncryptedWithAPassphrase) {
