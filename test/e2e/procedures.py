@@ -1,5 +1,6 @@
 """What the tests of docs/pki.md share: its statements, and a server with an administrator of its own."""
 import re
+import ssl
 
 import product
 from client import Client
@@ -64,8 +65,11 @@ class Site:
 
     def verifies(self, ca_file=None):
         """verifies: a client that trusts the authority alone gets an answer."""
-        with Client(self.server.port, ca_file or self.server.ca_file, None) as client:
-            return client.request("GET", "/api/v1/health").status == 200
+        try:
+            with Client(self.server.port, ca_file or self.server.ca_file, None) as client:
+                return client.request("GET", "/api/v1/health").status == 200
+        except ssl.SSLCertVerificationError:
+            return False
 
     def let_in(self, one):
         """let_in enrols a collector, for the first time or again."""

@@ -198,4 +198,5 @@ def test_corporate_authority_issues(site, collector, corporate):
                             "WHERE collector_id = %s", one.collector_id) == 3
     site.wait_for_pushes(collector)
     corporate.ca_file.with_suffix(".root").write_text(chain[1])
-    assert site.verifies(corporate.ca_file.with_suffix(".root"))
+    wait_until(lambda: site.verifies(corporate.ca_file.with_suffix(".root")), 15,
+               "a server certificate of theirs")

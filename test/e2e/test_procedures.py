@@ -166,7 +166,7 @@ def test_stolen_key_of_the_authority(site, collector):
     site.wait_for_pushes(collector)
     site.do("finish_ca_rotation(true)")
     site.server.cluster.write_certificate()
-    wait_until(lambda: site.verifies(), 15, "the server's certificate of the new authority")
+    wait_until(site.verifies, 15, "the server's certificate of the new authority")
     assert (site.status(one), site.status(forged)) == (None, None)
     assert site.status(collector_id=one.collector_id, token=one.token) == 200
     wait_until(lambda: "enrol" in collector.log_text(), 40, collector.log_text())
