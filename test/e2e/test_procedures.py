@@ -7,6 +7,7 @@ import pytest
 
 import cluster
 import pki
+import product
 from api_client import ApiClient
 from cluster import wait_until
 from identities import Enrolled, ask_enrollment, authority_of, enroll, forge_for, holder_of
@@ -202,3 +203,28 @@ def test_stolen_data_directory(site, collector):
     assert site.status(collector_id=one.collector_id, token=one.signed_token()) == 200
     site.let_in(collector)
     site.wait_for_pushes(collector)
+
+
+def test_files_of_two_authorities(site):
+    """Nobody serves with what does not fit together, and the view says why, until the files fit again."""
+    kept = site.files()
+    site.server.cluster.stop()
+    product.write_secret(site.data / "pganalytics_ca.key", pki.key_pem(pki.new_key()))
+    (site.data / "pganalytics_server.crt").unlink()
+    site.server.cluster.start()
+    sign, other = (said(words) for words in ("waits for the certificate authority",
+                                             'private key file "./pganalytics_ca.key" does not belong to'))
+    wait_until(lambda: all(sign in (error or "") for error, in site.server.workers("last_error")), 20,
+               sign)
+    (state, error), = site.admin.rows(said("SELECT state, last_error FROM pganalytics.workers WHERE "
+                                           "kind = 'maintenance';"))
+    assert other in error, (state, error)
+    request = site.admin.value("SELECT pganalytics.issue_certificate('prod-1', %s)",
+                               pki.signing_request(pki.new_key()))
+    for name, content in kept.items():
+        (site.data / name).write_bytes(content)
+        cluster.own(site.data / name)
+    site.server.cluster.reload()
+    site.server.cluster.wait_until_running()
+    assert site.admin.value("SELECT pganalytics.issued_certificate(%s)", request)
+    assert site.files() == kept
