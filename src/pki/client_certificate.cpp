@@ -43,13 +43,18 @@ std::string DerOf(const X509* certificate) {
     return der;
 }
 
-// IsDer: OpenSSL also reads BER, in which one certificate has many encodings.
+// IsDer: OpenSSL also reads BER, in which one certificate has many encodings. Written anew in
+// place: a copy would have its key decoded once more, which takes longer than a signature's
+// verification. That forgets the bytes that came, so one that is refused becomes one of version 1,
+// to stay so.
 bool IsDer(X509* certificate) {
-    const CertPtr copy(X509_dup(certificate));
+    const std::string came = DerOf(certificate);
     unsigned char* bytes = nullptr;
-    if (copy == nullptr || i2d_re_X509_tbs(copy.get(), &bytes) <= 0) throw std::bad_alloc();
+    if (i2d_re_X509_tbs(certificate, &bytes) <= 0) throw std::bad_alloc();
     OPENSSL_free(bytes);
-    return DerOf(copy.get()) == DerOf(certificate);
+    if (DerOf(certificate) == came) return true;
+    X509_set_version(certificate, X509_VERSION_1);
+    return false;
 }
 
 std::string_view TextOf(const ASN1_STRING* text) {

@@ -19,7 +19,7 @@ core::Status CheckStrength(const X509* certificate);
 // digitalSignature if it lists key usages, clientAuth among its extended key usages (OpenSSL
 // accepts a certificate that lists none), and among its alternative names one URI and no more,
 // urn:uuid: with a UUID in lower case that is not nil. REQUIRES: chain, signatures and times are
-// verified elsewhere.
+// verified elsewhere, and nobody else uses the certificate meanwhile.
 core::Result<core::Uuid> CollectorOf(X509* certificate);
 
 // ClientCertificate is a client certificate as the tables know it.

@@ -158,6 +158,36 @@ TEST_F(ClientCertificateTest, Purpose) {
             "twice");
 }
 
+TEST_F(ClientCertificateTest, Ber) {
+    const CertPtr good = Make({}, key_.get());
+    unsigned char* bytes = nullptr;
+    const int size = i2d_X509(good.get(), &bytes);
+    ASSERT_GT(size, 0);
+    const std::string der(reinterpret_cast<char*>(bytes), static_cast<size_t>(size));
+    OPENSSL_free(bytes);
+    // 30 82 xx xx: what is to be signed stands in a sequence within the first one.
+    constexpr size_t kHeadBytes = 4;
+    ASSERT_EQ(der.substr(kHeadBytes, 2), "\x30\x82");
+    const size_t inner_bytes = static_cast<unsigned char>(der[kHeadBytes + 2]) << 8 |
+                               static_cast<unsigned char>(der[kHeadBytes + 3]);
+    // The same without a length, up to the two zeros: as long as before, but for those.
+    std::string ber = der.substr(kHeadBytes);
+    ber.insert(kHeadBytes + inner_bytes, 2, '\0');
+    ber.replace(0, kHeadBytes, "\x30\x80");
+    ber.insert(0, der.substr(0, kHeadBytes));
+    const auto* at = reinterpret_cast<const unsigned char*>(ber.data());
+    const CertPtr certificate(d2i_X509(nullptr, &at, static_cast<long>(ber.size())));
+    ASSERT_NE(certificate, nullptr);
+    EXPECT_EQ(CollectorOf(certificate.get()).error().message,
+              "the client certificate is not in DER");
+    EXPECT_FALSE(CollectorOf(certificate.get()).ok());
+    EXPECT_FALSE(ReadClientCertificate(certificate.get(), nullptr).ok());
+    // The other one can be asked about twice.
+    EXPECT_TRUE(CollectorOf(good.get()).ok());
+    EXPECT_TRUE(CollectorOf(good.get()).ok());
+    EXPECT_EQ(ReadClientCertificate(good.get(), nullptr)->der, der);
+}
+
 TEST_F(ClientCertificateTest, UnknownCriticalExtension) {
     const CertPtr certificate = Make({}, key_.get());
     ASN1_OBJECT* oid = OBJ_txt2obj("1.2.3.4.5", 1);
