@@ -31,11 +31,15 @@ COMMENT ON COLUMN pganalytics.api_sessions.address IS 'of the client that logged
 COMMENT ON COLUMN pganalytics.api_sessions.end_reason IS
     'logout; replay: a refresh token came a second time; role: it may no longer log in, or is another one; password: it was changed; administrator: end_sessions()';
 
-CREATE VIEW pganalytics.sessions AS
+-- A barrier: a condition of the reader's own is asked about no row that the reader may not see.
+CREATE VIEW pganalytics.sessions WITH (security_barrier) AS
     SELECT session_id, role_name, created_at, last_used_at, expires_at, address, ended_at, end_reason,
            ended_at IS NULL AND expires_at > pg_catalog.now() AS live
-    FROM pganalytics.api_sessions;
-COMMENT ON VIEW pganalytics.sessions IS 'who has logged in at the port for people, and until when';
+    FROM pganalytics.api_sessions
+    WHERE pg_catalog.pg_has_role('pganalytics_admin', 'USAGE')
+       OR role_oid = pg_catalog.to_regrole(pg_catalog.quote_ident(current_user));
+COMMENT ON VIEW pganalytics.sessions IS
+    'who has logged in at the port for people, and until when: one''s own sessions, for administrators all';
 
 -- SECURITY INVOKER: pganalytics_admin has the columns that are written here.
 CREATE FUNCTION pganalytics.end_sessions(role_name name) RETURNS integer

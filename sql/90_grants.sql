@@ -107,7 +107,8 @@ GRANT EXECUTE ON FUNCTION
     TO pganalytics_admin;
 
 -- Sessions of people.
-GRANT SELECT ON pganalytics.sessions TO pganalytics_admin;
+GRANT SELECT ON pganalytics.sessions
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin;
 GRANT SELECT (role_name, expires_at, ended_at), UPDATE (ended_at, end_reason)
     ON pganalytics.api_sessions TO pganalytics_admin;
 GRANT EXECUTE ON FUNCTION pganalytics.end_sessions(name) TO pganalytics_admin;

@@ -4,6 +4,8 @@
 #include "pg/session.hpp"
 
 extern "C" {
+#include "storage/proc.h"
+#include "utils/guc.h"
 #include "utils/timeout.h"
 }
 
@@ -16,6 +18,7 @@ using protocol::ApiAccess;
 constexpr size_t kMaxReplyBytes = (size_t{1} << 20) - 1024;
 
 constexpr char kNotLoggedIn[] = "the session has ended; log in again";
+
 // NeedsPerson: a route for who has logged in; LevelFor: with at least these privileges.
 bool NeedsPerson(ApiAccess access) {
     return access != ApiAccess::kAnyone && access != ApiAccess::kSecret;
@@ -68,6 +71,8 @@ void Answer(ApiCall* call) {
     if (route == nullptr) return RefuseCall(call, 404, "there is no such resource");
     if (NeedsPerson(route->access) && !Admit(call, LevelFor(route->access))) return;
     const ApiEntry& entry = EntryOf(route->id);
+    // What a function sets while it runs as a person is no setting of the next one's request.
+    const int settings_before = NewGUCNestLevel();
     if (entry.runs_as == RunsAs::kPerson) {
         PlanForReports();
         call->as_person = true;
@@ -75,7 +80,11 @@ void Answer(ApiCall* call) {
         if (route->method == "GET") XactReadOnly = true;
     }
     entry.handler(call);
+    AtEOXact_GUC(false, settings_before);
 }
+
+// LimitMs: the setting statement_timeout does nothing by itself in a background worker.
+int LimitMs() { return StatementTimeout > 0 ? Min(StatementTimeout, kApiLimitMs) : kApiLimitMs; }
 
 // ClassOf gives the first two characters of an SQLSTATE, as ERRCODE_TO_CATEGORY does.
 int ClassOf(int sqlerrcode) { return ERRCODE_TO_CATEGORY(sqlerrcode); }
@@ -152,8 +161,7 @@ protocol::ApiReply AnswerApi(const protocol::ApiRequest& request, MemoryContext 
     call.request = &request;
     call.reply = &reply;
     call.context = context;
-    // The setting statement_timeout does nothing in a background worker.
-    enable_timeout_after(STATEMENT_TIMEOUT, kApiLimitMs);
+    enable_timeout_after(STATEMENT_TIMEOUT, LimitMs());
     // Triggers that wait for the commit run as the person, too.
     ErrorData* const error = Transact([&call] { Answer(&call); });
     BecomeWorker();

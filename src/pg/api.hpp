@@ -10,7 +10,8 @@
 
 namespace pganalytics::pg {
 
-// The longest that a request may take: well under what a gateway waits for its worker.
+// The longest that a request may take, or statement_timeout if that is shorter: well under what a
+// gateway waits for its worker.
 inline constexpr int kApiLimitMs = 10000;
 
 inline constexpr int kMaxApiFields = 8;

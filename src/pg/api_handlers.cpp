@@ -7,6 +7,7 @@
 
 extern "C" {
 #include "catalog/pg_type.h"
+#include "utils/builtins.h"
 #include "utils/datetime.h"
 #include "utils/json.h"
 }
@@ -24,6 +25,19 @@ constexpr char kBadLogin[] = "username or password is wrong";
 Statement look_around = {
     "SELECT current_user, (SELECT pg_catalog.count(*) FROM pganalytics.servers)", 0, {}, nullptr};
 Statement look = {"SELECT 1", 0, {}, nullptr};
+// The view has a person's own sessions, and all of them for administrators.
+Statement list_sessions = {
+    "SELECT pg_catalog.json_build_object('sessions', coalesce(pg_catalog.json_agg("
+    "pg_catalog.json_build_object('session_id', s.session_id, 'username', s.role_name, "
+    "'created_at', s.created_at, 'last_used_at', s.last_used_at, 'expires_at', s.expires_at, "
+    "'address', s.address, 'current', s.session_id OPERATOR(pg_catalog.=) $1) "
+    "ORDER BY s.created_at DESC, s.session_id), '[]'))::text "
+    "FROM (SELECT * FROM pganalytics.sessions WHERE live "
+    "ORDER BY created_at DESC, session_id LIMIT 1000) s",
+    1,
+    {UUIDOID},
+    nullptr};
+Statement end_sessions = {"SELECT pganalytics.end_sessions($1)", 1, {NAMEOID}, nullptr};
 
 constexpr char kNoMember[] =
     "the role is no member of pganalytics_viewer, pganalytics_operator or pganalytics_admin";
@@ -211,6 +225,21 @@ void ChangeOwnPassword(ApiCall* call) {
     }
 }
 
+void Sessions(ApiCall* call) {
+    Datum values[] = {PointerGetDatum(&call->session.session_id)};
+    Execute(&list_sessions, values);
+    bool is_null = false;
+    ReplyJson(call, TextDatumGetCString(CellOf(0, 1, &is_null)));
+}
+
+void EndSessionsOfRole(ApiCall* call) {
+    constexpr JsonField kWanted[] = {{"username", NAMEDATALEN - 1, nullptr}};
+    if (!ReadBody(call, kWanted)) return;
+    Datum values[] = {DirectFunctionCall1(namein, CStringGetDatum(call->fields[0].value))};
+    Execute(&end_sessions, values);
+    ReplyJson(call, psprintf("{\"ended\":%d}", Int4Of(0, 1)));
+}
+
 using protocol::ApiRouteId;
 
 constexpr ApiEntry kEntries[] = {
@@ -220,6 +249,8 @@ constexpr ApiEntry kEntries[] = {
     {ApiRouteId::kLogout, RunsAs::kWorker, Logout},
     {ApiRouteId::kMe, RunsAs::kPerson, Me},
     {ApiRouteId::kChangePassword, RunsAs::kWorker, ChangeOwnPassword},
+    {ApiRouteId::kSessions, RunsAs::kPerson, Sessions},
+    {ApiRouteId::kEndSessions, RunsAs::kPerson, EndSessionsOfRole},
 };
 
 // In the order of the routes, so that none is without a handler.

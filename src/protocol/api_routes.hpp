@@ -13,7 +13,16 @@ namespace pganalytics::protocol {
 // kPerson: a role that has logged in; the others one that has that role of ours or a higher one.
 enum class ApiAccess : uint32_t { kAnyone, kSecret, kPerson, kViewer, kOperator, kAdmin };
 
-enum class ApiRouteId : uint32_t { kHealth, kLogin, kRefresh, kLogout, kMe, kChangePassword };
+enum class ApiRouteId : uint32_t {
+    kHealth,
+    kLogin,
+    kRefresh,
+    kLogout,
+    kMe,
+    kChangePassword,
+    kSessions,
+    kEndSessions,
+};
 
 struct ApiRoute {
     std::string_view method;
@@ -29,6 +38,8 @@ inline constexpr ApiRoute kApiRoutes[] = {
     {"POST", "/api/v1/auth/logout", ApiAccess::kPerson, ApiRouteId::kLogout},
     {"GET", "/api/v1/auth/me", ApiAccess::kViewer, ApiRouteId::kMe},
     {"POST", "/api/v1/auth/change-password", ApiAccess::kPerson, ApiRouteId::kChangePassword},
+    {"GET", "/api/v1/auth/sessions", ApiAccess::kViewer, ApiRouteId::kSessions},
+    {"POST", "/api/v1/auth/end-sessions", ApiAccess::kAdmin, ApiRouteId::kEndSessions},
 };
 inline constexpr size_t kApiRouteCount = sizeof(kApiRoutes) / sizeof(kApiRoutes[0]);
 

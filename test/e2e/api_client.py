@@ -1,8 +1,13 @@
 """Client of the port for people."""
 import http.client
+import itertools
 import json
 
+import bad_tokens
 from client import Client
+
+PASSWORD = "correct-horse-7"
+_addresses = itertools.count(2)
 
 
 class ApiClient(Client):
@@ -52,3 +57,31 @@ class ApiClient(Client):
         if answer.status == 200:
             self.token = answer.json["token"]
             self.refresh_token = answer.json["refresh_token"]
+
+
+def fresh_address():
+    """fresh_address is one of this machine's that nothing has come from yet."""
+    number = next(_addresses)
+    return f"127.77.{number // 250}.{number % 250 + 1}"
+
+
+def assert_problem(answer, status, *words):
+    assert answer.status == status, answer
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json
+    assert problem["status"] == status
+    for word in words:
+        assert word in problem["detail"], problem
+    assert ("www-authenticate" in answer.headers) == (status == 401)
+    return problem
+
+
+def session_of(token):
+    """session_of gives the claims of a signed token."""
+    return json.loads(bad_tokens.unb64(token.split(".")[1]))
+
+
+def end_of(server, token):
+    """end_of says why the session of a token has ended; None while it goes on."""
+    return server.db.value("SELECT end_reason FROM pganalytics.api_sessions WHERE session_id = %s",
+                           session_of(token)["sid"])

@@ -177,6 +177,18 @@ def server(root):
 
 
 @pytest.fixture(scope="session")
+def people_server(root):
+    """people_server is for the files that import people.py."""
+    # Guesses are limited in tests of their own. passwordcheck is what a server may have that wants
+    # passwords of a kind, pg_stat_statements what keeps statements. Of worker processes there are
+    # as many as docs/settings.md says: one is PostgreSQL's own, for logical replication.
+    with servers(root) as make:
+        yield make("people", login_failures=10000, ingest_workers=1, postgres={
+            "max_worker_processes": 1 + 3 + 1,
+            "shared_preload_libraries": "pganalytics,passwordcheck,pg_stat_statements"})
+
+
+@pytest.fixture(scope="session")
 def monitored(root):
     one = product.Monitored(root)
     one.init().start().create()

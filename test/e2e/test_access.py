@@ -227,6 +227,9 @@ SAMPLES = {
     ("api", "POST", "/api/v1/auth/logout"): plain("/api/v1/auth/logout"),
     ("api", "GET", "/api/v1/auth/me"): plain("/api/v1/auth/me"),
     ("api", "POST", "/api/v1/auth/change-password"): _change_password,
+    ("api", "GET", "/api/v1/auth/sessions"): plain("/api/v1/auth/sessions"),
+    ("api", "POST", "/api/v1/auth/end-sessions"): plain("/api/v1/auth/end-sessions",
+                                                        {"username": "nobody"}),
 }
 # A renewal is by the certificate alone.
 ONLY_BY_CERTIFICATE = {("collectors", "POST", RENEW)}

@@ -158,6 +158,21 @@ SELECT regexp_replace(s.statement, '_p\d{8}', '_pDAY') AS statement,
        attempt_and_undo('regress_nobody', s.statement) AS nobody
 FROM statements s ORDER BY n;
 
+-- Whatever a viewer may, operators and administrators may too.
+CREATE TEMP VIEW granted AS
+    SELECT grantee, table_name::text AS object, column_name::text AS part, privilege_type::text
+    FROM information_schema.column_privileges WHERE table_schema = 'pganalytics'
+    UNION ALL
+    SELECT grantee, specific_name, NULL, privilege_type
+    FROM information_schema.routine_privileges WHERE routine_schema = 'pganalytics';
+SELECT count(*) > 400 AS many FROM granted WHERE grantee = 'pganalytics_viewer';
+SELECT higher, v.object, v.part, v.privilege_type
+FROM unnest(ARRAY['pganalytics_operator', 'pganalytics_admin']) AS higher, granted v
+WHERE v.grantee = 'pganalytics_viewer' AND NOT EXISTS (
+    SELECT FROM granted h WHERE h.grantee = higher AND h.object = v.object
+    AND h.part IS NOT DISTINCT FROM v.part AND h.privilege_type = v.privilege_type);
+DROP VIEW granted;
+
 -- What the workers run, as src/pg and bgworker have it. Privileges come before data: with NULL for
 -- every parameter, a statement is refused for no other reason.
 CREATE TABLE worker_statements (

@@ -1,11 +1,11 @@
 -- Sessions of people: what administrators see of them and can do about them. Who logs in, and what
--- ends a session by itself, is tested end to end, in test/e2e/test_api.py.
+-- ends a session by itself, is tested end to end, in test/e2e/test_api_*.py.
 \set SHOW_CONTEXT never
 \pset format unaligned
 CREATE ROLE regress_ann;
 INSERT INTO pganalytics.api_sessions (session_id, role_oid, role_name, refresh_sha256, verifier_sha256,
     expires_at, address, ended_at, end_reason)
-SELECT id, 'regress_ann'::regrole, name, sha256(id::text::bytea), sha256('x'), expires_at, '127.0.0.1', ended_at, end_reason
+SELECT id, coalesce(to_regrole(name)::oid, 1), name, sha256(id::text::bytea), sha256('x'), expires_at, '127.0.0.1', ended_at, end_reason
 FROM (VALUES
     ('00000000-0000-4000-8000-000000000001'::uuid, 'regress_ann', now() + interval '1 h', NULL::timestamptz, NULL),
     ('00000000-0000-4000-8000-000000000002', 'regress_ann', now() + interval '1 h', NULL, NULL),
@@ -28,10 +28,22 @@ SELECT refresh_sha256 FROM pganalytics.api_sessions;
 SELECT verifier_sha256 FROM pganalytics.api_sessions;
 UPDATE pganalytics.api_sessions SET expires_at = now() + interval '1 year';
 DELETE FROM pganalytics.api_sessions;
-SET ROLE pganalytics_viewer;
-SELECT * FROM pganalytics.sessions;
-SELECT pganalytics.end_sessions('regress_bob');
 RESET ROLE;
+
+-- Others see their own sessions; a condition of theirs is asked about no other.
+GRANT pganalytics_viewer TO regress_ann;
+CREATE FUNCTION public.tell(name) RETURNS boolean LANGUAGE plpgsql COST 0.0001
+    AS $$ BEGIN RAISE NOTICE 'asked about %', $1; RETURN true; END $$;
+SET ROLE regress_ann;
+SELECT right(session_id::text, 1) AS session, role_name, live FROM pganalytics.sessions
+WHERE public.tell(role_name) ORDER BY session_id;
+SELECT FROM pganalytics.api_sessions;
+SELECT pganalytics.end_sessions('regress_bob');
+SELECT pganalytics.end_sessions('regress_ann');
+SET ROLE pganalytics_operator;
+SELECT count(*) FROM pganalytics.sessions;
+RESET ROLE;
+DROP FUNCTION public.tell(name);
 
 -- An ended session says why, and a live one has no reason to.
 \set VERBOSITY terse
@@ -45,4 +57,5 @@ SELECT 'pganalytics.api_sessions'::regclass = ANY (extconfig) AS dumped FROM pg_
 WHERE extname = 'pganalytics';
 
 DELETE FROM pganalytics.api_sessions;
+REVOKE pganalytics_viewer FROM regress_ann;
 DROP ROLE regress_ann;
