@@ -122,10 +122,7 @@ Task<Response> ApiService::Forward(http::Exchange& exchange) {
     question.query = request.query();
     question.body = body.view();
     question.address = exchange.address();
-    Response response = co_await AskWorker(question, kAnswerTimeout);
-    // It may hold a password.
-    if (!body.empty()) OPENSSL_cleanse(body.data(), body.size());
-    co_return response;
+    co_return co_await AskWorker(question, kAnswerTimeout);
 }
 
 Task<Response> ApiService::ForwardStranger(http::Exchange& exchange) {

@@ -39,6 +39,7 @@ http::ServerOptions OptionsOf(const protocol::GatewayConfig& config) {
     options.connection_lifetime = std::chrono::milliseconds(config.connection_lifetime_ms);
     options.connection_timeout = std::chrono::milliseconds(config.connection_timeout_ms);
     options.max_body_bytes = config.max_body_bytes;
+    options.cleanse_input = config.role == protocol::GatewayRole::kApi;
     return options;
 }
 

@@ -16,6 +16,8 @@
 namespace pganalytics::gateway {
 
 inline constexpr std::chrono::seconds kAnswerTimeout{30};
+// The longest ApiRequest: a body, and what a head may hold.
+inline constexpr size_t kApiFrameBytes = protocol::kMaxApiBodyBytes + (32 << 10);
 
 // WorkerAnswer is what became of a question to the worker.
 enum class WorkerAnswer { kAnswered, kTimedOut, kRefused };
@@ -81,6 +83,8 @@ class WorkerLink {
                                  std::chrono::seconds timeout = kAnswerTimeout) {
         const uint32_t request_id = NextRequestId();
         std::string frame;
+        // One that moves while it grows would leave copies of a password.
+        if constexpr (kReply == protocol::FrameType::kApiReply) frame.reserve(kApiFrameBytes);
         protocol::AppendFrame(type, request_id, request, &frame);
         if (!refusing_) writer_.Enqueue(std::move(frame));
         return Await(request_id, kReply, answer, timeout);

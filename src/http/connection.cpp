@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <new>
+#include <span>
 
 #include "http/problem.hpp"
 #include "http/server.hpp"
@@ -44,6 +45,37 @@ std::string DateNow() {
 }
 
 void Cleanse(std::string& text) { OPENSSL_cleanse(text.data(), text.size()); }
+
+// CleanseAll overwrites what a string has held behind its end, too.
+void CleanseAll(std::string& text) {
+    text.resize(text.capacity());
+    Cleanse(text);
+}
+
+// Cleansing overwrites what was read of a request when that is over, however it ends.
+struct Cleansing {
+    std::string& input;
+    core::Buffer& body;
+    bool wanted;
+    ~Cleansing() {
+        if (!wanted) return;
+        CleanseAll(input);
+        if (body.data() != nullptr) OPENSSL_cleanse(body.data(), body.capacity());
+    }
+};
+
+// MoveTo appends bytes that are then overwritten, and so is memory that `text` gives up.
+void MoveTo(std::string& text, std::span<char> bytes) {
+    if (text.size() + bytes.size() > text.capacity()) {
+        std::string grown;
+        grown.reserve(2 * (text.size() + bytes.size()));
+        grown.append(text);
+        CleanseAll(text);
+        text.swap(grown);
+    }
+    text.append(bytes.data(), bytes.size());
+    OPENSSL_cleanse(bytes.data(), bytes.size());
+}
 
 // MakeRoom lets a body take `more` bytes. Memory follows what has come: an announced size, which
 // the lease holds already, is taken when a first part of it is there. A body of unknown size exists
@@ -111,7 +143,7 @@ Task<bool> Connection::AwaitRequest() {
         size_t got = 0;
         const auto status = stream_.TryRead(server_.scratch_.data(), server_.scratch_.size(), &got);
         if (status == TlsStream::ReadStatus::kData) {
-            pending_.assign(server_.scratch_.data(), got);
+            Take(pending_, got);
             break;
         }
         if (status == TlsStream::ReadStatus::kClosed) break;
@@ -121,13 +153,21 @@ Task<bool> Connection::AwaitRequest() {
     co_return !pending_.empty();
 }
 
+void Connection::Take(std::string& input, size_t bytes) {
+    if (server_.options_.cleanse_input) {
+        MoveTo(input, std::span(server_.scratch_.data(), bytes));
+    } else {
+        input.append(server_.scratch_.data(), bytes);
+    }
+}
+
 // ReadMore appends what the client sends next. False when it sends no more.
 Task<bool> Connection::ReadMore(std::string& input) {
     while (true) {
         size_t got = 0;
         const auto status = stream_.TryRead(server_.scratch_.data(), server_.scratch_.size(), &got);
         if (status == TlsStream::ReadStatus::kData) {
-            input.append(server_.scratch_.data(), got);
+            Take(input, got);
             co_return true;
         }
         if (status == TlsStream::ReadStatus::kClosed) co_return false;
@@ -196,6 +236,7 @@ Task<Response> Connection::Handle(Exchange& exchange) {
 Task<bool> Connection::ServeRequest() {
     std::string input = std::exchange(pending_, {});
     RequestParser parser(server_.options_.max_body_bytes);
+    const Cleansing cleansing{input, parser.body(), server_.options_.cleanse_input};
     const Status head = co_await ReadHead(parser, input);
     if (!head && head.error().status == 0) co_return false;
     ++server_.stats_.requests;
@@ -220,7 +261,11 @@ Task<bool> Connection::ServeRequest() {
                       Clock::now() < accepted_ + server_.options_.connection_lifetime;
     const bool sent = co_await Answer(response, keep, parser.method() == "HEAD");
     if (response.secret) Cleanse(response.body);
-    pending_ = std::move(input);
+    if (!server_.options_.cleanse_input) {
+        pending_ = std::move(input);
+    } else if (keep) {
+        pending_.assign(input);
+    }
     co_return sent&& keep;
 }
 

@@ -34,6 +34,8 @@ class Connection {
     Task<Response> Handle(Exchange& exchange);
     Task<bool> Answer(const Response& response, bool keep, bool head_only);
     Task<bool> ReadMore(std::string& input);
+    // Take appends what was read into the server's scratch.
+    void Take(std::string& input, size_t bytes);
     Task<> Linger();
 
     Server& server_;

@@ -27,7 +27,9 @@ Server::Server(asio::io_context& io, const ServerOptions& options, SslCtxPtr tls
       options_(options),
       tls_(std::move(tls)),
       router_(router),
-      budget_(options.max_body_bytes * kBodiesInMemory) {}
+      budget_(options.max_body_bytes * kBodiesInMemory) {
+    if (options_.cleanse_input) SSL_CTX_set_options(tls_.get(), SSL_OP_CLEANSE_PLAINTEXT);
+}
 
 void Server::Listen(int fd) {
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);

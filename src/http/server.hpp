@@ -28,6 +28,9 @@ struct ServerOptions {
     // what its size takes at kSlowestBytesPerSecond; for a client to take an answer.
     std::chrono::milliseconds connection_timeout{5000};
     uint64_t max_body_bytes = 64 << 20;
+    // Requests hold passwords: what was read of them is overwritten when it was taken, all but what
+    // is kept of heads.
+    bool cleanse_input = false;
     // Asked for each connection before its handshake, which is for its first request too, and for
     // each further request before its body: 0, or the seconds after which this client may come
     // again. Empty: all may.

@@ -1,6 +1,7 @@
 // API: who asks, whether that person may, and as whom the answer is made.
 #include "pg/api.hpp"
 
+#include "pg/secret_memory.hpp"
 #include "pg/session.hpp"
 
 extern "C" {
@@ -129,7 +130,7 @@ bool ReadFields(ApiCall* call, const JsonField* wanted, int count) {
     Assert(count <= kMaxApiFields);
     memcpy(call->fields, wanted, sizeof(JsonField) * static_cast<size_t>(count));
     const char* why = nullptr;
-    MemoryContext const caller = MemoryContextSwitchTo(call->context);
+    MemoryContext const caller = MemoryContextSwitchTo(call->secrets);
     const JsonResult result = ReadJsonFields(call->request->body, call->fields, count, &why);
     MemoryContextSwitchTo(caller);
     if (result != JsonResult::kGood) {
@@ -161,6 +162,7 @@ protocol::ApiReply AnswerApi(const protocol::ApiRequest& request, MemoryContext 
     call.request = &request;
     call.reply = &reply;
     call.context = context;
+    call.secrets = MakeSecretMemory(context);
     enable_timeout_after(STATEMENT_TIMEOUT, LimitMs());
     // Triggers that wait for the commit run as the person, too.
     ErrorData* const error = Transact([&call] { Answer(&call); });
@@ -168,7 +170,7 @@ protocol::ApiReply AnswerApi(const protocol::ApiRequest& request, MemoryContext 
     disable_timeout(STATEMENT_TIMEOUT, false);
     // It may have fired behind the last place that looks; the next statement is not to be canceled.
     QueryCancelPending = false;
-    for (JsonField& field : call.fields) Cleanse(&field);
+    EndSecretMemory(call.secrets);
     if (error != nullptr) Explain(&call, *error);
     MemoryContextSwitchTo(caller);
     return reply;

@@ -21,10 +21,11 @@ struct ApiCall {
     const protocol::ApiRequest* request;
     protocol::ApiReply* reply;
     MemoryContext context;  // what the reply views lives here
+    MemoryContext secrets;  // what is done with passwords; overwritten at the end
     ApiSession session;
     LoginRole person;
     bool as_person;                   // the person's privileges count
-    JsonField fields[kMaxApiFields];  // of the body, once they were read; overwritten at the end
+    JsonField fields[kMaxApiFields];  // of the body, once they were read; they live in `secrets`
 };
 
 // ApiHandler answers in the transaction that has let the request in. ERRORs become answers, too.

@@ -129,7 +129,10 @@ bool TryPassword(ApiCall* call, const char* name, const char* password, uint32_t
         call->reply->retry_after_s = wait;
         return false;
     }
-    if (!CheckPassword(name, password, role)) {
+    MemoryContext const caller = MemoryContextSwitchTo(call->secrets);
+    const bool right = CheckPassword(name, password, role);
+    MemoryContextSwitchTo(caller);
+    if (!right) {
         RefuseCall(call, refusal, message);
         return false;
     }
@@ -219,7 +222,9 @@ void ChangeOwnPassword(ApiCall* call) {
     } else if (IsVerifier(new_password)) {
         RefuseCall(call, 422, "\"new_password\" looks like a stored password");
     } else {
+        MemoryContext const caller = MemoryContextSwitchTo(call->secrets);
         ChangePassword(&role, new_password);
+        MemoryContextSwitchTo(caller);
         KeepSession(call->session, role);
         ReplyJson(call, "{\"status\":\"ok\"}");
     }

@@ -63,7 +63,6 @@ JsonActionResult OnScalar(void* state, char* token, JsonTokenType type) noexcept
         field->value = token;
         return JsonActionDone();
     }
-    explicit_bzero(token, strlen(token));
     return JsonActionDone();
 }
 
@@ -82,12 +81,7 @@ JsonResult ReadJsonFields(std::string_view json, JsonField* fields, int count, c
     actions.array_start = OnArray;
     actions.object_field_start = OnField;
     actions.scalar = OnScalar;
-    const bool parsed = pg_parse_json(lexer, &actions) == JSON_SUCCESS;
-    // The lexer's own copy of the last string.
-    if (lexer->strval != nullptr) {
-        explicit_bzero(lexer->strval->data, static_cast<size_t>(lexer->strval->maxlen));
-    }
-    if (!parsed) return JsonResult::kNoJson;
+    if (pg_parse_json(lexer, &actions) != JSON_SUCCESS) return JsonResult::kNoJson;
     for (int i = 0; i < count; ++i) {
         if (fields[i].value == nullptr)
             Note(&reading, psprintf("\"%s\" is needed", fields[i].name));
@@ -95,12 +89,6 @@ JsonResult ReadJsonFields(std::string_view json, JsonField* fields, int count, c
     if (reading.why == nullptr) return JsonResult::kGood;
     *why = reading.why;
     return JsonResult::kBadField;
-}
-
-void Cleanse(JsonField* field) {
-    if (field->value == nullptr) return;
-    explicit_bzero(field->value, strlen(field->value));
-    field->value = nullptr;
 }
 
 }  // namespace pganalytics::pg

@@ -23,10 +23,8 @@ enum class JsonResult {
 
 // ReadJsonFields reads an object of exactly these fields. With another result than kGood, *why says
 // in one sentence what is wrong, without a value, and no value is to be used. What it reads may be
-// secret: nothing of it is left but the values. ERROR 54001 for what is nested very deeply.
+// secret: nothing of it is left but in the current memory context. ERROR 54001 for what is nested
+// very deeply.
 JsonResult ReadJsonFields(std::string_view json, JsonField* fields, int count, const char** why);
-
-// Cleanse overwrites a value where it was read to.
-void Cleanse(JsonField* field);
 
 }  // namespace pganalytics::pg

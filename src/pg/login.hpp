@@ -28,7 +28,8 @@ ErrorData* PrepareLogins();
 // REQUIRES: a transaction.
 bool FindLoginRole(const char* name, LoginRole* role);
 
-// CheckPassword is FindLoginRole for who says a password. It takes as long for a role that does not
+// CheckPassword is FindLoginRole for who says a password, of which there are copies in the current
+// memory context then. It takes as long for a role that does not
 // exist as for a wrong password, if verifiers have the number of iterations that is the default.
 bool CheckPassword(const char* name, const char* password, LoginRole* role);
 

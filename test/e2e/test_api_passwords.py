@@ -3,6 +3,7 @@ import base64
 import hashlib
 import hmac
 import itertools
+import json
 import os
 import random
 import uuid
@@ -13,6 +14,7 @@ import pytest
 import cluster
 import product
 from api_client import PASSWORD, ApiClient, assert_problem, end_of, fresh_address
+from hostile import Hostile
 from people import client, person, server  # noqa: F401
 
 _names = itertools.count(1)
@@ -177,6 +179,48 @@ class TestGuessing:
         assert statuses == [403] * 5 + [429]
         # The session itself goes on.
         assert client.get("auth/me").status == 200
+
+
+def memory_of(pid):
+    """memory_of is what a process has written to: its heap, stacks and variables."""
+    found = []
+    with open(f"/proc/{pid}/maps", encoding="ascii") as maps, open(f"/proc/{pid}/mem", "rb") as mem:
+        for line in maps:
+            span, rights, _, _, inode = line.split()[:5]
+            if not rights.startswith("rw") or "s" in rights or ("/" in line and inode == "0"):
+                continue
+            begin, end = (int(one, 16) for one in span.split("-"))
+            mem.seek(begin)
+            found.append(mem.read(end - begin))
+    return b"".join(found)
+
+
+def test_passwords_stay_in_no_memory(server, person):
+    """Neither in the gateway's, which strangers talk to, nor in the worker's."""
+    old, new, late = (f"canary-{uuid.uuid4()}" for _ in range(3))
+    refused = "canary" + "".join(random.choices("abcdefgh", k=20))
+    name = person(password=scram_verifier(old))
+    worker, gateway = server.db.row(
+        "SELECT pid, gateway_pid FROM pganalytics.workers WHERE kind = 'api'")
+    # A body in one record with its head, in many, after its head, and with a route that takes none.
+    with ApiClient(server) as one, Hostile(server.cluster.api_port) as other:
+        assert one.log_in(name, old).status == 200
+        body = json.dumps({"old_password": old, "new_password": new})
+        assert one.post("auth/change-password", {"old_password": old, "new_password": refused}
+                        ).status == 422
+        assert one.post("auth/change-password", body.encode() + b" " * 40000).status == 200
+        assert one.post("auth/login", {"username": name, "password": late}).status == 401
+        assert one.post("auth/nothing", {"username": name, "password": late}).status == 404
+        said = json.dumps({"username": name, "password": new}).encode()
+        other.tls.send(b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\n"
+                       b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(said))
+        assert other.raw(said).status == 200
+        memories = {"worker": memory_of(worker), "gateway": memory_of(gateway)}
+    # What is no secret is there.
+    assert name.encode() in memories["worker"] and b"Authorization: Bearer" in memories["gateway"]
+    found = {(who, what): memory.count(secret.encode()) for who, memory in memories.items()
+             for what, secret in (("old", old), ("new", new), ("late", late), ("refused", refused))}
+    assert not any(found.values()), found
 
 
 def test_passwords_are_nowhere(server, person, client):
