@@ -10,6 +10,7 @@ http::Response Unavailable(std::string_view detail, unsigned retry_after_s) {
 }
 
 http::Response RefusalOf(const core::Error& error) {
+    if (error.status == 0) return {0, "", "", {}};
     if (error.status == 503) return Unavailable(error.message);
     const std::string_view path = ingest::ErrorPath(error.message);
     return http::Problem(http::ProblemDetails{

@@ -107,7 +107,6 @@ Task<Response> ApiService::Forward(http::Exchange& exchange) {
         co_return wrong_type;
     }
     const Status read = co_await exchange.ReadBody();
-    if (!read && read.error().status == 0) co_return Response{0, "", "", {}};
     if (!read) co_return RefusalOf(read.error());
     core::Buffer& body = request.body();
     if (!body.empty() && !has_type) co_return wrong_type;

@@ -33,8 +33,6 @@ constexpr size_t kMaxNameBytes = 255;
 constexpr size_t kMaxIgnoredBodyBytes = size_t{1} << 20;
 // A request in PEM is a third longer than its DER.
 constexpr size_t kMaxRequestPemBytes = size_t{12} << 10;
-// The client is gone: nobody waits for an answer.
-const Response kNoAnswer{0, "", "", {}};
 
 // ReadCsr gives the DER of a request that proves the possession of its key.
 Result<std::string> ReadCsr(const JsonBody& body) {
@@ -103,14 +101,15 @@ Response Granted(const protocol::EnrollReply& reply, EVP_PKEY* made_key) {
 
 }  // namespace
 
-// ReadBody reads a small body. Status 0: the client is gone.
-Task<Result<std::string>> EnrollmentService::ReadBody(http::Exchange& exchange, size_t max_bytes) {
-    if (Status small = exchange.request().LimitBody(max_bytes); !small) {
-        co_return small.error();
-    }
-    const Status read = co_await exchange.ReadBody();
+Task<Status> EnrollmentService::ReadBody(http::Exchange& exchange, size_t max_bytes) {
+    if (Status small = exchange.request().LimitBody(max_bytes); !small) co_return small;
+    co_return co_await exchange.ReadBody();
+}
+
+Task<Result<JsonBody>> EnrollmentService::ReadJson(http::Exchange& exchange) {
+    const Status read = co_await ReadBody(exchange, kMaxSmallBodyBytes);
     if (!read) co_return read.error();
-    co_return std::string(exchange.request().body().view());
+    co_return JsonBody::Parse(exchange.request().body().view());
 }
 
 Task<Response> EnrollmentService::Ask(http::Exchange& exchange,
@@ -129,10 +128,7 @@ Task<Response> EnrollmentService::Ask(http::Exchange& exchange,
 }
 
 Task<Response> EnrollmentService::Enroll(http::Exchange& exchange) {
-    const auto read = co_await ReadBody(exchange, kMaxSmallBodyBytes);
-    if (!read && read.error().status == 0) co_return kNoAnswer;
-    if (!read) co_return RefusalOf(read.error());
-    const auto body = JsonBody::Parse(*read);
+    const auto body = co_await ReadJson(exchange);
     if (!body) co_return RefusalOf(body.error());
     const auto token = body->Text("token", kMaxSecretBytes);
     if (!token) co_return RefusalOf(token.error());
@@ -151,10 +147,7 @@ Task<Response> EnrollmentService::Renew(http::Exchange& exchange) {
     if (protocol::IsZero(credential.certificate_sha256)) {
         co_return http::Problem(403, "a client certificate is needed");
     }
-    const auto read = co_await ReadBody(exchange, kMaxSmallBodyBytes);
-    if (!read && read.error().status == 0) co_return kNoAnswer;
-    if (!read) co_return RefusalOf(read.error());
-    const auto body = JsonBody::Parse(*read);
+    const auto body = co_await ReadJson(exchange);
     if (!body) co_return RefusalOf(body.error());
     const auto csr = ReadCsr(*body);
     if (!csr) co_return RefusalOf(csr.error());
@@ -174,10 +167,7 @@ Task<Response> EnrollmentService::Register(http::Exchange& exchange) {
     protocol::EnrollRequest request;
     request.kind = EnrollKind::kRegistration;
     request.secret_sha256 = pki::Sha256Of(secret);
-    const auto read = co_await ReadBody(exchange, kMaxSmallBodyBytes);
-    if (!read && read.error().status == 0) co_return kNoAnswer;
-    if (!read) co_return RefusalOf(read.error());
-    const auto body = JsonBody::Parse(*read);
+    const auto body = co_await ReadJson(exchange);
     if (!body) co_return RefusalOf(body.error());
     const auto name = body->Text("name", kMaxNameBytes);
     if (!name) co_return RefusalOf(name.error());
@@ -200,8 +190,7 @@ Task<Response> EnrollmentService::Register(http::Exchange& exchange) {
 Task<Response> EnrollmentService::RefreshToken(http::Exchange& exchange) {
     // Copied: the connection's memo may change while the body comes.
     const protocol::TokenRequest request{Authorizer::CallerOf(exchange).credential};
-    const auto read = co_await ReadBody(exchange, kMaxIgnoredBodyBytes);
-    if (!read && read.error().status == 0) co_return kNoAnswer;
+    const Status read = co_await ReadBody(exchange, kMaxIgnoredBodyBytes);
     if (!read) co_return RefusalOf(read.error());
     Answer<protocol::TokenReply> answer;
     const WorkerAnswer result =

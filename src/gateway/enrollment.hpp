@@ -2,10 +2,9 @@
 // requests are read and checked, and for v3 collectors, which cannot, keys are made.
 #pragma once
 
-#include <string>
-
 #include "gateway/authorize.hpp"
 #include "gateway/identity_state.hpp"
+#include "gateway/json_body.hpp"
 #include "gateway/worker_link.hpp"
 #include "http/router.hpp"
 
@@ -36,7 +35,9 @@ class EnrollmentService {
     http::Task<http::Response> Trust(http::Exchange& exchange);
 
   private:
-    http::Task<core::Result<std::string>> ReadBody(http::Exchange& exchange, size_t max_bytes);
+    // Both give errors for RefusalOf.
+    static http::Task<core::Status> ReadBody(http::Exchange& exchange, size_t max_bytes);
+    static http::Task<core::Result<JsonBody>> ReadJson(http::Exchange& exchange);
     http::Task<http::Response> Ask(http::Exchange& exchange, const protocol::EnrollRequest& request,
                                    EVP_PKEY* made_key);
 

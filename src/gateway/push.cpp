@@ -52,7 +52,6 @@ Task<Result<PreparedPush>> PushService::Prepare(const PushSender& sender, core::
 Task<std::optional<Response>> PushService::ReadBody(http::Exchange& exchange) {
     const Status read = co_await exchange.ReadBody();
     if (read) co_return std::nullopt;
-    if (read.error().status == 0) co_return Response{0, "", "", {}};
     if (read.error().status == 503) LogMemory();
     co_return RefusalOf(read.error());
 }
