@@ -5,7 +5,6 @@
 #include <openssl/pkcs12.h>
 #include <openssl/x509.h>
 
-#include <cstring>
 #include <new>
 
 #include "pki/files.hpp"
@@ -41,8 +40,7 @@ int GivePassphrase(char* buffer, int size, int, void* context) {
     if (*secret == nullptr) return -1;
     const std::string& text = secret.value()->text();
     if (text.size() > static_cast<size_t>(size)) return -1;
-    std::memcpy(buffer, text.data(), text.size());
-    return static_cast<int>(text.size());
+    return static_cast<int>(text.copy(buffer, text.size()));
 }
 
 }  // namespace

@@ -123,7 +123,8 @@ def test_gzip_that_hides_a_large_body(gateway, client):
 
 @pytest.mark.parametrize("data,status", [
     (filled(2)[:-1], 400), (filled(2).replace(b'"hash"', b'"hush"'), 422),
-    (filled(2).replace(b"1111-2222", b"1111-9999"), 403), (gzip.compress(filled(2))[:-9], 400)])
+    (filled(2).replace(b"1111-2222", b"1111-9999"), 403), (gzip.compress(filled(2))[:-9], 400)],
+    ids=["cut", "without a hash", "of another", "cut gzip"])
 def test_refusals_of_large_bodies(gateway, client, data, status):
     worker = gateway()
     c = client(worker)

@@ -11,4 +11,4 @@ add_test(NAME ingest_against_python
                  ${CMAKE_CURRENT_SOURCE_DIR}/ingest/test_values_against_python.py)
 set_tests_properties(ingest_against_python PROPERTIES
                      ENVIRONMENT "PGANALYTICS_DECODE_CHECK=$<TARGET_FILE:decode_check>"
-                     TIMEOUT 120)
+                     COST 50 TIMEOUT 120)
