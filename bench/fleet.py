@@ -1,6 +1,7 @@
 """Many collectors at once, each with a server, a token and a connection of its own; and connections."""
 from report import Table, median, paired, rate
 
+RIGS = ("fleet", "one")
 COLLECTORS = (1, 5, 10, 50)
 SIZES = (100, 1000, 5000)
 ROWS = 60_000  # of one measurement, at least two pushes for each collector

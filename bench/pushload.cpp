@@ -25,7 +25,7 @@ constexpr int64_t kMicrosPerMinute = 60'000'000;
 
 struct Options {
     Target target;
-    std::string accounts_file;  // lines of a collector's id and its token
+    std::string accounts_file;
     std::vector<std::string> body_files;
     int64_t rows = 1000;
     int64_t pushes = 1;
@@ -42,10 +42,16 @@ struct Body {
     int64_t rows = 0;
 };
 
+// ReadAccounts reads a line for each collector: its id, its token, and the files of its certificate
+// and its key; "-" stands for what it does not have.
 std::vector<Account> ReadAccounts(const std::string& path) {
     std::vector<Account> accounts;
     std::ifstream file(path);
-    for (Account account; file >> account.collector_id >> account.token;) {
+    for (Account account; file >> account.collector_id >> account.token >>
+                          account.certificate_file >> account.key_file;) {
+        for (std::string* part : {&account.token, &account.certificate_file, &account.key_file}) {
+            if (*part == "-") part->clear();
+        }
         accounts.push_back(account);
     }
     if (accounts.empty()) throw std::runtime_error("no accounts in " + path);
@@ -191,7 +197,8 @@ int main(int argc, char** argv) {
     CLI::App app{"pushes samples as collectors do"};
     app.add_option("--url", options.target.url)->required();
     app.add_option("--ca", options.target.ca_file)->required();
-    app.add_option("--accounts", options.accounts_file, "lines of collector id and token")
+    app.add_option("--accounts", options.accounts_file,
+                   "lines of collector id, token, certificate file, key file")
         ->required();
     app.add_option("--rows", options.rows, "queries of a push");
     app.add_option("--pushes", options.pushes);

@@ -5,6 +5,7 @@ from old_collector import OldCollector
 from report import Table, median, paired, rate
 from rig import program
 
+RIGS = ("one", "single", "old", "storage", "large")
 LARGE_PUSHES = (1000, 5000, 20000)  # whose rows are counted
 
 

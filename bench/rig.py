@@ -23,6 +23,9 @@ CLIENT_WAYS = (
     Way("server", "COPY FROM a binary file on the server (the limit)", "disable"),
 )
 WAL_SEGMENT_MB = 16
+# What a collector shows, as pushload reads it: files of certificate and key, "-" for nothing.
+Account = collections.namedtuple("Account", "collector_id token certificate key",
+                                 defaults=("-", "-"))
 
 
 def say(text=""):
@@ -109,6 +112,11 @@ class Rig:
         self.analytics.psql("CHECKPOINT")
         self.analytics.psql("CHECKPOINT")
 
+    def name_of(self, account):
+        """name_of is the name of a collector."""
+        return self.analytics.query("SELECT name FROM pganalytics.collectors "
+                                    f"WHERE collector_id = '{account.collector_id}'")
+
     def collectors(self, count):
         """collectors gives the credentials of the first `count` collectors."""
         while len(self._collectors) < count:
@@ -117,7 +125,7 @@ class Rig:
 
     def new_collector(self):
         self._names += 1
-        return self.analytics.create_collector(f"bench-{self._names}")
+        return Account(*self.analytics.create_collector(f"bench-{self._names}"))
 
     def processes(self):
         """processes gives the pids of the ingest workers and those of their gateways."""
@@ -155,6 +163,13 @@ class Rig:
         result["backend_cpu_ms"] = 1e6 * result["backend_cpu_s"] / result["rows"]
         return result
 
+    def cpu_of(self, work):
+        """cpu_of has something done; what it gives, and the CPU seconds of workers and gateways."""
+        kinds = self.processes()
+        before = [sum(map(cpu_seconds, pids)) for pids in kinds]
+        result = work()
+        return result, [sum(map(cpu_seconds, pids)) - start for pids, start in zip(kinds, before)]
+
     def push(self, rows, pushes, *flags, collectors=1, first=None):
         """push sends samples by pushload and gives what it measured, with the CPU of our processes.
 
@@ -164,14 +179,12 @@ class Rig:
         if isinstance(collectors, int):
             collectors = self.collectors(collectors)
         accounts = product.write_secret(self.root / f"{self.name}-accounts", "".join(
-            f"{account.collector_id} {account.token}\n" for account in collectors))
+            " ".join(map(str, account)) + "\n" for account in collectors))
         self._checkpoint()
-        kinds = self.processes()
-        before = [sum(map(cpu_seconds, pids)) for pids in kinds]
-        result = program("pushload", "--url", self.analytics.url, "--ca", self.ca_file,
-                         "--accounts", accounts, "--rows", rows, "--pushes", pushes, "--first",
-                         self.sequence if first is None else first, *flags)
-        used = [sum(map(cpu_seconds, pids)) - start for pids, start in zip(kinds, before)]
+        result, used = self.cpu_of(lambda: program(
+            "pushload", "--url", self.analytics.url, "--ca", self.ca_file, "--accounts", accounts,
+            "--rows", rows, "--pushes", pushes, "--first",
+            self.sequence if first is None else first, *flags))
         if first is None:
             self.sequence += pushes
         self.acknowledged += result["rows"]

@@ -9,17 +9,18 @@ import datetime
 import shutil
 
 import fleet
+import identity
 import reach
 import report
 import ways
 from rig import Rig, cluster, say
 
-PARTS = {"ways": ways, "fleet": fleet, "reach": reach}
+PARTS = {"ways": ways, "fleet": fleet, "reach": reach, "identity": identity}
 
 
-def make_rigs(root):
+def make_rigs(root, parts):
     """make_rigs gives the servers: idle ones cost nothing, and no measurement changes another's."""
-    return {
+    rigs = {
         "one": Rig(root, "one"),
         "two": Rig(root, "two", workers=2),
         "single": Rig(root, "single", {"pganalytics.batch_size": 1}, wal_segments=32),
@@ -27,15 +28,20 @@ def make_rigs(root):
         "old": Rig(root, "old", wal_segments=16),
         "storage": Rig(root, "storage", wal_segments=16),
         "large": Rig(root, "large", wal_segments=16),
+        "identity": Rig(root, "identity", wal_segments=16),
     }
+    return {name: rig for name, rig in rigs.items()
+            if any(name in PARTS[part].RIGS for part in parts)}
 
 
 def warm_up(rigs):
-    for name in ("one", "two", "single"):
+    for name in {"one", "two", "single"} & rigs.keys():
         for rows in ways.SIZES:
             rigs[name].push(rows, 4, collectors=1)
-    rigs["one"].push(100, 10, collectors=5)
-    fleet.warm_up(rigs)
+    if "one" in rigs:
+        rigs["one"].push(100, 10, collectors=5)
+    if "fleet" in rigs:
+        fleet.warm_up(rigs)
 
 
 def measure(rigs, parts, rounds):
@@ -61,14 +67,14 @@ def main():
     with cluster.Processes() as running:
         root = cluster.make_root()
         running.add(lambda: shutil.rmtree(root))
-        rigs = make_rigs(root)
+        rigs = make_rigs(root, options.parts)
         say("starting the servers")
         for rig in rigs.values():
             running.add(rig.analytics.remove)
             rig.start()
         warm_up(rigs)
         results = measure(rigs, options.parts, options.rounds)
-        about = (report.machine(), report.versions(rigs["one"].analytics))
+        about = (report.machine(), report.versions(next(iter(rigs.values())).analytics))
         refused = sum(rig.refused for rig in rigs.values())
     print(f"Measured {datetime.date.today().isoformat()} on {about[0]}; {about[1]}; medians of "
           f"{options.rounds} interleaved rounds,\nsynchronous_commit = on. Pushes cut or answered with 503 "

@@ -25,6 +25,10 @@ Sender::Sender(const Target& target, const Account& account)
     CURL* const curl = curl_.get();
     curl_easy_setopt(curl, CURLOPT_URL, (target.url + "/api/v1/metrics/push").c_str());
     curl_easy_setopt(curl, CURLOPT_CAINFO, target.ca_file.c_str());
+    if (!account.certificate_file.empty()) {
+        curl_easy_setopt(curl, CURLOPT_SSLCERT, account.certificate_file.c_str());
+        curl_easy_setopt(curl, CURLOPT_SSLKEY, account.key_file.c_str());
+    }
     curl_easy_setopt(curl, CURLOPT_POST, 1L);
     curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_1_1});
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
@@ -42,7 +46,7 @@ double Sender::Push(const std::string& body, const std::string& key) {
     auto add = [&](const std::string& line) {
         headers.reset(curl_slist_append(headers.release(), line.c_str()));
     };
-    add("Authorization: Bearer " + account_.token);
+    if (!account_.token.empty()) add("Authorization: Bearer " + account_.token);
     add("Content-Type: application/json");
     if (!target_.is_old) {
         add("Idempotency-Key: " + key);

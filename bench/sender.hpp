@@ -8,9 +8,12 @@
 
 namespace pganalytics::bench {
 
+// Account is what a collector shows: a token, a certificate (PEM) with its key, or both.
 struct Account {
     std::string collector_id;
     std::string token;
+    std::string certificate_file;
+    std::string key_file;
 };
 
 struct Target {

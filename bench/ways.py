@@ -6,6 +6,7 @@ the same index.
 from report import Table, median, paired, rate
 from rig import CLIENT_WAYS
 
+RIGS = ("one", "two")
 SIZES = (100, 1000, 5000)
 # Pushes of one measurement for each size: about half a second each.
 PUSHES = {"rows": (10, 1, 1), "pipeline": (100, 20, 4), "copy": (200, 40, 8),
