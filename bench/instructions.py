@@ -11,10 +11,12 @@ import shutil
 import signal
 import subprocess
 
+from enrolled import Enrolled
 from old_collector import OldCollector
 from rig import PROGRAMS, Rig, cluster
 
 PUSHES_OF_1000 = 30
+PUSHES_BY_CERTIFICATE = 60  # of 100, on a connection each
 PUSHES_OF_100 = 200  # one after the other: how many share a commit would depend on the time
 COPIES = 20
 START_SECONDS = 180  # all is fifty times slower than by itself
@@ -62,6 +64,7 @@ class CountedServer:
                                          "pganalytics.api_port": 0, **settings}, wal_segments=8)
         self.rig.checkpoints = False
         self.old = OldCollector(self.rig)
+        self.certified = []  # the first collector, by its certificate
         self.out = self.rig.root / "counted-out"
 
     def start(self):
@@ -69,6 +72,10 @@ class CountedServer:
         self.rig.start()
         self.rig.push(1000, 1)
         self.old.push(self.old.write_minute())
+        # Of the same collector, whose queries the worker has met.
+        name = self.rig.name_of(self.rig.collectors(1)[0])
+        self.certified, _ = Enrolled(self.rig).enroll([name])
+        self.rig.push(100, 1, collectors=self.certified)
         self.rig.empty()
         self.rig.analytics.stop()
         # The worker starts the gateway that it finds beside the server's program: a build without
@@ -114,6 +121,8 @@ class CountedServer:
         for name, rows, work in (
                 (" 1000", 1000 * PUSHES_OF_1000, lambda: self.rig.push(1000, PUSHES_OF_1000)),
                 (" 100", 100 * PUSHES_OF_100, lambda: self.rig.push(100, PUSHES_OF_100)),
+                (" certificate", 100 * PUSHES_BY_CERTIFICATE, lambda: self.rig.push(
+                    100, PUSHES_BY_CERTIFICATE, "--connect", collectors=self.certified)),
                 (" minute", minute.rows, lambda: self.old.push(minute))):
             life = self.live(work)
             for process in ("worker", "gateway"):
