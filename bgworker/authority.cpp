@@ -36,6 +36,7 @@ struct State {
     TimestampTz retry_at;
     int failures;
     bool one_by_one;  // the last batch of requests ended the program
+    bool listed;      // this process has written the revocation lists
     bool settling;    // gateways with the files before may serve, and what they show is trusted
     TimestampTz settling_since;
 };
@@ -316,12 +317,13 @@ bool ServeJobs() {
 }
 
 // SeeToLists writes the revocation lists when what they hold has changed or two thirds of their
-// life have passed.
+// life have passed, and once at the start: their file may be gone, or of an older backup.
 bool SeeToLists() {
     CaExchange exchange = {};
     pg::ListStates states;
     ErrorData* error = pg::Transact([&] {
         pg::ReadListStates(state.ids, &states);
+        states.due = states.due || !state.listed;
         if (!states.due) return;
         pg::ReadRevoked(state.ids,
                         [&exchange](const protocol::CaRevoked& one) { AddCaItem(&exchange, one); });
@@ -346,6 +348,7 @@ bool SeeToLists() {
                 }
             });
             if (error != nullptr) done = FailWith("record the revocation lists", error);
+            state.listed = done;
         }
     }
     FreeCa(&exchange);

@@ -68,7 +68,7 @@ CREATE FUNCTION pganalytics.publish_trust(
 AS $$
     INSERT INTO pganalytics.trust AS t (version, authorities, authority_ids, pins, server_sha256)
     SELECT coalesce(newest.version, 0) + 1, a.authorities, publish_trust.authority_ids, a.pins,
-           publish_trust.server_sha256
+           a.server_sha256
     FROM (SELECT ARRAY(SELECT m.pem[1] || E'\n'
                        FROM regexp_matches(publish_trust.authorities,
                                 '-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----', 'g')
@@ -77,17 +77,23 @@ AS $$
                       ELSE string_to_array(publish_trust.pins, ' ') END) AS n(authorities, pins)
     LEFT JOIN (SELECT o.* FROM pganalytics.trust o ORDER BY o.version DESC LIMIT 1) AS newest ON true
     CROSS JOIN LATERAL (
+        -- Of a given certificate that cannot be read nothing is known, and it serves nobody.
+        SELECT newest.authorities, newest.pins, newest.server_sha256
+        WHERE publish_trust.authorities = '' AND newest.version IS NOT NULL
+        UNION ALL
         SELECT CASE WHEN keep_former THEN pganalytics.with_former(n.authorities, newest.authorities)
                     ELSE n.authorities END,
                CASE WHEN keep_former THEN pganalytics.with_former(n.pins, newest.pins)
-                    ELSE n.pins END) AS a(authorities, pins)
+                    ELSE n.pins END, publish_trust.server_sha256
+        WHERE publish_trust.authorities <> '' OR newest.version IS NULL)
+        AS a(authorities, pins, server_sha256)
     WHERE (newest.authorities, newest.authority_ids, newest.pins, newest.server_sha256)
           IS DISTINCT FROM
-          (a.authorities, publish_trust.authority_ids, a.pins, publish_trust.server_sha256)
+          (a.authorities, publish_trust.authority_ids, a.pins, a.server_sha256)
     RETURNING t.version
 $$;
 COMMENT ON FUNCTION pganalytics.publish_trust(text, text[], text, bytea, boolean) IS
-    'puts down by what collectors are to know this server, with what was before it if that is to be kept; the new version, or NULL if nothing is new';
+    'puts down by what collectors are to know this server, with what was before if that is to be kept, or nothing else if the certificate cannot be read; the new version, or NULL if nothing is new';
 
 -- An authority that is trusted no longer cannot list itself as revoked; its row says what it is.
 CREATE FUNCTION pganalytics.retire_authorities(authority_ids text[]) RETURNS text

@@ -70,6 +70,10 @@ Result<Trust> ReadTrust(const cJSON* document) {
         if (!trust.pins.empty()) trust.pins += ';';
         trust.pins += *pin;
     }
+    // With neither the system's authorities would decide, any of them.
+    if (trust.authorities.empty() && trust.pins.empty()) {
+        return Error{"the server's trust document names neither authorities nor pins"};
+    }
     return trust;
 }
 

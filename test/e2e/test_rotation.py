@@ -2,6 +2,7 @@
 
 Server certificate, authority (two roots for a while), collectors' certificates, key of tokens.
 """
+import datetime
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ from cryptography import x509
 import identities
 import pki
 import product
+from authority_view import issue, lists_in, number_of, revoke, run_job
 from cluster import wait_until
 from conftest import Server
 from shifted import HERE, ShiftedClock, shift
@@ -65,8 +67,9 @@ class Load:
         self.process.wait()
 
 
-@pytest.fixture
-def site(root):
+@pytest.fixture(scope="module")
+def moved(root):
+    """moved is a server whose clock can be moved, and the clock."""
     clock = ShiftedClock(root)
     analytics = product.Analytics(root, "rotation", {
         "pganalytics.ingest_workers": 2, "pganalytics.server_cert_days": 30,
@@ -75,17 +78,21 @@ def site(root):
         "pganalytics.retention_logs": 400, "pganalytics.retention_ledger": 400,
         "pganalytics.rate_limit_address": 0, "pganalytics.rate_limit_collector": 0})
     shift(analytics, clock)
-    loads = []
     try:
         analytics.init().start().create()
         server = Server(analytics)
-        loads.append(Load(root, server, clock, COLLECTORS))
-        yield server, clock, loads[0]
+        yield server, clock
         server.db.close()
     finally:
-        for load in loads:
-            load.stop()
         analytics.remove()
+
+
+@pytest.fixture
+def site(root, moved):
+    server, clock = moved
+    load = Load(root, server, clock, COLLECTORS)
+    yield server, clock, load
+    load.stop()
 
 
 def facts(server):
@@ -164,6 +171,30 @@ def test_three_rotations_of_everything(site):
     assert after == before, "requests refused, handshakes failed"
 
 
+def test_list_is_made_again_at_two_thirds(moved):
+    """A list of seven days is followed after four and two thirds, by one with a greater number."""
+    server, clock = moved
+    newest = "SELECT max(crl_number), max(this_update) > now() - interval '1 min', sum(entries) " \
+             "FROM pganalytics.revocation_lists"
+    entries = server.db.row(newest)[2]
+    revoke(server, issue(server, "gone"))
+    wait_until(lambda: server.db.row(newest)[2] > entries, 10, "a list of now")
+    number, of_now, _ = server.db.row(newest)
+    assert of_now
+
+    def tended():
+        """tended: the worker has looked at everything since the clock was moved."""
+        run_job(server, "rotate_token_key()")
+        return server.db.row(newest)[:2]
+    clock.advance(4.5 * DAY)
+    assert tended() == (number, False)
+    clock.advance(0.2 * DAY)
+    assert tended() == (number + 1, True)
+    served, = lists_in(server)
+    assert number_of(served) == number + 1 and len(served) == 1
+    assert served.next_update - served.last_update == datetime.timedelta(days=7)
+
+
 def pins_of(server):
     return server.db.value("SELECT pins FROM pganalytics.trust ORDER BY version DESC LIMIT 1")
 
@@ -172,17 +203,10 @@ def test_one_worker_is_late(make_server):
     """While a gateway shows the old certificate it is trusted; none is issued that it refuses."""
     server = make_server("late", ingest_workers=2)
     before = pins_of(server)
-    state = "SELECT state FROM pganalytics.authority_jobs ORDER BY authority_job_id DESC LIMIT 1"
-
-    def run_job(call):
-        server.db.execute(f"SELECT pganalytics.{call}")
-        wait_until(lambda: server.db.value(state) != "pending", 10, call)
-        assert server.db.value(state) == "done"
-
     late, = server.workers("pid")[0]
     os.kill(late, signal.SIGSTOP)
     try:
-        run_job("rotate_server_certificate()")
+        run_job(server, "rotate_server_certificate()")
         served = pins_of(server)
         assert served[0] == before[1] and before[0] == served[2] and len(served) == 3
         # Others serve the new one, and yet it stays so.
@@ -190,7 +214,7 @@ def test_one_worker_is_late(make_server):
         server.db.execute("INSERT INTO pganalytics.collectors (name) VALUES ('early')")
         request = server.db.value("SELECT pganalytics.issue_certificate('early', %s)",
                                   pki.signing_request(pki.new_key()))
-        run_job("rotate_token_key()")
+        run_job(server, "rotate_token_key()")
         assert pins_of(server) == served
         with pytest.raises(psycopg2.Error, match="is not decided yet"):
             server.db.value("SELECT pganalytics.issued_certificate(%s, '0 s')", request)

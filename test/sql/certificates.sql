@@ -22,9 +22,10 @@ SELECT record('server', '51', 'aa') AS again;
 SELECT pganalytics.publish_trust(pem('a1'), '{aa}', 'sha256/now sha256/next', sha256('51aa'), false) AS version;
 SELECT pganalytics.publish_trust(pem('a1'), '{aa}', 'sha256/now sha256/next', sha256('51aa'), false) AS nothing_new;
 SELECT pganalytics.trust_document();
--- A given certificate that cannot be read, and one with a chain.
-SELECT pganalytics.publish_trust('', '{aa}', '', NULL, false) AS version;
-SELECT pganalytics.trust_document();
+-- A given certificate that cannot be read leaves what is, for other authorities too; one with a chain.
+SELECT pganalytics.publish_trust('', '{aa}', '', NULL, false) AS nothing_new;
+SELECT pganalytics.publish_trust('', '{cc}', '', NULL, false) AS version;
+SELECT cardinality(authorities), authority_ids, pins, server_sha256 = sha256('51aa') AS same FROM pganalytics.trust ORDER BY version DESC LIMIT 1;
 SELECT pganalytics.publish_trust(pem('leaf') || pem('root'), '{aa}', 'sha256/now', sha256('leaf'), false) AS version;
 SELECT cardinality(authorities), pins FROM pganalytics.trust ORDER BY version DESC LIMIT 1;
 SELECT pganalytics.finish_ca_rotation();
