@@ -78,11 +78,16 @@ def test_live_connection(server, one, version):
     with Hostile(server.port, one.presented, version) as busy:
         assert busy.push(one.collector_id).status == 200
         stored.something()
-        revoke(server, one)
+        began = revoke(server, one)
         outcome = busy.push(one.collector_id)
+        refused = time.monotonic() - began
         # The sweep may have been faster than the request.
         assert outcome.status == 403 or outcome.end, outcome
         assert busy.is_closed()
+        closed = time.monotonic() - began
+        print(f"\na live connection of {version}: refused {1000 * refused:.1f} ms after COMMIT, "
+              f"closed after {1000 * closed:.1f} ms")
+        assert closed < SOON
     assert_locked_out(server, one, stored)
 
 

@@ -42,20 +42,22 @@ TEST_F(TrustTest, SurvivesTheDisk) {
         }
     }
     EXPECT_FALSE(ParseServerState("{}").ok());
-    EXPECT_FALSE(
-        ParseServerState(R"({"url":"http://x","trust":)" + Document("1", "[]", "[" + pin_ + "]") + "}")
-            .ok());
+    EXPECT_FALSE(ParseServerState(R"({"url":"http://x","trust":)" +
+                                  Document("1", "[]", "[" + pin_ + "]") + "}")
+                     .ok());
 }
 
 TEST_F(TrustTest, RefusesWhatItCannotRead) {
     std::string many = "[" + pin_;
     for (int i = 0; i < 16; ++i) many += "," + pin_;
     for (const std::string& wrong :
-         {std::string(), std::string("[]"), std::string("{}"), Document("-1", "[]", "[" + pin_ + "]"),
-          Document("1.5", "[]", "[" + pin_ + "]"), Document("1e300", "[]", "[" + pin_ + "]"), Document("\"1\"", "[]", "[" + pin_ + "]"),
-          Document("1", "null", "[" + pin_ + "]"), Document("1", "[" + quoted_ + "]", "{}"), Document("1", "[\"x\"]", "[]"),
-          Document("1", "[1]", "[]"), Document("1", "[]", "[1]"), Document("1", "[]", "[\"x\"]"),
-          Document("1", "[]", "[\"\"]"), Document("1", "[]", many + "]"),
+         {std::string(), std::string("[]"), std::string("{}"),
+          Document("-1", "[]", "[" + pin_ + "]"), Document("1.5", "[]", "[" + pin_ + "]"),
+          Document("1e300", "[]", "[" + pin_ + "]"), Document("\"1\"", "[]", "[" + pin_ + "]"),
+          Document("1", "null", "[" + pin_ + "]"), Document("1", "[" + quoted_ + "]", "{}"),
+          Document("1", "[\"x\"]", "[]"), Document("1", "[1]", "[]"), Document("1", "[]", "[1]"),
+          Document("1", "[]", "[\"x\"]"), Document("1", "[]", "[\"\"]"),
+          Document("1", "[]", many + "]"),
           // By nothing: whatever the system trusts would be good enough.
           Document("1", "[]", "[]"),
           // Two certificates in one entry, and a key: neither is an authority.
