@@ -12,6 +12,7 @@ from certified import OWN, VERSIONS, own, push, pushed, shared, tell, world  # n
 from conftest import PROGRAM
 from fake_worker import MTLS_OFF, MTLS_REQUIRED, TOKEN, FakeWorker
 from hostile import Hostile
+from requests_data import head
 
 FIGURES = "/api/v1/metrics/health"
 
@@ -122,12 +123,14 @@ def test_certificate_beside_a_bad_token(shared, world):
 
 
 def test_refusal_ends_a_connection_with_a_certificate(shared, world):
-    with Hostile(shared.port, show(world.root.leaf(world.unknown))) as hostile:
-        outcome = hostile.raw(push(token=None))
-        assert outcome.status == 403 and outcome.headers["connection"] == "close"
-        assert hostile.is_closed()
+    """Whatever was asked: an unread body would end it, too."""
+    for request in (push(token=None), head(method="GET", path=FIGURES, token=None)):
+        with Hostile(shared.port, show(world.root.leaf(world.unknown))) as hostile:
+            outcome = hostile.raw(request)
+            assert outcome.status == 403 and outcome.headers["connection"] == "close"
+            assert hostile.is_closed()
     with Hostile(shared.port) as hostile:
-        assert hostile.raw(push(token="bad", data=b"")).status == 403
+        assert hostile.raw(head(method="GET", path=FIGURES, token="bad")).status == 403
         assert hostile.raw(push()).status == 200
 
 
