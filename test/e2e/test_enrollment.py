@@ -74,7 +74,8 @@ def test_wrong_name_is_refused_even_by_the_right_authority(own_directory, unenro
         stranger.close()
 
 
-@pytest.mark.parametrize("document", ["another authority", "another pin", "nonsense", "none"])
+@pytest.mark.parametrize("document", ["another authority", "another pin", "nonsense", "trust in nothing",
+                                      "none"])
 def test_token_waits_for_a_trust_document_that_is_true(stranger, unenrolled, document):
     """Even a server with the right pin gets no token if it could not be verified afterwards."""
     other = pki.Authority("another")
@@ -83,11 +84,13 @@ def test_token_waits_for_a_trust_document_that_is_true(stranger, unenrolled, doc
         stranger.answers["/api/v1/pki/trust"] = {
             "another authority": trust_of(other, stranger.pin),
             "another pin": trust_of(stranger.authority, OTHER_PIN),
-            "nonsense": '{"version":1,"authorities":[],"pins":["x"]}'}[document]
+            "nonsense": '{"version":1,"authorities":[],"pins":["x"]}',
+            "trust in nothing": '{"version":1,"authorities":[],"pins":[]}'}[document]
     done = unenrolled.enroll(SECRET, "--pin", stranger.pin,
                              server=f"https://localhost:{stranger.port}")
     assert done.returncode == 1, done.stdout
     assert "trust document" in done.stderr
+    assert (document == "trust in nothing") == ("neither authorities nor pins" in done.stderr)
     assert b"GET /api/v1/pki/trust" in stranger.received
     assert SECRET.encode() not in stranger.received and b"POST" not in stranger.received
     # The same with a document that holds: then it does leave, so the check above can fail.
