@@ -11,7 +11,7 @@ extern "C" {
 namespace pganalytics::pg {
 namespace {
 
-constexpr std::string_view kPrefix = "pgr_";
+constexpr std::string_view kPrefix = "pgs_";
 constexpr size_t kSecretBytes = 32;
 
 Statement purge = {

@@ -20,7 +20,7 @@ struct ApiSession {
     TimestampTz expires_at;
 };
 
-// RefreshToken: "pgr_" and the hex of the session's id and 32 random bytes. That the id is in it
+// RefreshToken: "pgs_" and the hex of the session's id and 32 random bytes. That the id is in it
 // makes every earlier token of a session known for what it is, though only the last one's SHA-256
 // is kept; who does not know one of them cannot know the id.
 inline constexpr size_t kRefreshTokenBytes = 4 + 2 * (16 + 32);

@@ -90,7 +90,7 @@ class TestTokens:
 
     @pytest.mark.parametrize("change", [
         lambda t: "x", lambda t: t[:-1], lambda t: t + "0", lambda t: t.upper(),
-        lambda t: "pga_" + t[4:], lambda t: "pgr_" + "0" * 96, lambda t: t[:-1] + "g",
+        lambda t: "pga_" + t[4:], lambda t: "pgs_" + "0" * 96, lambda t: t[:-1] + "g",
         lambda t: t[:4] + uuid.uuid4().hex + t[36:]])
     def test_what_is_no_refresh_token(self, person, client, change):
         client.log_in(person(), PASSWORD)
