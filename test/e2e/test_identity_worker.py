@@ -189,6 +189,21 @@ class TestWhoItIs:
         shown = credential(token, token_subject=other, issued_at=now, expires_at=now + 60)
         assert gateway.authenticate(shown)[0] == 403
 
+    def test_each_push_is_asked_again(self, world, gateway):
+        """What a gateway has found out before, or has never asked, does not count."""
+        collector_id, token, der, shown = world.with_certificate()
+        assert gateway.push(collector_id, shown) == (200, "")
+        assert gateway.push(collector_id, credential()) == (
+            403, "a client certificate or a bearer token is needed")
+        world.sql("UPDATE pganalytics.certificates SET state = 'revoked', revoked_at = now(), "
+                  f"revocation_reason = 'superseded' WHERE collector_id = '{collector_id}'")
+        assert gateway.push(collector_id, shown) == (403, "client certificate was revoked")
+        assert gateway.push(collector_id, credential(token)) == (200, "")
+        world.sql(f"UPDATE pganalytics.collectors SET enabled = false WHERE collector_id = '{collector_id}'")
+        assert gateway.push(collector_id, credential(token)) == (403, "collector is disabled")
+        assert world.sql("SELECT count(*) FROM pganalytics.push_ledger "
+                         f"WHERE collector_id = '{collector_id}'") == "2"
+
     def test_gateway_names_another_collector(self, world, gateway):
         """Who speaks for a gateway still needs what the other collector shows."""
         collector_id, token = world.collector()
