@@ -34,6 +34,7 @@ void FillSettings(protocol::CaRequest* head) {
     head->ca_key_file = pg::settings.ca_key_file;
     head->cert_file = pg::MakeCertificate() ? "" : pg::CertFile();
     head->server_names = pg::settings.server_names;
+    head->crl_url = pg::settings.crl_url;
     head->passphrase_command = pg::settings.ca_passphrase_command;
 }
 

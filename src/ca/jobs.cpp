@@ -77,6 +77,7 @@ class Job {
         pki::AuthorityOptions options;
         options.directory = surroundings_.directory;
         options.name = std::string(head_.ca_name);
+        options.crl_url = std::string(head_.crl_url);
         options.lifetime_days = head_.ca_lifetime_days;
         options.now = head_.now;
         options.passphrase = surroundings_.passphrase;

@@ -46,6 +46,21 @@ bool CheckServerNames(char** value, void**, GucSource) noexcept {
     return false;
 }
 
+// CheckCrlUrl: what stands in certificates as it is, so no more than an address needs.
+bool CheckCrlUrl(char** value, void**, GucSource) noexcept {
+    constexpr size_t kMaxBytes = 1024;
+    if (**value == '\0') return true;
+    const bool http = strncmp(*value, "http://", 7) == 0 || strncmp(*value, "https://", 8) == 0;
+    const char* const rest = http ? strstr(*value, "://") + 3 : "";
+    bool good = *rest != '\0' && *rest != '/' && strlen(*value) <= kMaxBytes;
+    for (const char* c = rest; *c != '\0'; ++c) good = good && *c > ' ' && *c < 0x7F;
+    if (good) return true;
+    GUC_check_errdetail("The address is no http: or https: URL of at most %d printable characters.",
+                        static_cast<int>(kMaxBytes));
+    GUC_check_errhint("Write it as in \"http://pki.example.com/pganalytics.crl\".");
+    return false;
+}
+
 bool CheckDatabase(char** value, void**, GucSource) noexcept {
     if (**value != '\0' && strlen(*value) < NAMEDATALEN) return true;
     GUC_check_errdetail("A database name has 1 to %d bytes.", NAMEDATALEN - 1);
@@ -117,6 +132,9 @@ void DefineSettings() {
     DefineInt("pganalytics.connection_timeout",
               "Time for a TLS handshake and for the head of a request.",
               &settings.connection_timeout_ms, 5000, 100, 600000, PGC_SIGHUP, GUC_UNIT_MS);
+    DefineString("pganalytics.crl_url",
+                 "Where the revocation list is published, for certificates; empty: nowhere.",
+                 &settings.crl_url, "", PGC_SIGHUP, CheckCrlUrl);
     DefineString("pganalytics.database", "Database whose pganalytics extension serves the port.",
                  &settings.database, "postgres", at_start, CheckDatabase);
     DefineInt("pganalytics.dedup_window", "Time for which a repeated push is recognised.",

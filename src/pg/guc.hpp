@@ -46,6 +46,7 @@ struct Settings {
     int retention_query_samples_days;
     int server_cert_days;
     char* server_names;
+    char* crl_url;
     char* ssl_ca_file;
     char* ssl_cert_file;
     char* ssl_crl_file;

@@ -126,7 +126,7 @@ Result<Issuer> Authority::KeyOf(size_t index) {
         }
         key = std::move(*read);
     }
-    return Issuer{certificate.get(), key.get()};
+    return Issuer{certificate.get(), key.get(), options_.crl_url};
 }
 
 size_t Authority::ServerIssuer() const {

@@ -29,6 +29,7 @@ struct AuthorityOptions {
     int64_t lifetime_days = 0;
     int64_t now = 0;  // Unix time in seconds
     PassphraseSource passphrase;
+    std::string crl_url;  // for what it issues; "": none
 };
 
 class Authority {
@@ -40,6 +41,7 @@ class Authority {
 
     // certificates: those that are trusted, first the one that issues.
     const std::vector<CertPtr>& certificates() const { return certificates_; }
+    const std::string& crl_url() const { return options_.crl_url; }
     bool given() const { return !options_.key_file.empty(); }
     bool IsReplaced() const { return !given() && certificates_.size() > 1; }
 

@@ -18,6 +18,7 @@ constexpr int64_t kCollectorBackdateSeconds = 300;
 constexpr size_t kMaxCommonName = 64;  // ub-common-name, RFC 5280 appendix A.1
 
 using NamesPtr = std::unique_ptr<GENERAL_NAMES, Freer<GENERAL_NAMES_free>>;
+using CrlPointsPtr = std::unique_ptr<CRL_DIST_POINTS, Freer<CRL_DIST_POINTS_free>>;
 
 Error MakingFailed() { return {"could not make a certificate: " + OpensslError()}; }
 
@@ -86,6 +87,24 @@ bool AddNames(X509* certificate, const NamesPtr& names) {
     return X509_add1_ext_i2d(certificate, NID_subject_alt_name, names.get(), 0, 0) == 1;
 }
 
+// AddCrlUrl is nothing to do without a URL.
+bool AddCrlUrl(X509* certificate, const std::string& url) {
+    if (url.empty()) return true;
+    const CrlPointsPtr points(sk_DIST_POINT_new_null());
+    DIST_POINT* const point = DIST_POINT_new();
+    if (points == nullptr || point == nullptr || sk_DIST_POINT_push(points.get(), point) <= 0) {
+        DIST_POINT_free(point);
+        return false;
+    }
+    point->distpoint = DIST_POINT_NAME_new();
+    if (point->distpoint == nullptr) return false;
+    point->distpoint->type = 0;  // the name is a full one
+    point->distpoint->name.fullname = sk_GENERAL_NAME_new_null();
+    return point->distpoint->name.fullname != nullptr &&
+           AddName(point->distpoint->name.fullname, GEN_URI, Ia5(url)) &&
+           X509_add1_ext_i2d(certificate, NID_crl_distribution_points, points.get(), 0, 0) == 1;
+}
+
 bool IsDnsName(const std::string& name) {
     // A wildcard is the whole first label (RFC 6125 section 6.4.3).
     const std::string plain = name.starts_with("*.") ? name.substr(2) : name;
@@ -136,6 +155,7 @@ bool FinishLeaf(X509* certificate, const Issuer& issuer, const char* purpose) {
            AddExtension(certificate, nullptr, NID_subject_key_identifier, "hash") &&
            AddExtension(certificate, issuer.certificate, NID_authority_key_identifier,
                         "keyid,issuer") &&
+           AddCrlUrl(certificate, issuer.crl_url) &&
            X509_sign(certificate, issuer.key, DigestFor(issuer.key)) != 0;
 }
 
@@ -239,6 +259,21 @@ bool HasServerNames(X509* certificate, const std::vector<std::string>& names) {
                            static_cast<size_t>(ASN1_STRING_length(value)));
     }
     return found == wanted;
+}
+
+bool HasCrlUrl(X509* certificate, const std::string& url) {
+    const CrlPointsPtr points(static_cast<CRL_DIST_POINTS*>(
+        X509_get_ext_d2i(certificate, NID_crl_distribution_points, nullptr, nullptr)));
+    if (points == nullptr) return url.empty();
+    const DIST_POINT* const point = sk_DIST_POINT_value(points.get(), 0);
+    if (point == nullptr || point->distpoint == nullptr || point->distpoint->type != 0)
+        return false;
+    int type = 0;
+    const auto* const value = static_cast<ASN1_STRING*>(
+        GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(point->distpoint->name.fullname, 0), &type));
+    return type == GEN_URI &&
+           url == std::string_view(reinterpret_cast<const char*>(ASN1_STRING_get0_data(value)),
+                                   static_cast<size_t>(ASN1_STRING_length(value)));
 }
 
 }  // namespace pganalytics::pki

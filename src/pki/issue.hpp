@@ -11,10 +11,12 @@
 
 namespace pganalytics::pki {
 
-// Issuer is an authority's certificate with its key.
+// Issuer is an authority's certificate with its key, and where its revocation list is published,
+// for the certificates it signs: a URL, or "".
 struct Issuer {
     X509* certificate;
     EVP_PKEY* key;
+    std::string crl_url = {};
 };
 
 // IssueTime: `now` is Unix time in seconds; a certificate is valid from shortly before it, for
@@ -43,6 +45,10 @@ core::Result<CertPtr> MakeCollectorCertificate(const Issuer& issuer, EVP_PKEY* k
 // HasServerNames: the certificate holds the names that MakeServerCertificate would write for
 // `names`, no more and no less.
 bool HasServerNames(X509* certificate, const std::vector<std::string>& names);
+
+// HasCrlUrl: the certificate says that the revocation list is at `url`; with "", that it says of
+// none.
+bool HasCrlUrl(X509* certificate, const std::string& url);
 
 // DigestFor is the digest with which `key` signs: of its own strength; nullptr for keys that have
 // it built in (Ed25519).

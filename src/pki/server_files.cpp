@@ -118,6 +118,8 @@ class Work {
         Status done = Unit{};
         if (!HasServerNames(state_.certificate.get(), options_.names)) {
             done = Issue(false, "the names of the server have changed");
+        } else if (!HasCrlUrl(state_.certificate.get(), authority_->crl_url())) {
+            done = Issue(false, "the address of the revocation list has changed");
         } else if (IsDue()) {
             done = Issue(true, "two thirds of the life of the one there have passed");
         }

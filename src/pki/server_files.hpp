@@ -30,11 +30,11 @@ struct ServerState {
 };
 
 // EnsureServer brings the files to what they should be. The certificate is made again with its key
-// when the names have changed or it is not good for anything, and with the next key when two
-// thirds of its life have passed; then another next key is made. The authority's key is
-// read only for that; if it cannot be read, a certificate that is good stays. A crash between the
-// files is mended: the certificate is written first, and tells which key is meant. *notes gets
-// sentences for a log.
+// when the names or the address of the revocation list have changed or it is not good for anything,
+// and with the next key when two thirds of its life have passed; then another next key is made. The
+// authority's key is read only for that; if it cannot be read, a certificate that is good stays. A
+// crash between the files is mended: the certificate is written first, and tells which key is
+// meant. *notes gets sentences for a log.
 core::Result<ServerState> EnsureServer(const ServerOptions& options, Authority* authority,
                                        std::vector<std::string>* notes);
 

@@ -32,12 +32,13 @@ struct CaRequest {
     std::string_view ca_key_file;
     std::string_view cert_file;     // of a given server certificate; "": it is made
     std::string_view server_names;  // separated by commas, beside the host's own
+    std::string_view crl_url;       // of the revocation list, for certificates; "": none
     std::string_view passphrase_command;
 
     static void VisitFields(auto& m, auto&& visit) {
         visit(m.operation, m.items, m.now, m.ca_lifetime_days, m.server_certificate_days,
               m.list_days, m.reserved, m.list_number, m.ca_name, m.ca_file, m.ca_key_file,
-              m.cert_file, m.server_names, m.passphrase_command);
+              m.cert_file, m.server_names, m.crl_url, m.passphrase_command);
     }
 };
 inline constexpr uint32_t kMaxCaItems = 1000000;

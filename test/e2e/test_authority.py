@@ -229,6 +229,24 @@ def test_names_of_the_server_change(own):
     own.cluster.wait_until_running()
 
 
+def test_certificates_name_the_revocation_list(own):
+    def addresses():
+        try:
+            points = served(own).extensions.get_extension_for_oid(
+                ExtensionOID.CRL_DISTRIBUTION_POINTS).value
+        except x509.ExtensionNotFound:
+            return None
+        return [name.value for point in points for name in point.full_name]
+    assert addresses() is None
+    own.cluster.configure({"pganalytics.crl_url": "http://pki.example.org/a,b.crl"})
+    own.cluster.reload()
+    wait_until(lambda: addresses() == ["http://pki.example.org/a,b.crl"], 15, "the address")
+    for wrong in ("pki.example.org", "ftp://pki.example.org/", "http://", "http://a b", "http:///x"):
+        with pytest.raises(psycopg2.Error, match="no http: or https: URL"):
+            own.db.execute("ALTER SYSTEM SET pganalytics.crl_url = %s", wrong)
+    own.cluster.wait_until_running()
+
+
 def test_authority_is_replaced_without_a_failed_request(own):
     """Both are trusted in between; the server's certificate is the old one's until the end."""
     data = own.cluster.data

@@ -38,6 +38,7 @@ class AuthorityTest : public testing::Test {
         AuthorityOptions options;
         options.directory = directory_;
         options.name = "Test CA";
+        options.crl_url = crl_url_;
         options.lifetime_days = 3650;
         options.now = now;
         options.passphrase = passphrase_;
@@ -85,6 +86,7 @@ class AuthorityTest : public testing::Test {
     }
 
     std::string directory_;
+    std::string crl_url_;
     std::vector<std::string> notes_;
     PassphraseSource passphrase_ = NoPassphrase;
 };

@@ -39,6 +39,31 @@ TEST_F(AuthorityTest, WhatItIssuesVerifiesForItsPurposeAlone) {
     EXPECT_EQ(X509_check_host(server.certificate.get(), "db2", 0, 0, nullptr), 0);
 }
 
+TEST_F(AuthorityTest, CertificatesNameTheRevocationList) {
+    constexpr char kUrl[] = "http://pki.example.com/a,b.crl";
+    Authority authority = Open();
+    const ServerState without = Ensure(&authority);
+    EXPECT_TRUE(HasCrlUrl(without.certificate.get(), ""));
+    EXPECT_FALSE(HasCrlUrl(without.certificate.get(), kUrl));
+    crl_url_ = kUrl;
+    Authority again = Open();
+    const KeyPtr key = MakeKey();
+    const auto leaf = MakeCollectorCertificate(KeyOf(&again), key.get(), "leaf", kUuid, {kNow, 30});
+    ASSERT_TRUE(leaf.ok());
+    EXPECT_TRUE(HasCrlUrl(leaf.value().get(), kUrl));
+    EXPECT_FALSE(HasCrlUrl(leaf.value().get(), ""));
+    EXPECT_FALSE(HasCrlUrl(leaf.value().get(), "http://pki.example.com/a"));
+    // The server's is made anew, for the same key; once.
+    const ServerState with = Ensure(&again);
+    EXPECT_TRUE(HasCrlUrl(with.certificate.get(), kUrl));
+    EXPECT_EQ(SpkiSha256(with.key.get()), SpkiSha256(without.key.get()));
+    EXPECT_EQ(X509_cmp(Ensure(&again).certificate.get(), with.certificate.get()), 0);
+    EXPECT_EQ(Verifies(again, with.certificate.get(), X509_PURPOSE_SSL_SERVER), "");
+    crl_url_ = "";
+    Authority last = Open();
+    EXPECT_TRUE(HasCrlUrl(Ensure(&last).certificate.get(), ""));
+}
+
 TEST_F(AuthorityTest, WhatItIssuesIssuesNothing) {
     Authority authority = Open();
     const KeyPtr key = MakeKey();
@@ -180,7 +205,7 @@ TEST_F(AuthorityTest, AGivenAuthorityIssuesAndIsNotReplaced) {
     const std::string key_file = directory_ + "/corporate.key";
     ASSERT_TRUE(WriteFile(cert_file, kCertificateMode, PemOf(root.value().get())).ok());
     ASSERT_TRUE(WriteKey(key_file, key.get(), NoPassphrase).ok());
-    AuthorityOptions options{directory_, cert_file, key_file, "x", 3650, kNow, NoPassphrase};
+    AuthorityOptions options{directory_, cert_file, key_file, "x", 3650, kNow, NoPassphrase, ""};
     auto authority = Authority::Open(options, &notes_);
     ASSERT_TRUE(authority.ok());
     EXPECT_FALSE(authority->Rotate().ok());
