@@ -119,7 +119,8 @@ bool Flush(Channel* channel) {
         } else if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
             return channel->outbox.size() <= kMaxUnsentBytes;
         } else {
-            return false;
+            // It has gone. What it said before is still to be read, and then its end.
+            channel->outbox.Free();
         }
     }
     return true;

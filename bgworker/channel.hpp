@@ -60,7 +60,8 @@ inline void PutBack(Channel* channel, const Frame& frame) {
 void Release(Channel* channel);
 
 // Send appends a frame to the outbox; Flush writes what the socket takes. Flush is false if the
-// gateway is gone or takes nothing while megabytes wait: commits stay, nothing is undone.
+// gateway takes nothing while megabytes wait: commits stay, nothing is undone. That a gateway is
+// gone is for ReadMore to say, after its last words.
 template <typename Message>
 void Send(Channel* channel, protocol::FrameType type, uint32_t request_id, const Message& message) {
     protocol::AppendFrame(type, request_id, message, &channel->outbox);

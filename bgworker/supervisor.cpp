@@ -110,6 +110,7 @@ void Start(Supervisor* supervisor) {
         Postpone(supervisor);
         return;
     }
+    supervisor->reload_wanted = false;
     gateway->state = GatewayState::kStarting;
     gateway->pid = pid;
     gateway->started_at = GetCurrentTimestamp();
@@ -188,6 +189,8 @@ void End(Supervisor* supervisor, Gateway* gateway, const char* why) {
     ereport(supervisor->failures == 0 ? WARNING : DEBUG1,
             errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION), errmsg("pganalytics %s", text),
             errdetail("Another one is started."));
+    // Without a word why not, the settings of a reload are tried again.
+    if (was == GatewayState::kStarting) supervisor->reload_wanted = true;
     if (was == GatewayState::kStarting || young) {
         Postpone(supervisor);
     } else {
@@ -281,14 +284,14 @@ void Tend(Supervisor* supervisor) {
     if (Find(supervisor, GatewayState::kStarting) != nullptr) return;
     const bool serves = Find(supervisor, GatewayState::kServing) != nullptr;
     if (pg::PkiVersion() == 0) return AwaitFiles(supervisor);
-    const bool wanted = !serves || IsStale(*supervisor);
-    if (supervisor->reload_wanted || (wanted && now >= supervisor->start_after)) {
-        supervisor->reload_wanted = false;
-        Start(supervisor);
-    }
+    const bool wanted = supervisor->reload_wanted || !serves || IsStale(*supervisor);
+    if (wanted && now >= supervisor->start_after) Start(supervisor);
 }
 
-void Reload(Supervisor* supervisor) { supervisor->reload_wanted = true; }
+void Reload(Supervisor* supervisor) {
+    supervisor->reload_wanted = true;
+    supervisor->start_after = 0;
+}
 
 void WaitForGateways(Supervisor* supervisor, long timeout_ms) {
     if (supervisor->events_stale) RebuildEvents(supervisor);
