@@ -38,7 +38,8 @@ def shift(analytics, clock):
     Those get no environment. So PostgreSQL runs from a copy of its directories, in which a program
     of ours is a line that sets the environment and executes the real one.
     """
-    bindir = analytics.root / "shifted" / cluster.BINDIR.relative_to("/")
+    root = analytics.root / f"shifted-{analytics.name}"
+    bindir = root / cluster.BINDIR.relative_to("/")
     bindir.mkdir(parents=True)
     shutil.copy2(cluster.pg_program("postgres"), bindir)
     settings = [f"{name}={value}" for name, value in clock.environment.items()]
@@ -49,11 +50,11 @@ def shift(analytics, clock):
     # PostgreSQL finds its files by their way from its program.
     for item in ("--pkglibdir", "--sharedir"):
         real = cluster.pg_config(item)
-        link = analytics.root / "shifted" / os.path.relpath(real, "/")
+        link = root / os.path.relpath(real, "/")
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(real)
-    for path in (analytics.root / "shifted").rglob("*"):
+    for path in root.rglob("*"):
         if not path.is_symlink():
             cluster.own(path)
-    cluster.own(analytics.root / "shifted")
+    cluster.own(root)
     analytics.command = ["/usr/bin/env", *settings, str(bindir / "postgres")]

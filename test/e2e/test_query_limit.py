@@ -1,6 +1,5 @@
 """The limit of queries in the collector: whatever it is, a database has done the same."""
 import contextlib
-import os
 import random
 
 import psycopg2
@@ -211,13 +210,12 @@ def test_once_needs_no_sample_before_it(server, source, credentials, root):
     shop = Shop(source)
     shop.run({n: 1 for n in range(STATEMENTS)})
     one = product.Collector(root / f"once-{credentials.collector_id[:8]}", server.cluster,
-                            credentials, [source])
-    limited = {"env": {**os.environ, "MAX_QUERIES_PER_DB": "10"}}
-    done = one.run("once", **limited)
+                            credentials, [source], env={"MAX_QUERIES_PER_DB": "10"})
+    done = one.run("once")
     assert done.returncode == 0, done.stderr
     begin = moment(server)
     shop.run({n: 3 for n in range(STATEMENTS)})
-    done = one.run("once", **limited)
+    done = one.run("once")
     assert done.returncode == 0, done.stderr
     name = server.db.value("SELECT name FROM pganalytics.collectors WHERE collector_id = %s",
                            credentials.collector_id)
