@@ -190,4 +190,5 @@ def test_made_certificate_is_like_any_other(server, secret, hostname, curl, vers
     server.db.execute("SELECT pganalytics.revoke_certificate(%s, 'keyCompromise')",
                       f"{holder.serial:x}")
     with Hostile(server.port, shown, version) as hostile:
-        assert hostile.push(answer["collector_id"], answer["token"]).status is None
+        # By the worker from the COMMIT on, milliseconds later in the handshake.
+        assert hostile.push(answer["collector_id"], answer["token"]).status in (403, None)

@@ -63,7 +63,9 @@ def test_lost_answer(server, name):
     server.db.execute("SELECT pganalytics.revoke_certificate(%s)", f"{first.serial:x}")
     outcome = ask_enrollment(server, token, key, csr=csr)
     assert outcome.status in (200, 403), outcome
-    assert attempt(server.port, Presented(first.sent, key), collector_id=collector_id).status is None
+    # By the worker from the COMMIT on, milliseconds later in the handshake.
+    refused = attempt(server.port, Presented(first.sent, key), collector_id=collector_id).status
+    assert refused in (403, None)
 
 
 def test_same_request_at_once(server, name):

@@ -131,7 +131,8 @@ def test_certificate_is_good_for_nothing(server, one):
     stored = Stored(server)
     for path in (RENEW, REFRESH, "/api/v1/collectors/enroll"):
         outcome = ask_enrollment(server, None, pki.new_key(), path, one.presented)
-        assert outcome.status is None, outcome
+        # By the worker from the COMMIT on, milliseconds later in the handshake.
+        assert outcome.status in (403, None), outcome
     assert attempt(server.port, collector_id=one.collector_id,
                    headers=[("Authorization", f"Bearer {bound}")]).status == 403
     stored.nothing()
