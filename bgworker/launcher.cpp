@@ -1,4 +1,4 @@
-// Launcher: keeps the maintenance, API and ingest workers running while their database
+// Launcher: keeps the maintenance, audit, API and ingest workers running while their database
 // exists, with a back-off for those that end early.
 #include "bgworker/launcher.hpp"
 
@@ -36,6 +36,7 @@ int child_count = 0;
 
 void ListChildren() {
     children[child_count++].status = pg::StatusOf(pg::WorkerKind::kMaintenance, 0);
+    children[child_count++].status = pg::StatusOf(pg::WorkerKind::kAudit, 0);
     if (pg::settings.api_port != 0) {
         children[child_count++].status = pg::StatusOf(pg::WorkerKind::kApi, 0);
     }
@@ -54,6 +55,21 @@ bool IsRunning(const Child& child) {
     return child.status->pid != 0;
 }
 
+struct ChildNames {
+    const char* main;
+    const char* type;
+};
+
+const ChildNames& NamesOf(pg::WorkerKind kind) {
+    // In the order of the kinds; the launcher starts itself.
+    static constexpr ChildNames kNames[] = {{kLauncherMain, "pganalytics launcher"},
+                                            {kMaintenanceMain, "pganalytics maintenance"},
+                                            {kAuditMain, "pganalytics audit"},
+                                            {kApiMain, "pganalytics api"},
+                                            {kIngestMain, "pganalytics ingest"}};
+    return kNames[static_cast<int>(kind)];
+}
+
 void StartChild(Child* child) {
     BackgroundWorker worker = {};
     worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
@@ -62,19 +78,13 @@ void StartChild(Child* child) {
     worker.bgw_notify_pid = MyProcPid;
     worker.bgw_main_arg = Int32GetDatum(child->status->index);
     strlcpy(worker.bgw_library_name, kLibrary, sizeof(worker.bgw_library_name));
+    const ChildNames& names = NamesOf(child->status->kind);
+    strlcpy(worker.bgw_function_name, names.main, sizeof(worker.bgw_function_name));
+    strlcpy(worker.bgw_type, names.type, sizeof(worker.bgw_type));
+    strlcpy(worker.bgw_name, names.type, sizeof(worker.bgw_name));
     if (child->status->kind == pg::WorkerKind::kIngest) {
-        strlcpy(worker.bgw_function_name, kIngestMain, sizeof(worker.bgw_function_name));
-        pg_snprintf(worker.bgw_name, sizeof(worker.bgw_name), "pganalytics ingest %d",
+        pg_snprintf(worker.bgw_name, sizeof(worker.bgw_name), "%s %d", names.type,
                     child->status->index + 1);
-        strlcpy(worker.bgw_type, "pganalytics ingest", sizeof(worker.bgw_type));
-    } else if (child->status->kind == pg::WorkerKind::kApi) {
-        strlcpy(worker.bgw_function_name, kApiMain, sizeof(worker.bgw_function_name));
-        strlcpy(worker.bgw_name, "pganalytics api", sizeof(worker.bgw_name));
-        strlcpy(worker.bgw_type, "pganalytics api", sizeof(worker.bgw_type));
-    } else {
-        strlcpy(worker.bgw_function_name, kMaintenanceMain, sizeof(worker.bgw_function_name));
-        strlcpy(worker.bgw_name, "pganalytics maintenance", sizeof(worker.bgw_name));
-        strlcpy(worker.bgw_type, "pganalytics maintenance", sizeof(worker.bgw_type));
     }
     if (child->handle != nullptr) pfree(child->handle);
     child->handle = nullptr;

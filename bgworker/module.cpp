@@ -1,5 +1,6 @@
 // Module: what PostgreSQL calls by name: the library's start and the workers' entry points.
 #include "bgworker/api_worker.hpp"
+#include "bgworker/audit_worker.hpp"
 #include "bgworker/ingest_worker.hpp"
 #include "bgworker/launcher.hpp"
 #include "bgworker/maintenance_worker.hpp"
@@ -15,6 +16,7 @@ PGDLLEXPORT void _PG_init(void);
 PGDLLEXPORT void pganalytics_launcher_main(Datum);
 PGDLLEXPORT void pganalytics_ingest_main(Datum);
 PGDLLEXPORT void pganalytics_maintenance_main(Datum);
+PGDLLEXPORT void pganalytics_audit_main(Datum);
 PGDLLEXPORT void pganalytics_api_main(Datum);
 
 void _PG_init(void) {
@@ -37,6 +39,8 @@ void pganalytics_ingest_main(Datum index) {
 }
 
 void pganalytics_maintenance_main(Datum) { pganalytics::bgworker::RunMaintenanceWorker(); }
+
+void pganalytics_audit_main(Datum) { pganalytics::bgworker::RunAuditWorker(); }
 
 void pganalytics_api_main(Datum) { pganalytics::bgworker::RunApiWorker(); }
 

@@ -288,3 +288,14 @@ GRANT SELECT (session_id, role_oid, role_name, refresh_sha256, verifier_sha256, 
     ON pganalytics.api_sessions TO pganalytics_api;
 GRANT SELECT (kid, public_key, signs_from, signs_until, verifies_until, revoked_at)
     ON pganalytics.token_keys TO pganalytics_api;
+
+-- The audit log: its worker can append and nothing else, administrators can read.
+GRANT SELECT ON pganalytics.audit_log TO pganalytics_admin;
+GRANT INSERT ON pganalytics.audit_log TO pganalytics_audit;
+GRANT EXECUTE ON FUNCTION
+    pganalytics.make_audit_partition(date),
+    pganalytics.audit_row_text(pganalytics.audit_log),
+    pganalytics.append_audit_records(bigint, bytea, timestamptz[], text[], text[], text[], integer[],
+        text[], text[], text[], text[], text[], text[], text[], text[], text[], text[])
+    TO pganalytics_audit;
+GRANT EXECUTE ON FUNCTION pganalytics.audit_row_text(pganalytics.audit_log) TO pganalytics_admin;

@@ -16,6 +16,8 @@ const char* NameOf(WorkerKind kind) {
             return "launcher";
         case WorkerKind::kMaintenance:
             return "maintenance";
+        case WorkerKind::kAudit:
+            return "audit";
         case WorkerKind::kApi:
             return "api";
         case WorkerKind::kIngest:

@@ -17,6 +17,12 @@ constexpr config_enum_entry kIngestPaths[] = {
     {nullptr, 0, false},
 };
 
+constexpr config_enum_entry kAuditOverflows[] = {
+    {"count", static_cast<int>(AuditOverflow::kCount), false},
+    {"refuse", static_cast<int>(AuditOverflow::kRefuse), false},
+    {nullptr, 0, false},
+};
+
 constexpr config_enum_entry kMtls[] = {
     {"off", static_cast<int>(protocol::Mtls::kOff), false},
     {"optional", static_cast<int>(protocol::Mtls::kOptional), false},
@@ -58,6 +64,13 @@ bool CheckCrlUrl(char** value, void**, GucSource) noexcept {
     GUC_check_errdetail("The address is no http: or https: URL of at most %d printable characters.",
                         static_cast<int>(kMaxBytes));
     GUC_check_errhint("Write it as in \"http://pki.example.com/pganalytics.crl\".");
+    return false;
+}
+
+bool CheckChannel(char** value, void**, GucSource) noexcept {
+    if (strlen(*value) < NAMEDATALEN) return true;
+    GUC_check_errdetail("The name of a channel has at most %d bytes.", NAMEDATALEN - 1);
+    GUC_check_errhint("Name a channel as LISTEN takes it.");
     return false;
 }
 
@@ -110,6 +123,22 @@ void DefineSettings() {
               &settings.api_session_lifetime_s, 43200, 60, 2592000, PGC_SIGHUP, GUC_UNIT_S);
     DefineInt("pganalytics.api_token_lifetime", "Life of a person's token.",
               &settings.api_token_lifetime_s, 900, 30, 86400, PGC_SIGHUP, GUC_UNIT_S);
+    DefineCustomBoolVariable("pganalytics.audit", "Whether the audit log is written.", nullptr,
+                             &settings.audit, true, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineString("pganalytics.audit_anchor_channel",
+                 "Channel to which the head of the audit log is notified; empty: none.",
+                 &settings.audit_anchor_channel, "", PGC_SIGHUP, CheckChannel);
+    DefineInt("pganalytics.audit_buffer", "Shared memory for events on their way to the audit log.",
+              &settings.audit_buffer_kb, 4096, 64, 1024 * 1024, at_start, GUC_UNIT_KB);
+    DefineInt("pganalytics.audit_log_retention", "Days for which the audit log is kept.",
+              &settings.audit_log_retention_days, 90, 1, 3650, PGC_SIGHUP);
+    DefineCustomEnumVariable("pganalytics.audit_overflow",
+                             "What happens to an event that finds the buffer full.", nullptr,
+                             &settings.audit_overflow, static_cast<int>(AuditOverflow::kCount),
+                             kAuditOverflows, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineInt("pganalytics.audit_wait",
+              "Time for which a session waits for room in the buffer of the audit log.",
+              &settings.audit_wait_ms, 10, 0, 10000, PGC_SIGHUP, GUC_UNIT_MS);
     DefineInt("pganalytics.batch_size", "Pushes that share one commit, at most.",
               &settings.batch_size, 50, 1, 1000, PGC_SIGHUP);
     DefineString("pganalytics.ca_key_file",

@@ -9,11 +9,21 @@ namespace pganalytics::pg {
 // How rows reach their table; kAuto chooses by what the table is (bulk.hpp).
 enum class IngestPath : int { kAuto, kDirect, kCopy, kSpi };
 
+// What happens to an event when the buffer of the audit log is full: it is counted as lost, or what
+// it tells of is refused.
+enum class AuditOverflow : int { kCount, kRefuse };
+
 // Settings are PostgreSQL's own variables: each holds the value now in force in this process.
 struct Settings {
     int api_port;
     int api_session_lifetime_s;
     int api_token_lifetime_s;
+    bool audit;
+    char* audit_anchor_channel;  // of NOTIFY; "": none
+    int audit_buffer_kb;
+    int audit_log_retention_days;
+    int audit_overflow;  // an AuditOverflow
+    int audit_wait_ms;
     int batch_size;  // pushes per commit
     char* ca_key_file;
     int ca_lifetime_days;

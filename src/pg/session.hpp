@@ -11,6 +11,7 @@ inline constexpr char kExtension[] = "pganalytics";
 inline constexpr char kSchema[] = "pganalytics";
 inline constexpr char kIngestRole[] = "pganalytics_ingest";
 inline constexpr char kMaintenanceRole[] = "pganalytics_maintenance";
+inline constexpr char kAuditRole[] = "pganalytics_audit";
 inline constexpr char kApiRole[] = "pganalytics_api";
 
 // ConnectToDatabase attaches the worker to pganalytics.database. FATAL if it does not exist.

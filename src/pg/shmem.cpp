@@ -1,6 +1,7 @@
 // Shmem: the array of worker rows and its lock.
 #include "pg/shmem.hpp"
 
+#include "pg/audit_ring.hpp"
 #include "pg/rate_limits.hpp"
 
 extern "C" {
@@ -25,6 +26,7 @@ WorkerKind KindAt(int place) { return static_cast<WorkerKind>(Min(place, kFirstI
 void Request() noexcept {
     if (previous_request_hook != nullptr) previous_request_hook();
     RequestAddinShmemSpace(add_size(MAXALIGN(sizeof(SharedState)), RateLimitBytes()));
+    RequestAddinShmemSpace(AuditRingBytes());
     RequestNamedLWLockTranche(kTranche, 1);
 }
 
@@ -44,6 +46,7 @@ void Startup() noexcept {
         }
     }
     StartRateLimits();
+    StartAuditRing();
     LWLockRelease(AddinShmemInitLock);
 }
 
