@@ -8,6 +8,7 @@ import collections
 import datetime
 import shutil
 
+import audit
 import fleet
 import identity
 import reach
@@ -15,7 +16,8 @@ import report
 import ways
 from rig import Rig, cluster, say
 
-PARTS = {"ways": ways, "fleet": fleet, "reach": reach, "identity": identity}
+PARTS = {"ways": ways, "fleet": fleet, "reach": reach, "identity": identity,
+         "audit": audit}
 
 
 def make_rigs(root, parts):
@@ -29,7 +31,9 @@ def make_rigs(root, parts):
         "storage": Rig(root, "storage", wal_segments=16),
         "large": Rig(root, "large", wal_segments=16),
         "identity": Rig(root, "identity", wal_segments=16),
+        "audited": Rig(root, "audited", wal_segments=32),
     }
+    rigs["plain"] = audit.Plain(rigs["audited"])
     return {name: rig for name, rig in rigs.items()
             if any(name in PARTS[part].RIGS for part in parts)}
 
