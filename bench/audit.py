@@ -22,7 +22,7 @@ LOADS = (
     ("prepared", ("-S", "-M", "prepared"), "pgbench -S -M prepared: nothing is told"),
     ("connect", ("-S", "-C"), "pgbench -S -C: a login for each transaction"),
     ("ddl", ("-f", "ddl"), "CREATE and DROP TABLE: two events for each transaction"),
-    ("denied", ("-f", "denied"), "a denied SELECT, swallowed: an event for each transaction"),
+    ("denied", ("-f", "denied", "-R", "500"), "a denied SELECT, swallowed, 500 a second: an event each"),
 )
 SCRIPTS = {
     "ddl": "CREATE TABLE t:client_id (n int);\nDROP TABLE t:client_id;\n",
