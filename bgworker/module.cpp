@@ -4,6 +4,7 @@
 #include "bgworker/ingest_worker.hpp"
 #include "bgworker/launcher.hpp"
 #include "bgworker/maintenance_worker.hpp"
+#include "pg/audit_hooks.hpp"
 #include "pg/guc.hpp"
 #include "pg/prelude.hpp"
 #include "pg/shmem.hpp"
@@ -25,7 +26,9 @@ void _PG_init(void) {
     if (!process_shared_preload_libraries_in_progress) return;
     pganalytics::pg::RequestSharedMemory();
     // pg_upgrade starts the server without us being wanted.
-    if (!IsBinaryUpgrade) pganalytics::bgworker::RegisterLauncher();
+    if (IsBinaryUpgrade) return;
+    pganalytics::pg::InstallAuditHooks();
+    pganalytics::bgworker::RegisterLauncher();
 }
 
 // The postmaster starts a static worker again only if it ends with 1.

@@ -44,12 +44,13 @@ void Append(Out* out, std::string_view bytes) {
 
 // CharacterAt gives the bytes of the UTF-8 character that `text` begins with, 0 if there is none.
 // Texts of a session are in the encoding of its database; of another one only ASCII is taken as it
-// is: a conversion could raise an ERROR.
+// is: a conversion could raise an ERROR. A client that has no database yet has said nothing of its
+// encoding, and what looks like UTF-8 is taken for it.
 size_t CharacterAt(std::string_view text) {
     const auto first = static_cast<unsigned char>(text[0]);
     if (first < 0x20 || first == 0x7F) return 0;
     if (first < 0x80) return 1;
-    if (GetDatabaseEncoding() != PG_UTF8 && !has_subject) return 0;
+    if (OidIsValid(MyDatabaseId) && GetDatabaseEncoding() != PG_UTF8 && !has_subject) return 0;
     const auto* const bytes = reinterpret_cast<const unsigned char*>(text.data());
     const int length = pg_utf_mblen(bytes);
     if (static_cast<size_t>(length) > text.size() || !pg_utf8_islegal(bytes, length)) return 0;
@@ -166,6 +167,8 @@ void SetAuditSubject(AuditSource source, std::string_view actor, std::string_vie
 }
 
 void EndAuditSubject() { has_subject = false; }
+
+bool HasAuditSubject() { return has_subject; }
 
 bool Auditing() { return settings.audit && SharedMemoryReady(); }
 

@@ -23,6 +23,7 @@ struct AuditSubject {
 void SetAuditSubject(AuditSource source, std::string_view actor, std::string_view address,
                      std::string_view correlation_id);
 void EndAuditSubject();
+bool HasAuditSubject();
 
 // Auditing: pganalytics.audit is on and the library was preloaded.
 bool Auditing();
