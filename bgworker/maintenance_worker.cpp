@@ -15,6 +15,7 @@ namespace {
 constexpr long kTurnMs = 1000;
 constexpr long kPeriodMs = 3600 * 1000;
 constexpr long kRetryMs = 60 * 1000;
+constexpr long kExpiryMs = 5 * 1000;
 
 // kAgain: somebody holds locks, and is let go on before the rest is tried.
 enum class Outcome { kDone, kAgain, kFailed, kExtensionGone };
@@ -139,6 +140,22 @@ Outcome Maintain(pg::WorkerStatus* status, bool due, MemoryContext context) {
     return made == Outcome::kFailed ? made : dropped;
 }
 
+// NoteExpired tells the audit log of certificates that have come to their end.
+void NoteExpired(pg::WorkerStatus* status) {
+    static TimestampTz next = 0;
+    const TimestampTz now = GetCurrentTimestamp();
+    // A clock that was set back must not put it off.
+    if (now < next && next < TimestampTzPlusMilliseconds(now, 2 * kExpiryMs)) return;
+    next = TimestampTzPlusMilliseconds(now, kExpiryMs);
+    ErrorData* const error = pg::Transact([] {
+        if (SPI_execute("SELECT pganalytics.note_expired_certificates()", false, 0) !=
+            SPI_OK_SELECT) {
+            elog(ERROR, "could not run note_expired_certificates()");
+        }
+    });
+    if (error != nullptr) Note(status, error, "note", "expired certificates");
+}
+
 }  // namespace
 
 void RunMaintenanceWorker() {
@@ -173,6 +190,7 @@ void RunMaintenanceWorker() {
         const bool reloaded = HandleInterrupts();
         if (reloaded) due_at = 0;
         TendAuthority(status, context, reloaded);
+        NoteExpired(status);
     }
 }
 

@@ -50,11 +50,14 @@ CREATE TABLE pganalytics.certificates (
         'unspecified', 'keyCompromise', 'cACompromise', 'affiliationChanged', 'superseded',
         'cessationOfOperation', 'privilegeWithdrawn', 'aACompromise')),
     pem text NOT NULL,
+    ended_alone boolean,
     UNIQUE (issuer, serial),
     CHECK ((state = 'revoked') = (revoked_at IS NOT NULL)),
     CHECK ((state = 'revoked') = (revocation_reason IS NOT NULL))
 );
 CREATE INDEX certificates_collector_id_idx ON pganalytics.certificates (collector_id);
+CREATE INDEX certificates_ending_idx ON pganalytics.certificates (not_after)
+    WHERE ended_alone IS NULL AND state = 'active';
 CREATE INDEX certificates_revoked_idx ON pganalytics.certificates (sha256)
     WHERE state = 'revoked';
 COMMENT ON TABLE pganalytics.certificates IS
@@ -64,6 +67,8 @@ COMMENT ON COLUMN pganalytics.certificates.issuer IS 'key identifier of the auth
 COMMENT ON COLUMN pganalytics.certificates.sha256 IS 'of the certificate, in DER';
 COMMENT ON COLUMN pganalytics.certificates.spki_sha256 IS
     'of its SubjectPublicKeyInfo: what a pin is made of';
+COMMENT ON COLUMN pganalytics.certificates.ended_alone IS
+    'it has expired, and its holder had no other that was good; NULL: it has not, or nobody has looked yet';
 COMMENT ON COLUMN pganalytics.certificates.revocation_reason IS 'as in RFC 5280 section 5.3.1';
 
 -- A request waits here for the maintenance worker, which has the authority's key used.

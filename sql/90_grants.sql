@@ -240,10 +240,10 @@ GRANT SELECT (certificate_request_id, collector_id, csr, origin, requested_at, s
     ON pganalytics.certificate_requests TO pganalytics_maintenance;
 GRANT SELECT (collector_id, name, enabled) ON pganalytics.collectors TO pganalytics_maintenance;
 GRANT SELECT (certificate_id, kind, serial, issuer, sha256, subject, not_after, state, revoked_at,
-              revocation_reason),
+              revocation_reason, collector_id, ended_alone),
       INSERT (kind, collector_id, serial, issuer, sha256, spki_sha256, subject, not_before,
               not_after, pem),
-      UPDATE (state, revoked_at, revoked_by, revocation_reason), DELETE
+      UPDATE (state, revoked_at, revoked_by, revocation_reason, ended_alone), DELETE
     ON pganalytics.certificates TO pganalytics_maintenance;
 GRANT SELECT, INSERT (version, authorities, authority_ids, pins, server_sha256), DELETE
     ON pganalytics.trust TO pganalytics_maintenance;
@@ -275,7 +275,8 @@ GRANT EXECUTE ON FUNCTION
     pganalytics.signing_token_keys(),
     pganalytics.record_token_key(text, bytea, interval, interval),
     pganalytics.ended_token_keys(),
-    pganalytics.prune_identities()
+    pganalytics.prune_identities(),
+    pganalytics.note_expired_certificates()
     TO pganalytics_maintenance;
 
 -- The API worker: what it needs to know of a login. What people read, they read with their own
@@ -298,4 +299,7 @@ GRANT EXECUTE ON FUNCTION
     pganalytics.append_audit_records(bigint, bytea, timestamptz[], text[], text[], text[], integer[],
         text[], text[], text[], text[], text[], text[], text[], text[], text[], text[])
     TO pganalytics_audit;
-GRANT EXECUTE ON FUNCTION pganalytics.audit_row_text(pganalytics.audit_log) TO pganalytics_admin;
+GRANT EXECUTE ON FUNCTION
+    pganalytics.audit_row_text(pganalytics.audit_log),
+    pganalytics.audit_events()
+    TO pganalytics_admin;

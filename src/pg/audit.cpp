@@ -124,6 +124,24 @@ void AddMember(AuditRecord* record, std::string_view key, Write&& write) {
     *out.at = '\0';
 }
 
+void AppendQuoted(Out* out, std::string_view text) {
+    Append(out, "\"");
+    // Its closing quote must fit, too.
+    if (!out->full) AppendCut(out, text, kMaxDetailBytes, true);
+    Append(out, "\"");
+}
+
+void AppendValue(Out* out, const AuditValue& value) {
+    switch (value.kind) {
+        case AuditValue::Kind::kNull:
+            return Append(out, "null");
+        case AuditValue::Kind::kText:
+            return AppendQuoted(out, value.text);
+        case AuditValue::Kind::kJson:
+            return Append(out, value.text);
+    }
+}
+
 int LevelIndex() { return Min(GetCurrentTransactionNestLevel(), kMaxLevels) - 1; }
 
 void TellOfRollback(int first) {
@@ -169,6 +187,7 @@ void SetAuditSubject(AuditSource source, std::string_view actor, std::string_vie
 void EndAuditSubject() { has_subject = false; }
 
 bool HasAuditSubject() { return has_subject; }
+bool ActsForAuditSubject(AuditSource source) { return has_subject && subject.source == source; }
 
 bool Auditing() { return settings.audit && SharedMemoryReady(); }
 
@@ -217,12 +236,7 @@ void SetAuditResource(AuditRecord* record, std::string_view type, std::string_vi
 }
 
 void AddAuditDetail(AuditRecord* record, std::string_view key, std::string_view value) {
-    AddMember(record, key, [value](Out* out) {
-        Append(out, "\"");
-        // Its closing quote must fit, too.
-        if (!out->full) AppendCut(out, value, kMaxDetailBytes, true);
-        Append(out, "\"");
-    });
+    AddMember(record, key, [value](Out* out) { AppendQuoted(out, value); });
 }
 
 void AddAuditDetail(AuditRecord* record, std::string_view key, int64 value) {
@@ -233,6 +247,21 @@ void AddAuditDetail(AuditRecord* record, std::string_view key, int64 value) {
 
 void AddAuditDetail(AuditRecord* record, std::string_view key, bool value) {
     AddMember(record, key, [value](Out* out) { Append(out, value ? "true" : "false"); });
+}
+
+void AddAuditDetail(AuditRecord* record, std::string_view key, const AuditValue& value) {
+    AddMember(record, key, [&value](Out* out) { AppendValue(out, value); });
+}
+
+void AddAuditChange(AuditRecord* record, std::string_view key, const AuditValue& before,
+                    const AuditValue& after) {
+    AddMember(record, key, [&before, &after](Out* out) {
+        Append(out, "{\"old\":");
+        AppendValue(out, before);
+        Append(out, ",\"new\":");
+        AppendValue(out, after);
+        Append(out, "}");
+    });
 }
 
 void PutAudit(const AuditRecord& record) {

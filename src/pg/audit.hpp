@@ -24,6 +24,7 @@ void SetAuditSubject(AuditSource source, std::string_view actor, std::string_vie
                      std::string_view correlation_id);
 void EndAuditSubject();
 bool HasAuditSubject();
+bool ActsForAuditSubject(AuditSource source);
 
 // Auditing: pganalytics.audit is on and the library was preloaded.
 bool Auditing();
@@ -52,6 +53,18 @@ void AddAuditDetail(AuditRecord* record, std::string_view key, bool value);
 inline void AddAuditDetail(AuditRecord* record, std::string_view key, const char* value) {
     AddAuditDetail(record, key, std::string_view(value));
 }
+
+// AuditValue is a value of a column: NULL, a text, or what is JSON as it stands (a number, a
+// boolean).
+struct AuditValue {
+    enum class Kind : uint8 { kNull, kText, kJson } kind;
+    std::string_view text;
+};
+void AddAuditDetail(AuditRecord* record, std::string_view key, const AuditValue& value);
+
+// AddAuditChange adds "key": {"old": ..., "new": ...}.
+void AddAuditChange(AuditRecord* record, std::string_view key, const AuditValue& before,
+                    const AuditValue& after);
 
 // PutAudit puts the record on its way. Of an event that a rollback undoes it remembers that this
 // transaction has told of it: if it, or the savepoint, is rolled back, that is told of, too.

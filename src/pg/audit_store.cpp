@@ -72,12 +72,10 @@ void StoreAuditRecords(const AuditRecord* const* records, uint32 count, AuditHea
                 [](Record record) -> std::string_view {
                     return record->details[0] == '\0' ? "" : psprintf("%s}", record->details);
                 }),
-        TextsOf(
-            records, rows,
-            [](Record record) -> std::string_view {
-                constexpr std::string_view kSeverities[] = {"INFO", "WARN", "ERROR"};
-                return kSeverities[static_cast<size_t>(protocol::KindOf(record->event).severity)];
-            }),
+        TextsOf(records, rows,
+                [](Record record) {
+                    return protocol::NameOf(protocol::KindOf(record->event).severity);
+                }),
     };
     Execute(&append, values);
     *head = {Int8Of(0, 1), DigestOf(0, 2)};

@@ -15,6 +15,7 @@ enum class AuditEvent : uint16_t {
     kTokenRefreshed,
     kPasswordChanged,
     kSessionEnded,
+    kSessionChanged,
     kPermissionDenied,
     kAccessViolation,
     kRoleCreated,
@@ -33,11 +34,14 @@ enum class AuditEvent : uint16_t {
     kCollectorRemoved,
     kCollectorConfigured,
     kTokenCreated,
+    kTokenUpdated,
     kTokenRevoked,
     kCertificateIssued,
     kCertificateRenewed,
     kCertificateRevoked,
     kCertificateExpired,
+    kCertificateUpdated,
+    kCertificateRemoved,
     kRateLimited,
     kBypassAttempt,
     kSecurityConfigured,
@@ -50,6 +54,11 @@ enum class AuditEvent : uint16_t {
 };
 
 enum class AuditSeverity : uint8_t { kInfo, kWarn, kError };
+
+constexpr std::string_view NameOf(AuditSeverity severity) {
+    constexpr std::string_view kNames[] = {"INFO", "WARN", "ERROR"};
+    return kNames[static_cast<size_t>(severity)];
+}
 
 struct AuditEventKind {
     AuditEvent id;
@@ -73,6 +82,8 @@ inline constexpr AuditEventKind kAuditEvents[] = {
      "the password of a role was set or removed"},
     {AuditEvent::kSessionEnded, "auth.session_ended", AuditSeverity::kWarn, true,
      "a session of a person was ended by something else than its logout"},
+    {AuditEvent::kSessionChanged, "auth.session_changed", AuditSeverity::kWarn, true,
+     "what is on record of a session of a person was changed by hand"},
     {AuditEvent::kPermissionDenied, "access.denied", AuditSeverity::kWarn, false,
      "an object or a route was refused for want of a privilege"},
     {AuditEvent::kAccessViolation, "access.violation", AuditSeverity::kError, false,
@@ -100,23 +111,29 @@ inline constexpr AuditEventKind kAuditEvents[] = {
     {AuditEvent::kCollectorEnrolled, "collector.enrolled", AuditSeverity::kInfo, true,
      "a collector has got its certificate for a one-time token"},
     {AuditEvent::kCollectorUpdated, "collector.updated", AuditSeverity::kInfo, true,
-     "a collector was enabled, disabled or renamed"},
+     "a collector was enabled, disabled, renamed, or allowed to register again"},
     {AuditEvent::kCollectorRemoved, "collector.removed", AuditSeverity::kWarn, true,
      "a collector was deleted"},
     {AuditEvent::kCollectorConfigured, "collector.configured", AuditSeverity::kInfo, true,
      "a limit of a collector was changed"},
     {AuditEvent::kTokenCreated, "token.created", AuditSeverity::kInfo, true,
      "a token, a registration secret or a key for tokens was made"},
+    {AuditEvent::kTokenUpdated, "token.updated", AuditSeverity::kWarn, true,
+     "a token, a registration secret or a key for tokens was changed by hand"},
     {AuditEvent::kTokenRevoked, "token.revoked", AuditSeverity::kInfo, true,
      "a token, a registration secret or a key for tokens was revoked"},
     {AuditEvent::kCertificateIssued, "certificate.issued", AuditSeverity::kInfo, true,
      "a certificate was issued"},
     {AuditEvent::kCertificateRenewed, "certificate.renewed", AuditSeverity::kInfo, true,
-     "a collector has got the next certificate"},
+     "a collector, or the server, has got its next certificate while the last was good"},
     {AuditEvent::kCertificateRevoked, "certificate.revoked", AuditSeverity::kWarn, true,
      "a certificate was revoked"},
-    {AuditEvent::kCertificateExpired, "certificate.expired", AuditSeverity::kWarn, false,
+    {AuditEvent::kCertificateExpired, "certificate.expired", AuditSeverity::kWarn, true,
      "a certificate has come to its end without a next one"},
+    {AuditEvent::kCertificateUpdated, "certificate.updated", AuditSeverity::kWarn, true,
+     "what is on record of a certificate was changed by hand"},
+    {AuditEvent::kCertificateRemoved, "certificate.removed", AuditSeverity::kWarn, true,
+     "a certificate that had not expired was taken off the record"},
     {AuditEvent::kRateLimited, "security.rate_limited", AuditSeverity::kWarn, false,
      "requests were refused because there were too many"},
     {AuditEvent::kBypassAttempt, "security.bypass_attempt", AuditSeverity::kError, false,

@@ -339,7 +339,15 @@ FROM (VALUES
     ('record_token_key', 'text, bytea, interval, interval', $$
      SELECT pganalytics.record_token_key($1, $2, $3, $4)$$),
     ('ended_keys', 'boolean', $$ SELECT pganalytics.ended_token_keys() WHERE $1 IS NULL$$),
-    ('prune', 'boolean', $$ SELECT pganalytics.prune_identities() WHERE $1 IS NULL$$)
+    ('prune', 'boolean', $$ SELECT pganalytics.prune_identities() WHERE $1 IS NULL$$),
+    ('note_expired', 'boolean', $$ SELECT pganalytics.note_expired_certificates() WHERE $1 IS NULL$$),
+    -- Its second statement, which waits for a certificate that has expired.
+    ('note_expired_ones', 'boolean', $$
+     UPDATE pganalytics.certificates AS c SET ended_alone = NOT EXISTS (
+         SELECT FROM pganalytics.certificates n
+         WHERE n.kind = c.kind AND n.collector_id IS NOT DISTINCT FROM c.collector_id
+           AND n.state = 'active' AND n.not_after > now())
+     WHERE c.ended_alone IS NULL AND c.state = 'active' AND c.not_after <= now() AND $1$$)
 ) AS s(name, types, statement);
 INSERT INTO worker_statements
 SELECT name, types, statement, 'pganalytics_api'
