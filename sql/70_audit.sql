@@ -43,22 +43,35 @@ COMMENT ON COLUMN pganalytics.audit_log.resource_id IS 'which one';
 COMMENT ON COLUMN pganalytics.audit_log.hash IS
     'SHA-256 of the hash before it and of this row''s canonical form, pganalytics.audit_row_text()';
 
--- Every field as its length in bytes, a colon and its text; NULL as a minus sign.
+-- Every field as its length in bytes, a colon and its text; NULL as a minus sign. Nothing in it
+-- depends on the session.
 CREATE FUNCTION pganalytics.audit_row_text(entry pganalytics.audit_log) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
-    SET timezone = 'UTC'
 AS $$
     SELECT string_agg(coalesce(octet_length(f.value) || ':' || f.value, '-'), '' ORDER BY f.n)
     FROM unnest(ARRAY[
-        entry.id::text, to_char(entry.recorded_at, 'YYYY-MM-DD"T"HH24:MI:SS.US'),
-        to_char(entry.occurred_at, 'YYYY-MM-DD"T"HH24:MI:SS.US'), entry.event, entry.severity,
-        entry.source, entry.outcome, entry.pid::text, entry.actor, entry.role, entry.address,
-        entry.application, entry.database, entry.correlation_id, entry.resource_type,
-        entry.resource_id, entry.details::text]) WITH ORDINALITY AS f(value, n)
+        entry.id::text,
+        to_char(entry.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'),
+        to_char(entry.occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'),
+        entry.event, entry.severity, entry.source, entry.outcome, entry.pid::text, entry.actor,
+        entry.role, entry.address, entry.application, entry.database, entry.correlation_id,
+        entry.resource_type, entry.resource_id, entry.details::text]) WITH ORDINALITY AS f(value, n)
 $$;
 COMMENT ON FUNCTION pganalytics.audit_row_text(pganalytics.audit_log) IS
     'the canonical form of a row of the audit log, over which its hash is made';
+
+-- In C, to tell of it from the transaction that it ends.
+CREATE FUNCTION pganalytics.refuse_audit_change() RETURNS trigger
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pganalytics_refuse_audit_change';
+COMMENT ON FUNCTION pganalytics.refuse_audit_change() IS
+    'what the audit log does to UPDATE, DELETE and TRUNCATE: audit.change_refused, and an error';
+
+-- ALWAYS: session_replication_role does not switch it off.
+CREATE TRIGGER audit_log_unchanged BEFORE UPDATE OR DELETE OR TRUNCATE ON pganalytics.audit_log
+    FOR EACH STATEMENT EXECUTE FUNCTION pganalytics.refuse_audit_change();
+ALTER TABLE pganalytics.audit_log ENABLE ALWAYS TRIGGER audit_log_unchanged;
 
 -- SECURITY DEFINER: the audit worker may make a month and may not create tables.
 CREATE FUNCTION pganalytics.make_audit_partition(month date) RETURNS regclass
@@ -72,13 +85,26 @@ DECLARE
     leaf_name CONSTANT text := 'audit_log_p' || to_char(begins, 'YYYYMM');
     leaf regclass := to_regclass(format('pganalytics.%I', leaf_name));
 BEGIN
+    IF leaf IS NULL THEN
+        LOCK TABLE ONLY pganalytics.audit_log IN SHARE UPDATE EXCLUSIVE MODE;
+        leaf := to_regclass(format('pganalytics.%I', leaf_name));
+    END IF;
     IF leaf IS NOT NULL THEN
+        IF pg_partition_root(leaf) IS DISTINCT FROM 'pganalytics.audit_log'::regclass THEN
+            RAISE EXCEPTION 'table % exists and is not a partition of the audit log', leaf
+                USING ERRCODE = 'duplicate_table', HINT = 'Attach it, rename it or drop it.';
+        END IF;
         RETURN leaf;
     END IF;
     EXECUTE format('CREATE TABLE pganalytics.%I (LIKE pganalytics.audit_log)', leaf_name);
     EXECUTE format('CREATE UNIQUE INDEX %I ON pganalytics.%I (id)', leaf_name || '_idx', leaf_name);
     EXECUTE format('CREATE INDEX %I ON pganalytics.%I (occurred_at)', leaf_name || '_time_idx',
                    leaf_name);
+    -- Statements that name the partition pass by the triggers of its parent.
+    EXECUTE format('CREATE TRIGGER audit_log_unchanged BEFORE UPDATE OR DELETE OR TRUNCATE '
+                   'ON pganalytics.%I FOR EACH STATEMENT '
+                   'EXECUTE FUNCTION pganalytics.refuse_audit_change()', leaf_name);
+    EXECUTE format('ALTER TABLE pganalytics.%I ENABLE ALWAYS TRIGGER audit_log_unchanged', leaf_name);
     EXECUTE format('ALTER TABLE pganalytics.audit_log ATTACH PARTITION pganalytics.%I '
                    'FOR VALUES FROM (%L) TO (%L)', leaf_name, begins, begins + interval '1 month');
     RETURN format('pganalytics.%I', leaf_name)::regclass;
@@ -89,10 +115,11 @@ COMMENT ON FUNCTION pganalytics.make_audit_partition(date) IS
 
 -- Appends rows after the one that is given and says which is the last now.
 CREATE FUNCTION pganalytics.append_audit_records(
-        after_id bigint, after_hash bytea, occurred_at timestamptz[], event text[], source text[],
-        outcome text[], pid integer[], actor text[], role text[], address text[],
-        application text[], database text[], correlation_id text[], resource_type text[],
-        resource_id text[], details text[], severity text[], OUT id bigint, OUT hash bytea)
+        after_id bigint, after_hash bytea, after_time timestamptz, occurred_at timestamptz[],
+        event text[], source text[], outcome text[], pid integer[], actor text[], role text[],
+        address text[], application text[], database text[], correlation_id text[],
+        resource_type text[], resource_id text[], details text[], severity text[],
+        OUT id bigint, OUT hash bytea, OUT recorded_at timestamptz)
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
     SET timezone = 'UTC'
@@ -102,8 +129,10 @@ DECLARE
 BEGIN
     id := after_id;
     hash := after_hash;
-    entry.recorded_at := clock_timestamp();
-    PERFORM pganalytics.make_audit_partition(entry.recorded_at::date);
+    -- It never goes back, or the months would not be in the order of the numbers.
+    recorded_at := greatest(clock_timestamp(), after_time);
+    entry.recorded_at := recorded_at;
+    PERFORM pganalytics.make_audit_partition(recorded_at::date);
     FOR i IN 1 .. cardinality(occurred_at) LOOP
         id := id + 1;
         entry.id := id;
@@ -125,9 +154,70 @@ BEGIN
         hash := sha256(hash || convert_to(pganalytics.audit_row_text(entry), 'UTF8'));
         entry.hash := hash;
         INSERT INTO pganalytics.audit_log SELECT entry.*;
+        -- A rule or a trigger that drops rows would leave a hole.
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'a row of the audit log was not inserted'
+                USING ERRCODE = 'triggered_action_exception',
+                      HINT = 'Remove the rules and triggers of pganalytics.audit_log that the extension has not made.';
+        END IF;
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION pganalytics.append_audit_records(bigint, bytea, timestamptz[], text[], text[], text[],
-    integer[], text[], text[], text[], text[], text[], text[], text[], text[], text[], text[]) IS
+COMMENT ON FUNCTION pganalytics.append_audit_records(bigint, bytea, timestamptz, timestamptz[], text[],
+    text[], text[], integer[], text[], text[], text[], text[], text[], text[], text[], text[], text[],
+    text[]) IS
     'what the audit worker calls: appends rows to the audit log after its last one';
+
+-- SECURITY DEFINER, as the next one: the audit worker may append and may not read.
+CREATE FUNCTION pganalytics.audit_tail(
+        known_id bigint, OUT log oid, OUT id bigint, OUT hash bytea, OUT recorded_at timestamptz,
+        OUT event text, OUT known_hash bytea)
+    LANGUAGE sql STABLE PARALLEL UNSAFE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT 'pganalytics.audit_log'::regclass, t.id, t.hash, t.recorded_at, t.event,
+           (SELECT k.hash FROM pganalytics.audit_log k WHERE k.id = known_id LIMIT 1)
+    FROM (SELECT) AS one
+    LEFT JOIN (SELECT l.id, l.hash, l.recorded_at, l.event FROM pganalytics.audit_log l
+               ORDER BY l.id DESC LIMIT 1) AS t ON true
+$$;
+COMMENT ON FUNCTION pganalytics.audit_tail(bigint) IS
+    'the last row of the audit log, and the hash of a row that the audit worker knows';
+
+-- In C, because a session could give the setting a value of its own before the library is loaded.
+CREATE FUNCTION pganalytics.audit_log_retention() RETURNS integer
+    LANGUAGE c STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pganalytics_audit_log_retention';
+COMMENT ON FUNCTION pganalytics.audit_log_retention() IS
+    'for how many days the audit log is kept: the setting pganalytics.audit_log_retention';
+
+-- Drops one month. What it says of the month is appended to the log in the same transaction. Waits
+-- shortly for the parent and not at all for the month, like drop_expired_partition().
+CREATE FUNCTION pganalytics.drop_expired_audit_month(
+        OUT month text, OUT first_id bigint, OUT last_id bigint, OUT last_hash text)
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET lock_timeout = '200ms'
+AS $$
+DECLARE
+    leaf regclass;
+BEGIN
+    SELECT i.inhrelid, to_char(lower(r.range) AT TIME ZONE 'UTC', 'YYYY-MM') INTO leaf, month
+    FROM pg_inherits i
+    CROSS JOIN LATERAL (SELECT pganalytics.partition_range(i.inhrelid) AS range OFFSET 0) r
+    WHERE i.inhparent = 'pganalytics.audit_log'::regclass
+      AND upper(r.range) + make_interval(hours => 24 * pganalytics.audit_log_retention()) <= now()
+    ORDER BY lower(r.range) LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    LOCK TABLE ONLY pganalytics.audit_log IN ACCESS EXCLUSIVE MODE;
+    EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE NOWAIT', leaf);
+    EXECUTE format('SELECT l.id FROM %s l ORDER BY l.id LIMIT 1', leaf) INTO first_id;
+    EXECUTE format('SELECT l.id, encode(l.hash, ''hex'') FROM %s l ORDER BY l.id DESC LIMIT 1', leaf)
+        INTO last_id, last_hash;
+    EXECUTE format('DROP TABLE %s', leaf);
+END
+$$;
+COMMENT ON FUNCTION pganalytics.drop_expired_audit_month() IS
+    'drops the oldest month of the audit log if it is older than pganalytics.audit_log_retention, and says what was its last row';

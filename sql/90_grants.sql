@@ -292,14 +292,19 @@ GRANT SELECT (kid, public_key, signs_from, signs_until, verifies_until, revoked_
 
 -- The audit log: its worker can append and nothing else, administrators can read.
 GRANT SELECT ON pganalytics.audit_log TO pganalytics_admin;
+GRANT EXECUTE ON FUNCTION
+    pganalytics.audit_row_text(pganalytics.audit_log),
+    pganalytics.audit_events(),
+    pganalytics.audit_head(),
+    pganalytics.verify_audit_log(text)
+    TO pganalytics_admin;
 GRANT INSERT ON pganalytics.audit_log TO pganalytics_audit;
 GRANT EXECUTE ON FUNCTION
     pganalytics.make_audit_partition(date),
     pganalytics.audit_row_text(pganalytics.audit_log),
-    pganalytics.append_audit_records(bigint, bytea, timestamptz[], text[], text[], text[], integer[],
-        text[], text[], text[], text[], text[], text[], text[], text[], text[], text[])
+    pganalytics.append_audit_records(bigint, bytea, timestamptz, timestamptz[], text[], text[],
+        text[], integer[], text[], text[], text[], text[], text[], text[], text[], text[], text[],
+        text[]),
+    pganalytics.audit_tail(bigint),
+    pganalytics.drop_expired_audit_month()
     TO pganalytics_audit;
-GRANT EXECUTE ON FUNCTION
-    pganalytics.audit_row_text(pganalytics.audit_log),
-    pganalytics.audit_events()
-    TO pganalytics_admin;

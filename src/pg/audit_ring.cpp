@@ -18,7 +18,8 @@ struct Slot {
 };
 
 struct Ring {
-    uint32 slots;            // a power of two
+    uint32 slots;  // a power of two
+    TimestampTz made_at;
     pg_atomic_uint64 next;   // number of the record that is put next
     pg_atomic_uint64 first;  // number of the oldest that is there; the drain alone writes it
     pg_atomic_uint64 lost;
@@ -76,6 +77,7 @@ void StartAuditRing() {
     if (found) return;
     *ring = {};
     ring->slots = SlotCount();
+    ring->made_at = GetCurrentTimestamp();
     pg_atomic_init_u64(&ring->next, 0);
     pg_atomic_init_u64(&ring->first, 0);
     pg_atomic_init_u64(&ring->lost, 0);
@@ -136,10 +138,19 @@ void ReleaseAuditRecords(uint32 count) {
     pg_atomic_write_u64(&ring->first, number);
 }
 
-uint64 TakeLostAuditRecords(TimestampTz* since) {
-    const uint64 lost = pg_atomic_exchange_u64(&ring->lost, 0);
-    *since = static_cast<TimestampTz>(pg_atomic_exchange_u64(&ring->lost_since, 0));
-    return lost;
+uint64 LostAuditRecords(TimestampTz* since) {
+    *since = static_cast<TimestampTz>(pg_atomic_read_u64(&ring->lost_since));
+    return pg_atomic_read_u64(&ring->lost);
+}
+
+void ForgetLostAuditRecords(uint64 count) {
+    pg_atomic_write_u64(&ring->lost_since, 0);
+    // Those lost meanwhile have found the time of an earlier one.
+    if (pg_atomic_fetch_sub_u64(&ring->lost, static_cast<int64>(count)) != count) {
+        uint64 never = 0;
+        pg_atomic_compare_exchange_u64(&ring->lost_since, &never,
+                                       static_cast<uint64>(GetCurrentTimestamp()));
+    }
 }
 
 void AttachAuditDrain() {
@@ -176,5 +187,7 @@ void SetAuditHead(const AuditHead& head) {
     ring->head = head;
     UnlockStatus();
 }
+
+TimestampTz AuditRingMadeAt() { return ring->made_at; }
 
 }  // namespace pganalytics::pg

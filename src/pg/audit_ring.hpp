@@ -32,9 +32,13 @@ struct AuditRecord {
     char details[1344];
 };
 
-// AuditHead is the last row of the log: its number and hash. Number 0: there is none.
+// AuditHead is the last row of a log: its number, hash and time. Number 0: it has no rows. The log
+// itself is named by its database and table: CREATE EXTENSION makes another one.
 struct AuditHead {
+    Oid database;
+    Oid log;
     int64 id;
+    TimestampTz recorded_at;
     core::Sha256 hash;
 };
 
@@ -56,9 +60,10 @@ bool AuditRingHasRoom();
 const AuditRecord* PeekAuditRecord(uint32 place);
 void ReleaseAuditRecords(uint32 count);
 
-// TakeLostAuditRecords gives how many records were lost since it was last asked, and when the first
-// of them was.
-uint64 TakeLostAuditRecords(TimestampTz* since);
+// LostAuditRecords gives how many records were lost, and when the first of them was, until
+// ForgetLostAuditRecords takes off so many that were told of.
+uint64 LostAuditRecords(TimestampTz* since);
+void ForgetLostAuditRecords(uint64 count);
 
 // AttachAuditDrain makes producers wake this process, until it ends or detaches.
 // WaitForAuditRecords sleeps until a record is there, the latch is set, or the time is over.
@@ -66,8 +71,11 @@ void AttachAuditDrain();
 void DetachAuditDrain();
 void WaitForAuditRecords(long timeout_ms);
 
-// Of the last row that this server's worker has committed; id 0 after a start of the server.
+// Of the last row that this server's worker has committed; log 0 after a start of the server.
 AuditHead GetAuditHead();
 void SetAuditHead(const AuditHead& head);
+
+// AuditRingMadeAt: since when events are kept. A crash of any process makes the ring anew.
+TimestampTz AuditRingMadeAt();
 
 }  // namespace pganalytics::pg
