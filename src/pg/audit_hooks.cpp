@@ -6,7 +6,7 @@ namespace pganalytics::pg {
 void InstallAuditHooks() {
     InstallLoginHooks();
     InstallDenialHooks();
-    // InstallStatementHooks();
+    InstallStatementHooks();
 }
 
 }  // namespace pganalytics::pg

@@ -101,6 +101,17 @@ bool IsIn(const std::string_view (&names)[kSize], std::string_view name) {
 // Our own settings are numbers, switches, and the paths of files; a value of them is no secret.
 bool IsOurs(std::string_view name) { return StartsWith(name, "pganalytics."); }
 
+// IsUnknown: a setting that no library has defined, a place where applications put things of their
+// own.
+bool IsUnknown(std::string_view name) {
+    char text[256];
+    if (name.find('.') == name.npos || name.size() >= sizeof(text)) return false;
+    memcpy(text, name.data(), name.size());
+    text[name.size()] = '\0';
+    const int flags = GetConfigOptionFlags(text, true);
+    return (flags & GUC_CUSTOM_PLACEHOLDER) != 0 || GetConfigOption(text, true, false) == nullptr;
+}
+
 }  // namespace
 
 bool ProtectsServer(std::string_view name) {
@@ -119,6 +130,7 @@ bool HoldsSecret(std::string_view name, std::string_view value) {
         return true;
     }
     if (IsOurs(name) || IsIn(kNoSecrets, name)) return false;
+    if (IsUnknown(name)) return true;
     for (const std::string_view part : kSecretParts) {
         if (Contains(name, part)) return true;
     }
