@@ -59,7 +59,9 @@ BEGIN
         SELECT j.id, j.recorded_at, j.event,
                CASE WHEN j.id = j.after_id THEN format('there are several rows %s', j.id)
                     WHEN j.id <> j.after_id + 1 AND NOT named.gap
-                        THEN format('rows %s to %s are missing', j.after_id + 1, j.id - 1)
+                        THEN format(CASE j.id - j.after_id WHEN 2 THEN 'row %s is missing'
+                                         ELSE 'rows %s to %s are missing' END,
+                                    j.after_id + 1, j.id - 1)
                     WHEN j.hash IS DISTINCT FROM sha256(
                         CASE WHEN j.id = j.after_id + 1 THEN j.after_hash
                              ELSE decode(j.details->>'after_hash', 'hex') END

@@ -2,6 +2,7 @@
 \set SHOW_CONTEXT never
 \pset format unaligned
 SELECT pganalytics.make_partitions(0);
+SELECT pganalytics.make_audit_partition((now() AT TIME ZONE 'UTC')::date) IS NOT NULL AS made;
 CREATE ROLE regress_nobody;
 CREATE FUNCTION attempt(who name, statement text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
@@ -132,6 +133,21 @@ INSERT INTO statements (statement) VALUES
     ('SELECT pganalytics.end_sessions(''ann'')'),
     ('UPDATE pganalytics.api_sessions SET expires_at = now()'),
     ('DELETE FROM pganalytics.api_sessions'),
+    ('SELECT id, event, details FROM pganalytics.audit_log'),
+    ('SELECT * FROM pganalytics.verify_audit_log()'),
+    ('SELECT * FROM pganalytics.audit_head(), pganalytics.audit_events()'),
+    ('SELECT pganalytics.audit_row_text(l) FROM pganalytics.audit_log l'),
+    ('SELECT pganalytics.audit_tail(1)'),
+    ('SELECT pganalytics.audit_log_retention()'),
+    ('SELECT pganalytics.make_audit_partition(current_date)'),
+    ('SELECT pganalytics.drop_expired_audit_month()'),
+    ('SELECT pganalytics.append_audit_records(1, sha256('''')::bytea, now(), ARRAY[now()], ARRAY[''a''], ARRAY[''server''], ARRAY[''success''], ARRAY[1], ARRAY[''a''], ARRAY[''a''], ARRAY[''a''], ARRAY[''a''], ARRAY[''a''], ARRAY[''a''], ARRAY[''a''], ARRAY[''a''], ARRAY[''{}''], ARRAY[''INFO''])'),
+    ('INSERT INTO pganalytics.audit_log (id, recorded_at, occurred_at, event, severity, source, outcome, hash) VALUES (2, now(), now(), ''a'', ''INFO'', ''server'', ''success'', '''')'),
+    (format('INSERT INTO pganalytics.audit_log_p%s (id, recorded_at, occurred_at, event, severity, source, outcome, hash) VALUES (2, now(), now(), ''a'', ''INFO'', ''server'', ''success'', '''')', to_char(now() AT TIME ZONE 'UTC', 'YYYYMM'))),
+    ('UPDATE pganalytics.audit_log SET actor = ''b'''),
+    ('DELETE FROM pganalytics.audit_log'),
+    ('TRUNCATE pganalytics.audit_log'),
+    ('SELECT pganalytics.refuse_audit_change()'),
     ('CREATE TABLE pganalytics.mine (x int)'),
     ('DROP TABLE pganalytics.query_samples'),
     ('SELECT setval(''pganalytics.servers_server_id_seq'', 1)');
@@ -148,13 +164,14 @@ BEGIN
     END;
 END
 $$;
-SELECT regexp_replace(s.statement, '_p\d{8}', '_pDAY') AS statement,
+SELECT regexp_replace(regexp_replace(s.statement, '_p\d{8}', '_pDAY'), '_p\d{6}', '_pMONTH') AS statement,
        attempt_and_undo('pganalytics_viewer', s.statement) AS viewer,
        attempt_and_undo('pganalytics_operator', s.statement) AS operator,
        attempt_and_undo('pganalytics_admin', s.statement) AS admin,
        attempt_and_undo('pganalytics_ingest', s.statement) AS ingest,
        attempt_and_undo('pganalytics_maintenance', s.statement) AS maintenance,
        attempt_and_undo('pganalytics_api', s.statement) AS api,
+       attempt_and_undo('pganalytics_audit', s.statement) AS audit,
        attempt_and_undo('regress_nobody', s.statement) AS nobody
 FROM statements s ORDER BY n;
 
@@ -384,6 +401,23 @@ FROM (VALUES
      SELECT kid, public_key FROM pganalytics.token_keys
      WHERE $1 AND revoked_at IS NULL AND verifies_until > pg_catalog.now()$$)
 ) AS s(name, types, statement);
+INSERT INTO worker_statements
+SELECT name, types, statement, 'pganalytics_audit'
+FROM (VALUES
+    ('append', 'boolean', $$
+     SELECT id, hash, recorded_at FROM pganalytics.append_audit_records((random() * 1e9)::bigint,
+     sha256(''), now(), ARRAY[now()], ARRAY['a'], ARRAY['server'], ARRAY['success'],
+     ARRAY[1], ARRAY['a'], ARRAY['a'], ARRAY['a'], ARRAY['a'], ARRAY['a'], ARRAY['a'], ARRAY['a'],
+     ARRAY['a'], ARRAY['{}'], ARRAY['INFO']) WHERE $1 IS NULL$$),
+    ('read_tail', 'bigint', $$
+     SELECT log, id, hash, recorded_at, event, known_hash FROM pganalytics.audit_tail($1)$$),
+    ('make_months', 'timestamptz', $$
+     SELECT pganalytics.make_audit_partition((coalesce($1, now()) + m * interval '1 month')::date)
+     FROM unnest(ARRAY[0, 1]) AS m$$),
+    ('drop_month', 'boolean', $$
+     SELECT month, first_id, last_id, last_hash FROM pganalytics.drop_expired_audit_month()
+     WHERE $1 IS NULL$$)
+) AS s(name, types, statement);
 -- Each metric has its table. The direct way writes to a partition, and privileges are checked there.
 INSERT INTO worker_statements
 SELECT 'insert into ' || m.relation, 'integer',
@@ -478,6 +512,15 @@ SELECT pg_read_file('postgresql.conf');
 RESET ROLE;
 SELECT pg_read_file(pganalytics.ca_certificate_file()) ~ 'PRIVATE KEY' AS key_is_beside_it;
 
+DO $$
+DECLARE
+    month regclass;
+BEGIN
+    FOR month IN SELECT inhrelid FROM pg_inherits WHERE inhparent = 'pganalytics.audit_log'::regclass LOOP
+        EXECUTE format('DROP TABLE %s', month);
+    END LOOP;
+END
+$$;
 DROP VIEW needless;
 DROP FUNCTION privileges_of, is_needed, outcome_for_worker;
 DROP TABLE worker_statements;
