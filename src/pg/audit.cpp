@@ -1,6 +1,7 @@
 // Audit: records on their way to the ring.
 #include "pg/audit.hpp"
 
+#include "pg/audit_role.hpp"
 #include "pg/guc.hpp"
 #include "pg/shmem.hpp"
 
@@ -216,12 +217,17 @@ void BeginAudit(AuditRecord* record, protocol::AuditEvent event) {
         return;
     }
     const Port* const port = MyProcPort;
-    if (port == nullptr) return;
-    record->source = AuditSource::kSession;
-    if (port->user_name != nullptr) SetAuditText(record->actor, port->user_name);
-    if (port->remote_host != nullptr) SetAuditText(record->address, port->remote_host);
-    if (port->database_name != nullptr) SetAuditText(record->database, port->database_name);
-    if (application_name != nullptr) SetAuditText(record->application, application_name);
+    if (port != nullptr) {
+        record->source = AuditSource::kSession;
+        if (port->user_name != nullptr) SetAuditText(record->actor, port->user_name);
+        if (port->remote_host != nullptr) SetAuditText(record->address, port->remote_host);
+        if (port->database_name != nullptr) SetAuditText(record->database, port->database_name);
+        if (application_name != nullptr) SetAuditText(record->application, application_name);
+    } else if (MyBgworkerEntry != nullptr) {
+        SetAuditText(record->application, MyBgworkerEntry->bgw_name);
+    }
+    SetAuditText(record->role, ActingRole());
+    if (strcmp(record->role, record->actor) == 0) record->role[0] = '\0';
 }
 
 void SetAuditText(char* field, size_t size, std::string_view text) {

@@ -26,6 +26,7 @@ ExecutorFinish_hook_type previous_finish_hook = nullptr;
 // need not ask for memory then.
 MemoryContext copy_context = nullptr;
 bool telling = false;
+bool next_is_told = false;
 
 // What ERRORs that are told of look like when they arrive in the server's log: hashes of the place
 // in the source and of the message.
@@ -56,7 +57,7 @@ bool WasTold(const ErrorData& error) {
 }
 
 void BeginDenial(AuditRecord* record, Node* statement) {
-    BeginAuditInSession(record, protocol::AuditEvent::kPermissionDenied);
+    BeginAudit(record, protocol::AuditEvent::kPermissionDenied);
     record->outcome = AuditOutcome::kDenied;
     if (statement == nullptr) return;
     AddAuditDetail(record, "command", CreateCommandName(statement));
@@ -105,7 +106,9 @@ void OnError(void* arg) noexcept {
             }
         }
         Remember(*error);
-        if (watch->holds_back) {
+        if (next_is_told) {
+            next_is_told = false;
+        } else if (watch->holds_back) {
             watch->held = true;
         } else {
             TellOfDenial(*error, watch);
@@ -121,10 +124,11 @@ void OnMessage(ErrorData* error) noexcept {
         if (MyProcPort != nullptr && !IsNormalProcessingMode()) {
             if (error->elevel >= FATAL) TellOfFailedLogin(*error);
         } else if (error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE && WatchesDenials() &&
-                   !WasTold(*error)) {
+                   !WasTold(*error) && !next_is_told) {
             TellOfDenial(*error, nullptr);
         }
         told_count = 0;
+        next_is_told = false;
         telling = false;
     }
     if (previous_emit_log_hook != nullptr) previous_emit_log_hook(error);
@@ -222,6 +226,8 @@ void OnFinish(QueryDesc* query) {
 }  // namespace
 
 bool WatchesDenials() { return Auditing() && !IsParallelWorker() && ActsForSomebody(); }
+
+void DenialIsTold() { next_is_told = true; }
 
 void OpenDenialWatch(DenialWatch* watch, Node* statement) {
     watch->statement = statement;

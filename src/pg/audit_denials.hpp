@@ -28,6 +28,9 @@ void OpenDenialWatch(DenialWatch* watch, Node* statement);
 // CloseDenialWatch is for the way without an ERROR.
 void CloseDenialWatch(DenialWatch* watch);
 
+// DenialIsTold: the next ERROR 42501 of this process has been told of in another way.
+void DenialIsTold();
+
 // DeniedRelation fills in the relation that a plan may not use, with what is missing. False if
 // there is none. Reads catalogs and may raise ERROR.
 bool DeniedRelation(const QueryDesc* query, AuditRecord* record);

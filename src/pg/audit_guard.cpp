@@ -1,6 +1,7 @@
-// Audit guard: the refusal of changes to the audit log, its head and its retention, as SQL functions;
-// sql/70_audit.sql and 71_audit_verify.sql declare them.
+// Audit guard: the refusal of changes to the audit log, its head and its retention, as SQL
+// functions; sql/70_audit.sql and 71_audit_verify.sql declare them.
 #include "pg/audit.hpp"
+#include "pg/audit_denials.hpp"
 #include "pg/audit_store.hpp"
 #include "pg/guc.hpp"
 #include "pg/statement.hpp"
@@ -43,6 +44,7 @@ Datum pganalytics_refuse_audit_change(PG_FUNCTION_ARGS) {
     SetAuditResource(&record, "table", psprintf("%s.%s", schema, table));
     AddAuditDetail(&record, "operation", OperationOf(trigger->tg_event));
     PutAudit(record);
+    DenialIsTold();
     ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
             errmsg("the audit log cannot be changed"),
             errdetail("%s of table \"%s\" was refused, and is told of in the log.",

@@ -33,23 +33,46 @@ std::string_view TypeOf(std::string_view format) {
     return kind.substr(start);
 }
 
-// NameIn compares a message with its format in the language in which it was written.
-std::string_view NameIn(const ErrorData& error) {
-    const char* format = error.message_id;
+const char* Translated(const char* domain, const char* format) {
 #ifdef ENABLE_NLS
-    if (error.domain != nullptr) format = ::dgettext(error.domain, format);
+    if (domain != nullptr) return ::dgettext(domain, format);
 #endif
-    const std::string_view translated = format;
-    const std::string_view message = error.message;
-    const size_t place = OnePlace(translated);
-    if (place == translated.npos) return {};
-    const std::string_view before = translated.substr(0, place);
-    const std::string_view after = translated.substr(place + kPlace.size());
+    (void)domain;
+    return format;
+}
+
+// Matches compares a message with its format in the language in which it was written, and gives
+// what stands in place of the only %s.
+bool Matches(const char* domain, const char* source, std::string_view message,
+             std::string_view* name) {
+    const std::string_view format = Translated(domain, source);
+    const size_t place = OnePlace(format);
+    if (place == format.npos) return false;
+    const std::string_view before = format.substr(0, place);
+    const std::string_view after = format.substr(place + kPlace.size());
     if (message.size() < before.size() + after.size() || !message.starts_with(before) ||
         !message.ends_with(after)) {
-        return {};
+        return false;
     }
-    return message.substr(before.size(), message.size() - before.size() - after.size());
+    *name = message.substr(before.size(), message.size() - before.size() - after.size());
+    return true;
+}
+
+// FormatFromWorker gives the format of an error that a parallel worker has sent, which does not
+// tell it. That it was the check of a privilege is seen from the place in the source.
+const char* FormatFromWorker(const ErrorData& error, std::string_view* name) {
+    constexpr const char* kFormats[] = {
+        "permission denied for table %s",     "permission denied for function %s",
+        "permission denied for schema %s",    "permission denied for view %s",
+        "permission denied for sequence %s",  "permission denied for materialized view %s",
+        "permission denied for procedure %s", "permission denied for foreign table %s",
+        "permission denied for type %s",      "permission denied for language %s",
+    };
+    if (error.funcname == nullptr || strcmp(error.funcname, "aclcheck_error") != 0) return nullptr;
+    for (const char* format : kFormats) {
+        if (Matches(PG_TEXTDOMAIN("postgres"), format, error.message, name)) return format;
+    }
+    return nullptr;
 }
 
 // IsBare: nothing of the message is PostgreSQL's own.
@@ -60,15 +83,23 @@ bool IsBare(std::string_view format) {
 }  // namespace
 
 void DescribeDenial(const ErrorData& error, AuditRecord* record) {
-    if (error.message_id == nullptr || error.message == nullptr || IsBare(error.message_id)) {
+    const char* format = error.message_id;
+    std::string_view name;
+    if (error.message == nullptr) format = nullptr;
+    if (format != nullptr) {
+        (void)Matches(error.domain, format, error.message, &name);
+    } else if (error.message != nullptr) {
+        format = FormatFromWorker(error, &name);
+    }
+    if (format == nullptr || IsBare(format)) {
         const bool setting = error.filename != nullptr && strcmp(error.filename, "guc.c") == 0;
         AddAuditDetail(record, "reason",
                        setting ? "the check of a setting" : "raised by a function or an extension");
         return;
     }
-    const std::string_view type = TypeOf(error.message_id);
-    if (!type.empty()) SetAuditResource(record, type, NameIn(error));
-    AddAuditDetail(record, "reason", error.message_id);
+    const std::string_view type = TypeOf(format);
+    if (!type.empty()) SetAuditResource(record, type == "parameter" ? "setting" : type, name);
+    AddAuditDetail(record, "reason", format);
 }
 
 }  // namespace pganalytics::pg

@@ -54,7 +54,7 @@ const char* KindOfObject(ObjectType type) {
         case OBJECT_OPFAMILY:
             return "operator family";
         case OBJECT_PARAMETER_ACL:
-            return "parameter";
+            return "setting";
         case OBJECT_POLICY:
             return "policy";
         case OBJECT_PROCEDURE:

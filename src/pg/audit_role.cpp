@@ -51,12 +51,4 @@ void NoteActingRole() {
 
 std::string_view ActingRole() { return RoleInForce() == noted_role ? noted_name : ""; }
 
-void BeginAuditInSession(AuditRecord* record, protocol::AuditEvent event) {
-    BeginAudit(record, event);
-    const std::string_view role = ActingRole();
-    if (role.empty()) return;
-    SetAuditText(record->role, role);
-    if (strcmp(record->role, record->actor) == 0) record->role[0] = '\0';
-}
-
 }  // namespace pganalytics::pg

@@ -20,7 +20,4 @@ void NoteActingRole();
 // ActingRole gives the name of the role in force, "" if it was not noted.
 std::string_view ActingRole();
 
-// BeginAuditInSession is BeginAudit with the role in force, where it is not the actor.
-void BeginAuditInSession(AuditRecord* record, protocol::AuditEvent event);
-
 }  // namespace pganalytics::pg

@@ -90,7 +90,7 @@ void OnUtility(PlannedStmt* planned, const char* text, bool read_only_tree,
 AuditRecord* AddStatementRecord(List** records, protocol::AuditEvent event, Node* statement,
                                 const char* type, const char* id) {
     auto* const record = static_cast<AuditRecord*>(palloc(sizeof(AuditRecord)));
-    BeginAuditInSession(record, event);
+    BeginAudit(record, event);
     SetAuditResource(record, type, id);
     AddAuditDetail(record, "command", CreateCommandName(statement));
     *records = lappend(*records, record);
