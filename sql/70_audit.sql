@@ -45,18 +45,36 @@ COMMENT ON COLUMN pganalytics.audit_log.hash IS
 
 -- Every field as its length in bytes, a colon and its text; NULL as a minus sign. Nothing in it
 -- depends on the session.
+-- One expression: it is computed for every row that is written or verified.
 CREATE FUNCTION pganalytics.audit_row_text(entry pganalytics.audit_log) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT string_agg(coalesce(octet_length(f.value) || ':' || f.value, '-'), '' ORDER BY f.n)
-    FROM unnest(ARRAY[
-        entry.id::text,
-        to_char(entry.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'),
-        to_char(entry.occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'),
-        entry.event, entry.severity, entry.source, entry.outcome, entry.pid::text, entry.actor,
-        entry.role, entry.address, entry.application, entry.database, entry.correlation_id,
-        entry.resource_type, entry.resource_id, entry.details::text]) WITH ORDINALITY AS f(value, n)
+DECLARE
+    form CONSTANT text := 'YYYY-MM-DD"T"HH24:MI:SS.US';
+    recorded CONSTANT text := to_char(entry.recorded_at AT TIME ZONE 'UTC', form);
+    occurred CONSTANT text := to_char(entry.occurred_at AT TIME ZONE 'UTC', form);
+    details CONSTANT text := entry.details::text;
+BEGIN
+    RETURN concat(
+        coalesce(octet_length(entry.id::text) || ':' || entry.id::text, '-'),
+        coalesce(octet_length(recorded) || ':' || recorded, '-'),
+        coalesce(octet_length(occurred) || ':' || occurred, '-'),
+        coalesce(octet_length(entry.event) || ':' || entry.event, '-'),
+        coalesce(octet_length(entry.severity) || ':' || entry.severity, '-'),
+        coalesce(octet_length(entry.source) || ':' || entry.source, '-'),
+        coalesce(octet_length(entry.outcome) || ':' || entry.outcome, '-'),
+        coalesce(octet_length(entry.pid::text) || ':' || entry.pid::text, '-'),
+        coalesce(octet_length(entry.actor) || ':' || entry.actor, '-'),
+        coalesce(octet_length(entry.role) || ':' || entry.role, '-'),
+        coalesce(octet_length(entry.address) || ':' || entry.address, '-'),
+        coalesce(octet_length(entry.application) || ':' || entry.application, '-'),
+        coalesce(octet_length(entry.database) || ':' || entry.database, '-'),
+        coalesce(octet_length(entry.correlation_id) || ':' || entry.correlation_id, '-'),
+        coalesce(octet_length(entry.resource_type) || ':' || entry.resource_type, '-'),
+        coalesce(octet_length(entry.resource_id) || ':' || entry.resource_id, '-'),
+        coalesce(octet_length(details) || ':' || details, '-'));
+END
 $$;
 COMMENT ON FUNCTION pganalytics.audit_row_text(pganalytics.audit_log) IS
     'the canonical form of a row of the audit log, over which its hash is made';

@@ -25,7 +25,8 @@ DECLARE
     anchor_id CONSTANT bigint := anchored[1]::bigint;
     -- The rows of an older snapshot are compared with no head.
     fresh CONSTANT boolean := current_setting('transaction_isolation') = 'read committed';
-    before_first CONSTANT bytea := decode(repeat('00', 32), 'hex');
+    start_id bigint;
+    start_hash bytea;
     head record;
     known_hash bytea;
     last_hash bytea;
@@ -38,27 +39,30 @@ BEGIN
     END IF;
     SELECT h.id, h.hash INTO head FROM pganalytics.audit_head() h;
 
-    WITH cuts AS MATERIALIZED (
-        -- Where the log may begin: behind what was dropped because of its age.
-        SELECT l.details FROM pganalytics.audit_log l WHERE l.event = 'audit.expired'
-    ), walked AS (
+    -- Where the log may begin: at its first row, or behind what was dropped because of its age.
+    SELECT l.id - 1 INTO start_id FROM pganalytics.audit_log l ORDER BY l.id LIMIT 1;
+    SELECT decode(l.details->>'last_hash', 'hex') INTO start_hash FROM pganalytics.audit_log l
+    WHERE l.event = 'audit.expired' AND l.details @> jsonb_build_object('last_id', start_id)
+      AND l.details->>'last_hash' ~ '^[0-9a-f]{64}$'
+    LIMIT 1;
+    IF start_hash IS NULL THEN
+        start_id := 0;
+        start_hash := decode(repeat('00', 32), 'hex');
+    END IF;
+
+    WITH walked AS (
         SELECT l AS entry, l.id, l.hash, l.recorded_at, l.event, l.details,
-               lag(l.id) OVER w AS previous_id, lag(l.hash) OVER w AS previous_hash
+               lag(l.id, 1, start_id) OVER w AS after_id,
+               lag(l.hash, 1, start_hash) OVER w AS after_hash
         FROM pganalytics.audit_log l WINDOW w AS (ORDER BY l.id)
-    ), joined AS (
-        SELECT w.*, coalesce(w.previous_id, c.id, 0) AS after_id,
-               CASE WHEN w.previous_id IS NOT NULL THEN w.previous_hash
-                    WHEN c.id IS NOT NULL THEN c.hash ELSE before_first END AS after_hash
-        FROM walked w
-        LEFT JOIN LATERAL (
-            SELECT w.id - 1 AS id, decode(x.details->>'last_hash', 'hex') AS hash FROM cuts x
-            WHERE w.previous_id IS NULL AND x.details @> jsonb_build_object('last_id', w.id - 1)
-              AND x.details->>'last_hash' ~ '^[0-9a-f]{64}$'
-            LIMIT 1) c ON true
     ), judged AS (
         SELECT j.id, j.recorded_at, j.event,
                CASE WHEN j.id = j.after_id THEN format('there are several rows %s', j.id)
-                    WHEN j.id <> j.after_id + 1 AND NOT named.gap
+                    WHEN j.id <> j.after_id + 1 AND NOT coalesce(
+                        j.event = 'audit.gap'
+                        AND j.details @> jsonb_build_object('missing_from', j.after_id + 1,
+                                                            'missing_to', j.id - 1)
+                        AND j.details->>'after_hash' ~ '^[0-9a-f]{64}$', false)
                         THEN format(CASE j.id - j.after_id WHEN 2 THEN 'row %s is missing'
                                          ELSE 'rows %s to %s are missing' END,
                                     j.after_id + 1, j.id - 1)
@@ -71,14 +75,10 @@ BEGIN
                         THEN format('row %s had been changed when row %s was written',
                                     j.details->>'changed_row', j.id)
                     WHEN j.event = 'audit.gap' AND j.details ? 'added_from'
-                        THEN format('rows from %s to %s were not written by the audit worker',
+                        THEN format('rows %s to %s were not written by the audit worker',
                                     j.details->>'added_from', j.details->>'added_to')
                END AS problem
-        FROM joined j
-        CROSS JOIN LATERAL (SELECT coalesce(
-            j.event = 'audit.gap' AND j.details @> jsonb_build_object('missing_from', j.after_id + 1,
-                                                                      'missing_to', j.id - 1)
-            AND j.details->>'after_hash' ~ '^[0-9a-f]{64}$', false) AS gap) named
+        FROM walked j
     )
     SELECT min(j.id), max(j.id), min(j.recorded_at), max(j.recorded_at), count(*),
            count(*) FILTER (WHERE j.event = 'audit.gap'),
