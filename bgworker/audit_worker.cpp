@@ -26,13 +26,16 @@ constexpr long kLeavingTurnMs = 20;
 constexpr int kAnchorPeriodMs = 60 * 1000;
 constexpr int kChoresPeriodMs = 3600 * 1000;
 constexpr uint32 kMaxGroup = 256;
+// After so many groups the worker looks at everything else.
+constexpr int kMaxGroups = 16;
 
 struct Worker {
     pg::WorkerStatus* status;
     MemoryContext context;  // of one transaction
     bool resumed;           // what the table ends with was compared with what is known
     bool begun;             // audit.started or its like was written
-    bool telling;           // the last word was audit.started
+    bool telling;           // pganalytics.audit was on when it was last told of
+    bool stopped;           // the last row is audit.stopped
     uint32 singly;          // so many records are stored alone, for one of them was refused
     int64 anchored_id;
     TimestampTz anchored_at;
@@ -101,6 +104,7 @@ bool Resume(Worker* worker) {
         *head = ContinueLog(tail, known, notes);
         if (!worker->begun || (known.exact && known.head.log != tail.last.log)) {
             const bool was_stopped = tail.last_event == "audit.stopped";
+            worker->stopped = was_stopped;
             if (server_is_new && tail.last.id > 0 && !was_stopped) NoteCrash(tail, notes);
             if (telling) {
                 AddNote(notes, AuditEvent::kAuditStarted, "");
@@ -119,7 +123,10 @@ bool Resume(Worker* worker) {
     worker->begun = true;
     worker->resumed = true;
     RESUME_INTERRUPTS();
-    if (notes->count > 0) CountRows(worker, notes->count);
+    if (notes->count > 0) {
+        worker->stopped = notes->list[notes->count - 1].event == AuditEvent::kAuditStopped;
+        CountRows(worker, notes->count);
+    }
     return true;
 }
 
@@ -151,9 +158,10 @@ ErrorData* StoreUnreadable(Worker* worker, const pg::AuditRecord& record, const 
     return Store(worker, records, 1);
 }
 
-// Drain stores what is in the ring. False if it could not be stored; it stays there.
+// Drain stores what is in the ring, or some of it if there is much. False if it could not be stored;
+// it stays there.
 bool Drain(Worker* worker) {
-    for (;;) {
+    for (int group = 0; group < kMaxGroups; ++group) {
         if (!worker->resumed && !Resume(worker)) return false;
         const pg::AuditRecord* records[kMaxGroup + 1];
         const uint32 limit = worker->singly > 0 ? 1 : kMaxGroup;
@@ -191,8 +199,10 @@ bool Drain(Worker* worker) {
             return false;
         }
         worker->singly -= Min(worker->singly, count);
+        worker->stopped = false;
         CountRows(worker, rows);
     }
+    return true;
 }
 
 // Say appends one row of the worker's own. False if it could not.
@@ -206,6 +216,7 @@ bool Say(Worker* worker, AuditEvent event, const char* reason) {
         return false;
     }
     RESUME_INTERRUPTS();
+    worker->stopped = event == AuditEvent::kAuditStopped;
     CountRows(worker, 1);
     return true;
 }
@@ -259,8 +270,10 @@ bool DropMonth(Worker* worker) {
         return false;
     }
     RESUME_INTERRUPTS();
-    if (dropped) CountRows(worker, 1);
-    return dropped;
+    if (!dropped) return false;
+    worker->stopped = false;
+    CountRows(worker, 1);
+    return true;
 }
 
 // DoChores makes the months ahead and drops those whose retention has passed.
@@ -288,8 +301,10 @@ void Leave(Worker* worker) {
         pg::WaitForAuditRecords(kLeavingTurnMs);
         HandleInterrupts();
     }
-    if (!Drain(worker)) return;
-    if (worker->telling) {
+    do {
+        if (!Drain(worker)) return;
+    } while (pg::PeekAuditRecord(0) != nullptr);
+    if (!worker->stopped) {
         (void)Say(worker, AuditEvent::kAuditStopped,
                   last_word ? "the server stops" : "the audit worker was told to stop");
     }

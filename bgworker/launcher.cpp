@@ -3,6 +3,7 @@
 #include "bgworker/launcher.hpp"
 
 #include "bgworker/listener.hpp"
+#include "bgworker/settings_watch.hpp"
 #include "bgworker/worker.hpp"
 #include "pg/session.hpp"
 
@@ -189,6 +190,7 @@ void RunLauncher() {
     pg::WorkerStatus* const status = Begin(pg::WorkerKind::kLauncher, 0);
     // No database: only the catalogs that all share.
     BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
+    TellOfSettings();
     ListChildren();
     while (!Stopping()) {
         if (MayStart(status)) {
@@ -196,7 +198,7 @@ void RunLauncher() {
             for (int i = 0; i < child_count; ++i) TendChild(&children[i]);
         }
         Sleep(kTurnMs);
-        HandleInterrupts();
+        if (HandleInterrupts()) TellOfSettings();
     }
 }
 

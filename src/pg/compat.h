@@ -9,6 +9,7 @@ extern "C" {
 #include "executor/executor.h"
 #include "mb/pg_wchar.h"
 #include "utils/acl.h"
+#include "utils/guc_tables.h"
 }
 
 namespace pganalytics::pg {
@@ -47,6 +48,17 @@ inline bool MayConnect(Oid role) {
     return object_aclcheck(DatabaseRelationId, MyDatabaseId, role, ACL_CONNECT) == ACLCHECK_OK;
 #else
     return pg_database_aclcheck(MyDatabaseId, role, ACL_CONNECT) == ACLCHECK_OK;
+#endif
+}
+
+// ConfigVariables gives all settings in the order of their names; 16 counts them itself
+// (3057465acfb).
+inline config_generic** ConfigVariables(int* count) {
+#if PG_VERSION_NUM >= 160000
+    return get_guc_variables(count);
+#else
+    *count = GetNumConfigOptions();
+    return get_guc_variables();
 #endif
 }
 
