@@ -1,6 +1,8 @@
 // Serve: reading frames, and what a turn ends with.
 #include "bgworker/serve.hpp"
 
+#include "pg/audit_refusals.hpp"
+
 namespace pganalytics::bgworker {
 
 bool TakeFrame(Gateway* gateway, Frame* frame) {
@@ -28,6 +30,7 @@ bool TakeFrame(Gateway* gateway, Frame* frame) {
 bool EndTurn(Supervisor* supervisor, bool worked, TimestampTz* checked_at) {
     constexpr long kTurnMs = 1000;
     FlushGateways(supervisor);
+    pg::TellDueRefusals();
     const bool reloaded = HandleInterrupts();
     if (reloaded) Reload(supervisor);
     if (worked || reloaded) return true;

@@ -4,6 +4,7 @@
 #include "bgworker/gateway_config.hpp"
 #include "bgworker/program.hpp"
 #include "bgworker/worker.hpp"
+#include "pg/audit_refusals.hpp"
 #include "pg/identity_state.hpp"
 #include "pg/rate_limits.hpp"
 
@@ -227,6 +228,21 @@ void AtExit(int, Datum) {
     }
 }
 
+// TakeLastWords takes what a gateway that leaves still has to say of itself. Requests are not
+// served any more.
+void TakeLastWords(Supervisor* supervisor, Gateway* gateway) {
+    Frame frame;
+    bool broken = false;
+    do {
+        while (NextFrame(&gateway->channel, &frame, &broken)) {
+            if (frame.header.type == protocol::FrameType::kRefused) {
+                HandleControl(supervisor, gateway, frame);
+            }
+        }
+        Release(&gateway->channel);
+    } while (!broken && ReadMore(&gateway->channel) == ReadResult::kMore);
+}
+
 void RebuildEvents(Supervisor* supervisor) {
     if (supervisor->events != nullptr) FreeWaitEventSet(supervisor->events);
     supervisor->events = CreateWaitEventSet(TopMemoryContext, 2 + kMaxGateways);
@@ -348,6 +364,13 @@ Handled HandleControl(Supervisor* supervisor, Gateway* gateway, const Frame& fra
                            line.message.data()));
             return Handled::kYes;
         }
+        case protocol::FrameType::kRefused: {
+            protocol::Refused refused;
+            const bool good =
+                protocol::DecodeWhole(frame.payload, bytes, &refused) &&
+                pg::TakeRefused(refused, supervisor->role == protocol::GatewayRole::kApi);
+            return good ? Handled::kYes : Handled::kBroken;
+        }
         case protocol::FrameType::kCounters: {
             protocol::Counters counters;
             if (!protocol::DecodeWhole(frame.payload, bytes, &counters)) return Handled::kBroken;
@@ -391,7 +414,9 @@ void StopGateways(Supervisor* supervisor) {
         left = false;
         for (Gateway& gateway : supervisor->gateways) {
             if (gateway.state == GatewayState::kNone) continue;
-            if (HasEnded(gateway.pid)) {
+            const bool ended = HasEnded(gateway.pid);
+            TakeLastWords(supervisor, &gateway);
+            if (ended) {
                 Remove(supervisor, &gateway);
             } else {
                 Flush(&gateway.channel);
@@ -406,6 +431,7 @@ void StopGateways(Supervisor* supervisor) {
         KillProgram(gateway.pid);
         Remove(supervisor, &gateway);
     }
+    pg::TellAllRefusals();
 }
 
 }  // namespace pganalytics::bgworker

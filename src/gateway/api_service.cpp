@@ -2,6 +2,7 @@
 
 #include <openssl/crypto.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -46,6 +47,12 @@ Response Unauthorized(std::string_view detail, bool bad_token) {
     return response;
 }
 
+// IsFieldText: it can stand between the brackets or quotes of a field.
+bool IsFieldText(std::string_view text) {
+    return !text.empty() && text.find_first_of("<>\"\\") == std::string_view::npos &&
+           std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
+}
+
 Response ResponseOf(const protocol::ApiReply& reply, bool with_token) {
     const int status = static_cast<int>(reply.status);
     if (status == 401) return Unauthorized(reply.body, with_token);
@@ -55,6 +62,14 @@ Response ResponseOf(const protocol::ApiReply& reply, bool with_token) {
     }
     Response response{status, std::string(reply.content_type), std::string(reply.body), {}};
     response.secret = true;
+    // The query is the client's own: it comes back in a field of its own only if it can.
+    if (IsFieldText(reply.next)) {
+        response.headers.emplace_back("Link", "<" + std::string(reply.next) + ">; rel=\"next\"");
+    }
+    if (IsFieldText(reply.file_name)) {
+        response.headers.emplace_back(
+            "Content-Disposition", "attachment; filename=\"" + std::string(reply.file_name) + '"');
+    }
     return response;
 }
 
@@ -65,13 +80,27 @@ bool IsJson(std::string_view content_type) {
 
 }  // namespace
 
-Task<std::optional<Response>> ApiService::Authorize(http::Exchange& exchange, http::Access) {
+Task<std::optional<Response>> ApiService::Authorize(http::Exchange& exchange,
+                                                    const http::Route& route) {
     exchange.memo().reset();
+    const auto refuse = [&](protocol::RefusalKind kind) {
+        refusals_.Add(kind, exchange.client(), {}, RouteName(route));
+    };
     const std::string_view token = BearerToken(exchange.request().Header("Authorization"));
-    if (token.empty()) co_return Unauthorized("a bearer token is needed; log in", false);
+    if (token.empty()) {
+        refuse(protocol::RefusalKind::kNothingShown);
+        co_return Unauthorized("a bearer token is needed; log in", false);
+    }
     const auto claims = identity_.tokens().Verify(token, protocol::kApiAudience, UnixNow());
-    if (!claims) co_return Unauthorized(claims.error().message, true);
+    if (!claims) {
+        // Every token of a person comes to its end within minutes: that is no news.
+        if (claims.error().message != pki::kTokenHasExpired) {
+            refuse(protocol::RefusalKind::kTokenForged);
+        }
+        co_return Unauthorized(claims.error().message, true);
+    }
     if (!claims->session || claims->certificate || claims->subject.size() > kMaxRoleBytes) {
+        refuse(protocol::RefusalKind::kTokenForged);
         co_return Unauthorized("the token is not one of a session", true);
     }
     auto person = std::make_unique<Person>();

@@ -6,6 +6,7 @@
 
 #include "gateway/identity_state.hpp"
 #include "gateway/log.hpp"
+#include "gateway/refusals.hpp"
 #include "gateway/worker_link.hpp"
 #include "http/router.hpp"
 
@@ -14,14 +15,14 @@ namespace pganalytics::gateway {
 class ApiService {
   public:
     // All must outlive the service.
-    ApiService(WorkerLink& link, Log& log, const IdentityState& identity)
-        : link_(link), log_(log), identity_(identity) {}
+    ApiService(WorkerLink& link, Log& log, const IdentityState& identity, Refusals& refusals)
+        : link_(link), log_(log), identity_(identity), refusals_(refusals) {}
 
     // Authorize is the guard of the people's routes: 401 with WWW-Authenticate (RFC 6750 section 3)
     // unless the request brings a token of a person that is good. Whether the session goes on, and
     // what the role may, is the worker's to say.
     http::Task<std::optional<http::Response>> Authorize(http::Exchange& exchange,
-                                                        http::Access access);
+                                                        const http::Route& route);
 
     // Forward answers a request with what the worker answers; ForwardStranger does so for a route
     // that is for anyone. Health answers GET /api/v1/health: 200 if the worker does, else 503,
@@ -37,6 +38,7 @@ class ApiService {
     WorkerLink& link_;
     Log& log_;
     const IdentityState& identity_;
+    Refusals& refusals_;
 };
 
 }  // namespace pganalytics::gateway

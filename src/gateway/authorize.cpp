@@ -13,13 +13,13 @@ namespace pganalytics::gateway {
 namespace {
 
 using core::Error;
-using core::Result;
 using core::Status;
 using core::Unit;
 using http::Access;
 using http::Response;
 using http::Task;
 using protocol::Credential;
+using protocol::RefusalKind;
 
 int64_t UnixNow() {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -57,73 +57,90 @@ Response Authorizer::Refusal(http::Exchange& exchange, std::string_view detail) 
     return refusal;
 }
 
-Task<std::optional<Response>> Authorizer::Authorize(http::Exchange& exchange, Access access) {
-    const Result<Credential> credential = ReadCredential(exchange, access);
-    if (!credential) {
+Task<std::optional<Response>> Authorizer::Authorize(http::Exchange& exchange,
+                                                    const http::Route& route) {
+    const Access access = route.access;
+    Credential credential;
+    RefusalKind kind = RefusalKind::kNothingShown;
+    const Status read = ReadCredential(exchange, access, &credential, &kind);
+    if (!read) {
         CallerOf(exchange).Forget();
-        co_return Refusal(exchange, credential.error().message);
+        const bool certified = !protocol::IsZero(credential.certificate_subject);
+        refusals_.Add(kind, exchange.client(),
+                      certified ? credential.certificate_subject : credential.token_subject,
+                      RouteName(route));
+        co_return Refusal(exchange, read.error().message);
     }
     Caller& caller = CallerOf(exchange);
-    const bool known = caller.version == identity_.version() && caller.credential == *credential;
+    const bool known = caller.version == identity_.version() && caller.credential == credential;
     if (known && access == Access::kCollector) co_return std::nullopt;
     caller.Forget();
-    caller.credential = *credential;
+    caller.credential = credential;
     // Of an expired token only its refresh decides; everybody else is known before the body is
     // read.
     const bool expired =
-        credential->token_expires_at != 0 && credential->token_expires_at <= UnixNow();
+        credential.token_expires_at != 0 && credential.token_expires_at <= UnixNow();
     if (access == Access::kCollectorGrace && expired) co_return std::nullopt;
-    co_return co_await AskWorker(exchange, *credential);
+    co_return co_await AskWorker(exchange, credential);
 }
 
-Result<Credential> Authorizer::ReadCredential(http::Exchange& exchange, Access access) {
-    Credential credential;
-    if (Status read = ReadCertificate(exchange, &credential); !read) return read.error();
-    const bool certified = !protocol::IsZero(credential.certificate_sha256);
+Status Authorizer::ReadCredential(http::Exchange& exchange, Access access, Credential* credential,
+                                  RefusalKind* kind) {
+    credential->address = exchange.client();
+    if (Status read = ReadCertificate(exchange, credential, kind); !read) return read;
+    const bool certified = !protocol::IsZero(credential->certificate_sha256);
     if (!certified && mtls_ == protocol::Mtls::kRequired) {
         return Error{"a client certificate is needed", 403};
     }
     if (exchange.request().HasHeader("Authorization")) {
         const std::string_view token = BearerToken(exchange.request().Header("Authorization"));
         if (token.empty()) return Error{"a bearer token is needed", 403};
-        if (Status read = ReadToken(token, access, &credential); !read) return read.error();
+        if (Status read = ReadToken(token, access, credential, kind); !read) return read;
     } else if (!certified) {
         return Error{mtls_ == protocol::Mtls::kOff
                          ? "a bearer token is needed"
                          : "a bearer token or a client certificate is needed",
                      403};
     }
-    if (certified && !protocol::IsZero(credential.token_subject) &&
-        credential.token_subject != credential.certificate_subject) {
+    if (certified && !protocol::IsZero(credential->token_subject) &&
+        credential->token_subject != credential->certificate_subject) {
+        *kind = RefusalKind::kTokenMismatch;
         return Error{"the token and the certificate are of different collectors", 403};
     }
-    return credential;
+    return Unit{};
 }
 
 // ReadCertificate looks again at what the handshake has accepted: since then it may have been
 // revoked or have come to its end.
-Status Authorizer::ReadCertificate(http::Exchange& exchange, Credential* credential) {
+Status Authorizer::ReadCertificate(http::Exchange& exchange, Credential* credential,
+                                   RefusalKind* kind) {
     X509* const peer = exchange.stream().Peer();
     if (peer == nullptr) return Unit{};
     std::optional<pki::ClientCertificate>& certificate = CallerOf(exchange).certificate;
     if (!certificate) {
         auto read = pki::ReadClientCertificate(peer, exchange.stream().Issuer());
-        if (!read) return read.error();
+        if (!read) {
+            *kind = RefusalKind::kCertificateForged;
+            return read.error();
+        }
         certificate = std::move(*read);
-    }
-    if (identity_.IsRevoked(certificate->sha256)) {
-        return Error{"the client certificate is revoked", 403};
-    }
-    if (certificate->not_after < UnixNow()) {
-        return Error{"the client certificate has expired", 403};
     }
     credential->certificate_sha256 = certificate->sha256;
     credential->spki_sha256 = certificate->spki_sha256;
     credential->certificate_subject = certificate->collector_id;
+    if (identity_.IsRevoked(certificate->sha256)) {
+        *kind = RefusalKind::kCertificateRevoked;
+        return Error{"the client certificate is revoked", 403};
+    }
+    if (certificate->not_after < UnixNow()) {
+        *kind = RefusalKind::kCertificateExpired;
+        return Error{"the client certificate has expired", 403};
+    }
     return Unit{};
 }
 
-Status Authorizer::ReadToken(std::string_view token, Access access, Credential* credential) const {
+Status Authorizer::ReadToken(std::string_view token, Access access, Credential* credential,
+                             RefusalKind* kind) const {
     if (!pki::LooksSigned(token)) {
         credential->token_sha256 = pki::Sha256Of(token);
         return Unit{};
@@ -132,17 +149,23 @@ Status Authorizer::ReadToken(std::string_view token, Access access, Credential* 
                                                            : pki::TokenVerifier::Expired::kRefuse;
     const auto claims =
         identity_.tokens().Verify(token, protocol::kCollectorAudience, UnixNow(), expired);
-    if (!claims) return claims.error();
+    if (!claims) {
+        *kind = claims.error().message == pki::kTokenHasExpired ? RefusalKind::kTokenExpired
+                                                                : RefusalKind::kTokenForged;
+        return claims.error();
+    }
     const auto subject = core::ParseUuid(claims->subject);
     if (!subject || core::FormatUuid(*subject) != claims->subject || protocol::IsZero(*subject)) {
+        *kind = RefusalKind::kTokenForged;
         return Error{"the token names no collector", 403};
     }
+    credential->token_subject = *subject;
     // Zeros stand for no certificate: a token must not be bound to that.
     if (claims->certificate && (protocol::IsZero(credential->certificate_sha256) ||
                                 *claims->certificate != credential->certificate_sha256)) {
+        *kind = RefusalKind::kTokenNotBound;
         return Error{"the token is bound to a certificate that this request does not show", 403};
     }
-    credential->token_subject = *subject;
     credential->token_id = claims->id;
     credential->token_issued_at = claims->issued_at;
     credential->token_expires_at = claims->expires_at;

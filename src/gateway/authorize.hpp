@@ -7,6 +7,7 @@
 
 #include "gateway/identity_state.hpp"
 #include "gateway/log.hpp"
+#include "gateway/refusals.hpp"
 #include "gateway/worker_link.hpp"
 #include "http/router.hpp"
 #include "pki/client_certificate.hpp"
@@ -32,8 +33,9 @@ struct Caller : http::ConnectionMemo {
 class Authorizer {
   public:
     // All must outlive the authorizer.
-    Authorizer(WorkerLink& link, Log& log, const IdentityState& identity, protocol::Mtls mtls)
-        : link_(link), log_(log), identity_(identity), mtls_(mtls) {}
+    Authorizer(WorkerLink& link, Log& log, const IdentityState& identity, Refusals& refusals,
+               protocol::Mtls mtls)
+        : link_(link), log_(log), identity_(identity), refusals_(refusals), mtls_(mtls) {}
 
     // Authorize is the guard of the collectors' routes. With Access::kCollector a yes is remembered
     // until the identity changes; the push's own transaction checks again. With kCollectorGrace
@@ -41,7 +43,7 @@ class Authorizer {
     // for a v3 collector that gets one for a push drops the push, and one that gets one for its
     // configuration asks again without end.
     http::Task<std::optional<http::Response>> Authorize(http::Exchange& exchange,
-                                                        http::Access access);
+                                                        const http::Route& route);
 
     // CallerOf gives what Authorize has found. REQUIRES: it had nothing to say to this request.
     static Caller& CallerOf(http::Exchange& exchange);
@@ -55,17 +57,21 @@ class Authorizer {
     static http::Response Refusal(http::Exchange& exchange, std::string_view detail);
 
   private:
-    core::Result<protocol::Credential> ReadCredential(http::Exchange& exchange,
-                                                      http::Access access);
-    core::Status ReadCertificate(http::Exchange& exchange, protocol::Credential* credential);
+    // Of what these refuse, they fill the credential as far as they have got, and say which kind of
+    // refusal it is.
+    core::Status ReadCredential(http::Exchange& exchange, http::Access access,
+                                protocol::Credential* credential, protocol::RefusalKind* kind);
+    core::Status ReadCertificate(http::Exchange& exchange, protocol::Credential* credential,
+                                 protocol::RefusalKind* kind);
     core::Status ReadToken(std::string_view token, http::Access access,
-                           protocol::Credential* credential) const;
+                           protocol::Credential* credential, protocol::RefusalKind* kind) const;
     http::Task<std::optional<http::Response>> AskWorker(http::Exchange& exchange,
                                                         const protocol::Credential& credential);
 
     WorkerLink& link_;
     Log& log_;
     const IdentityState& identity_;
+    Refusals& refusals_;
     const protocol::Mtls mtls_;
 };
 

@@ -5,29 +5,44 @@
 namespace pganalytics::gateway {
 namespace {
 
-int Refuse(Log& log, int verdict, const std::string& why) {
-    log.Line(Log::Kind::kCertificates, true, "client certificate refused: " + why);
-    return verdict;
+using protocol::RefusalKind;
+
+RefusalKind KindOf(int verdict) {
+    switch (verdict) {
+        case X509_V_ERR_CERT_REVOKED:
+            return RefusalKind::kCertificateRevoked;
+        case X509_V_ERR_CERT_HAS_EXPIRED:
+        case X509_V_ERR_CERT_NOT_YET_VALID:
+            return RefusalKind::kCertificateExpired;
+        case X509_V_ERR_UNABLE_TO_GET_CRL:
+        case X509_V_ERR_CRL_HAS_EXPIRED:
+        case X509_V_ERR_CRL_NOT_YET_VALID:
+            return RefusalKind::kCertificateUnchecked;
+        default:
+            return RefusalKind::kCertificateForged;
+    }
 }
 
 }  // namespace
 
-http::PeerCheck MakeClientCheck(const IdentityState& identity, Log& log) {
-    return [&identity, &log](X509* certificate, int depth, int verdict) {
-        if (verdict != X509_V_OK) {
-            return Refuse(log, verdict, X509_verify_cert_error_string(verdict));
-        }
+http::PeerCheck MakeClientCheck(const IdentityState& identity, Log& log, Refusals& refusals) {
+    return [&](X509* certificate, int depth, int verdict, const core::Address& client) {
+        const auto refuse = [&](int why, const std::string& reason) {
+            log.Line(Log::Kind::kCertificates, true, "client certificate refused: " + reason);
+            refusals.Add(KindOf(why), client);
+            return why;
+        };
+        if (verdict != X509_V_OK) return refuse(verdict, X509_verify_cert_error_string(verdict));
         if (const auto strong = pki::CheckStrength(certificate); !strong) {
-            return Refuse(log,
-                          depth == 0 ? X509_V_ERR_EE_KEY_TOO_SMALL : X509_V_ERR_CA_KEY_TOO_SMALL,
+            return refuse(depth == 0 ? X509_V_ERR_EE_KEY_TOO_SMALL : X509_V_ERR_CA_KEY_TOO_SMALL,
                           strong.error().message);
         }
         if (depth != 0) return X509_V_OK;
         if (const auto collector = pki::CollectorOf(certificate); !collector) {
-            return Refuse(log, X509_V_ERR_INVALID_PURPOSE, collector.error().message);
+            return refuse(X509_V_ERR_INVALID_PURPOSE, collector.error().message);
         }
         if (identity.IsRevoked(pki::CertificateSha256(certificate))) {
-            return Refuse(log, X509_V_ERR_CERT_REVOKED, "it is revoked");
+            return refuse(X509_V_ERR_CERT_REVOKED, "it is revoked");
         }
         return X509_V_OK;
     };

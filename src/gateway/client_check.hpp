@@ -4,6 +4,7 @@
 
 #include "gateway/identity_state.hpp"
 #include "gateway/log.hpp"
+#include "gateway/refusals.hpp"
 #include "http/tls_context.hpp"
 
 namespace pganalytics::gateway {
@@ -11,6 +12,6 @@ namespace pganalytics::gateway {
 // MakeClientCheck gives the check: strong keys in the whole chain, a collector's name and a
 // client's purpose (pki::CollectorOf), not revoked. Why one is refused is in the log, at most once
 // a minute. REQUIRES: both outlive it.
-http::PeerCheck MakeClientCheck(const IdentityState& identity, Log& log);
+http::PeerCheck MakeClientCheck(const IdentityState& identity, Log& log, Refusals& refusals);
 
 }  // namespace pganalytics::gateway

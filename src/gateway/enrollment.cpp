@@ -136,6 +136,7 @@ Task<Response> EnrollmentService::Enroll(http::Exchange& exchange) {
     if (!csr) co_return RefusalOf(csr.error());
     protocol::EnrollRequest request;
     request.kind = EnrollKind::kToken;
+    request.credential.address = exchange.client();
     request.secret_sha256 = pki::Sha256Of(*token);
     request.csr = *csr;
     request.address = exchange.address();
@@ -145,6 +146,8 @@ Task<Response> EnrollmentService::Enroll(http::Exchange& exchange) {
 Task<Response> EnrollmentService::Renew(http::Exchange& exchange) {
     const protocol::Credential credential = Authorizer::CallerOf(exchange).credential;
     if (protocol::IsZero(credential.certificate_sha256)) {
+        refusals_.Add(protocol::RefusalKind::kNothingShown, exchange.client(),
+                      credential.token_subject, "POST /api/v1/collectors/renew");
         co_return http::Problem(403, "a client certificate is needed");
     }
     const auto body = co_await ReadJson(exchange);
@@ -162,10 +165,13 @@ Task<Response> EnrollmentService::Renew(http::Exchange& exchange) {
 Task<Response> EnrollmentService::Register(http::Exchange& exchange) {
     const std::string_view secret = exchange.request().Header("X-Registration-Secret");
     if (secret.empty() || secret.size() > kMaxSecretBytes) {
+        refusals_.Add(protocol::RefusalKind::kNothingShown, exchange.client(), {},
+                      "POST /api/v1/collectors/register");
         co_return http::Problem(403, "a registration secret is needed (X-Registration-Secret)");
     }
     protocol::EnrollRequest request;
     request.kind = EnrollKind::kRegistration;
+    request.credential.address = exchange.client();
     request.secret_sha256 = pki::Sha256Of(secret);
     const auto body = co_await ReadJson(exchange);
     if (!body) co_return RefusalOf(body.error());

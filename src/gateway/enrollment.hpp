@@ -13,8 +13,8 @@ namespace pganalytics::gateway {
 class EnrollmentService {
   public:
     // All must outlive the service.
-    EnrollmentService(WorkerLink& link, const IdentityState& identity)
-        : link_(link), identity_(identity) {}
+    EnrollmentService(WorkerLink& link, const IdentityState& identity, Refusals& refusals)
+        : link_(link), identity_(identity), refusals_(refusals) {}
 
     // Enroll answers POST /api/v1/collectors/enroll: {"token", "csr"}, a one-time token and a
     // request in PEM.
@@ -43,6 +43,7 @@ class EnrollmentService {
 
     WorkerLink& link_;
     const IdentityState& identity_;
+    Refusals& refusals_;
 };
 
 }  // namespace pganalytics::gateway

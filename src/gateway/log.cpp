@@ -41,13 +41,14 @@ void Log::Line(Kind kind, bool warning, std::string message) {
 }
 
 http::Task<> Monitor(http::asio::io_context& io, const http::Server& server, WorkerLink& link,
-                     Log& log) {
+                     Log& log, Refusals& refusals) {
     http::asio::steady_timer timer(io);
     protocol::Counters sent;
     uint64_t full = 0;
     while (true) {
         timer.expires_after(kInterval);
         co_await timer.async_wait(http::asio::use_awaitable);
+        refusals.Tell();
         const http::ServerStats& stats = server.stats();
         const protocol::Counters counters = CountersOf(stats);
         if (counters != sent) {

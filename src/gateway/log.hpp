@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 
+#include "gateway/refusals.hpp"
 #include "gateway/worker_link.hpp"
 #include "http/server.hpp"
 
@@ -31,9 +32,9 @@ class Log {
     std::array<Last, kKinds> last_;
 };
 
-// Monitor runs for ever: once a second it sends the counters, if one has changed, and says what
-// went wrong with connections.
+// Monitor runs for ever: once a second it sends the counters, if one has changed, tells of refusals
+// that are due, and says what went wrong with connections.
 http::Task<> Monitor(http::asio::io_context& io, const http::Server& server, WorkerLink& link,
-                     Log& log);
+                     Log& log, Refusals& refusals);
 
 }  // namespace pganalytics::gateway

@@ -58,7 +58,8 @@ int Main() {
     IdentityState identity;
     if (!identity.Replace(*first)) return fail("the worker's keys or certificates make no sense");
     Log log(link);
-    const http::PeerCheck check = MakeClientCheck(identity, log);
+    Refusals refusals(link);
+    const http::PeerCheck check = MakeClientCheck(identity, log, refusals);
     auto startup = Start(*config, check);
     if (!startup) return fail(startup.error().message);
     uint64_t seed = 0;
@@ -68,22 +69,32 @@ int Main() {
     auto limiter = RateLimiter::Open(*config);
     if (!limiter) return fail(limiter.error().message);
     SideThread side(io);
-    PushService push(link, log, side, identity, config->max_body_bytes, seed);
-    EnrollmentService enrollment(link, identity);
-    Authorizer authorizer(link, log, identity, config->mtls);
-    ApiService api(link, log, identity);
+    PushService push(link, log, side, identity, refusals, config->max_body_bytes, seed);
+    EnrollmentService enrollment(link, identity, refusals);
+    Authorizer authorizer(link, log, identity, refusals, config->mtls);
+    ApiService api(link, log, identity, refusals);
     const bool for_people = config->role == protocol::GatewayRole::kApi;
     auto guard = [&](http::Exchange& exchange,
-                     http::Access access) -> http::Task<std::optional<http::Response>> {
-        if (for_people) co_return co_await api.Authorize(exchange, access);
-        std::optional<http::Response> refusal = co_await authorizer.Authorize(exchange, access);
+                     const http::Route& route) -> http::Task<std::optional<http::Response>> {
+        if (for_people) co_return co_await api.Authorize(exchange, route);
+        std::optional<http::Response> refusal = co_await authorizer.Authorize(exchange, route);
         if (refusal) co_return refusal;
-        co_return co_await limiter->TakeCollector(exchange, Authorizer::SubjectOf(exchange));
+        const core::Uuid collector = Authorizer::SubjectOf(exchange);
+        refusal = co_await limiter->TakeCollector(exchange, collector);
+        if (refusal) {
+            refusals.Add(protocol::RefusalKind::kCollectorLimit, exchange.client(), collector,
+                         RouteName(route));
+        }
+        co_return refusal;
     };
     const http::Router router(for_people ? ApiRoutes(&api) : CollectorRoutes({&push, &enrollment}),
                               guard);
     http::ServerOptions options = OptionsOf(*config);
-    options.admit = [&](const core::Address& client) { return limiter->TakeAddress(client); };
+    options.admit = [&](const core::Address& client) {
+        const unsigned wait_s = limiter->TakeAddress(client);
+        if (wait_s != 0) refusals.Add(protocol::RefusalKind::kAddressLimit, client);
+        return wait_s;
+    };
     http::Server server(io, options, std::move(startup->tls), router);
 
     link.StartWriter();
@@ -108,6 +119,8 @@ int Main() {
         leave.async_wait([](const boost::system::error_code& error) {
             if (!error) Leave(0);
         });
+        // What connections are still refused is told of at once: nobody counts behind this gateway.
+        refusals.Finish();
         server.Drain([] { Leave(0); });
         link.Send(protocol::FrameType::kDraining, protocol::Draining{server.stats().open});
     };
@@ -126,7 +139,7 @@ int Main() {
     for (uint32_t i = 0; i < config->listeners; ++i) {
         server.Listen(protocol::kFirstListenerFd + static_cast<int>(i));
     }
-    asio::co_spawn(io, Monitor(io, server, link, log), [](std::exception_ptr error) {
+    asio::co_spawn(io, Monitor(io, server, link, log, refusals), [](std::exception_ptr error) {
         if (error) std::rethrow_exception(error);
     });
     io.run();

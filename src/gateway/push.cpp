@@ -86,7 +86,13 @@ Task<Response> PushService::Push(http::Exchange& exchange) {
     if (unread) co_return std::move(*unread);
 
     Result<PreparedPush> prepared = co_await Prepare(sender, request.body());
-    if (!prepared) co_return RefusalOf(prepared.error());
+    if (!prepared) {
+        if (prepared.error().status == 403) {
+            refusals_.Add(protocol::RefusalKind::kBodyMismatch, exchange.client(),
+                          sender.collector_id, "POST /api/v1/metrics/push");
+        }
+        co_return RefusalOf(prepared.error());
+    }
     const PushFacts facts{sender.collector_id, prepared->body_bytes, begin,
                           std::move(prepared->unstored), identity_.trust_version()};
     co_return co_await Store(exchange, facts, std::move(prepared->frame));

@@ -11,6 +11,7 @@
 #include "gateway/log.hpp"
 #include "gateway/prepare.hpp"
 #include "gateway/receipt.hpp"
+#include "gateway/refusals.hpp"
 #include "gateway/side_thread.hpp"
 #include "gateway/worker_link.hpp"
 #include "http/router.hpp"
@@ -24,11 +25,12 @@ class PushService {
   public:
     // All must outlive the service. `seed` is for the decoders.
     PushService(WorkerLink& link, Log& log, SideThread& side, const IdentityState& identity,
-                uint64_t max_body_bytes, uint64_t seed)
+                Refusals& refusals, uint64_t max_body_bytes, uint64_t seed)
         : link_(link),
           log_(log),
           side_(side),
           identity_(identity),
+          refusals_(refusals),
           max_body_bytes_(max_body_bytes),
           decoder_(seed),
           large_decoder_(seed) {}
@@ -49,6 +51,7 @@ class PushService {
     Log& log_;
     SideThread& side_;
     const IdentityState& identity_;
+    Refusals& refusals_;
     uint64_t max_body_bytes_;
     ingest::Decoder decoder_;
     ingest::Decoder large_decoder_;  // of the side thread

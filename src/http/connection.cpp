@@ -105,12 +105,14 @@ const TlsStream& Exchange::stream() const { return connection_.stream_; }
 
 const std::string& Exchange::address() const { return connection_.address_; }
 
+const core::Address& Exchange::client() const { return connection_.client_; }
+
 Task<Status> Exchange::ReadBody() { return connection_.ReadBody(request_, input_, lease); }
 
 Connection::Connection(Server& server, int fd, const core::Address& client)
     : server_(server),
-      stream_(server.io_, fd, server.tls_.get()),
       client_(client),
+      stream_(server.io_, fd, server.tls_.get(), client_),
       address_(TextOf(client)),
       accepted_(Clock::now()),
       deadline_(accepted_ + server.options_.connection_timeout) {}

@@ -39,8 +39,8 @@ class Connection {
     Task<> Linger();
 
     Server& server_;
-    TlsStream stream_;
     const core::Address client_;
+    TlsStream stream_;
     const std::string address_;  // client_ as text
     TimePoint accepted_;
     // When the server aborts the connection, whatever it is doing.

@@ -30,6 +30,7 @@ class Exchange {
     // The client's end: its certificate (TlsStream::Peer), its address without the port.
     const TlsStream& stream() const;
     const std::string& address() const;
+    const core::Address& client() const;  // the same
 
     // ReadBody reads the whole body into request().body(), after `100 Continue` where the client
     // waits for it. Errors: 400 for a body that is not HTTP, 413, 503 when too much is in memory

@@ -48,7 +48,7 @@ Task<Response> Router::Handle(Exchange& exchange) const {
         if (!Matches(route.path, path)) continue;
         if (route.method == method) {
             if (route.access != Access::kAnyone && route.access != Access::kSecret) {
-                std::optional<Response> refusal = co_await guard_(exchange, route.access);
+                std::optional<Response> refusal = co_await guard_(exchange, route);
                 if (refusal) co_return std::move(*refusal);
             }
             co_return co_await route.handler(exchange);

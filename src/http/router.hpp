@@ -43,7 +43,7 @@ struct Route {
 
 // Guard answers for a caller who may not, std::nullopt for one who may. Called before the body is
 // read, for every route that is not for kAnyone or kSecret.
-using Guard = std::function<Task<std::optional<Response>>(Exchange&, Access)>;
+using Guard = std::function<Task<std::optional<Response>>(Exchange&, const Route&)>;
 
 class Router {
   public:

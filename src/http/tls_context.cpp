@@ -35,10 +35,11 @@ int VerifyClient(int verified, X509_STORE_CTX* store) {
     const auto* ssl = static_cast<const SSL*>(
         X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
     const auto* check = static_cast<const PeerCheck*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+    const auto* client = static_cast<const core::Address*>(SSL_get_app_data(ssl));
     const int depth = X509_STORE_CTX_get_error_depth(store);
     int verdict = verified == 1 ? X509_V_OK : X509_STORE_CTX_get_error(store);
     try {
-        verdict = (*check)(X509_STORE_CTX_get_current_cert(store), depth, verdict);
+        verdict = (*check)(X509_STORE_CTX_get_current_cert(store), depth, verdict, *client);
     } catch (const std::exception&) {
         // Nothing may be thrown through OpenSSL.
         verdict = X509_V_ERR_OUT_OF_MEM;

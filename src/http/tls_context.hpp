@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/address.hpp"
 #include "core/result.hpp"
 
 namespace pganalytics::http {
@@ -18,8 +19,9 @@ using SslCtxPtr = std::unique_ptr<SSL_CTX, SslCtxFree>;
 
 // PeerCheck is asked about each certificate of a client's chain once OpenSSL has its verdict,
 // X509_V_OK or why not, and gives the final one. It can refuse and not accept. Depth 0 is the
-// client's own.
-using PeerCheck = std::function<int(X509* certificate, int depth, int verdict)>;
+// client's own. Nothing is asked about a chain after a refusal.
+using PeerCheck =
+    std::function<int(X509* certificate, int depth, int verdict, const core::Address& client)>;
 
 // TlsFiles are borrowed; the context takes its own references.
 struct TlsFiles {

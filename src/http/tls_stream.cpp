@@ -18,9 +18,10 @@ using WaitType = asio::posix::stream_descriptor::wait_type;
 
 }  // namespace
 
-TlsStream::TlsStream(asio::io_context& io, int fd, SSL_CTX* context)
+TlsStream::TlsStream(asio::io_context& io, int fd, SSL_CTX* context, const core::Address& client)
     : descriptor_(io, fd), ssl_(SSL_new(context)) {
     if (ssl_ == nullptr || SSL_set_fd(ssl_.get(), fd) != 1) throw std::bad_alloc();
+    SSL_set_app_data(ssl_.get(), const_cast<core::Address*>(&client));
     SSL_set_accept_state(ssl_.get());
 }
 

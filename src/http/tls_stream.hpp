@@ -7,14 +7,16 @@
 #include <memory>
 #include <string_view>
 
+#include "core/address.hpp"
 #include "http/asio.hpp"
 
 namespace pganalytics::http {
 
 class TlsStream {
   public:
-    // Takes the descriptor, which must be non-blocking. Throws std::bad_alloc.
-    TlsStream(asio::io_context& io, int fd, SSL_CTX* context);
+    // Takes the descriptor, which must be non-blocking. `client`, which must outlive the stream, is
+    // for the context's PeerCheck. Throws std::bad_alloc.
+    TlsStream(asio::io_context& io, int fd, SSL_CTX* context, const core::Address& client);
     ~TlsStream();
     TlsStream(const TlsStream&) = delete;
     TlsStream& operator=(const TlsStream&) = delete;

@@ -1,6 +1,8 @@
 // API: who asks, whether that person may, and as whom the answer is made.
 #include "pg/api.hpp"
 
+#include "pg/api_events.hpp"
+#include "pg/audit.hpp"
 #include "pg/secret_memory.hpp"
 #include "pg/session.hpp"
 
@@ -14,9 +16,6 @@ namespace pganalytics::pg {
 namespace {
 
 using protocol::ApiAccess;
-
-// What a gateway takes from its worker, less a message's own fields.
-constexpr size_t kMaxReplyBytes = (size_t{1} << 20) - 1024;
 
 constexpr char kNotLoggedIn[] = "the session has ended; log in again";
 
@@ -45,7 +44,9 @@ PersonLevel LevelFor(ApiAccess access) {
 bool Admit(ApiCall* call, PersonLevel needed) {
     const protocol::ApiRequest& request = *call->request;
     ApiSession* const session = &call->session;
+    const char* const named = pnstrdup(request.role.data(), request.role.size());
     if (!FindSession(request.session_id, session)) {
+        TellCallRefused(*call, protocol::RefusalKind::kSessionOver, named);
         RefuseCall(call, 401, kNotLoggedIn);
         return false;
     }
@@ -55,10 +56,12 @@ bool Admit(ApiCall* call, PersonLevel needed) {
         !FindLoginRole(NameStr(session->role_name), &call->person) ||
         !FitsRole(*session, call->person, &why)) {
         EndSession(*session, why);
+        TellCallRefused(*call, protocol::RefusalKind::kSessionOver, named);
         RefuseCall(call, 401, kNotLoggedIn);
         return false;
     }
     if (call->person.level < needed) {
+        TellCallRefused(*call, protocol::RefusalKind::kRoleNeeded, named);
         RefuseCall(call, 403, "the role is no member of a role that may do this");
         return false;
     }
@@ -92,12 +95,13 @@ int ClassOf(int sqlerrcode) { return ERRCODE_TO_CATEGORY(sqlerrcode); }
 
 // Explain makes an answer of an ERROR. What a person may not see is not in it: of an error that is
 // not known there is the SQLSTATE, and the rest in the log.
-void Explain(ApiCall* call, const ErrorData& error) {
+void Explain(ApiCall* call, const ErrorData& error, uint64 told_denials) {
     const int category = ClassOf(error.sqlerrcode);
     const char* const message = error.message == nullptr ? "" : error.message;
     if (error.sqlerrcode == ERRCODE_STATEMENT_TOO_COMPLEX) {
         RefuseCall(call, 400, "the body is nested too deeply");
     } else if (error.sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE && call->as_person) {
+        TellDenied(*call, error, told_denials);
         RefuseCall(call, 403, message);
     } else if (category == ClassOf(ERRCODE_DATA_EXCEPTION)) {
         RefuseCall(call, 422, message);
@@ -163,6 +167,8 @@ protocol::ApiReply AnswerApi(const protocol::ApiRequest& request, MemoryContext 
     call.reply = &reply;
     call.context = context;
     call.secrets = MakeSecretMemory(context);
+    BeginApiEvents(call);
+    const uint64 told_denials = ToldDenials();
     enable_timeout_after(STATEMENT_TIMEOUT, LimitMs());
     // Triggers that wait for the commit run as the person, too.
     ErrorData* const error = Transact([&call] { Answer(&call); });
@@ -171,7 +177,8 @@ protocol::ApiReply AnswerApi(const protocol::ApiRequest& request, MemoryContext 
     // It may have fired behind the last place that looks; the next statement is not to be canceled.
     QueryCancelPending = false;
     EndSecretMemory(call.secrets);
-    if (error != nullptr) Explain(&call, *error);
+    if (error != nullptr) Explain(&call, *error, told_denials);
+    EndApiEvents();
     MemoryContextSwitchTo(caller);
     return reply;
 }

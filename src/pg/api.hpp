@@ -14,6 +14,9 @@ namespace pganalytics::pg {
 // gateway waits for its worker.
 inline constexpr int kApiLimitMs = 10000;
 
+// What a gateway takes from its worker, less a message's own fields.
+inline constexpr size_t kMaxReplyBytes = (size_t{1} << 20) - 20480;
+
 inline constexpr int kMaxApiFields = 8;
 
 // ApiCall is one request on its way. `person` and `session` are filled for routes that need one.

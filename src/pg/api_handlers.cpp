@@ -1,5 +1,8 @@
 // API handlers: what answers each route of the port for people.
 #include "pg/api.hpp"
+#include "pg/api_audit_log.hpp"
+#include "pg/api_events.hpp"
+#include "pg/audit.hpp"
 #include "pg/guc.hpp"
 #include "pg/rate_limits.hpp"
 #include "pg/statement.hpp"
@@ -125,6 +128,7 @@ bool TryPassword(ApiCall* call, const char* name, const char* password, uint32_t
     const char* const address =
         pnstrdup(call->request->address.data(), call->request->address.size());
     if (const uint32 wait = TakeLogin(name, address); wait > 0) {
+        TellCallRefused(*call, protocol::RefusalKind::kLoginLimit, ShownName(name));
         RefuseCall(call, 429, "too many wrong passwords; try again later");
         call->reply->retry_after_s = wait;
         return false;
@@ -133,6 +137,7 @@ bool TryPassword(ApiCall* call, const char* name, const char* password, uint32_t
     const bool right = CheckPassword(name, password, role);
     MemoryContextSwitchTo(caller);
     if (!right) {
+        TellLoginFailed("the name or the password is wrong, or the role may not log in");
         RefuseCall(call, refusal, message);
         return false;
     }
@@ -144,15 +149,20 @@ void Login(ApiCall* call) {
     constexpr JsonField kWanted[] = {{"username", kMaxPasswordBytes, nullptr},
                                      {"password", kMaxPasswordBytes, nullptr}};
     if (!ReadBody(call, kWanted)) return;
+    SetAuditActor(ShownName(call->fields[0].value));
     LoginRole role = {};
     if (!TryPassword(call, call->fields[0].value, call->fields[1].value, 401, kBadLogin, &role)) {
         return;
     }
-    if (role.level == PersonLevel::kNone) return RefuseCall(call, 403, kNoMember);
+    if (role.level == PersonLevel::kNone) {
+        TellLoginFailed(kNoMember);
+        return RefuseCall(call, 403, kNoMember);
+    }
     ApiSession session;
     RefreshToken refresh;
     StartSession(role, call->request->address, &session, &refresh);
     ReplyTokens(call, session, role, refresh);
+    TellLogin(session);
 }
 
 void Refresh(ApiCall* call) {
@@ -163,21 +173,28 @@ void Refresh(ApiCall* call) {
     core::Uuid session_id;
     ApiSession session;
     if (!SessionOfToken(token, &session_id) || !FindSession(session_id, &session)) {
+        TellCallRefused(*call, protocol::RefusalKind::kRefreshUnknown, "");
         return RefuseCall(call, 401, kGone);
     }
+    SetAuditActor(NameStr(session.role_name));
     LoginRole role = {};
     EndReason why = EndReason::kReplay;
     if (!IsNext(session, token) ||
         (why = EndReason::kRole, !FindLoginRole(NameStr(session.role_name), &role)) ||
         !FitsRole(session, role, &why)) {
         // Of two who hold the same token one has stolen it, and nobody can say which.
+        if (why == EndReason::kReplay) TellReplay(session);
         EndSession(session, why);
         return RefuseCall(call, 401, kGone);
     }
-    if (role.level == PersonLevel::kNone) return RefuseCall(call, 403, kNoMember);
+    if (role.level == PersonLevel::kNone) {
+        TellLoginFailed(kNoMember);
+        return RefuseCall(call, 403, kNoMember);
+    }
     RefreshToken next;
     NextToken(session, &next);
     ReplyTokens(call, session, role, next);
+    TellTokenRefreshed(session);
 }
 
 void Logout(ApiCall* call) {
@@ -226,6 +243,7 @@ void ChangeOwnPassword(ApiCall* call) {
         ChangePassword(&role, new_password);
         MemoryContextSwitchTo(caller);
         KeepSession(call->session, role);
+        TellPasswordChanged(NameStr(role.name));
         ReplyJson(call, "{\"status\":\"ok\"}");
     }
 }
@@ -256,6 +274,7 @@ constexpr ApiEntry kEntries[] = {
     {ApiRouteId::kChangePassword, RunsAs::kWorker, ChangeOwnPassword},
     {ApiRouteId::kSessions, RunsAs::kPerson, Sessions},
     {ApiRouteId::kEndSessions, RunsAs::kPerson, EndSessionsOfRole},
+    {ApiRouteId::kAuditLogs, RunsAs::kPerson, AuditLogs},
 };
 
 // In the order of the routes, so that none is without a handler.

@@ -26,6 +26,7 @@ bool has_subject = false;
 // told[n] counts the events of the transaction at nesting level n + 1; deeper ones share the last.
 uint32 told[kMaxLevels];
 bool watching_transactions = false;
+uint64 told_denials = 0;
 
 // Out writes into a field of fixed size, whole characters at a time.
 struct Out {
@@ -183,7 +184,14 @@ void SetAuditSubject(AuditSource source, std::string_view actor, std::string_vie
     SetAuditText(subject.actor, actor);
     SetAuditText(subject.address, address);
     SetAuditText(subject.correlation_id, correlation_id);
+    if (!correlation_id.empty()) return;
+    static uint32 requests = 0;
+    pg_snprintf(subject.correlation_id, sizeof(subject.correlation_id), "%lx.%x.%u",
+                static_cast<unsigned long>(MyStartTime), static_cast<unsigned>(MyProcPid),
+                ++requests);
 }
+
+void SetAuditActor(std::string_view actor) { SetAuditText(subject.actor, actor); }
 
 void EndAuditSubject() { has_subject = false; }
 
@@ -210,9 +218,7 @@ void BeginAudit(AuditRecord* record, protocol::AuditEvent event) {
         record->source = subject.source;
         strlcpy(record->actor, subject.actor, sizeof(record->actor));
         strlcpy(record->address, subject.address, sizeof(record->address));
-        if (subject.correlation_id[0] != '\0') {
-            strlcpy(record->correlation_id, subject.correlation_id, sizeof(record->correlation_id));
-        }
+        strlcpy(record->correlation_id, subject.correlation_id, sizeof(record->correlation_id));
         SetAuditText(record->database, settings.database);
         return;
     }
@@ -270,8 +276,11 @@ void AddAuditChange(AuditRecord* record, std::string_view key, const AuditValue&
     });
 }
 
+uint64 ToldDenials() { return told_denials; }
+
 void PutAudit(const AuditRecord& record) {
     if (!Auditing()) return;
+    if (record.event == protocol::AuditEvent::kPermissionDenied) ++told_denials;
     PutAuditRecord(record);
     if (!protocol::KindOf(record.event).transactional || !IsTransactionState()) return;
     if (!watching_transactions) {

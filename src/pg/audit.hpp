@@ -19,10 +19,13 @@ struct AuditSubject {
 };
 
 // SetAuditSubject holds until EndAuditSubject: what happens in between is told of as this subject's
-// doing. Texts are cut to their fields.
+// doing. Texts are cut to their fields. Without a correlation id it gets one of its own.
 void SetAuditSubject(AuditSource source, std::string_view actor, std::string_view address,
                      std::string_view correlation_id);
 void EndAuditSubject();
+
+// SetAuditActor gives the subject of now another name: it has said who it is.
+void SetAuditActor(std::string_view actor);
 bool HasAuditSubject();
 bool ActsForAuditSubject(AuditSource source);
 
@@ -69,6 +72,10 @@ void AddAuditChange(AuditRecord* record, std::string_view key, const AuditValue&
 // PutAudit puts the record on its way. Of an event that a rollback undoes it remembers that this
 // transaction has told of it: if it, or the savepoint, is rolled back, that is told of, too.
 void PutAudit(const AuditRecord& record);
+
+// ToldDenials counts the access.denied that this process has put on their way: who turns an ERROR
+// into an answer sees by it whether somebody has told of it.
+uint64 ToldDenials();
 
 // RequireAuditRoom is called before an action that can still be refused: ERROR 53000
 // (insufficient_resources) if the buffer is full and pganalytics.audit_overflow is 'refuse'.

@@ -1,6 +1,7 @@
 // Authenticate: one statement for each kind of credential, and one judgement of the row it finds.
 #include "pg/authenticate.hpp"
 
+#include "pg/audit_refusals.hpp"
 #include "pg/guc.hpp"
 #include "pg/statement.hpp"
 #include "pg/tokens.hpp"
@@ -201,6 +202,49 @@ std::string_view Reason(AuthResult result) {
             return "client certificate was revoked";
     }
     return "";
+}
+
+void TellOfRefusal(AuthResult result, const Credential& credential) {
+    using protocol::RefusalKind;
+    RefusalKind kind = RefusalKind::kNothingShown;
+    switch (result) {
+        case AuthResult::kGood:
+            return;
+        case AuthResult::kNothingShown:
+        case AuthResult::kCertificateNeeded:
+            break;
+        case AuthResult::kTokenUnknown:
+            kind = RefusalKind::kTokenUnknown;
+            break;
+        case AuthResult::kTokenExpired:
+            kind = RefusalKind::kTokenExpired;
+            break;
+        case AuthResult::kTokensRevoked:
+            kind = RefusalKind::kTokenRevoked;
+            break;
+        case AuthResult::kTokenOfAnother:
+            kind = RefusalKind::kTokenOfAnother;
+            break;
+        case AuthResult::kCollectorUnknown:
+            kind = RefusalKind::kCollectorUnknown;
+            break;
+        case AuthResult::kCollectorDisabled:
+            kind = RefusalKind::kCollectorDisabled;
+            break;
+        case AuthResult::kCertificateNotOnRecord:
+            kind = RefusalKind::kCertificateNotOnRecord;
+            break;
+        case AuthResult::kCertificateOfAnother:
+            kind = RefusalKind::kCertificateOfAnother;
+            break;
+        case AuthResult::kCertificateExpired:
+            kind = RefusalKind::kCertificateExpired;
+            break;
+        case AuthResult::kCertificateRevoked:
+            kind = RefusalKind::kCertificateRevoked;
+            break;
+    }
+    TellRefusal(kind, credential);
 }
 
 AuthResult Authenticate(const Credential& credential, Holder* holder, int64 grace_s) {

@@ -28,6 +28,9 @@ enum class AuthResult {
 // Reason is what a refused client is told, with 403.
 std::string_view Reason(AuthResult result);
 
+// TellOfRefusal tells the audit log of it; of kGood nothing.
+void TellOfRefusal(AuthResult result, const protocol::Credential& credential);
+
 // Holder is who sends a request.
 struct Holder {
     core::Uuid collector_id;

@@ -1,6 +1,8 @@
 // Enroll: calls of the functions in sql/41_enrollment.sql, and their results.
 #include "pg/enroll.hpp"
 
+#include "pg/audit.hpp"
+#include "pg/audit_refusals.hpp"
 #include "pg/authenticate.hpp"
 #include "pg/guc.hpp"
 #include "pg/session.hpp"
@@ -93,7 +95,10 @@ void Renew(const EnrollRequest& request, Datum csr, Datum address, MemoryContext
            Enrollment* out) {
     Holder holder;
     const AuthResult result = Authenticate(request.credential, &holder);
-    if (result != AuthResult::kGood) return Refuse(out, 403, Reason(result));
+    if (result != AuthResult::kGood) {
+        TellOfRefusal(result, request.credential);
+        return Refuse(out, 403, Reason(result));
+    }
     if (protocol::IsZero(request.credential.certificate_sha256)) {
         return Refuse(out, 403, Reason(AuthResult::kCertificateNeeded));
     }
@@ -142,6 +147,24 @@ void ReadDecision(uint64 row, MemoryContext context, Enrollment* enrollment) {
     }
 }
 
+// TellOfSecret tells of what a one-time token, a registration secret or a renewal was refused for.
+// The functions in sql/41_enrollment.sql decide, and say it in these words.
+void TellOfSecret(const EnrollRequest& request, const Enrollment& refused) {
+    using protocol::RefusalKind;
+    const std::string_view why = refused.message;
+    if (refused.status == 409) return TellRefusal(RefusalKind::kNameTaken, request.credential);
+    if (refused.status == 429) {
+        return TellRefusal(RefusalKind::kTooManyRenewals, request.credential);
+    }
+    if (refused.status != 403 || request.kind == EnrollKind::kRenewal) return;
+    RefusalKind kind = RefusalKind::kSecretUnknown;
+    if (why.ends_with("was revoked")) kind = RefusalKind::kSecretRevoked;
+    if (why.ends_with("has expired")) kind = RefusalKind::kSecretExpired;
+    if (why.find(" was used ") != std::string_view::npos) kind = RefusalKind::kSecretUsed;
+    if (why == "collector is disabled") kind = RefusalKind::kCollectorDisabled;
+    TellRefusal(kind, request.credential);
+}
+
 // RefuseForError: a lock, a full disk; the message is not for strangers.
 void RefuseForError(ErrorData* error, Enrollment* out) {
     ereport(LOG, errcode(error->sqlerrcode),
@@ -162,8 +185,14 @@ void BeginEnrollment(const EnrollRequest& request, MemoryContext context, Enroll
         return Refuse(out, 422, "name of a collector has 1 to 253 bytes in UTF-8");
     }
     MemoryContext const caller = MemoryContextSwitchTo(context);
+    ActForCollector(request.credential);
     ErrorData* const error = Transact([&request, context, out] { Begin(request, context, out); });
-    if (error != nullptr) RefuseForError(error, out);
+    if (error != nullptr) {
+        RefuseForError(error, out);
+    } else {
+        TellOfSecret(request, *out);
+    }
+    EndAuditSubject();
     MemoryContextSwitchTo(caller);
 }
 

@@ -2,6 +2,8 @@
 #include "pg/store.hpp"
 
 #include "pg/accounts.hpp"
+#include "pg/audit.hpp"
+#include "pg/audit_refusals.hpp"
 #include "pg/authenticate.hpp"
 #include "pg/fleet.hpp"
 #include "pg/ledger.hpp"
@@ -78,9 +80,13 @@ void CheckExtension() {
 void CheckSender(PushJob* job) {
     Holder holder;
     const AuthResult result = Authenticate(job->push.credential, &holder);
-    if (result != AuthResult::kGood) return Refuse(&job->receipt, 403, Reason(result));
+    if (result != AuthResult::kGood) {
+        job->refusal = result;
+        return Refuse(&job->receipt, 403, Reason(result));
+    }
     job->max_queries_per_db = holder.max_queries_per_db;
     if (!(holder.collector_id == job->push.collector_id)) {
+        job->names_another = true;
         Refuse(&job->receipt, 403, "push comes from another collector than it names");
     }
 }
@@ -138,6 +144,8 @@ void Begin(PushJob** jobs, int count) {
         jobs[i]->receipt = {};
         memset(jobs[i]->tallies, 0, sizeof(Tally) * jobs[i]->account_count);
         jobs[i]->waits_twin = false;
+        jobs[i]->refusal = AuthResult::kGood;
+        jobs[i]->names_another = false;
     }
 }
 
@@ -156,6 +164,11 @@ ErrorData* TryGroup(PushJob** jobs, int count, MemoryContext context) {
     const XLogRecPtr flushed = GetFlushRecPtr(nullptr);
     const XLogRecPtr committed = Max(XactLastCommitEnd, flushed);
     for (int i = 0; i < count; ++i) {
+        // Here, where nothing is tried again.
+        TellOfRefusal(jobs[i]->refusal, jobs[i]->push.credential);
+        if (jobs[i]->names_another) {
+            TellRefusal(protocol::RefusalKind::kPushOfAnother, jobs[i]->push.credential);
+        }
         Receipt* const receipt = &jobs[i]->receipt;
         if (jobs[i]->waits_twin) continue;
         if (receipt->status == 0) {
@@ -202,9 +215,11 @@ void StorePushes(PushJob* jobs, int count, MemoryContext context) {
 protocol::AuthReply AnswerAuth(const protocol::AuthRequest& request, MemoryContext context) {
     MemoryContext const caller = MemoryContextSwitchTo(context);
     protocol::AuthReply reply;
-    ErrorData* const error = Transact([&reply, &request] {
+    AuthResult result = AuthResult::kGood;
+    ActForCollector(request.credential);
+    ErrorData* const error = Transact([&reply, &request, &result] {
         Holder holder;
-        const AuthResult result = Admit(request, &holder);
+        result = Admit(request, &holder);
         reply.status = result == AuthResult::kGood ? 200 : 403;
         reply.message = Reason(result);
         if (result != AuthResult::kGood) return;
@@ -215,7 +230,10 @@ protocol::AuthReply AnswerAuth(const protocol::AuthRequest& request, MemoryConte
         reply = {};
         reply.status = 503;
         reply.message = error->message;
+    } else {
+        TellOfRefusal(result, request.credential);
     }
+    EndAuditSubject();
     MemoryContextSwitchTo(caller);
     return reply;
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "pg/authenticate.hpp"
 #include "pg/prelude.hpp"
 #include "protocol/accounts.hpp"
 
@@ -29,6 +30,8 @@ struct PushJob {
     int32 server_id;
     uint32 max_queries_per_db;  // the collector's
     bool waits_twin;            // an earlier job of this group has the same key
+    AuthResult refusal;         // why its sender may not push (any more)
+    bool names_another;         // it is of another collector than its credential
 };
 
 // StorePushes decides every job: stored (200), known (200, duplicate), or refused. Pushes share one

@@ -1,6 +1,7 @@
 // Tokens: which key signs, and what a collector's token says.
 #include "pg/tokens.hpp"
 
+#include "pg/audit_refusals.hpp"
 #include "pg/authenticate.hpp"
 #include "pg/guc.hpp"
 #include "pg/session.hpp"
@@ -43,7 +44,10 @@ void Answer(const protocol::Credential& credential, protocol::TokenReply* reply,
     Holder holder;
     const AuthResult result =
         Authenticate(credential, &holder, static_cast<int64>(settings.token_refresh_grace_s));
-    if (result != AuthResult::kGood) return Refuse(reply, 403, Reason(result));
+    if (result != AuthResult::kGood) {
+        TellOfRefusal(result, credential);
+        return Refuse(reply, 403, Reason(result));
+    }
 
     // A token may not be older than tokens_valid_from, which is between two seconds, or somewhat in
     // the future: pganalytics.revoke_tokens() says why.
@@ -69,6 +73,7 @@ void Answer(const protocol::Credential& credential, protocol::TokenReply* reply,
         reply->status = 200;
         reply->expires_at = claims.expires_at;
         reply->token = token;
+        TellRefusal(protocol::RefusalKind::kTokenRefreshed, credential, &holder.collector_id);
     } else {
         Refuse(reply, 503, pstrdup(why));
     }

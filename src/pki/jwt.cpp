@@ -244,7 +244,9 @@ Result<TokenClaims> TokenVerifier::Verify(std::string_view token, std::string_vi
     if (read.issued_at > now + kTokenLeewaySeconds || not_before > now + kTokenLeewaySeconds) {
         return Refused("is not valid yet");
     }
-    if (expired == Expired::kRefuse && read.expires_at <= now) return Refused("has expired");
+    if (expired == Expired::kRefuse && read.expires_at <= now) {
+        return Error{std::string(kTokenHasExpired), 403};
+    }
     return read;
 }
 

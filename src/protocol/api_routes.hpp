@@ -13,6 +13,12 @@ namespace pganalytics::protocol {
 // kPerson: a role that has logged in; the others one that has that role of ours or a higher one.
 enum class ApiAccess : uint32_t { kAnyone, kSecret, kPerson, kViewer, kOperator, kAdmin };
 
+constexpr std::string_view NameOf(ApiAccess access) {
+    constexpr std::string_view kNames[] = {"anyone", "secret",   "person",
+                                           "viewer", "operator", "admin"};
+    return kNames[static_cast<size_t>(access)];
+}
+
 enum class ApiRouteId : uint32_t {
     kHealth,
     kLogin,
@@ -22,6 +28,7 @@ enum class ApiRouteId : uint32_t {
     kChangePassword,
     kSessions,
     kEndSessions,
+    kAuditLogs,
 };
 
 struct ApiRoute {
@@ -40,6 +47,7 @@ inline constexpr ApiRoute kApiRoutes[] = {
     {"POST", "/api/v1/auth/change-password", ApiAccess::kPerson, ApiRouteId::kChangePassword},
     {"GET", "/api/v1/auth/sessions", ApiAccess::kViewer, ApiRouteId::kSessions},
     {"POST", "/api/v1/auth/end-sessions", ApiAccess::kAdmin, ApiRouteId::kEndSessions},
+    {"GET", "/api/v1/audit-logs", ApiAccess::kAdmin, ApiRouteId::kAuditLogs},
 };
 inline constexpr size_t kApiRouteCount = sizeof(kApiRoutes) / sizeof(kApiRoutes[0]);
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "core/address.hpp"
 #include "core/types.hpp"
 
 namespace pganalytics::protocol {
@@ -21,6 +22,7 @@ struct Credential {
     core::Uuid token_id;              // its jti
     int64_t token_issued_at = 0;      // its iat, Unix time in seconds
     int64_t token_expires_at = 0;     // its exp
+    core::Address address;            // of the client; nothing is decided by it
     friend bool operator==(const Credential&, const Credential&) = default;
 };
 static_assert(std::is_trivially_copyable_v<Credential>);

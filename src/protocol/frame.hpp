@@ -31,6 +31,7 @@ enum class FrameType : uint16_t {
     kTokenRequest = 72,   // TokenRequest
     kApiRequest = 73,     // ApiRequest
     kDraining = 74,       // Draining
+    kRefused = 75,        // Refused (refusals.hpp)
     // maintenance worker -> pganalytics-ca -> maintenance worker
     kCaRequest = 128,  // CaRequest, then its items
     kCaReply = 129,    // CaReply, then its items

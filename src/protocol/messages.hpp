@@ -314,9 +314,11 @@ struct ApiReply {
     uint32_t retry_after_s = 0;
     std::string_view content_type;  // "" with an empty body
     std::string_view body;          // with 4xx and 5xx: one sentence, for a problem document
+    std::string_view file_name;     // what to save the body as; "" it is not for a file
+    std::string_view next;          // path and query of the next page; "" there is none
 
     static void VisitFields(auto& m, auto&& visit) {
-        visit(m.status, m.retry_after_s, m.content_type, m.body);
+        visit(m.status, m.retry_after_s, m.content_type, m.body, m.file_name, m.next);
     }
 };
 

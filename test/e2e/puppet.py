@@ -97,7 +97,7 @@ class Gateway:
     def push(self, collector_id, shown):
         """push sends one of that collector without rows, and gives (status, message)."""
         request = self.send(PUSH, struct.pack(
-            "<16s160s16s16sIIqqQQQQQI", collector_id.bytes, shown, os.urandom(16), os.urandom(16),
+            "<16s176s16s16sIIqqQQQQQI", collector_id.bytes, shown, os.urandom(16), os.urandom(16),
             *[0] * 10) + text("server") + text("host") + text("3.2.0") + text(""))
         reader = Reader(self.take(RECEIPT, request))
         status, *_ = reader.unpack("III6sQQQQQQQQI")

@@ -230,6 +230,7 @@ SAMPLES = {
     ("api", "GET", "/api/v1/auth/sessions"): plain("/api/v1/auth/sessions"),
     ("api", "POST", "/api/v1/auth/end-sessions"): plain("/api/v1/auth/end-sessions",
                                                         {"username": "nobody"}),
+    ("api", "GET", "/api/v1/audit-logs"): plain("/api/v1/audit-logs?limit=1"),
 }
 # A renewal is by the certificate alone.
 ONLY_BY_CERTIFICATE = {("collectors", "POST", RENEW)}

@@ -224,11 +224,11 @@ class TestEnrollment:
         gateway.take_enrollment(request)
 
     @pytest.mark.parametrize("kind, payload", [
-        (TOKEN_REQUEST, b"\0" * 152),
         (TOKEN_REQUEST, b"\0" * 168),
+        (TOKEN_REQUEST, b"\0" * 184),
         (ENROLL_REQUEST, b""),
-        (ENROLL_REQUEST, struct.pack("<II", 3, 0) + b"\0" * 216),
-        (ENROLL_REQUEST, b"\0" * 200 + b"\xff" * 24)],
+        (ENROLL_REQUEST, struct.pack("<II", 3, 0) + b"\0" * 232),
+        (ENROLL_REQUEST, b"\0" * 216 + b"\xff" * 24)],
         ids=["cut", "more than a request", "empty", "unknown kind", "text longer than the frame"])
     def test_frames_that_are_none(self, world, kind, payload):
         """The gateway is ended, the worker is not."""

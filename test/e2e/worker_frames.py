@@ -1,5 +1,6 @@
 """Frames between a worker and its gateway (src/protocol/messages.hpp), for a test that plays either."""
 import hashlib
+import ipaddress
 import struct
 
 MAGIC, VERSION = 0x46414750, 1
@@ -7,7 +8,7 @@ CONFIG, DRAIN, AUTH_REPLY, RECEIPT, HEALTH_REPLY = 1, 2, 3, 4, 5
 IDENTITY, ENROLL_REPLY, TOKEN_REPLY = 6, 7, 8
 READY, FAILED, LOG, COUNTERS, AUTH_REQUEST, PUSH, HEALTH_REQUEST = 64, 65, 66, 67, 68, 69, 70
 ENROLL_REQUEST, TOKEN_REQUEST = 71, 72
-DRAINING = 74
+DRAINING, REFUSED = 74, 75
 BY_TOKEN, RENEWAL, REGISTRATION = 0, 1, 2  # kinds of an EnrollRequest
 HEAD = struct.Struct("<IHHII")  # magic, kind, version, size of the payload, request
 
@@ -29,15 +30,20 @@ def read_frame(read):
     return kind, request_id, read(size)
 
 
+def packed_address(address):
+    """packed_address is an IPv4 address as frames have it; "" is none."""
+    return bytes(10) + b"\xff\xff" + ipaddress.ip_address(address).packed if address else bytes(16)
+
+
 def credential(token=None, certificate=None, spki=bytes(32), subject=None, token_subject=None,
-               token_id=bytes(16), issued_at=0, expires_at=0):
+               token_id=bytes(16), issued_at=0, expires_at=0, address="192.0.2.7"):
     """credential packs a Credential: an opaque token as text, the rest as the gateway has read it."""
-    return struct.pack("<32s32s32s16s16s16sqq",
+    return struct.pack("<32s32s32s16s16s16sqq16s",
                        hashlib.sha256(token.encode()).digest() if token else bytes(32),
                        hashlib.sha256(certificate).digest() if certificate else bytes(32), spki,
                        subject.bytes if subject else bytes(16),
                        token_subject.bytes if token_subject else bytes(16), token_id, issued_at,
-                       expires_at)
+                       expires_at, packed_address(address))
 
 
 class Reader:

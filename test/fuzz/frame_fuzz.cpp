@@ -8,6 +8,7 @@
 #include "protocol/accounts.hpp"
 #include "protocol/ca_messages.hpp"
 #include "protocol/messages.hpp"
+#include "protocol/refusals.hpp"
 #include "protocol/rows.hpp"
 
 namespace {
@@ -181,6 +182,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
             break;
         case FrameType::kCounters:
             RoundTrip<protocol::Counters>(payload, length);
+            break;
+        case FrameType::kRefused:
+            RoundTrip<protocol::Refused>(payload, length);
             break;
         case FrameType::kAuthRequest:
             RoundTrip<protocol::AuthRequest>(payload, length);

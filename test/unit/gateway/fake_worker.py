@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from worker_frames import (AUTH_REPLY, AUTH_REQUEST, CONFIG, COUNTERS, DRAIN, DRAINING,
                            ENROLL_REPLY, ENROLL_REQUEST, FAILED, HEALTH_REPLY, HEALTH_REQUEST,
-                           IDENTITY, LOG, PUSH, READY, RECEIPT, TOKEN_REPLY, TOKEN_REQUEST, Reader,
+                           IDENTITY, LOG, PUSH, READY, RECEIPT, REFUSED, TOKEN_REPLY, TOKEN_REQUEST, Reader,
                            frame, read_frame, text)
 
 MTLS_OFF, MTLS_OPTIONAL, MTLS_REQUIRED = 0, 1, 2
@@ -54,7 +54,7 @@ class Credential:
 
     def __init__(self, reader):
         (self.token, self.certificate, self.spki, certificate_subject, token_subject, token_id,
-         self.issued_at, self.expires_at) = reader.unpack("32s32s32s16s16s16sqq")
+         self.issued_at, self.expires_at, self.address) = reader.unpack("32s32s32s16s16s16sqq16s")
         self.certificate_subject = uuid.UUID(bytes=certificate_subject)
         self.token_subject = uuid.UUID(bytes=token_subject)
         self.token_id = uuid.UUID(bytes=token_id)
@@ -93,7 +93,7 @@ class Push:
         r = Reader(payload)
         (self.collector_id, self.credential, self.push_key, self.body_hash, self.has_sequence,
          self.blocks, self.epoch, self.sequence, self.body_bytes, self.observed, self.unchanged,
-         self.merged, self.too_large, self.server_version) = r.unpack("16s160s16s16sIIqqQQQQQI")
+         self.merged, self.too_large, self.server_version) = r.unpack("16s176s16s16sIIqqQQQQQI")
         self.server_name, self.hostname, self.collector_version, self.unstored = (
             r.text().decode() for _ in range(4))
         r.at += -r.at % 8
@@ -145,6 +145,7 @@ class FakeWorker:
         self.on_enroll = lambda request: enroll_reply(403, message="nobody enrols")
         self.on_token = lambda credential: token_reply(403, message="nobody gets tokens")
         self.pushes, self.logs, self.auth_requests = [], [], 0
+        self.refused = []      # (kind, count, address, collector, route)
         self.credentials = []  # of all AuthRequests, with what they say of the certificate
         self.counters = (0,) * 9
         self.ready = self.failed = self.draining = None
@@ -233,6 +234,9 @@ class FakeWorker:
             self.logs.append((r.unpack("I")[0], r.text().decode()))
         elif kind == COUNTERS:
             self.counters = r.unpack("9Q")
+        elif kind == REFUSED:
+            kind, _, count, address, collector = r.unpack("IIQ16s16s")
+            self.refused.append((kind, count, address, uuid.UUID(bytes=collector), r.text().decode()))
         elif kind == DRAINING:
             self.draining, = r.unpack("Q")
         elif kind == AUTH_REQUEST:

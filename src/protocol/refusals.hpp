@@ -1,0 +1,174 @@
+// Refusals: why a request is not served, as the audit log tells it. Gateways and workers count them
+// by what is here (core/tally.hpp): one that is told of each by itself would fill a disk.
+#pragma once
+
+#include <cstring>
+#include <string_view>
+
+#include "core/address.hpp"
+#include "core/types.hpp"
+#include "protocol/audit_events.hpp"
+
+namespace pganalytics::protocol {
+
+enum class RefusalKind : uint32_t {
+    // Decided by a gateway.
+    kAddressLimit,
+    kCollectorLimit,
+    kNothingShown,
+    kTokenForged,
+    kTokenExpired,
+    kTokenNotBound,
+    kTokenMismatch,
+    kBodyMismatch,
+    kCertificateForged,
+    kCertificateRevoked,
+    kCertificateExpired,
+    kCertificateUnchecked,
+    // Decided by a worker.
+    kTokenUnknown,
+    kTokenRevoked,
+    kTokenOfAnother,
+    kPushOfAnother,
+    kCollectorUnknown,
+    kCollectorDisabled,
+    kCertificateNotOnRecord,
+    kCertificateOfAnother,
+    kSecretUnknown,
+    kSecretRevoked,
+    kSecretExpired,
+    kSecretUsed,
+    kNameTaken,
+    kTooManyRenewals,
+    kLoginLimit,
+    kSessionOver,
+    kRefreshUnknown,
+    kRoleNeeded,
+    // No refusal, and as frequent: a collector has got its next token.
+    kTokenRefreshed,
+};
+
+struct RefusalClass {
+    RefusalKind kind;
+    AuditEvent event;
+    bool by_gateway;  // a gateway may say so
+    std::string_view reason;
+};
+
+inline constexpr RefusalClass kRefusals[] = {
+    {RefusalKind::kAddressLimit, AuditEvent::kRateLimited, true,
+     "too many requests come from this address"},
+    {RefusalKind::kCollectorLimit, AuditEvent::kRateLimited, true,
+     "this collector sends too many requests"},
+    {RefusalKind::kNothingShown, AuditEvent::kPermissionDenied, true,
+     "nothing was shown that says who asks"},
+    {RefusalKind::kTokenForged, AuditEvent::kBypassAttempt, true,
+     "a signed token that was not issued here, or was changed"},
+    {RefusalKind::kTokenExpired, AuditEvent::kPermissionDenied, true, "the token has expired"},
+    {RefusalKind::kTokenNotBound, AuditEvent::kBypassAttempt, true,
+     "a token without the certificate that it is bound to"},
+    {RefusalKind::kTokenMismatch, AuditEvent::kAccessViolation, true,
+     "the token and the certificate are of different collectors"},
+    {RefusalKind::kBodyMismatch, AuditEvent::kAccessViolation, true,
+     "the body names another collector than the credential"},
+    {RefusalKind::kCertificateForged, AuditEvent::kBypassAttempt, true,
+     "a certificate of an authority that is not trusted, or one that is not fit"},
+    {RefusalKind::kCertificateRevoked, AuditEvent::kBypassAttempt, true,
+     "a certificate that was revoked"},
+    {RefusalKind::kCertificateExpired, AuditEvent::kPermissionDenied, true,
+     "the certificate has expired or is not valid yet"},
+    {RefusalKind::kCertificateUnchecked, AuditEvent::kPermissionDenied, true,
+     "there is no list in force that says whether the certificate was revoked"},
+    {RefusalKind::kTokenUnknown, AuditEvent::kBypassAttempt, false, "a token that is not known"},
+    {RefusalKind::kTokenRevoked, AuditEvent::kBypassAttempt, false, "a token that was revoked"},
+    {RefusalKind::kTokenOfAnother, AuditEvent::kAccessViolation, false,
+     "the token is not known or of another collector than the certificate"},
+    {RefusalKind::kPushOfAnother, AuditEvent::kAccessViolation, false,
+     "the push comes from another collector than it names"},
+    {RefusalKind::kCollectorUnknown, AuditEvent::kBypassAttempt, false,
+     "a token of a collector that is not known"},
+    {RefusalKind::kCollectorDisabled, AuditEvent::kPermissionDenied, false,
+     "the collector is disabled"},
+    {RefusalKind::kCertificateNotOnRecord, AuditEvent::kBypassAttempt, false,
+     "a certificate that is not on record"},
+    {RefusalKind::kCertificateOfAnother, AuditEvent::kAccessViolation, false,
+     "a certificate that is on record for another collector"},
+    {RefusalKind::kSecretUnknown, AuditEvent::kBypassAttempt, false,
+     "a one-time token or registration secret that is not known"},
+    {RefusalKind::kSecretRevoked, AuditEvent::kBypassAttempt, false,
+     "a one-time token or registration secret that was revoked"},
+    {RefusalKind::kSecretExpired, AuditEvent::kPermissionDenied, false,
+     "the one-time token or registration secret has expired"},
+    {RefusalKind::kSecretUsed, AuditEvent::kBypassAttempt, false,
+     "a one-time token or registration secret that was used as often as it may be"},
+    {RefusalKind::kNameTaken, AuditEvent::kPermissionDenied, false,
+     "a collector of this name exists"},
+    {RefusalKind::kTooManyRenewals, AuditEvent::kRateLimited, false,
+     "this collector asks for too many certificates"},
+    {RefusalKind::kLoginLimit, AuditEvent::kRateLimited, false, "too many wrong passwords"},
+    {RefusalKind::kSessionOver, AuditEvent::kPermissionDenied, false, "the session has ended"},
+    {RefusalKind::kRefreshUnknown, AuditEvent::kLoginFailed, false,
+     "a refresh token of no session that goes on"},
+    {RefusalKind::kRoleNeeded, AuditEvent::kPermissionDenied, false,
+     "the role is no member of a role that may do this"},
+    {RefusalKind::kTokenRefreshed, AuditEvent::kTokenRefreshed, false, ""},
+};
+inline constexpr size_t kRefusalKinds = sizeof(kRefusals) / sizeof(kRefusals[0]);
+
+constexpr const RefusalClass& ClassOf(RefusalKind kind) {
+    return kRefusals[static_cast<size_t>(kind)];
+}
+
+constexpr bool RefusalsAreInOrder() {
+    for (size_t i = 0; i < kRefusalKinds; ++i) {
+        if (static_cast<size_t>(kRefusals[i].kind) != i) return false;
+    }
+    return true;
+}
+static_assert(RefusalsAreInOrder());
+
+// Refusal is what refusals are counted by. Plain memory: set by MakeRefusal, so that what no text
+// fills is zero.
+struct Refusal {
+    RefusalKind kind;
+    core::Address address;
+    core::Uuid collector;  // as the credential says; zero: it says nothing
+    char actor[64];        // of a person; "" of others
+    char route[64];        // "POST /api/v1/metrics/push"; "" before there is a request
+
+    size_t Kind() const { return static_cast<size_t>(kind); }
+    Refusal Rest() const {
+        Refusal rest = {};
+        rest.kind = kind;
+        return rest;
+    }
+    friend bool operator==(const Refusal& a, const Refusal& b) {
+        return a.kind == b.kind && a.address == b.address && a.collector == b.collector &&
+               std::memcmp(a.actor, b.actor, sizeof(a.actor)) == 0 &&
+               std::memcmp(a.route, b.route, sizeof(a.route)) == 0;
+    }
+};
+
+// SetText fills a text of a Refusal, cut to its room.
+template <size_t kSize>
+void SetText(char (&field)[kSize], std::string_view text) {
+    const size_t size = text.size() < kSize - 1 ? text.size() : kSize - 1;
+    std::memset(field, 0, kSize);
+    std::memcpy(field, text.data(), size);
+}
+
+// Refused tells a worker of refusals that its gateway has decided.
+struct Refused {
+    RefusalKind kind = RefusalKind::kAddressLimit;
+    uint32_t reserved = 0;
+    uint64_t count = 0;
+    core::Address address;
+    core::Uuid collector;
+    std::string_view route;
+
+    static void VisitFields(auto& m, auto&& visit) {
+        visit(m.kind, m.reserved, m.count, m.address, m.collector, m.route);
+    }
+};
+
+}  // namespace pganalytics::protocol
