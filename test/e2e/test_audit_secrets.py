@@ -1,0 +1,154 @@
+"""Secrets are in no row of ours, in no line of ours in the server's log, and in no export."""
+import base64
+import re
+
+import psycopg2
+import pytest
+
+from api_client import ApiClient
+from audit_sessions import Sessions, refused
+from audit_view import Audit
+from secret_statements import CANARY, OTHERS, SETTINGS
+
+# Lines of our processes: the prefix has the type of the process behind its number.
+OUR_LINE = re.compile(r"^\S+ \S+ \S+ \[\d+\] pganalytics .*$", re.M)
+
+
+@pytest.fixture(scope="module")
+def server(make_server):
+    # What PostgreSQL itself writes of a statement that failed is its own affair: log_statement and
+    # log_min_error_statement decide about that.
+    return make_server("secrets", ingest_workers=1, login_failures=1000,
+                       postgres={"max_prepared_transactions": 2})
+
+
+@pytest.fixture
+def audit(server):
+    return Audit(server)
+
+
+def run(server, statements):
+    """run runs each by itself and gives how many were taken."""
+    with Sessions(server) as sessions:
+        cursor = sessions.open("postgres")
+        cursor.execute("CREATE TABLE IF NOT EXISTS plain (a text)")
+        taken = 0
+        for sql in statements:
+            try:
+                cursor.execute(sql)
+                taken += 1
+            except psycopg2.Error:
+                if cursor.connection.closed:
+                    raise
+        return taken
+
+
+def forms(secret):
+    """forms gives a secret as text, as bytea shows it and as base64 does."""
+    data = secret.encode()
+    return [secret, data.hex(), base64.b64encode(data).decode().rstrip("=")[:-1]]
+
+
+def find_in_tables(server, secrets):
+    """find_in_tables gives the tables of ours that hold one of the secrets in a row's text."""
+    tables = server.db.rows("SELECT c.oid::regclass::text FROM pg_class c WHERE c.relkind = 'r' AND "
+                            "c.relnamespace = 'pganalytics'::regnamespace")
+    assert len(tables) > 30
+    patterns = [f"%{form}%" for secret in secrets for form in forms(secret)]
+    return [table for table, in tables if server.db.value(
+        f"SELECT EXISTS (SELECT FROM {table} AS t WHERE t::text LIKE ANY (%s))", patterns)]
+
+
+def assert_nowhere(server, audit, secrets, offset):
+    audit.events()  # all that was told is stored
+    assert find_in_tables(server, secrets) == []
+    lines = OUR_LINE.findall(server.log_since(offset))
+    assert [line for line in lines for secret in secrets if secret in line] == []
+    with Sessions(server) as sessions, \
+            open(server.cluster.root / "export.csv", "w+", encoding="utf-8") as export:
+        sessions.open("postgres").copy_expert(
+            "COPY (SELECT * FROM pganalytics.audit_log) TO STDOUT (FORMAT csv)", export)
+        export.seek(0)
+        text = export.read()
+    assert len(text) > 1000
+    assert [secret for secret in secrets if secret in text] == []
+
+
+def test_the_search_finds(server):
+    """A row with the canary would be found, as text and as bytes."""
+    server.db.execute("CREATE TABLE pganalytics.found (a text, b bytea)")
+    try:
+        for column, value in (("a", CANARY), ("b", CANARY.encode())):
+            server.db.execute(f"INSERT INTO pganalytics.found ({column}) VALUES (%s)", value)
+            assert find_in_tables(server, [CANARY]) == ["pganalytics.found"]
+            server.db.execute("TRUNCATE pganalytics.found")
+    finally:
+        server.db.execute("DROP TABLE pganalytics.found")
+
+
+def test_statements(server, audit):
+    secret = sum(CANARY in sql for sql in SETTINGS + OTHERS)
+    assert secret >= 200
+    offset = len(server.log_since(0))
+    taken = run(server, SETTINGS)
+    server.cluster.reload()
+    assert [e.details.get("new") for e in audit.wait(["settings.reloaded"])
+            if e.resource_id == "primary_conninfo"] == ["(masked)"]
+    taken += run(server, OTHERS)
+    events = audit.events()
+    print(f"{secret} statements with a secret, {taken} taken, {len(events)} events")
+    kinds = {event.event for event in events}
+    assert kinds >= {"role.created", "role.altered", "auth.password_changed", "settings.altered",
+                     "security.configured", "ddl.executed", "access.denied", "settings.reloaded",
+                     "audit.change_refused", "privilege.granted"}
+    assert taken > 100 and len(events) > 150
+    assert_nowhere(server, audit, [CANARY], offset)
+
+
+def test_failed_logins(server, audit):
+    offset = len(server.log_since(0))
+    server.db.execute("CREATE ROLE guessed LOGIN PASSWORD 'right'")
+    with Sessions(server) as sessions:
+        for password in (CANARY, f"x{CANARY}"):
+            refused(sessions.tcp("guessed", password))
+            refused(sessions.tcp("nobody", password))
+        refused(sessions.dsn("guessed", options=f"-c app.secret={CANARY} -c log_statement=all"))
+    assert len(audit.events("auth.login_failed")) == 5
+    assert_nowhere(server, audit, [CANARY], offset)
+
+
+def test_tokens_of_our_own(server, audit):
+    """Tokens that functions give are in no table but as hashes, and in no event."""
+    offset = len(server.log_since(0))
+    db = server.db
+    given = [db.row(f"SELECT * FROM pganalytics.{call} AS given") for call in (
+        "create_collector('secretive')", "rotate_token('secretive')",
+        "create_enrollment_token('enrolls')", "create_registration_secret('registers')")]
+    secrets = [re.search(r"pga?[a-z]?_[0-9a-f]{16,}", str(row)).group() for row in given]
+    assert len(set(secrets)) == 4
+    assert_nowhere(server, audit, secrets, offset)
+
+
+def test_passwords_of_people(server, audit):
+    """At the port for people: passwords that are right, wrong and new, and the tokens."""
+    offset = len(server.log_since(0))
+    password, changed = f"Right-{CANARY}-1", f"New-{CANARY}-2"
+    server.db.execute(f"CREATE ROLE person LOGIN PASSWORD '{password}'; "
+                      "GRANT pganalytics_viewer TO person")
+    with ApiClient(server) as client:
+        secrets = [CANARY]
+        assert client.log_in("person", password).status == 200
+        secrets += [client.token, client.refresh_token]
+        assert client.refresh().status == 200
+        secrets += [client.token, client.refresh_token]
+        answer = client.post("auth/change-password",
+                             {"old_password": f"wrong{CANARY}", "new_password": changed})
+        assert answer.status in (400, 401, 403)
+        answer = client.post("auth/change-password",
+                             {"old_password": password, "new_password": changed})
+        assert answer.status == 200, answer
+        assert client.log_in("person", password).status == 401
+        assert client.log_in("person", changed).status == 200
+        secrets += [client.token, client.refresh_token]
+    assert "role.created" in {event.event for event in audit.events()}
+    assert_nowhere(server, audit, secrets, offset)
