@@ -1,53 +1,52 @@
-"""The audit log as tests read it: what was told between two marks."""
-import collections
-import itertools
+"""What the tests of the audit log ask of it."""
+import re
 
-import cluster
+from cluster import wait_until
 
-Event = collections.namedtuple(
-    "Event", "id event severity source outcome actor role address application database "
-             "correlation_id resource_type resource_id details")
-_marks = itertools.count(1)
+# A statement that is refused and told of, whoever runs it.
+REFUSED = "DELETE FROM pganalytics.audit_log"
 
 
-class Audit:
-    """Audit gives what was told since it was made, or since its last mark()."""
+def verify(server, anchor=None):
+    """verify gives the row of verify_audit_log() as a dict."""
+    (found,) = server.db.row("SELECT to_jsonb(v) FROM pganalytics.verify_audit_log(%s) v", anchor)
+    return found
 
-    def __init__(self, server):
-        self.db = server.db
-        self.begin = 0
-        self.mark()
 
-    def _end(self):
-        """_end tells of something itself and gives that row: what was told before stands before it."""
-        name = f"mark {next(_marks)}"
-        self.db.execute("SELECT pganalytics.create_registration_secret(%s)", name)
-        try:
-            return cluster.wait_until(
-                lambda: self.db.rows("SELECT id FROM pganalytics.audit_log WHERE id > %s AND "
-                                     "details->>'name' = %s", self.begin, name), 10, "the mark")[0][0]
-        finally:
-            self.db.execute("DELETE FROM pganalytics.registration_secrets WHERE name = %s", name)
+def assert_unbroken(server, anchor=None):
+    found = verify(server, anchor)
+    assert found["status"] == "unbroken", found["summary"]
+    return found
 
-    def mark(self):
-        """mark forgets what was told until now, its own doing too."""
-        self.begin = self._end()
 
-    def events(self, *kinds):
-        """events gives what was told since the mark: of these kinds, or of all."""
-        end = self._end()
-        rows = self.db.rows(
-            f"SELECT {', '.join(Event._fields)} FROM pganalytics.audit_log "
-            "WHERE id > %s AND id < %s ORDER BY id", self.begin, end)
-        found = [Event(*row) for row in rows]
-        return [e for e in found if not self._is_mark(e) and (not kinds or e.event in kinds)]
+def wait_until_running(server):
+    assert server.db.value("SELECT pganalytics.wait_until_running('20 s')")
 
-    @staticmethod
-    def _is_mark(event):
-        return str((event.details or {}).get("name", "")).startswith("mark ")
 
-    def wait(self, kinds, count=1, timeout=30):
-        """wait waits until so many events of these kinds were told, and gives them."""
-        return cluster.wait_until(
-            lambda: (lambda found: found if len(found) >= count else None)(self.events(*kinds)),
-            timeout, f"{count} of {kinds}", interval=0.1)
+def events(server, event, after=0):
+    """events gives (id, details) of the rows of one kind behind a row."""
+    return server.db.rows("SELECT id, coalesce(details, '{}') FROM pganalytics.audit_log "
+                          "WHERE event = %s AND id > %s ORDER BY id", event, after)
+
+
+def last_id(server):
+    return server.db.value("SELECT coalesce(max(id), 0) FROM pganalytics.audit_log")
+
+
+def await_event(server, event, after=0, timeout=10, **details):
+    """await_event waits for a row of that kind with those details and gives (id, details)."""
+    def found():
+        return [(row_id, told) for row_id, told in events(server, event, after)
+                if all(told.get(key) == value for key, value in details.items())]
+    return wait_until(found, timeout, f"{event} {details}")[0]
+
+
+def anchors(server):
+    """anchors gives those in the server log, oldest first."""
+    return re.findall(r"audit log head: (\d+:[0-9a-f]{64})", server.cluster.log_text())
+
+
+def await_anchor(server, row_id, timeout=10):
+    """await_anchor waits until the server log has the anchor of that row or a later one."""
+    return wait_until(lambda: next((a for a in anchors(server) if int(a.split(":")[0]) >= row_id),
+                                   None), timeout, f"an anchor of row {row_id}")
