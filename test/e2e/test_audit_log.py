@@ -36,7 +36,8 @@ def worker_pid(server):
 class Producers:
     """Producers are sessions that tell of one event after another, each under a name of its own."""
 
-    def __init__(self, server, count=2):
+    def __init__(self, server, count=2, a_second=10000):
+        self.pause = 1 / a_second
         self.done = []  # (name, time) of what was told of, as far as the session knows
         self.stop = False
         self.threads = [threading.Thread(target=self._run, args=(server.cluster.dsn(product.DATABASE), n))
@@ -56,6 +57,7 @@ class Producers:
                     cursor.execute(REFUSED)
                 except psycopg2.errors.InsufficientPrivilege:
                     self.done.append((name, time.time()))
+                time.sleep(self.pause)
         except psycopg2.Error:
             return  # its server has gone
 
@@ -161,7 +163,8 @@ def test_stopped(audited, how):
 def test_a_terminated_worker_repeats_nothing(audited):
     """The next worker goes on with what the last one left, under load, and no row is there twice."""
     before = last_id(audited)
-    with Producers(audited) as producers:
+    # Few enough for the buffer to hold while there is no worker.
+    with Producers(audited, a_second=400) as producers:
         for _ in range(3):
             pid = worker_pid(audited)
             audited.db.execute("SELECT pg_terminate_backend(%s)", pid)
