@@ -30,6 +30,8 @@ class FrameQueue {
     // taken is dropped.
     void End(uint32_t request_id);
 
+    // HasControl: a frame of Put waits.
+    bool HasControl() const { return !control_.empty(); }
     bool empty() const { return control_.empty() && small_.empty() && large_.empty(); }
 
   private:

@@ -35,6 +35,11 @@ void FrameWriter::Enqueue(std::string frame) {
     filled_.notify_one();
 }
 
+void FrameWriter::Flush(std::chrono::milliseconds timeout) {
+    std::unique_lock lock(mutex_);
+    written_.wait_for(lock, timeout, [this] { return !writing_ && !queue_.HasControl(); });
+}
+
 void FrameWriter::EnqueuePush(const core::Uuid& collector_id, uint32_t request_id,
                               std::string frame) {
     {
@@ -61,7 +66,10 @@ void FrameWriter::Run() {
         std::string frame;
         {
             std::unique_lock lock(mutex_);
+            writing_ = false;
+            written_.notify_one();
             filled_.wait(lock, [this, &frame] { return queue_.Take(&frame); });
+            writing_ = true;
         }
         alive = alive && Write(frame);
         // What a person sends may be a password.

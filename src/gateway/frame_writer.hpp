@@ -4,6 +4,7 @@
 // one that has been begun is written whole.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <semaphore>
@@ -25,6 +26,8 @@ class FrameWriter {
     // Enqueue gives a frame to the thread that goes before all pushes. When the worker has gone
     // frames are dropped: the end of the file on the same socket tells the reader.
     void Enqueue(std::string frame);
+    // Flush waits until the frames of Enqueue are written, not longer than `timeout`.
+    void Flush(std::chrono::milliseconds timeout);
     // EnqueuePush gives a push to the thread, for its turn.
     void EnqueuePush(const core::Uuid& collector_id, uint32_t request_id, std::string frame);
     // EndPush says that nobody waits for a push any more, answered or not. Called for every push.
@@ -38,7 +41,9 @@ class FrameWriter {
     std::binary_semaphore running_{0};
     std::mutex mutex_;
     std::condition_variable filled_;
+    std::condition_variable written_;
     FrameQueue queue_;
+    bool writing_ = false;
 };
 
 }  // namespace pganalytics::gateway

@@ -28,6 +28,7 @@ namespace {
 
 namespace asio = http::asio;
 constexpr std::chrono::milliseconds kRefuseTime{200};
+constexpr std::chrono::milliseconds kLastWordsTime{100};
 
 // Leave ends the process without destructors: connections are cut, coroutines are not unwound.
 [[noreturn]] void Leave(int code) { _exit(code); }
@@ -106,6 +107,10 @@ int Main() {
                  protocol::Ready{*sandboxed ? 1u : 0u, 0, startup->certificate_sha256});
 
     asio::steady_timer leave(io);
+    const auto leave_now = [&link] {
+        link.Flush(kLastWordsTime);
+        Leave(0);
+    };
     auto on_drain = [&](const protocol::Drain& drain) {
         std::chrono::milliseconds grace(drain.grace_ms);
         if (drain.refuse != 0) {
@@ -116,12 +121,12 @@ int Main() {
         // The gateway that follows may have been told by a newer list that one of these is revoked.
         if (!config->crl_file.empty()) server.CloseWith([](X509*) { return true; });
         leave.expires_after(grace);
-        leave.async_wait([](const boost::system::error_code& error) {
-            if (!error) Leave(0);
+        leave.async_wait([leave_now](const boost::system::error_code& error) {
+            if (!error) leave_now();
         });
         // What connections are still refused is told of at once: nobody counts behind this gateway.
         refusals.Finish();
-        server.Drain([] { Leave(0); });
+        server.Drain(leave_now);
         link.Send(protocol::FrameType::kDraining, protocol::Draining{server.stats().open});
     };
     auto on_identity = [&](const protocol::Identity& news) {

@@ -56,6 +56,9 @@ class WorkerLink {
         writer_.Enqueue(std::move(frame));
     }
 
+    // Flush waits until what Send was given is written, not longer than `timeout`.
+    void Flush(std::chrono::milliseconds timeout) { writer_.Flush(timeout); }
+
     // StartWriter makes the thread that writes frames. REQUIRES: before the sandbox.
     void StartWriter() { writer_.Start(); }
 

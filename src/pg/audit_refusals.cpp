@@ -70,7 +70,7 @@ void Tell(const Due& due) {
         AddAuditDetail(&record, "needed", NeededFor(refusal.route));
     }
     AddAuditDetail(&record, "count", static_cast<int64>(due.count));
-    if (due.count > 1) AddAuditDetail(&record, "seconds", (due.over_ms + 999) / 1000);
+    if (due.over_ms > 0) AddAuditDetail(&record, "seconds", (due.over_ms + 999) / 1000);
     if (refusal == refusal.Rest()) AddAuditDetail(&record, "of_many", true);
     PutAudit(record);
 }

@@ -15,8 +15,17 @@ import pytest
 import pki
 from cluster import wait_until
 from identity_world import gateway, world  # noqa: F401
-from worker_frames import (BY_TOKEN, ENROLL_REPLY, ENROLL_REQUEST, REGISTRATION, RENEWAL, TOKEN_REQUEST,
-                           credential)
+from worker_frames import (BY_TOKEN, ENROLL_REPLY, ENROLL_REQUEST, REFUSED, REGISTRATION, RENEWAL,
+                           TOKEN_REQUEST, credential, packed_address, text)
+
+ONLY_A_WORKER_S = 12  # the first kind of refusal that a gateway does not decide
+
+
+def refused(kind, count=1, address="192.0.2.7", collector=bytes(16), route=""):
+    """refused is what a gateway tells of its refusals."""
+    payload = struct.pack("<IIQ16s16s", kind, 0, count, packed_address(address), collector)
+    payload += text(route)
+    return payload + b"\0" * (-len(payload) % 8)
 
 
 def new_request():
@@ -227,9 +236,17 @@ class TestEnrollment:
         (TOKEN_REQUEST, b"\0" * 168),
         (TOKEN_REQUEST, b"\0" * 184),
         (ENROLL_REQUEST, b""),
+        (REFUSED, refused(9999)),
+        (REFUSED, refused(ONLY_A_WORKER_S)),
+        (REFUSED, refused(0, count=0)),
+        (REFUSED, refused(0, count=1 << 60)),
+        (REFUSED, refused(0, route="GET /\n")),
+        (REFUSED, refused(0, route="x" * 64)),
+        (REFUSED, refused(0)[:-8]),
         (ENROLL_REQUEST, struct.pack("<II", 3, 0) + b"\0" * 232),
         (ENROLL_REQUEST, b"\0" * 216 + b"\xff" * 24)],
-        ids=["cut", "more than a request", "empty", "unknown kind", "text longer than the frame"])
+        ids=["cut", "more than a request", "empty", "unknown refusal", "refusal that is not a gateway's",
+             "no refusal", "too many refusals", "route with a line in it", "long route", "cut refusal", "unknown kind", "text longer than the frame"])
     def test_frames_that_are_none(self, world, kind, payload):
         """The gateway is ended, the worker is not."""
         worker = world.sql("SELECT pid FROM pganalytics.workers WHERE kind = 'ingest'")
@@ -292,3 +309,25 @@ class TestSettings:
         now = int(time.time())
         expired = credential(token_subject=collector_id, issued_at=now - 60, expires_at=now - 1)
         assert world.gateway.ask_token(expired)[3] == "token has expired"
+
+
+class TestRefusals:
+    """What a gateway says it has refused is counted again: it cannot fill the audit log."""
+
+    def test_a_flood_of_frames(self, world, gateway):
+        kinds = range(ONLY_A_WORKER_S)
+        mark = world.sql("SELECT coalesce(max(id), 0) FROM pganalytics.audit_log")
+        for number in range(3000):
+            gateway.send(REFUSED, refused(number % len(kinds), 7,
+                                          f"10.1.{number // 250}.{number % 250}",
+                                          uuid.uuid4().bytes, f"GET /{number}"))
+        assert gateway.authenticate(credential("pga_x"))[0] == 403
+        worker = world.sql("SELECT pid FROM pganalytics.workers WHERE kind = 'ingest'")
+        world.sql(f"SELECT pg_terminate_backend({worker})")
+        # Those of the tests before have another address.
+        told = ("SELECT count(*), sum((details->>'count')::bigint) FROM pganalytics.audit_log "
+                f"WHERE id > {mark} AND details ? 'count' AND address IS DISTINCT FROM '192.0.2.7' "
+                "AND details->>'reason' <> 'a token that is not known'")
+        wait_until(lambda: world.sql(told).split("|")[1] == str(3000 * 7), 20, "all of them")
+        assert int(world.sql(told).split("|")[0]) < 100
+        world.next_gateway()

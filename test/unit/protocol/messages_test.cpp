@@ -1,5 +1,6 @@
 // Tests of messages: every one comes back as it was sent, and none is read from too few bytes.
 #include "protocol/messages.hpp"
+#include "protocol/refusals.hpp"
 
 #include <gtest/gtest.h>
 
@@ -118,7 +119,8 @@ TEST(Messages, EveryCutFails) {
     ApiRequest api;
     api.path = "/api/v1/auth/me";
     ExpectEveryCutFails(api);
-    ExpectEveryCutFails(ApiReply{200, 0, "application/json", "{}"});
+    ExpectEveryCutFails(ApiReply{200, 0, "application/json", "{}", "a.csv", "/next"});
+    ExpectEveryCutFails(Refused{RefusalKind::kTokenForged, 0, 7, {}, {}, "GET /"});
     ExpectEveryCutFails(SamplePush());
     ExpectEveryCutFails(Receipt{});
 }
