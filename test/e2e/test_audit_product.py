@@ -80,8 +80,8 @@ class TestChanges:
         db = server.db
         db.execute("SELECT pganalytics.create_collector('by hand')")
         audit.mark()
-        db.execute("SET ROLE pganalytics_admin; UPDATE pganalytics.collectors SET enabled = false, max_queries_per_db = 5 "
-                   "WHERE name = 'by hand'; RESET ROLE")
+        db.execute("SET ROLE pganalytics_admin; UPDATE pganalytics.collectors "
+                   "SET enabled = false, max_queries_per_db = 5 WHERE name = 'by hand'; RESET ROLE")
         configured, updated = audit.events("collector.configured", "collector.updated")
         assert configured.role == updated.role == "pganalytics_admin"
         assert updated.actor == "postgres"

@@ -246,7 +246,8 @@ class TestEnrollment:
         (ENROLL_REQUEST, struct.pack("<II", 3, 0) + b"\0" * 232),
         (ENROLL_REQUEST, b"\0" * 216 + b"\xff" * 24)],
         ids=["cut", "more than a request", "empty", "unknown refusal", "refusal that is not a gateway's",
-             "no refusal", "too many refusals", "route with a line in it", "long route", "cut refusal", "unknown kind", "text longer than the frame"])
+             "no refusal", "too many refusals", "route with a line in it", "long route", "cut refusal",
+             "unknown kind", "text longer than the frame"])
     def test_frames_that_are_none(self, world, kind, payload):
         """The gateway is ended, the worker is not."""
         worker = world.sql("SELECT pid FROM pganalytics.workers WHERE kind = 'ingest'")
