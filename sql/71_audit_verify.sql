@@ -97,7 +97,7 @@ BEGIN
             reason := format('row %s is not the one that the audit worker has written', head.id);
         ELSE
             -- A row is committed a moment before the head is moved to it.
-            FOR i IN 1 .. 100 LOOP
+            FOR i IN 1 .. 25 LOOP
                 SELECT h.id, h.hash INTO head FROM pganalytics.audit_head() h;
                 EXIT WHEN head.id >= last_id;
                 PERFORM pg_sleep(0.01);
