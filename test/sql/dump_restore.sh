@@ -125,7 +125,20 @@ UPDATE pganalytics.authority_jobs SET state = 'done', decided_at = now() WHERE a
 INSERT INTO pganalytics.api_sessions (session_id, role_oid, role_name, refresh_sha256, verifier_sha256,
     expires_at, address)
 VALUES (gen_random_uuid(), 10, 'ann', sha256('r'), sha256('v'), now() + interval '1 hour', '192.0.2.1');
+-- The audit log: appended as its worker does, with a month before this one.
+SELECT pganalytics.make_audit_partition((now() AT TIME ZONE 'UTC')::date),
+       pganalytics.make_audit_partition((now() AT TIME ZONE 'UTC')::date - 40);
+SELECT a.id FROM pganalytics.append_audit_records(0, decode(repeat('00', 32), 'hex'), now(),
+    array_fill(now(), ARRAY[20]), array_fill('role.created'::text, ARRAY[20]),
+    array_fill('session'::text, ARRAY[20]), array_fill('success'::text, ARRAY[20]),
+    array_fill(7, ARRAY[20]), array_fill(E'it''s\\ ü'::text, ARRAY[20]), array_fill(NULL::text, ARRAY[20]),
+    array_fill('::1'::text, ARRAY[20]), array_fill(E'tab\t'::text, ARRAY[20]),
+    array_fill('shop'::text, ARRAY[20]), array_fill('6.2a'::text, ARRAY[20]),
+    array_fill('role'::text, ARRAY[20]), array_fill('=1+1'::text, ARRAY[20]),
+    array_fill('{"b": 1.50, "a": "\\x00 \u00fc", "list": [1e3, null]}'::text, ARRAY[20]),
+    array_fill('INFO'::text, ARRAY[20])) a;
 SQL
+anchor=$(sql dump_source -c "SELECT id || ':' || encode(hash, 'hex') FROM pganalytics.audit_log ORDER BY id DESC LIMIT 1")
 empty=$(sql dump_source -c "SELECT string_agg(c.relname, ' ') FROM pg_class c
     WHERE c.relnamespace = 'pganalytics'::regnamespace AND c.relkind IN ('r', 'p')
       -- The days of a table are the table's.
@@ -203,6 +216,10 @@ north|1
 3
 3
 EXPECTED
+    # The log is what it was, and each month refuses changes as before.
+    [ "$(sql "$1" -c "SELECT status, rows, reason FROM pganalytics.verify_audit_log('$anchor')")" = "unbroken|20|" ]
+    if sql "$1" -c 'DELETE FROM pganalytics.audit_log' 2>"$work/refused"; then exit 1; fi
+    grep -q 'the audit log cannot be changed' "$work/refused"
     echo "ok: $1"
 }
 
