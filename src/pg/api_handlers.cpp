@@ -232,14 +232,18 @@ void ChangeOwnPassword(ApiCall* call) {
                      "the old password is wrong", &role)) {
         return;
     }
+    MemoryContext const caller = MemoryContextSwitchTo(call->secrets);
+    // Looking copies it.
+    const bool is_verifier = IsVerifier(new_password);
+    MemoryContextSwitchTo(caller);
     if (strlen(new_password) < kMinPasswordBytes) {
         RefuseCall(call, 422, "\"new_password\" has at least 8 bytes");
     } else if (strcmp(old_password, new_password) == 0) {
         RefuseCall(call, 422, "\"new_password\" is another one than the old");
-    } else if (IsVerifier(new_password)) {
+    } else if (is_verifier) {
         RefuseCall(call, 422, "\"new_password\" looks like a stored password");
     } else {
-        MemoryContext const caller = MemoryContextSwitchTo(call->secrets);
+        MemoryContextSwitchTo(call->secrets);
         ChangePassword(&role, new_password);
         MemoryContextSwitchTo(caller);
         KeepSession(call->session, role);

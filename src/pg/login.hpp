@@ -38,7 +38,8 @@ bool CheckPassword(const char* name, const char* password, LoginRole* role);
 // up to date. ERROR as ALTER ROLE raises it. REQUIRES: the password is no verifier and not empty.
 void ChangePassword(LoginRole* role, char* password);
 
-// IsVerifier: a password that PostgreSQL would take for one that is hashed already.
+// IsVerifier: a password that PostgreSQL would take for one that is hashed already. Leaves a copy
+// of it in the current memory context.
 bool IsVerifier(const char* password);
 
 // BecomePerson makes a role the one whose privileges and row security count, until the transaction

@@ -123,7 +123,7 @@ inline constexpr AuditEventKind kAuditEvents[] = {
     {AuditEvent::kTokenRevoked, AuditSeverity::kInfo, true, "token.revoked",
      "a token, a registration secret or a key for tokens was revoked"},
     {AuditEvent::kCertificateIssued, AuditSeverity::kInfo, true, "certificate.issued",
-     "a certificate was issued"},
+     "a certificate was issued, or put on record at its first use"},
     {AuditEvent::kCertificateRenewed, AuditSeverity::kInfo, true, "certificate.renewed",
      "a collector, or the server, has got its next certificate while the last was good"},
     {AuditEvent::kCertificateRevoked, AuditSeverity::kWarn, true, "certificate.revoked",

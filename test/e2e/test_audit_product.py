@@ -1,12 +1,14 @@
 """What the product's own parts tell the audit log: each event once, with who, what and from where."""
 import collections
 import json
+import re
 import uuid
 
 import pytest
 
 import cluster
 import pki
+import product
 from api_client import PASSWORD, ApiClient, fresh_address, session_of
 from audit_view import Audit
 from client import PUSH, Client, push_body, query_rows
@@ -444,3 +446,12 @@ class TestCollectors:
         events = audit.events("security.bypass_attempt", "access.denied", "security.rate_limited")
         assert len(events) < 20, events
         assert sum(e.details["count"] for e in events) == sent
+
+
+def test_the_manual_has_each_kind(server):
+    """docs/audit.md names each event with its severity, and no other."""
+    text = (product.SOURCE / "docs" / "audit.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z_]+\.[a-z_]+)` \| (INFO|WARN|ERROR) \|", text, re.MULTILINE)
+    assert sorted(rows) == sorted(server.db.rows(
+        "SELECT event, severity FROM pganalytics.audit_events()"))
+    assert len(rows) >= 16

@@ -332,3 +332,17 @@ class TestRefusals:
         wait_until(lambda: world.sql(told).split("|")[1] == str(3000 * 7), 20, "all of them")
         assert int(world.sql(told).split("|")[0]) < 100
         world.next_gateway()
+
+    def test_a_push_that_names_another(self, world, gateway):
+        """What the worker finds when it stores: whoever the push names, its credential decides."""
+        (own, token), (other, _) = world.collector(), world.collector()
+        mark = world.sql("SELECT coalesce(max(id), 0) FROM pganalytics.audit_log")
+        assert gateway.push(other, credential(token, address="192.0.2.8"))[0] == 403
+        world.sql(f"UPDATE pganalytics.collectors SET enabled = false WHERE collector_id = '{own}'")
+        assert gateway.push(own, credential(token, address="192.0.2.8"))[0] == 403
+        told = ("SELECT event, details->>'reason' FROM pganalytics.audit_log "
+                f"WHERE id > {mark} AND address = '192.0.2.8' ORDER BY id")
+        wait_until(lambda: world.sql(told).count("|") == 2, 10, "both")
+        assert world.sql(told).splitlines() == [
+            "access.violation|the push comes from another collector than it names",
+            "access.denied|the collector is disabled"]
