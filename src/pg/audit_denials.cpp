@@ -230,6 +230,8 @@ bool WatchesDenials() { return Auditing() && !IsParallelWorker() && ActsForSomeb
 void DenialIsTold() { next_is_told = true; }
 
 void OpenDenialWatch(DenialWatch* watch, Node* statement) {
+    // Should telling have failed itself, for want of memory, the next statement begins anew.
+    if (error_context_stack == nullptr) telling = false;
     watch->statement = statement;
     watch->about = nullptr;
     watch->holds_back = false;

@@ -4,6 +4,7 @@
 #include "pg/audit_statements.hpp"
 
 extern "C" {
+#include "commands/defrem.h"
 #include "tcop/utility.h"
 }
 
@@ -141,12 +142,28 @@ void DescribeDrop(DropStmt* drop, List** records) {
     }
 }
 
+// CreatedByExplain gives the CREATE TABLE AS that EXPLAIN ANALYZE runs, nullptr if there is none.
+Node* CreatedByExplain(const ExplainStmt* explain) {
+    const auto* const query = reinterpret_cast<const Query*>(explain->query);
+    if (!IsA(query, Query) || query->utilityStmt == nullptr ||
+        !IsA(query->utilityStmt, CreateTableAsStmt)) {
+        return nullptr;
+    }
+    ListCell* cell = nullptr;
+    foreach (cell, explain->options) {
+        auto* const option = static_cast<DefElem*>(lfirst(cell));
+        if (strcmp(option->defname, "analyze") == 0 && defGetBoolean(option)) {
+            return query->utilityStmt;
+        }
+    }
+    return nullptr;
+}
+
 bool IsUpkeep(const Node* statement) {
     switch (nodeTag(statement)) {
         case T_ClusterStmt:
         case T_RefreshMatViewStmt:
         case T_ExecuteStmt:
-        case T_ExplainStmt:
         case T_PrepareStmt:
             return true;
         default:
@@ -172,6 +189,10 @@ bool DescribeObjectStatement(Node* statement, List** records) {
                     NameOfRelation(static_cast<RangeVar*>(lfirst(cell)), Purpose::kFind));
             }
             return true;
+        case T_ExplainStmt:
+            statement = CreatedByExplain(reinterpret_cast<ExplainStmt*>(statement));
+            if (statement == nullptr) return false;
+            break;
         default:
             break;
     }

@@ -31,9 +31,10 @@ void PutAll(List* records, const char* sqlstate) {
 }
 
 // IsTold: not of what a statement is taken apart into, and not of an extension's script, which the
-// statement around it stands for.
-bool IsTold(ProcessUtilityContext context) {
-    return context != PROCESS_UTILITY_SUBCOMMAND && !creating_extension && IsTransactionState();
+// statement around it stands for. A GRANT within CREATE SCHEMA is more than that.
+bool IsTold(const Node* statement, ProcessUtilityContext context) {
+    return (context != PROCESS_UTILITY_SUBCOMMAND || IsA(statement, GrantStmt)) &&
+           !creating_extension && IsTransactionState();
 }
 
 template <typename Run>
@@ -76,7 +77,7 @@ void OnUtility(PlannedStmt* planned, const char* text, bool read_only_tree,
     NoteActingRole();
     DenialWatch watch;
     OpenDenialWatch(&watch, statement);
-    List* const records = IsTold(context) ? DescribeStatement(statement) : NIL;
+    List* const records = IsTold(statement, context) ? DescribeStatement(statement) : NIL;
     if (records == NIL) {
         run();
     } else {

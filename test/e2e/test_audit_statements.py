@@ -205,6 +205,24 @@ class TestStatements:
             ("role.altered", "mixed", None), ("role.dropped", "mixed", None),
             ("role.dropped", "other", None), ("role.created", "other", None)]
 
+    def test_grant_within_create_schema(self, audit, admin):
+        audit.mark()
+        admin.execute("CREATE SCHEMA parted CREATE TABLE t (a int PRIMARY KEY, b serial) "
+                      "CREATE INDEX ON t (b) GRANT SELECT ON t TO kept")
+        admin.execute("DROP SCHEMA parted CASCADE")
+        # The statement around it ends after it.
+        assert [(e.event, e.resource_id) for e in audit.events()] == [
+            ("privilege.granted", "parted.t"), ("ddl.executed", "parted"),
+            ("ddl.executed", "parted")]
+
+    def test_explain_that_creates(self, audit, admin):
+        audit.mark()
+        admin.execute("EXPLAIN (ANALYZE, COSTS off) CREATE TABLE explained AS SELECT 1 AS a")
+        admin.execute("EXPLAIN (ANALYZE false) CREATE TABLE unmade AS SELECT 1 AS a")
+        admin.execute("DROP TABLE explained")
+        assert [(e.details["command"], e.resource_id) for e in audit.events()] == [
+            ("CREATE TABLE AS", "public.explained"), ("DROP TABLE", "public.explained")]
+
     def test_role_in_force(self, audit, admin):
         audit.mark()
         admin.execute("GRANT CREATE ON SCHEMA place TO other; SET ROLE other; "
