@@ -158,8 +158,8 @@ ErrorData* StoreUnreadable(Worker* worker, const pg::AuditRecord& record, const 
     return Store(worker, records, 1);
 }
 
-// Drain stores what is in the ring, or some of it if there is much. False if it could not be stored;
-// it stays there.
+// Drain stores what is in the ring, or some of it if there is much. False if it could not be
+// stored; it stays there.
 bool Drain(Worker* worker) {
     for (int group = 0; group < kMaxGroups; ++group) {
         if (!worker->resumed && !Resume(worker)) return false;

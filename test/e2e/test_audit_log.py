@@ -1,6 +1,7 @@
 """The audit log's life: ends and beginnings of the server and the worker, losses, and who holds it up."""
 import hashlib
 import os
+import re
 import select
 import signal
 import subprocess
@@ -350,6 +351,17 @@ def test_anchors_are_notified(audited):
     assert_unbroken(audited, payload)
     audited.cluster.configure({"pganalytics.audit_anchor_channel": ""})
     audited.cluster.reload()
+
+
+def test_the_manual_has_each_event(audited):
+    """docs/audit.md has the table that pganalytics.audit_events() gives, line by line."""
+    manual = (product.SOURCE / "docs" / "audit.md").read_text(encoding="utf-8")
+    listed = [tuple(cell.strip() for cell in line.strip("|").split("|"))
+              for line in re.findall(r"^\| `[a-z_]+\.[a-z_]+` \|.*$", manual, re.MULTILINE)]
+    assert listed == [(f"`{name}`", severity, "yes" if undone else "", meaning) for
+                      name, severity, undone, meaning in audited.db.rows(
+                          "SELECT * FROM pganalytics.audit_events()")]
+    assert len(listed) >= 16
 
 
 def canonical(fields):
