@@ -27,6 +27,15 @@ def block_with(word):
     return block
 
 
+# What the audit worker keeps there of its own, other after each start.
+AUDIT_FILES = {"pganalytics_audit_head", "pganalytics_settings"}
+
+
+def authority_files(data):
+    """authority_files are the paths of what certificates and tokens are made with."""
+    return [path for path in data.glob("pganalytics_*") if path.name not in AUDIT_FILES]
+
+
 class Site:
     """Site is a server, its administrator, and what the tests of the procedures look at."""
 
@@ -36,7 +45,7 @@ class Site:
         self.admin = Database(server.cluster.dsn(product.DATABASE, "keeper"))
 
     def files(self):
-        return {path.name: path.read_bytes() for path in self.data.glob("pganalytics_*")}
+        return {path.name: path.read_bytes() for path in authority_files(self.data)}
 
     def do(self, job):
         """do asks for a job and waits for its end, in the table that the document names."""

@@ -16,6 +16,7 @@ from authority_view import (certificates_in, is_verified, issue, key_of, lists_i
                             request_for, revoke, run_job, serial_of, served)
 from client import Load
 from cluster import wait_until
+from procedures import authority_files
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def own(make_server):
 def test_files_and_their_modes(own):
     """Keys are for the server alone, and each file is what it says."""
     data = own.cluster.data
-    modes = {path.name: oct(path.stat().st_mode & 0o777) for path in data.glob("pganalytics_*")}
+    modes = {path.name: oct(path.stat().st_mode & 0o777) for path in authority_files(data)}
     kid = own.db.value("SELECT kid FROM pganalytics.token_keys")
     assert modes == {
         "pganalytics_ca.crt": "0o644", "pganalytics_ca.key": "0o600",
@@ -333,13 +334,13 @@ def test_expiry_is_shown(own):
 def test_nothing_changes_with_a_restart(own):
     """What a stopped server left half done is mended, and nothing else is touched."""
     data = own.cluster.data
-    before = {path.name: path.read_bytes() for path in data.glob("pganalytics_*")}
+    before = {path.name: path.read_bytes() for path in authority_files(data)}
     number = number_of(lists_in(own)[0])
     version = own.db.value("SELECT max(version) FROM pganalytics.trust")
     own.cluster.restart()
     own.cluster.wait_until_running()
     wait_until(lambda: number_of(lists_in(own)[0]) > number, 10, "the list of the start")
-    after = {path.name: path.read_bytes() for path in data.glob("pganalytics_*")}
+    after = {path.name: path.read_bytes() for path in authority_files(data)}
     assert {**after, "pganalytics_crl.pem": None} == {**before, "pganalytics_crl.pem": None}
     assert own.db.value("SELECT max(version) FROM pganalytics.trust") == version
     # A crash after the next server key had been written, and one in a rotation that had not happened.
@@ -352,7 +353,7 @@ def test_nothing_changes_with_a_restart(own):
         cluster.own(data / name)
     own.cluster.start()
     own.cluster.wait_until_running()
-    wait_until(lambda: {path.name for path in data.glob("pganalytics_*")} == set(before), 10,
+    wait_until(lambda: {path.name for path in authority_files(data)} == set(before), 10,
                "the files, and no others")
     assert (data / "pganalytics_ca.key").read_bytes() == before["pganalytics_ca.key"]
     assert served(own) == x509.load_pem_x509_certificate(before["pganalytics_server.crt"])

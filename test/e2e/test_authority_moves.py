@@ -11,7 +11,7 @@ import product
 from cluster import wait_until
 from conftest import Server
 from identities import RENEW, Enrolled, ask_enrollment, enroll, enrollment_token, holder_of
-from procedures import Site, make_site, said
+from procedures import Site, authority_files, make_site, said
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_promotion_of_a_standby(site, another, collector):
     another.log.touch()
     cluster.own(another.log)
     another.start()
-    assert {path.name for path in another.data.glob("pganalytics_*")} == set(site.files())
+    assert {path.name for path in authority_files(another.data)} == set(site.files())
     site.do("rotate_server_certificate()")
     site.wait_for_pushes(collector)
     copy_files(site, another.data)
