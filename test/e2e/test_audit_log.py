@@ -235,7 +235,8 @@ def test_one_bad_record_holds_up_nobody(audited):
     audited.db.execute("ALTER TABLE pganalytics.audit_log ADD CONSTRAINT no_updates "
                        "CHECK (details->>'operation' IS DISTINCT FROM 'UPDATE')")
     try:
-        for statement in (REFUSED, "UPDATE pganalytics.audit_log SET actor = 'x'", "TRUNCATE pganalytics.audit_log"):
+        for statement in (REFUSED, "UPDATE pganalytics.audit_log SET actor = 'x'",
+                          "TRUNCATE pganalytics.audit_log"):
             with pytest.raises(psycopg2.errors.InsufficientPrivilege):
                 audited.db.execute(statement)
         wait_until(lambda: len(events(audited, "audit.change_refused", before)) == 3, 10, "three events")
@@ -308,7 +309,8 @@ def test_reloaded_settings(audited):
         before, ["settings.reloaded", "security.configured"])]
     assert told == ["lock_timeout", "lock_timeout", "max_worker_processes", "primary_conninfo",
                     "primary_conninfo", "ssl_ciphers", "work_mem"]
-    assert not audited.db.value("SELECT count(*) FROM pganalytics.audit_log l WHERE l::text ~ 'canary-(one|two)'")
+    assert not audited.db.value("SELECT count(*) FROM pganalytics.audit_log l "
+                                "WHERE l::text ~ 'canary-(one|two)'")
     kept = audited.cluster.data / "pganalytics_settings"
     assert "canary" not in kept.read_text(encoding="utf-8")
     assert kept.stat().st_mode & 0o077 == 0

@@ -13,9 +13,12 @@ from shifted import ShiftedClock, shift
 MONTH_S = 32 * 86400
 COLUMNS = {"recorded_at": "recorded_at + interval '1 microsecond'",
            "occurred_at": "occurred_at - interval '1 microsecond'", "event": "event || '.'",
-           "severity": "'info'", "source": "source || 's'", "outcome": "'succes'", "pid": "coalesce(pid, 0) + 1",
-           "actor": "coalesce(actor || ' ', 'x')", "role": "coalesce(role || ' ', '')",
-           "address": "coalesce(NULLIF(address, address), 'x')", "application": "coalesce(application || ' ', '')",
+           "severity": "'info'", "source": "source || 's'", "outcome": "'succes'",
+           "pid": "coalesce(pid, 0) + 1",
+           "actor": "coalesce(actor || ' ', 'x')",
+           "role": "coalesce(role || ' ', '')",
+           "address": "coalesce('x' || address, 'x')",
+           "application": "coalesce(application || ' ', '')",
            "database": "coalesce('x' || database, '')", "correlation_id": "correlation_id || 'x'",
            "resource_type": "coalesce(resource_type || ' ', 'x')",
            "resource_id": "coalesce(' ' || resource_id, 'x')",
@@ -71,7 +74,8 @@ class Tampering:
 
     def swap_contents(self):
         first, second = self.random.sample(self.ids, 2)
-        return ("UPDATE pganalytics.audit_log l SET (event, actor, details, hash, occurred_at, correlation_id) = "
+        return ("UPDATE pganalytics.audit_log l "
+                "SET (event, actor, details, hash, occurred_at, correlation_id) = "
                 "(SELECT o.event, o.actor, o.details, o.hash, o.occurred_at, o.correlation_id "
                 f"FROM pganalytics.audit_log o WHERE o.id = {first} + {second} - l.id) "
                 f"WHERE l.id IN ({first}, {second})")
@@ -79,7 +83,8 @@ class Tampering:
     def insert(self):
         """A copy, behind the end or, where the index has gone, in between."""
         row = self.random.choice(self.ids)
-        place = self.random.choice([row, self.ids[-1] + 1, self.ids[-1] + self.random.randint(2, 99), 0, -5])
+        end = self.ids[-1]
+        place = self.random.choice([row, end + 1, end + self.random.randint(2, 99), 0, -5])
         drop = "; ".join(f"DROP INDEX {index}" for index in self.indexed)
         columns = ", ".join(column for column in COLUMNS)
         return (f"{drop}; INSERT INTO pganalytics.audit_log (id, {columns}) SELECT {place}, {columns} "
@@ -101,11 +106,12 @@ class Tampering:
     def expire_early(self):
         """A month that goes with a forged row that says so."""
         return (f"DROP TABLE {self.filled[0]}; SELECT rewrite(0); INSERT INTO pganalytics.audit_log "
-                "SELECT (jsonb_populate_record(l, jsonb_build_object('id', id + 1, 'event', 'audit.expired'))).* "
+                "SELECT (jsonb_populate_record(l, "
+                "jsonb_build_object('id', id + 1, 'event', 'audit.expired'))).* "
                 f"FROM pganalytics.audit_log l WHERE id = {self.ids[-1]}")
 
-    WAYS = (edit, edit, edit, edit_and_rehash, rewrite_the_rest, delete, cut_tail, swap_numbers, swap_contents,
-            insert, insert_chained, lose_month, expire_early)
+    WAYS = (edit, edit, edit, edit_and_rehash, rewrite_the_rest, delete, cut_tail, swap_numbers,
+            swap_contents, insert, insert_chained, lose_month, expire_early)
 
     def pick(self):
         way = self.random.choice(self.WAYS)
@@ -119,8 +125,9 @@ class Tampering:
                                    f"ALTER TABLE {table} ENABLE REPLICA TRIGGER {TRIGGER}",
                                    f"ALTER TABLE {table} DISABLE TRIGGER ALL",
                                    f"DROP TRIGGER {TRIGGER} ON {table}",
-                                   f"DROP TRIGGER {TRIGGER} ON {table}; CREATE TRIGGER {TRIGGER} BEFORE DELETE "
-                                   f"ON {table} EXECUTE FUNCTION pganalytics.refuse_audit_change(); "
+                                   f"DROP TRIGGER {TRIGGER} ON {table}; "
+                                   f"CREATE TRIGGER {TRIGGER} BEFORE DELETE ON {table} "
+                                   "EXECUTE FUNCTION pganalytics.refuse_audit_change(); "
                                    f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {TRIGGER}"])
 
 
@@ -150,7 +157,8 @@ def old_log(root, clock):
     """old_log is a server whose log has three months."""
     from conftest import Server
     analytics = product.Analytics(root, "tampered", {
-        "pganalytics.ingest_workers": "1", "pganalytics.api_port": "0", "pganalytics.audit_log_retention": "60"})
+        "pganalytics.ingest_workers": "1", "pganalytics.api_port": "0",
+        "pganalytics.audit_log_retention": "60"})
     analytics.init()
     shift(analytics, clock)
     analytics.start().create()
