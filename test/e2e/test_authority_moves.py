@@ -57,6 +57,13 @@ def takes_over(site, another, collector, stored):
     files, before = other.files(), site.files()
     assert files.pop("pganalytics_crl.pem") and before.pop("pganalytics_crl.pem")
     assert files == before and other.pushes(collector.id) > stored
+    # The audit log has come along whole, to its last word, and goes on.
+    assert other.admin.row("SELECT status, gaps, reason FROM pganalytics.verify_audit_log()") == \
+        ("unbroken", 0, None)
+    assert other.admin.row(
+        "SELECT event, lead(event) OVER (ORDER BY id) FROM pganalytics.audit_log "
+        "WHERE event IN ('audit.stopped', 'audit.started') ORDER BY id DESC OFFSET 1 LIMIT 1") == \
+        ("audit.stopped", "audit.started")
     assert other.admin.rows(said("SELECT state, last_error FROM pganalytics.workers WHERE kind = "
                                  "'maintenance';"))[0][1] in (None, "")
     other.admin.close()
