@@ -1,0 +1,63 @@
+"""A full disk under the audit log: events wait in the buffer and are stored once there is room."""
+import subprocess
+
+import pytest
+
+import cluster
+from audit_sessions import Sessions
+from audit_view import assert_unbroken, events
+
+SWALLOW = ("DO $$ BEGIN FOR i IN 1 .. {} LOOP BEGIN PERFORM * FROM refused; "
+           "EXCEPTION WHEN insufficient_privilege THEN NULL; END; END LOOP; END $$")
+
+
+@pytest.fixture(scope="module")
+def server(make_server):
+    one = make_server("disk", ingest_workers=1, audit_wait="10s")
+    one.cluster.psql("CREATE ROLE ann LOGIN; CREATE TABLE refused (a int)")
+    return one
+
+
+def worker(server):
+    return server.db.row("SELECT pid, last_error FROM pganalytics.workers WHERE kind = 'audit'")
+
+
+def stored(server):
+    return len(events(server, "access.denied"))
+
+
+def deny(server, count):
+    with Sessions(server) as sessions:
+        sessions.open("ann", "postgres").execute(SWALLOW.format(count))
+
+
+def limit_files(pid, size):
+    """limit_files sets how long a file may become that the process writes."""
+    subprocess.run(["prlimit", "--pid", str(pid), f"--fsize={size}:"], check=True,
+                   **cluster.as_service_user())
+
+
+def test_a_full_disk(server):
+    """No file of the worker may grow: PostgreSQL meets that as it meets a full disk."""
+    size = ("SELECT max(pg_relation_size(inhrelid)) FROM pg_inherits "
+            "WHERE inhparent = 'pganalytics.audit_log'::regclass")
+    told = 0
+    # The log must be longer than a segment of the WAL, which is to be written on.
+    while server.db.value(size) <= 16 << 20:
+        deny(server, 20000)
+        told += 20000
+        cluster.wait_until(lambda: stored(server) == told, 20, "all of them")
+    pid, _ = worker(server)
+    limit_files(pid, server.db.value(size))
+    try:
+        deny(server, 1000)
+        cluster.wait_until(lambda: "could not extend file" in (worker(server)[1] or ""), 10,
+                           "the worker to say what is wrong")
+        deny(server, 100)
+        assert stored(server) < told + 1100
+    finally:
+        limit_files(pid, "unlimited")
+    cluster.wait_until(lambda: stored(server) == told + 1100, 20, "each event once")
+    assert worker(server)[0] == pid
+    assert events(server, "audit.gap") == []
+    assert_unbroken(server)
