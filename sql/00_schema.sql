@@ -11,7 +11,7 @@ DECLARE
 BEGIN
     FOREACH wanted IN ARRAY ARRAY['pganalytics_admin', 'pganalytics_operator', 'pganalytics_viewer',
                                   'pganalytics_ingest', 'pganalytics_maintenance', 'pganalytics_api',
-                                  'pganalytics_audit'] LOOP
+                                  'pganalytics_audit', 'pganalytics_alerts', 'pganalytics_rules'] LOOP
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = wanted) THEN
             EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN NOINHERIT', wanted);
         END IF;
@@ -21,4 +21,5 @@ $roles$;
 
 REVOKE ALL ON SCHEMA pganalytics FROM PUBLIC;
 GRANT USAGE ON SCHEMA pganalytics TO pganalytics_admin, pganalytics_operator, pganalytics_viewer,
-    pganalytics_ingest, pganalytics_maintenance, pganalytics_api, pganalytics_audit;
+    pganalytics_ingest, pganalytics_maintenance, pganalytics_api, pganalytics_audit,
+    pganalytics_alerts, pganalytics_rules;

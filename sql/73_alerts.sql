@@ -1,0 +1,183 @@
+-- Alerts: rules that are SQL queries, what they have found, who is told of it, and what waits to be
+-- sent. An alert is one label set of one rule from its first finding to its end; its next episode is
+-- another row.
+
+CREATE TABLE pganalytics.alert_rules (
+    name text PRIMARY KEY CHECK (name ~ '^[a-zA-Z_][a-zA-Z0-9_]{0,62}$'),
+    query text NOT NULL CHECK (query <> ''),
+    comparison text NOT NULL DEFAULT '>' CHECK (comparison IN ('>', '>=', '<', '<=', '=', '<>')),
+    threshold double precision,
+    threshold_setting text CHECK (threshold_setting ~ '^pganalytics\.[a-z_]+$'),
+    pending_for interval NOT NULL DEFAULT '0' CHECK (pending_for BETWEEN '0' AND '7 days'),
+    keep_firing_for interval NOT NULL DEFAULT '0' CHECK (keep_firing_for BETWEEN '0' AND '7 days'),
+    severity text NOT NULL DEFAULT 'warning' CHECK (severity IN ('info', 'warning', 'critical')),
+    evaluate_every interval NOT NULL DEFAULT '1 min' CHECK (evaluate_every BETWEEN '1 s' AND '1 day'),
+    time_limit interval NOT NULL DEFAULT '5 s' CHECK (time_limit BETWEEN '10 ms' AND '1 min'),
+    labels jsonb NOT NULL DEFAULT '{}' CHECK (pg_catalog.jsonb_typeof(labels) = 'object'),
+    annotations jsonb NOT NULL DEFAULT '{}' CHECK (pg_catalog.jsonb_typeof(annotations) = 'object'),
+    runbook_url text CHECK (runbook_url ~ '^https?://'),
+    enabled boolean NOT NULL DEFAULT true,
+    builtin boolean NOT NULL DEFAULT false,
+    changed_at timestamptz,
+    changed_by name,
+    CONSTRAINT alert_rules_threshold CHECK (threshold IS NOT NULL OR threshold_setting IS NOT NULL)
+);
+COMMENT ON TABLE pganalytics.alert_rules IS
+    'rules of alerts: a query whose rows, but for the column "value", are label sets';
+COMMENT ON COLUMN pganalytics.alert_rules.query IS
+    'SELECT of a column "value" (a number) and of labels, all other columns; it takes the time from pganalytics.evaluation_time()';
+COMMENT ON COLUMN pganalytics.alert_rules.comparison IS 'how value and threshold compare while the alert lasts';
+COMMENT ON COLUMN pganalytics.alert_rules.threshold IS 'NULL: that of the setting named in threshold_setting';
+COMMENT ON COLUMN pganalytics.alert_rules.pending_for IS 'how long a finding must last before it fires ("for" of Prometheus)';
+COMMENT ON COLUMN pganalytics.alert_rules.keep_firing_for IS 'how long an alert goes on after its last finding';
+COMMENT ON COLUMN pganalytics.alert_rules.labels IS 'labels of all alerts of the rule, beside alertname and severity';
+COMMENT ON COLUMN pganalytics.alert_rules.annotations IS
+    'texts by name, in which {{ $labels.x }} and {{ $value }} are replaced';
+COMMENT ON COLUMN pganalytics.alert_rules.builtin IS 'made by the extension; pg_dump keeps it only if it was changed';
+
+CREATE TABLE pganalytics.alert_rule_states (
+    rule text PRIMARY KEY,
+    evaluate_at timestamptz NOT NULL DEFAULT '-infinity',
+    evaluated_at timestamptz,
+    duration_ms double precision,
+    label_sets integer,
+    failures bigint NOT NULL DEFAULT 0,
+    failing_since timestamptz,
+    last_error text
+);
+COMMENT ON TABLE pganalytics.alert_rule_states IS 'when each rule was evaluated last, and what came of it';
+COMMENT ON COLUMN pganalytics.alert_rule_states.evaluate_at IS 'when it is due again';
+COMMENT ON COLUMN pganalytics.alert_rule_states.failures IS 'evaluations in a row that have failed';
+
+CREATE TABLE pganalytics.alerts (
+    alert_id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    rule text NOT NULL,
+    fingerprint text NOT NULL CHECK (fingerprint ~ '^[0-9a-f]{16}$'),
+    labels jsonb NOT NULL,
+    annotations jsonb NOT NULL DEFAULT '{}',
+    severity text NOT NULL,
+    runbook_url text,
+    state text NOT NULL CHECK (state IN ('pending', 'firing', 'resolved')),
+    value double precision,
+    started_at timestamptz NOT NULL,
+    found_at timestamptz NOT NULL,
+    fired_at timestamptz,
+    resolved_at timestamptz,
+    acknowledged_at timestamptz,
+    acknowledged_by name,
+    acknowledgement text,
+    CONSTRAINT alerts_times CHECK ((state <> 'pending') = (fired_at IS NOT NULL)
+                                   AND (state = 'resolved') = (resolved_at IS NOT NULL))
+);
+CREATE UNIQUE INDEX alerts_active ON pganalytics.alerts (fingerprint) WHERE state <> 'resolved';
+CREATE INDEX alerts_resolved ON pganalytics.alerts (resolved_at) WHERE state = 'resolved';
+COMMENT ON TABLE pganalytics.alerts IS
+    'what rules have found: one row for each time that a label set was pending and fired';
+COMMENT ON COLUMN pganalytics.alerts.fingerprint IS 'of the labels: 16 hex digits, the same for each episode';
+COMMENT ON COLUMN pganalytics.alerts.labels IS 'texts by name, with alertname and severity';
+COMMENT ON COLUMN pganalytics.alerts.started_at IS 'when it became pending';
+COMMENT ON COLUMN pganalytics.alerts.found_at IS 'when its rule found it last';
+
+CREATE TABLE pganalytics.alert_history (
+    alert_id bigint NOT NULL,
+    at timestamptz NOT NULL,
+    change text NOT NULL CHECK (change IN ('pending', 'firing', 'resolved', 'acknowledged',
+                                           'unacknowledged', 'escalated')),
+    value double precision,
+    actor name,
+    comment text
+);
+CREATE INDEX alert_history_alert ON pganalytics.alert_history (alert_id, at);
+COMMENT ON TABLE pganalytics.alert_history IS 'every change of every alert';
+
+CREATE TABLE pganalytics.alert_silences (
+    silence_id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    matchers jsonb NOT NULL,
+    starts_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    ends_at timestamptz NOT NULL,
+    reason text NOT NULL CHECK (reason <> ''),
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    created_by name NOT NULL DEFAULT current_user,
+    ended_by name,
+    CHECK (ends_at > starts_at)
+);
+COMMENT ON TABLE pganalytics.alert_silences IS 'alerts with these labels are told to nobody for a while';
+COMMENT ON COLUMN pganalytics.alert_silences.matchers IS
+    'as Alertmanager has them: [{"name", "value", "isRegex": false, "isEqual": true}, ...]; all must match';
+
+CREATE TABLE pganalytics.maintenance_windows (
+    name text PRIMARY KEY CHECK (name <> ''),
+    matchers jsonb NOT NULL,
+    starts_at timestamptz NOT NULL,
+    duration interval NOT NULL CHECK (duration BETWEEN '1 min' AND '7 days'),
+    repeat_every interval CHECK (repeat_every >= duration),
+    reason text NOT NULL CHECK (reason <> ''),
+    enabled boolean NOT NULL DEFAULT true,
+    created_by name NOT NULL DEFAULT current_user
+);
+COMMENT ON TABLE pganalytics.maintenance_windows IS 'silences that are planned, once or again and again';
+
+CREATE TABLE pganalytics.alert_inhibitions (
+    name text PRIMARY KEY CHECK (name <> ''),
+    source_matchers jsonb NOT NULL,
+    target_matchers jsonb NOT NULL,
+    equal_labels text[] NOT NULL DEFAULT '{}',
+    enabled boolean NOT NULL DEFAULT true,
+    builtin boolean NOT NULL DEFAULT false
+);
+COMMENT ON TABLE pganalytics.alert_inhibitions IS
+    'while an alert fires that matches the source, alerts that match the target and have the same values of equal_labels are told to nobody';
+
+CREATE TABLE pganalytics.alert_channels (
+    name text PRIMARY KEY CHECK (name ~ '^[a-zA-Z0-9_.-]{1,63}$'),
+    kind text NOT NULL CHECK (kind IN ('alertmanager', 'webhook', 'slack', 'email')),
+    url text,
+    mail_to text[],
+    authentication text NOT NULL DEFAULT 'none' CHECK (authentication IN ('none', 'hmac', 'bearer')),
+    matchers jsonb NOT NULL DEFAULT '[]',
+    group_by text[] NOT NULL DEFAULT '{alertname}',
+    group_wait interval NOT NULL DEFAULT '10 s' CHECK (group_wait BETWEEN '0' AND '1 hour'),
+    repeat_every interval NOT NULL DEFAULT '4 hours' CHECK (repeat_every >= '0'),
+    send_resolved boolean NOT NULL DEFAULT true,
+    escalate_after interval CHECK (escalate_after BETWEEN '0' AND '7 days'),
+    give_up_after interval NOT NULL DEFAULT '1 day' CHECK (give_up_after BETWEEN '1 s' AND '30 days'),
+    enabled boolean NOT NULL DEFAULT true,
+    CHECK (CASE WHEN kind = 'email' THEN url IS NULL AND pg_catalog.cardinality(mail_to) > 0
+                ELSE url IS NOT NULL AND mail_to IS NULL END)
+);
+COMMENT ON TABLE pganalytics.alert_channels IS 'to whom alerts are sent';
+COMMENT ON COLUMN pganalytics.alert_channels.matchers IS 'which alerts; [] all';
+COMMENT ON COLUMN pganalytics.alert_channels.group_wait IS 'how long the first alert of a group waits for others';
+COMMENT ON COLUMN pganalytics.alert_channels.repeat_every IS 'after which an alert that still fires and nobody has acknowledged is sent again; 0: never';
+COMMENT ON COLUMN pganalytics.alert_channels.escalate_after IS 'only alerts that fire for so long and that nobody has acknowledged';
+COMMENT ON COLUMN pganalytics.alert_channels.give_up_after IS 'after which what could not be delivered is dead';
+
+CREATE TABLE pganalytics.alert_channel_secrets (
+    channel text PRIMARY KEY,
+    secret text NOT NULL CHECK (pg_catalog.length(secret) BETWEEN 16 AND 4096)
+);
+COMMENT ON TABLE pganalytics.alert_channel_secrets IS
+    'keys of HMAC signatures and bearer tokens of channels; pg_dump leaves them out';
+
+CREATE TABLE pganalytics.alert_outbox (
+    notification_id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    channel text NOT NULL,
+    alert_id bigint NOT NULL,
+    group_key text NOT NULL,
+    status text NOT NULL CHECK (status IN ('firing', 'resolved')),
+    alert jsonb NOT NULL,
+    created_at timestamptz NOT NULL,
+    due_at timestamptz NOT NULL,
+    state text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'sent', 'dead')),
+    attempts integer NOT NULL DEFAULT 0,
+    settled_at timestamptz,
+    last_status integer,
+    last_error text
+);
+CREATE INDEX alert_outbox_alert ON pganalytics.alert_outbox (alert_id, channel, notification_id);
+CREATE INDEX alert_outbox_waiting ON pganalytics.alert_outbox (channel, group_key, notification_id)
+    WHERE state = 'waiting';
+COMMENT ON TABLE pganalytics.alert_outbox IS
+    'what is to be sent, written in the transaction that changes the alert; it goes out by group, in the order of its numbers';
+COMMENT ON COLUMN pganalytics.alert_outbox.alert IS
+    'as it was then, in the shape of Alertmanager''s webhook: status, labels, annotations, startsAt, endsAt, generatorURL, fingerprint';
