@@ -99,7 +99,7 @@ CREATE TABLE pganalytics.alert_silences (
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     created_by name NOT NULL DEFAULT current_user,
     ended_by name,
-    CHECK (ends_at > starts_at)
+    CHECK (ends_at >= starts_at AND ends_at < 'infinity')
 );
 COMMENT ON TABLE pganalytics.alert_silences IS 'alerts with these labels are told to nobody for a while';
 COMMENT ON COLUMN pganalytics.alert_silences.matchers IS
@@ -110,12 +110,21 @@ CREATE TABLE pganalytics.maintenance_windows (
     matchers jsonb NOT NULL,
     starts_at timestamptz NOT NULL,
     duration interval NOT NULL CHECK (duration BETWEEN '1 min' AND '7 days'),
-    repeat_every interval CHECK (repeat_every >= duration),
+    repeat_every interval,
+    time_zone text NOT NULL DEFAULT 'UTC'
+        CHECK (pg_catalog.timezone(time_zone, timestamp '2000-01-01') IS NOT NULL),
     reason text NOT NULL CHECK (reason <> ''),
     enabled boolean NOT NULL DEFAULT true,
-    created_by name NOT NULL DEFAULT current_user
+    created_by name NOT NULL DEFAULT current_user,
+    CONSTRAINT maintenance_windows_repeat CHECK (
+        repeat_every >= duration
+        AND pg_catalog.date_trunc('month', repeat_every) = '0')
 );
 COMMENT ON TABLE pganalytics.maintenance_windows IS 'silences that are planned, once or again and again';
+COMMENT ON COLUMN pganalytics.maintenance_windows.repeat_every IS
+    'in days or hours; NULL: only once. Months have no length of their own';
+COMMENT ON COLUMN pganalytics.maintenance_windows.time_zone IS
+    'where it begins at the same hour each time';
 
 CREATE TABLE pganalytics.alert_inhibitions (
     name text PRIMARY KEY CHECK (name <> ''),

@@ -12,3 +12,17 @@ GRANT SELECT ON
     pganalytics.alert_history, pganalytics.alert_silences, pganalytics.maintenance_windows,
     pganalytics.alert_inhibitions
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin;
+
+-- Operations.
+GRANT SELECT ON pganalytics.active_alerts
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin;
+GRANT EXECUTE ON FUNCTION
+    pganalytics.labels_match(jsonb, jsonb),
+    pganalytics.maintenance_covers(timestamptz, timestamptz, interval, interval, text),
+    pganalytics.alert_mutes(timestamptz)
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_alerts;
+GRANT EXECUTE ON FUNCTION pganalytics.check_matchers(jsonb, boolean), pganalytics.acting_role()
+    TO pganalytics_operator, pganalytics_admin;
+GRANT SELECT ON
+    pganalytics.alert_silences, pganalytics.maintenance_windows, pganalytics.alert_inhibitions
+    TO pganalytics_alerts;

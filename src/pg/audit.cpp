@@ -196,6 +196,7 @@ void SetAuditActor(std::string_view actor) { SetAuditText(subject.actor, actor);
 void EndAuditSubject() { has_subject = false; }
 
 bool HasAuditSubject() { return has_subject; }
+std::string_view AuditActor() { return subject.actor; }
 bool ActsForAuditSubject(AuditSource source) { return has_subject && subject.source == source; }
 
 bool Auditing() { return settings.audit && SharedMemoryReady(); }

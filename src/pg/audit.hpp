@@ -27,6 +27,8 @@ void EndAuditSubject();
 // SetAuditActor gives the subject of now another name: it has said who it is.
 void SetAuditActor(std::string_view actor);
 bool HasAuditSubject();
+// AuditActor gives the name of the subject of now. REQUIRES: HasAuditSubject.
+std::string_view AuditActor();
 bool ActsForAuditSubject(AuditSource source);
 
 // Auditing: pganalytics.audit is on and the library was preloaded.
