@@ -12,6 +12,7 @@ constexpr std::string_view kProtectingPrefixes[] = {
     "gss_",
     "pgaudit.",
     "sepgsql.",
+    "pganalytics.alert",
     "pganalytics.audit",
     "pganalytics.ca_",
     "pganalytics.crl_",

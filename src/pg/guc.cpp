@@ -117,6 +117,21 @@ void DefineSettings() {
     const GucContext at_start =
         process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP;
 
+    DefineInt("pganalytics.alert_access_threshold",
+              "Refused objects and routes of one role in a minute at which an alert is raised.",
+              &settings.alert_access_threshold, 20, 1, 1000000, PGC_SIGHUP);
+    DefineInt("pganalytics.alert_certificate_days",
+              "Days before the end of a certificate below which an alert is raised.",
+              &settings.alert_certificate_days, 7, 0, 825, PGC_SIGHUP);
+    DefineInt("pganalytics.alert_collector_silent",
+              "Time without a push after which a server's collector is silent.",
+              &settings.alert_collector_silent_s, 300, 1, 604800, PGC_SIGHUP, GUC_UNIT_S);
+    DefineInt("pganalytics.alert_failed_login_threshold",
+              "Failed logins in five minutes above which an alert is raised.",
+              &settings.alert_failed_login_threshold, 10, 0, 1000000, PGC_SIGHUP);
+    DefineInt("pganalytics.alert_rate_limit_threshold",
+              "Refusals of one address in five minutes at which an alert is raised.",
+              &settings.alert_rate_limit_threshold, 50, 1, 1000000, PGC_SIGHUP);
     DefineInt("pganalytics.api_port", "TCP port for people; 0: none.", &settings.api_port, 8444, 0,
               65535, at_start);
     DefineInt("pganalytics.api_session_lifetime", "Time after which a person logs in again.",

@@ -15,6 +15,11 @@ enum class AuditOverflow : int { kCount, kRefuse };
 
 // Settings are PostgreSQL's own variables: each holds the value now in force in this process.
 struct Settings {
+    int alert_access_threshold;  // the alert_* thresholds: read by rules of alerts, by name
+    int alert_certificate_days;
+    int alert_collector_silent_s;
+    int alert_failed_login_threshold;
+    int alert_rate_limit_threshold;
     int api_port;
     int api_session_lifetime_s;
     int api_token_lifetime_s;
