@@ -1,5 +1,5 @@
-// Launcher: keeps the maintenance, audit, API and ingest workers running while their database
-// exists, with a back-off for those that end early.
+// Launcher: keeps the maintenance, audit, alerts, API and ingest workers running while their
+// database exists, with a back-off for those that end early.
 #include "bgworker/launcher.hpp"
 
 #include "bgworker/listener.hpp"
@@ -38,6 +38,7 @@ int child_count = 0;
 void ListChildren() {
     children[child_count++].status = pg::StatusOf(pg::WorkerKind::kMaintenance, 0);
     children[child_count++].status = pg::StatusOf(pg::WorkerKind::kAudit, 0);
+    children[child_count++].status = pg::StatusOf(pg::WorkerKind::kAlerts, 0);
     if (pg::settings.api_port != 0) {
         children[child_count++].status = pg::StatusOf(pg::WorkerKind::kApi, 0);
     }
@@ -63,11 +64,10 @@ struct ChildNames {
 
 const ChildNames& NamesOf(pg::WorkerKind kind) {
     // In the order of the kinds; the launcher starts itself.
-    static constexpr ChildNames kNames[] = {{kLauncherMain, "pganalytics launcher"},
-                                            {kMaintenanceMain, "pganalytics maintenance"},
-                                            {kAuditMain, "pganalytics audit"},
-                                            {kApiMain, "pganalytics api"},
-                                            {kIngestMain, "pganalytics ingest"}};
+    static constexpr ChildNames kNames[] = {
+        {kLauncherMain, "pganalytics launcher"}, {kMaintenanceMain, "pganalytics maintenance"},
+        {kAuditMain, "pganalytics audit"},       {kAlertsMain, "pganalytics alerts"},
+        {kApiMain, "pganalytics api"},           {kIngestMain, "pganalytics ingest"}};
     return kNames[static_cast<int>(kind)];
 }
 

@@ -1,4 +1,5 @@
 // Module: what PostgreSQL calls by name: the library's start and the workers' entry points.
+#include "bgworker/alerts_worker.hpp"
 #include "bgworker/api_worker.hpp"
 #include "bgworker/audit_worker.hpp"
 #include "bgworker/ingest_worker.hpp"
@@ -18,6 +19,7 @@ PGDLLEXPORT void pganalytics_launcher_main(Datum);
 PGDLLEXPORT void pganalytics_ingest_main(Datum);
 PGDLLEXPORT void pganalytics_maintenance_main(Datum);
 PGDLLEXPORT void pganalytics_audit_main(Datum);
+PGDLLEXPORT void pganalytics_alerts_main(Datum);
 PGDLLEXPORT void pganalytics_api_main(Datum);
 
 void _PG_init(void) {
@@ -44,6 +46,8 @@ void pganalytics_ingest_main(Datum index) {
 void pganalytics_maintenance_main(Datum) { pganalytics::bgworker::RunMaintenanceWorker(); }
 
 void pganalytics_audit_main(Datum) { pganalytics::bgworker::RunAuditWorker(); }
+
+void pganalytics_alerts_main(Datum) { pganalytics::bgworker::RunAlertsWorker(); }
 
 void pganalytics_api_main(Datum) { pganalytics::bgworker::RunApiWorker(); }
 

@@ -12,6 +12,7 @@ inline constexpr char kLauncherMain[] = "pganalytics_launcher_main";
 inline constexpr char kIngestMain[] = "pganalytics_ingest_main";
 inline constexpr char kApiMain[] = "pganalytics_api_main";
 inline constexpr char kAuditMain[] = "pganalytics_audit_main";
+inline constexpr char kAlertsMain[] = "pganalytics_alerts_main";
 inline constexpr char kMaintenanceMain[] = "pganalytics_maintenance_main";
 
 // Begin sets up signals and the worker's row; every worker's first call. When the process ends, in

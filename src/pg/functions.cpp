@@ -18,6 +18,8 @@ const char* NameOf(WorkerKind kind) {
             return "maintenance";
         case WorkerKind::kAudit:
             return "audit";
+        case WorkerKind::kAlerts:
+            return "alerts";
         case WorkerKind::kApi:
             return "api";
         case WorkerKind::kIngest:

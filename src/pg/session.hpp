@@ -12,6 +12,9 @@ inline constexpr char kSchema[] = "pganalytics";
 inline constexpr char kIngestRole[] = "pganalytics_ingest";
 inline constexpr char kMaintenanceRole[] = "pganalytics_maintenance";
 inline constexpr char kAuditRole[] = "pganalytics_audit";
+inline constexpr char kAlertsRole[] = "pganalytics_alerts";
+// As whom the queries of rules run; nobody is a member of it.
+inline constexpr char kRulesRole[] = "pganalytics_rules";
 inline constexpr char kApiRole[] = "pganalytics_api";
 
 // ConnectToDatabase attaches the worker to pganalytics.database. FATAL if it does not exist.

@@ -10,7 +10,7 @@ extern "C" {
 
 namespace pganalytics::pg {
 
-enum class WorkerKind : int { kLauncher, kMaintenance, kAudit, kApi, kIngest };
+enum class WorkerKind : int { kLauncher, kMaintenance, kAudit, kAlerts, kApi, kIngest };
 enum class WorkerState : int {
     kStopped,      // no process
     kStarting,     // process, no gateway that serves yet
@@ -50,7 +50,7 @@ struct WorkerStatus {
     char last_error[256];
 };
 
-inline constexpr int kMaxWorkers = 4 + kMaxIngestWorkers;
+inline constexpr int kMaxWorkers = 5 + kMaxIngestWorkers;
 
 // SharedState is all that the library keeps in shared memory.
 struct SharedState {

@@ -184,7 +184,7 @@ def people_server(root):
     # as many as docs/settings.md says: one is PostgreSQL's own, for logical replication.
     with servers(root) as make:
         yield make("people", login_failures=10000, ingest_workers=1, postgres={
-            "max_worker_processes": 1 + 4 + 1,
+            "max_worker_processes": 1 + 5 + 1,
             "shared_preload_libraries": "pganalytics,passwordcheck,pg_stat_statements"})
 
 

@@ -92,13 +92,13 @@ class TestService:
         cluster.wait_until(lambda: "could not register background worker" in
                            server.cluster.log_text(), 15, "a warning")
         assert "Increase max_worker_processes." in server.cluster.log_text()
-        server.cluster.configure({"max_worker_processes": 1 + 3 + 1})
+        server.cluster.configure({"max_worker_processes": 1 + 4 + 1})
         offset = len(server.cluster.log_text())
         server.cluster.restart()
         server.cluster.query("CREATE EXTENSION pganalytics")
         server.cluster.wait_until_running()
         assert server.db.rows("SELECT kind FROM pganalytics.workers ORDER BY 1") == [
-            ("audit",), ("ingest",), ("launcher",), ("maintenance",)]
+            ("alerts",), ("audit",), ("ingest",), ("launcher",), ("maintenance",)]
         assert "could not register" not in server.log_since(offset)
         assert not server.db.rows("SELECT FROM pg_stat_activity "
                                   "WHERE backend_type = 'pganalytics api'")
