@@ -10,7 +10,7 @@ PG_CONFIG ?= pg_config
 PG_BINDIR = $(shell $(PG_CONFIG) --bindir)
 DATADIR = $(shell $(PG_CONFIG) --sharedir)
 PROGRAMS = build/src/gateway/pganalytics-gateway build/src/ca/pganalytics-ca \
-	build/src/collector/pganalytics-collector
+	build/src/collector/pganalytics-collector build/src/courier/pganalytics-courier
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 MANDIR ?= /usr/local/share/man
 EXAMPLEDIR ?= $(DATADIR)/pganalytics
@@ -23,7 +23,7 @@ extension:
 
 programs: build/CMakeCache.txt
 	cmake --build build --parallel $(JOBS) \
-		--target pganalytics-gateway pganalytics-ca pganalytics-collector
+		--target pganalytics-gateway pganalytics-ca pganalytics-collector pganalytics-courier
 
 build/CMakeCache.txt:
 	cmake -S . -B build
@@ -34,7 +34,8 @@ install: all
 	install -d '$(DESTDIR)$(PG_BINDIR)' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man8' '$(DESTDIR)$(EXAMPLEDIR)'
 	install -m 755 $(PROGRAMS) '$(DESTDIR)$(PG_BINDIR)'
 	install -m 644 docs/man/pganalytics-collector.1 '$(DESTDIR)$(MANDIR)/man1'
-	install -m 644 docs/man/pganalytics-gateway.8 docs/man/pganalytics-ca.8 '$(DESTDIR)$(MANDIR)/man8'
+	install -m 644 docs/man/pganalytics-gateway.8 docs/man/pganalytics-ca.8 docs/man/pganalytics-courier.8 \
+		'$(DESTDIR)$(MANDIR)/man8'
 	install -m 644 docs/collector.toml.example '$(DESTDIR)$(EXAMPLEDIR)'
 
 clean:

@@ -4,7 +4,7 @@ EXTENSION = pganalytics
 EXTVERSION = 3.2.0
 
 MODULE_big = pganalytics
-PG_SOURCES = $(wildcard src/pg/*.cpp) $(wildcard bgworker/*.cpp) src/core/address.cpp src/core/rate_table.cpp src/protocol/accounts.cpp src/protocol/catalog.cpp \
+PG_SOURCES = $(wildcard src/pg/*.cpp) $(wildcard bgworker/*.cpp) src/core/address.cpp src/core/host_list.cpp src/core/rate_table.cpp src/protocol/accounts.cpp src/protocol/catalog.cpp \
 	src/protocol/rows.cpp src/protocol/token_text.cpp
 OBJS = $(PG_SOURCES:.cpp=.o)
 SQL_SOURCES = $(sort $(wildcard sql/[0-9]*.sql))

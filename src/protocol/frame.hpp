@@ -35,6 +35,10 @@ enum class FrameType : uint16_t {
     // maintenance worker -> pganalytics-ca -> maintenance worker
     kCaRequest = 128,  // CaRequest, then its items
     kCaReply = 129,    // CaReply, then its items
+    // alerts worker -> pganalytics-courier -> alerts worker, with kReady and kFailed
+    kCourierConfig = 192,  // CourierConfig; the first frame of a courier's life
+    kDelivery = 193,       // Delivery
+    kDelivered = 194,      // Delivered
 };
 
 // FrameHeader opens each frame. `request_id` pairs an answer with its request; 0 where there is

@@ -1,0 +1,97 @@
+#include "courier/config.hpp"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <sstream>
+
+#include "core/host_list.hpp"
+
+namespace pganalytics::courier {
+namespace {
+
+using core::Error;
+using core::Result;
+
+constexpr std::streamsize kMaxAuthorityBytes = 4 << 20;
+constexpr size_t kMaxMailAddressBytes = 254;  // RFC 5321 section 4.5.3.1.3
+
+bool IsPrintable(std::string_view text) {
+    return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
+}
+
+// HasCertificate: libcurl would find out at the first delivery only, and say less.
+bool HasCertificate(const std::string& pem) {
+    const std::unique_ptr<BIO, decltype(&BIO_free)> bio(
+        BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), &BIO_free);
+    const std::unique_ptr<X509, decltype(&X509_free)> certificate(
+        PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr), &X509_free);
+    ERR_clear_error();
+    return certificate != nullptr;
+}
+
+Result<std::string> ReadAuthorities(const std::string& file) {
+    errno = 0;
+    std::ifstream in(file, std::ios::binary);
+    std::ostringstream bytes;
+    if (!in || !(bytes << in.rdbuf())) {
+        return Error{"could not read \"" + file +
+                     "\": " + std::strerror(errno != 0 ? errno : ENODATA)};
+    }
+    std::string pem = bytes.str();
+    if (pem.size() > static_cast<size_t>(kMaxAuthorityBytes) || !HasCertificate(pem)) {
+        return Error{"there is no PEM certificate in \"" + file + "\""};
+    }
+    return pem;
+}
+
+}  // namespace
+
+bool IsMailAddress(std::string_view text) {
+    constexpr std::string_view kSpecial = " \"(),:;<>[\\]";
+    return !text.empty() && text.size() <= kMaxMailAddressBytes && text.front() != '-' &&
+           IsPrintable(text) && text.find_first_of(kSpecial) == std::string_view::npos &&
+           text.front() != '@' && text.back() != '@' && text.find('@') == text.rfind('@');
+}
+
+Result<Config> MakeConfig(const protocol::CourierConfig& told, const std::string& host_name) {
+    Config config;
+    config.connect_timeout_ms = told.connect_timeout_ms;
+    config.timeout_ms = told.timeout_ms;
+    config.allowed_hosts = told.allowed_hosts;
+    config.user_agent = told.user_agent;
+    core::HostEntry host_entry;
+    const bool named = core::ParseHostEntry(host_name, &host_entry) && host_entry.port == 0 &&
+                       !host_entry.name.empty();
+    config.host_name = named ? std::string(host_entry.name) : "localhost";
+    config.mail_from =
+        told.mail_from.empty() ? "pganalytics@" + config.host_name : std::string(told.mail_from);
+    if (config.connect_timeout_ms == 0 || config.timeout_ms == 0 ||
+        !IsPrintable(config.user_agent)) {
+        return Error{"the worker's configuration is out of range"};
+    }
+    if (!core::IsHostList(config.allowed_hosts)) {
+        return Error{"pganalytics.alert_allowed_hosts is no list of hosts"};
+    }
+    std::string_view host;
+    if (!core::SplitHostPort(told.smtp_relay, &host, &config.relay_port)) {
+        return Error{"pganalytics.smtp_relay is no host with a port"};
+    }
+    config.relay_host = host;
+    if (!IsMailAddress(config.mail_from)) {
+        return Error{"pganalytics.alert_mail_from is no mail address"};
+    }
+    if (!told.ca_file.empty()) {
+        auto authorities = ReadAuthorities(std::string(told.ca_file));
+        if (!authorities) return authorities.error();
+        config.authorities = std::move(*authorities);
+    }
+    return config;
+}
+
+}  // namespace pganalytics::courier

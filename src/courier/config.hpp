@@ -1,0 +1,33 @@
+// Config: what a courier is told, checked, with what it reads of files before its sandbox closes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/result.hpp"
+#include "protocol/courier_messages.hpp"
+
+namespace pganalytics::courier {
+
+struct Config {
+    uint32_t connect_timeout_ms = 0;
+    uint32_t timeout_ms = 0;
+    std::string allowed_hosts;
+    std::string authorities;  // PEM; "": those of the system
+    std::string relay_host;
+    uint16_t relay_port = 0;
+    std::string mail_from;
+    std::string host_name;
+    std::string user_agent;
+};
+
+// MakeConfig checks the worker's words and reads the file of authorities. Errors: a malformed list,
+// relay or sender; a file that cannot be read or has no certificate in it; limits of time that are
+// 0.
+core::Result<Config> MakeConfig(const protocol::CourierConfig& told, const std::string& host_name);
+
+// IsMailAddress: printable ASCII without anything that means something in an SMTP command or in a
+// list of addresses.
+bool IsMailAddress(std::string_view text);
+
+}  // namespace pganalytics::courier
