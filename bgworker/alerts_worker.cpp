@@ -1,27 +1,262 @@
-// Alerts worker: a loop of short transactions. A rule that is slow or broken costs itself alone.
+// Alerts worker: a loop of short transactions. A rule that is slow or broken costs itself alone: it
+// is evaluated in one transaction that reads, and what it has found is recorded in another.
 #include "bgworker/alerts_worker.hpp"
 
 #include "bgworker/worker.hpp"
+#include "pg/rules.hpp"
 #include "pg/session.hpp"
+#include "pg/statement.hpp"
+
+extern "C" {
+#include "catalog/pg_type.h"
+#include "libpq/pqsignal.h"
+#include "portability/instr_time.h"
+#include "storage/lock.h"
+#include "utils/timeout.h"
+}
 
 namespace pganalytics::bgworker {
 namespace {
 
 constexpr long kTurnMs = 1000;
+constexpr int kSamplePeriodMs = 60 * 1000;
+constexpr int kPrunePeriodMs = 3600 * 1000;
+// So many rows are removed in one transaction.
+constexpr int64 kPruneAtOnce = 10000;
+
+pg::Statement due_rules = {"SELECT * FROM pganalytics.due_rules($1)", 1, {TIMESTAMPTZOID}, nullptr};
+pg::Statement record = {
+    "SELECT pganalytics.record_evaluation($1, $2, $3, $4, $5, $6)",
+    6,
+    {TEXTOID, TIMESTAMPTZOID, JSONBARRAYOID, FLOAT8ARRAYOID, TEXTOID, FLOAT8OID},
+    nullptr};
+pg::Statement settle = {
+    "SELECT pganalytics.end_orphaned_alerts($1), "
+    "(SELECT pg_catalog.min(evaluate_at) FROM pganalytics.alert_rule_states)",
+    1,
+    {TIMESTAMPTZOID},
+    nullptr};
+pg::Statement sample = {"SELECT pganalytics.sample_workers($1)", 1, {TIMESTAMPTZOID}, nullptr};
+pg::Statement prune = {
+    "SELECT pganalytics.prune_alerts($1, $2)", 2, {TIMESTAMPTZOID, INT4OID}, nullptr};
+
+// A query runs that nobody is to wait for at a shutdown.
+volatile sig_atomic_t evaluating = 0;
+
+struct Worker {
+    pg::WorkerStatus* status;
+    MemoryContext turn;        // what the turn has read
+    MemoryContext evaluation;  // of one rule
+    TimestampTz next_rule_at;
+    TimestampTz sample_at;
+    TimestampTz prune_at;
+};
+
+struct Rule {
+    const char* name;
+    const char* query;
+    int limit_ms;
+};
+
+struct Rules {
+    Rule* list;
+    int count;
+};
+
+void OnTerminate(int signal) {
+    if (evaluating != 0) {
+        QueryCancelPending = true;
+        InterruptPending = true;
+    }
+    SignalHandlerForShutdownRequest(signal);
+}
+
+// Failed says what could not be done, in the log once, and frees the error. That the extension was
+// dropped meanwhile is found out in the next turn.
+void Failed(Worker* worker, ErrorData* error, const char* what) {
+    char text[sizeof(worker->status->last_error)];
+    pg_snprintf(text, sizeof(text), "could not %s: %s", what, error->message);
+    if (strcmp(worker->status->last_error, text) != 0 && ExtensionExists()) {
+        ereport(WARNING, errcode(error->sqlerrcode), errmsg("pganalytics %s", text));
+    }
+    pg::SetError(worker->status, text);
+    FreeErrorData(error);
+}
+
+// RunAt runs a statement whose first argument is the time. False if it failed.
+template <typename Read>
+bool RunAt(Worker* worker, pg::Statement* statement, TimestampTz at, const char* what,
+           Read&& read) {
+    ErrorData* const error = pg::Transact([&] {
+        Datum values[] = {TimestampTzGetDatum(at), Int32GetDatum(kPruneAtOnce)};
+        pg::Execute(statement, values);
+        read();
+    });
+    if (error != nullptr) Failed(worker, error, what);
+    return error == nullptr;
+}
+
+Rules ListDueRules(Worker* worker) {
+    Rules rules = {};
+    MemoryContextReset(worker->turn);
+    RunAt(worker, &due_rules, GetCurrentTimestamp(), "list the rules that are due", [&] {
+        const auto count = static_cast<int>(SPI_processed);
+        rules.list = static_cast<Rule*>(
+            MemoryContextAlloc(worker->turn, sizeof(Rule) * static_cast<size_t>(Max(count, 1))));
+        for (int i = 0; i < count; ++i) {
+            const auto row = static_cast<uint64>(i);
+            bool is_null = false;
+            rules.list[i].name = pg::CopyBytes(pg::BytesOf(row, 1), worker->turn).data();
+            rules.list[i].query = pg::CopyBytes(pg::BytesOf(row, 2), worker->turn).data();
+            rules.list[i].limit_ms =
+                Max(static_cast<int>(DatumGetFloat8(pg::CellOf(row, 3, &is_null))), 1);
+        }
+        rules.count = count;
+    });
+    return rules;
+}
+
+// Look runs the rule's query within its time. The error is in memory of the evaluation.
+ErrorData* Look(Worker* worker, const Rule& rule, TimestampTz at, pg::Findings* findings) {
+    MemoryContext const caller = MemoryContextSwitchTo(worker->evaluation);
+    evaluating = 1;
+    enable_timeout_after(STATEMENT_TIMEOUT, rule.limit_ms);
+    ErrorData* const error =
+        pg::Transact([&] { *findings = pg::RunRule(rule.query, at, worker->evaluation); });
+    const bool too_late = get_timeout_indicator(STATEMENT_TIMEOUT, false);
+    disable_timeout(STATEMENT_TIMEOUT, false);
+    evaluating = 0;
+    // It may have been set behind the last place that looks; the next statement is not to be
+    // canceled.
+    QueryCancelPending = false;
+    // A lock of that kind outlives transactions. Nothing here takes one on purpose.
+    LockReleaseAll(USER_LOCKMETHOD, true);
+    if (error != nullptr && too_late && error->sqlerrcode == ERRCODE_QUERY_CANCELED) {
+        error->message = psprintf("the rule took longer than its time_limit, %d ms", rule.limit_ms);
+    }
+    MemoryContextSwitchTo(caller);
+    return error;
+}
+
+// Record stores the findings, or the error if there is one.
+ErrorData* Record(Worker* worker, const Rule& rule, TimestampTz at, const pg::Findings& findings,
+                  const char* failure, double duration_ms) {
+    MemoryContext const caller = MemoryContextSwitchTo(worker->evaluation);
+    ErrorData* const error = pg::Transact([&] {
+        pg::PlanForReports();
+        Datum values[] = {
+            CStringGetTextDatum(rule.name),
+            TimestampTzGetDatum(at),
+            pg::ArrayOf(findings.list, findings.count, JSONBOID,
+                        [](const pg::Finding& f, bool*) { return JsonbPGetDatum(f.labels); }),
+            pg::ArrayOf(findings.list, findings.count, FLOAT8OID,
+                        [](const pg::Finding& f, bool* is_null) {
+                            *is_null = f.is_null;
+                            return Float8GetDatum(f.value);
+                        }),
+            failure == nullptr ? Datum{0} : CStringGetTextDatum(failure),
+            Float8GetDatum(duration_ms)};
+        bool nulls[lengthof(values)] = {};
+        nulls[4] = failure == nullptr;
+        pg::Execute(&record, values, nulls);
+    });
+    MemoryContextSwitchTo(caller);
+    return error;
+}
+
+void Evaluate(Worker* worker, const Rule& rule) {
+    MemoryContextReset(worker->evaluation);
+    pgstat_report_activity(STATE_RUNNING, rule.name);
+    instr_time began;
+    INSTR_TIME_SET_CURRENT(began);
+    const TimestampTz at = GetCurrentTimestamp();
+    pg::Findings findings = {};
+    ErrorData* error = Look(worker, rule, at, &findings);
+    // What was cut short for a shutdown says nothing about the rule.
+    if (error != nullptr && Stopping()) return;
+    instr_time duration;
+    INSTR_TIME_SET_CURRENT(duration);
+    INSTR_TIME_SUBTRACT(duration, began);
+    const double duration_ms = INSTR_TIME_GET_MILLISEC(duration);
+    const char* failure = error == nullptr ? nullptr : error->message;
+    error = Record(worker, rule, at, findings, failure, duration_ms);
+    if (error != nullptr) {
+        // Of what the rule has found something cannot be stored: then that is what is wrong with
+        // it.
+        failure = error->message;
+        error = Record(worker, rule, at, {}, failure, duration_ms);
+    }
+    if (error != nullptr) {
+        Failed(worker, error, "record the evaluation of a rule");
+        return;
+    }
+    if (failure != nullptr) {
+        pg::SetError(worker->status, psprintf("rule %s: %s", rule.name, failure));
+    }
+    pg::UpdateStatus(worker->status, [&findings](pg::WorkerStatus* s) {
+        ++s->commits;
+        s->rows += findings.count;
+    });
+}
+
+// GoOn is asked between two rules, and once a turn: here stands what must not wait until all rules
+// are through. False when the worker is to stop.
+bool GoOn() {
+    HandleInterrupts();
+    return !Stopping();
+}
+
+// KeepHouse does what is due beside the rules.
+void KeepHouse(Worker* worker) {
+    const TimestampTz now = GetCurrentTimestamp();
+    RunAt(worker, &settle, now, "settle the alerts of rules that are gone", [worker] {
+        bool is_null = false;
+        const Datum next = pg::CellOf(0, 2, &is_null);
+        worker->next_rule_at = is_null ? DT_NOEND : DatumGetTimestampTz(next);
+    });
+    // A clock that was set back must not put anything off.
+    if (now >= worker->sample_at ||
+        TimestampTzPlusMilliseconds(now, kSamplePeriodMs) < worker->sample_at) {
+        worker->sample_at = TimestampTzPlusMilliseconds(now, kSamplePeriodMs);
+        RunAt(worker, &sample, now, "sample the workers", [] {});
+    }
+    if (now >= worker->prune_at ||
+        TimestampTzPlusMilliseconds(now, kPrunePeriodMs) < worker->prune_at) {
+        int64 pruned = 0;
+        RunAt(worker, &prune, now, "remove old alerts", [&pruned] { pruned = pg::Int8Of(0, 1); });
+        if (pruned < kPruneAtOnce) {
+            worker->prune_at = TimestampTzPlusMilliseconds(now, kPrunePeriodMs);
+        }
+    }
+}
+
+long WaitMs(const Worker& worker) {
+    const TimestampTz now = GetCurrentTimestamp();
+    if (worker.next_rule_at >= TimestampTzPlusMilliseconds(now, kTurnMs)) return kTurnMs;
+    return Max(TimestampDifferenceMilliseconds(now, worker.next_rule_at), 1L);
+}
 
 }  // namespace
 
 void RunAlertsWorker() {
-    pg::WorkerStatus* const status = Begin(pg::WorkerKind::kAlerts, 0);
+    static Worker worker;
+    worker.status = Begin(pg::WorkerKind::kAlerts, 0);
+    pqsignal(SIGTERM, OnTerminate);
     pg::ConnectToDatabase();
-    if (!AwaitExtension(status, pg::kAlertsRole)) return;
-    pg::SetState(status, pg::WorkerState::kRunning);
-    Report("waiting for the next rule");
-    while (!Stopping()) {
+    if (!AwaitExtension(worker.status, pg::kAlertsRole)) return;
+    worker.turn =
+        AllocSetContextCreate(TopMemoryContext, "pganalytics alerts", ALLOCSET_DEFAULT_SIZES);
+    worker.evaluation =
+        AllocSetContextCreate(TopMemoryContext, "pganalytics rule", ALLOCSET_DEFAULT_SIZES);
+    pg::SetState(worker.status, pg::WorkerState::kRunning);
+    while (GoOn()) {
         if (!ExtensionExists()) return;
+        const Rules rules = ListDueRules(&worker);
+        for (int i = 0; i < rules.count && GoOn(); ++i) Evaluate(&worker, rules.list[i]);
+        KeepHouse(&worker);
+        Report("waiting for the next rule");
         pgstat_report_stat(true);
-        Sleep(kTurnMs);
-        HandleInterrupts();
+        Sleep(WaitMs(worker));
     }
 }
 

@@ -59,6 +59,7 @@ CREATE TABLE pganalytics.alerts (
     runbook_url text,
     state text NOT NULL CHECK (state IN ('pending', 'firing', 'resolved')),
     value double precision,
+    peak double precision,
     started_at timestamptz NOT NULL,
     found_at timestamptz NOT NULL,
     fired_at timestamptz,
@@ -70,11 +71,13 @@ CREATE TABLE pganalytics.alerts (
                                    AND (state = 'resolved') = (resolved_at IS NOT NULL))
 );
 CREATE UNIQUE INDEX alerts_active ON pganalytics.alerts (fingerprint) WHERE state <> 'resolved';
+CREATE INDEX alerts_rule ON pganalytics.alerts (rule) WHERE state <> 'resolved';
 CREATE INDEX alerts_resolved ON pganalytics.alerts (resolved_at) WHERE state = 'resolved';
 COMMENT ON TABLE pganalytics.alerts IS
     'what rules have found: one row for each time that a label set was pending and fired';
 COMMENT ON COLUMN pganalytics.alerts.fingerprint IS 'of the labels: 16 hex digits, the same for each episode';
 COMMENT ON COLUMN pganalytics.alerts.labels IS 'texts by name, with alertname and severity';
+COMMENT ON COLUMN pganalytics.alerts.peak IS 'of its values that which was farthest beyond the threshold';
 COMMENT ON COLUMN pganalytics.alerts.started_at IS 'when it became pending';
 COMMENT ON COLUMN pganalytics.alerts.found_at IS 'when its rule found it last';
 

@@ -1,19 +1,24 @@
 -- What pg_dump keeps. The rows of these tables and the state of their sequences belong to the user,
 -- though the tables belong to the extension. query_samples and push_ledger have no rows of their
--- own: their partitions are ordinary tables and are dumped as such.
+-- own: their partitions are ordinary tables and are dumped as such. Of the built-in rules of alerts
+-- those are kept that were changed; guard_alert_rules() puts them in the place of those that are there.
 
 DO $dump$
 DECLARE
     kept regclass;
+    condition text;
 BEGIN
-    FOR kept IN
-        SELECT c.oid FROM pg_catalog.pg_class c
+    FOR kept, condition IN
+        SELECT c.oid, CASE c.relname WHEN 'alert_rules' THEN 'WHERE NOT builtin OR changed_at IS NOT NULL'
+                                     ELSE '' END
+        FROM pg_catalog.pg_class c
         WHERE c.relnamespace = 'pganalytics'::pg_catalog.regnamespace
           AND c.relkind IN ('r', 'S')
-          -- Who has logged in here has not logged in elsewhere.
-          AND c.relname <> 'api_sessions'
+          -- Who has logged in here has not logged in elsewhere, what these workers count is theirs,
+          -- and a secret is not for a file that anybody reads.
+          AND c.relname NOT IN ('api_sessions', 'self_samples', 'alert_channel_secrets')
     LOOP
-        PERFORM pg_catalog.pg_extension_config_dump(kept, '');
+        PERFORM pg_catalog.pg_extension_config_dump(kept, condition);
     END LOOP;
 END
 $dump$;

@@ -26,3 +26,45 @@ GRANT EXECUTE ON FUNCTION pganalytics.check_matchers(jsonb, boolean), pganalytic
 GRANT SELECT ON
     pganalytics.alert_silences, pganalytics.maintenance_windows, pganalytics.alert_inhibitions
     TO pganalytics_alerts;
+
+-- The engine. Administrators write rules; who has done it, and what is built in, is not theirs to say.
+GRANT INSERT (name, query, comparison, threshold, threshold_setting, pending_for, keep_firing_for,
+              severity, evaluate_every, time_limit, labels, annotations, runbook_url, enabled),
+      UPDATE (name, query, comparison, threshold, threshold_setting, pending_for, keep_firing_for,
+              severity, evaluate_every, time_limit, labels, annotations, runbook_url, enabled),
+      DELETE
+    ON pganalytics.alert_rules TO pganalytics_admin;
+GRANT SELECT ON pganalytics.self_samples
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin;
+GRANT EXECUTE ON FUNCTION pganalytics.evaluation_time()
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_alerts;
+GRANT EXECUTE ON FUNCTION
+    pganalytics.run_rule(text, timestamptz),
+    pganalytics.setting_value(text),
+    pganalytics.rule_threshold(double precision, text),
+    pganalytics.alert_condition(double precision, text, double precision),
+    pganalytics.alert_fingerprint(jsonb),
+    pganalytics.expand_template(text, jsonb, double precision),
+    pganalytics.alert_step(pganalytics.alert_rules, double precision, pganalytics.alerts[], jsonb[],
+                           double precision[], timestamptz)
+    TO pganalytics_admin, pganalytics_alerts;
+GRANT EXECUTE ON FUNCTION
+    pganalytics.check_rule_query(text),
+    pganalytics.in_extension_script(),
+    pganalytics.backtest_rule(text, timestamptz, timestamptz, interval, double precision)
+    TO pganalytics_admin;
+GRANT SELECT ON pganalytics.alert_rules, pganalytics.workers TO pganalytics_alerts;
+GRANT SELECT, INSERT, UPDATE, DELETE ON
+    pganalytics.alert_rule_states, pganalytics.alerts, pganalytics.alert_history
+    TO pganalytics_alerts;
+GRANT SELECT, DELETE ON pganalytics.alert_outbox TO pganalytics_alerts;
+GRANT SELECT, INSERT, DELETE ON pganalytics.self_samples TO pganalytics_alerts;
+GRANT EXECUTE ON FUNCTION
+    pganalytics.worker_states(),
+    pganalytics.alert_retention(),
+    pganalytics.due_rules(timestamptz),
+    pganalytics.record_evaluation(text, timestamptz, jsonb[], double precision[], text, double precision),
+    pganalytics.end_orphaned_alerts(timestamptz),
+    pganalytics.prune_alerts(timestamptz, integer),
+    pganalytics.sample_workers(timestamptz)
+    TO pganalytics_alerts;

@@ -9,6 +9,7 @@ extern "C" {
 #include "executor/executor.h"
 #include "mb/pg_wchar.h"
 #include "utils/acl.h"
+#include "utils/datetime.h"
 #include "utils/guc_tables.h"
 }
 
@@ -60,6 +61,41 @@ inline config_generic** ConfigVariables(int* count) {
     *count = GetNumConfigOptions();
     return get_guc_variables();
 #endif
+}
+
+// AllocateGucExtra gives memory for what a check hook keeps; nullptr without any. The server frees it,
+// with its own functions since 16 (407b50f2d42).
+inline void* AllocateGucExtra(size_t bytes) {
+#if PG_VERSION_NUM >= 160000
+    return guc_malloc(LOG, bytes);
+#else
+    return malloc(bytes);
+#endif
+}
+
+// ReadTimestampTz reads a point in time and raises no ERROR: false if the text is none, or an
+// infinite one. As check_recovery_target_time() does it.
+inline bool ReadTimestampTz(const char* text, TimestampTz* out) {
+    char work[MAXDATELEN + MAXDATEFIELDS];
+    char* fields[MAXDATEFIELDS];
+    int types[MAXDATEFIELDS];
+    int count = 0;
+    if (ParseDateTime(text, work, sizeof(work), fields, types, MAXDATEFIELDS, &count) != 0) {
+        return false;
+    }
+    pg_tm parts = {};
+    fsec_t fraction = 0;
+    int kind = 0;
+    int zone = 0;
+#if PG_VERSION_NUM >= 160000
+    DateTimeErrorExtra extra;
+    if (DecodeDateTime(fields, types, count, &kind, &parts, &fraction, &zone, &extra) != 0) {
+        return false;
+    }
+#else
+    if (DecodeDateTime(fields, types, count, &kind, &parts, &fraction, &zone) != 0) return false;
+#endif
+    return kind == DTK_DATE && tm2timestamp(&parts, fraction, &zone, out) == 0;
 }
 
 }  // namespace pganalytics::pg

@@ -1,6 +1,8 @@
 // GUC: definitions of the settings, in alphabetical order, and their checks.
 #include "pg/guc.hpp"
 
+#include "pg/evaluation_time.hpp"
+
 #include <limits.h>
 
 namespace pganalytics::pg {
@@ -183,6 +185,10 @@ void DefineSettings() {
                  &settings.database, "postgres", at_start, CheckDatabase);
     DefineInt("pganalytics.dedup_window", "Time for which a repeated push is recognised.",
               &settings.dedup_window_min, 7 * 24 * 60, 60, 8 * 24 * 60, PGC_SIGHUP, GUC_UNIT_MIN);
+    DefineCustomStringVariable("pganalytics.evaluation_time",
+                               "Time as of which rules of alerts look; empty: now.", nullptr,
+                               &settings.evaluation_time, "", PGC_USERSET, 0, CheckEvaluationTime,
+                               AssignEvaluationTime, nullptr);
     DefineCustomEnumVariable("pganalytics.ingest_path", "How rows are inserted.",
                              "\"auto\" chooses by what the table is.", &settings.ingest_path,
                              static_cast<int>(IngestPath::kAuto), kIngestPaths, PGC_SIGHUP, 0,
@@ -226,6 +232,8 @@ void DefineSettings() {
               &settings.rate_limit_collector, 20, 0, 1000000, PGC_SIGHUP);
     DefineInt("pganalytics.rate_limit_collector_burst", "Requests of one collector at once.",
               &settings.rate_limit_collector_burst, 500, 1, 1000000, PGC_SIGHUP);
+    DefineInt("pganalytics.retention_alerts", "Days for which what is over about alerts is kept.",
+              &settings.retention_alerts_days, 90, 1, 3650, PGC_SIGHUP);
     DefineInt("pganalytics.retention_ledger",
               "Days for which the accounts of pushes are kept; at least dedup_window.",
               &settings.retention_ledger_days, 8, 8, 3650, PGC_SIGHUP);

@@ -39,6 +39,7 @@ struct Settings {
     int connection_timeout_ms;  // handshake, request head
     char* database;             // the one database whose extension serves the port
     int dedup_window_min;       // how long a retry is recognised
+    char* evaluation_time;      // evaluation_time.hpp reads it
     int ingest_path;            // an IngestPath
     int ingest_workers;
     char* listen_addresses;
@@ -55,6 +56,7 @@ struct Settings {
     int rate_limit_address_burst;
     int rate_limit_collector;
     int rate_limit_collector_burst;
+    int retention_alerts_days;
     int retention_ledger_days;
     int retention_logs_days;
     int retention_metrics_days;

@@ -1,0 +1,497 @@
+-- The engine of alerts: which rules are due, what their queries have found, and what becomes of each
+-- label set. Every function takes the time as an argument; the alerts worker calls them with now.
+
+CREATE FUNCTION pganalytics.evaluation_time() RETURNS timestamptz
+    LANGUAGE c STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pganalytics_evaluation_time';
+COMMENT ON FUNCTION pganalytics.evaluation_time() IS
+    'as of when a rule''s query looks: the setting pganalytics.evaluation_time, else now()';
+
+-- PARALLEL UNSAFE: it begins a subtransaction.
+CREATE FUNCTION pganalytics.run_rule(query text, at timestamptz)
+    RETURNS TABLE (labels jsonb, value double precision)
+    LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE ROWS 10 SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pganalytics_run_rule';
+COMMENT ON FUNCTION pganalytics.run_rule(text, timestamptz) IS
+    'what a rule''s query finds as of a time: it runs read-only as pganalytics_rules, and what it does is rolled back';
+
+CREATE FUNCTION pganalytics.check_rule_query(query text) RETURNS boolean
+    LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pganalytics_check_rule_query';
+COMMENT ON FUNCTION pganalytics.check_rule_query(text) IS
+    'true, or an error that says why this cannot be a rule''s query; it is not run';
+
+CREATE FUNCTION pganalytics.setting_value(setting text) RETURNS double precision
+    LANGUAGE c STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pganalytics_setting_value';
+COMMENT ON FUNCTION pganalytics.setting_value(text) IS
+    'the number that a setting pganalytics.* has now, in its own unit';
+
+CREATE FUNCTION pganalytics.alert_retention() RETURNS integer
+    LANGUAGE c STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pganalytics_alert_retention';
+COMMENT ON FUNCTION pganalytics.alert_retention() IS
+    'how many days what is over about alerts is kept: the setting pganalytics.retention_alerts';
+
+CREATE FUNCTION pganalytics.in_extension_script() RETURNS boolean
+    LANGUAGE c STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pganalytics_in_extension_script';
+COMMENT ON FUNCTION pganalytics.in_extension_script() IS
+    'whether CREATE or ALTER EXTENSION runs a script';
+
+CREATE FUNCTION pganalytics.expand_template(template text, labels jsonb, value double precision)
+    RETURNS text
+    LANGUAGE c IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pganalytics_expand_template';
+COMMENT ON FUNCTION pganalytics.expand_template(text, jsonb, double precision) IS
+    'the text with {{ $labels.x }} and {{ $value }} replaced';
+
+CREATE FUNCTION pganalytics.alert_fingerprint(labels jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT left(encode(sha256(convert_to(labels::text, 'UTF8')), 'hex'), 16)
+$$;
+COMMENT ON FUNCTION pganalytics.alert_fingerprint(jsonb) IS
+    'of the labels of an alert: the first 16 hex digits of their SHA-256, as jsonb writes them';
+
+CREATE FUNCTION pganalytics.rule_threshold(threshold double precision, threshold_setting text)
+    RETURNS double precision
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN coalesce(threshold, pganalytics.setting_value(threshold_setting));
+END
+$$;
+COMMENT ON FUNCTION pganalytics.rule_threshold(double precision, text) IS
+    'the threshold in force: the rule''s own, else that of its setting';
+
+-- PostgreSQL sorts NaN above every number; an alert about nothing it is not.
+CREATE FUNCTION pganalytics.alert_condition(
+        value double precision, comparison text, threshold double precision) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(value <> 'NaN' AND CASE comparison
+        WHEN '>' THEN value > threshold
+        WHEN '>=' THEN value >= threshold
+        WHEN '<' THEN value < threshold
+        WHEN '<=' THEN value <= threshold
+        WHEN '=' THEN value = threshold
+        WHEN '<>' THEN value <> threshold END, false)
+$$;
+COMMENT ON FUNCTION pganalytics.alert_condition(double precision, text, double precision) IS
+    'whether a value is beyond a threshold; neither NULL nor NaN is';
+
+-- The one place that decides what becomes of an alert; the engine keeps the rows in a table, a
+-- backtest in a variable. A clock that was set back shortens what was waited for, and no more.
+CREATE FUNCTION pganalytics.alert_step(
+        rule pganalytics.alert_rules, threshold double precision, active pganalytics.alerts[],
+        found_labels jsonb[], found_values double precision[], at timestamptz)
+    RETURNS SETOF pganalytics.alerts
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    twin jsonb;
+BEGIN
+    -- A row may lack a label that the rule has with the value of another row.
+    SELECT m.labels INTO twin
+    FROM unnest(found_labels) AS f (labels), LATERAL (SELECT rule.labels || f.labels) AS m (labels)
+    WHERE rule.labels <> '{}' GROUP BY m.labels HAVING count(*) > 1 LIMIT 1;
+    IF twin IS NOT NULL THEN
+        RAISE EXCEPTION 'two rows of the rule''s query have the same labels'
+            USING ERRCODE = 'cardinality_violation',
+                  DETAIL = format('With those of the rule: %s', twin);
+    END IF;
+    RETURN QUERY
+    WITH found AS MATERIALIZED (
+        SELECT pganalytics.alert_fingerprint(m.labels) AS fingerprint, m.labels, f.value
+        FROM unnest(found_labels, found_values) AS f (labels, value),
+             LATERAL (SELECT rule.labels || f.labels || jsonb_build_object(
+                          'alertname', rule.name, 'severity', rule.severity)) AS m (labels)
+        WHERE pganalytics.alert_condition(f.value, rule.comparison, threshold)),
+    known AS MATERIALIZED (
+        SELECT a.* FROM unnest(active) AS a),
+    stepped AS MATERIALIZED (
+        SELECT k.alert_id, coalesce(k.fingerprint, f.fingerprint) AS fingerprint,
+               coalesce(k.labels, f.labels) AS labels, k.annotations,
+               coalesce(f.value, k.value) AS value, f.fingerprint IS NOT NULL AS is_found, k.peak,
+               k.state AS was, t.started_at, t.found_at, k.fired_at,
+               k.acknowledged_at, k.acknowledged_by, k.acknowledgement,
+               CASE
+                   WHEN f.fingerprint IS NULL AND k.state = 'pending' THEN NULL
+                   WHEN f.fingerprint IS NULL AND at >= t.found_at + rule.keep_firing_for THEN 'resolved'
+                   WHEN k.state = 'firing' OR at >= t.started_at + rule.pending_for THEN 'firing'
+                   ELSE 'pending'
+               END AS state
+        FROM known AS k FULL JOIN found AS f ON f.fingerprint = k.fingerprint
+        CROSS JOIN LATERAL (
+            SELECT least(k.started_at, at) AS started_at,
+                   CASE WHEN f.fingerprint IS NULL THEN least(k.found_at, at) ELSE at END AS found_at
+        ) AS t)
+    SELECT s.alert_id, rule.name, s.fingerprint, s.labels,
+           CASE WHEN s.is_found THEN coalesce((
+                    SELECT jsonb_object_agg(a.key, pganalytics.expand_template(a.value, s.labels, s.value))
+                    FROM jsonb_each_text(rule.annotations) AS a), '{}')
+                ELSE s.annotations END,
+           s.labels ->> 'severity', rule.runbook_url, s.state, s.value,
+           CASE WHEN s.peak IS NULL THEN s.value
+                WHEN rule.comparison IN ('<', '<=') THEN least(s.peak, s.value)
+                ELSE greatest(s.peak, s.value) END,
+           s.started_at, s.found_at,
+           CASE WHEN s.state <> 'pending' THEN coalesce(s.fired_at, at) END,
+           CASE WHEN s.state = 'resolved' THEN greatest(at, s.fired_at) END,
+           s.acknowledged_at, s.acknowledged_by, s.acknowledgement
+    FROM stepped AS s;
+END
+$$;
+COMMENT ON FUNCTION pganalytics.alert_step(pganalytics.alert_rules, double precision, pganalytics.alerts[], jsonb[], double precision[], timestamptz) IS
+    'what becomes of a rule''s pending and firing alerts, and which begin, given what its query has found; state NULL: it was pending and is gone';
+
+CREATE FUNCTION pganalytics.due_rules(at timestamptz)
+    RETURNS TABLE (rule text, query text, time_limit_ms double precision)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT r.name, r.query, extract(epoch FROM r.time_limit)::double precision * 1000
+    FROM pganalytics.alert_rules r LEFT JOIN pganalytics.alert_rule_states s ON s.rule = r.name
+    -- One that waits for longer than it ever has to was told by a clock that was set back since, or
+    -- by a rule that was changed since.
+    WHERE r.enabled AND (s.rule IS NULL OR s.evaluate_at <= at OR s.evaluate_at > at + r.evaluate_every)
+    ORDER BY coalesce(s.evaluate_at, '-infinity'), r.name
+$$;
+COMMENT ON FUNCTION pganalytics.due_rules(timestamptz) IS
+    'rules to be evaluated, those that have waited longest first';
+
+CREATE FUNCTION pganalytics.record_evaluation(
+        rule text, at timestamptz, labels jsonb[], "values" double precision[], error text,
+        duration_ms double precision) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    of_rule pganalytics.alert_rules;
+    stepped pganalytics.alerts[];
+BEGIN
+    SELECT r.* INTO of_rule FROM pganalytics.alert_rules r
+    WHERE r.name = record_evaluation.rule AND r.enabled;
+    IF NOT FOUND THEN RETURN; END IF;
+    -- It locks the row: a second evaluation of the rule waits, and then sees what this one has done.
+    INSERT INTO pganalytics.alert_rule_states AS s
+        (rule, evaluate_at, evaluated_at, duration_ms, label_sets, failures, failing_since, last_error)
+    VALUES (of_rule.name, at + of_rule.evaluate_every, at, record_evaluation.duration_ms,
+            CASE WHEN error IS NULL THEN coalesce(cardinality(record_evaluation.labels), 0) END,
+            CASE WHEN error IS NULL THEN 0 ELSE 1 END,
+            CASE WHEN error IS NOT NULL THEN at END, left(error, 1000))
+    ON CONFLICT (rule) DO UPDATE SET
+        evaluate_at = excluded.evaluate_at, evaluated_at = excluded.evaluated_at,
+        duration_ms = excluded.duration_ms,
+        label_sets = coalesce(excluded.label_sets, s.label_sets),
+        failures = CASE WHEN error IS NULL THEN 0 ELSE s.failures + 1 END,
+        failing_since = CASE WHEN error IS NOT NULL THEN coalesce(s.failing_since, at) END,
+        last_error = coalesce(excluded.last_error, s.last_error);
+    -- Of a rule that could not be evaluated nothing is known: its alerts stay as they are.
+    IF error IS NOT NULL THEN RETURN; END IF;
+    stepped := ARRAY(
+        SELECT s FROM pganalytics.alert_step(
+            of_rule, pganalytics.rule_threshold(of_rule.threshold, of_rule.threshold_setting),
+            ARRAY(SELECT a FROM pganalytics.alerts a
+                  WHERE a.rule = of_rule.name AND a.state <> 'resolved'),
+            record_evaluation.labels, record_evaluation."values", at) AS s);
+    IF cardinality(stepped) = 0 THEN RETURN; END IF;
+    -- What was pending and has not fired leaves nothing behind.
+    WITH gone AS (
+        DELETE FROM pganalytics.alerts a USING unnest(stepped) AS s
+        WHERE a.alert_id = s.alert_id AND s.state IS NULL RETURNING a.alert_id)
+    DELETE FROM pganalytics.alert_history h USING gone g WHERE h.alert_id = g.alert_id;
+    WITH before AS MATERIALIZED (
+        SELECT a.alert_id, a.state FROM pganalytics.alerts a
+        WHERE a.rule = of_rule.name AND a.state <> 'resolved'),
+    changed AS (
+        UPDATE pganalytics.alerts a
+        SET annotations = s.annotations, severity = s.severity, runbook_url = s.runbook_url,
+            state = s.state, value = s.value, peak = s.peak, started_at = s.started_at,
+            found_at = s.found_at, fired_at = s.fired_at, resolved_at = s.resolved_at
+        FROM unnest(stepped) AS s
+        WHERE a.alert_id = s.alert_id
+          AND (s.annotations, s.severity, s.runbook_url, s.state, s.value, s.peak, s.started_at, s.found_at)
+              IS DISTINCT FROM
+              (a.annotations, a.severity, a.runbook_url, a.state, a.value, a.peak, a.started_at, a.found_at)
+        RETURNING a.alert_id, a.state, a.value),
+    begun AS (
+        INSERT INTO pganalytics.alerts (rule, fingerprint, labels, annotations, severity, runbook_url,
+            state, value, peak, started_at, found_at, fired_at)
+        SELECT of_rule.name, s.fingerprint, s.labels, s.annotations, s.severity, s.runbook_url, s.state,
+               s.value, s.peak, s.started_at, s.found_at, s.fired_at
+        FROM unnest(stepped) AS s WHERE s.alert_id IS NULL
+        RETURNING alert_id, state, value)
+    INSERT INTO pganalytics.alert_history (alert_id, at, change, value)
+    SELECT c.alert_id, record_evaluation.at, c.state, c.value
+    FROM changed c JOIN before b ON b.alert_id = c.alert_id AND b.state <> c.state
+    UNION ALL
+    SELECT b.alert_id, record_evaluation.at, b.state, b.value FROM begun b;
+END
+$$;
+COMMENT ON FUNCTION pganalytics.record_evaluation(text, timestamptz, jsonb[], double precision[], text, double precision) IS
+    'stores what the evaluation of a rule has found, or its error, and changes its alerts';
+
+CREATE FUNCTION pganalytics.end_orphaned_alerts(at timestamptz) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    DELETE FROM pganalytics.alert_rule_states s
+    WHERE NOT EXISTS (SELECT FROM pganalytics.alert_rules r WHERE r.name = s.rule AND r.enabled);
+    WITH gone AS (
+        DELETE FROM pganalytics.alerts a
+        WHERE a.state = 'pending'
+          AND NOT EXISTS (SELECT FROM pganalytics.alert_rules r WHERE r.name = a.rule AND r.enabled)
+        RETURNING a.alert_id)
+    DELETE FROM pganalytics.alert_history h USING gone g WHERE h.alert_id = g.alert_id;
+    WITH resolved AS (
+        UPDATE pganalytics.alerts a
+        SET state = 'resolved', resolved_at = greatest(a.fired_at, end_orphaned_alerts.at)
+        WHERE a.state = 'firing'
+          AND NOT EXISTS (SELECT FROM pganalytics.alert_rules r WHERE r.name = a.rule AND r.enabled)
+        RETURNING a.alert_id, a.value)
+    INSERT INTO pganalytics.alert_history (alert_id, at, change, value, comment)
+    SELECT r.alert_id, end_orphaned_alerts.at, 'resolved', r.value, 'the rule is no longer evaluated'
+    FROM resolved r;
+END
+$$;
+COMMENT ON FUNCTION pganalytics.end_orphaned_alerts(timestamptz) IS
+    'resolves the alerts of rules that were disabled, renamed or deleted';
+
+CREATE FUNCTION pganalytics.prune_alerts(at timestamptz, most integer DEFAULT 10000) RETURNS bigint
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- A session's time zone may have days of 23 hours.
+    before timestamptz := at - make_interval(hours => 24 * pganalytics.alert_retention());
+    pruned bigint;
+    sent bigint;
+BEGIN
+    WITH gone AS (
+        DELETE FROM pganalytics.alerts a
+        WHERE a.alert_id IN (
+            SELECT o.alert_id FROM pganalytics.alerts o
+            WHERE o.state = 'resolved' AND o.resolved_at < before
+              AND NOT EXISTS (SELECT FROM pganalytics.alert_outbox w
+                              WHERE w.alert_id = o.alert_id AND w.state = 'waiting')
+            ORDER BY o.resolved_at LIMIT most)
+        RETURNING a.alert_id),
+    history AS (
+        DELETE FROM pganalytics.alert_history h USING gone g WHERE h.alert_id = g.alert_id)
+    SELECT count(*) INTO pruned FROM gone;
+    DELETE FROM pganalytics.alert_outbox o
+    WHERE o.notification_id IN (
+        SELECT s.notification_id FROM pganalytics.alert_outbox s
+        WHERE s.state <> 'waiting' AND s.settled_at < before
+          -- What was told last of an alert says what is to be told next.
+          AND NOT EXISTS (SELECT FROM pganalytics.alerts a WHERE a.alert_id = s.alert_id)
+        LIMIT most);
+    GET DIAGNOSTICS sent = ROW_COUNT;
+    RETURN pruned + sent;
+END
+$$;
+COMMENT ON FUNCTION pganalytics.prune_alerts(timestamptz, integer) IS
+    'removes what was over before the time that pganalytics.retention_alerts says; gives how many alerts and notifications';
+
+-- What the workers have counted, each minute: a rule can compare now and then.
+CREATE TABLE pganalytics.self_samples (
+    sampled_at timestamptz NOT NULL,
+    kind text NOT NULL,
+    number integer NOT NULL,
+    state text NOT NULL,
+    started_at timestamptz,
+    restarts bigint NOT NULL,
+    gateway_restarts bigint NOT NULL,
+    connections bigint NOT NULL,
+    commits bigint NOT NULL,
+    pushes bigint NOT NULL,
+    duplicates bigint NOT NULL,
+    rejected bigint NOT NULL,
+    rows bigint NOT NULL,
+    accepted bigint NOT NULL,
+    requests bigint NOT NULL,
+    refused bigint NOT NULL,
+    handshakes_failed bigint NOT NULL,
+    deadlines bigint NOT NULL,
+    evictions bigint NOT NULL,
+    times_full bigint NOT NULL,
+    rate_limited bigint NOT NULL,
+    PRIMARY KEY (sampled_at, kind, number)
+);
+COMMENT ON TABLE pganalytics.self_samples IS
+    'pganalytics.workers once a minute, for eight days; totals begin anew when the server starts';
+
+CREATE FUNCTION pganalytics.sample_workers(at timestamptz) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    DELETE FROM pganalytics.self_samples s WHERE s.sampled_at < at - interval '192 hours';
+    INSERT INTO pganalytics.self_samples (sampled_at, kind, number, state, started_at, restarts,
+        gateway_restarts, connections, commits, pushes, duplicates, rejected, rows, accepted, requests,
+        refused, handshakes_failed, deadlines, evictions, times_full, rate_limited)
+    SELECT at, w.kind, w.number, w.state, w.started_at, w.restarts,
+           w.gateway_restarts, w.connections, w.commits, w.pushes, w.duplicates, w.rejected, w.rows,
+           w.accepted, w.requests, w.refused, w.handshakes_failed, w.deadlines, w.evictions,
+           w.times_full, w.rate_limited
+    FROM pganalytics.workers w
+    ON CONFLICT DO NOTHING;
+END
+$$;
+COMMENT ON FUNCTION pganalytics.sample_workers(timestamptz) IS
+    'adds a row for each worker to self_samples, and removes those older than eight days';
+
+CREATE FUNCTION pganalytics.backtest_rule(
+        rule text, "from" timestamptz, "to" timestamptz, step interval DEFAULT NULL,
+        threshold double precision DEFAULT NULL)
+    RETURNS TABLE (labels jsonb, started_at timestamptz, fired_at timestamptz, resolved_at timestamptz,
+                   peak double precision)
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    most_steps CONSTANT integer := 100000;
+    of_rule pganalytics.alert_rules;
+    in_force double precision;
+    at timestamptz := "from";
+    every interval;
+    active pganalytics.alerts[] := '{}';
+    stepped pganalytics.alerts[];
+    found_labels jsonb[];
+    found_values double precision[];
+BEGIN
+    SELECT r.* INTO of_rule FROM pganalytics.alert_rules r WHERE r.name = backtest_rule.rule;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no rule "%"', backtest_rule.rule USING ERRCODE = 'undefined_object';
+    END IF;
+    IF of_rule.query !~ '\mevaluation_time\M' THEN
+        RAISE EXCEPTION 'rule "%" cannot be tested as of another time', of_rule.name
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  DETAIL = 'Its query does not ask pganalytics.evaluation_time() for the time.',
+                  HINT = 'Write pganalytics.evaluation_time() where it says now().';
+    END IF;
+    every := coalesce(step, of_rule.evaluate_every);
+    in_force := coalesce(backtest_rule.threshold,
+                         pganalytics.rule_threshold(of_rule.threshold, of_rule.threshold_setting));
+    IF "from" IS NULL OR "to" IS NULL OR NOT isfinite("from") OR NOT isfinite("to") OR "from" > "to" THEN
+        RAISE EXCEPTION 'a backtest needs a time to begin and a later one to end'
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF every < '1 s' THEN
+        RAISE EXCEPTION 'the step of a backtest is at least a second'
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF extract(epoch FROM "to" - "from") / extract(epoch FROM every) >= most_steps THEN
+        RAISE EXCEPTION 'the backtest has more than % steps', most_steps
+            USING ERRCODE = 'program_limit_exceeded', HINT = 'Take a longer step or less time.';
+    END IF;
+    WHILE at <= "to" LOOP
+        SELECT coalesce(array_agg(f.labels), '{}'), coalesce(array_agg(f.value), '{}')
+        INTO found_labels, found_values FROM pganalytics.run_rule(of_rule.query, at) AS f;
+        IF cardinality(found_labels) > 0 OR cardinality(active) > 0 THEN
+            stepped := ARRAY(SELECT s FROM pganalytics.alert_step(
+                of_rule, in_force, active, found_labels, found_values, at) AS s);
+            RETURN QUERY SELECT s.labels, s.started_at, s.fired_at, s.resolved_at, s.peak
+                         FROM unnest(stepped) AS s WHERE s.state = 'resolved' ORDER BY s.labels;
+            active := ARRAY(SELECT s FROM unnest(stepped) AS s WHERE s.state IN ('pending', 'firing'));
+        END IF;
+        at := at + every;
+    END LOOP;
+    RETURN QUERY SELECT s.labels, s.started_at, s.fired_at, s.resolved_at, s.peak
+                 FROM unnest(active) AS s WHERE s.state = 'firing' ORDER BY s.fired_at, s.labels;
+END
+$$;
+COMMENT ON FUNCTION pganalytics.backtest_rule(text, timestamptz, timestamptz, interval, double precision) IS
+    'the alerts that a rule would have fired, had it been evaluated from the one time to the other; resolved_at NULL: it would still fire';
+
+-- Rules are written by administrators. What stands in a rule that was made elsewhere or before, in
+-- the rows of a dump, is kept as it is: they have a changed_at, which nobody else can write.
+CREATE FUNCTION pganalytics.guard_alert_rules() RETURNS trigger
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    in_script boolean := pganalytics.in_extension_script();
+    bad text;
+BEGIN
+    IF tg_op = 'DELETE' THEN
+        IF old.builtin AND NOT in_script THEN
+            RAISE EXCEPTION 'rule "%" is a built-in one and cannot be deleted', old.name
+                USING ERRCODE = 'object_not_in_prerequisite_state',
+                      HINT = 'Disable it: UPDATE pganalytics.alert_rules SET enabled = false.';
+        END IF;
+        RETURN old;
+    END IF;
+    IF NOT in_script AND tg_op = 'INSERT' AND new.changed_at IS NOT NULL THEN
+        IF NOT new.builtin THEN RETURN new; END IF;
+        -- A dump has the built-in rules that were changed; CREATE EXTENSION has made them before.
+        UPDATE pganalytics.alert_rules r
+        SET query = new.query, comparison = new.comparison, threshold = new.threshold,
+            threshold_setting = new.threshold_setting, pending_for = new.pending_for,
+            keep_firing_for = new.keep_firing_for, severity = new.severity,
+            evaluate_every = new.evaluate_every, time_limit = new.time_limit, labels = new.labels,
+            annotations = new.annotations, runbook_url = new.runbook_url, enabled = new.enabled,
+            changed_at = new.changed_at, changed_by = new.changed_by
+        WHERE r.name = new.name AND r.builtin;
+        IF FOUND THEN RETURN NULL; END IF;
+        -- Another version had it: it is the user's now.
+        new.builtin := false;
+        RETURN new;
+    END IF;
+    IF NOT in_script AND tg_op = 'UPDATE' THEN
+        IF new.builtin <> old.builtin OR (old.builtin AND new.name <> old.name) THEN
+            RAISE EXCEPTION 'rule "%" is a built-in one and keeps its name', old.name
+                USING ERRCODE = 'object_not_in_prerequisite_state';
+        END IF;
+        IF new.changed_at IS DISTINCT FROM old.changed_at AND new.changed_at IS NOT NULL THEN
+            RETURN new;
+        END IF;
+    END IF;
+    IF tg_op = 'INSERT' OR new.query <> old.query THEN
+        PERFORM pganalytics.check_rule_query(new.query);
+    END IF;
+    SELECT e.key INTO bad FROM jsonb_each(new.labels) AS e
+    WHERE e.key !~ '^[a-zA-Z_][a-zA-Z0-9_]{0,62}$' OR e.key IN ('alertname', 'severity', 'value')
+       OR jsonb_typeof(e.value) <> 'string' OR octet_length(new.labels ->> e.key) NOT BETWEEN 1 AND 1024
+    ORDER BY e.key LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'label "%" of rule "%" cannot be', bad, new.name
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'A label''s name matches [a-zA-Z_][a-zA-Z0-9_]* and is none of alertname, severity and value; its value is a text of 1 to 1024 bytes.';
+    END IF;
+    SELECT e.key INTO bad FROM jsonb_each(new.annotations) AS e
+    WHERE e.key !~ '^[a-zA-Z_][a-zA-Z0-9_]{0,62}$' OR jsonb_typeof(e.value) <> 'string'
+    ORDER BY e.key LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'annotation "%" of rule "%" cannot be', bad, new.name
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'An annotation''s name matches [a-zA-Z_][a-zA-Z0-9_]*; its value is a text.';
+    END IF;
+    IF new.threshold IS NULL THEN
+        PERFORM pganalytics.setting_value(new.threshold_setting);
+    ELSIF new.threshold = 'NaN' THEN
+        RAISE EXCEPTION 'the threshold of rule "%" is no number', new.name
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF NOT in_script THEN
+        new.builtin := tg_op = 'UPDATE' AND old.builtin;
+        new.changed_at := clock_timestamp();
+        new.changed_by := pganalytics.acting_role();
+    END IF;
+    RETURN new;
+END
+$$;
+COMMENT ON FUNCTION pganalytics.guard_alert_rules() IS
+    'checks a rule that is written, and notes by whom; keeps built-in rules';
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON pganalytics.alert_rules
+    FOR EACH ROW EXECUTE FUNCTION pganalytics.guard_alert_rules();
