@@ -99,7 +99,10 @@ MailDelivery::MailDelivery(const Config& config, Parcel parcel, std::vector<std:
 int MailDelivery::TakeTrace(CURL*, curl_infotype type, char* data, size_t size, void* self) {
     if (type != CURLINFO_HEADER_OUT) return 0;
     const std::string_view command(data, size);
-    static_cast<MailDelivery*>(self)->naming_recipients_ = command.substr(0, 5) == "RCPT ";
+    auto* const delivery = static_cast<MailDelivery*>(self);
+    // By then it is decided, and what comes is a farewell.
+    delivery->leaving_ = delivery->leaving_ || command.substr(0, 4) == "QUIT";
+    if (!delivery->leaving_) delivery->naming_recipients_ = command.substr(0, 5) == "RCPT ";
     return 0;
 }
 
@@ -109,7 +112,7 @@ size_t MailDelivery::TakeReply(char* data, size_t size, size_t count, void* self
     delivery->reply_bytes_ += line.size();
     if (delivery->reply_bytes_ > kMaxReplyBytes) return 0;
     const uint32_t code = CodeOf(line);
-    if (code == 0) return line.size();
+    if (code == 0 || delivery->leaving_) return line.size();
     delivery->reply_ = code;
     if (code < 400) return line.size();
     delivery->refusal_ = Printable(line, kMaxRefusalBytes);

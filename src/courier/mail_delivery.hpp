@@ -31,6 +31,7 @@ class MailDelivery : public Transfer {
     size_t given_ = 0;  // bytes of the message
     size_t reply_bytes_ = 0;
     bool naming_recipients_ = false;  // RCPT was the last command
+    bool leaving_ = false;            // QUIT was
     uint32_t reply_ = 0;              // the last one
     std::string refusal_;             // the last reply of 4xx or 5xx
     size_t refused_recipients_ = 0;

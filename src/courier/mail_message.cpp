@@ -9,7 +9,7 @@ namespace pganalytics::courier {
 namespace {
 
 constexpr size_t kPlainSubjectBytes = 65;  // "Subject: " and these fit a line
-constexpr size_t kWordBytes = 45;          // become 60 digits; an encoded word has at most 75 bytes
+constexpr size_t kWordBytes = 39;          // become 52 digits; an encoded word has at most 75 bytes
 constexpr size_t kLineBytes = 57;          // become 76 digits
 
 std::string Base64(std::string_view bytes) {
