@@ -153,9 +153,8 @@ CREATE TABLE pganalytics.alert_channels (
     send_resolved boolean NOT NULL DEFAULT true,
     escalate_after interval CHECK (escalate_after BETWEEN '0' AND '7 days'),
     give_up_after interval NOT NULL DEFAULT '1 day' CHECK (give_up_after BETWEEN '1 s' AND '30 days'),
-    enabled boolean NOT NULL DEFAULT true,
-    CHECK (CASE WHEN kind = 'email' THEN url IS NULL AND pg_catalog.cardinality(mail_to) > 0
-                ELSE url IS NOT NULL AND mail_to IS NULL END)
+    anchors boolean NOT NULL DEFAULT false,
+    enabled boolean NOT NULL DEFAULT true
 );
 COMMENT ON TABLE pganalytics.alert_channels IS 'to whom alerts are sent';
 COMMENT ON COLUMN pganalytics.alert_channels.matchers IS 'which alerts; [] all';
@@ -163,10 +162,12 @@ COMMENT ON COLUMN pganalytics.alert_channels.group_wait IS 'how long the first a
 COMMENT ON COLUMN pganalytics.alert_channels.repeat_every IS 'after which an alert that still fires and nobody has acknowledged is sent again; 0: never';
 COMMENT ON COLUMN pganalytics.alert_channels.escalate_after IS 'only alerts that fire for so long and that nobody has acknowledged';
 COMMENT ON COLUMN pganalytics.alert_channels.give_up_after IS 'after which what could not be delivered is dead';
+COMMENT ON COLUMN pganalytics.alert_channels.anchors IS 'whether the head of the audit log is sent, too, each minute in which it has changed';
+COMMENT ON COLUMN pganalytics.alert_channels.enabled IS 'false: nothing is queued, and what waits goes on waiting';
 
 CREATE TABLE pganalytics.alert_channel_secrets (
     channel text PRIMARY KEY,
-    secret text NOT NULL CHECK (pg_catalog.length(secret) BETWEEN 16 AND 4096)
+    secret text NOT NULL
 );
 COMMENT ON TABLE pganalytics.alert_channel_secrets IS
     'keys of HMAC signatures and bearer tokens of channels; pg_dump leaves them out';
@@ -174,22 +175,34 @@ COMMENT ON TABLE pganalytics.alert_channel_secrets IS
 CREATE TABLE pganalytics.alert_outbox (
     notification_id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
     channel text NOT NULL,
-    alert_id bigint NOT NULL,
+    alert_id bigint,
+    fingerprint text NOT NULL,
     group_key text NOT NULL,
     status text NOT NULL CHECK (status IN ('firing', 'resolved')),
     alert jsonb NOT NULL,
+    latest boolean NOT NULL,
     created_at timestamptz NOT NULL,
+    waiting_since timestamptz NOT NULL,
     due_at timestamptz NOT NULL,
     state text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'sent', 'dead')),
     attempts integer NOT NULL DEFAULT 0,
     settled_at timestamptz,
     last_status integer,
-    last_error text
+    last_error text,
+    CHECK ((state = 'waiting') = (settled_at IS NULL))
 );
-CREATE INDEX alert_outbox_alert ON pganalytics.alert_outbox (alert_id, channel, notification_id);
+CREATE UNIQUE INDEX alert_outbox_latest ON pganalytics.alert_outbox (alert_id, channel) WHERE latest;
+CREATE INDEX alert_outbox_open ON pganalytics.alert_outbox (channel, alert_id)
+    WHERE latest AND status = 'firing';
 CREATE INDEX alert_outbox_waiting ON pganalytics.alert_outbox (channel, group_key, notification_id)
     WHERE state = 'waiting';
+CREATE INDEX alert_outbox_settled ON pganalytics.alert_outbox (settled_at) WHERE state <> 'waiting';
 COMMENT ON TABLE pganalytics.alert_outbox IS
     'what is to be sent, written in the transaction that changes the alert; it goes out by group, in the order of its numbers';
+COMMENT ON COLUMN pganalytics.alert_outbox.alert_id IS 'NULL: of no alert, but a test or the head of the audit log';
+COMMENT ON COLUMN pganalytics.alert_outbox.fingerprint IS 'of the labels: what has the same one is sent in the order of its numbers, one by one';
 COMMENT ON COLUMN pganalytics.alert_outbox.alert IS
     'as it was then, in the shape of Alertmanager''s webhook: status, labels, annotations, startsAt, endsAt, generatorURL, fingerprint';
+COMMENT ON COLUMN pganalytics.alert_outbox.latest IS 'what the channel was told last of this alert';
+COMMENT ON COLUMN pganalytics.alert_outbox.waiting_since IS 'since when it is tried: when it was queued, or queued again';
+COMMENT ON COLUMN pganalytics.alert_outbox.due_at IS 'not before; that of a group''s first row counts for the group';

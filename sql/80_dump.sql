@@ -14,9 +14,10 @@ BEGIN
         FROM pg_catalog.pg_class c
         WHERE c.relnamespace = 'pganalytics'::pg_catalog.regnamespace
           AND c.relkind IN ('r', 'S')
-          -- Who has logged in here has not logged in elsewhere, what these workers count is theirs,
-          -- and a secret is not for a file that anybody reads.
-          AND c.relname NOT IN ('api_sessions', 'self_samples', 'alert_channel_secrets')
+          -- Who has logged in here has not logged in elsewhere, what these workers count and deliver
+          -- is theirs, and a secret is not for a file that anybody reads.
+          AND c.relname NOT IN ('api_sessions', 'self_samples', 'alert_channel_secrets',
+                                'alert_channel_states', 'alert_outbox_state')
     LOOP
         PERFORM pg_catalog.pg_extension_config_dump(kept, condition);
     END LOOP;

@@ -68,3 +68,66 @@ GRANT EXECUTE ON FUNCTION
     pganalytics.prune_alerts(timestamptz, integer),
     pganalytics.sample_workers(timestamptz)
     TO pganalytics_alerts;
+
+-- Delivery. The URL of a channel can be a secret by itself (Slack's is), so others see only what is told
+-- and when.
+REVOKE ALL ON pganalytics.alert_channel_states, pganalytics.alert_outbox_state FROM PUBLIC;
+GRANT SELECT (name, kind, authentication, matchers, group_by, group_wait, repeat_every, send_resolved,
+              escalate_after, give_up_after, anchors, enabled)
+    ON pganalytics.alert_channels TO pganalytics_viewer, pganalytics_operator;
+GRANT SELECT ON pganalytics.alert_deliveries, pganalytics.alert_dead_letters
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
+GRANT SELECT, DELETE,
+      INSERT (name, kind, url, mail_to, authentication, matchers, group_by, group_wait, repeat_every,
+              send_resolved, escalate_after, give_up_after, anchors, enabled),
+      UPDATE (url, mail_to, authentication, matchers, group_by, group_wait, repeat_every,
+              send_resolved, escalate_after, give_up_after, anchors, enabled)
+    ON pganalytics.alert_channels TO pganalytics_admin;
+GRANT SELECT, INSERT, UPDATE (secret), DELETE ON pganalytics.alert_channel_secrets TO pganalytics_admin;
+GRANT SELECT, DELETE ON pganalytics.alert_channel_states TO pganalytics_admin;
+GRANT SELECT, DELETE,
+      INSERT (channel, fingerprint, group_key, status, alert, latest, created_at, waiting_since, due_at),
+      UPDATE (state, due_at, waiting_since, attempts, settled_at)
+    ON pganalytics.alert_outbox TO pganalytics_admin;
+GRANT EXECUTE ON FUNCTION
+    pganalytics.external_url(),
+    pganalytics.alert_time(timestamptz),
+    pganalytics.check_alert_channel(),
+    pganalytics.follow_alert_channel(),
+    pganalytics.set_channel_secret(text, text),
+    pganalytics.test_channel(text),
+    pganalytics.redeliver(bigint[]),
+    pganalytics.redeliver(text)
+    TO pganalytics_admin;
+GRANT SELECT ON pganalytics.alert_channels, pganalytics.alert_channel_secrets TO pganalytics_alerts;
+GRANT SELECT,
+      INSERT (channel, alert_id, fingerprint, group_key, status, alert, latest, created_at, waiting_since,
+              due_at),
+      UPDATE (latest, state, due_at, attempts, settled_at, last_status, last_error)
+    ON pganalytics.alert_outbox TO pganalytics_alerts;
+GRANT SELECT, INSERT, UPDATE (resend_at, attempts, last_status, last_error, anchor, anchored_at)
+    ON pganalytics.alert_channel_states TO pganalytics_alerts;
+GRANT SELECT, INSERT, UPDATE (compared_at, compared)
+    ON pganalytics.alert_outbox_state TO pganalytics_alerts;
+GRANT EXECUTE ON FUNCTION
+    pganalytics.server_url(),
+    pganalytics.audit_head(),
+    pganalytics.external_url(),
+    pganalytics.alert_time(timestamptz),
+    pganalytics.alert_texts(jsonb),
+    pganalytics.alert_notice(pganalytics.alerts, text, text),
+    pganalytics.alert_group_labels(jsonb, text[]),
+    pganalytics.alert_group_key(jsonb),
+    pganalytics.alert_line(text),
+    pganalytics.alert_subject(jsonb),
+    pganalytics.alert_text(jsonb, integer),
+    pganalytics.alertmanager_body(jsonb, timestamptz),
+    pganalytics.webhook_body(text, text, jsonb, jsonb),
+    pganalytics.slack_body(jsonb),
+    pganalytics.queue_anchors(timestamptz),
+    pganalytics.queue_notifications(timestamptz),
+    pganalytics.alert_backoff(integer, double precision),
+    pganalytics.settle_delivery(text, text, bigint[], text, integer, text, interval, timestamptz),
+    pganalytics.told_alerts(text, timestamptz),
+    pganalytics.take_deliveries(timestamptz, text[])
+    TO pganalytics_alerts;

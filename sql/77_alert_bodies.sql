@@ -1,0 +1,175 @@
+-- What a delivery says: alerts in the shape of Alertmanager, and what is made of them for each kind of
+-- channel. Nothing here reads a table.
+
+CREATE FUNCTION pganalytics.external_url() RETURNS text
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN rtrim(coalesce(nullif(current_setting('pganalytics.external_url', true), ''),
+                          regexp_replace(pganalytics.server_url(), ':[0-9]+$',
+                                         ':' || coalesce(current_setting('pganalytics.api_port', true),
+                                                         '8444'))), '/');
+END
+$$;
+COMMENT ON FUNCTION pganalytics.external_url() IS
+    'with what links in alerts begin: pganalytics.external_url, or the port for people as far as the server knows it';
+
+CREATE FUNCTION pganalytics.alert_time(moment timestamptz) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$ SELECT to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') $$;
+COMMENT ON FUNCTION pganalytics.alert_time(timestamptz) IS 'a time as RFC 3339 has it, in UTC';
+
+-- Labels and annotations are texts: of anything else a receiver would refuse the whole delivery.
+CREATE FUNCTION pganalytics.alert_texts(texts jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(jsonb_object_agg(t.key, t.value) FILTER (WHERE t.value <> ''), '{}')
+    FROM jsonb_each_text(texts) t
+$$;
+COMMENT ON FUNCTION pganalytics.alert_texts(jsonb) IS 'the members of an object that are not empty, as texts';
+
+-- endsAt of what has not ended is the zero time of Go, as Alertmanager writes it.
+CREATE FUNCTION pganalytics.alert_notice(alert pganalytics.alerts, status text, link text) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_build_object(
+        'status', status,
+        'labels', pganalytics.alert_texts(alert.labels),
+        'annotations', pganalytics.alert_texts(
+            alert.annotations || CASE WHEN alert.runbook_url IS NULL THEN '{}'::jsonb
+                                      ELSE jsonb_build_object('runbook_url', alert.runbook_url) END),
+        'startsAt', pganalytics.alert_time(alert.fired_at),
+        'endsAt', CASE status WHEN 'resolved' THEN pganalytics.alert_time(alert.resolved_at)
+                              ELSE '0001-01-01T00:00:00Z' END,
+        'generatorURL', link || '/api/v1/alerts/' || alert.alert_id,
+        'fingerprint', alert.fingerprint)
+$$;
+COMMENT ON FUNCTION pganalytics.alert_notice(pganalytics.alerts, text, text) IS
+    'an alert in the shape of Alertmanager''s webhook';
+
+CREATE FUNCTION pganalytics.alert_group_labels(labels jsonb, group_by text[]) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(jsonb_object_agg(l.key, l.value), '{}')
+    FROM jsonb_each_text(labels) l WHERE l.key = ANY (group_by)
+$$;
+COMMENT ON FUNCTION pganalytics.alert_group_labels(jsonb, text[]) IS 'the labels by which an alert is grouped';
+
+CREATE FUNCTION pganalytics.alert_group_key(group_labels jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT '{}:{' || coalesce(string_agg(l.key || '=' || to_json(l.value), ', '
+                                         ORDER BY l.key COLLATE "C"), '') || '}'
+    FROM jsonb_each_text(group_labels) l
+$$;
+COMMENT ON FUNCTION pganalytics.alert_group_key(jsonb) IS
+    'the name of a group, as Alertmanager writes those of its first route: {}:{alertname="disk_full"}';
+
+-- No value begins a line, ends one, or turns the order of its characters round.
+CREATE FUNCTION pganalytics.alert_line(line text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT regexp_replace(
+        line, '[\u0001-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+', ' ', 'g')
+$$;
+COMMENT ON FUNCTION pganalytics.alert_line(text) IS 'a text without control characters';
+
+CREATE FUNCTION pganalytics.alert_subject(notices jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT left(pganalytics.alert_line(
+        '[' || concat_ws(', ', 'FIRING:' || nullif(s.firing, 0), 'RESOLVED:' || nullif(s.resolved, 0))
+        || '] ' || CASE WHEN s.names > 3 THEN s.names || ' alerts' ELSE s.listed END
+        || coalesce(' (' || s.worst || ')', '')), 160)
+    FROM (SELECT count(*) FILTER (WHERE n ->> 'status' = 'firing') AS firing,
+                 count(*) FILTER (WHERE n ->> 'status' = 'resolved') AS resolved,
+                 count(DISTINCT n -> 'labels' ->> 'alertname') AS names,
+                 string_agg(DISTINCT n -> 'labels' ->> 'alertname', ', ') AS listed,
+                 (ARRAY['critical', 'warning', 'info'])[min(array_position(
+                     ARRAY['critical', 'warning', 'info'], n -> 'labels' ->> 'severity'))] AS worst
+          FROM jsonb_array_elements(notices) n) AS s
+$$;
+COMMENT ON FUNCTION pganalytics.alert_subject(jsonb) IS 'one line about several alerts';
+
+CREATE FUNCTION pganalytics.alert_text(notices jsonb, shown integer) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(concat_ws(E'\n  ',
+        pganalytics.alert_line(concat_ws(' ', upper(n.notice ->> 'status'),
+            n.notice -> 'labels' ->> 'severity', n.notice -> 'labels' ->> 'alertname')
+            || coalesce(': ' || (n.notice -> 'annotations' ->> 'summary'), '')),
+        pganalytics.alert_line(n.notice -> 'annotations' ->> 'description'),
+        (SELECT string_agg(l.key || '=' || pganalytics.alert_line(l.value), ', ' ORDER BY l.key COLLATE "C")
+         FROM jsonb_each_text(n.notice -> 'labels') l WHERE l.key NOT IN ('alertname', 'severity')),
+        'since ' || (n.notice ->> 'startsAt')
+            || CASE n.notice ->> 'status' WHEN 'resolved' THEN ' until ' || (n.notice ->> 'endsAt')
+                                          ELSE '' END,
+        (SELECT string_agg(a.key || ': ' || pganalytics.alert_line(a.value), E'\n  '
+                           ORDER BY a.key COLLATE "C")
+         FROM jsonb_each_text(n.notice -> 'annotations') a
+         WHERE a.key NOT IN ('summary', 'description')),
+        pganalytics.alert_line(n.notice ->> 'generatorURL')), E'\n\n' ORDER BY n.place)
+        FILTER (WHERE n.place <= shown)
+        || CASE WHEN count(*) > shown THEN E'\n\nand ' || count(*) - shown || ' more' ELSE '' END
+    FROM jsonb_array_elements(notices) WITH ORDINALITY AS n(notice, place)
+$$;
+COMMENT ON FUNCTION pganalytics.alert_text(jsonb, integer) IS 'several alerts, the first of them in words';
+
+-- A firing alert ends four minutes after it was sent last, as one of Prometheus does: Alertmanager
+-- forgets those of a server that is gone.
+CREATE FUNCTION pganalytics.alertmanager_body(notices jsonb, at timestamptz) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_agg(jsonb_build_object(
+        'labels', n.notice -> 'labels', 'annotations', n.notice -> 'annotations',
+        'startsAt', n.notice -> 'startsAt',
+        'endsAt', CASE n.notice ->> 'status'
+                      WHEN 'resolved' THEN n.notice -> 'endsAt'
+                      ELSE to_jsonb(pganalytics.alert_time(at + interval '4 min')) END,
+        'generatorURL', n.notice -> 'generatorURL') ORDER BY n.place)::text
+    FROM jsonb_array_elements(notices) WITH ORDINALITY AS n(notice, place)
+$$;
+COMMENT ON FUNCTION pganalytics.alertmanager_body(jsonb, timestamptz) IS
+    'alerts as Alertmanager''s API v2 takes them';
+
+CREATE FUNCTION pganalytics.webhook_body(receiver text, group_key text, group_labels jsonb, notices jsonb)
+    RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_build_object(
+        'version', '4', 'groupKey', group_key, 'truncatedAlerts', 0,
+        'status', CASE WHEN notices @> '[{"status": "firing"}]' THEN 'firing' ELSE 'resolved' END,
+        'receiver', receiver, 'groupLabels', group_labels,
+        'commonLabels', c.common -> 'labels', 'commonAnnotations', c.common -> 'annotations',
+        'externalURL', pganalytics.external_url(), 'alerts', notices)::text
+    FROM (SELECT jsonb_object_agg(m.member, (
+              SELECT coalesce(jsonb_object_agg(k.key, k.value), '{}')
+              FROM (SELECT t.key, t.value
+                    FROM jsonb_array_elements(notices) n, jsonb_each_text(n -> m.member) t
+                    GROUP BY t.key, t.value HAVING count(*) = jsonb_array_length(notices)) AS k)) AS common
+          FROM (VALUES ('labels'), ('annotations')) AS m(member)) AS c
+$$;
+COMMENT ON FUNCTION pganalytics.webhook_body(text, text, jsonb, jsonb) IS
+    'alerts as Alertmanager''s webhooks have them, version 4';
+
+-- "<!channel>" and links are Slack's own only between angle brackets.
+CREATE FUNCTION pganalytics.slack_body(notices jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_build_object('text', replace(replace(replace(left(
+        pganalytics.alert_subject(notices) || E'\n\n' || pganalytics.alert_text(notices, 10), 16000),
+        '&', '&amp;'), '<', '&lt;'), '>', '&gt;'))::text
+$$;
+COMMENT ON FUNCTION pganalytics.slack_body(jsonb) IS 'alerts as a Slack-compatible webhook takes them';

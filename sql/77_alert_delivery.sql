@@ -1,0 +1,195 @@
+-- Delivery: what is to be told to whom is compared with what was queued, what is due is taken, and what
+-- has become of it is settled. The worker of alerts calls these in its turn, with its own rights; time
+-- is an argument.
+--
+-- A delivery belongs to one group of one channel and has the key "channel/group". What is in flight only
+-- the worker knows: it names the keys when it takes more, so a group has one delivery at a time. What was
+-- in flight when it ends is taken again.
+
+-- What there was to compare when it was done last.
+CREATE TABLE pganalytics.alert_outbox_state (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    compared_at timestamptz NOT NULL DEFAULT '-infinity',
+    compared text NOT NULL DEFAULT ''
+);
+COMMENT ON TABLE pganalytics.alert_outbox_state IS
+    'what the outbox was compared with last, so that nothing is done while nothing changes';
+INSERT INTO pganalytics.alert_outbox_state DEFAULT VALUES;
+
+-- The head is the audit worker's own, in shared memory; without it there is none.
+CREATE FUNCTION pganalytics.queue_anchors(at timestamptz) RETURNS integer
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    head text;
+    queued integer;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pganalytics.alert_channels c WHERE c.anchors AND c.enabled) THEN
+        RETURN 0;
+    END IF;
+    SELECT h.id || ':' || encode(h.hash, 'hex') INTO head FROM pganalytics.audit_head() h;
+    IF head IS NULL THEN
+        RETURN 0;
+    END IF;
+    WITH told AS (
+        INSERT INTO pganalytics.alert_channel_states AS s (channel, anchor, anchored_at)
+        SELECT c.name, head, queue_anchors.at FROM pganalytics.alert_channels c
+        WHERE c.anchors AND c.enabled
+          -- One that waits is followed by the newest, which proves all that is before it.
+          AND NOT EXISTS (SELECT FROM pganalytics.alert_outbox o
+                          WHERE o.channel = c.name AND o.state = 'waiting'
+                            AND o.group_key = '{}:{alertname="audit_log_head"}')
+        ON CONFLICT ON CONSTRAINT alert_channel_states_pkey DO UPDATE
+        SET anchor = excluded.anchor, anchored_at = excluded.anchored_at
+        WHERE s.anchor IS DISTINCT FROM excluded.anchor
+          AND (s.anchored_at IS NULL OR s.anchored_at <= excluded.anchored_at - interval '1 min')
+        RETURNING s.channel)
+    INSERT INTO pganalytics.alert_outbox (channel, fingerprint, group_key, status, alert, latest,
+        created_at, waiting_since, due_at)
+    SELECT t.channel, '0000000000000001', '{}:{alertname="audit_log_head"}', 'firing',
+           jsonb_build_object(
+               'status', 'firing',
+               'labels', jsonb_build_object('alertname', 'audit_log_head', 'severity', 'info'),
+               'annotations', jsonb_build_object('summary', 'The head of the audit log is ' || head,
+                                                 'anchor', head),
+               'startsAt', pganalytics.alert_time(queue_anchors.at), 'endsAt', '0001-01-01T00:00:00Z',
+               'generatorURL', pganalytics.external_url(), 'fingerprint', '0000000000000001'),
+           false, queue_anchors.at, queue_anchors.at, queue_anchors.at
+    FROM told t;
+    GET DIAGNOSTICS queued = ROW_COUNT;
+    RETURN queued;
+END
+$$;
+COMMENT ON FUNCTION pganalytics.queue_anchors(timestamptz) IS
+    'queues the head of the audit log for channels with anchors, at most once a minute; for the worker of alerts';
+
+-- Every state is compared with what was queued, whatever has led to it: nothing is lost with an event.
+-- It is done when the set of firing alerts or a channel has changed, and every 5 s for what comes with
+-- time alone (a repetition, an escalation, the end of a silence); a call between costs one look.
+-- Look-ups by key, whatever the statistics: a plan of empty tables would compare all with all.
+CREATE FUNCTION pganalytics.queue_notifications(at timestamptz) RETURNS integer
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+    SET enable_seqscan = off
+    SET enable_hashjoin = off
+    SET enable_mergejoin = off
+AS $$
+DECLARE
+    state pganalytics.alert_outbox_state;
+    now_there text;
+    wanted jsonb[];
+    muted bigint[];
+    queued integer := 0;
+    added integer;
+BEGIN
+    SELECT md5(concat(
+        (SELECT string_agg(a.alert_id::text, ',' ORDER BY a.alert_id)
+         FROM pganalytics.alerts a WHERE a.state = 'firing'),
+        (SELECT string_agg(c::text, ',' ORDER BY c.name) FROM pganalytics.alert_channels c)))
+    INTO now_there;
+    SELECT s.* INTO state FROM pganalytics.alert_outbox_state s;
+    IF FOUND AND state.compared = now_there AND queue_notifications.at >= state.compared_at
+       AND queue_notifications.at < state.compared_at + interval '5 s' THEN
+        RETURN 0;
+    END IF;
+    -- One at a time: what another one has queued must be seen.
+    PERFORM FROM pganalytics.alert_outbox_state s FOR UPDATE;
+
+    -- Ended: whoever was told that it fires is told so, also during a silence.
+    WITH ended AS (
+        UPDATE pganalytics.alert_outbox AS o SET latest = false
+        FROM pganalytics.alerts a, pganalytics.alert_channels c
+        WHERE o.latest AND o.status = 'firing' AND a.alert_id = o.alert_id AND a.state = 'resolved'
+          AND c.name = o.channel AND c.enabled
+        RETURNING a AS alert, o.notification_id, c.name AS channel, o.group_key, c.send_resolved)
+    INSERT INTO pganalytics.alert_outbox (channel, alert_id, fingerprint, group_key, status, alert,
+        latest, created_at, waiting_since, due_at)
+    SELECT e.channel, (e.alert).alert_id, (e.alert).fingerprint, e.group_key, 'resolved',
+           pganalytics.alert_notice(e.alert, 'resolved', pganalytics.external_url()), true,
+           queue_notifications.at, queue_notifications.at,
+           coalesce((SELECT w.due_at FROM pganalytics.alert_outbox w
+                     WHERE w.channel = e.channel AND w.group_key = e.group_key
+                       AND w.state = 'waiting'
+                     ORDER BY w.notification_id LIMIT 1), queue_notifications.at)
+    FROM ended e WHERE e.send_resolved
+    ORDER BY (e.alert).resolved_at, e.notification_id;
+    GET DIAGNOSTICS added = ROW_COUNT;
+    queued := queued + added;
+
+    -- Firing, and not told yet, or so long ago that it is said again. An Alertmanager is told every
+    -- minute anyway. What still waits is not queued twice.
+    SELECT array_agg(jsonb_build_object('alert', a.alert_id, 'channel', c.name, 'told', told.notification_id)
+                     ORDER BY a.fired_at, a.alert_id, c.name)
+    INTO wanted
+    FROM pganalytics.alerts a
+    CROSS JOIN pganalytics.alert_channels c
+    LEFT JOIN LATERAL (
+        SELECT o.notification_id, o.created_at, o.state FROM pganalytics.alert_outbox o
+        WHERE o.alert_id = a.alert_id AND o.channel = c.name AND o.latest OFFSET 0) AS told ON true
+    WHERE a.state = 'firing' AND c.enabled
+      AND CASE WHEN told.notification_id IS NULL THEN
+                   c.escalate_after IS NULL
+                   OR a.acknowledged_at IS NULL AND a.fired_at + c.escalate_after <= queue_notifications.at
+               ELSE a.acknowledged_at IS NULL AND c.kind <> 'alertmanager' AND c.repeat_every > '0'
+                   AND told.state <> 'waiting'
+                   AND told.created_at + c.repeat_every <= queue_notifications.at
+          END
+      AND CASE c.matchers WHEN '[]' THEN true ELSE pganalytics.labels_match(a.labels, c.matchers) END;
+
+    IF wanted IS NOT NULL THEN
+        SELECT coalesce(array_agg(m.alert_id), '{}') INTO muted
+        FROM pganalytics.alert_mutes(queue_notifications.at) m;
+        UPDATE pganalytics.alert_outbox AS o SET latest = false
+        FROM unnest(wanted) AS w(pair)
+        WHERE o.notification_id = (w.pair ->> 'told')::bigint
+          AND o.alert_id NOT IN (SELECT unnest(muted));
+        WITH told AS (
+            INSERT INTO pganalytics.alert_outbox (channel, alert_id, fingerprint, group_key, status,
+                alert, latest, created_at, waiting_since, due_at)
+            SELECT c.name, a.alert_id, a.fingerprint, g.group_key, 'firing',
+                   pganalytics.alert_notice(a, 'firing', pganalytics.external_url()), true,
+                   queue_notifications.at, queue_notifications.at,
+                   coalesce(h.due_at, queue_notifications.at
+                       + CASE c.kind WHEN 'alertmanager' THEN '0'::interval ELSE c.group_wait END)
+            FROM unnest(wanted) WITH ORDINALITY AS w(pair, place)
+            JOIN pganalytics.alerts a ON a.alert_id = (w.pair ->> 'alert')::bigint
+            JOIN pganalytics.alert_channels c ON c.name = w.pair ->> 'channel'
+            -- What waits of the same labels keeps its group, though group_by may have changed.
+            -- Alertmanager does its own grouping.
+            CROSS JOIN LATERAL (
+                SELECT CASE c.kind WHEN 'alertmanager' THEN '{}:{}' ELSE coalesce(
+                    (SELECT o.group_key FROM pganalytics.alert_outbox o
+                     WHERE o.channel = c.name AND o.fingerprint = a.fingerprint
+                       AND o.state = 'waiting' LIMIT 1),
+                    pganalytics.alert_group_key(
+                        pganalytics.alert_group_labels(a.labels, c.group_by))) END AS group_key OFFSET 0) AS g
+            LEFT JOIN LATERAL (
+                SELECT o.due_at FROM pganalytics.alert_outbox o
+                WHERE o.channel = c.name AND o.group_key = g.group_key AND o.state = 'waiting'
+                ORDER BY o.notification_id LIMIT 1) AS h ON true
+            WHERE a.alert_id NOT IN (SELECT unnest(muted))
+            ORDER BY w.place
+            RETURNING alert_outbox.alert_id, alert_outbox.channel),
+        escalated AS (
+            INSERT INTO pganalytics.alert_history (alert_id, at, change, comment)
+            SELECT t.alert_id, queue_notifications.at, 'escalated', t.channel
+            FROM told t JOIN pganalytics.alert_channels c ON c.name = t.channel
+            WHERE c.escalate_after IS NOT NULL
+              AND NOT EXISTS (SELECT FROM pganalytics.alert_history h
+                              WHERE h.alert_id = t.alert_id AND h.change = 'escalated'
+                                AND h.comment = t.channel))
+        SELECT count(*) INTO added FROM told;
+        queued := queued + added;
+    END IF;
+
+    queued := queued + pganalytics.queue_anchors(queue_notifications.at);
+    INSERT INTO pganalytics.alert_outbox_state (compared_at, compared)
+    VALUES (queue_notifications.at, now_there)
+    ON CONFLICT ON CONSTRAINT alert_outbox_state_pkey DO UPDATE
+    SET compared_at = excluded.compared_at, compared = excluded.compared;
+    RETURN queued;
+END
+$$;
+COMMENT ON FUNCTION pganalytics.queue_notifications(timestamptz) IS
+    'queues what channels are to be told and have not been, and gives its number; for the worker of alerts';

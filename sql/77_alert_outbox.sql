@@ -1,0 +1,261 @@
+-- What leaves the outbox: taken when it is due, settled when the courier has said what became of it.
+
+-- 1 s, then twice as long each time, up to 5 min, give or take a fifth: luck is from 0 to 1.
+CREATE FUNCTION pganalytics.alert_backoff(attempts integer, luck double precision) RETURNS interval
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT least(300, power(2, least(greatest(attempts, 1), 12) - 1)) * (0.8 + 0.4 * luck)
+           * interval '1 s'
+$$;
+COMMENT ON FUNCTION pganalytics.alert_backoff(integer, double precision) IS
+    'how long to wait after so many attempts that have failed';
+
+-- Outcomes: sent; again (it failed and is tried again, not before retry_after if the receiver has named
+-- it, until give_up_after has passed); dead (it makes no sense to try again). Nothing in status: the
+-- receiver has not answered. What waits no longer is left as it is, so what is settled twice, or after
+-- its channel was deleted, does no harm. A delivery without notifications is one of those that tell an
+-- Alertmanager again what fires.
+CREATE FUNCTION pganalytics.settle_delivery(
+        channel text, group_key text, notification_ids bigint[], outcome text, status integer,
+        error text, retry_after interval, at timestamptz) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    reason CONSTANT text := left(pganalytics.alert_line(error), 1000);
+    failed integer;
+    again_at timestamptz;
+BEGIN
+    IF outcome IS NULL OR outcome NOT IN ('sent', 'again', 'dead') THEN
+        RAISE EXCEPTION 'there is no outcome "%"', outcome USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF cardinality(notification_ids) > 0 THEN
+        SELECT max(o.attempts) + 1 INTO failed FROM pganalytics.alert_outbox o
+        WHERE o.notification_id = ANY (notification_ids);
+    ELSE
+        SELECT s.attempts + 1 INTO failed FROM pganalytics.alert_channel_states s
+        WHERE s.channel = settle_delivery.channel;
+    END IF;
+    -- A receiver that asks for more than an hour is asked again after one.
+    again_at := settle_delivery.at + greatest(pganalytics.alert_backoff(coalesce(failed, 1), random()),
+                                              least(coalesce(retry_after, '0'), '1 hour'));
+    IF cardinality(notification_ids) > 0 THEN
+        UPDATE pganalytics.alert_outbox AS o
+        SET attempts = o.attempts + 1, last_status = settle_delivery.status,
+            last_error = CASE WHEN outcome <> 'sent' THEN reason END,
+            state = d.state, due_at = CASE d.state WHEN 'waiting' THEN again_at ELSE o.due_at END,
+            settled_at = CASE WHEN d.state <> 'waiting' THEN settle_delivery.at END
+        FROM pganalytics.alert_outbox w
+        JOIN pganalytics.alert_channels c ON c.name = w.channel
+        CROSS JOIN LATERAL (
+            SELECT CASE WHEN outcome <> 'again' THEN outcome
+                        WHEN w.waiting_since + c.give_up_after <= settle_delivery.at THEN 'dead'
+                        ELSE 'waiting' END AS state) AS d
+        WHERE w.notification_id = ANY (notification_ids) AND w.channel = settle_delivery.channel
+          AND w.group_key = settle_delivery.group_key AND w.state = 'waiting'
+          AND o.notification_id = w.notification_id;
+        -- What redeliver() has brought back while something newer was in flight.
+        IF outcome = 'sent' THEN
+            UPDATE pganalytics.alert_outbox AS o
+            SET state = 'dead', settled_at = settle_delivery.at, last_error = 'overtaken'
+            FROM pganalytics.alert_outbox n
+            WHERE n.notification_id = ANY (notification_ids) AND o.channel = settle_delivery.channel
+              AND o.state = 'waiting' AND o.fingerprint = n.fingerprint
+              AND o.notification_id < n.notification_id;
+        END IF;
+    ELSIF EXISTS (SELECT FROM pganalytics.alert_channels c WHERE c.name = settle_delivery.channel) THEN
+        INSERT INTO pganalytics.alert_channel_states AS s (channel, resend_at, attempts, last_status,
+            last_error)
+        VALUES (settle_delivery.channel,
+                CASE outcome WHEN 'again' THEN again_at ELSE settle_delivery.at + interval '1 min' END,
+                CASE outcome WHEN 'again' THEN coalesce(failed, 1) ELSE 0 END,
+                settle_delivery.status, CASE WHEN outcome <> 'sent' THEN reason END)
+        ON CONFLICT ON CONSTRAINT alert_channel_states_pkey DO UPDATE
+        SET resend_at = excluded.resend_at, attempts = excluded.attempts,
+            last_status = excluded.last_status, last_error = excluded.last_error;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION pganalytics.settle_delivery(
+    text, text, bigint[], text, integer, text, interval, timestamptz) IS
+    'writes down what became of a delivery: sent, again or dead; for the worker of alerts';
+
+-- What an Alertmanager was told of and still fires, or has ended within five minutes, as it is now.
+CREATE FUNCTION pganalytics.told_alerts(channel text, at timestamptz) RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_agg(pganalytics.alert_notice(t.alert, (t.alert).state, t.link)
+                     ORDER BY (t.alert).alert_id)
+    FROM (
+        SELECT a AS alert, pganalytics.external_url() AS link
+        FROM pganalytics.alert_outbox o JOIN pganalytics.alerts a ON a.alert_id = o.alert_id
+        WHERE o.channel = told_alerts.channel AND o.latest AND o.status = 'firing' AND a.state = 'firing'
+        UNION ALL
+        SELECT a, pganalytics.external_url()
+        FROM pganalytics.alerts a JOIN pganalytics.alert_outbox o ON o.alert_id = a.alert_id
+        WHERE a.state = 'resolved' AND a.resolved_at > told_alerts.at - interval '5 min'
+          AND o.channel = told_alerts.channel AND o.latest AND o.status = 'resolved'
+          -- The same labels fire again: that they do not would be a step back.
+          AND NOT EXISTS (SELECT FROM pganalytics.alerts n
+                          WHERE n.fingerprint = a.fingerprint AND n.state = 'firing')) AS t
+$$;
+COMMENT ON FUNCTION pganalytics.told_alerts(text, timestamptz) IS
+    'what an Alertmanager is told again; for the worker of alerts';
+
+-- delivery is the key that the worker gives back in busy. A delivery is the longest run of what waits in
+-- a group, in order, that has no labels twice and at most 200 alerts: fire and resolve of one alert are
+-- two deliveries, one after the other. Four at a time for a channel: one that does not answer holds up
+-- itself alone. A group whose first one has to wait waits as a whole.
+CREATE FUNCTION pganalytics.take_deliveries(
+        at timestamptz, busy text[],
+        OUT delivery text, OUT channel text, OUT group_key text, OUT kind text, OUT url text,
+        OUT mail_to text[], OUT authentication text, OUT secret text, OUT subject text,
+        OUT content_type text, OUT body text, OUT notification_ids bigint[]) RETURNS SETOF record
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+    SET enable_seqscan = off
+    SET enable_hashjoin = off
+    SET enable_mergejoin = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    due record;
+    notices jsonb;
+    labels jsonb;
+BEGIN
+    FOR due IN
+        SELECT h.key, c.name, h.group_key, c.kind, c.url, c.mail_to, c.authentication, c.group_by, s.secret,
+               h.resend
+        FROM (SELECT g.*, row_number() OVER (PARTITION BY g.channel ORDER BY g.due_at, g.first_id) AS place
+              FROM (SELECT w.*, w.channel || '/' || w.group_key AS key FROM (
+                        (SELECT DISTINCT ON (o.channel, o.group_key) o.channel, o.group_key,
+                                o.notification_id AS first_id, o.due_at, false AS resend
+                         FROM pganalytics.alert_outbox o WHERE o.state = 'waiting'
+                         ORDER BY o.channel, o.group_key, o.notification_id)
+                        UNION ALL
+                        SELECT m.name, '{}:{}', 0, coalesce(r.resend_at, '-infinity'), true
+                        FROM pganalytics.alert_channels m
+                        LEFT JOIN pganalytics.alert_channel_states r ON r.channel = m.name
+                        WHERE m.kind = 'alertmanager' AND NOT EXISTS (
+                            SELECT FROM pganalytics.alert_outbox o
+                            WHERE o.channel = m.name AND o.state = 'waiting')) AS w) AS g
+              WHERE g.due_at <= take_deliveries.at
+                AND NOT g.key = ANY (coalesce(busy, '{}'))) AS h
+        JOIN pganalytics.alert_channels c ON c.name = h.channel AND c.enabled
+        LEFT JOIN pganalytics.alert_channel_secrets s ON s.channel = c.name
+        WHERE h.place <= 4 - (SELECT count(*) FROM unnest(busy) AS b(key)
+                              WHERE starts_with(b.key, h.channel || '/'))
+        ORDER BY h.due_at, h.first_id LIMIT 64
+    LOOP
+        IF due.resend THEN
+            notices := pganalytics.told_alerts(due.name, take_deliveries.at);
+            notification_ids := '{}';
+            IF notices IS NULL THEN
+                PERFORM pganalytics.settle_delivery(due.name, due.group_key, '{}', 'sent', NULL, NULL,
+                                                    NULL, take_deliveries.at);
+                CONTINUE;
+            END IF;
+        ELSE
+            SELECT array_agg(r.notification_id ORDER BY r.notification_id),
+                   jsonb_agg(r.alert ORDER BY r.notification_id)
+            INTO notification_ids, notices
+            FROM (SELECT n.notification_id, n.alert,
+                         min(n.notification_id) FILTER (WHERE n.turn > 1) OVER () AS second_turn
+                  FROM (SELECT p.notification_id, p.alert, row_number() OVER (
+                                   PARTITION BY p.fingerprint ORDER BY p.notification_id) AS turn
+                        FROM (SELECT o.notification_id, o.alert, o.fingerprint
+                              FROM pganalytics.alert_outbox o
+                              WHERE o.channel = due.name AND o.group_key = due.group_key
+                                AND o.state = 'waiting'
+                              ORDER BY o.notification_id LIMIT 200) AS p) AS n) AS r
+            WHERE r.second_turn IS NULL OR r.notification_id < r.second_turn;
+        END IF;
+        -- Without its secret a channel is not used: after a restore the receiver would be sent what
+        -- nobody has signed.
+        IF due.authentication <> 'none' AND due.secret IS NULL THEN
+            PERFORM pganalytics.settle_delivery(due.name, due.group_key, notification_ids, 'again', NULL,
+                'the channel has no secret: set it with pganalytics.set_channel_secret()', NULL,
+                take_deliveries.at);
+            CONTINUE;
+        END IF;
+        delivery := due.key;
+        channel := due.name;
+        group_key := due.group_key;
+        kind := due.kind;
+        url := CASE due.kind WHEN 'alertmanager' THEN rtrim(due.url, '/') || '/api/v2/alerts'
+                             ELSE due.url END;
+        mail_to := due.mail_to;
+        authentication := due.authentication;
+        secret := CASE WHEN due.authentication <> 'none' THEN due.secret END;
+        subject := CASE due.kind WHEN 'email' THEN pganalytics.alert_subject(notices) END;
+        content_type := CASE due.kind WHEN 'email' THEN 'text/plain; charset=utf-8'
+                                      ELSE 'application/json' END;
+        body := CASE due.kind
+            WHEN 'alertmanager' THEN pganalytics.alertmanager_body(notices, take_deliveries.at)
+            WHEN 'webhook' THEN pganalytics.webhook_body(
+                due.name, due.group_key,
+                pganalytics.alert_group_labels(notices -> 0 -> 'labels', due.group_by), notices)
+            WHEN 'slack' THEN pganalytics.slack_body(notices)
+            ELSE pganalytics.alert_text(notices, 200) || E'\n' END;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pganalytics.take_deliveries(timestamptz, text[]) IS
+    'what is to be sent now, but for the groups in busy, with all that is needed to send it; for the worker of alerts';
+
+-- Dead letters. One behind which the receiver was told something newer of the same labels is not sent
+-- any more: it would undo what the receiver knows.
+CREATE VIEW pganalytics.alert_deliveries AS
+    SELECT o.notification_id, o.channel, o.alert_id, o.alert -> 'labels' ->> 'alertname' AS alertname,
+           o.alert -> 'labels' AS labels, o.status, o.state, o.attempts, o.last_status, o.last_error,
+           o.created_at, CASE o.state WHEN 'waiting' THEN o.due_at END AS due_at, o.settled_at,
+           coalesce(o.settled_at, pg_catalog.now()) - o.created_at AS age
+    FROM pganalytics.alert_outbox o;
+COMMENT ON VIEW pganalytics.alert_deliveries IS 'what was sent to channels, waits to be, or never was: one row for each alert';
+COMMENT ON COLUMN pganalytics.alert_deliveries.last_status IS 'of HTTP or SMTP, in the receiver''s last answer';
+COMMENT ON COLUMN pganalytics.alert_deliveries.age IS 'how long it has waited, or did';
+
+CREATE VIEW pganalytics.alert_dead_letters AS
+    SELECT o.notification_id, o.channel, o.alert_id, o.alert -> 'labels' ->> 'alertname' AS alertname,
+           o.alert -> 'labels' AS labels, o.status, o.attempts, o.last_status, o.last_error, o.created_at,
+           o.settled_at AS given_up_at,
+           EXISTS (SELECT FROM pganalytics.alert_outbox n
+                   WHERE n.channel = o.channel AND n.fingerprint = o.fingerprint
+                     AND n.notification_id > o.notification_id AND n.state = 'sent') AS overtaken
+    FROM pganalytics.alert_outbox o WHERE o.state = 'dead';
+COMMENT ON VIEW pganalytics.alert_dead_letters IS 'what could not be delivered, or was refused';
+COMMENT ON COLUMN pganalytics.alert_dead_letters.overtaken IS
+    'the channel has been told something newer of these labels; redeliver() leaves it';
+
+CREATE FUNCTION pganalytics.redeliver(notification_ids bigint[]) RETURNS integer
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    queued integer;
+BEGIN
+    UPDATE pganalytics.alert_outbox AS o
+    SET state = 'waiting', settled_at = NULL, attempts = 0, waiting_since = now(), due_at = now()
+    FROM pganalytics.alert_dead_letters d
+    WHERE d.notification_id = ANY (redeliver.notification_ids) AND NOT d.overtaken
+      AND o.notification_id = d.notification_id AND o.state = 'dead';
+    GET DIAGNOSTICS queued = ROW_COUNT;
+    RETURN queued;
+END
+$$;
+COMMENT ON FUNCTION pganalytics.redeliver(bigint[]) IS
+    'queues dead letters again, but for those that something newer has overtaken, and gives their number';
+
+CREATE FUNCTION pganalytics.redeliver(channel text) RETURNS integer
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN pganalytics.redeliver(ARRAY(SELECT d.notification_id FROM pganalytics.alert_dead_letters d
+                                       WHERE d.channel = redeliver.channel));
+END
+$$;
+COMMENT ON FUNCTION pganalytics.redeliver(text) IS 'the same for all dead letters of a channel';
