@@ -191,6 +191,7 @@ CREATE TABLE pganalytics.alert_outbox (
     last_error text,
     CHECK ((state = 'waiting') = (settled_at IS NULL))
 );
+CREATE INDEX alert_outbox_alert ON pganalytics.alert_outbox (alert_id);
 CREATE UNIQUE INDEX alert_outbox_latest ON pganalytics.alert_outbox (alert_id, channel) WHERE latest;
 CREATE INDEX alert_outbox_open ON pganalytics.alert_outbox (channel, alert_id)
     WHERE latest AND status = 'firing';
