@@ -74,10 +74,12 @@ CREATE FUNCTION pganalytics.queue_notifications(at timestamptz) RETURNS integer
     SET enable_seqscan = off
     SET enable_hashjoin = off
     SET enable_mergejoin = off
+    SET jit = off
 AS $$
 DECLARE
     state pganalytics.alert_outbox_state;
     now_there text;
+    link text;
     wanted jsonb[];
     muted bigint[];
     queued integer := 0;
@@ -95,6 +97,7 @@ BEGIN
     END IF;
     -- One at a time: what another one has queued must be seen.
     PERFORM FROM pganalytics.alert_outbox_state s FOR UPDATE;
+    link := pganalytics.external_url();
 
     -- Ended: whoever was told that it fires is told so, also during a silence.
     WITH ended AS (
@@ -106,7 +109,7 @@ BEGIN
     INSERT INTO pganalytics.alert_outbox (channel, alert_id, fingerprint, group_key, status, alert,
         latest, created_at, waiting_since, due_at)
     SELECT e.channel, (e.alert).alert_id, (e.alert).fingerprint, e.group_key, 'resolved',
-           pganalytics.alert_notice(e.alert, 'resolved', pganalytics.external_url()), true,
+           pganalytics.alert_notice(e.alert, 'resolved', link), true,
            queue_notifications.at, queue_notifications.at,
            coalesce((SELECT w.due_at FROM pganalytics.alert_outbox w
                      WHERE w.channel = e.channel AND w.group_key = e.group_key
@@ -148,7 +151,7 @@ BEGIN
             INSERT INTO pganalytics.alert_outbox (channel, alert_id, fingerprint, group_key, status,
                 alert, latest, created_at, waiting_since, due_at)
             SELECT c.name, a.alert_id, a.fingerprint, g.group_key, 'firing',
-                   pganalytics.alert_notice(a, 'firing', pganalytics.external_url()), true,
+                   pganalytics.alert_notice(a, 'firing', link), true,
                    queue_notifications.at, queue_notifications.at,
                    coalesce(h.due_at, queue_notifications.at
                        + CASE c.kind WHEN 'alertmanager' THEN '0'::interval ELSE c.group_wait END)

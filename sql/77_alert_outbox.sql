@@ -86,15 +86,14 @@ CREATE FUNCTION pganalytics.told_alerts(channel text, at timestamptz) RETURNS js
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT jsonb_agg(pganalytics.alert_notice(t.alert, (t.alert).state, t.link)
+    SELECT jsonb_agg(pganalytics.alert_notice(t.alert, (t.alert).state, l.link)
                      ORDER BY (t.alert).alert_id)
-    FROM (
-        SELECT a AS alert, pganalytics.external_url() AS link
+    FROM (SELECT pganalytics.external_url() OFFSET 0) AS l(link), (
+        SELECT a AS alert
         FROM pganalytics.alert_outbox o JOIN pganalytics.alerts a ON a.alert_id = o.alert_id
         WHERE o.channel = told_alerts.channel AND o.latest AND o.status = 'firing' AND a.state = 'firing'
         UNION ALL
-        SELECT a, pganalytics.external_url()
-        FROM pganalytics.alerts a JOIN pganalytics.alert_outbox o ON o.alert_id = a.alert_id
+        SELECT a FROM pganalytics.alerts a JOIN pganalytics.alert_outbox o ON o.alert_id = a.alert_id
         WHERE a.state = 'resolved' AND a.resolved_at > told_alerts.at - interval '5 min'
           AND o.channel = told_alerts.channel AND o.latest AND o.status = 'resolved'
           -- The same labels fire again: that they do not would be a step back.
@@ -118,6 +117,7 @@ CREATE FUNCTION pganalytics.take_deliveries(
     SET enable_seqscan = off
     SET enable_hashjoin = off
     SET enable_mergejoin = off
+    SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
