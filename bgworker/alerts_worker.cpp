@@ -32,7 +32,8 @@ pg::Statement record = {
     nullptr};
 pg::Statement settle = {
     "SELECT pganalytics.end_orphaned_alerts($1), "
-    "(SELECT pg_catalog.min(evaluate_at) FROM pganalytics.alert_rule_states)",
+    "(SELECT pg_catalog.min(evaluate_at) FROM pganalytics.alert_rule_states), "
+    "pganalytics.queue_notifications($1)",
     1,
     {TIMESTAMPTZOID},
     nullptr};

@@ -234,6 +234,7 @@ BEGIN
     FROM changed c JOIN before b ON b.alert_id = c.alert_id AND b.state <> c.state
     UNION ALL
     SELECT b.alert_id, record_evaluation.at, b.state, b.value FROM begun b;
+    PERFORM pganalytics.queue_notifications(at);
 END
 $$;
 COMMENT ON FUNCTION pganalytics.record_evaluation(text, timestamptz, jsonb[], double precision[], text, double precision) IS
