@@ -1,6 +1,4 @@
--- Operations on alerts: matchers, what mutes an alert, and what people do about alerts: acknowledge,
--- silence, plan maintenance. Their functions run with the rights of who calls them; who that was is
--- stamped by triggers, so that an UPDATE by hand is recorded as well.
+-- Muting of alerts: matchers, and what mutes an alert: silences, maintenance windows, inhibitions.
 
 -- In C: inside of a function with its owner's rights current_user is the owner, and at the port for
 -- people session_user is the worker.
@@ -53,8 +51,8 @@ BEGIN
         RAISE EXCEPTION 'matchers are an array of objects' USING ERRCODE = 'invalid_parameter_value',
             HINT = 'Such as [{"name": "alertname", "value": "disk_full"}].';
     END IF;
-    IF jsonb_array_length(matchers) > 64 THEN
-        RAISE EXCEPTION 'there are more than 64 matchers' USING ERRCODE = 'invalid_parameter_value';
+    IF jsonb_array_length(matchers) > 256 THEN
+        RAISE EXCEPTION 'there are more than 256 matchers' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     FOR i IN 0 .. jsonb_array_length(matchers) - 1 LOOP
         matcher := matchers -> i;
@@ -64,11 +62,11 @@ BEGIN
             WHEN matcher - ARRAY['name', 'value', 'isRegex', 'isEqual'] <> '{}' THEN
                 'has a member other than name, value, isRegex and isEqual'
             WHEN jsonb_typeof(matcher -> 'name') IS DISTINCT FROM 'string'
-                 OR matcher ->> 'name' !~ '^[a-zA-Z_][a-zA-Z0-9_]{0,62}$' THEN
+                 OR matcher ->> 'name' !~ '^[a-zA-Z_][a-zA-Z0-9_]{0,254}$' THEN
                 'has no name that is a label''s'
             WHEN jsonb_typeof(matcher -> 'value') IS DISTINCT FROM 'string'
-                 OR octet_length(matcher ->> 'value') > 1024 THEN
-                'has no value that is a text of at most 1024 bytes'
+                 OR octet_length(matcher ->> 'value') > 2048 THEN
+                'has no value that is a text of at most 2048 bytes'
             WHEN jsonb_typeof(matcher -> 'isRegex') <> 'boolean'
                  OR jsonb_typeof(matcher -> 'isEqual') <> 'boolean' THEN
                 'has an isRegex or isEqual that is not true or false'
@@ -113,7 +111,8 @@ ALTER TABLE pganalytics.alert_inhibitions
 ALTER TABLE pganalytics.alert_channels
     ADD CONSTRAINT alert_channels_matchers CHECK (pganalytics.check_matchers(matchers));
 
--- Computed in the window's own time: 02:00 stays 02:00 when the clocks change.
+-- Computed in the window's own time: 02:00 stays 02:00 when the clocks change. Where that makes a
+-- window shorter than its duration, or leaves an hour between two, it ends later.
 CREATE FUNCTION pganalytics.maintenance_covers(
         at timestamptz, starts_at timestamptz, duration interval, repeat_every interval,
         time_zone text) RETURNS boolean
@@ -121,7 +120,10 @@ CREATE FUNCTION pganalytics.maintenance_covers(
     SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT coalesce(bool_or(at >= (first + n * repeated) AT TIME ZONE time_zone
-                            AND at < (first + n * repeated + duration) AT TIME ZONE time_zone), false)
+                            AND at < greatest(
+                                (first + n * repeated + duration) AT TIME ZONE time_zone,
+                                (first + n * repeated) AT TIME ZONE time_zone
+                                + make_interval(secs => extract(epoch FROM duration)::float8))), false)
     FROM (SELECT starts_at AT TIME ZONE time_zone AS first,
                  coalesce(repeat_every, '1 day') AS repeated) AS of_window
     CROSS JOIN LATERAL (

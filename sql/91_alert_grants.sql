@@ -13,8 +13,10 @@ GRANT SELECT ON
     pganalytics.alert_inhibitions
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin;
 
--- Operations.
-GRANT SELECT ON pganalytics.active_alerts
+-- Operations. What of a row is stamped, nobody can write.
+GRANT SELECT ON
+    pganalytics.active_alerts, pganalytics.silences, pganalytics.alert_groups,
+    pganalytics.alert_overview
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin;
 GRANT EXECUTE ON FUNCTION
     pganalytics.labels_match(jsonb, jsonb),
@@ -26,6 +28,26 @@ GRANT EXECUTE ON FUNCTION pganalytics.check_matchers(jsonb, boolean), pganalytic
 GRANT SELECT ON
     pganalytics.alert_silences, pganalytics.maintenance_windows, pganalytics.alert_inhibitions
     TO pganalytics_alerts;
+GRANT EXECUTE ON FUNCTION
+    pganalytics.acknowledge_alert(bigint, text),
+    pganalytics.unacknowledge_alert(bigint),
+    pganalytics.silence_alerts(jsonb, interval, text, timestamptz),
+    pganalytics.silence_alert(bigint, interval, text),
+    pganalytics.end_silence(bigint),
+    pganalytics.create_maintenance_window(
+        text, jsonb, timestamptz, interval, text, interval, text),
+    pganalytics.drop_maintenance_window(text)
+    TO pganalytics_operator, pganalytics_admin;
+GRANT UPDATE (acknowledged_at, acknowledgement)
+    ON pganalytics.alerts TO pganalytics_operator, pganalytics_admin;
+GRANT INSERT (matchers, starts_at, ends_at, reason), UPDATE (starts_at, ends_at)
+    ON pganalytics.alert_silences TO pganalytics_operator, pganalytics_admin;
+GRANT INSERT (name, matchers, starts_at, duration, repeat_every, time_zone, reason, enabled),
+      UPDATE (matchers, starts_at, duration, repeat_every, time_zone, reason, enabled), DELETE
+    ON pganalytics.maintenance_windows TO pganalytics_operator, pganalytics_admin;
+GRANT INSERT (name, source_matchers, target_matchers, equal_labels, enabled),
+      UPDATE (source_matchers, target_matchers, equal_labels, enabled), DELETE
+    ON pganalytics.alert_inhibitions TO pganalytics_admin;
 
 -- The engine. Administrators write rules; who has done it, and what is built in, is not theirs to say.
 GRANT INSERT (name, query, comparison, threshold, threshold_setting, pending_for, keep_firing_for,

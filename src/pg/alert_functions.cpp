@@ -16,11 +16,10 @@ Datum pganalytics_acting_role(PG_FUNCTION_ARGS) {
     using namespace pganalytics::pg;
     if (ActsForAuditSubject(AuditSource::kApi)) {
         const std::string_view actor = AuditActor();
-        return DirectFunctionCall1(namein,
-                                   CStringGetDatum(pnstrdup(actor.data(), actor.size())));
+        return DirectFunctionCall1(namein, CStringGetDatum(pnstrdup(actor.data(), actor.size())));
     }
-    PG_RETURN_DATUM(DirectFunctionCall1(
-        namein, CStringGetDatum(GetUserNameFromId(GetSessionUserId(), false))));
+    PG_RETURN_DATUM(
+        DirectFunctionCall1(namein, CStringGetDatum(GetUserNameFromId(GetSessionUserId(), false))));
 }
 
 }  // extern "C"

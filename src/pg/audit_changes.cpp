@@ -38,6 +38,13 @@ constexpr Watched kWatched[] = {
     {"registration_secrets", AuditEvent::kTokenRevoked, TellRegistrationSecret},
     {"token_keys", AuditEvent::kTokenRevoked, TellTokenKey},
     {"api_sessions", AuditEvent::kSessionEnded, TellSession},
+    {"alert_rules", AuditEvent::kAlertRuleChanged, TellAlertRule},
+    {"alerts", AuditEvent::kAlertUnacknowledged, TellAcknowledgement},
+    {"alert_silences", AuditEvent::kAlertSilenceEnded, TellSilence},
+    {"maintenance_windows", AuditEvent::kAlertMaintenanceChanged, TellMaintenanceWindow},
+    {"alert_inhibitions", AuditEvent::kAlertInhibitionChanged, TellInhibition},
+    {"alert_channels", AuditEvent::kAlertChannelChanged, TellAlertChannel},
+    {"alert_channel_secrets", AuditEvent::kAlertChannelChanged, TellChannelSecret},
 };
 
 void TellEmptied(const Watched& watched) {

@@ -1,4 +1,4 @@
-// Audit changes: what triggers on the tables of identities tell of, by table: whoever changed a
+// Audit changes: what triggers on the tables of identities and of alerts tell of, by table: whoever changed a
 // row, by whatever statement.
 #pragma once
 
@@ -26,5 +26,12 @@ void TellEnrollmentToken(const RowChange& change);
 void TellRegistrationSecret(const RowChange& change);
 void TellTokenKey(const RowChange& change);
 void TellSession(const RowChange& change);
+void TellAlertRule(const RowChange& change);
+void TellAcknowledgement(const RowChange& change);
+void TellSilence(const RowChange& change);
+void TellMaintenanceWindow(const RowChange& change);
+void TellInhibition(const RowChange& change);
+void TellAlertChannel(const RowChange& change);
+void TellChannelSecret(const RowChange& change);
 
 }  // namespace pganalytics::pg

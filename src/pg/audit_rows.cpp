@@ -39,6 +39,13 @@ AuditValue ValueOf(const RowChange& change, HeapTuple row, int number) {
             JsonEncodeDateTime(text, datum, TIMESTAMPTZOID, &utc);
             return {AuditValue::Kind::kText, text};
         }
+        case INTERVALOID: {
+            auto* const text = static_cast<char*>(palloc(MAXDATELEN + 1));
+            pg_itm parts;
+            interval2itm(*DatumGetIntervalP(datum), &parts);
+            EncodeInterval(&parts, INTSTYLE_POSTGRES, text);
+            return {AuditValue::Kind::kText, text};
+        }
         default:
             break;
     }

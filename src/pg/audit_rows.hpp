@@ -14,7 +14,7 @@ struct RowChange {
     HeapTuple after;
 };
 
-// ValueOf gives a column for the details: booleans and integers as JSON, times as ISO 8601 in UTC,
+// ValueOf gives a column for the details: booleans and integers as JSON, times as ISO 8601 in UTC, intervals as PostgreSQL has them,
 // whatever the session's settings are. TextOf gives it as text, "" for NULL. TimeOf is of a
 // timestamptz that is not NULL. ERROR as the type's
 // output function raises it. In the current context.
