@@ -1,7 +1,9 @@
--- What the queries of rules may read: what viewers may, and the audit log, on which the rules about
--- security look. Nothing else; whoever writes a rule of their own about other tables grants it.
+-- What the queries of rules may read: what viewers may, and what the built-in rules need besides:
+-- the audit log, what expires when, and which notifications are dead. Nothing else; whoever writes a
+-- rule of their own about other tables grants it.
 
-GRANT SELECT ON pganalytics.audit_log TO pganalytics_rules;
+GRANT SELECT ON pganalytics.audit_log, pganalytics.certificate_expiry TO pganalytics_rules;
+GRANT SELECT (channel, state, settled_at) ON pganalytics.alert_outbox TO pganalytics_rules;
 DO $rules$
 DECLARE
     readable text;
