@@ -49,6 +49,7 @@ struct Worker {
     MemoryContext turn;        // what the turn has read
     MemoryContext evaluation;  // of one rule
     TimestampTz next_rule_at;
+    bool failed;  // something in this turn; it is not tried again at once
     TimestampTz sample_at;
     TimestampTz prune_at;
 };
@@ -82,6 +83,7 @@ void Failed(Worker* worker, ErrorData* error, const char* what) {
     }
     pg::SetError(worker->status, text);
     FreeErrorData(error);
+    worker->failed = true;
 }
 
 // RunAt runs a statement whose first argument is the time. False if it failed.
@@ -233,7 +235,8 @@ void KeepHouse(Worker* worker) {
 
 long WaitMs(const Worker& worker) {
     const TimestampTz now = GetCurrentTimestamp();
-    if (worker.next_rule_at >= TimestampTzPlusMilliseconds(now, kTurnMs)) return kTurnMs;
+    if (worker.failed || worker.next_rule_at >= TimestampTzPlusMilliseconds(now, kTurnMs))
+        return kTurnMs;
     return Max(TimestampDifferenceMilliseconds(now, worker.next_rule_at), 1L);
 }
 
@@ -252,6 +255,7 @@ void RunAlertsWorker() {
     pg::SetState(worker.status, pg::WorkerState::kRunning);
     while (GoOn()) {
         if (!ExtensionExists()) return;
+        worker.failed = false;
         const Rules rules = ListDueRules(&worker);
         for (int i = 0; i < rules.count && GoOn(); ++i) Evaluate(&worker, rules.list[i]);
         KeepHouse(&worker);

@@ -227,7 +227,7 @@ BEGIN
             state, value, peak, started_at, found_at, fired_at)
         SELECT of_rule.name, s.fingerprint, s.labels, s.annotations, s.severity, s.runbook_url, s.state,
                s.value, s.peak, s.started_at, s.found_at, s.fired_at
-        FROM unnest(stepped) AS s WHERE s.alert_id IS NULL
+        FROM unnest(stepped) AS s WHERE s.alert_id IS NULL ORDER BY s.labels
         RETURNING alert_id, state, value)
     INSERT INTO pganalytics.alert_history (alert_id, at, change, value)
     SELECT c.alert_id, record_evaluation.at, c.state, c.value
@@ -466,7 +466,7 @@ BEGIN
        OR jsonb_typeof(e.value) <> 'string' OR octet_length(new.labels ->> e.key) NOT BETWEEN 1 AND 1024
     ORDER BY e.key LIMIT 1;
     IF FOUND THEN
-        RAISE EXCEPTION 'label "%" of rule "%" cannot be', bad, new.name
+        RAISE EXCEPTION 'label "%" of rule "%" is not allowed', bad, new.name
             USING ERRCODE = 'invalid_parameter_value',
                   HINT = 'A label''s name matches [a-zA-Z_][a-zA-Z0-9_]* and is none of alertname, severity and value; its value is a text of 1 to 1024 bytes.';
     END IF;
@@ -474,7 +474,7 @@ BEGIN
     WHERE e.key !~ '^[a-zA-Z_][a-zA-Z0-9_]{0,62}$' OR jsonb_typeof(e.value) <> 'string'
     ORDER BY e.key LIMIT 1;
     IF FOUND THEN
-        RAISE EXCEPTION 'annotation "%" of rule "%" cannot be', bad, new.name
+        RAISE EXCEPTION 'annotation "%" of rule "%" is not allowed', bad, new.name
             USING ERRCODE = 'invalid_parameter_value',
                   HINT = 'An annotation''s name matches [a-zA-Z_][a-zA-Z0-9_]*; its value is a text.';
     END IF;
