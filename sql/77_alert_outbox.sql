@@ -53,8 +53,9 @@ BEGIN
                         WHEN w.waiting_since + c.give_up_after <= settle_delivery.at THEN 'dead'
                         ELSE 'waiting' END AS state) AS d
         WHERE w.notification_id = ANY (notification_ids) AND w.channel = settle_delivery.channel
-          AND w.group_key = settle_delivery.group_key AND w.state = 'waiting'
-          AND o.notification_id = w.notification_id;
+          AND w.group_key = settle_delivery.group_key
+          -- Of the row that is changed: another one may just have settled it.
+          AND o.notification_id = w.notification_id AND o.state = 'waiting';
         -- What redeliver() has brought back while something newer was in flight.
         IF outcome = 'sent' THEN
             UPDATE pganalytics.alert_outbox AS o
