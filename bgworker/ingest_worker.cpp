@@ -212,7 +212,7 @@ void Count(const Group& group) {
     int64 pushes = 0;
     int64 duplicates = 0;
     int64 rejected = 0;
-    int64 rows = 0;
+    protocol::Receipt sum;
     const protocol::Receipt* refused = nullptr;
     for (int i = 0; i < group.count; ++i) {
         const protocol::Receipt& receipt = group.jobs[i].receipt;
@@ -223,14 +223,26 @@ void Count(const Group& group) {
             ++duplicates;
         } else {
             ++pushes;
-            rows += static_cast<int64>(receipt.stored);
+            sum.observed += receipt.observed;
+            sum.stored += receipt.stored;
+            sum.unchanged += receipt.unchanged;
+            sum.merged += receipt.merged;
+            for (size_t r = 0; r < sum.discarded.size(); ++r) {
+                sum.discarded[r] += receipt.discarded[r];
+            }
         }
     }
-    pg::UpdateStatus(supervisor.status, [=](pg::WorkerStatus* s) {
+    pg::UpdateStatus(supervisor.status, [&](pg::WorkerStatus* s) {
         s->pushes += pushes;
         s->duplicates += duplicates;
         s->rejected += rejected;
-        s->rows += rows;
+        s->rows += static_cast<int64>(sum.stored);
+        s->observed += static_cast<int64>(sum.observed);
+        s->unchanged += static_cast<int64>(sum.unchanged);
+        s->merged += static_cast<int64>(sum.merged);
+        for (size_t r = 0; r < sum.discarded.size(); ++r) {
+            s->discarded[r] += static_cast<int64>(sum.discarded[r]);
+        }
         s->commits += pushes > 0 ? 1 : 0;
     });
     if (refused == nullptr) return;

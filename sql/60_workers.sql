@@ -9,7 +9,9 @@ CREATE FUNCTION pganalytics.worker_states(
     OUT kind text, OUT number integer, OUT pid integer, OUT gateway_pid integer, OUT state text,
     OUT started_at timestamptz, OUT restarts bigint, OUT gateway_restarts bigint,
     OUT connections bigint, OUT commits bigint, OUT pushes bigint, OUT duplicates bigint,
-    OUT rejected bigint, OUT rows bigint, OUT accepted bigint, OUT requests bigint,
+    OUT rejected bigint, OUT rows bigint, OUT observed bigint, OUT unchanged bigint,
+    OUT merged bigint, OUT discarded_too_old bigint, OUT discarded_in_future bigint,
+    OUT discarded_too_large bigint, OUT accepted bigint, OUT requests bigint,
     OUT refused bigint, OUT handshakes_failed bigint, OUT deadlines bigint, OUT evictions bigint,
     OUT times_full bigint, OUT rate_limited bigint, OUT last_error text, OUT last_error_at timestamptz)
     RETURNS SETOF record
@@ -22,6 +24,8 @@ COMMENT ON VIEW pganalytics.workers IS 'background workers and their gateways; t
 COMMENT ON COLUMN pganalytics.workers.restarts IS 'starts of the worker after its first';
 COMMENT ON COLUMN pganalytics.workers.gateway_restarts IS 'starts of a gateway after the first, reloads included';
 COMMENT ON COLUMN pganalytics.workers.rejected IS 'pushes that the worker refused; those refused by a gateway are counted in "refused" alone';
+COMMENT ON COLUMN pganalytics.workers.rows IS 'stored; for the audit worker, of the audit log';
+COMMENT ON COLUMN pganalytics.workers.observed IS 'rows that the stored pushes spoke of = rows + unchanged + merged + discarded';
 COMMENT ON COLUMN pganalytics.workers.connections IS 'open now, as the gateway has said within the last second';
 COMMENT ON COLUMN pganalytics.workers.accepted IS 'connections, by whomever';
 COMMENT ON COLUMN pganalytics.workers.requests IS 'requests whose head was read';

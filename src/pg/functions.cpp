@@ -107,6 +107,12 @@ Datum pganalytics_worker_states(PG_FUNCTION_ARGS) {
                           Int64GetDatum(s.duplicates),
                           Int64GetDatum(s.rejected),
                           Int64GetDatum(s.rows),
+                          Int64GetDatum(s.observed),
+                          Int64GetDatum(s.unchanged),
+                          Int64GetDatum(s.merged),
+                          Int64GetDatum(s.discarded[0]),
+                          Int64GetDatum(s.discarded[1]),
+                          Int64GetDatum(s.discarded[2]),
                           Int64GetDatum(s.accepted),
                           Int64GetDatum(s.requests),
                           Int64GetDatum(s.refused),
@@ -121,8 +127,9 @@ Datum pganalytics_worker_states(PG_FUNCTION_ARGS) {
         nulls[2] = s.pid == 0;
         nulls[3] = s.gateway_pid == 0;
         nulls[5] = s.started_at == 0;
-        nulls[22] = s.last_error[0] == '\0';
-        nulls[23] = s.last_error_at == 0;
+        nulls[28] = s.last_error[0] == '\0';
+        nulls[29] = s.last_error_at == 0;
+        static_assert(lengthof(values) == 30 && lengthof(s.discarded) == 3);
         tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
     }
     PG_RETURN_NULL();

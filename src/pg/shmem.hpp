@@ -35,7 +35,11 @@ struct WorkerStatus {
     int64 pushes;      // stored and acknowledged
     int64 duplicates;  // answered with their first receipt
     int64 rejected;    // refused by the worker
-    int64 rows;
+    int64 rows;        // stored
+    int64 observed;    // rows of the pushes that were stored; rows + what follows
+    int64 unchanged;
+    int64 merged;
+    int64 discarded[protocol::kDiscardReasons];
     int64 connections;  // open now, as the gateway last said
     // Of the gateways, added up over their lives:
     int64 accepted;
