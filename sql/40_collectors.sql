@@ -14,7 +14,7 @@ AS $$
                                    || uuid_send(gen_random_uuid())), 'hex')
 $$;
 COMMENT ON FUNCTION pganalytics.new_token(text) IS
-    'a token of 256 random bits: pga of a collector, pge to enrol one, pgr to register one';
+    'a token of 256 random bits: pga of a collector, pge to enrol one, pgr to register one, pgm to read metrics';
 
 CREATE FUNCTION pganalytics.create_collector(name text)
     RETURNS TABLE (collector_id uuid, token text)

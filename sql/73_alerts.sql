@@ -195,6 +195,7 @@ CREATE INDEX alert_outbox_alert ON pganalytics.alert_outbox (alert_id);
 CREATE UNIQUE INDEX alert_outbox_latest ON pganalytics.alert_outbox (alert_id, channel) WHERE latest;
 CREATE INDEX alert_outbox_open ON pganalytics.alert_outbox (channel, alert_id)
     WHERE latest AND status = 'firing';
+CREATE INDEX alert_outbox_dead ON pganalytics.alert_outbox (channel) WHERE state = 'dead';
 CREATE INDEX alert_outbox_waiting ON pganalytics.alert_outbox (channel, group_key, notification_id)
     WHERE state = 'waiting';
 CREATE INDEX alert_outbox_settled ON pganalytics.alert_outbox (settled_at) WHERE state <> 'waiting';

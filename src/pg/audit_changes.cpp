@@ -37,6 +37,7 @@ constexpr Watched kWatched[] = {
     {"enrollment_tokens", AuditEvent::kTokenRevoked, TellEnrollmentToken},
     {"registration_secrets", AuditEvent::kTokenRevoked, TellRegistrationSecret},
     {"token_keys", AuditEvent::kTokenRevoked, TellTokenKey},
+    {"scrape_tokens", AuditEvent::kTokenRevoked, TellScrapeToken},
     {"api_sessions", AuditEvent::kSessionEnded, TellSession},
     {"alert_rules", AuditEvent::kAlertRuleChanged, TellAlertRule},
     {"alerts", AuditEvent::kAlertUnacknowledged, TellAcknowledgement},

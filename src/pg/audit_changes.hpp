@@ -25,6 +25,7 @@ void TellCertificateRequest(const RowChange& change);
 void TellEnrollmentToken(const RowChange& change);
 void TellRegistrationSecret(const RowChange& change);
 void TellTokenKey(const RowChange& change);
+void TellScrapeToken(const RowChange& change);
 void TellSession(const RowChange& change);
 void TellAlertRule(const RowChange& change);
 void TellAcknowledgement(const RowChange& change);

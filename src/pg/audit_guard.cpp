@@ -1,5 +1,5 @@
-// Audit guard: the refusal of changes to the audit log, its head and its retention, as SQL
-// functions; sql/70_audit.sql and 71_audit_verify.sql declare them.
+// Audit guard: the refusal of changes to the audit log, its head, buffer and retention, as SQL
+// functions; sql/70_audit.sql, 71_audit_verify.sql and 78_prometheus.sql declare them.
 #include "pg/audit.hpp"
 #include "pg/audit_denials.hpp"
 #include "pg/audit_store.hpp"
@@ -19,6 +19,20 @@ const char* OperationOf(TriggerEvent event) {
     return "TRUNCATE";
 }
 
+// HeadIsOfThisLog: the audit worker has committed to the log of this database.
+bool HeadIsOfThisLog(const AuditHead& head) {
+    return OidIsValid(head.log) && head.database == MyDatabaseId && head.log == AuditLogOid() &&
+           head.id > 0;
+}
+
+Datum RowOf(FunctionCallInfo fcinfo, Datum* values, bool* nulls) {
+    TupleDesc descriptor = nullptr;
+    if (get_call_result_type(fcinfo, nullptr, &descriptor) != TYPEFUNC_COMPOSITE) {
+        elog(ERROR, "a function of the audit log gives a row");
+    }
+    return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls));
+}
+
 }  // namespace
 }  // namespace pganalytics::pg
 
@@ -27,6 +41,7 @@ extern "C" {
 PG_FUNCTION_INFO_V1(pganalytics_refuse_audit_change);
 PG_FUNCTION_INFO_V1(pganalytics_audit_log_retention);
 PG_FUNCTION_INFO_V1(pganalytics_audit_head);
+PG_FUNCTION_INFO_V1(pganalytics_audit_buffer);
 
 // Errors: 42501 always, but 39P01 if it was called as an ordinary function.
 Datum pganalytics_refuse_audit_change(PG_FUNCTION_ARGS) {
@@ -60,16 +75,22 @@ Datum pganalytics_audit_log_retention(FunctionCallInfo) {
 // NULLs if the audit worker of this server has not committed to the log of this database.
 Datum pganalytics_audit_head(PG_FUNCTION_ARGS) {
     using namespace pganalytics::pg;
-    TupleDesc descriptor = nullptr;
-    if (get_call_result_type(fcinfo, nullptr, &descriptor) != TYPEFUNC_COMPOSITE) {
-        elog(ERROR, "pganalytics.audit_head() gives a row");
-    }
     const AuditHead head = GetAuditHead();
-    const bool known = OidIsValid(head.log) && head.database == MyDatabaseId &&
-                       head.log == AuditLogOid() && head.id > 0;
+    const bool known = HeadIsOfThisLog(head);
     Datum values[] = {Int64GetDatum(head.id), DigestDatum(head.hash)};
     bool nulls[] = {!known, !known};
-    PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls)));
+    PG_RETURN_DATUM(RowOf(fcinfo, values, nulls));
+}
+
+// Numbers alone, for readers of metrics.
+Datum pganalytics_audit_buffer(PG_FUNCTION_ARGS) {
+    using namespace pganalytics::pg;
+    const AuditRingUse use = GetAuditRingUse();
+    const AuditHead head = GetAuditHead();
+    Datum values[] = {Int64GetDatum(use.slots), Int64GetDatum(use.used),
+                      Int64GetDatum(static_cast<int64>(use.lost)), Int64GetDatum(head.id)};
+    bool nulls[] = {false, false, false, !HeadIsOfThisLog(head)};
+    PG_RETURN_DATUM(RowOf(fcinfo, values, nulls));
 }
 
 }  // extern "C"

@@ -24,6 +24,7 @@ struct Ring {
     pg_atomic_uint64 first;  // number of the oldest that is there; the drain alone writes it
     pg_atomic_uint64 lost;
     pg_atomic_uint64 lost_since;  // a TimestampTz; 0: none was lost
+    pg_atomic_uint64 lost_ever;   // those that were told of, too
     pg_atomic_uint32 asleep;      // the drain waits for its latch
     Latch* volatile drain;        // in the array of PGPROCs, which stays where it is
     AuditHead head;               // under the lock of the workers' rows
@@ -82,6 +83,7 @@ void StartAuditRing() {
     pg_atomic_init_u64(&ring->first, 0);
     pg_atomic_init_u64(&ring->lost, 0);
     pg_atomic_init_u64(&ring->lost_since, 0);
+    pg_atomic_init_u64(&ring->lost_ever, 0);
     pg_atomic_init_u32(&ring->asleep, 0);
     for (uint32 i = 0; i < ring->slots; ++i) pg_atomic_init_u64(&slots[i].turn, i);
 }
@@ -103,6 +105,7 @@ bool PutAuditRecord(const AuditRecord& record) {
         pg_atomic_compare_exchange_u64(&ring->lost_since, &never,
                                        static_cast<uint64>(record.occurred_at));
         pg_atomic_fetch_add_u64(&ring->lost, 1);
+        pg_atomic_fetch_add_u64(&ring->lost_ever, 1);
         return false;
     }
     Slot* const slot = SlotOf(number);
@@ -119,6 +122,15 @@ bool AuditRingHasRoom() {
     if (ring == nullptr) return true;
     const uint64 next = pg_atomic_read_u64(&ring->next);
     return pg_atomic_read_u64(&SlotOf(next)->turn) >= next;
+}
+
+AuditRingUse GetAuditRingUse() {
+    if (ring == nullptr) return {};
+    // In this order: what is released in between makes the difference greater, never negative.
+    const uint64 first = pg_atomic_read_u64(&ring->first);
+    const uint64 next = pg_atomic_read_u64(&ring->next);
+    const uint64 used = Min(next - Min(first, next), static_cast<uint64>(ring->slots));
+    return {ring->slots, static_cast<uint32>(used), pg_atomic_read_u64(&ring->lost_ever)};
 }
 
 const AuditRecord* PeekAuditRecord(uint32 place) {

@@ -54,6 +54,15 @@ bool PutAuditRecord(const AuditRecord& record);
 // AuditRingHasRoom: a record put now would find room.
 bool AuditRingHasRoom();
 
+// AuditRingUse is what the ring holds: of so many slots, records put and not committed yet, and how
+// many were lost since it was made. All zero without shared memory.
+struct AuditRingUse {
+    uint32 slots;
+    uint32 used;
+    uint64 lost;
+};
+AuditRingUse GetAuditRingUse();
+
 // The rest is for the audit worker alone. PeekAuditRecord gives the record at a place from the
 // oldest on, nullptr if it is not there (yet); it stays until ReleaseAuditRecords gives so many of
 // the oldest back. So what was not committed is there for the worker's successor.

@@ -12,7 +12,7 @@ struct Token {
     const char* type;
     const char* id;
     const char* shown[4];  // of it; nullptr: no more
-    const char* ends;      // when nothing can be done with it any more
+    const char* ends;      // when nothing can be done with it any more; nullptr: never
     const char* used[3];   // what the collectors' worker writes, who tells of it in its words
 };
 
@@ -34,7 +34,7 @@ void TellToken(const RowChange& change, const Token& token) {
     }
     if (change.after == nullptr) {
         if (!IsNull(change, row, "revoked_at") ||
-            TimeOf(change, row, token.ends) <= GetCurrentTimestamp()) {
+            (token.ends != nullptr && TimeOf(change, row, token.ends) <= GetCurrentTimestamp())) {
             return;
         }
         BeginChange(&record, AuditEvent::kTokenRevoked, token.type, id);
@@ -80,11 +80,15 @@ constexpr Token kRegistrationSecret = {"registration_secret",
 constexpr Token kTokenKey = {
     "token_key", "kid", {"signs_from", "signs_until", "verifies_until"}, "verifies_until", {}};
 
+// That it was used fires no trigger.
+constexpr Token kScrapeToken = {"scrape_token", "name", {"created_by"}, nullptr, {}};
+
 }  // namespace
 
 void TellEnrollmentToken(const RowChange& change) { TellToken(change, kEnrollmentToken); }
 void TellRegistrationSecret(const RowChange& change) { TellToken(change, kRegistrationSecret); }
 void TellTokenKey(const RowChange& change) { TellToken(change, kTokenKey); }
+void TellScrapeToken(const RowChange& change) { TellToken(change, kScrapeToken); }
 
 void TellSession(const RowChange& change) {
     // That a session begins, its worker tells.

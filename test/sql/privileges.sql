@@ -51,6 +51,17 @@ INSERT INTO statements (statement) VALUES
     ('SELECT * FROM pganalytics.worker_states()'),
     ('SELECT * FROM pganalytics.rate_limits'),
     ('SELECT * FROM pganalytics.rate_buckets()'),
+    ('SELECT * FROM pganalytics.prometheus_samples'),
+    ('SELECT pganalytics.prometheus_metrics()'),
+    ('SELECT pganalytics.audit_buffer()'),
+    ('SELECT name, created_at, created_by, last_used_at, revoked_at FROM pganalytics.scrape_tokens'),
+    ('SELECT token_sha256 FROM pganalytics.scrape_tokens'),
+    ('SELECT pganalytics.create_scrape_token(''a'')'),
+    ('SELECT pganalytics.revoke_scrape_token(''a'')'),
+    ('UPDATE pganalytics.scrape_tokens SET token_sha256 = sha256(''mine'')'),
+    ('UPDATE pganalytics.scrape_tokens SET revoked_at = NULL'),
+    ('INSERT INTO pganalytics.scrape_tokens (name, token_sha256, created_by) VALUES (''a'', sha256(''a''), ''other'')'),
+    ('DELETE FROM pganalytics.scrape_tokens'),
     ('SELECT pganalytics.preloaded()'),
     ('SELECT pganalytics.wait_until_running(t) FROM (SELECT NULL::interval AS t OFFSET 0) AS none'),
     ('SELECT * FROM pganalytics.metric_columns()'),
@@ -397,6 +408,15 @@ FROM (VALUES
      SELECT kid, public_key FROM pganalytics.token_keys
      WHERE $1 AND revoked_at IS NULL AND signs_until > pg_catalog.now()
      ORDER BY signs_from > pg_catalog.now(), signs_from DESC, kid LIMIT 4$$),
+    ('find_revoked', 'boolean', $$
+     SELECT sha256 FROM pganalytics.certificates
+     WHERE state = 'revoked' AND not_after > pg_catalog.now() AND $1 IS NULL ORDER BY sha256$$),
+    ('find_scrape_token', 'bytea', $$
+     SELECT name, revoked_at IS NOT NULL, coalesce(last_used_at < pg_catalog.now() - interval '1 minute', true)
+     FROM pganalytics.scrape_tokens WHERE token_sha256 = $1$$),
+    ('note_scrape', 'text', $$
+     UPDATE pganalytics.scrape_tokens SET last_used_at = pg_catalog.now() WHERE name = $1$$),
+    ('read_metrics', 'boolean', $$ SELECT pganalytics.prometheus_metrics() WHERE $1 IS NULL$$),
     ('find_token_keys', 'boolean', $$
      SELECT kid, public_key FROM pganalytics.token_keys
      WHERE $1 AND revoked_at IS NULL AND verifies_until > pg_catalog.now()$$)
