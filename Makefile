@@ -31,12 +31,13 @@ build/CMakeCache.txt:
 .PHONY: install clean
 install: all
 	$(MAKE) -f extension.mk install
-	install -d '$(DESTDIR)$(PG_BINDIR)' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man8' '$(DESTDIR)$(EXAMPLEDIR)'
+	install -d '$(DESTDIR)$(PG_BINDIR)' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man8' '$(DESTDIR)$(EXAMPLEDIR)/prometheus'
 	install -m 755 $(PROGRAMS) '$(DESTDIR)$(PG_BINDIR)'
 	install -m 644 docs/man/pganalytics-collector.1 '$(DESTDIR)$(MANDIR)/man1'
 	install -m 644 docs/man/pganalytics-gateway.8 docs/man/pganalytics-ca.8 docs/man/pganalytics-courier.8 \
 		'$(DESTDIR)$(MANDIR)/man8'
 	install -m 644 docs/collector.toml.example '$(DESTDIR)$(EXAMPLEDIR)'
+	install -m 644 contrib/prometheus/*.yml '$(DESTDIR)$(EXAMPLEDIR)/prometheus'
 
 clean:
 	$(MAKE) -f extension.mk clean

@@ -26,10 +26,12 @@ protocol::GatewayConfig ConfigOf(protocol::GatewayRole role, int listeners) {
     config.mtls = static_cast<protocol::Mtls>(pg::settings.mtls);
     config.role = role;
     pg::FillRates(&config);
+    config.metrics_access = static_cast<protocol::MetricsAccess>(pg::settings.metrics_access);
     if (role == protocol::GatewayRole::kApi) {
-        // People show a password or a token, and nothing long.
-        config.mtls = protocol::Mtls::kOff;
-        config.ca_file = {};
+        // People show a password or a token, and nothing long; programs that scrape may show a
+        // certificate.
+        config.mtls = protocol::Mtls::kOptional;
+        config.ca_file = pg::settings.metrics_client_ca_file;
         config.crl_file = {};
         config.max_body_bytes = protocol::kMaxApiBodyBytes;
     }

@@ -13,6 +13,8 @@ http::Access AccessOf(ApiAccess access) {
             return http::Access::kAnyone;
         case ApiAccess::kSecret:
             return http::Access::kSecret;
+        case ApiAccess::kScraper:
+            return http::Access::kScraper;
         case ApiAccess::kPerson:
             return http::Access::kPerson;
         case ApiAccess::kViewer:

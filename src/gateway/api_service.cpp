@@ -12,6 +12,7 @@
 #include "gateway/header_text.hpp"
 #include "gateway/receipt.hpp"
 #include "http/problem.hpp"
+#include "pki/client_certificate.hpp"
 #include "protocol/token_text.hpp"
 
 namespace pganalytics::gateway {
@@ -27,10 +28,12 @@ constexpr size_t kMaxRoleBytes = 63;  // NAMEDATALEN - 1 of PostgreSQL
 // Who asks for health waits no longer for a worker that is busy.
 constexpr std::chrono::seconds kHealthTimeout{2};
 
-// Person is who sends the request, by the token.
-struct Person : http::ConnectionMemo {
+// Asker is who sends the request: a person by the token, or a program that scrapes.
+struct Asker : http::ConnectionMemo {
     core::Uuid session_id;
     std::string role;
+    core::Sha256 scrape_token;
+    bool certified = false;
 };
 
 int64_t UnixNow() {
@@ -83,31 +86,78 @@ bool IsJson(std::string_view content_type) {
 Task<std::optional<Response>> ApiService::Authorize(http::Exchange& exchange,
                                                     const http::Route& route) {
     exchange.memo().reset();
+    co_return ReadAsker(exchange, route);
+}
+
+std::optional<Response> ApiService::ReadAsker(http::Exchange& exchange, const http::Route& route) {
+    const bool scrapes = route.access == http::Access::kScraper;
+    if (scrapes && metrics_access_ == protocol::MetricsAccess::kAnyone) return std::nullopt;
+    if (scrapes && !exchange.request().HasHeader("Authorization") &&
+        exchange.stream().Peer() != nullptr) {
+        return ReadCertificate(exchange, route);
+    }
+    const std::string_view token = BearerToken(exchange.request().Header("Authorization"));
+    if (token.empty()) {
+        refusals_.Add(protocol::RefusalKind::kNothingShown, exchange.client(), {},
+                      RouteName(route));
+        return Unauthorized(scrapes ? "a bearer token or a client certificate is needed"
+                                    : "a bearer token is needed; log in",
+                            false);
+    }
+    if (!scrapes || pki::LooksSigned(token)) return ReadPerson(exchange, route, token);
+    auto scraper = std::make_unique<Asker>();
+    scraper->scrape_token = pki::Sha256Of(token);
+    exchange.memo() = std::move(scraper);
+    return std::nullopt;
+}
+
+// ReadCertificate looks again at what the handshake has accepted: since then it may have been
+// revoked or have come to its end.
+std::optional<Response> ApiService::ReadCertificate(http::Exchange& exchange,
+                                                    const http::Route& route) {
+    const X509* const peer = exchange.stream().Peer();
+    const auto refuse = [&](protocol::RefusalKind kind, const char* why) {
+        refusals_.Add(kind, exchange.client(), {}, RouteName(route));
+        Response refusal = Unauthorized(why, false);
+        refusal.close = true;
+        return refusal;
+    };
+    if (identity_.IsRevoked(pki::CertificateSha256(peer))) {
+        return refuse(protocol::RefusalKind::kCertificateRevoked,
+                      "the client certificate is revoked");
+    }
+    if (X509_cmp_current_time(X509_get0_notAfter(peer)) < 0) {
+        return refuse(protocol::RefusalKind::kCertificateExpired,
+                      "the client certificate has expired");
+    }
+    auto scraper = std::make_unique<Asker>();
+    scraper->certified = true;
+    exchange.memo() = std::move(scraper);
+    return std::nullopt;
+}
+
+std::optional<Response> ApiService::ReadPerson(http::Exchange& exchange, const http::Route& route,
+                                               std::string_view token) {
     const auto refuse = [&](protocol::RefusalKind kind) {
         refusals_.Add(kind, exchange.client(), {}, RouteName(route));
     };
-    const std::string_view token = BearerToken(exchange.request().Header("Authorization"));
-    if (token.empty()) {
-        refuse(protocol::RefusalKind::kNothingShown);
-        co_return Unauthorized("a bearer token is needed; log in", false);
-    }
     const auto claims = identity_.tokens().Verify(token, protocol::kApiAudience, UnixNow());
     if (!claims) {
         // Every token of a person comes to its end within minutes: that is no news.
         if (claims.error().message != pki::kTokenHasExpired) {
             refuse(protocol::RefusalKind::kTokenForged);
         }
-        co_return Unauthorized(claims.error().message, true);
+        return Unauthorized(claims.error().message, true);
     }
     if (!claims->session || claims->certificate || claims->subject.size() > kMaxRoleBytes) {
         refuse(protocol::RefusalKind::kTokenForged);
-        co_return Unauthorized("the token is not one of a session", true);
+        return Unauthorized("the token is not one of a session", true);
     }
-    auto person = std::make_unique<Person>();
+    auto person = std::make_unique<Asker>();
     person->session_id = *claims->session;
     person->role = claims->subject;
     exchange.memo() = std::move(person);
-    co_return std::nullopt;
+    return std::nullopt;
 }
 
 Task<Response> ApiService::AskWorker(const protocol::ApiRequest& request,
@@ -120,7 +170,8 @@ Task<Response> ApiService::AskWorker(const protocol::ApiRequest& request,
     }
     std::optional<Response> unanswered = Unanswered(outcome);
     if (unanswered) co_return std::move(*unanswered);
-    Response response = ResponseOf(answer.message, !request.role.empty());
+    const bool with_token = !request.role.empty() || !protocol::IsZero(request.scrape_token);
+    Response response = ResponseOf(answer.message, with_token);
     if (!answer.payload.empty()) OPENSSL_cleanse(answer.payload.data(), answer.payload.size());
     co_return response;
 }
@@ -140,9 +191,11 @@ Task<Response> ApiService::Forward(http::Exchange& exchange) {
     core::Buffer& body = request.body();
     if (!body.empty() && !has_type) co_return wrong_type;
     protocol::ApiRequest question;
-    if (const auto* const person = static_cast<const Person*>(exchange.memo().get())) {
-        question.session_id = person->session_id;
-        question.role = person->role;
+    if (const auto* const asker = static_cast<const Asker*>(exchange.memo().get())) {
+        question.session_id = asker->session_id;
+        question.role = asker->role;
+        question.scrape_token = asker->scrape_token;
+        question.scrape_certified = asker->certified ? 1 : 0;
     }
     const std::string_view method = request.method();
     question.method = method == "HEAD" ? "GET" : method;

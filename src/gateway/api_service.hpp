@@ -15,12 +15,18 @@ namespace pganalytics::gateway {
 class ApiService {
   public:
     // All must outlive the service.
-    ApiService(WorkerLink& link, Log& log, const IdentityState& identity, Refusals& refusals)
-        : link_(link), log_(log), identity_(identity), refusals_(refusals) {}
+    ApiService(WorkerLink& link, Log& log, const IdentityState& identity, Refusals& refusals,
+               protocol::MetricsAccess metrics_access)
+        : link_(link),
+          log_(log),
+          identity_(identity),
+          refusals_(refusals),
+          metrics_access_(metrics_access) {}
 
     // Authorize is the guard of the people's routes: 401 with WWW-Authenticate (RFC 6750 section 3)
     // unless the request brings a token of a person that is good. Whether the session goes on, and
-    // what the role may, is the worker's to say.
+    // what the role may, is the worker's to say. For a program that scrapes another token, which
+    // only the worker knows, or the certificate of the connection will do; a token counts first.
     http::Task<std::optional<http::Response>> Authorize(http::Exchange& exchange,
                                                         const http::Route& route);
 
@@ -32,6 +38,11 @@ class ApiService {
     http::Task<http::Response> Health(http::Exchange& exchange);
 
   private:
+    std::optional<http::Response> ReadAsker(http::Exchange& exchange, const http::Route& route);
+    std::optional<http::Response> ReadPerson(http::Exchange& exchange, const http::Route& route,
+                                             std::string_view token);
+    std::optional<http::Response> ReadCertificate(http::Exchange& exchange,
+                                                  const http::Route& route);
     http::Task<http::Response> AskWorker(const protocol::ApiRequest& request,
                                          std::chrono::seconds timeout);
 
@@ -39,6 +50,7 @@ class ApiService {
     Log& log_;
     const IdentityState& identity_;
     Refusals& refusals_;
+    protocol::MetricsAccess metrics_access_;
 };
 
 }  // namespace pganalytics::gateway

@@ -23,9 +23,18 @@ RefusalKind KindOf(int verdict) {
     }
 }
 
+// Fits: programs that scrape need no name that we know.
+core::Status Fits(protocol::GatewayRole role, X509* certificate) {
+    if (role == protocol::GatewayRole::kApi) return pki::CheckClient(certificate);
+    const auto collector = pki::CollectorOf(certificate);
+    if (!collector) return collector.error();
+    return core::Unit{};
+}
+
 }  // namespace
 
-http::PeerCheck MakeClientCheck(const IdentityState& identity, Log& log, Refusals& refusals) {
+http::PeerCheck MakeClientCheck(const protocol::GatewayRole& role, const IdentityState& identity,
+                                Log& log, Refusals& refusals) {
     return [&](X509* certificate, int depth, int verdict, const core::Address& client) {
         const auto refuse = [&](int why, const std::string& reason) {
             log.Line(Log::Kind::kCertificates, true, "client certificate refused: " + reason);
@@ -38,8 +47,8 @@ http::PeerCheck MakeClientCheck(const IdentityState& identity, Log& log, Refusal
                           strong.error().message);
         }
         if (depth != 0) return X509_V_OK;
-        if (const auto collector = pki::CollectorOf(certificate); !collector) {
-            return refuse(X509_V_ERR_INVALID_PURPOSE, collector.error().message);
+        if (const core::Status fit = Fits(role, certificate); !fit) {
+            return refuse(X509_V_ERR_INVALID_PURPOSE, fit.error().message);
         }
         if (identity.IsRevoked(pki::CertificateSha256(certificate))) {
             return refuse(X509_V_ERR_CERT_REVOKED, "it is revoked");

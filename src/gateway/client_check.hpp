@@ -9,9 +9,11 @@
 
 namespace pganalytics::gateway {
 
-// MakeClientCheck gives the check: strong keys in the whole chain, a collector's name and a
-// client's purpose (pki::CollectorOf), not revoked. Why one is refused is in the log, at most once
-// a minute. REQUIRES: both outlive it.
-http::PeerCheck MakeClientCheck(const IdentityState& identity, Log& log, Refusals& refusals);
+// MakeClientCheck gives the check: strong keys in the whole chain, a client's purpose
+// (pki::CheckClient), on the collectors' port a collector's name (pki::CollectorOf), not revoked.
+// Why one is refused is in the log, at most once a minute. REQUIRES: all outlive it; *role is set
+// before the first handshake.
+http::PeerCheck MakeClientCheck(const protocol::GatewayRole& role, const IdentityState& identity,
+                                Log& log, Refusals& refusals);
 
 }  // namespace pganalytics::gateway

@@ -60,7 +60,7 @@ int Main() {
     if (!identity.Replace(*first)) return fail("the worker's keys or certificates make no sense");
     Log log(link);
     Refusals refusals(link);
-    const http::PeerCheck check = MakeClientCheck(identity, log, refusals);
+    const http::PeerCheck check = MakeClientCheck(config->role, identity, log, refusals);
     auto startup = Start(*config, check);
     if (!startup) return fail(startup.error().message);
     uint64_t seed = 0;
@@ -73,7 +73,7 @@ int Main() {
     PushService push(link, log, side, identity, refusals, config->max_body_bytes, seed);
     EnrollmentService enrollment(link, identity, refusals);
     Authorizer authorizer(link, log, identity, refusals, config->mtls);
-    ApiService api(link, log, identity, refusals);
+    ApiService api(link, log, identity, refusals, config->metrics_access);
     const bool for_people = config->role == protocol::GatewayRole::kApi;
     auto guard = [&](http::Exchange& exchange,
                      const http::Route& route) -> http::Task<std::optional<http::Response>> {
@@ -118,8 +118,9 @@ int Main() {
             link.RefuseWaiting();
             server.CloseIdle();
         }
-        // The gateway that follows may have been told by a newer list that one of these is revoked.
-        if (!config->crl_file.empty()) server.CloseWith([](X509*) { return true; });
+        // The gateway that follows may have been told by a newer list that one of these is revoked,
+        // or of other authorities of those who scrape.
+        if (for_people || !config->crl_file.empty()) server.CloseWith([](X509*) { return true; });
         leave.expires_after(grace);
         leave.async_wait([leave_now](const boost::system::error_code& error) {
             if (!error) leave_now();

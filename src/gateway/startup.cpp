@@ -25,7 +25,8 @@ Status CheckConfig(const protocol::GatewayConfig& config) {
                       config.connection_timeout_ms >= 1 && config.max_body_bytes >= 1 &&
                       config.max_body_bytes <= kLargestBodyBytes;
     if (!good) return Error{"the worker's configuration is out of range"};
-    if (config.mtls > protocol::Mtls::kRequired || config.role > protocol::GatewayRole::kApi) {
+    if (config.mtls > protocol::Mtls::kRequired || config.role > protocol::GatewayRole::kApi ||
+        config.metrics_access > protocol::MetricsAccess::kAnyone) {
         return Error{"the worker's configuration is of another version"};
     }
     if (config.mtls == protocol::Mtls::kRequired && config.ca_file.empty()) {

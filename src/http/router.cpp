@@ -27,6 +27,8 @@ std::string_view AccessName(Access access) {
             return "collector_now";
         case Access::kCollectorGrace:
             return "collector_grace";
+        case Access::kScraper:
+            return "scraper";
         case Access::kPerson:
             return "person";
         case Access::kViewer:

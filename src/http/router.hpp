@@ -17,14 +17,16 @@ using Handler = std::function<Task<Response>(Exchange&)>;
 // one-time token, a registration secret, a password). kCollector: a collector, and its handler
 // finds out itself when it has lost its right since; kCollectorNow: a collector that has it at this
 // request; kCollectorGrace: the same, or one whose signed token expired not long ago, as its
-// handler finds out. kPerson: a role that has logged in; kViewer, kOperator, kAdmin: one that has
-// that role of ours or a higher one.
+// handler finds out. kScraper: a program that reads metrics, by a token or a certificate, or a
+// viewer. kPerson: a role that has logged in; kViewer, kOperator, kAdmin: one that has that role of
+// ours or a higher one.
 enum class Access {
     kAnyone,
     kSecret,
     kCollector,
     kCollectorNow,
     kCollectorGrace,
+    kScraper,
     kPerson,
     kViewer,
     kOperator,

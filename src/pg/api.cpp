@@ -2,6 +2,7 @@
 #include "pg/api.hpp"
 
 #include "pg/api_events.hpp"
+#include "pg/api_scrapers.hpp"
 #include "pg/audit.hpp"
 #include "pg/secret_memory.hpp"
 #include "pg/session.hpp"
@@ -31,6 +32,7 @@ PersonLevel LevelFor(ApiAccess access) {
         case ApiAccess::kOperator:
             return PersonLevel::kOperator;
         case ApiAccess::kViewer:
+        case ApiAccess::kScraper:
             return PersonLevel::kViewer;
         case ApiAccess::kPerson:
         case ApiAccess::kAnyone:
@@ -69,18 +71,27 @@ bool Admit(ApiCall* call, PersonLevel needed) {
     return true;
 }
 
+// AdmitCall lets in whoever the route is for. False after a refusal.
+bool AdmitCall(ApiCall* call, ApiAccess access) {
+    if (!NeedsPerson(access)) return true;
+    if (access == ApiAccess::kScraper && call->request->role.empty()) return AdmitScraper(call);
+    return Admit(call, LevelFor(access));
+}
+
 void Answer(ApiCall* call) {
     const protocol::ApiRequest& request = *call->request;
     const protocol::ApiRoute* const route = protocol::FindApiRoute(request.method, request.path);
     if (route == nullptr) return RefuseCall(call, 404, "there is no such resource");
-    if (NeedsPerson(route->access) && !Admit(call, LevelFor(route->access))) return;
+    if (!AdmitCall(call, route->access)) return;
     const ApiEntry& entry = EntryOf(route->id);
     // What a function sets while it runs as a person is no setting of the next one's request.
     const int settings_before = NewGUCNestLevel();
-    if (entry.runs_as == RunsAs::kPerson) {
+    if (entry.runs_as != RunsAs::kWorker) {
         PlanForReports();
-        call->as_person = true;
-        BecomePerson(call->person);
+        if (OidIsValid(call->person.oid)) {
+            call->as_person = true;
+            BecomePerson(call->person);
+        }
         if (route->method == "GET") XactReadOnly = true;
     }
     entry.handler(call);
@@ -149,13 +160,13 @@ void RefuseCall(ApiCall* call, uint32_t status, const char* message) {
     call->reply->body = MemoryContextStrdup(call->context, message);
 }
 
-void ReplyJson(ApiCall* call, const char* document) {
+void ReplyText(ApiCall* call, const char* content_type, const char* document) {
     if (strlen(document) > kMaxReplyBytes) {
         return RefuseCall(call, 503, "the answer is longer than an answer may be");
     }
     *call->reply = {};
     call->reply->status = 200;
-    call->reply->content_type = "application/json";
+    call->reply->content_type = content_type;
     call->reply->body = MemoryContextStrdup(call->context, document);
 }
 

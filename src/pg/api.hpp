@@ -36,7 +36,8 @@ using ApiHandler = void (*)(ApiCall*);
 
 // RunsAs: whose privileges count. kPerson is the rule: the role that has logged in, with GRANTs and
 // row security, and with GET in a read-only transaction. kWorker is for what handles sessions.
-enum class RunsAs { kPerson, kWorker };
+// kAsker: as kPerson for a person, and those of the worker for a program, which has no role.
+enum class RunsAs { kPerson, kWorker, kAsker };
 
 struct ApiEntry {
     protocol::ApiRouteId id;
@@ -51,9 +52,12 @@ const ApiEntry& EntryOf(protocol::ApiRouteId id);
 // refusal.
 bool ReadFields(ApiCall* call, const JsonField* wanted, int count);
 
-// RefuseCall answers with an error; ReplyJson with 200 and a document. Both copy.
+// RefuseCall answers with an error; ReplyText and ReplyJson with 200 and a document. All copy.
 void RefuseCall(ApiCall* call, uint32_t status, const char* message);
-void ReplyJson(ApiCall* call, const char* document);
+void ReplyText(ApiCall* call, const char* content_type, const char* document);
+inline void ReplyJson(ApiCall* call, const char* document) {
+    ReplyText(call, "application/json", document);
+}
 
 // AnswerApi answers a request; the answer lives in `context`. Never raises an ERROR.
 // REQUIRES: no transaction in progress; the role of the api worker in force.

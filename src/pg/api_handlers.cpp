@@ -2,6 +2,7 @@
 #include "pg/api.hpp"
 #include "pg/api_audit_log.hpp"
 #include "pg/api_events.hpp"
+#include "pg/api_scrapers.hpp"
 #include "pg/audit.hpp"
 #include "pg/guc.hpp"
 #include "pg/rate_limits.hpp"
@@ -279,6 +280,7 @@ constexpr ApiEntry kEntries[] = {
     {ApiRouteId::kSessions, RunsAs::kPerson, Sessions},
     {ApiRouteId::kEndSessions, RunsAs::kPerson, EndSessionsOfRole},
     {ApiRouteId::kAuditLogs, RunsAs::kPerson, AuditLogs},
+    {ApiRouteId::kMetrics, RunsAs::kAsker, Metrics},
 };
 
 // In the order of the routes, so that none is without a handler.

@@ -25,6 +25,12 @@ constexpr config_enum_entry kAuditOverflows[] = {
     {nullptr, 0, false},
 };
 
+constexpr config_enum_entry kMetricsAccess[] = {
+    {"authenticated", static_cast<int>(protocol::MetricsAccess::kAuthenticated), false},
+    {"anyone", static_cast<int>(protocol::MetricsAccess::kAnyone), false},
+    {nullptr, 0, false},
+};
+
 constexpr config_enum_entry kMtls[] = {
     {"off", static_cast<int>(protocol::Mtls::kOff), false},
     {"optional", static_cast<int>(protocol::Mtls::kOptional), false},
@@ -212,6 +218,14 @@ void DefineSettings() {
     DefineInt("pganalytics.max_queries_per_db",
               "Queries of one database kept from one sample; the rest is merged.",
               &settings.max_queries_per_db, 1000, 1, 100000, PGC_SIGHUP);
+    DefineCustomEnumVariable("pganalytics.metrics_access", "Who may read GET /metrics.", nullptr,
+                             &settings.metrics_access,
+                             static_cast<int>(protocol::MetricsAccess::kAuthenticated),
+                             kMetricsAccess, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineString("pganalytics.metrics_client_ca_file",
+                 "Certificates that sign those of programs that read GET /metrics; empty: none are "
+                 "asked for.",
+                 &settings.metrics_client_ca_file, "", PGC_SIGHUP, CheckCopiedPath);
     DefineCustomEnumVariable("pganalytics.mtls", "Whether collectors present certificates.",
                              nullptr, &settings.mtls, static_cast<int>(protocol::Mtls::kOptional),
                              kMtls, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);

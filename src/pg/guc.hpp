@@ -49,6 +49,8 @@ struct Settings {
     int max_connections;  // per ingest worker
     int max_idle_connections;
     int max_queries_per_db;
+    int metrics_access;  // a protocol::MetricsAccess
+    char* metrics_client_ca_file;
     int mtls;  // a protocol::Mtls
     int port;
     double query_limit_alert_threshold;  // share of the queries of a database

@@ -64,8 +64,9 @@ ErrorData* ReadIdentity(protocol::GatewayRole role, MemoryContext context,
     out->version = IdentityVersion() + 1;
     return Transact([role, context, out] {
         out->token_keys = ReadTokenKeys(context);
-        if (role == protocol::GatewayRole::kApi) return;
+        // People show no certificates, but programs that scrape may have one of our authority.
         out->revoked = ReadRevoked(context);
+        if (role == protocol::GatewayRole::kApi) return;
         out->crl = ReadOne(&find_revocation_list, context);
         out->trust = ReadOne(&read_trust, context);
     });

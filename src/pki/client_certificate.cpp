@@ -149,7 +149,7 @@ Status CheckStrength(const X509* certificate) {
     return Error{"a certificate has a key of a kind that is not accepted", 403};
 }
 
-Result<core::Uuid> CollectorOf(X509* certificate) {
+Status CheckClient(X509* certificate) {
     if (X509_get_version(certificate) != X509_VERSION_3) return Bad("is not of version 3");
     if (!IsDer(certificate)) return Bad("is not in DER");
     if (HasExtensionTwice(certificate)) return Bad("has an extension twice");
@@ -172,6 +172,11 @@ Result<core::Uuid> CollectorOf(X509* certificate) {
         (X509_get_extended_key_usage(certificate) & XKU_SSL_CLIENT) == 0) {
         return Bad("is not meant for clients (clientAuth)");
     }
+    return Unit{};
+}
+
+Result<core::Uuid> CollectorOf(X509* certificate) {
+    if (const Status client = CheckClient(certificate); !client) return client.error();
     return Name(certificate);
 }
 

@@ -14,12 +14,15 @@ namespace pganalytics::pki {
 // ECDSA on P-256, P-384 or P-521. Errors say what it is.
 core::Status CheckStrength(const X509* certificate);
 
-// CollectorOf gives the collector that a client certificate names, and checks what makes it a
-// client's: version 3, DER, no extension twice, a positive serial, not an authority,
-// digitalSignature if it lists key usages, clientAuth among its extended key usages (OpenSSL
-// accepts a certificate that lists none), and among its alternative names one URI and no more,
-// urn:uuid: with a UUID in lower case that is not nil. REQUIRES: chain, signatures and times are
-// verified elsewhere, and nobody else uses the certificate meanwhile.
+// CheckClient checks what makes a certificate a client's: version 3, DER, no extension twice, a
+// positive serial, not an authority, digitalSignature if it lists key usages, clientAuth among its
+// extended key usages (OpenSSL accepts a certificate that lists none). REQUIRES: chain, signatures
+// and times are verified elsewhere, and nobody else uses the certificate meanwhile.
+core::Status CheckClient(X509* certificate);
+
+// CollectorOf is CheckClient, and gives the collector that the certificate names: among its
+// alternative names there is one URI and no more, urn:uuid: with a UUID in lower case that is not
+// nil.
 core::Result<core::Uuid> CollectorOf(X509* certificate);
 
 // ClientCertificate is a client certificate as the tables know it.

@@ -10,11 +10,13 @@
 namespace pganalytics::protocol {
 
 // ApiAccess says who may ask. kSecret: who brings a password or a refresh token in the body.
-// kPerson: a role that has logged in; the others one that has that role of ours or a higher one.
-enum class ApiAccess : uint32_t { kAnyone, kSecret, kPerson, kViewer, kOperator, kAdmin };
+// kScraper: a program with a scrape token or a client certificate, or a viewer; with
+// pganalytics.metrics_access = anyone whoever comes. kPerson: a role that has logged in; the others
+// one that has that role of ours or a higher one.
+enum class ApiAccess : uint32_t { kAnyone, kSecret, kScraper, kPerson, kViewer, kOperator, kAdmin };
 
 constexpr std::string_view NameOf(ApiAccess access) {
-    constexpr std::string_view kNames[] = {"anyone", "secret",   "person",
+    constexpr std::string_view kNames[] = {"anyone", "secret",   "scraper", "person",
                                            "viewer", "operator", "admin"};
     return kNames[static_cast<size_t>(access)];
 }
@@ -29,6 +31,7 @@ enum class ApiRouteId : uint32_t {
     kSessions,
     kEndSessions,
     kAuditLogs,
+    kMetrics,
 };
 
 struct ApiRoute {
@@ -48,6 +51,7 @@ inline constexpr ApiRoute kApiRoutes[] = {
     {"GET", "/api/v1/auth/sessions", ApiAccess::kViewer, ApiRouteId::kSessions},
     {"POST", "/api/v1/auth/end-sessions", ApiAccess::kAdmin, ApiRouteId::kEndSessions},
     {"GET", "/api/v1/audit-logs", ApiAccess::kAdmin, ApiRouteId::kAuditLogs},
+    {"GET", "/metrics", ApiAccess::kScraper, ApiRouteId::kMetrics},
 };
 inline constexpr size_t kApiRouteCount = sizeof(kApiRoutes) / sizeof(kApiRoutes[0]);
 

@@ -22,6 +22,9 @@ namespace pganalytics::protocol {
 enum class GatewayRole : uint32_t { kCollectors, kApi };
 enum class Mtls : uint32_t { kOff, kOptional, kRequired };
 
+// MetricsAccess: pganalytics.metrics_access, who may read GET /metrics on the people's port.
+enum class MetricsAccess : uint32_t { kAuthenticated, kAnyone };
+
 // GatewayConfig is everything a gateway is told; it never changes while the gateway lives.
 // The listening sockets are descriptors kFirstListenerFd, +1, ...; the memory of rate limits, if
 // there is one, is the descriptor after them.
@@ -44,12 +47,13 @@ struct GatewayConfig {
     uint32_t collector_rate = 0;
     uint32_t collector_burst = 0;
     core::SipKey rate_secret;
+    MetricsAccess metrics_access = MetricsAccess::kAuthenticated;
 
     static void VisitFields(auto& m, auto&& visit) {
         visit(m.listeners, m.max_connections, m.max_idle_connections, m.connection_lifetime_ms,
               m.connection_timeout_ms, m.max_body_bytes, m.cert_file, m.key_file, m.ca_file,
               m.crl_file, m.role, m.mtls, m.rate_slots, m.address_rate, m.address_burst,
-              m.collector_rate, m.collector_burst, m.rate_secret);
+              m.collector_rate, m.collector_burst, m.rate_secret, m.metrics_access);
     }
 };
 inline constexpr int kWorkerFd = 3;
@@ -293,8 +297,12 @@ struct TokenReply {
 
 // ApiRequest is a request on the people's port. A person's token was checked by the gateway (its
 // signature, times, audience); whether the session and the role still exist is the worker's to say.
+// Of a program that scrapes there is the hash of its token, which the worker knows or does not, or
+// the gateway's word that it has shown a client certificate of pganalytics.metrics_client_ca_file.
 struct ApiRequest {
-    core::Uuid session_id;        // zero: nobody
+    core::Uuid session_id;      // zero: nobody
+    core::Sha256 scrape_token;  // SHA-256 of it; zero: none was shown
+    uint32_t scrape_certified = 0;
     std::string_view role;        // whom the token names, "" nobody
     std::string_view method;      // GET, POST, ...
     std::string_view path;        // without the query
@@ -304,7 +312,8 @@ struct ApiRequest {
     std::string_view request_id;  // for logs and problem documents
 
     static void VisitFields(auto& m, auto&& visit) {
-        visit(m.session_id, m.role, m.method, m.path, m.query, m.body, m.address, m.request_id);
+        visit(m.session_id, m.scrape_token, m.scrape_certified, m.role, m.method, m.path, m.query,
+              m.body, m.address, m.request_id);
     }
 };
 inline constexpr uint32_t kMaxApiBodyBytes = 64u << 10;

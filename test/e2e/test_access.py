@@ -49,6 +49,10 @@ class Site:
         self.wrong = pki.Authority("pganalytics CA").leaf(self.collector.collector_id)
         self.secret = self.server.db.value(
             "SELECT secret FROM pganalytics.create_registration_secret('access', 1000, '1 hour')")
+        self.scrape_token, self.revoked_scrape_token = (
+            self.server.db.value("SELECT pganalytics.create_scrape_token(%s)", name)
+            for name in ("good", "revoked"))
+        self.server.db.execute("SELECT pganalytics.revoke_scrape_token('revoked')")
         self.numbers = itertools.count(1)
 
     def port(self, name):
@@ -110,6 +114,14 @@ class Caller:
         self.presented = self.site.disabled.presented
         self.authorization = self.site.disabled.token
 
+    def scraper(self):
+        self.authorization = self.site.scrape_token
+        self.has_secret = False
+
+    def revoked_scraper(self):
+        self.authorization = self.site.revoked_scrape_token
+        self.has_secret = False
+
     def _person(self, membership):
         self.role = self.site.role(membership)
         answer = self.site.login(*self.role)
@@ -143,8 +155,8 @@ class Caller:
 
 CALLERS = ["nobody", "who knows the secret", "wrong certificate", "revoked certificate",
            "collector by certificate", "collector by token", "collector by signed token",
-           "disabled collector", "viewer", "operator", "admin", "viewer no more",
-           "role without membership"]
+           "disabled collector", "scraper", "revoked scraper", "viewer", "operator", "admin",
+           "viewer no more", "role without membership"]
 
 
 def may(port, access, kind):
@@ -154,7 +166,10 @@ def may(port, access, kind):
     if access == "anyone":
         return True
     if access == "secret":
-        return kind not in ("nobody", "viewer no more", "role without membership")
+        return kind not in ("nobody", "scraper", "revoked scraper", "viewer no more",
+                            "role without membership")
+    if access == "scraper":
+        return kind in ("scraper", "viewer", "operator", "admin")
     if access in COLLECTOR_ACCESS:
         return kind.startswith("collector by ")
     if kind == "viewer no more":
@@ -231,6 +246,7 @@ SAMPLES = {
     ("api", "POST", "/api/v1/auth/end-sessions"): plain("/api/v1/auth/end-sessions",
                                                         {"username": "nobody"}),
     ("api", "GET", "/api/v1/audit-logs"): plain("/api/v1/audit-logs?limit=1"),
+    ("api", "GET", "/metrics"): plain("/metrics"),
 }
 # A renewal is by the certificate alone.
 ONLY_BY_CERTIFICATE = {("collectors", "POST", RENEW)}
@@ -299,7 +315,8 @@ def test_head_is_no_way_around(site, route):
     ("GET", "/api/v1/../v1/health"), ("GET", "/api/v1/Health"), ("GET", "/api/v1/health%00"),
     ("GET", "/api/v1/pki/crl/../../metrics/health"), ("POST", "/api/v1/metrics/push/"),
     ("POST", "/API/V1/METRICS/PUSH"), ("GET", "/api/v1/metrics/push"), ("DELETE", PUSH),
-    ("GET", "/api/v1/config/"), ("TRACE", "/api/v1/health"), ("CONNECT", "/api/v1/health"),
+    ("GET", "/api/v1/config/"), ("GET", "/metrics/"), ("GET", "/Metrics"),
+    ("TRACE", "/api/v1/health"), ("CONNECT", "/api/v1/health"),
     ("OPTIONS", "*")])
 def test_what_is_no_route(site, port, method, path):
     """A spelling that another reader would take for a route is none here."""

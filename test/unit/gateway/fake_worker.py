@@ -129,7 +129,7 @@ class FakeWorker:
 
     def __init__(self, program, directory, **config):
         self.config = dict(max_connections=200, max_idle=50, lifetime_ms=300000, timeout_ms=5000,
-                           max_body=8 << 20, crl="", role=0, mtls=0,
+                           max_body=8 << 20, crl="", role=0, mtls=0, metrics_access=0,
                            rates=None, rate_slots=0, address_limit=(0, 1), collector_limit=(0, 1),
                            cert=os.path.join(directory, "server.crt"),
                            key=os.path.join(directory, "server.key"), ca="")
@@ -179,6 +179,7 @@ class FakeWorker:
         payload += struct.pack("<II", c["role"], c["mtls"])
         payload += struct.pack("<IIIII16s", c["rate_slots"], *c["address_limit"],
                                *c["collector_limit"], bytes(range(16)))
+        payload += struct.pack("<I", c["metrics_access"])
         self.send(frame(CONFIG, 0, payload))
         self.tell_identity()
         self.wait(lambda: self.ready or self.failed)
