@@ -198,6 +198,8 @@ CREATE INDEX alert_outbox_open ON pganalytics.alert_outbox (channel, alert_id)
 CREATE INDEX alert_outbox_dead ON pganalytics.alert_outbox (channel) WHERE state = 'dead';
 CREATE INDEX alert_outbox_waiting ON pganalytics.alert_outbox (channel, group_key, notification_id)
     WHERE state = 'waiting';
+CREATE INDEX alert_outbox_order ON pganalytics.alert_outbox (channel, fingerprint, notification_id)
+    WHERE state = 'waiting';
 CREATE INDEX alert_outbox_settled ON pganalytics.alert_outbox (settled_at) WHERE state <> 'waiting';
 COMMENT ON TABLE pganalytics.alert_outbox IS
     'what is to be sent, written in the transaction that changes the alert; it goes out by group, in the order of its numbers';

@@ -21,6 +21,10 @@ CREATE FUNCTION pganalytics.settle_delivery(
         error text, retry_after interval, at timestamptz) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
+    SET enable_seqscan = off
+    SET enable_hashjoin = off
+    SET enable_mergejoin = off
+    SET jit = off
 AS $$
 DECLARE
     reason CONSTANT text := left(pganalytics.alert_line(error), 1000);
@@ -60,10 +64,14 @@ BEGIN
         IF outcome = 'sent' THEN
             UPDATE pganalytics.alert_outbox AS o
             SET state = 'dead', settled_at = settle_delivery.at, last_error = 'overtaken'
-            FROM pganalytics.alert_outbox n
-            WHERE n.notification_id = ANY (notification_ids) AND o.channel = settle_delivery.channel
-              AND o.state = 'waiting' AND o.fingerprint = n.fingerprint
-              AND o.notification_id < n.notification_id;
+            WHERE o.state = 'waiting' AND o.notification_id = ANY (ARRAY(
+                SELECT p.notification_id FROM pganalytics.alert_outbox n
+                CROSS JOIN LATERAL (
+                    SELECT w.notification_id FROM pganalytics.alert_outbox w
+                    WHERE w.channel = n.channel AND w.fingerprint = n.fingerprint
+                      AND w.state = 'waiting' AND w.notification_id < n.notification_id
+                    OFFSET 0) AS p
+                WHERE n.notification_id = ANY (notification_ids)));
         END IF;
     ELSIF EXISTS (SELECT FROM pganalytics.alert_channels c WHERE c.name = settle_delivery.channel) THEN
         INSERT INTO pganalytics.alert_channel_states AS s (channel, resend_at, attempts, last_status,
