@@ -210,7 +210,7 @@ SELECT n, state, due BETWEEN 54 + 6.4 AND 54 + 9.6 AS due FROM box;
 SELECT settle(64, 'again', 429, 'HTTP 429', '1 year');
 SELECT n, state, due BETWEEN 60.4 AND 63.6 AS due, code, error FROM box WHERE n = 2;
 SELECT channel, alertname, labels ->> 'host' AS host, status, attempts, last_status, last_error, overtaken
-FROM pganalytics.alert_dead_letters;
+FROM pganalytics.alert_dead_letters ORDER BY notification_id;
 SELECT queue(70), queue(80);
 -- Refused for good.
 SELECT fire('load', 80);
