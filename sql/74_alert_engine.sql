@@ -1,8 +1,10 @@
 -- The engine of alerts: which rules are due, what their queries have found, and what becomes of each
 -- label set. Every function takes the time as an argument; the alerts worker calls them with now.
 
+-- Without a setting of its own, which would cost more than all else: a query calls it for every row
+-- that it looks at. It looks up no name.
 CREATE FUNCTION pganalytics.evaluation_time() RETURNS timestamptz
-    LANGUAGE c STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    LANGUAGE c STABLE PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'pganalytics_evaluation_time';
 COMMENT ON FUNCTION pganalytics.evaluation_time() IS
     'as of when a rule''s query looks: the setting pganalytics.evaluation_time, else now()';

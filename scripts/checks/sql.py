@@ -4,6 +4,8 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+# Called for every row of a query, where the setting costs ten times the function; it looks up no name.
+WITHOUT_SEARCH_PATH = {"pganalytics.evaluation_time"}
 SEARCH_PATH = re.compile(r"SET\s+search_path\s*(?:=|TO)\s*pg_catalog\s*,\s*pg_temp", re.I)
 
 
@@ -71,7 +73,7 @@ def main():
                 if kind in ("FUNCTION", "PROCEDURE"):
                     functions[name] = where
                     last_function = order
-                    if not SEARCH_PATH.search(flat):
+                    if name not in WITHOUT_SEARCH_PATH and not SEARCH_PATH.search(flat):
                         problems.append(f"{where}: {name} does not fix search_path = pg_catalog, "
                                         "pg_temp")
                     if re.search(r"SECURITY DEFINER", flat, re.I):

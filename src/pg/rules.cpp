@@ -190,6 +190,7 @@ void Restrict(TimestampTz at) {
                                             {"intervalstyle", "postgres"},
                                             {"extra_float_digits", "1"},
                                             {"bytea_output", "hex"},
+                                            {"jit", "off"},
                                             {"max_parallel_workers_per_gather", "0"},
                                             {"row_security", "on"}};
     for (const auto& setting : kSettings) {

@@ -25,7 +25,8 @@ WHERE p.pronamespace = 'pganalytics'::regnamespace
   AND obj_description(p.oid, 'pg_proc') IS NULL;
 SELECT obj_description('pganalytics'::regnamespace, 'pg_namespace') IS NOT NULL AS explained;
 
--- Every function fixes its search_path, and these run with their owner's rights.
+-- Every function fixes its search_path but the one that queries call for each row, and some run with
+-- their owner's rights.
 SELECT p.oid::regprocedure FROM pg_proc p
 WHERE p.pronamespace = 'pganalytics'::regnamespace
   AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), false);
