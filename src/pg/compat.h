@@ -63,8 +63,8 @@ inline config_generic** ConfigVariables(int* count) {
 #endif
 }
 
-// AllocateGucExtra gives memory for what a check hook keeps; nullptr without any. The server frees it,
-// with its own functions since 16 (407b50f2d42).
+// AllocateGucExtra gives memory for what a check hook keeps; nullptr without any. The server frees
+// it, with its own functions since 16 (407b50f2d42).
 inline void* AllocateGucExtra(size_t bytes) {
 #if PG_VERSION_NUM >= 160000
     return guc_malloc(LOG, bytes);

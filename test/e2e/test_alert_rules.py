@@ -213,8 +213,8 @@ def test_gateways_die(watched):
 
 
 def test_a_broken_rule_is_an_alert(watched):
-    watched.db.execute("INSERT INTO pganalytics.alert_rules (name, query, threshold, evaluate_every) "
-                       "VALUES ('broken', 'SELECT 1 / count(*) AS value FROM pg_class WHERE false', 0, '1 s')")
+    watched.db.execute("INSERT INTO pganalytics.alert_rules (name, query, threshold, evaluate_every) VALUES "
+                       "('broken', 'SELECT 1 / count(*) AS value FROM pg_class WHERE false', 0, '1 s')")
     await_alert(watched, "alert_rule_failing", rule="broken")
     watched.db.execute("UPDATE pganalytics.alert_rules SET query = 'SELECT 0 AS value' "
                        "WHERE name = 'broken'")
