@@ -101,6 +101,7 @@ SELECT sha256('used'), collector_id, now() + interval '1 hour', now(), '192.0.2.
        '00000002-0000-0000-0000-000000000000'
 FROM pganalytics.collectors WHERE name = 'east';
 SELECT * FROM pganalytics.create_registration_secret('old ones', 3);
+SELECT pganalytics.create_scrape_token('prometheus');
 INSERT INTO pganalytics.certificates (serial, issuer, sha256, spki_sha256, kind, collector_id, subject,
     not_before, not_after, pem)
 SELECT n::text, 'aa', sha256(n::text::bytea), sha256('key'),

@@ -94,6 +94,17 @@ TEST_F(ClientCertificateTest, GoodInOtherWays) {
     EXPECT_TRUE(CollectorOf(certificate.get()).ok());
 }
 
+TEST_F(ClientCertificateTest, OfNoCollector) {
+    Made made;
+    made.names = "DNS:prometheus";
+    const CertPtr certificate = Make(made, key_.get());
+    EXPECT_TRUE(CheckClient(certificate.get()).ok());
+    EXPECT_FALSE(CollectorOf(certificate.get()).ok());
+    made.extended = "serverAuth";
+    const CertPtr of_a_server = Make(made, key_.get());
+    EXPECT_FALSE(CheckClient(of_a_server.get()).ok());
+}
+
 TEST_F(ClientCertificateTest, Names) {
     RefusedNames("", "no subject alternative name");
     RefusedNames("DNS:11111111-2222-3333-4444-555555555555", "no URI");
