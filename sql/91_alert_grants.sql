@@ -21,7 +21,9 @@ GRANT SELECT ON
 GRANT EXECUTE ON FUNCTION
     pganalytics.labels_match(jsonb, jsonb),
     pganalytics.maintenance_covers(timestamptz, timestamptz, interval, interval, text),
-    pganalytics.alert_mutes(timestamptz)
+    pganalytics.alert_mutes(timestamptz),
+    pganalytics.setting_value(text),
+    pganalytics.rule_threshold(double precision, text)
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_alerts;
 GRANT EXECUTE ON FUNCTION pganalytics.check_matchers(jsonb, boolean), pganalytics.acting_role()
     TO pganalytics_operator, pganalytics_admin;
@@ -62,8 +64,6 @@ GRANT EXECUTE ON FUNCTION pganalytics.evaluation_time()
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_alerts;
 GRANT EXECUTE ON FUNCTION
     pganalytics.run_rule(text, timestamptz),
-    pganalytics.setting_value(text),
-    pganalytics.rule_threshold(double precision, text),
     pganalytics.alert_condition(double precision, text, double precision),
     pganalytics.alert_fingerprint(jsonb),
     pganalytics.expand_template(text, jsonb, double precision),

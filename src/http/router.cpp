@@ -2,19 +2,10 @@
 
 #include <string>
 
+#include "core/path_pattern.hpp"
 #include "http/problem.hpp"
 
 namespace pganalytics::http {
-namespace {
-
-bool Matches(std::string_view pattern, std::string_view path) {
-    if (!pattern.ends_with("/*")) return pattern == path;
-    pattern.remove_suffix(1);
-    return path.size() > pattern.size() && path.starts_with(pattern);
-}
-
-}  // namespace
-
 std::string_view AccessName(Access access) {
     switch (access) {
         case Access::kAnyone:
@@ -47,7 +38,7 @@ Task<Response> Router::Handle(Exchange& exchange) const {
     const std::string_view method = asked == "HEAD" ? "GET" : asked;
     std::string allowed;
     for (const Route& route : routes_) {
-        if (!Matches(route.path, path)) continue;
+        if (!core::MatchesPattern(route.path, path)) continue;
         if (route.method == method) {
             if (route.access != Access::kAnyone && route.access != Access::kSecret) {
                 std::optional<Response> refusal = co_await guard_(exchange, route);

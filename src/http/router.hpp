@@ -38,7 +38,7 @@ std::string_view AccessName(Access access);
 
 struct Route {
     std::string_view method;
-    std::string_view path;  // compared byte for byte; "/*" at its end is one or more bytes
+    std::string_view path;  // a pattern of core::MatchesPattern
     Access access;
     Handler handler;
 };

@@ -114,8 +114,13 @@ void Explain(ApiCall* call, const ErrorData& error, uint64 told_denials) {
     } else if (error.sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE && call->as_person) {
         TellDenied(*call, error, told_denials);
         RefuseCall(call, 403, message);
-    } else if (category == ClassOf(ERRCODE_DATA_EXCEPTION)) {
+    } else if (category == ClassOf(ERRCODE_DATA_EXCEPTION) ||
+               error.sqlerrcode == ERRCODE_CHECK_VIOLATION) {
         RefuseCall(call, 422, message);
+    } else if (error.sqlerrcode == ERRCODE_NO_DATA_FOUND && call->as_person) {
+        RefuseCall(call, 404, message);
+    } else if (error.sqlerrcode == ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE && call->as_person) {
+        RefuseCall(call, 409, message);
     } else if (error.sqlerrcode == ERRCODE_QUERY_CANCELED) {
         RefuseCall(call, 503, "the request took too long");
         call->reply->retry_after_s = 5;

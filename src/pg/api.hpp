@@ -17,7 +17,7 @@ inline constexpr int kApiLimitMs = 10000;
 // What a gateway takes from its worker, less a message's own fields.
 inline constexpr size_t kMaxReplyBytes = (size_t{1} << 20) - 20480;
 
-inline constexpr int kMaxApiFields = 8;
+inline constexpr int kMaxApiFields = 12;
 
 // ApiCall is one request on its way. `person` and `session` are filled for routes that need one.
 struct ApiCall {

@@ -1,5 +1,6 @@
 // API handlers: what answers each route of the port for people.
 #include "pg/api.hpp"
+#include "pg/api_alerts.hpp"
 #include "pg/api_audit_log.hpp"
 #include "pg/api_events.hpp"
 #include "pg/api_scrapers.hpp"
@@ -281,6 +282,17 @@ constexpr ApiEntry kEntries[] = {
     {ApiRouteId::kEndSessions, RunsAs::kPerson, EndSessionsOfRole},
     {ApiRouteId::kAuditLogs, RunsAs::kPerson, AuditLogs},
     {ApiRouteId::kMetrics, RunsAs::kAsker, Metrics},
+    {ApiRouteId::kAlerts, RunsAs::kPerson, Alerts},
+    {ApiRouteId::kAlert, RunsAs::kPerson, Alert},
+    {ApiRouteId::kAcknowledge, RunsAs::kPerson, AcknowledgeAlert},
+    {ApiRouteId::kUnacknowledge, RunsAs::kPerson, UnacknowledgeAlert},
+    {ApiRouteId::kSilenceAlert, RunsAs::kPerson, SilenceAlert},
+    {ApiRouteId::kSilences, RunsAs::kPerson, Silences},
+    {ApiRouteId::kCreateSilence, RunsAs::kPerson, CreateSilence},
+    {ApiRouteId::kEndSilence, RunsAs::kPerson, EndSilence},
+    {ApiRouteId::kAlertRules, RunsAs::kPerson, AlertRules},
+    {ApiRouteId::kAlertRule, RunsAs::kPerson, AlertRule},
+    {ApiRouteId::kChangeAlertRule, RunsAs::kPerson, ChangeAlertRule},
 };
 
 // In the order of the routes, so that none is without a handler.

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "core/path_pattern.hpp"
+
 namespace pganalytics::protocol {
 
 // ApiAccess says who may ask. kSecret: who brings a password or a refresh token in the body.
@@ -32,11 +34,22 @@ enum class ApiRouteId : uint32_t {
     kEndSessions,
     kAuditLogs,
     kMetrics,
+    kAlerts,
+    kAlert,
+    kAcknowledge,
+    kUnacknowledge,
+    kSilenceAlert,
+    kSilences,
+    kCreateSilence,
+    kEndSilence,
+    kAlertRules,
+    kAlertRule,
+    kChangeAlertRule,
 };
 
 struct ApiRoute {
     std::string_view method;
-    std::string_view path;  // "/*" at its end is one or more bytes
+    std::string_view path;  // a pattern of core::MatchesPattern
     ApiAccess access;
     ApiRouteId id;
 };
@@ -52,19 +65,24 @@ inline constexpr ApiRoute kApiRoutes[] = {
     {"POST", "/api/v1/auth/end-sessions", ApiAccess::kAdmin, ApiRouteId::kEndSessions},
     {"GET", "/api/v1/audit-logs", ApiAccess::kAdmin, ApiRouteId::kAuditLogs},
     {"GET", "/metrics", ApiAccess::kScraper, ApiRouteId::kMetrics},
+    {"GET", "/api/v1/alerts", ApiAccess::kViewer, ApiRouteId::kAlerts},
+    {"GET", "/api/v1/alerts/*", ApiAccess::kViewer, ApiRouteId::kAlert},
+    {"POST", "/api/v1/alerts/*/acknowledge", ApiAccess::kOperator, ApiRouteId::kAcknowledge},
+    {"DELETE", "/api/v1/alerts/*/acknowledge", ApiAccess::kOperator, ApiRouteId::kUnacknowledge},
+    {"POST", "/api/v1/alerts/*/silence", ApiAccess::kOperator, ApiRouteId::kSilenceAlert},
+    {"GET", "/api/v1/silences", ApiAccess::kViewer, ApiRouteId::kSilences},
+    {"POST", "/api/v1/silences", ApiAccess::kOperator, ApiRouteId::kCreateSilence},
+    {"DELETE", "/api/v1/silences/*", ApiAccess::kOperator, ApiRouteId::kEndSilence},
+    {"GET", "/api/v1/alert-rules", ApiAccess::kViewer, ApiRouteId::kAlertRules},
+    {"GET", "/api/v1/alert-rules/*", ApiAccess::kViewer, ApiRouteId::kAlertRule},
+    {"PUT", "/api/v1/alert-rules/*", ApiAccess::kAdmin, ApiRouteId::kChangeAlertRule},
 };
 inline constexpr size_t kApiRouteCount = sizeof(kApiRoutes) / sizeof(kApiRoutes[0]);
 
 // FindApiRoute gives the route of a request, nullptr if there is none.
 constexpr const ApiRoute* FindApiRoute(std::string_view method, std::string_view path) {
     for (const ApiRoute& route : kApiRoutes) {
-        if (route.method != method) continue;
-        if (!route.path.ends_with("/*")) {
-            if (route.path == path) return &route;
-            continue;
-        }
-        const std::string_view begin = route.path.substr(0, route.path.size() - 1);
-        if (path.size() > begin.size() && path.starts_with(begin)) return &route;
+        if (route.method == method && core::MatchesPattern(route.path, path)) return &route;
     }
     return nullptr;
 }

@@ -168,6 +168,27 @@ OURS = [
     "SELECT * FROM pganalytics.audit_log WHERE details->>'x' = '{c}'",
     "UPDATE pganalytics.audit_log SET actor = '{c}'", "DELETE FROM pganalytics.audit_log WHERE actor = '{c}'",
     "TRUNCATE pganalytics.audit_log /* {c} */",
+    "INSERT INTO pganalytics.alert_channels (name, kind, url, authentication) "
+    "VALUES ('canary', 'webhook', 'https://hooks.example.org/services/{c}', 'hmac')",
+    "INSERT INTO pganalytics.alert_channels (name, kind, url) "
+    "VALUES ('canary2', 'slack', 'https://hooks.example.org?{c}')",
+    "INSERT INTO pganalytics.alert_channels (name, kind, url) "
+    "VALUES ('canary3', 'webhook', 'https://user:{c}@hooks.example.org/')",
+    "INSERT INTO pganalytics.alert_channels (name, kind, url) "
+    "VALUES ('canary4', 'webhook', 'http://hooks.example.org#{c}')",
+    "UPDATE pganalytics.alert_channels SET url = 'https://hooks.example.org/{c}/2' WHERE name LIKE 'canary%'",
+    "SELECT pganalytics.set_channel_secret('canary', '{c}{c}')",
+    "SELECT pganalytics.set_channel_secret('canary', 'another{c}{c}')",
+    "SELECT pganalytics.set_channel_secret('canary2', '{c}{c}')",
+    "SELECT pganalytics.set_channel_secret('nowhere', '{c}{c}')",
+    "SELECT pganalytics.set_channel_secret('canary', '{c}')",
+    "SELECT pganalytics.set_channel_secret('canary', '{c} with spaces')",
+    "SELECT pganalytics.set_channel_secret('canary', NULL) /* {c} */",
+    "INSERT INTO pganalytics.alert_channel_secrets VALUES ('canary', '{c}{c}')",
+    "UPDATE pganalytics.alert_channel_secrets SET secret = '{c}{c}{c}'",
+    "SET ROLE s1; SELECT pganalytics.set_channel_secret('canary', '{c}{c}'); RESET ROLE", "RESET ROLE",
+    "SET ROLE pganalytics_operator; UPDATE pganalytics.alert_channel_secrets SET secret = '{c}{c}'", "RESET ROLE",
+    "DELETE FROM pganalytics.alert_channel_secrets", "DELETE FROM pganalytics.alert_channels",
 ]
 
 RESET = ["ALTER SYSTEM RESET primary_conninfo", "ALTER SYSTEM RESET ALL"]

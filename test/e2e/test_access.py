@@ -15,6 +15,7 @@ import pytest
 import cluster
 import pki
 import product
+from alert_rows import make_alert, make_rule
 from client import PUSH, push_body, query_rows
 from hostile import Hostile, Stored
 from identities import ENROLL, REFRESH, RENEW, enroll, enrollment_token, forge_for
@@ -54,6 +55,7 @@ class Site:
             for name in ("good", "revoked"))
         self.server.db.execute("SELECT pganalytics.revoke_scrape_token('revoked')")
         self.numbers = itertools.count(1)
+        self.rule = make_rule(self.server.db, "access")
 
     def port(self, name):
         return self.server.port if name == "collectors" else self.server.cluster.api_port
@@ -224,6 +226,20 @@ def plain(path, document=None):
     return lambda caller: (path, document, ())
 
 
+def _alert(path, document=None):
+    def sample(caller):
+        db, number = caller.site.server.db, next(caller.site.numbers)
+        alert_id = make_alert(db, caller.site.rule, number=str(number))
+        return path.replace("*", str(alert_id)), document, ()
+    return sample
+
+
+def _end_silence(caller):
+    silence_id = caller.site.server.db.value(
+        "SELECT pganalytics.silence_alerts('[{\"name\": \"a\", \"value\": \"b\"}]', '1 hour', 'access')")
+    return f"/api/v1/silences/{silence_id}", None, ()
+
+
 SAMPLES = {
     ("collectors", "GET", "/api/v1/health"): plain("/api/v1/health"),
     ("collectors", "POST", PUSH): _push,
@@ -247,6 +263,19 @@ SAMPLES = {
                                                         {"username": "nobody"}),
     ("api", "GET", "/api/v1/audit-logs"): plain("/api/v1/audit-logs?limit=1"),
     ("api", "GET", "/metrics"): plain("/metrics"),
+    ("api", "GET", "/api/v1/alerts"): plain("/api/v1/alerts"),
+    ("api", "GET", "/api/v1/alerts/*"): _alert("/api/v1/alerts/*"),
+    ("api", "POST", "/api/v1/alerts/*/acknowledge"): _alert("/api/v1/alerts/*/acknowledge", {}),
+    ("api", "DELETE", "/api/v1/alerts/*/acknowledge"): _alert("/api/v1/alerts/*/acknowledge"),
+    ("api", "POST", "/api/v1/alerts/*/silence"): _alert("/api/v1/alerts/*/silence",
+                                                         {"duration": 5, "reason": "access"}),
+    ("api", "GET", "/api/v1/silences"): plain("/api/v1/silences"),
+    ("api", "POST", "/api/v1/silences"): plain("/api/v1/silences", {
+        "matchers": [{"name": "a", "value": "b"}], "duration": 5, "reason": "access"}),
+    ("api", "DELETE", "/api/v1/silences/*"): _end_silence,
+    ("api", "GET", "/api/v1/alert-rules"): plain("/api/v1/alert-rules"),
+    ("api", "GET", "/api/v1/alert-rules/*"): plain("/api/v1/alert-rules/access"),
+    ("api", "PUT", "/api/v1/alert-rules/*"): plain("/api/v1/alert-rules/access", {"enabled": True}),
 }
 # A renewal is by the certificate alone.
 ONLY_BY_CERTIFICATE = {("collectors", "POST", RENEW)}
