@@ -24,7 +24,14 @@ constexpr int kPrunePeriodMs = 3600 * 1000;
 // So many rows are removed in one transaction.
 constexpr int64 kPruneAtOnce = 10000;
 
-pg::Statement due_rules = {"SELECT * FROM pganalytics.due_rules($1)", 1, {TIMESTAMPTZOID}, nullptr};
+pg::Statement due_rules = {
+    "SELECT rule FROM pganalytics.due_rules($1)", 1, {TIMESTAMPTZOID}, nullptr};
+pg::Statement due_rule = {
+    "SELECT query, time_limit_ms FROM pganalytics.due_rules($1) WHERE rule OPERATOR(pg_catalog.=) "
+    "$2",
+    2,
+    {TIMESTAMPTZOID, TEXTOID},
+    nullptr};
 pg::Statement record = {
     "SELECT pganalytics.record_evaluation($1, $2, $3, $4, $5, $6)",
     6,
@@ -60,8 +67,8 @@ struct Rule {
     int limit_ms;
 };
 
-struct Rules {
-    Rule* list;
+struct RuleNames {
+    const char** list;
     int count;
 };
 
@@ -99,34 +106,55 @@ bool RunAt(Worker* worker, pg::Statement* statement, TimestampTz at, const char*
     return error == nullptr;
 }
 
-Rules ListDueRules(Worker* worker) {
-    Rules rules = {};
+RuleNames ListDueRules(Worker* worker) {
+    RuleNames rules = {};
     MemoryContextReset(worker->turn);
     RunAt(worker, &due_rules, GetCurrentTimestamp(), "list the rules that are due", [&] {
-        const auto count = static_cast<int>(SPI_processed);
-        rules.list = static_cast<Rule*>(
-            MemoryContextAlloc(worker->turn, sizeof(Rule) * static_cast<size_t>(Max(count, 1))));
-        for (int i = 0; i < count; ++i) {
-            const auto row = static_cast<uint64>(i);
-            bool is_null = false;
-            rules.list[i].name = pg::CopyBytes(pg::BytesOf(row, 1), worker->turn).data();
-            rules.list[i].query = pg::CopyBytes(pg::BytesOf(row, 2), worker->turn).data();
-            rules.list[i].limit_ms =
-                Max(static_cast<int>(DatumGetFloat8(pg::CellOf(row, 3, &is_null))), 1);
+        rules.list = static_cast<const char**>(
+            MemoryContextAlloc(worker->turn, sizeof(const char*) * (SPI_processed + 1)));
+        for (uint64 row = 0; row < SPI_processed; ++row) {
+            rules.list[row] = pg::CopyBytes(pg::BytesOf(row, 1), worker->turn).data();
         }
-        rules.count = count;
+        rules.count = static_cast<int>(SPI_processed);
     });
     return rules;
 }
 
+// FindRule reads a rule that is still due: those before it may have taken a while. False if it is
+// not, or could not be read.
+bool FindRule(Worker* worker, const char* name, TimestampTz at, Rule* rule) {
+    bool found = false;
+    ErrorData* const error = pg::Transact([&] {
+        Datum values[] = {TimestampTzGetDatum(at), CStringGetTextDatum(name)};
+        pg::Execute(&due_rule, values);
+        found = SPI_processed == 1;
+        if (!found) return;
+        bool is_null = false;
+        rule->name = name;
+        rule->query = pg::CopyBytes(pg::BytesOf(0, 1), worker->evaluation).data();
+        rule->limit_ms = Max(static_cast<int>(DatumGetFloat8(pg::CellOf(0, 2, &is_null))), 1);
+    });
+    if (error != nullptr) Failed(worker, error, "read a rule");
+    return found && error == nullptr;
+}
+
+double MsSince(instr_time began) {
+    instr_time now;
+    INSTR_TIME_SET_CURRENT(now);
+    INSTR_TIME_SUBTRACT(now, began);
+    return INSTR_TIME_GET_MILLISEC(now);
+}
+
 // Look runs the rule's query within its time. The error is in memory of the evaluation.
-ErrorData* Look(Worker* worker, const Rule& rule, TimestampTz at, pg::Findings* findings) {
+ErrorData* Look(Worker* worker, const Rule& rule, TimestampTz at, pg::Findings* findings,
+                double* duration_ms) {
+    instr_time began;
+    INSTR_TIME_SET_CURRENT(began);
     MemoryContext const caller = MemoryContextSwitchTo(worker->evaluation);
     evaluating = 1;
     enable_timeout_after(STATEMENT_TIMEOUT, rule.limit_ms);
     ErrorData* const error =
         pg::Transact([&] { *findings = pg::RunRule(rule.query, at, worker->evaluation); });
-    const bool too_late = get_timeout_indicator(STATEMENT_TIMEOUT, false);
     disable_timeout(STATEMENT_TIMEOUT, false);
     evaluating = 0;
     // It may have been set behind the last place that looks; the next statement is not to be
@@ -134,7 +162,9 @@ ErrorData* Look(Worker* worker, const Rule& rule, TimestampTz at, pg::Findings* 
     QueryCancelPending = false;
     // A lock of that kind outlives transactions. Nothing here takes one on purpose.
     LockReleaseAll(USER_LOCKMETHOD, true);
-    if (error != nullptr && too_late && error->sqlerrcode == ERRCODE_QUERY_CANCELED) {
+    *duration_ms = MsSince(began);
+    if (error != nullptr && error->sqlerrcode == ERRCODE_QUERY_CANCELED &&
+        *duration_ms >= rule.limit_ms) {
         error->message = psprintf("the rule took longer than its time_limit, %d ms", rule.limit_ms);
     }
     MemoryContextSwitchTo(caller);
@@ -167,20 +197,17 @@ ErrorData* Record(Worker* worker, const Rule& rule, TimestampTz at, const pg::Fi
     return error;
 }
 
-void Evaluate(Worker* worker, const Rule& rule) {
+void Evaluate(Worker* worker, const char* name) {
     MemoryContextReset(worker->evaluation);
-    pgstat_report_activity(STATE_RUNNING, rule.name);
-    instr_time began;
-    INSTR_TIME_SET_CURRENT(began);
     const TimestampTz at = GetCurrentTimestamp();
+    Rule rule = {};
+    if (!FindRule(worker, name, at, &rule)) return;
+    pgstat_report_activity(STATE_RUNNING, rule.name);
     pg::Findings findings = {};
-    ErrorData* error = Look(worker, rule, at, &findings);
+    double duration_ms = 0;
+    ErrorData* error = Look(worker, rule, at, &findings, &duration_ms);
     // What was cut short for a shutdown says nothing about the rule.
     if (error != nullptr && Stopping()) return;
-    instr_time duration;
-    INSTR_TIME_SET_CURRENT(duration);
-    INSTR_TIME_SUBTRACT(duration, began);
-    const double duration_ms = INSTR_TIME_GET_MILLISEC(duration);
     const char* failure = error == nullptr ? nullptr : error->message;
     error = Record(worker, rule, at, findings, failure, duration_ms);
     if (error != nullptr) {
@@ -256,7 +283,7 @@ void RunAlertsWorker() {
     while (GoOn()) {
         if (!ExtensionExists()) return;
         worker.failed = false;
-        const Rules rules = ListDueRules(&worker);
+        const RuleNames rules = ListDueRules(&worker);
         for (int i = 0; i < rules.count && GoOn(); ++i) Evaluate(&worker, rules.list[i]);
         KeepHouse(&worker);
         Report("waiting for the next rule");

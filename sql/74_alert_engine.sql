@@ -153,6 +153,17 @@ $$;
 COMMENT ON FUNCTION pganalytics.alert_step(pganalytics.alert_rules, double precision, pganalytics.alerts[], jsonb[], double precision[], timestamptz) IS
     'what becomes of a rule''s pending and firing alerts, and which begin, given what its query has found; state NULL: it was pending and is gone';
 
+-- One after the other is evaluated, so a slow rule is evaluated less often.
+CREATE FUNCTION pganalytics.rule_pause(evaluate_every interval, duration_ms double precision)
+    RETURNS interval
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT greatest(evaluate_every, make_interval(secs => duration_ms / 100))
+$$;
+COMMENT ON FUNCTION pganalytics.rule_pause(interval, double precision) IS
+    'the time from one evaluation of a rule to its next: evaluate_every, or ten times as long as it takes';
+
 CREATE FUNCTION pganalytics.due_rules(at timestamptz)
     RETURNS TABLE (rule text, query text, time_limit_ms double precision)
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -160,9 +171,10 @@ CREATE FUNCTION pganalytics.due_rules(at timestamptz)
 AS $$
     SELECT r.name, r.query, extract(epoch FROM r.time_limit)::double precision * 1000
     FROM pganalytics.alert_rules r LEFT JOIN pganalytics.alert_rule_states s ON s.rule = r.name
-    -- One that waits for longer than it ever has to was told by a clock that was set back since, or
-    -- by a rule that was changed since.
-    WHERE r.enabled AND (s.rule IS NULL OR s.evaluate_at <= at OR s.evaluate_at > at + r.evaluate_every)
+    -- The clock may have been set back since, and the rule may have been changed.
+    WHERE r.enabled
+      AND (s.evaluated_at IS NULL OR s.evaluated_at > at
+           OR s.evaluated_at + pganalytics.rule_pause(r.evaluate_every, s.duration_ms) <= at)
     ORDER BY coalesce(s.evaluate_at, '-infinity'), r.name
 $$;
 COMMENT ON FUNCTION pganalytics.due_rules(timestamptz) IS
@@ -185,7 +197,9 @@ BEGIN
     -- It locks the row: a second evaluation of the rule waits, and then sees what this one has done.
     INSERT INTO pganalytics.alert_rule_states AS s
         (rule, evaluate_at, evaluated_at, duration_ms, label_sets, failures, failing_since, last_error)
-    VALUES (of_rule.name, at + of_rule.evaluate_every, at, record_evaluation.duration_ms,
+    VALUES (of_rule.name,
+            at + pganalytics.rule_pause(of_rule.evaluate_every, record_evaluation.duration_ms),
+            at, record_evaluation.duration_ms,
             CASE WHEN error IS NULL THEN coalesce(cardinality(record_evaluation.labels), 0) END,
             CASE WHEN error IS NULL THEN 0 ELSE 1 END,
             CASE WHEN error IS NOT NULL THEN at END, left(error, 1000))

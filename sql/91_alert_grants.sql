@@ -84,6 +84,7 @@ GRANT SELECT, INSERT, DELETE ON pganalytics.self_samples TO pganalytics_alerts;
 GRANT EXECUTE ON FUNCTION
     pganalytics.worker_states(),
     pganalytics.alert_retention(),
+    pganalytics.rule_pause(interval, double precision),
     pganalytics.due_rules(timestamptz),
     pganalytics.record_evaluation(text, timestamptz, jsonb[], double precision[], text, double precision),
     pganalytics.end_orphaned_alerts(timestamptz),

@@ -254,6 +254,10 @@ SELECT * FROM shop.seen WHERE state = 'firing';
 SELECT rule, time_limit_ms FROM pganalytics.due_rules('2026-08-01 12:08:59Z') WHERE rule = 'load_high';
 SELECT rule FROM pganalytics.due_rules('2026-08-01 12:09Z') WHERE rule = 'load_high';
 SELECT rule FROM pganalytics.due_rules('2026-08-01 12:07Z') WHERE rule = 'load_high';
+-- One that takes long is evaluated less often.
+UPDATE pganalytics.alert_rule_states SET duration_ms = 12000;
+SELECT rule FROM pganalytics.due_rules('2026-08-01 12:09:59Z') WHERE rule = 'load_high';
+SELECT rule FROM pganalytics.due_rules('2026-08-01 12:10Z') WHERE rule = 'load_high';
 -- A clock that was set back: nothing breaks, and nobody waits for it to catch up.
 SELECT shop.evaluate('load_high', '2026-08-01 11:00Z');
 SELECT * FROM shop.seen WHERE state <> 'resolved';

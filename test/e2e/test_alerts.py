@@ -1,0 +1,306 @@
+"""The engine of alerts in a real server: rules that are due, slow or broken, and what survives."""
+import shutil
+import signal
+import subprocess
+import time
+
+import psycopg2
+import pytest
+
+import cluster
+import product
+from cluster import wait_until
+from conftest import Database
+from identities import enroll
+
+QUERY = ("SELECT host, value FROM public.load "
+         "WHERE at <= pganalytics.evaluation_time()")
+
+
+@pytest.fixture(scope="module")
+def own(make_server):
+    one = make_server("alerting", ingest_workers=1)
+    one.db.execute("CREATE TABLE load (host text, value float8, at timestamptz DEFAULT now())")
+    one.db.execute("GRANT SELECT ON load TO pganalytics_rules")
+    one.db.execute("CREATE FUNCTION keep_on() RETURNS int LANGUAGE plpgsql AS $$ "
+                   "BEGIN PERFORM pg_sleep(60); RETURN 1; "
+                   "EXCEPTION WHEN query_canceled THEN RETURN 2; END $$")
+    return one
+
+
+@pytest.fixture
+def add_rule(own):
+    """add_rule makes rules that are evaluated every second and gone behind the test."""
+    names = []
+
+    def add(name, query=QUERY, **columns):
+        columns = {"threshold": 5, "evaluate_every": "1 s", **columns}
+        own.db.execute(f"INSERT INTO pganalytics.alert_rules (name, query, {', '.join(columns)}) "
+                       f"VALUES (%s, %s{', %s' * len(columns)})", name, query, *columns.values())
+        names.append(name)
+
+    yield add
+    if own.db.value("SELECT to_regclass('pganalytics.alert_rules') IS NOT NULL"):
+        own.db.execute("DELETE FROM pganalytics.alert_rules WHERE name = ANY (%s)", names)
+        own.db.execute("TRUNCATE load")
+        wait_until(lambda: not own.db.rows("SELECT FROM pganalytics.alerts WHERE rule = ANY (%s) AND "
+                                           "state <> 'resolved'", names), 10, "the end of its alerts")
+        own.db.execute("DELETE FROM pganalytics.alerts WHERE rule = ANY (%s)", names)
+
+
+def alerts(db, rule):
+    return db.rows("SELECT labels ->> 'host', state FROM pganalytics.alerts WHERE rule = %s "
+                   "ORDER BY alert_id", rule)
+
+
+def state(db, rule, columns="failures"):
+    """state is what is known of a rule, None before its first evaluation."""
+    rows = db.rows(f"SELECT {columns} FROM pganalytics.alert_rule_states WHERE rule = %s", rule)
+    return rows[0] if rows else None
+
+
+def evaluations(db, rule):
+    """evaluations gives a function that says how often the rule was evaluated since, as far as it was seen."""
+    seen = {state(db, rule, "evaluated_at")}
+
+    def count():
+        seen.add(state(db, rule, "evaluated_at"))
+        return len(seen) - 1
+
+    return count
+
+
+def worker(db):
+    return db.value("SELECT pid FROM pganalytics.workers WHERE kind = 'alerts'")
+
+
+def in_query(db, words):
+    """in_query: the worker runs a query now; it shows the rule's name."""
+    return db.rows("SELECT FROM pg_stat_activity WHERE backend_type = 'pganalytics alerts' "
+                   "AND state = 'active' AND query = %s", words)
+
+
+def test_fires_and_resolves(own, add_rule):
+    add_rule("load_high", pending_for="1 s", annotations='{"summary": "{{ $labels.host }}: {{ $value }}"}')
+    own.db.execute("INSERT INTO load VALUES ('a', 6), ('b', 4)")
+    wait_until(lambda: alerts(own.db, "load_high") == [("a", "firing")], 10, "the alert")
+    waited, summary = own.db.row("SELECT fired_at - started_at >= '1 s', annotations ->> 'summary' "
+                                 "FROM pganalytics.alerts WHERE rule = 'load_high'")
+    assert waited and summary == "a: 6"
+    failures, sets, took = state(own.db, "load_high", "failures, label_sets, duration_ms")
+    assert (failures, sets) == (0, 2) and 0 < took < 1000
+    own.db.execute("UPDATE load SET value = 5")
+    wait_until(lambda: alerts(own.db, "load_high") == [("a", "resolved")], 10, "the end")
+    assert own.db.rows("SELECT change FROM pganalytics.alert_history JOIN pganalytics.alerts "
+                       "USING (alert_id) WHERE rule = 'load_high' ORDER BY at") == [
+        ("pending",), ("firing",), ("resolved",)]
+
+
+def test_threshold_of_a_setting(own, add_rule):
+    """The setting counts from the reload on; a threshold of the rule's own outweighs it."""
+    add_rule("by_setting", "SELECT 'x' AS host, 7 AS value", threshold=None,
+             threshold_setting="pganalytics.alert_failed_login_threshold")
+    wait_until(lambda: state(own.db, "by_setting") == (0,), 10, "an evaluation")
+    assert alerts(own.db, "by_setting") == []
+    own.configure(alert_failed_login_threshold=6)
+    wait_until(lambda: alerts(own.db, "by_setting") == [("x", "firing")], 10, "the alert")
+    own.db.execute("UPDATE pganalytics.alert_rules SET threshold = 8 WHERE name = 'by_setting'")
+    wait_until(lambda: alerts(own.db, "by_setting") == [("x", "resolved")], 10, "its end")
+
+
+def test_slow_rules(own, add_rule):
+    """Each costs its time and no more: of those that go on after being canceled, too."""
+    add_rule("slow", "SELECT pg_sleep(60) AS a, 1 AS value", time_limit="100 ms")
+    add_rule("busy", "SELECT sum(a * b) AS value FROM generate_series(1, 1000000) a, "
+             "generate_series(1, 1000000) b", time_limit="100 ms")
+    add_rule("stubborn", "SELECT public.keep_on() AS value", time_limit="100 ms")
+    add_rule("quick")
+    wait_until(lambda: all((state(own.db, name) or (0,))[0] >= 2 for name in ("slow", "busy")), 20,
+               "two failures")
+    assert state(own.db, "slow", "last_error") == ("the rule took longer than its time_limit, 100 ms",)
+    assert state(own.db, "slow", "duration_ms")[0] < 1000
+    assert state(own.db, "stubborn", "duration_ms")[0] < 1000
+    count = evaluations(own.db, "quick")
+    wait_until(lambda: count() >= 2, 10, "evaluations of the quick rule")
+    assert state(own.db, "quick") == (0,)
+
+
+def test_rule_that_waits_for_a_lock(own, add_rule):
+    """It fails, and keeps the alerts that it had."""
+    add_rule("locked_out", time_limit="1 min")
+    add_rule("quick", "SELECT 1 AS value")
+    own.db.execute("INSERT INTO load VALUES ('a', 6)")
+    wait_until(lambda: alerts(own.db, "locked_out") == [("a", "firing")], 10, "the alert")
+    with psycopg2.connect(own.db.dsn) as other, other.cursor() as cursor:
+        cursor.execute("LOCK TABLE load IN ACCESS EXCLUSIVE MODE")
+        wait_until(lambda: state(own.db, "locked_out")[0] >= 2, 20, "two failures")
+        count = evaluations(own.db, "quick")
+        wait_until(lambda: count() >= 2, 10, "evaluations of the other rule")
+        assert "lock timeout" in state(own.db, "locked_out", "last_error")[0]
+        assert alerts(own.db, "locked_out") == [("a", "firing")]
+    wait_until(lambda: state(own.db, "locked_out") == (0,), 10, "the next good evaluation")
+    assert alerts(own.db, "locked_out") == [("a", "firing")]
+
+
+BROKEN = {
+    "divides": ("SELECT 1 / (count(*) - count(*)) AS value FROM public.load", "division by zero"),
+    "denied": ("SELECT 1 AS value FROM pganalytics.enrollment_tokens", "permission denied"),
+    "twice": ("SELECT 1 AS value FROM generate_series(1, 2)", "the same labels"),
+    "too_many": ("SELECT n AS host, 1 AS value FROM generate_series(1, 1001) n", "more than 1000"),
+    "endless": ("SELECT generate_series(1, 9223372036854775807) AS host, 1 AS value",
+                "more than 1000"),
+    "gone": ("SELECT 1 AS value FROM public.short_lived", "does not exist"),
+    # The merging of labels is refused where it is recorded, not where the query runs.
+    "merged": ("SELECT nullif(n, 1)::text AS host, 9 AS value FROM generate_series(1, 2) n",
+               "the same labels"),
+}
+
+
+def test_broken_rules(own, add_rule):
+    """Each is counted, says why, and stops no other."""
+    own.db.execute("CREATE TABLE short_lived ()")
+    for name, (query, _) in BROKEN.items():
+        add_rule(name, query, labels='{"host": "2"}')
+    own.db.execute("DROP TABLE short_lived")
+    add_rule("quick")
+    wait_until(lambda: all((state(own.db, name) or (0,))[0] >= 2 for name in BROKEN), 30, "two failures")
+    for name, (_, why) in BROKEN.items():
+        assert why in state(own.db, name, "last_error")[0]
+        assert alerts(own.db, name) == []
+    count = evaluations(own.db, "quick")
+    wait_until(lambda: count() >= 2, 10, "evaluations of the good rule")
+    # The one that is mended is good again.
+    own.db.execute("UPDATE pganalytics.alert_rules SET query = %s WHERE name = 'divides'", QUERY)
+    wait_until(lambda: state(own.db, "divides", "failures, failing_since") == (0, None), 10, "the next")
+
+
+def test_nothing_stays_of_a_query(own, add_rule):
+    """Neither locks that outlive transactions, nor settings, nor the role."""
+    add_rule("grabs", "SELECT pg_advisory_lock(4242) AS a, set_config('work_mem', '64kB', false) AS b, "
+             "9 AS value")
+    wait_until(lambda: len(alerts(own.db, "grabs")) == 1, 10, "the alert")
+    count = evaluations(own.db, "grabs")
+    wait_until(lambda: count() >= 2, 10, "two more evaluations")
+    wait_until(lambda: own.db.value("SELECT pg_try_advisory_lock(4242) AND pg_advisory_unlock(4242)"), 5,
+               "the lock")
+
+
+def test_disabled_rule(own, add_rule):
+    add_rule("load_high")
+    own.db.execute("INSERT INTO load VALUES ('a', 6)")
+    wait_until(lambda: alerts(own.db, "load_high") == [("a", "firing")], 10, "the alert")
+    own.db.execute("UPDATE pganalytics.alert_rules SET enabled = false WHERE name = 'load_high'")
+    wait_until(lambda: alerts(own.db, "load_high") == [("a", "resolved")], 10, "its end")
+    assert state(own.db, "load_high") is None
+
+
+def test_worker_ends_within_a_query(own, add_rule):
+    """Neither a terminated worker nor a shutdown waits for a rule's time limit."""
+    add_rule("very_slow", "SELECT pg_sleep(60) AS a, 1 AS value", time_limit="1 min", evaluate_every="1 s")
+    wait_until(lambda: in_query(own.db, "very_slow"), 10, "the query")
+    before, began = worker(own.db), time.monotonic()
+    own.db.execute("SELECT pg_terminate_backend(%s)", before)
+    wait_until(lambda: worker(own.db) not in (None, before), 20, "another worker")
+    assert time.monotonic() - began < 5
+    wait_until(lambda: in_query(own.db, "very_slow"), 10, "the query again")
+    # What was cut short is no failure of the rule.
+    assert state(own.db, "very_slow") is None
+    began = time.monotonic()
+    own.cluster.stop()
+    took = time.monotonic() - began
+    own.cluster.start()
+    own.cluster.wait_until_running()
+    assert took < 10, f"the shutdown took {took:.1f} s"
+    own.db.execute("UPDATE pganalytics.alert_rules SET enabled = false WHERE name = 'very_slow'")
+    wait_until(lambda: not in_query(own.db, "very_slow") or
+               own.db.rows("SELECT pg_cancel_backend(%s)", worker(own.db)) and False, 10, "its end")
+
+
+def test_enrolment_does_not_wait(own, add_rule):
+    """Twenty rules that take their time, and collectors that want certificates."""
+    for i in range(20):
+        add_rule(f"slow_{i}", "SELECT pg_sleep(60) AS a, 1 AS value", time_limit="2 s")
+    wait_until(lambda: in_query(own.db, "slow_1"), 20, "slow rules")
+    took = []
+    for i in range(5):
+        began = time.monotonic()
+        enroll(own, f"in-a-hurry-{i}")
+        took.append(time.monotonic() - began)
+    print(f"enrolments beside slow rules took {min(took):.2f} to {max(took):.2f} s")
+    assert max(took) < 5
+
+
+def test_server_killed(own, add_rule):
+    """What was pending and what fired is so after a crash, from the same times on, and once."""
+    add_rule("load_high")
+    add_rule("load_long", pending_for="3 s")
+    own.db.execute("INSERT INTO load VALUES ('a', 6)")
+    wait_until(lambda: alerts(own.db, "load_high") == [("a", "firing")] and
+               alerts(own.db, "load_long") == [("a", "pending")], 10, "the alerts")
+    where = "FROM pganalytics.alerts WHERE rule LIKE 'load%' ORDER BY rule"
+    before = own.db.rows(f"SELECT alert_id, labels, started_at {where}")
+    own.cluster.stop(signal.SIGKILL)
+    own.cluster.restart(signal.SIGKILL)
+    own.cluster.wait_until_running()
+    assert own.db.rows(f"SELECT alert_id, labels, started_at {where}") == before
+    wait_until(lambda: alerts(own.db, "load_long") == [("a", "firing")], 10, "the pending one to fire")
+    assert alerts(own.db, "load_high") == [("a", "firing")]
+    assert own.db.value("SELECT fired_at - started_at >= '3 s' FROM pganalytics.alerts "
+                        "WHERE rule = 'load_long'")
+
+
+def test_self_samples(own):
+    """The worker's first turn takes one; all workers are in it."""
+    wait_until(lambda: own.db.rows("SELECT kind FROM pganalytics.self_samples WHERE sampled_at = "
+                                   "(SELECT max(sampled_at) FROM pganalytics.self_samples) ORDER BY 1")
+               == [("alerts",), ("api",), ("audit",), ("ingest",), ("launcher",), ("maintenance",)],
+               10, "a sample")
+
+
+def test_standby(own, add_rule):
+    """A standby evaluates nothing; after its promotion it goes on with what it has."""
+    add_rule("load_high")
+    own.db.execute("INSERT INTO load VALUES ('a', 6)")
+    wait_until(lambda: alerts(own.db, "load_high") == [("a", "firing")], 10, "the alert")
+    first = own.cluster
+    other = product.Analytics(first.root, "alerting-standby", first.settings)
+    db = Database(other.dsn(product.DATABASE))
+    subprocess.run([cluster.pg_program("pg_basebackup"), "-D", str(other.data), "-h",
+                    str(first.sockets), "-p", str(first.port), "-U", "postgres", "-R",
+                    "--checkpoint=fast", "--no-sync"], check=True, **cluster.as_service_user())
+    try:
+        other.configure({"port": other.port, "unix_socket_directories": other.sockets,
+                         "pganalytics.port": other.https_port, "pganalytics.api_port": other.api_port})
+        other.log.touch()
+        cluster.own(other.log)
+        other.start()
+        assert not db.rows("SELECT FROM pg_stat_activity WHERE backend_type LIKE 'pganalytics%%'")
+        fired_at = own.db.value("SELECT fired_at FROM pganalytics.alerts WHERE rule = 'load_high' "
+                                "AND state = 'firing'")
+        db.execute("SELECT pg_promote()")
+        wait_until(lambda: db.value("SELECT state = 'running' FROM pganalytics.workers "
+                                    "WHERE kind = 'alerts'"), 30, "the worker")
+        count = evaluations(db, "load_high")
+        wait_until(lambda: count() >= 2, 10, "evaluations")
+        assert db.rows("SELECT fired_at FROM pganalytics.alerts WHERE rule = 'load_high' "
+                       "AND state = 'firing'") == [(fired_at,)]
+    finally:
+        db.close()
+        other.remove()
+        shutil.rmtree(other.data)
+
+
+def test_extension_dropped_within_a_query(own, add_rule):
+    """DROP EXTENSION waits for a rule's query at the longest, and the next extension has its worker."""
+    add_rule("reads", "SELECT count(*) AS value, pg_sleep(0.2) AS a FROM pganalytics.servers")
+    wait_until(lambda: in_query(own.db, "reads"), 10, "the query")
+    offset = len(own.cluster.log_text())
+    began = time.monotonic()
+    own.db.execute("DROP EXTENSION pganalytics CASCADE")
+    assert time.monotonic() - began < 5
+    own.db.execute("DROP SCHEMA IF EXISTS pganalytics CASCADE")
+    own.db.execute("CREATE EXTENSION pganalytics")
+    own.cluster.wait_until_running()
+    add_rule("again", "SELECT 'x' AS host, 9 AS value")
+    wait_until(lambda: alerts(own.db, "again") == [("x", "firing")], 10, "an alert")
+    assert "PANIC" not in own.log_since(offset)
