@@ -2,6 +2,7 @@
 // is evaluated in one transaction that reads, and what it has found is recorded in another.
 #include "bgworker/alerts_worker.hpp"
 
+#include "bgworker/courier.hpp"
 #include "bgworker/worker.hpp"
 #include "pg/rules.hpp"
 #include "pg/session.hpp"
@@ -231,9 +232,11 @@ void Evaluate(Worker* worker, const char* name) {
 
 // GoOn is asked between two rules, and once a turn: here stands what must not wait until all rules
 // are through. False when the worker is to stop.
-bool GoOn() {
-    HandleInterrupts();
-    return !Stopping();
+bool GoOn(pg::WorkerStatus* status) {
+    if (HandleInterrupts()) ReloadCourier();
+    if (Stopping()) return false;
+    TendCourier(status);
+    return true;
 }
 
 // KeepHouse does what is due beside the rules.
@@ -280,15 +283,17 @@ void RunAlertsWorker() {
     worker.evaluation =
         AllocSetContextCreate(TopMemoryContext, "pganalytics rule", ALLOCSET_DEFAULT_SIZES);
     pg::SetState(worker.status, pg::WorkerState::kRunning);
-    while (GoOn()) {
+    while (GoOn(worker.status)) {
         if (!ExtensionExists()) return;
         worker.failed = false;
         const RuleNames rules = ListDueRules(&worker);
-        for (int i = 0; i < rules.count && GoOn(); ++i) Evaluate(&worker, rules.list[i]);
+        for (int i = 0; i < rules.count && GoOn(worker.status); ++i) {
+            Evaluate(&worker, rules.list[i]);
+        }
         KeepHouse(&worker);
         Report("waiting for the next rule");
         pgstat_report_stat(true);
-        Sleep(WaitMs(worker));
+        WaitForCourier(WaitMs(worker));
     }
 }
 

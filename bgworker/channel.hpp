@@ -20,6 +20,8 @@ class Outbox {
     size_t size() const { return size_; }
     char* data() { return data_; }
     void Consume(size_t bytes);
+    // Cut takes back what was appended behind the first `size` bytes.
+    void Cut(size_t size) { size_ = size; }
     void Free();
 
   private:

@@ -7,6 +7,7 @@ namespace pganalytics::bgworker {
 
 inline constexpr char kGatewayProgram[] = "pganalytics-gateway";
 inline constexpr char kAuthorityProgram[] = "pganalytics-ca";
+inline constexpr char kCourierProgram[] = "pganalytics-courier";
 inline constexpr int kMaxProgramFds = 32;
 
 // StartProgram forks and executes the program of that name with a socketpair's other end as

@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "core/host_list.hpp"
+#include "core/mail_address.hpp"
 
 namespace pganalytics::courier {
 namespace {
@@ -19,7 +20,6 @@ using core::Error;
 using core::Result;
 
 constexpr std::streamsize kMaxAuthorityBytes = 4 << 20;
-constexpr size_t kMaxMailAddressBytes = 254;  // RFC 5321 section 4.5.3.1.3
 
 bool IsPrintable(std::string_view text) {
     return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
@@ -52,13 +52,6 @@ Result<std::string> ReadAuthorities(const std::string& file) {
 
 }  // namespace
 
-bool IsMailAddress(std::string_view text) {
-    constexpr std::string_view kSpecial = " \"(),:;<>[\\]";
-    return !text.empty() && text.size() <= kMaxMailAddressBytes && text.front() != '-' &&
-           IsPrintable(text) && text.find_first_of(kSpecial) == std::string_view::npos &&
-           text.front() != '@' && text.back() != '@' && text.find('@') == text.rfind('@');
-}
-
 Result<Config> MakeConfig(const protocol::CourierConfig& told, const std::string& host_name) {
     Config config;
     config.connect_timeout_ms = told.connect_timeout_ms;
@@ -83,7 +76,7 @@ Result<Config> MakeConfig(const protocol::CourierConfig& told, const std::string
         return Error{"pganalytics.smtp_relay is no host with a port"};
     }
     config.relay_host = host;
-    if (!IsMailAddress(config.mail_from)) {
+    if (!core::IsMailAddress(config.mail_from)) {
         return Error{"pganalytics.alert_mail_from is no mail address"};
     }
     if (!told.ca_file.empty()) {

@@ -26,8 +26,4 @@ struct Config {
 // 0.
 core::Result<Config> MakeConfig(const protocol::CourierConfig& told, const std::string& host_name);
 
-// IsMailAddress: printable ASCII without anything that means something in an SMTP command or in a
-// list of addresses.
-bool IsMailAddress(std::string_view text);
-
 }  // namespace pganalytics::courier

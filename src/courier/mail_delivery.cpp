@@ -4,6 +4,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "core/mail_address.hpp"
 #include "courier/mail_message.hpp"
 #include "courier/signature.hpp"
 
@@ -24,7 +25,7 @@ Result<std::vector<std::string>> ReadRecipients(std::string_view lines) {
     while (!lines.empty()) {
         const size_t end = std::min(lines.find('\n'), lines.size());
         const std::string_view address = lines.substr(0, end);
-        if (!IsMailAddress(address)) {
+        if (!core::IsMailAddress(address)) {
             return Error{"\"" + Printable(address, kMaxRefusalBytes) + "\" is no mail address"};
         }
         recipients.emplace_back(address);

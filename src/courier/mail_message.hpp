@@ -20,7 +20,7 @@ struct Mail {
 
 // FormatMail writes the message, lines ending in CRLF and none longer than 78 bytes but that of a
 // long address. Its body is base64: nothing in it means anything to a mail server.
-// REQUIRES: addresses are IsMailAddress.
+// REQUIRES: addresses are core::IsMailAddress.
 std::string FormatMail(const Mail& mail);
 
 // EncodeSubject gives a text as it may stand in a header: as it is if it is short printable ASCII,

@@ -5,6 +5,9 @@
 
 #include <limits.h>
 
+#include "core/host_list.hpp"
+#include "core/mail_address.hpp"
+
 namespace pganalytics::pg {
 
 Settings settings;
@@ -60,18 +63,50 @@ bool CheckServerNames(char** value, void**, GucSource) noexcept {
     return false;
 }
 
-// CheckCrlUrl: what stands in certificates as it is, so no more than an address needs.
-bool CheckCrlUrl(char** value, void**, GucSource) noexcept {
+// CheckUrl: what stands in certificates and in alerts as it is, so no more than an address needs.
+bool CheckUrl(const char* value, const char* example) {
     constexpr size_t kMaxBytes = 1024;
-    if (**value == '\0') return true;
-    const bool http = strncmp(*value, "http://", 7) == 0 || strncmp(*value, "https://", 8) == 0;
-    const char* const rest = http ? strstr(*value, "://") + 3 : "";
-    bool good = *rest != '\0' && *rest != '/' && strlen(*value) <= kMaxBytes;
+    if (*value == '\0') return true;
+    const bool http = strncmp(value, "http://", 7) == 0 || strncmp(value, "https://", 8) == 0;
+    const char* const rest = http ? strstr(value, "://") + 3 : "";
+    bool good = *rest != '\0' && *rest != '/' && strlen(value) <= kMaxBytes;
     for (const char* c = rest; *c != '\0'; ++c) good = good && *c > ' ' && *c < 0x7F;
     if (good) return true;
     GUC_check_errdetail("The address is no http: or https: URL of at most %d printable characters.",
                         static_cast<int>(kMaxBytes));
-    GUC_check_errhint("Write it as in \"http://pki.example.com/pganalytics.crl\".");
+    GUC_check_errhint("Write it as in \"%s\".", example);
+    return false;
+}
+
+bool CheckCrlUrl(char** value, void**, GucSource) noexcept {
+    return CheckUrl(*value, "http://pki.example.com/pganalytics.crl");
+}
+
+bool CheckExternalUrl(char** value, void**, GucSource) noexcept {
+    return CheckUrl(*value, "https://db.example.com:8444");
+}
+
+bool CheckAllowedHosts(char** value, void**, GucSource) noexcept {
+    if (core::IsHostList(*value)) return true;
+    GUC_check_errdetail("The list has an entry that is no host, host:port, address or network.");
+    GUC_check_errhint(
+        "Separate entries by commas, as in \"alertmanager.lan:9093, 10.1.0.0/16, [fd00::1]:443\".");
+    return false;
+}
+
+bool CheckSmtpRelay(char** value, void**, GucSource) noexcept {
+    std::string_view host;
+    uint16_t port = 0;
+    if (core::SplitHostPort(*value, &host, &port)) return true;
+    GUC_check_errdetail("The relay is no host with a port.");
+    GUC_check_errhint("Write it as in \"localhost:25\".");
+    return false;
+}
+
+bool CheckMailFrom(char** value, void**, GucSource) noexcept {
+    if (**value == '\0' || core::IsMailAddress(*value)) return true;
+    GUC_check_errdetail("The text is no mail address.");
+    GUC_check_errhint("Write the address alone, as in \"alerts@db.example.com\".");
     return false;
 }
 
@@ -128,6 +163,12 @@ void DefineSettings() {
     DefineInt("pganalytics.alert_access_threshold",
               "Refused objects and routes of one role in a minute at which an alert is raised.",
               &settings.alert_access_threshold, 20, 1, 1000000, PGC_SIGHUP);
+    DefineString("pganalytics.alert_allowed_hosts",
+                 "Hosts and networks that alerts may be sent to although they are not public.",
+                 &settings.alert_allowed_hosts, "", PGC_SIGHUP, CheckAllowedHosts);
+    DefineString("pganalytics.alert_ca_file",
+                 "Certificates that verify receivers of alerts; empty: those of the system.",
+                 &settings.alert_ca_file, "", PGC_SIGHUP, CheckCopiedPath);
     DefineInt("pganalytics.alert_certificate_days",
               "Days before the end of a certificate below which an alert is raised.",
               &settings.alert_certificate_days, 7, 0, 825, PGC_SIGHUP);
@@ -137,6 +178,9 @@ void DefineSettings() {
     DefineInt("pganalytics.alert_failed_login_threshold",
               "Failed logins in five minutes above which an alert is raised.",
               &settings.alert_failed_login_threshold, 10, 0, 1000000, PGC_SIGHUP);
+    DefineString("pganalytics.alert_mail_from",
+                 "Sender of mails about alerts; empty: pganalytics at the host's name.",
+                 &settings.alert_mail_from, "", PGC_SIGHUP, CheckMailFrom);
     DefineInt("pganalytics.alert_rate_limit_threshold",
               "Refusals of one address in five minutes at which an alert is raised.",
               &settings.alert_rate_limit_threshold, 50, 1, 1000000, PGC_SIGHUP);
@@ -195,6 +239,9 @@ void DefineSettings() {
                                "Time as of which rules of alerts look; empty: now.", nullptr,
                                &settings.evaluation_time, "", PGC_USERSET, 0, CheckEvaluationTime,
                                AssignEvaluationTime, nullptr);
+    DefineString("pganalytics.external_url",
+                 "With what links in alerts begin; empty: the port for people.",
+                 &settings.external_url, "", PGC_SIGHUP, CheckExternalUrl);
     DefineCustomEnumVariable("pganalytics.ingest_path", "How rows are inserted.",
                              "\"auto\" chooses by what the table is.", &settings.ingest_path,
                              static_cast<int>(IngestPath::kAuto), kIngestPaths, PGC_SIGHUP, 0,
@@ -263,6 +310,8 @@ void DefineSettings() {
     DefineString("pganalytics.server_names",
                  "Further names and addresses of the server, for its certificate.",
                  &settings.server_names, "", PGC_SIGHUP, CheckServerNames);
+    DefineString("pganalytics.smtp_relay", "Mail server that takes mails about alerts.",
+                 &settings.smtp_relay, "localhost:25", PGC_SIGHUP, CheckSmtpRelay);
     DefineString("pganalytics.ssl_ca_file",
                  "Certificates that sign collectors' certificates; empty: none are asked for.",
                  &settings.ssl_ca_file, "", PGC_SIGHUP, CheckCopiedPath);

@@ -16,9 +16,12 @@ enum class AuditOverflow : int { kCount, kRefuse };
 // Settings are PostgreSQL's own variables: each holds the value now in force in this process.
 struct Settings {
     int alert_access_threshold;  // the alert_* thresholds: read by rules of alerts, by name
+    char* alert_allowed_hosts;  // core/host_list.hpp
+    char* alert_ca_file;
     int alert_certificate_days;
     int alert_collector_silent_s;
     int alert_failed_login_threshold;
+    char* alert_mail_from;  // "": pganalytics at the host's name
     int alert_rate_limit_threshold;
     int api_port;
     int api_session_lifetime_s;
@@ -40,6 +43,7 @@ struct Settings {
     char* database;             // the one database whose extension serves the port
     int dedup_window_min;       // how long a retry is recognised
     char* evaluation_time;      // evaluation_time.hpp reads it
+    char* external_url;         // with what links in alerts begin; read by SQL
     int ingest_path;            // an IngestPath
     int ingest_workers;
     char* listen_addresses;
@@ -70,6 +74,7 @@ struct Settings {
     char* ssl_cert_file;
     char* ssl_crl_file;
     char* ssl_key_file;
+    char* smtp_relay;  // host:port
     int token_key_rotation_days;
     int token_lifetime_s;
     int token_refresh_grace_s;

@@ -130,18 +130,21 @@ class Gateway:
 
 
 class Stage:
-    """Stage is the directory of a puppet; give its `postgres` to a cluster as its command."""
+    """Stage is the directory of a puppet; give its `postgres` to a cluster as its command.
 
-    def __init__(self, directory):
+    It stands in the place of `program`.
+    """
+
+    def __init__(self, directory, program="pganalytics-gateway"):
         self.directory = directory
         directory.mkdir()
         cluster.own(directory)
         self.postgres = directory / "postgres"
         shutil.copy(cluster.pg_program("postgres"), self.postgres)
-        for program in cluster.BINDIR.glob("pganalytics-*"):
-            if program.name != "pganalytics-gateway":
-                (directory / program.name).symlink_to(program)
-        script = directory / "pganalytics-gateway"
+        for other in cluster.BINDIR.glob("pganalytics-*"):
+            if other.name != program:
+                (directory / other.name).symlink_to(other)
+        script = directory / program
         script.write_text(SCRIPT.format(directory=str(directory), fd=WORKER_FD), encoding="ascii")
         script.chmod(0o755)
         self.listener = socket.socket(socket.AF_UNIX)

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-# Frames are those of the end-to-end tests.
+# Frames and receivers are those of the end-to-end tests.
 sys.path.append(os.path.join(os.path.dirname(__file__), "../../e2e"))
 
 from courier import Courier  # noqa: E402

@@ -6,9 +6,9 @@ import socket
 import struct
 import time
 
-from worker_frames import FAILED, READY, Reader, frame, read_frame, text
+from worker_frames import (COURIER_CONFIG, DELIVERED, DELIVERY, FAILED, READY, Reader, frame,
+                           read_frame, text)
 
-COURIER_CONFIG, DELIVERY, DELIVERED = 192, 193, 194
 HTTP, MAIL = 0, 1
 NONE, HMAC, BEARER = 0, 1, 2
 SENT, AGAIN, DEAD = 0, 1, 2

@@ -4,6 +4,7 @@
 
 #include <regex>
 
+#include "core/mail_address.hpp"
 #include "courier/config.hpp"
 #include "courier/mail_message.hpp"
 #include "courier/outcome.hpp"
@@ -151,14 +152,14 @@ TEST(Mail, Message) {
 
 TEST(Config, MailAddresses) {
     for (const char* text : {"a@b", "root", "a.b+c@d.example", "o'neil@x", "a=b@c"}) {
-        EXPECT_TRUE(IsMailAddress(text)) << text;
+        EXPECT_TRUE(core::IsMailAddress(text)) << text;
     }
     for (const char* text :
          {"", "a b@c", "a@b\r\nDATA", "<a@b>", "a@b,c@d", "\"a\"@b", "a@b@c", "@a", "a@", "a;b",
           "a@b\x01", "ä@b", "-oX@y", "(a)@b", "a\\@b", "a@[1.2.3.4]"}) {
-        EXPECT_FALSE(IsMailAddress(text)) << text;
+        EXPECT_FALSE(core::IsMailAddress(text)) << text;
     }
-    EXPECT_FALSE(IsMailAddress(std::string(255, 'a')));
+    EXPECT_FALSE(core::IsMailAddress(std::string(255, 'a')));
 }
 
 protocol::CourierConfig Good() {

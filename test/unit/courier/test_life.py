@@ -8,8 +8,8 @@ import time
 import pytest
 
 from conftest import PROGRAM
-from courier import COURIER_CONFIG, DELIVERY, SENT, Courier
-from worker_frames import HEAD, MAGIC, VERSION, frame, text
+from courier import SENT, Courier
+from worker_frames import COURIER_CONFIG, DELIVERY, HEAD, MAGIC, VERSION, frame, text
 
 
 def lines_of(pid, name):
