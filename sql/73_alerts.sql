@@ -135,7 +135,9 @@ CREATE TABLE pganalytics.alert_inhibitions (
     target_matchers jsonb NOT NULL,
     equal_labels text[] NOT NULL DEFAULT '{}',
     enabled boolean NOT NULL DEFAULT true,
-    builtin boolean NOT NULL DEFAULT false
+    builtin boolean NOT NULL DEFAULT false,
+    changed_at timestamptz,
+    changed_by name
 );
 COMMENT ON TABLE pganalytics.alert_inhibitions IS
     'while an alert fires that matches the source, alerts that match the target and have the same values of equal_labels are told to nobody';

@@ -313,11 +313,12 @@ BEGIN
           AND NOT EXISTS (SELECT FROM pganalytics.alerts a WHERE a.alert_id = s.alert_id)
         LIMIT most);
     GET DIAGNOSTICS sent = ROW_COUNT;
+    DELETE FROM pganalytics.alert_silences s WHERE s.ends_at < before;
     RETURN pruned + sent;
 END
 $$;
 COMMENT ON FUNCTION pganalytics.prune_alerts(timestamptz, integer) IS
-    'removes what was over before the time that pganalytics.retention_alerts says; gives how many alerts and notifications';
+    'removes what was over before the time that pganalytics.retention_alerts says, silences too; gives how many alerts and notifications';
 
 -- What the workers have counted, each minute: a rule can compare now and then.
 CREATE TABLE pganalytics.self_samples (

@@ -224,6 +224,51 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.drop_maintenance_window(text) IS 'ends and removes a maintenance window';
 
+-- As guard_alert_rules() does it for rules.
+CREATE FUNCTION pganalytics.guard_alert_inhibitions() RETURNS trigger
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF pganalytics.in_extension_script() THEN
+        RETURN coalesce(new, old);
+    ELSIF tg_op = 'DELETE' THEN
+        IF old.builtin THEN
+            RAISE EXCEPTION 'inhibition "%" is a built-in one and cannot be deleted', old.name
+                USING ERRCODE = 'object_not_in_prerequisite_state',
+                      HINT = 'Disable it: UPDATE pganalytics.alert_inhibitions SET enabled = false.';
+        END IF;
+        RETURN old;
+    ELSIF tg_op = 'INSERT' AND new.changed_at IS NOT NULL THEN
+        IF NOT new.builtin THEN RETURN new; END IF;
+        UPDATE pganalytics.alert_inhibitions i
+        SET source_matchers = new.source_matchers, target_matchers = new.target_matchers,
+            equal_labels = new.equal_labels, enabled = new.enabled, changed_at = new.changed_at,
+            changed_by = new.changed_by
+        WHERE i.name = new.name AND i.builtin;
+        IF FOUND THEN RETURN NULL; END IF;
+        new.builtin := false;
+        RETURN new;
+    ELSIF tg_op = 'UPDATE' THEN
+        IF new.builtin <> old.builtin OR (old.builtin AND new.name <> old.name) THEN
+            RAISE EXCEPTION 'inhibition "%" is a built-in one and keeps its name', old.name
+                USING ERRCODE = 'object_not_in_prerequisite_state';
+        END IF;
+        IF new.changed_at IS DISTINCT FROM old.changed_at AND new.changed_at IS NOT NULL THEN
+            RETURN new;
+        END IF;
+    END IF;
+    new.builtin := tg_op = 'UPDATE' AND old.builtin;
+    new.changed_at := clock_timestamp();
+    new.changed_by := pganalytics.acting_role();
+    RETURN new;
+END
+$$;
+COMMENT ON FUNCTION pganalytics.guard_alert_inhibitions() IS
+    'notes by whom an inhibition is written; keeps the built-in ones';
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON pganalytics.alert_inhibitions
+    FOR EACH ROW EXECUTE FUNCTION pganalytics.guard_alert_inhibitions();
+
 CREATE VIEW pganalytics.silences AS
     SELECT s.silence_id,
            CASE WHEN s.ends_at <= pg_catalog.now() THEN 'expired'

@@ -30,6 +30,7 @@ GRANT EXECUTE ON FUNCTION pganalytics.check_matchers(jsonb, boolean), pganalytic
 GRANT SELECT ON
     pganalytics.alert_silences, pganalytics.maintenance_windows, pganalytics.alert_inhibitions
     TO pganalytics_alerts;
+GRANT DELETE ON pganalytics.alert_silences TO pganalytics_alerts;
 GRANT EXECUTE ON FUNCTION
     pganalytics.acknowledge_alert(bigint, text),
     pganalytics.unacknowledge_alert(bigint),

@@ -84,7 +84,7 @@ constexpr Kept kInhibition = {AuditEvent::kAlertInhibitionChanged,
                               "alert_inhibition",
                               "name",
                               {"enabled", "source_matchers", "target_matchers", "equal_labels"},
-                              {}};
+                              {"changed_at", "changed_by"}};
 constexpr Kept kChannel = {AuditEvent::kAlertChannelChanged,
                            "alert_channel",
                            "name",

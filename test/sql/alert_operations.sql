@@ -90,6 +90,25 @@ INSERT INTO pganalytics.alert_inhibitions (name, source_matchers, target_matcher
 SELECT alert_id, muted_by FROM muted;
 DELETE FROM pganalytics.alert_inhibitions WHERE NOT builtin;
 
+-- Built-in ones can be disabled, and no more; nobody makes one, and who has changed one is not for
+-- that person to say.
+BEGIN;
+SET LOCAL ROLE pganalytics_admin;
+UPDATE pganalytics.alert_inhibitions SET enabled = false WHERE builtin;
+SELECT count(*) > 0 AS some, bool_and(changed_by = session_user AND changed_at > now()) AS stamped
+FROM pganalytics.alert_inhibitions WHERE builtin;
+SELECT refused('DELETE FROM pganalytics.alert_inhibitions WHERE builtin') ~ '^55000 .* cannot be deleted$' AS kept,
+       refused('UPDATE pganalytics.alert_inhibitions SET name = ''x'''),
+       refused($$INSERT INTO pganalytics.alert_inhibitions (name, source_matchers, target_matchers, builtin)
+                 VALUES ('x', '[]', '[]', true)$$),
+       refused('UPDATE pganalytics.alert_inhibitions SET changed_by = ''postgres''');
+RESET ROLE;
+SELECT refused('UPDATE pganalytics.alert_inhibitions SET name = name || ''x'' WHERE builtin')
+       ~ '^55000 .* keeps its name$' AS kept;
+INSERT INTO pganalytics.alert_inhibitions (name, source_matchers, target_matchers, builtin)
+VALUES ('x', '[{"name": "a", "value": "b"}]', '[{"name": "a", "value": "c"}]', true) RETURNING builtin;
+ROLLBACK;
+
 -- Silences hold from their beginning to their end, which is not part of them.
 INSERT INTO pganalytics.alert_silences (matchers, starts_at, ends_at, reason)
 VALUES ('[{"name": "alertname", "value": "slow"}]', '2026-03-02 10:00+00', '2026-03-02 12:00+00', 'being repaired');
@@ -214,6 +233,16 @@ SELECT refused('SELECT pganalytics.' || call) FROM unnest(ARRAY['acknowledge_ale
 SELECT refused('UPDATE pganalytics.alerts SET acknowledged_at = now()'),
        refused('INSERT INTO pganalytics.alert_silences (matchers, ends_at, reason) VALUES (''[]'', now(), ''x'')');
 RESET SESSION AUTHORIZATION;
+
+-- What was over for long is removed, and so are silences.
+SELECT pganalytics.silence_alerts('[{"name": "a", "value": "b"}]', '1 hour', 'new') IS NOT NULL AS made;
+INSERT INTO pganalytics.alert_silences (matchers, starts_at, ends_at, reason)
+VALUES ('[{"name": "a", "value": "b"}]', '2000-01-01', '2000-01-02', 'old');
+BEGIN;
+SET LOCAL ROLE pganalytics_alerts;
+SELECT pganalytics.prune_alerts('2010-01-01');
+SELECT reason FROM pganalytics.alert_silences WHERE reason IN ('old', 'new');
+ROLLBACK;
 
 -- Rules that have found nothing are in the overview, too.
 INSERT INTO pganalytics.alert_rules (name, query, threshold) VALUES

@@ -226,8 +226,9 @@ ROLLBACK;
 
 -- alert_delivery_failed: what waits or was sent is none.
 BEGIN;
-INSERT INTO pganalytics.alert_outbox (channel, alert_id, group_key, status, alert, created_at, due_at, state, settled_at)
-SELECT channel, 1, 'g', 'firing', '{}', pg_temp.at(-4000), pg_temp.at(-4000), state, pg_temp.at(settled)
+INSERT INTO pganalytics.alert_outbox (channel, alert_id, fingerprint, group_key, status, alert, latest, created_at, waiting_since, due_at,
+                                      state, settled_at)
+SELECT channel, 1, '00', 'g', 'firing', '{}', false, pg_temp.at(-4000), pg_temp.at(-4000), pg_temp.at(-4000), state, pg_temp.at(settled)
 FROM (VALUES ('ops', 'waiting', NULL), ('ops', 'sent', -10), ('ops', 'dead', -3600), ('ops', 'dead', 1)) AS o(channel, state, settled);
 SELECT * FROM pg_temp.evaluate('alert_delivery_failed');
 SELECT * FROM pg_temp.evaluate('alert_delivery_failed', pg_temp.at(1));
