@@ -7,7 +7,7 @@ SELECT pganalytics.make_audit_partition((now() - make_interval(days => day))::da
 FROM generate_series(0, 31, 10) AS day;
 
 INSERT INTO pganalytics.collectors (name, token_sha256)
-SELECT 'bench-' || n, sha256(n::text::bytea) FROM generate_series(1, 20) AS n;
+SELECT 'watched-' || n, sha256(n::text::bytea) FROM generate_series(1, 20) AS n;
 INSERT INTO pganalytics.servers (collector_id, name, hostname, first_seen)
 SELECT collector_id, 'main', name, now() - interval '30 days' FROM pganalytics.collectors;
 INSERT INTO pganalytics.databases (server_id, name) SELECT server_id, 'shop' FROM pganalytics.servers;

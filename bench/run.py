@@ -8,6 +8,7 @@ import collections
 import datetime
 import shutil
 
+import alerts
 import audit
 import fleet
 import identity
@@ -17,7 +18,7 @@ import ways
 from rig import Rig, cluster, say
 
 PARTS = {"ways": ways, "fleet": fleet, "reach": reach, "identity": identity,
-         "audit": audit}
+         "audit": audit, "alerts": alerts}
 
 
 def make_rigs(root, parts):
@@ -34,6 +35,7 @@ def make_rigs(root, parts):
         "audited": Rig(root, "audited", wal_segments=32),
     }
     rigs["plain"] = audit.Plain(rigs["audited"])
+    rigs |= alerts.make_rigs(root)
     return {name: rig for name, rig in rigs.items()
             if any(name in PARTS[part].RIGS for part in parts)}
 
