@@ -1,5 +1,6 @@
 """GET /metrics: who may read it, that it is what SQL says, and real readers of it."""
 import datetime
+import json
 import os
 import re
 import shutil
@@ -500,3 +501,44 @@ class TestPrometheus:
         cluster.wait_until(lambda: not alertmanager.alerts(expiring), 30, "the end of the alert")
         for log in (prometheus.log, alertmanager.log, site.server.cluster.log):
             assert site.token not in log.read_text(), log
+
+
+class TestAlertmanager:
+    def test_alerts_of_the_server(self, site, root, stopping):
+        """An alert of the server's own rules is told by its channel, with its labels, until it ends."""
+        alertmanager = stopping(Alertmanager(
+            root / "alertmanager-of-channel", (CONTRIB / "alertmanager.yml").read_text()))
+        site.server.configure(alert_allowed_hosts="127.0.0.1")
+        site.db.execute(
+            "INSERT INTO pganalytics.alert_rules (name, query, threshold, severity, evaluate_every, "
+            "labels, annotations) VALUES ('stray_collector', %s, 0, 'critical', '1 s', %s, %s)",
+            "SELECT c.name AS collector, 1 AS value FROM pganalytics.collectors c "
+            "WHERE c.name ~ '^stray' AND c.created_at <= pganalytics.evaluation_time()",
+            json.dumps({"team": "dba"}),
+            json.dumps({"summary": "{{ $labels.collector }} is there"}))
+        site.db.execute("INSERT INTO pganalytics.alert_channels (name, kind, url, group_wait) "
+                        "VALUES ('alertmanager', 'alertmanager', %s, '0')", alertmanager.url)
+        site.db.value("SELECT token FROM pganalytics.create_collector('stray \"1\"')")
+        (alert,) = cluster.wait_until(
+            lambda: alertmanager.alerts("alertname=stray_collector"), 30, "the alert")
+        assert alert["labels"] == {"alertname": "stray_collector", "severity": "critical",
+                                   "collector": 'stray "1"', "team": "dba"}
+        assert alert["annotations"]["summary"] == 'stray "1" is there'
+        assert alert["status"]["state"] == "active"
+        assert [receiver["name"] for receiver in alert["receivers"]] == ["on-call"]
+        # A scrape knows of it.
+        samples = samples_of(site.scrape(site.token).raw.decode())
+        # Built-in rules may have found something, too.
+        assert samples["pganalytics_alerts",
+                       (("severity", "critical"), ("state", "firing"))] >= 1
+        assert samples["pganalytics_alert_rule_consecutive_failures",
+                       (("rule", "stray_collector"),)] == 0
+        assert samples["pganalytics_alert_notifications",
+                       (("channel", "alertmanager"), ("state", "dead"))] == 0
+        site.db.execute("DELETE FROM pganalytics.collectors WHERE name ~ '^stray'")
+        cluster.wait_until(lambda: not alertmanager.alerts("alertname=stray_collector"), 30,
+                           "the end of the alert")
+        assert site.db.value("SELECT state FROM pganalytics.alerts WHERE rule = 'stray_collector'"
+                             ) == "resolved"
+        site.db.execute("DELETE FROM pganalytics.alert_channels")
+        site.db.execute("DELETE FROM pganalytics.alert_rules WHERE name = 'stray_collector'")
