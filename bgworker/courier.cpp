@@ -13,7 +13,6 @@ using protocol::DeliveryOutcome;
 using protocol::FrameType;
 
 constexpr uint32_t kConnectTimeoutMs = 10000;
-constexpr uint32_t kTimeoutMs = 30000;
 constexpr long kFirstBackoffMs = 100;
 constexpr long kLastBackoffMs = 60000;
 // Each delivery ends within its time; with one on its way a courier is not silent for longer.
@@ -85,8 +84,8 @@ void Start() {
         ++s->gateway_starts;
     });
     protocol::CourierConfig config;
-    config.connect_timeout_ms = kConnectTimeoutMs;
-    config.timeout_ms = kTimeoutMs;
+    config.timeout_ms = static_cast<uint32_t>(pg::settings.alert_timeout_s) * 1000;
+    config.connect_timeout_ms = Min(kConnectTimeoutMs, config.timeout_ms);
     config.allowed_hosts = pg::settings.alert_allowed_hosts;
     config.ca_file = pg::settings.alert_ca_file;
     config.smtp_relay = pg::settings.smtp_relay;

@@ -184,6 +184,8 @@ void DefineSettings() {
     DefineInt("pganalytics.alert_rate_limit_threshold",
               "Refusals of one address in five minutes at which an alert is raised.",
               &settings.alert_rate_limit_threshold, 50, 1, 1000000, PGC_SIGHUP);
+    DefineInt("pganalytics.alert_timeout", "Time that a receiver of alerts has to take a delivery.",
+              &settings.alert_timeout_s, 30, 1, 60, PGC_SIGHUP, GUC_UNIT_S);
     DefineInt("pganalytics.api_port", "TCP port for people; 0: none.", &settings.api_port, 8444, 0,
               65535, at_start);
     DefineInt("pganalytics.api_session_lifetime", "Time after which a person logs in again.",

@@ -23,6 +23,7 @@ struct Settings {
     int alert_failed_login_threshold;
     char* alert_mail_from;  // "": pganalytics at the host's name
     int alert_rate_limit_threshold;
+    int alert_timeout_s;
     int api_port;
     int api_session_lifetime_s;
     int api_token_lifetime_s;
