@@ -136,6 +136,11 @@ SELECT pganalytics.set_channel_secret('chat', 'sixteen-bytes-or-more');
 INSERT INTO pganalytics.alert_channel_states (channel) VALUES ('chat');
 INSERT INTO pganalytics.alert_rules (name, query, threshold, labels, annotations)
 VALUES ('own', E'SELECT 1 AS value -- it''s\tü', 5, '{"team": "ü"}', '{"summary": "it''s {{ $value }}"}');
+-- One that is broken must not break a restore.
+CREATE TABLE short_lived ();
+INSERT INTO pganalytics.alert_rules (name, query, threshold)
+VALUES ('broken', 'SELECT 1 AS value FROM public.short_lived', 5);
+DROP TABLE short_lived;
 UPDATE pganalytics.alert_rules SET threshold = 95, enabled = false WHERE name = 'disk_watermark';
 INSERT INTO pganalytics.alert_inhibitions (name, source_matchers, target_matchers, equal_labels)
 VALUES ('own', '[{"name": "a", "value": "b"}]', '[{"name": "a", "value": "c"}]', '{x,y}');
@@ -223,10 +228,17 @@ SELECT pganalytics.publish_trust(E'-----BEGIN CERTIFICATE-----\nAA==\n-----END C
                                  'sha256/c sha256/d', sha256('2'), false);
 SET ROLE pganalytics_admin;
 SELECT pganalytics.rotate_token_key();
+SELECT threshold, enabled, builtin FROM pganalytics.alert_rules WHERE name = 'disk_watermark';
+SET ROLE pganalytics_alerts;
+SELECT pganalytics.record_evaluation('own', now(), ARRAY['{"x": "1"}', '{"x": "3"}']::jsonb[], ARRAY[10, 7], NULL, 1);
+SELECT labels ->> 'x', state, value FROM pganalytics.alerts ORDER BY alert_id;
+SELECT count(*) FILTER (WHERE status = 'firing') FROM pganalytics.alert_outbox;
+SELECT count(*) FROM pganalytics.alert_channel_secrets;
 SQL
     # A partition more of each relation; the next number of each identity; the sample; its report. No
     # session; what was used stays used, what was revoked stays revoked; and the numbers of
-    # revocation lists, trust and jobs go on.
+    # revocation lists, trust and jobs go on. Alerts go on, and what was told is not told again; the third
+    # is one of the maintenance. The secret has stayed behind.
     diff -u - "$work/$1.went_on" <<'EXPECTED'
 31
 5|9|51|401
@@ -239,6 +251,13 @@ north|1
 4|1
 3
 3
+95|f|t
+
+1|firing|10
+2|resolved|8
+3|firing|7
+2
+0
 EXPECTED
     # The log is what it was, and each month refuses changes as before.
     [ "$(sql "$1" -c "SELECT status, rows, reason FROM pganalytics.verify_audit_log('$anchor')")" = "unbroken|20|" ]
