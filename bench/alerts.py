@@ -102,7 +102,8 @@ def each_rule(rig):
             FOR one IN SELECT r.name, r.query FROM pganalytics.alert_rules r, generate_series(1, {TURNS}) LOOP
                 began := clock_timestamp();
                 SELECT count(*) INTO found FROM pganalytics.run_rule(one.query, now());
-                INSERT INTO took VALUES (one.name, found, extract(epoch FROM clock_timestamp() - began) * 1000);
+                INSERT INTO took
+                VALUES (one.name, found, extract(epoch FROM clock_timestamp() - began) * 1000);
             END LOOP;
         END $$;
         SELECT rule, max(found), percentile_cont(0.5) WITHIN GROUP (ORDER BY ms) FROM took
