@@ -16,7 +16,7 @@ enum class AuditOverflow : int { kCount, kRefuse };
 // Settings are PostgreSQL's own variables: each holds the value now in force in this process.
 struct Settings {
     int alert_access_threshold;  // the alert_* thresholds: read by rules of alerts, by name
-    char* alert_allowed_hosts;  // core/host_list.hpp
+    char* alert_allowed_hosts;   // core/host_list.hpp
     char* alert_ca_file;
     int alert_certificate_days;
     int alert_collector_silent_s;
