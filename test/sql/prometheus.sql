@@ -103,7 +103,7 @@ SELECT line AS not_of_the_format FROM text_lines WHERE kind IS NULL AND n < (SEL
 SELECT line = '' AS ends_with_a_line_feed FROM text_lines ORDER BY n DESC LIMIT 1;
 SELECT family, string_agg(kind, '' ORDER BY n) AS order_of_lines FROM text_lines WHERE kind IS NOT NULL
 GROUP BY family HAVING string_agg(kind, '' ORDER BY n) !~ '^HTS+$' OR max(n) - min(n) + 1 <> count(*);
-SELECT count(*) > 20 AS many_families FROM text_lines WHERE kind = 'T';
+SELECT count(*) > 12 AS many_families FROM text_lines WHERE kind = 'T';
 SELECT s.samples = l.samples AS as_many_lines_as_rows
 FROM (SELECT count(*) + 1 AS samples FROM pganalytics.prometheus_samples WHERE value IS NOT NULL) s,
      (SELECT count(*) AS samples FROM text_lines WHERE kind = 'S') l;
