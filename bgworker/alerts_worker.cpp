@@ -222,7 +222,9 @@ void Evaluate(Worker* worker, const char* name) {
         return;
     }
     if (failure != nullptr) {
-        pg::SetError(worker->status, psprintf("rule %s: %s", rule.name, failure));
+        char text[sizeof(worker->status->last_error)];
+        pg_snprintf(text, sizeof(text), "rule %s: %s", rule.name, failure);
+        pg::SetError(worker->status, text);
     }
     pg::UpdateStatus(worker->status, [&findings](pg::WorkerStatus* s) {
         ++s->commits;

@@ -269,7 +269,9 @@ def test_standby(own, add_rule):
                     str(first.sockets), "-p", str(first.port), "-U", "postgres", "-R",
                     "--checkpoint=fast", "--no-sync"], check=True, **cluster.as_service_user())
     try:
+        # A query here is never canceled for what comes from there.
         other.configure({"port": other.port, "unix_socket_directories": other.sockets,
+                         "max_standby_streaming_delay": "-1",
                          "pganalytics.port": other.https_port, "pganalytics.api_port": other.api_port})
         other.log.touch()
         cluster.own(other.log)
@@ -277,7 +279,7 @@ def test_standby(own, add_rule):
         assert not db.rows("SELECT FROM pg_stat_activity WHERE backend_type LIKE 'pganalytics%%'")
         fired_at = own.db.value("SELECT fired_at FROM pganalytics.alerts WHERE rule = 'load_high' "
                                 "AND state = 'firing'")
-        db.execute("SELECT pg_promote()")
+        db.execute("SELECT pg_promote(false)")
         wait_until(lambda: db.value("SELECT state = 'running' FROM pganalytics.workers "
                                     "WHERE kind = 'alerts'"), 30, "the worker")
         count = evaluations(db, "load_high")
