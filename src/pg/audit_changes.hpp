@@ -1,5 +1,5 @@
-// Audit changes: what triggers on the tables of identities and of alerts tell of, by table: whoever changed a
-// row, by whatever statement.
+// Audit changes: what triggers on the tables of identities and of alerts tell of, by table: whoever
+// changed a row, by whatever statement.
 #pragma once
 
 #include "pg/audit_rows.hpp"

@@ -14,10 +14,10 @@ struct RowChange {
     HeapTuple after;
 };
 
-// ValueOf gives a column for the details: booleans and integers as JSON, times as ISO 8601 in UTC, intervals as PostgreSQL has them,
-// whatever the session's settings are. TextOf gives it as text, "" for NULL. TimeOf is of a
-// timestamptz that is not NULL. ERROR as the type's
-// output function raises it. In the current context.
+// ValueOf gives a column for the details: booleans and integers as JSON, times as ISO 8601 in UTC,
+// intervals as PostgreSQL has them, whatever the session's settings are. TextOf gives it as text,
+// "" for NULL. TimeOf is of a timestamptz that is not NULL. ERROR as the type's output function
+// raises it. In the current context.
 AuditValue ValueOf(const RowChange& change, HeapTuple row, const char* column);
 const char* TextOf(const RowChange& change, HeapTuple row, const char* column);
 TimestampTz TimeOf(const RowChange& change, HeapTuple row, const char* column);

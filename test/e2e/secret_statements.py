@@ -187,7 +187,8 @@ OURS = [
     "INSERT INTO pganalytics.alert_channel_secrets VALUES ('canary', '{c}{c}')",
     "UPDATE pganalytics.alert_channel_secrets SET secret = '{c}{c}{c}'",
     "SET ROLE s1; SELECT pganalytics.set_channel_secret('canary', '{c}{c}'); RESET ROLE", "RESET ROLE",
-    "SET ROLE pganalytics_operator; UPDATE pganalytics.alert_channel_secrets SET secret = '{c}{c}'", "RESET ROLE",
+    "SET ROLE pganalytics_operator; UPDATE pganalytics.alert_channel_secrets SET secret = '{c}{c}'",
+    "RESET ROLE",
     "DELETE FROM pganalytics.alert_channel_secrets", "DELETE FROM pganalytics.alert_channels",
 ]
 

@@ -97,21 +97,24 @@ class TestLists:
                           "VALUES ('of_test', 'webhook', 'https://example.org/x', false)")
         number = server.db.value(
             "INSERT INTO pganalytics.alert_outbox (channel, alert_id, fingerprint, group_key, status, alert, "
-            "latest, created_at, waiting_since, due_at, state, attempts, settled_at, last_status, last_error) "
-            "SELECT 'of_test', alert_id, fingerprint, 'g', 'firing', '{}', true, now(), now(), now(), 'dead', 3, now(), "
-            "410, 'gone' FROM pganalytics.alerts WHERE alert_id = %s RETURNING notification_id", alert)
+            "latest, created_at, waiting_since, due_at, state, attempts, settled_at, last_status, "
+            "last_error) SELECT 'of_test', alert_id, fingerprint, 'g', 'firing', '{}', true, now(), now(), "
+            "now(), 'dead', 3, now(), 410, 'gone' FROM pganalytics.alerts "
+            "WHERE alert_id = %s RETURNING notification_id", alert)
         assert operator.post(f"alerts/{alert}/acknowledge", {"comment": "on it"}).status == 200
         one = viewer.get(f"alerts/{alert}").json
         assert [(h["change"], h["value"], h["actor"], h["comment"]) for h in one["history"]] == [
             ("firing", 7, None, None), ("acknowledged", 7, operator.name, "on it")]
         sent, = one["notifications"]
         assert (sent["id"], sent["channel"], sent["status"], sent["state"], sent["attempts"],
-                sent["last_status"], sent["last_error"]) == (number, "of_test", "firing", "dead", 3, 410, "gone")
+                sent["last_status"], sent["last_error"]) == (number, "of_test", "firing", "dead", 3, 410,
+                                                             "gone")
         server.db.execute("DELETE FROM pganalytics.alert_outbox WHERE notification_id = %s;"
                           "DELETE FROM pganalytics.alert_channels WHERE name = 'of_test'", number)
 
     @pytest.mark.parametrize("parameters, found", [
-        ({}, "apfrm"), ({"state": "pending"}, "p"), ({"state": "firing"}, "afm"), ({"state": "active"}, "apfm"),
+        ({}, "apfrm"), ({"state": "pending"}, "p"), ({"state": "firing"}, "afm"), ({"state": "active"},
+                                                                                   "apfm"),
         ({"state": "resolved"}, "r"), ({"severity": "warning"}, "apfrm"), ({"severity": "info"}, ""),
         ({"acknowledged": "true"}, "a"), ({"acknowledged": "false"}, "pfrm"), ({"muted": "true"}, "m"),
         ({"muted": "false"}, "apfr"), ({"state": "firing", "acknowledged": "false", "muted": "false"}, "f"),
@@ -138,8 +141,9 @@ class TestLists:
 
     def test_a_page_longer_than_an_answer(self, server, viewer, rule):
         server.db.execute(
-            "INSERT INTO pganalytics.alerts (rule, fingerprint, labels, severity, state, started_at, found_at, "
-            "fired_at, resolved_at) SELECT %s, lpad(to_hex(g), 16, '0'), jsonb_build_object('x', repeat('x', 2000)), "
+            "INSERT INTO pganalytics.alerts (rule, fingerprint, labels, severity, state, started_at, "
+            "found_at, fired_at, resolved_at) "
+            "SELECT %s, lpad(to_hex(g), 16, '0'), jsonb_build_object('x', repeat('x', 2000)), "
             "'info', 'resolved', now(), now(), now(), now() FROM generate_series(1, 1000) g", rule)
         assert_problem(viewer.get(f"alerts?rule={rule}&page_size=1000"), 422, "page_size", "too large")
         assert len(listed(viewer, rule=rule, page_size=200)["data"]) == 200
@@ -147,7 +151,8 @@ class TestLists:
     @pytest.mark.parametrize("query, words", [
         ("state=open", '"state"'), ("severity=high", '"severity"'), ("acknowledged=1", '"acknowledged"'),
         ("muted=yes", '"muted"'), ("page=0", '"page"'), ("page=-1", '"page"'), ("page=1.5", '"page"'),
-        ("page=99999999999999999999", '"page"'), ("page_size=0", '"page_size"'), ("page_size=1001", '"page_size"'),
+        ("page=99999999999999999999", '"page"'), ("page_size=0", '"page_size"'), ("page_size=1001",
+                                                                                  '"page_size"'),
         ("page_size=x", '"page_size"'), ("limit=5", '"limit"'), ("state=firing&state=firing", '"state"'),
         ("rule=%ff", "encoded")])
     def test_bad_parameters(self, viewer, query, words):
@@ -160,7 +165,8 @@ class TestLists:
         assert_problem(viewer.get(path), 404, "no such")
 
     def test_other_methods(self, operator, alert):
-        for method, path, allowed in (("PUT", f"alerts/{alert}", {"GET", "HEAD"}), ("DELETE", "alerts", {"GET", "HEAD"}),
+        for method, path, allowed in (("PUT", f"alerts/{alert}", {"GET", "HEAD"}), ("DELETE", "alerts",
+                                                                                    {"GET", "HEAD"}),
                                       ("PUT", f"alerts/{alert}/silence", {"GET", "HEAD", "POST"}),
                                       ("POST", "alert-rules/x", {"GET", "HEAD", "PUT"}),
                                       ("PATCH", "silences", {"GET", "HEAD", "POST"})):
@@ -174,7 +180,8 @@ class TestAcknowledging:
         audit = Audit(server)
         answer = operator.post(f"alerts/{alert}/acknowledge", {"comment": "on it"})
         assert answer.status == 200, answer
-        assert (answer.json["acknowledged"], answer.json["acknowledged_by"], answer.json["acknowledgement"]) == (
+        assert (answer.json["acknowledged"], answer.json["acknowledged_by"],
+                answer.json["acknowledgement"]) == (
             True, operator.name, "on it")
         assert answer.json["history"][-1]["actor"] == operator.name
         answer = operator.call("DELETE", f"alerts/{alert}/acknowledge")
@@ -209,7 +216,8 @@ class TestAcknowledging:
                            "there is no")
 
     @pytest.mark.parametrize("body, status, words", [
-        (b"", 200, ""), (b"{", 400, "JSON"), (b"\xff", 400, "JSON"), (b"[]", 422, "object"), (b"1", 422, "object"),
+        (b"", 200, ""), (b"{", 400, "JSON"), (b"\xff", 400, "JSON"), (b"[]", 422, "object"), (b"1", 422,
+                                                                                              "object"),
         (b'{"comment": 1}', 422, '"comment" is a string'), (b'{"comment": {}}', 422, '"comment" is a string'),
         (b'{"comment": [["x"]]}', 422, '"comment" is a string'), (b'{"comment": ""}', 422, '"comment" has'),
         (b'{"comment": "a", "comment": "b"}', 422, '"comment" is there twice'),
@@ -235,7 +243,8 @@ class TestSilences:
         assert (silence["state"], silence["reason"], silence["created_by"], silence["ended_by"]) == (
             "active", "known", operator.name, None)
         assert moment(silence["ends_at"]) - moment(silence["starts_at"]) == datetime.timedelta(minutes=90)
-        assert {m["name"]: m["value"] for m in silence["matchers"]} == operator.get(f"alerts/{alert}").json["labels"]
+        labels = operator.get(f"alerts/{alert}").json["labels"]
+        assert {m["name"]: m["value"] for m in silence["matchers"]} == labels
         assert operator.get(f"alerts/{alert}").json["muted_by"] == [f"silence {silence['id']}"]
         assert operator.get(f"alerts/{other}").json["muted_by"] == []
         # Its end.
@@ -252,7 +261,8 @@ class TestSilences:
     def test_by_matchers(self, operator):
         start = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=2)
         end = start + datetime.timedelta(hours=3)
-        matchers = [{"name": "team", "value": "a|b", "isRegex": True}, {"name": "x", "value": "", "isEqual": False}]
+        matchers = [{"name": "team", "value": "a|b", "isRegex": True}, {"name": "x", "value": "",
+                                                                        "isEqual": False}]
         answer = operator.post("silences", {"matchers": matchers, "starts_at": start.isoformat(),
                                             "ends_at": end.isoformat(), "reason": "moving"})
         assert answer.status == 200, answer
@@ -263,7 +273,8 @@ class TestSilences:
 
     def test_the_list(self, server, viewer, operator):
         server.db.execute("DELETE FROM pganalytics.alert_silences")
-        made = [operator.post("silences", {"matchers": MATCHERS, "reason": "list", **when}).json["id"] for when in (
+        made = [operator.post("silences", {"matchers": MATCHERS, "reason": "list",
+                                           **when}).json["id"] for when in (
             {"duration": 5}, {"duration": 5, "starts_at": "2999-01-01"}, {"duration": 5})]
         operator.call("DELETE", f"silences/{made[2]}")
         for state, found in (("", made), ("active", made[:1]), ("pending", made[1:2]), ("expired", made[2:])):
@@ -275,14 +286,18 @@ class TestSilences:
             assert_problem(viewer.get(f"silences?{query}"), 422, words)
 
     @pytest.mark.parametrize("change, words", [
-        ({"duration": None}, '"duration" or "ends_at"'), ({"ends_at": "2999-01-01"}, '"duration" or "ends_at"'),
-        ({"duration": 0}, '"duration" is a number of minutes'), ({"duration": -5}, '"duration" is a number of minutes'),
-        ({"duration": 1.5}, '"duration" is a number of minutes'), ({"duration": 527041}, '"duration" is a number of minutes'),
+        ({"duration": None}, '"duration" or "ends_at"'), ({"ends_at": "2999-01-01"},
+                                                          '"duration" or "ends_at"'),
+        ({"duration": 0}, '"duration" is a number of minutes'), ({"duration": -5},
+                                                                 '"duration" is a number of minutes'),
+        ({"duration": 1.5}, '"duration" is a number of minutes'), ({"duration": 527041},
+                                                                   '"duration" is a number of minutes'),
         ({"duration": 10 ** 20}, '"duration"'), ({"duration": "5"}, '"duration" is a number'),
         ({"duration": True}, '"duration" is a number'), ({"duration": [5]}, '"duration" is a number'),
         ({"reason": None}, '"reason" is a string'), ({"reason": ""}, '"reason"'), ({"reason": " "}, "reason"),
         ({"reason": 5}, '"reason" is a string'), ({"starts_at": "soon"}, '"starts_at"'),
-        ({"starts_at": "2020-01-01"}, "over before it begins"), ({"duration": None, "ends_at": "soon"}, '"ends_at"'),
+        ({"starts_at": "2020-01-01"}, "over before it begins"), ({"duration": None, "ends_at": "soon"},
+                                                                 '"ends_at"'),
         ({"duration": None, "ends_at": "2020-01-01"}, "over before it begins"),
         ({"duration": None, "starts_at": "2999-01-02", "ends_at": "2999-01-01"}, "over before it begins"),
         ({"matchers": None}, '"matchers" is an array'), ({"matchers": "x"}, '"matchers" is an array'),
@@ -291,7 +306,9 @@ class TestSilences:
         ({"matchers": [{"name": "a", "value": ""}]}, "no matcher"),
         ({"matchers": MATCHERS + [{"name": "a b", "value": ""}]}, "matcher 2"),
         ({"matchers": [{"name": "a", "value": "(", "isRegex": True}]}, "regular expression"),
-        ({"matchers": [{"name": "a", "value": "\0"}]}, ""), ({"matchers": [{"name": "a", "value": "x" * 40000}]}, '"matchers" has'),
+        ({"matchers": [{"name": "a", "value": "\0"}]}, ""), ({"matchers": [{"name": "a",
+                                                                            "value": "x" * 40000}]},
+                                                                            '"matchers" has'),
         ({"created_by": "postgres"}, "not known")])
     def test_refused(self, server, operator, change, words):
         before = server.db.value("SELECT count(*) FROM pganalytics.alert_silences")
@@ -324,12 +341,16 @@ class TestRules:
         answer = viewer.get(f"alert-rules/{rule}")
         assert answer.status == 200, answer
         one = answer.json
-        assert {k: one[k] for k in ("name", "query", "comparison", "threshold", "threshold_in_force", "pending_for",
-                                    "severity", "evaluate_every", "labels", "annotations", "enabled", "builtin",
+        assert {k: one[k] for k in ("name", "query", "comparison", "threshold", "threshold_in_force",
+                                    "pending_for",
+                                    "severity", "evaluate_every", "labels", "annotations", "enabled",
+                                    "builtin",
                                     "firing", "pending", "changed_by")} == {
             "name": rule, "query": "SELECT 1 AS value WHERE false", "comparison": ">", "threshold": 0,
-            "threshold_in_force": 0, "pending_for": 0, "severity": "warning", "evaluate_every": 86400, "labels": {},
-            "annotations": {}, "enabled": True, "builtin": False, "firing": 1, "pending": 0, "changed_by": "postgres"}
+            "threshold_in_force": 0, "pending_for": 0, "severity": "warning", "evaluate_every": 86400,
+            "labels": {},
+            "annotations": {}, "enabled": True, "builtin": False, "firing": 1, "pending": 0,
+            "changed_by": "postgres"}
         page = viewer.get("alert-rules?page_size=1000").json
         assert one in page["data"] and page["total"] == len(page["data"]) == server.db.value(
             "SELECT count(*) FROM pganalytics.alert_rules")
@@ -347,8 +368,8 @@ class TestRules:
         assert answer.status == 200, answer
         assert {name: answer.json[name] for name in body} == body
         assert answer.json["changed_by"] == admin.name
-        row = server.db.row("SELECT threshold, pending_for, evaluate_every, query FROM pganalytics.alert_rules "
-                            "WHERE name = %s", rule)
+        row = server.db.row("SELECT threshold, pending_for, evaluate_every, query "
+                            "FROM pganalytics.alert_rules WHERE name = %s", rule)
         assert row == (-25, datetime.timedelta(seconds=90), datetime.timedelta(hours=1), body["query"])
         # One alone leaves the others; null is none.
         answer = admin.call("PUT", f"alert-rules/{rule}", {"runbook_url": None})
@@ -361,23 +382,29 @@ class TestRules:
         assert cleared.details.keys() == {"change", "runbook_url"}
 
     def test_a_setting_s_threshold(self, server, admin, rule):
-        server.db.execute("UPDATE pganalytics.alert_rules SET threshold_setting = 'pganalytics.api_token_lifetime' "
-                          "WHERE name = %s", rule)
+        server.db.execute("UPDATE pganalytics.alert_rules "
+                          "SET threshold_setting = 'pganalytics.api_token_lifetime' WHERE name = %s", rule)
         answer = admin.call("PUT", f"alert-rules/{rule}", {"threshold": None})
         assert answer.status == 200, answer
         assert answer.json["threshold"] is None and answer.json["threshold_in_force"] > 0
 
     @pytest.mark.parametrize("body, words", [
-        ({}, "a field at least"), ({"threshold": "5"}, '"threshold" is a number'), ({"threshold": True}, '"threshold"'),
-        ({"threshold": 1e999}, ""), ({"enabled": "yes"}, '"enabled" is true or false'), ({"enabled": 1}, '"enabled"'),
+        ({}, "a field at least"), ({"threshold": "5"}, '"threshold" is a number'), ({"threshold": True},
+                                                                                    '"threshold"'),
+        ({"threshold": 1e999}, ""), ({"enabled": "yes"}, '"enabled" is true or false'), ({"enabled": 1},
+                                                                                         '"enabled"'),
         ({"enabled": None}, '"enabled" is not null'), ({"severity": "high"}, '"severity"'),
         ({"severity": None}, '"severity" is not null'), ({"pending_for": -1}, '"pending_for"'),
         ({"pending_for": 604801}, '"pending_for"'), ({"pending_for": "5 min"}, '"pending_for" is a number'),
         ({"evaluate_every": 0.5}, '"evaluate_every"'), ({"evaluate_every": 86401}, '"evaluate_every"'),
-        ({"evaluate_every": None}, '"evaluate_every" is not null'), ({"annotations": []}, '"annotations" is an object'),
-        ({"annotations": "x"}, '"annotations" is an array or an object'), ({"annotations": {"a": 1}}, 'annotation "a"'),
-        ({"annotations": {"a b": "x"}}, 'annotation "a b"'), ({"runbook_url": "javascript:x"}, '"runbook_url"'),
-        ({"query": "DROP TABLE x"}, ""), ({"query": ""}, '"query" has'), ({"query": None}, '"query" is not null'),
+        ({"evaluate_every": None}, '"evaluate_every" is not null'), ({"annotations": []},
+                                                                     '"annotations" is an object'),
+        ({"annotations": "x"}, '"annotations" is an array or an object'), ({"annotations": {"a": 1}},
+                                                                           'annotation "a"'),
+        ({"annotations": {"a b": "x"}}, 'annotation "a b"'), ({"runbook_url": "javascript:x"},
+                                                              '"runbook_url"'),
+        ({"query": "DROP TABLE x"}, ""), ({"query": ""}, '"query" has'), ({"query": None},
+                                                                          '"query" is not null'),
         ({"threshold": None}, "threshold"), ({"name": "x"}, "not known"), ({"builtin": True}, "not known")])
     def test_refused(self, server, admin, rule, body, words):
         before = server.db.row("SELECT r::text FROM pganalytics.alert_rules r WHERE name = %s", rule)
@@ -391,9 +418,11 @@ class TestRules:
     def test_a_built_in_rule(self, server, admin):
         """Its threshold is one's own, its query is not."""
         name = server.db.value("SELECT min(name) FROM pganalytics.alert_rules WHERE builtin")
-        assert_problem(admin.call("PUT", f"alert-rules/{name}", {"query": "SELECT 1 AS value"}), 422, '"query"')
+        assert_problem(admin.call("PUT", f"alert-rules/{name}", {"query": "SELECT 1 AS value"}), 422,
+                       '"query"')
         enabled = admin.get(f"alert-rules/{name}").json["enabled"]
-        assert admin.call("PUT", f"alert-rules/{name}", {"enabled": not enabled}).json["enabled"] is not enabled
+        assert admin.call("PUT", f"alert-rules/{name}",
+                          {"enabled": not enabled}).json["enabled"] is not enabled
         assert admin.call("PUT", f"alert-rules/{name}", {"enabled": enabled}).json["enabled"] is enabled
 
 
@@ -408,15 +437,17 @@ class TestRights:
             assert_problem(viewer.call(method, path, body), 403, "no member of a role")
 
     def test_an_operator_changes_no_rule(self, operator, rule):
-        assert_problem(operator.call("PUT", f"alert-rules/{rule}", {"enabled": False}), 403, "no member of a role")
+        assert_problem(operator.call("PUT", f"alert-rules/{rule}", {"enabled": False}), 403,
+                       "no member of a role")
 
     def test_grants_count(self, server, operator, alert):
         """The person's own privileges, not the worker's."""
-        server.db.execute("REVOKE EXECUTE ON FUNCTION pganalytics.acknowledge_alert FROM pganalytics_operator")
+        function = "FUNCTION pganalytics.acknowledge_alert"
+        server.db.execute(f"REVOKE EXECUTE ON {function} FROM pganalytics_operator")
         try:
             assert_problem(operator.post(f"alerts/{alert}/acknowledge", {}), 403, "permission denied")
         finally:
-            server.db.execute("GRANT EXECUTE ON FUNCTION pganalytics.acknowledge_alert TO pganalytics_operator")
+            server.db.execute(f"GRANT EXECUTE ON {function} TO pganalytics_operator")
 
     def test_who_asks_without_right_is_told_of_by_route(self, server, viewer, alert):
         """Whatever number stands in the path: nobody fills the log with numbers."""

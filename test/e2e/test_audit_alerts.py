@@ -33,7 +33,8 @@ def test_nothing_of_an_installation(server):
 def test_a_rule_s_life(server, audit):
     db = server.db
     make_rule(db, "told")
-    db.execute("SET ROLE pganalytics_admin; UPDATE pganalytics.alert_rules SET threshold = 5 WHERE name = 'told';"
+    db.execute("SET ROLE pganalytics_admin;"
+               "UPDATE pganalytics.alert_rules SET threshold = 5 WHERE name = 'told';"
                "UPDATE pganalytics.alert_rules SET threshold = 5 WHERE name = 'told'; RESET ROLE")
     db.execute("DELETE FROM pganalytics.alert_rules WHERE name = 'told'")
     made, changed, gone = alerts(audit)
@@ -50,7 +51,8 @@ def test_what_the_worker_finds_is_no_event(server, audit):
     rule = make_rule(server.db, "found")
     alert = make_alert(server.db, rule)
     server.db.execute("UPDATE pganalytics.alerts SET value = 8, found_at = now() WHERE alert_id = %s", alert)
-    server.db.execute("UPDATE pganalytics.alerts SET state = 'resolved', resolved_at = now() WHERE alert_id = %s", alert)
+    server.db.execute("UPDATE pganalytics.alerts SET state = 'resolved', resolved_at = now() "
+                      "WHERE alert_id = %s", alert)
     assert names(alerts(audit)) == ["rule_changed"]
 
 
@@ -69,9 +71,10 @@ def test_acknowledgements(server, audit):
 
 def test_silences(server, audit):
     db = server.db
-    numbers = [db.value("SELECT pganalytics.silence_alerts(%s, '1 hour', 'known')", MATCHERS) for _ in range(3)]
-    db.execute("UPDATE pganalytics.alert_silences SET ends_at = ends_at + interval '1 hour' WHERE silence_id = %s",
-               numbers[0])
+    numbers = [db.value("SELECT pganalytics.silence_alerts(%s, '1 hour', 'known')", MATCHERS)
+               for _ in range(3)]
+    db.execute("UPDATE pganalytics.alert_silences SET ends_at = ends_at + interval '1 hour' "
+               "WHERE silence_id = %s", numbers[0])
     db.execute("SELECT pganalytics.end_silence(%s)", numbers[0])
     db.execute("DELETE FROM pganalytics.alert_silences WHERE silence_id = ANY (%s)", numbers[:2])
     db.execute("BEGIN; TRUNCATE pganalytics.alert_silences; ROLLBACK")
@@ -89,8 +92,10 @@ def test_silences(server, audit):
 
 def test_windows_and_inhibitions(server, audit):
     db = server.db
-    db.execute("SELECT pganalytics.create_maintenance_window('nightly', '[]', now(), '90 min', 'backups', '1 day')")
-    db.execute("SET intervalstyle = 'iso_8601'; UPDATE pganalytics.maintenance_windows SET duration = '2 hours';"
+    db.execute("SELECT pganalytics.create_maintenance_window("
+               "'nightly', '[]', now(), '90 min', 'backups', '1 day')")
+    db.execute("SET intervalstyle = 'iso_8601';"
+               "UPDATE pganalytics.maintenance_windows SET duration = '2 hours';"
                "RESET intervalstyle")
     db.execute("SELECT pganalytics.drop_maintenance_window('nightly')")
     db.execute("INSERT INTO pganalytics.alert_inhibitions (name, source_matchers, target_matchers) "
@@ -118,7 +123,8 @@ def test_channels(server, audit):
     db.execute("DELETE FROM pganalytics.alert_channels WHERE name = 'chat'")
     events = alerts(audit)
     assert names(events) == 5 * ["channel_changed"]
-    assert all((e.resource_type, e.resource_id, e.severity) == ("alert_channel", "chat", "WARN") for e in events)
+    assert {(e.resource_type, e.resource_id, e.severity) for e in events} == {
+        ("alert_channel", "chat", "WARN")}
     host = "https://hooks.example.org/…"
     assert events[0].details["url"] == host and events[0].details["change"] == "created"
     assert events[1].details == {"change": "changed", "url": {"old": host, "new": host},

@@ -1,3 +1,4 @@
+// Which paths are a pattern's, and which are not.
 #include "core/path_pattern.hpp"
 
 #include <gtest/gtest.h>
