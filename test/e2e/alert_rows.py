@@ -10,8 +10,8 @@ def make_rule(db, name, severity="warning"):
         cursor.execute("INSERT INTO pganalytics.alert_rules "
                        "(name, query, threshold, severity, evaluate_every) "
                        "VALUES (%s, 'SELECT 1 AS value WHERE false', 0, %s, '1 day')", (name, severity))
-        cursor.execute("INSERT INTO pganalytics.alert_rule_states (rule, evaluate_at) "
-                       "VALUES (%s, now() + interval '23 hours')", (name,))
+        cursor.execute("INSERT INTO pganalytics.alert_rule_states (rule, evaluate_at, evaluated_at, "
+                       "duration_ms) VALUES (%s, now() + interval '1 day', now(), 0)", (name,))
     connection.close()
     return name
 

@@ -323,6 +323,12 @@ class TestSilences:
         assert_problem(operator.post("silences", body), 422, f'"{missing}" is needed')
         assert_problem(operator.post("silences"), 400, "JSON")
 
+    @pytest.mark.parametrize("depth, status, words", [
+        (9000, 422, "matcher 1 is no object"), (30000, 400, "nested too deeply")])
+    def test_nested_deeply(self, operator, depth, status, words):
+        body = b'{"duration": 5, "reason": "x", "matchers": ' + b"[" * depth + b"]" * depth + b"}"
+        assert_problem(operator.post("silences", body), status, words)
+
     def test_no_such_silence(self, operator):
         for number in ("99999999", "x", "-1"):
             assert_problem(operator.call("DELETE", f"silences/{number}"), 404, "there is no")

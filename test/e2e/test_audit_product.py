@@ -450,7 +450,7 @@ class TestCollectors:
         end_worker(server, "ingest")
         events = audit.events("security.bypass_attempt", "access.denied", "security.rate_limited")
         assert len(events) < 20, events
-        assert sum(e.details["count"] for e in events) == sent
+        assert sum(e.details["count"] for e in events) == sent, events
 
 
 def test_the_manual_has_each_kind(server):
