@@ -9,13 +9,14 @@ import tomllib
 import cluster
 import product
 
-UNIT, END_TO_END = "test/unit/gateway", "test/e2e"
+GATEWAY, COURIER, END_TO_END = "test/unit/gateway", "test/unit/courier", "test/e2e"
 
 
 def collected(*command):
     done = subprocess.run([*command, "--collect-only"], check=True, capture_output=True, text=True,
                           cwd=product.SOURCE, env={
-                              **os.environ, "PGANALYTICS_GATEWAY": cluster.pg_program("pganalytics-gateway")})
+                              **os.environ, "PGANALYTICS_GATEWAY": cluster.pg_program("pganalytics-gateway"),
+                              "PGANALYTICS_COURIER": cluster.pg_program("pganalytics-courier")})
     return [line.lower() for line in done.stdout.splitlines() if "::" in line]
 
 
@@ -28,7 +29,8 @@ def selects(expression, name):
 
 def test_every_test_of_the_list_is_there():
     python = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    names = {UNIT: collected(*python, UNIT), END_TO_END: collected("scripts/e2e")}
+    names = {GATEWAY: collected(*python, GATEWAY), COURIER: collected(*python, COURIER),
+             END_TO_END: collected("scripts/e2e")}
     checks = tomllib.loads((product.SOURCE / "test/e2e/security_checks.toml").read_text())["check"]
     assert len(checks) > 100
     for check in checks:

@@ -7,6 +7,7 @@
 
 #include "protocol/accounts.hpp"
 #include "protocol/ca_messages.hpp"
+#include "protocol/courier_messages.hpp"
 #include "protocol/messages.hpp"
 #include "protocol/refusals.hpp"
 #include "protocol/rows.hpp"
@@ -221,6 +222,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
             break;
         case FrameType::kCaReply:
             RoundTripItems(CopyCaReply, payload, length);
+            break;
+        case FrameType::kCourierConfig:
+            RoundTrip<protocol::CourierConfig>(payload, length);
+            break;
+        case FrameType::kDelivery:
+            RoundTrip<protocol::Delivery>(payload, length);
+            break;
+        case FrameType::kDelivered:
+            RoundTrip<protocol::Delivered>(payload, length);
             break;
         case FrameType::kPush:
             RoundTrip<protocol::Push>(payload, length);

@@ -1,4 +1,5 @@
 // Tests of messages: every one comes back as it was sent, and none is read from too few bytes.
+#include "protocol/courier_messages.hpp"
 #include "protocol/messages.hpp"
 #include "protocol/refusals.hpp"
 
@@ -121,6 +122,15 @@ TEST(Messages, EveryCutFails) {
     ExpectEveryCutFails(api);
     ExpectEveryCutFails(ApiReply{200, 0, "application/json", "{}", "a.csv", "/next"});
     ExpectEveryCutFails(Refused{RefusalKind::kTokenForged, 0, 7, {}, {}, "GET /"});
+    CourierConfig courier;
+    courier.smtp_relay = "localhost:25";
+    courier.user_agent = "a";
+    ExpectEveryCutFails(courier);
+    Delivery delivery;
+    delivery.url = "https://a/";
+    delivery.body = "{}";
+    ExpectEveryCutFails(delivery);
+    ExpectEveryCutFails(Delivered{DeliveryOutcome::kDead, 404, 0, 0, "no"});
     ExpectEveryCutFails(SamplePush());
     ExpectEveryCutFails(Receipt{});
 }
