@@ -34,6 +34,11 @@ Transfer::Transfer(const Config& config, Parcel parcel)
     Set(CURLOPT_FORBID_REUSE, 1L);
     Set(CURLOPT_SSL_SESSIONID_CACHE, 0L);
     Set(CURLOPT_DNS_CACHE_TIMEOUT, 0L);
+#if LIBCURL_VERSION_NUM >= 0x075700
+    // Else the end of a delivery whose name is still being looked up would wait for that thread,
+    // and all others with it. The thread ends by itself.
+    Set(CURLOPT_QUICK_EXIT, 1L);
+#endif
 }
 
 std::string Transfer::Reason(CURLcode result) const {

@@ -18,8 +18,8 @@ def courier():
     """Starts couriers; each must run until its worker leaves, and leave then."""
     started = []
 
-    def start(**config):
-        one = Courier(PROGRAM, **config).start()
+    def start(program=PROGRAM, **config):
+        one = Courier(program, **config).start()
         started.append(one)
         return one
 

@@ -5,10 +5,12 @@ import hmac
 import os
 import socket
 import ssl
+import subprocess
 import time
 
 import pytest
 
+from conftest import PROGRAM
 from courier import AGAIN, BEARER, DEAD, HMAC, SENT
 from receivers import answer, make_certificate, reset
 
@@ -223,6 +225,40 @@ def test_many_at_a_time(courier, receiver):
     assert not set(waiting) & one.delivered.keys()
     slow.released.set()
     assert all(one.result(number).outcome == AGAIN for number in waiting)
+
+
+def test_silent_name_server(courier, receiver, tmp_path):
+    """A name that is looked up in vain keeps nobody else waiting, neither before nor at its time limit."""
+    resolver = tmp_path / "resolv.conf"
+    resolver.write_text("nameserver 127.0.0.53\n")
+    with_resolver = tmp_path / "courier"
+    with_resolver.write_text(f"#!/bin/sh\nexec unshare -m sh -c 'mount --bind {resolver} /etc/resolv.conf && "
+                             f"exec {PROGRAM}'\n")
+    with_resolver.chmod(0o755)
+    if subprocess.run(["unshare", "-m", "mount", "--bind", resolver, "/etc/resolv.conf"], check=False,
+                      capture_output=True).returncode != 0:
+        pytest.skip("only root gives a process a resolv.conf of its own")
+    hook = receiver()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        for last in range(2, 250):  # one of them may be a resolver of this machine
+            try:
+                silent.bind((f"127.0.0.{last}", 53))
+                break
+            except OSError:
+                continue
+        resolver.write_text("nameserver {}\n".format(silent.getsockname()[0]))
+        one = courier(program=str(with_resolver), allowed="localhost", timeout_ms=1500,
+                      env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+        begun = time.monotonic()
+        number = one.send("https://nobody.example/")
+        slowest = 0.0
+        while number not in one.delivered and time.monotonic() < begun + 20:
+            sent_at = time.monotonic()
+            assert one.deliver(hook.url()).outcome == SENT
+            slowest = max(slowest, time.monotonic() - sent_at)
+        result = one.result(number)
+        assert result.outcome == AGAIN and "timed out" in result.message
+        assert 1.4 < time.monotonic() - begun < 4 and slowest < 1
 
 
 def test_large_body(courier, receiver):
