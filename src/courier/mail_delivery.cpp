@@ -1,7 +1,6 @@
 #include "courier/mail_delivery.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <string_view>
 
 #include "core/mail_address.hpp"
@@ -129,7 +128,7 @@ size_t MailDelivery::TakeReply(char* data, size_t size, size_t count, void* self
 size_t MailDelivery::GiveMessage(char* to, size_t size, size_t count, void* self) {
     auto* const delivery = static_cast<MailDelivery*>(self);
     const size_t bytes = std::min(size * count, delivery->message_.size() - delivery->given_);
-    std::memcpy(to, delivery->message_.data() + delivery->given_, bytes);
+    delivery->message_.copy(to, bytes, delivery->given_);
     delivery->given_ += bytes;
     return bytes;
 }

@@ -22,9 +22,9 @@ Sender::~Sender() {
 }
 
 void Sender::Begin(uint32_t request_id, Parcel parcel, int64_t now) {
-    auto made = parcel.delivery.kind == DeliveryKind::kMail
-                    ? MailDelivery::Make(config_, std::move(parcel), now)
-                    : HttpDelivery::Make(config_, std::move(parcel), now);
+    const auto make =
+        parcel.delivery.kind == DeliveryKind::kMail ? &MailDelivery::Make : &HttpDelivery::Make;
+    auto made = make(config_, std::move(parcel), now);
     if (!made) {
         ended_.push_back({request_id, {DeliveryOutcome::kDead, 0, 0, made.error().message}});
         return;

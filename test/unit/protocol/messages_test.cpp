@@ -1,6 +1,6 @@
 // Tests of messages: every one comes back as it was sent, and none is read from too few bytes.
-#include "protocol/courier_messages.hpp"
 #include "protocol/messages.hpp"
+#include "protocol/courier_messages.hpp"
 #include "protocol/refusals.hpp"
 
 #include <gtest/gtest.h>
