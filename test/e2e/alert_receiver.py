@@ -55,7 +55,7 @@ class Receiver(http.server.ThreadingHTTPServer):
             self.wrong.append(sys.exc_info()[1])
 
     def sequence(self, host):
-        """sequence gives what was told of a host, (status, startsAt), without repetitions of the last word."""
+        """sequence gives what was told of a host, (status, startsAt), without repetitions of the last."""
         told = []
         for _, alerts in list(self.taken):
             for alert in alerts:

@@ -160,7 +160,8 @@ def test_bad_answers(world, load):
     world.waves(8)
     for kind, channel in channels.items():
         world.wait_until_told(channel, made[kind])
-        attempts = world.db.value("SELECT sum(attempts)::int FROM pganalytics.alert_outbox WHERE channel = %s",
+        attempts = world.db.value("SELECT sum(attempts)::int FROM pganalytics.alert_outbox "
+                                  "WHERE channel = %s",
                                   channel)
         assert attempts > world.count(channel, "true"), f"{kind} was never answered"
         assert not made[kind].answers
@@ -182,7 +183,7 @@ def test_retry_after(world):
 
 
 def test_slow(world, load):
-    """One that does not answer in time is tried again; it holds up neither others nor its own other groups."""
+    """One that does not answer in time is tried again, and holds up no other channel or group."""
     slow = world.receiver(alert_receiver.silent)
     other = world.receiver()
     channel, beside = world.channel(slow.url), world.channel(other.url)
@@ -191,7 +192,8 @@ def test_slow(world, load):
     wait_until(lambda: world.count(channel, "state = 'sent'") == len(HOSTS) * 3 // 4, 20, "its other groups")
     wait_until(lambda: world.count(channel, "attempts = 1 AND state = 'waiting'") == 2, 20, "end of its time")
     error, = {row[0] for row in world.db.rows(
-        "SELECT last_error FROM pganalytics.alert_deliveries WHERE channel = %s AND state = 'waiting'", channel)}
+        "SELECT last_error FROM pganalytics.alert_deliveries "
+        "WHERE channel = %s AND state = 'waiting'", channel)}
     assert "imed out" in error
     world.find([])
     world.wait_until_told(channel, slow)
@@ -244,7 +246,8 @@ def test_courier_killed(world, load):
             killed.add(courier)
 
     world.waves(24, kill)
-    wait_until(lambda: kill() or len(killed) == 5 or not world.count(channel, "state = 'waiting'"), 30, "kills")
+    wait_until(lambda: kill() or len(killed) == 5 or not world.count(channel, "state = 'waiting'"), 30,
+               "kills")
     world.wait_until_told(channel, receiver)
     assert len(killed) >= 3
     assert load.stop().failures == []
@@ -260,7 +263,8 @@ def test_server_killed(world, load, whom):
     channel = world.channel(receiver.url)
     for _ in range(2):
         world.waves(8)
-        wait_until(lambda: world.count(channel, "state = 'sent'") and world.count(channel, "state = 'waiting'")
+        wait_until(lambda: world.count(channel, "state = 'sent'")
+                           and world.count(channel, "state = 'waiting'")
                    and world.worker()[1], 20, "a courier with something left to do")
         worker, courier = world.worker()
         if whom == "worker":

@@ -60,7 +60,7 @@ def state(db, rule, columns="failures"):
 
 
 def evaluations(db, rule):
-    """evaluations gives a function that says how often the rule was evaluated since, as far as it was seen."""
+    """evaluations gives a function that says how often the rule was seen to be evaluated since."""
     seen = {state(db, rule, "evaluated_at")}
 
     def count():
