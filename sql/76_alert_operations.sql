@@ -145,6 +145,7 @@ CREATE FUNCTION pganalytics.alert_mutes(at timestamptz)
     RETURNS TABLE (alert_id bigint, muted_by text[])
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
+    SET jit = off
 AS $$
 #variable_conflict use_column
 BEGIN
