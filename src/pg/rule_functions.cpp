@@ -10,6 +10,12 @@ extern "C" {
 namespace pganalytics::pg {
 namespace {
 
+[[noreturn]] void RefuseSetting(const char* name) {
+    ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT),
+            errmsg("there is no setting \"%s\" of pganalytics", name));
+    pg_unreachable();
+}
+
 // ReadSetting gives a setting in its own unit. ERROR 42704 if there is none of the name, 22023 if
 // it is no number.
 double ReadSetting(const char* name) {
@@ -17,10 +23,7 @@ double ReadSetting(const char* name) {
     const char* const text = strncmp(name, kPrefix, sizeof(kPrefix) - 1) == 0
                                  ? GetConfigOption(name, true, true)
                                  : nullptr;
-    if (text == nullptr) {
-        ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT),
-                errmsg("there is no setting \"%s\" of pganalytics", name));
-    }
+    if (text == nullptr) RefuseSetting(name);
     char* end = nullptr;
     const double value = strtod(text, &end);
     if (end == text || *end != '\0') {
