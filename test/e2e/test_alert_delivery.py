@@ -97,7 +97,7 @@ class World:
 def alerts(make_server, root):
     _, _, certificate = make_certificate(root, "alert-receiver")
     os.chmod(certificate, 0o644)
-    own = make_server("alerting", alert_allowed_hosts="127.0.0.1", alert_ca_file=certificate,
+    own = make_server("delivering", alert_allowed_hosts="127.0.0.1", alert_ca_file=certificate,
                       alert_timeout="3s")
     yield World(own, certificate)
 

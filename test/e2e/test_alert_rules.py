@@ -73,7 +73,7 @@ def test_ten_failed_logins_are_none(watched):
 
 @pytest.fixture(scope="module")
 def guessed(make_server):
-    return rules_each_second(make_server("guessed", ingest_workers=1, login_failures=5,
+    return rules_each_second(make_server("rule_events", ingest_workers=1, login_failures=5,
                                          login_failure_interval="1d"))
 
 

@@ -98,7 +98,7 @@ def test_a_delivery(world):
 
 
 def test_none_runs_without_a_delivery(make_server):
-    idle = make_server("idle", ingest_workers=1, api_port=0)
+    idle = make_server("nothing_to_send", ingest_workers=1, api_port=0)
     assert idle.db.row("SELECT state, gateway_pid, gateway_restarts FROM pganalytics.workers "
                        "WHERE kind = 'alerts'") == ("running", None, 0)
 
