@@ -32,8 +32,9 @@ AUDIT_FILES = {"pganalytics_audit_head", "pganalytics_settings"}
 
 
 def authority_files(data):
-    """authority_files are the paths of what certificates and tokens are made with."""
-    return [path for path in data.glob("pganalytics_*") if path.name not in AUDIT_FILES]
+    """authority_files are the paths of what certificates and tokens are made with, once they are whole."""
+    return [path for path in data.glob("pganalytics_*")
+            if path.name not in AUDIT_FILES and path.suffix != ".new"]
 
 
 class Site:
