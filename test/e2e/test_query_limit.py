@@ -121,6 +121,18 @@ def first_pushes(server, made):
     return all(server.samples(credentials) > 0 for _, credentials, _ in made.values())
 
 
+def await_totals(server, name, begin, true, what):
+    found = [None]
+
+    def arrived():
+        found[0], _ = reports(server, name, begin, moment(server))
+        return same(found[0], true)
+    try:
+        wait_until(arrived, 30, what)
+    except TimeoutError as late:
+        raise AssertionError(f"{late}: {found[0]} of {true}") from late
+
+
 def test_totals_are_the_same_with_any_limit(server, source, collectors):
     Shop(source).run({n: 1 + n % 3 for n in range(STATEMENTS)})
     shop = Shop(source)
@@ -157,8 +169,7 @@ def test_totals_are_the_same_with_any_limit(server, source, collectors):
         shop.run(work)
         true = shop.done()
         for limit, (_, _, name) in made.items():
-            wait_until(lambda: same(reports(server, name, begin, moment(server))[0], true), 30,
-                       f"what was done up to round {step} with limit {limit}")
+            await_totals(server, name, begin, true, f"round {step} with limit {limit}")
         ends.append(moment(server))
         truths.append(true)
     for one, _, _ in made.values():
