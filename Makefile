@@ -2,7 +2,7 @@
 # make install    install them, with their manual pages (as root)
 # make demo       everything on this machine, from nothing to the top queries; DEMO_SECONDS=20 ends by itself
 # make check      every suite; each runs alone as make check-lint, check-unit, check-regress, ...
-# make bench      the tables of docs/performance.md, in about 15 minutes
+# make bench      the tables of docs/inside/performance.md, in about 15 minutes
 # make bench-check  compares what a push costs with bench/baseline.json; UPDATE=1 stores it anew
 
 PG_CONFIG ?= pg_config
@@ -36,7 +36,7 @@ install: all
 	install -m 644 docs/man/pganalytics-collector.1 '$(DESTDIR)$(MANDIR)/man1'
 	install -m 644 docs/man/pganalytics-gateway.8 docs/man/pganalytics-ca.8 docs/man/pganalytics-courier.8 \
 		'$(DESTDIR)$(MANDIR)/man8'
-	install -m 644 docs/collector.toml.example '$(DESTDIR)$(EXAMPLEDIR)'
+	install -m 644 contrib/collector.toml.example '$(DESTDIR)$(EXAMPLEDIR)'
 	install -m 644 contrib/prometheus/*.yml '$(DESTDIR)$(EXAMPLEDIR)/prometheus'
 
 clean:

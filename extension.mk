@@ -4,15 +4,14 @@ EXTENSION = pganalytics
 EXTVERSION = 3.2.0
 
 MODULE_big = pganalytics
-PG_SOURCES = $(wildcard src/pg/*.cpp) $(wildcard bgworker/*.cpp) src/core/address.cpp src/core/host_list.cpp src/core/rate_table.cpp src/protocol/accounts.cpp src/protocol/catalog.cpp \
-	src/protocol/rows.cpp src/protocol/token_text.cpp
+PG_SOURCES = $(sort $(shell find src/pg bgworker -name '*.cpp')) $(shell cat server_sources.txt)
 OBJS = $(PG_SOURCES:.cpp=.o)
-SQL_SOURCES = $(sort $(wildcard sql/[0-9]*.sql))
+SQL_SOURCES = $(patsubst %,sql/%.sql,$(shell cat sql/order.txt))
 DATA_built = pganalytics--$(EXTVERSION).sql
 DATA = $(wildcard pganalytics--*--*.sql)
 
 PG_CONFIG ?= pg_config
-# No exceptions in the server process: an ERROR and a throw never meet (docs/architecture.md).
+# No exceptions in the server process: an ERROR and a throw never meet (docs/inside/architecture.md).
 PG_CXXFLAGS = -std=c++20 -Isrc -I. -isystem $(shell $(PG_CONFIG) --includedir-server) \
 	-Wall -Wextra -Wno-missing-field-initializers -fno-exceptions -fno-rtti \
 	-DPGANALYTICS_VERSION='"$(EXTVERSION)"' $(WERROR)
@@ -23,7 +22,7 @@ override with_llvm = no
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
-$(DATA_built): $(SQL_SOURCES)
-	cat $^ > $@
+$(DATA_built): $(SQL_SOURCES) sql/order.txt
+	cat $(SQL_SOURCES) > $@
 
-$(OBJS): extension.mk exports.map $(wildcard src/core/*.hpp src/protocol/*.hpp src/pg/*.hpp src/pg/*.h bgworker/*.hpp)
+$(OBJS): extension.mk exports.map $(shell find src/core src/protocol src/pg bgworker -name '*.hpp' -o -name '*.h')

@@ -12,7 +12,7 @@
 namespace pganalytics::bench {
 namespace {
 
-// kCompressionLevel is that of src/collector/push_body.cpp.
+// kCompressionLevel is that of src/collector/push/push_body.cpp.
 constexpr int kCompressionLevel = 1;
 constexpr uint64_t kChangedPerThousand = 235;
 

@@ -1,4 +1,4 @@
-"""Tables of docs/performance.md, and what they were measured on."""
+"""Tables of docs/inside/performance.md, and what they were measured on."""
 import os
 import platform
 import statistics

@@ -1,4 +1,4 @@
-"""Measures what docs/performance.md says, in interleaved rounds.
+"""Measures what docs/inside/performance.md says, in interleaved rounds.
 
 Each round measures everything once, in an order that rotates, so that a machine that slows down
 slows all of it; the tables show medians over the rounds, and medians of the ratios of each round.

@@ -1,14 +1,25 @@
 // Module: what PostgreSQL calls by name: the library's start and the workers' entry points.
-#include "bgworker/alerts_worker.hpp"
-#include "bgworker/api_worker.hpp"
-#include "bgworker/audit_worker.hpp"
-#include "bgworker/ingest_worker.hpp"
-#include "bgworker/launcher.hpp"
-#include "bgworker/maintenance_worker.hpp"
-#include "pg/audit_hooks.hpp"
-#include "pg/guc.hpp"
-#include "pg/prelude.hpp"
-#include "pg/shmem.hpp"
+#include "bgworker/alerts/alerts_worker.hpp"
+#include "bgworker/api/api_worker.hpp"
+#include "bgworker/chores/audit_worker.hpp"
+#include "bgworker/chores/maintenance_worker.hpp"
+#include "bgworker/ingest/ingest_worker.hpp"
+#include "bgworker/process/launcher.hpp"
+#include "pg/audit/ring.hpp"
+#include "pg/audit/statements/hooks.hpp"
+#include "pg/base/guc.hpp"
+#include "pg/base/prelude.hpp"
+#include "pg/base/shmem.hpp"
+#include "pg/identity/rate_limits.hpp"
+
+namespace {
+
+constexpr pganalytics::pg::SharedPart kSharedParts[] = {
+    {pganalytics::pg::RateLimitBytes, pganalytics::pg::StartRateLimits},
+    {pganalytics::pg::AuditRingBytes, pganalytics::pg::StartAuditRing},
+};
+
+}  // namespace
 
 extern "C" {
 
@@ -26,7 +37,7 @@ void _PG_init(void) {
     pganalytics::pg::DefineSettings();
     // Without shared_preload_libraries the SQL objects work and nothing listens.
     if (!process_shared_preload_libraries_in_progress) return;
-    pganalytics::pg::RequestSharedMemory();
+    pganalytics::pg::RequestSharedMemory(kSharedParts, lengthof(kSharedParts));
     // pg_upgrade starts the server without us being wanted.
     if (IsBinaryUpgrade) return;
     pganalytics::pg::InstallAuditHooks();

@@ -1,4 +1,4 @@
-"""Checks that includes follow the arrows of docs/architecture.md and libraries stay in their places."""
+"""Checks the arrows between rooms, and that libraries stay in their places."""
 import pathlib
 import re
 import subprocess
@@ -6,21 +6,54 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-# Directory -> our directories it may include. Programs and workers sit on top.
-ARROWS = {
-    "core": {"core"},
-    "protocol": {"core", "protocol"},
-    "ingest": {"core", "protocol", "ingest"},
-    "http": {"core", "http"},
-    "pki": {"core", "pki"},
-    "ca": {"core", "protocol", "pki", "ca"},
-    "gateway": {"core", "protocol", "ingest", "http", "pki", "gateway"},
-    "collector": {"core", "protocol", "pki", "collector"},
-    "courier": {"core", "protocol", "courier"},
-    "pg": {"core", "protocol", "pg"},
-    "bgworker": {"core", "protocol", "pg", "bgworker"},
+# Room -> the rooms that its files may include, besides itself. The lower ones come first.
+CORE, PROTOCOL = {"src/core"}, {"src/core", "src/protocol"}
+GATEWAY = PROTOCOL | {"src/http", "src/pki", "src/ingest"}
+COLLECTOR = PROTOCOL | {"src/pki"}
+PG_BASE = PROTOCOL | {"src/pg/base"}
+PG_AUDIT = PG_BASE | {"src/pg/audit"}
+PG_IDENTITY = PG_AUDIT | {"src/pg/identity"}
+PG_STORE = PG_IDENTITY | {"src/pg/store/metrics"}
+PG_ALL = PG_STORE | {"src/pg/audit/statements", "src/pg/store", "src/pg/alerts", "src/pg/api"}
+PROCESS = PG_ALL | {"bgworker/process"}
+ROOMS = {
+    "src/core": set(),
+    "src/protocol": CORE,
+    "src/ingest": PROTOCOL,
+    "src/http": CORE,
+    "src/pki": CORE,
+    "src/ca": PROTOCOL | {"src/pki"},
+    "src/courier": PROTOCOL,
+    "src/gateway/process": GATEWAY,
+    "src/gateway/identity": GATEWAY | {"src/gateway/process"},
+    "src/gateway/collectors": GATEWAY | {"src/gateway/process", "src/gateway/identity"},
+    "src/gateway/people": GATEWAY | {"src/gateway/process", "src/gateway/identity"},
+    "src/gateway": GATEWAY | {"src/gateway/process", "src/gateway/identity", "src/gateway/collectors",
+                              "src/gateway/people"},
+    "src/collector/life": COLLECTOR,
+    "src/collector/sources": COLLECTOR | {"src/collector/life"},
+    "src/collector/statements": COLLECTOR | {"src/collector/life", "src/collector/sources"},
+    "src/collector/push": COLLECTOR | {"src/collector/life", "src/collector/sources",
+                                       "src/collector/statements"},
+    "src/collector/enrol": COLLECTOR | {"src/collector/life", "src/collector/push"},
+    "src/collector": COLLECTOR | {"src/collector/life", "src/collector/sources", "src/collector/statements",
+                                  "src/collector/push", "src/collector/enrol"},
+    "src/pg/base": PROTOCOL,
+    "src/pg/audit": PG_BASE,
+    "src/pg/audit/statements": PG_AUDIT,
+    "src/pg/identity": PG_AUDIT,
+    "src/pg/store/metrics": PG_IDENTITY,
+    "src/pg/store": PG_STORE,
+    "src/pg/alerts": PG_AUDIT,
+    "src/pg/api": PG_IDENTITY | {"src/pg/audit/statements"},
+    "bgworker/process": PG_ALL,
+    "bgworker/ingest": PROCESS,
+    "bgworker/api": PROCESS,
+    "bgworker/alerts": PROCESS,
+    "bgworker/chores": PROCESS,
+    "bgworker": PROCESS | {"bgworker/ingest", "bgworker/api", "bgworker/alerts", "bgworker/chores"},
 }
-# Library (a prefix of the include) -> the directories that may use it.
+# Library (a prefix of the include) -> the directories of src that may use it.
 LIBRARIES = {
     "boost/": {"http", "gateway"},
     "openssl/": {"http", "pki", "ca", "gateway", "collector", "courier", "ingest", "pg"},
@@ -53,12 +86,11 @@ def server_headers():
     sys.exit("pg_config is missing")
 
 
-def files_by_directory():
-    for name in ARROWS:
-        directory = ROOT / name if name == "bgworker" else ROOT / "src" / name
-        for path in sorted(directory.rglob("*")):
+def sources():
+    for top in ("src", "bgworker"):
+        for path in sorted((ROOT / top).rglob("*")):
             if path.suffix in (".cpp", ".hpp", ".h"):
-                yield name, path
+                yield path
 
 
 def resolve(include, path):
@@ -69,8 +101,13 @@ def resolve(include, path):
     return None
 
 
-def owner(path):
-    """owner is the name in ARROWS of the directory a file is in."""
+def room_of(path):
+    """room_of is the name in ROOMS of the directory a file is in."""
+    return path.parent.relative_to(ROOT).as_posix()
+
+
+def directory_of(path):
+    """directory_of is the directory of src, or bgworker, that a file is in."""
     parts = path.relative_to(ROOT).parts
     return parts[1] if parts[0] == "src" else parts[0]
 
@@ -101,13 +138,17 @@ def main():
     def report(path, line, text):
         problems.append(f"{path.relative_to(ROOT)}:{line}: {text}")
 
-    for name, path in files_by_directory():
+    for path in sources():
         count += 1
+        room, name = room_of(path), directory_of(path)
+        if room not in ROOMS:
+            report(path, 1, f"{room} is no room of {pathlib.Path(__file__).name}")
+            continue
         for line, _, include in includes_of(path):
             target = resolve(include, path)
             if target is not None:
-                if owner(target) not in ARROWS[name]:
-                    report(path, line, f"{name} must not include {owner(target)}")
+                if room_of(target) not in ROOMS[room] | {room}:
+                    report(path, line, f"{room} must not include {room_of(target)}")
                 continue
             if name not in SERVER_SIDE and (server / include).is_file():
                 report(path, line, f"PostgreSQL's {include} outside src/pg and bgworker")

@@ -50,7 +50,7 @@ def main():
     functions, commented, revoked, definers, objects = {}, set(), set(), {}, {}
     last_function = last_revoke_all = 0
     order = 0
-    files = sorted((ROOT / "sql").glob("[0-9]*.sql"))
+    files = [ROOT / "sql" / f"{name}.sql" for name in (ROOT / "sql/order.txt").read_text().split()]
     for path in files:
         text = without_comments(path.read_text(encoding="utf-8"))
         for line, statement, body in statements(text):
@@ -94,7 +94,7 @@ def main():
         if (kind, name) not in commented:
             problems.append(f"{where}: {kind.lower()} {name} has no COMMENT")
     tests = "".join(path.read_text(encoding="utf-8")
-                    for pattern in ("sql/*", "isolation/**/*.spec", "e2e/*.py")
+                    for pattern in ("regress/*", "isolation/**/*.spec", "e2e/**/*.py")
                     for path in (ROOT / "test").glob(pattern) if path.is_file())
     for name, where in definers.items():
         if name.split(".")[1] not in tests:

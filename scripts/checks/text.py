@@ -12,6 +12,7 @@ EXPECTED = ("expected/", "test/isolation/expected/")  # written by psql
 CODE = {".cpp", ".hpp", ".h", ".sql", ".py"}
 MAX_WIDTH = {".cpp": 100, ".hpp": 100, ".h": 100, ".py": 110}
 MAX_LINES = 450
+LINK = re.compile(r"\]\(([^)\s#:]+)(?:#[^)\s]*)?\)")
 
 
 def main():
@@ -42,6 +43,11 @@ def main():
         for number, line in enumerate(lines, 1):
             if DEBRIS.search(line):
                 problems.append(f"{name}:{number}: {line.strip()[:80]}")
+        if path.suffix == ".md":
+            for number, line in enumerate(lines, 1):
+                for target in LINK.findall(line):
+                    if not (path.parent / target).exists():
+                        problems.append(f"{name}:{number}: {target} is not there")
         if path.suffix in CODE and not name.startswith(EXPECTED) and data:
             # The task of x.cpp stands in x.hpp, where there is one.
             has_header = path.suffix == ".cpp" and path.with_suffix(".hpp").exists()

@@ -4,10 +4,10 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "collector/https_client.hpp"
-#include "collector/push_body.hpp"
-#include "collector/sampler.hpp"
+#include "collector/push/https_client.hpp"
+#include "collector/push/push_body.hpp"
 #include "collector/server_job.hpp"
+#include "collector/sources/sampler.hpp"
 #include "core/text.hpp"
 
 namespace pganalytics::collector {
@@ -41,7 +41,7 @@ class Checker {
         } else if (health.status != 404) {
             Fail("pganalytics: not healthy: " + Describe(health));
         }
-        JsonWriter json;
+        core::JsonWriter json;
         const core::TimestampMicros now = core::SystemClock().Now();
         WriteEmptyBody(
             {core::FormatUuid(config_.collector_id), Hostname(), config_.servers.front().name}, 0,

@@ -1,8 +1,8 @@
 // The command check.
 #pragma once
 
-#include "collector/config.hpp"
-#include "collector/stop.hpp"
+#include "collector/life/config.hpp"
+#include "collector/life/stop.hpp"
 
 namespace pganalytics::collector {
 

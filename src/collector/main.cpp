@@ -15,11 +15,11 @@
 #include <vector>
 
 #include "collector/check.hpp"
-#include "collector/config.hpp"
-#include "collector/enroll.hpp"
-#include "collector/log.hpp"
+#include "collector/enrol/enroll.hpp"
+#include "collector/life/config.hpp"
+#include "collector/life/log.hpp"
+#include "collector/life/stop.hpp"
 #include "collector/run.hpp"
-#include "collector/stop.hpp"
 
 namespace {
 

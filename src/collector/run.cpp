@@ -10,10 +10,10 @@
 #include <random>
 #include <thread>
 
-#include "collector/keeper.hpp"
-#include "collector/log.hpp"
-#include "collector/outbox.hpp"
-#include "collector/push_log.hpp"
+#include "collector/enrol/keeper.hpp"
+#include "collector/life/log.hpp"
+#include "collector/push/outbox.hpp"
+#include "collector/push/push_log.hpp"
 #include "collector/server_job.hpp"
 #include "core/text.hpp"
 

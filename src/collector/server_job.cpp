@@ -3,7 +3,7 @@
 
 #include <unistd.h>
 
-#include "collector/log.hpp"
+#include "collector/life/log.hpp"
 #include "core/text.hpp"
 
 namespace pganalytics::collector {

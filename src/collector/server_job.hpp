@@ -4,14 +4,14 @@
 #include <optional>
 #include <string>
 
-#include "collector/config.hpp"
-#include "collector/json_writer.hpp"
-#include "collector/limiter.hpp"
-#include "collector/outbox.hpp"
-#include "collector/push_body.hpp"
-#include "collector/sampler.hpp"
-#include "collector/tracker.hpp"
-#include "collector/trouble.hpp"
+#include "collector/life/config.hpp"
+#include "collector/life/trouble.hpp"
+#include "collector/push/outbox.hpp"
+#include "collector/push/push_body.hpp"
+#include "collector/sources/sampler.hpp"
+#include "collector/statements/limiter.hpp"
+#include "collector/statements/tracker.hpp"
+#include "core/json_writer.hpp"
 
 namespace pganalytics::collector {
 
@@ -46,7 +46,7 @@ class ServerJob {
     Sampler sampler_;
     Limiter limiter_;
     Tracker tracker_;
-    JsonWriter json_;
+    core::JsonWriter json_;
     int64_t epoch_;
     uint64_t sequence_ = 0;
     bool first_ = true;

@@ -5,7 +5,7 @@
 #include <memory>
 #include <new>
 
-#include "gateway/api_routes.hpp"
+#include "gateway/people/api_routes.hpp"
 
 namespace pganalytics::gateway {
 namespace {

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "gateway/enrollment.hpp"
-#include "gateway/push.hpp"
+#include "gateway/collectors/enrollment.hpp"
+#include "gateway/collectors/push.hpp"
 #include "http/router.hpp"
 
 namespace pganalytics::gateway {

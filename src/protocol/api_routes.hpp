@@ -1,6 +1,6 @@
 // API routes: what the people's port answers, all of it in one table: the gateway lets requests in
 // by it, and the worker looks up by it who may ask. A new route is a line here and a handler in the
-// worker (src/pg/api_handlers.cpp); the build fails while one of the two is missing.
+// worker (src/pg/api/handlers.cpp); the build fails while one of the two is missing.
 #pragma once
 
 #include <cstddef>

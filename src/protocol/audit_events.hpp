@@ -1,5 +1,5 @@
 // Audit events: every kind of thing that the audit log tells of, in one table. A new kind is a line
-// here, its source, and a row of docs/audit.md.
+// here, its source, and a row of docs/operate/audit.md.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
 // Frames: what passes over the socketpair between a worker and its gateway. A frame is a header of
 // 16 bytes and a payload whose length is a multiple of 8, in the machine's byte order. Each side
-// treats what it reads as hostile; docs/protocol.md has the layout.
+// treats what it reads as hostile; docs/reference/protocol.md has the layout.
 #pragma once
 
 #include <cstddef>

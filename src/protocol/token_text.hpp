@@ -1,5 +1,5 @@
 // Token text: a signed token (JWT, RFC 7519, as a JWS in compact form, RFC 7515) written into the
-// caller's memory. No keys here: src/pg/tokens.cpp signs, src/pki verifies.
+// caller's memory. No keys here: src/pg/identity/tokens.cpp signs, src/pki verifies.
 #pragma once
 
 #include <cstddef>

@@ -181,7 +181,7 @@ def people_server(root):
     """people_server is for the files that import people.py."""
     # Guesses are limited in tests of their own. passwordcheck is what a server may have that wants
     # passwords of a kind, pg_stat_statements what keeps statements. Of worker processes there are
-    # as many as docs/settings.md says: one is PostgreSQL's own, for logical replication.
+    # as many as docs/reference/settings.md says: one is PostgreSQL's own, for logical replication.
     with servers(root) as make:
         yield make("people", login_failures=10000, ingest_workers=1, postgres={
             "max_worker_processes": 1 + 5 + 1,

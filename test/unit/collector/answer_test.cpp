@@ -1,5 +1,5 @@
 // What an HTTP answer means for a push.
-#include "collector/answer.hpp"
+#include "collector/push/answer.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,9 +1,9 @@
 // Arithmetic of retries and of the schedule.
-#include "collector/backoff.hpp"
+#include "collector/push/backoff.hpp"
 
 #include <gtest/gtest.h>
 
-#include "collector/trouble.hpp"
+#include "collector/life/trouble.hpp"
 
 namespace pganalytics::collector {
 namespace {

@@ -1,5 +1,5 @@
 // The configuration: what it takes, and what it says when something is wrong.
-#include "collector/config.hpp"
+#include "collector/life/config.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>

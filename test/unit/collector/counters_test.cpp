@@ -1,5 +1,5 @@
 // Sums of counters, against a calculation over all calls.
-#include "collector/counters.hpp"
+#include "collector/statements/counters.hpp"
 
 #include <gtest/gtest.h>
 

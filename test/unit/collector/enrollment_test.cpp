@@ -1,6 +1,6 @@
 // Enrolment and renewal against a server in memory: what is sent, what is kept, what a failure
 // leaves.
-#include "collector/enrollment.hpp"
+#include "collector/enrol/enrollment.hpp"
 
 #include <sys/stat.h>
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "collector/enrollment.hpp"
+#include "collector/enrol/enrollment.hpp"
 #include "core/clock.hpp"
 #include "pki/csr.hpp"
 #include "pki/files.hpp"

@@ -1,5 +1,5 @@
 // Certificate and key as they stand in the state directory, and when they are renewed.
-#include "collector/identity.hpp"
+#include "collector/life/identity.hpp"
 
 #include <set>
 

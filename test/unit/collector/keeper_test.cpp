@@ -1,5 +1,5 @@
 // A running collector's certificate and trust over time: the clock is moved by the tests.
-#include "collector/keeper.hpp"
+#include "collector/enrol/keeper.hpp"
 
 #include "fake_authority.hpp"
 

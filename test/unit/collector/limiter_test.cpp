@@ -1,5 +1,5 @@
 // Who is kept, what `other` holds, and when there is a new base.
-#include "collector/limiter.hpp"
+#include "collector/statements/limiter.hpp"
 
 #include <gtest/gtest.h>
 

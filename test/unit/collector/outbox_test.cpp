@@ -1,5 +1,5 @@
 // Waiting pushes: order, back-off, acknowledgement, drops.
-#include "collector/outbox.hpp"
+#include "collector/push/outbox.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // The body, read back by another JSON parser.
-#include "collector/push_body.hpp"
+#include "collector/push/push_body.hpp"
 
 #include <cJSON.h>
 #include <gtest/gtest.h>
@@ -47,7 +47,7 @@ class PushBody : public testing::Test {
 
     Tracker tracker_;
     Plan plan_;
-    JsonWriter json_;
+    core::JsonWriter json_;
     Json tree_{nullptr, &cJSON_Delete};
 };
 

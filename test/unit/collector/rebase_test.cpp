@@ -7,8 +7,8 @@
 #include <set>
 #include <tuple>
 
-#include "collector/counters.hpp"
-#include "collector/tracker.hpp"
+#include "collector/statements/counters.hpp"
+#include "collector/statements/tracker.hpp"
 #include "snapshots.hpp"
 
 namespace pganalytics::collector {

@@ -1,5 +1,5 @@
 // Passwords do not leave the monitored server in query texts.
-#include "collector/redact.hpp"
+#include "collector/sources/redact.hpp"
 
 #include <gtest/gtest.h>
 

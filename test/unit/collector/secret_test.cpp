@@ -1,5 +1,5 @@
 // Secret files: who may read them, what they hold.
-#include "collector/secret.hpp"
+#include "collector/life/secret.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "collector/snapshot.hpp"
+#include "collector/sources/snapshot.hpp"
 
 namespace pganalytics::collector {
 

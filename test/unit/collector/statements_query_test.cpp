@@ -1,5 +1,5 @@
 // The SQL for each version of pg_stat_statements.
-#include "collector/statements_query.hpp"
+#include "collector/sources/statements_query.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // What is sent: changes since the last acknowledgement, beginnings, texts, full pushes.
-#include "collector/tracker.hpp"
+#include "collector/statements/tracker.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // Trust documents: what is taken, what is not, and that they survive the disk.
-#include "collector/trust.hpp"
+#include "collector/life/trust.hpp"
 
-#include "collector/link.hpp"
+#include "collector/life/link.hpp"
 #include "fake_authority.hpp"
 
 namespace pganalytics::collector {

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 # Frames and receivers are those of the end-to-end tests.
-sys.path.append(os.path.join(os.path.dirname(__file__), "../../e2e"))
+sys.path.append(os.path.join(os.path.dirname(__file__), "../../e2e/lib"))
 
 from courier import Courier  # noqa: E402
 from receivers import Receiver, make_certificate  # noqa: E402

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 # Frames, forged certificates and tokens, and a client that sends them are those of the end-to-end tests.
-sys.path.append(os.path.join(os.path.dirname(__file__), "../../e2e"))
+sys.path.append(os.path.join(os.path.dirname(__file__), "../../e2e/lib"))
 
 from fake_worker import FakeWorker  # noqa: E402
 

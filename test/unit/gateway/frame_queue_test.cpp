@@ -1,5 +1,5 @@
 // Tests of the order in which frames go to the worker.
-#include "gateway/frame_queue.hpp"
+#include "gateway/process/frame_queue.hpp"
 
 #include <gtest/gtest.h>
 

@@ -12,5 +12,5 @@ set_tests_properties(gateway_program gateway_program_pushes PROPERTIES
                      COST 100 TIMEOUT 300)
 
 pganalytics_unit_test(gateway_test SOURCES gateway/frame_queue_test.cpp
-                      ${PROJECT_SOURCE_DIR}/src/gateway/frame_queue.cpp
+                      ${PROJECT_SOURCE_DIR}/src/gateway/process/frame_queue.cpp
                       LIBRARIES pganalytics_protocol)

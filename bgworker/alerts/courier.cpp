@@ -1,0 +1,315 @@
+#include "bgworker/alerts/courier.hpp"
+
+#include "bgworker/process/channel.hpp"
+#include "bgworker/process/program.hpp"
+#include "bgworker/process/worker.hpp"
+#include "pg/alerts/deliveries.hpp"
+#include "pg/base/guc.hpp"
+
+namespace pganalytics::bgworker {
+namespace {
+
+using protocol::DeliveryOutcome;
+using protocol::FrameType;
+
+constexpr uint32_t kConnectTimeoutMs = 10000;
+constexpr long kFirstBackoffMs = 100;
+constexpr long kLastBackoffMs = 60000;
+// Each delivery ends within its time; with one on its way a courier is not silent for longer.
+constexpr int kSilenceMs = 90000;
+constexpr char kUserAgent[] = "pganalytics/" PGANALYTICS_VERSION;
+
+struct Courier {
+    pg::WorkerStatus* status;
+    pid_t pid;  // 0: there is none
+    Channel channel;
+    TimestampTz heard_at;     // when it last said something, or was given something after a rest
+    bool outdated;            // settings have changed since it was started
+    const char* doomed;       // why it goes
+    int failures;             // couriers in a row that have delivered nothing
+    TimestampTz start_after;  // back-off
+    // After a courier has died with several deliveries on their way, so many go one by one: the one
+    // that did it is then found alone.
+    int one_by_one;
+    pg::Flights flights;
+};
+Courier courier;
+
+void AtExit(int, Datum) {
+    if (courier.pid != 0) KillProgram(courier.pid);
+}
+
+// Fail says what went wrong, in the log once per change.
+void Fail(const char* text) {
+    if (strcmp(courier.status->last_error, text) != 0) {
+        ereport(WARNING, errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
+                errmsg("pganalytics %s", text));
+    }
+    pg::SetError(courier.status, text);
+}
+
+// FailWith frees the error. That the extension was dropped meanwhile is no failure.
+void FailWith(const char* what, ErrorData* error) {
+    char text[sizeof(courier.status->last_error)];
+    pg_snprintf(text, sizeof(text), "could not %s: %s", what, error->message);
+    if (ExtensionExists()) Fail(text);
+    FreeErrorData(error);
+}
+
+void BackOff() {
+    const long wait_ms = Min(kFirstBackoffMs << Min(courier.failures, 10), kLastBackoffMs);
+    ++courier.failures;
+    courier.start_after = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), wait_ms);
+}
+
+void Start() {
+    static bool registered = false;
+    if (!registered) before_shmem_exit(AtExit, 0);
+    registered = true;
+    int fd = -1;
+    courier.pid = StartProgram(kCourierProgram, nullptr, 0, &fd);
+    if (courier.pid == 0) {
+        char text[sizeof(courier.status->last_error)];
+        pg_snprintf(text, sizeof(text), "could not start %s: %s", kCourierProgram,
+                    pg_strerror(errno));
+        Fail(text);
+        BackOff();
+        return;
+    }
+    OpenChannel(&courier.channel, fd);
+    courier.heard_at = GetCurrentTimestamp();
+    courier.outdated = false;
+    pg::UpdateStatus(courier.status, [](pg::WorkerStatus* s) {
+        s->gateway_pid = courier.pid;
+        ++s->gateway_starts;
+    });
+    protocol::CourierConfig config;
+    config.timeout_ms = static_cast<uint32_t>(pg::settings.alert_timeout_s) * 1000;
+    config.connect_timeout_ms = Min(kConnectTimeoutMs, config.timeout_ms);
+    config.allowed_hosts = pg::settings.alert_allowed_hosts;
+    config.ca_file = pg::settings.alert_ca_file;
+    config.smtp_relay = pg::settings.smtp_relay;
+    config.mail_from = pg::settings.alert_mail_from;
+    config.user_agent = kUserAgent;
+    Send(&courier.channel, FrameType::kCourierConfig, 0, config);
+}
+
+// End ends the courier and gives how it ended, in `out`.
+void End(char* out, size_t out_size) {
+    DescribeEnd(kCourierProgram, KillProgram(courier.pid), out, out_size);
+    CloseChannel(&courier.channel);
+    courier.pid = 0;
+    pg::UpdateStatus(courier.status, [](pg::WorkerStatus* s) { s->gateway_pid = 0; });
+}
+
+// EndDoomed ends a courier that is gone or has broken the protocol, and plans what comes after.
+void EndDoomed() {
+    char end[160];
+    End(end, sizeof(end));
+    char text[sizeof(courier.status->last_error)];
+    pg_snprintf(text, sizeof(text), "%s %s; it %s", kCourierProgram, courier.doomed, end);
+    courier.doomed = nullptr;
+    Fail(text);
+    BackOff();
+    pg::Flight* last = nullptr;
+    int lost = 0;
+    for (pg::Flight& flight : courier.flights.list) {
+        if (flight.context == nullptr || flight.ended) continue;
+        last = &flight;
+        ++lost;
+    }
+    if (lost == 1) {
+        // It may be its doing. As one that failed it waits, and is given up in the end.
+        protocol::Delivered result;
+        result.message = "the courier ended while it was on its way";
+        pg::EndFlight(last, result);
+        return;
+    }
+    if (lost > 1) courier.one_by_one = pg::kMaxFlights;
+    for (pg::Flight& flight : courier.flights.list) {
+        if (flight.context != nullptr && !flight.ended) pg::LandFlight(&flight);
+    }
+}
+
+bool IsPrintable(std::string_view text) {
+    for (const char c : text) {
+        if (c < ' ' || c > '~') return false;
+    }
+    return true;
+}
+
+// TakeDelivered notes what came of a delivery. False if it makes no sense.
+bool TakeDelivered(const Frame& frame) {
+    protocol::Delivered result;
+    if (!protocol::DecodeWhole(frame.payload, frame.header.payload_bytes, &result) ||
+        result.outcome > DeliveryOutcome::kDead || result.status > 999 ||
+        result.retry_after_s > protocol::kMaxRetryAfterS ||
+        result.message.size() > protocol::kMaxDeliveredMessageBytes ||
+        !IsPrintable(result.message)) {
+        return false;
+    }
+    for (pg::Flight& flight : courier.flights.list) {
+        if (flight.context == nullptr || flight.ended) continue;
+        if (flight.request_id != frame.header.request_id) continue;
+        pg::EndFlight(&flight, result);
+        courier.failures = 0;
+        if (result.outcome == DeliveryOutcome::kSent && !result.message.empty()) {
+            ereport(WARNING, errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
+                    errmsg("alert channel %s: %.*s", flight.channel,
+                           static_cast<int>(result.message.size()), result.message.data()));
+        }
+        return true;
+    }
+    return false;
+}
+
+bool TakeReady(const Frame& frame) {
+    protocol::Ready ready;
+    if (!protocol::DecodeWhole(frame.payload, frame.header.payload_bytes, &ready)) return false;
+    ereport(LOG, errmsg("%s is ready%s", kCourierProgram,
+                        ready.sandboxed != 0 ? "" : ", without a sandbox on this platform"));
+    return true;
+}
+
+// TakeFailed keeps what a courier says that cannot start; its end follows.
+bool TakeFailed(const Frame& frame) {
+    static char why[200];
+    protocol::Failed failed;
+    if (!protocol::DecodeWhole(frame.payload, frame.header.payload_bytes, &failed)) return false;
+    const size_t size = Min(failed.message.size(), size_t{150});
+    if (!IsPrintable(failed.message)) return false;
+    pg_snprintf(why, sizeof(why), "could not start: %.*s", static_cast<int>(size),
+                failed.message.data());
+    courier.doomed = why;
+    return true;
+}
+
+bool TakeFrame(const Frame& frame) {
+    courier.heard_at = GetCurrentTimestamp();
+    switch (frame.header.type) {
+        case FrameType::kReady:
+            return TakeReady(frame);
+        case FrameType::kFailed:
+            return TakeFailed(frame);
+        case FrameType::kDelivered:
+            return TakeDelivered(frame);
+        default:
+            return false;
+    }
+}
+
+// Converse writes what the courier takes and reads all that it has said.
+void Converse() {
+    // However much it leaves unread: how long it may is bounded by its silence.
+    static_cast<void>(Flush(&courier.channel));
+    for (;;) {
+        const ReadResult read = ReadMore(&courier.channel);
+        Frame frame;
+        bool broken = false;
+        while (courier.doomed == nullptr && NextFrame(&courier.channel, &frame, &broken)) {
+            if (!TakeFrame(frame)) broken = true;
+            if (broken) break;
+        }
+        Release(&courier.channel);
+        if (broken) courier.doomed = "broke the protocol";
+        if (courier.doomed != nullptr) break;
+        if (read == ReadResult::kClosed) courier.doomed = "has gone";
+        if (read != ReadResult::kMore) break;
+    }
+    const TimestampTz now = GetCurrentTimestamp();
+    if (pg::CountFlights(courier.flights) == 0) courier.heard_at = now;
+    if (courier.doomed == nullptr &&
+        TimestampDifferenceExceeds(courier.heard_at, now, kSilenceMs)) {
+        courier.doomed = "has said nothing for too long";
+    }
+    if (courier.doomed != nullptr) EndDoomed();
+}
+
+// SettleEnded writes down what came of deliveries. One that cannot be settled is tried again in the
+// next turn; its group waits for it.
+void SettleEnded() {
+    for (pg::Flight& flight : courier.flights.list) {
+        if (flight.context == nullptr || !flight.ended) continue;
+        if (ErrorData* const error = pg::SettleFlight(&flight)) {
+            FailWith("settle a delivery", error);
+            return;
+        }
+        courier.one_by_one = Max(courier.one_by_one - 1, 0);
+    }
+}
+
+// TakeDue takes what is due and gives it to the courier, of which one is started if there is none.
+void TakeDue() {
+    const TimestampTz now = GetCurrentTimestamp();
+    const int most = courier.one_by_one > 0 ? 1 : pg::kMaxFlights;
+    // A clock that was set back must not put it off.
+    const bool backs_off = now < courier.start_after &&
+                           courier.start_after <= TimestampTzPlusMilliseconds(now, kLastBackoffMs);
+    if ((courier.pid != 0 && courier.outdated) || (courier.pid == 0 && backs_off) ||
+        pg::CountFlights(courier.flights) >= most) {
+        return;
+    }
+    const uint32_t before = courier.flights.last_id;
+    if (ErrorData* const error = pg::TakeFlights(&courier.flights, most)) {
+        FailWith("take deliveries", error);
+        return;
+    }
+    if (courier.flights.last_id == before) return;
+    if (courier.pid == 0) Start();
+    for (pg::Flight& flight : courier.flights.list) {
+        if (flight.context == nullptr ||
+            flight.request_id - before - 1 >= uint32_t{pg::kMaxFlights}) {
+            continue;
+        }
+        if (courier.pid == 0) {
+            pg::LandFlight(&flight);
+            continue;
+        }
+        const size_t unsent = courier.channel.outbox.size();
+        Send(&courier.channel, FrameType::kDelivery, flight.request_id, flight.delivery);
+        // What a courier would not take is too large for receivers, too.
+        if (courier.channel.outbox.size() - unsent > protocol::kMaxDeliveryBytes) {
+            courier.channel.outbox.Cut(unsent);
+            protocol::Delivered result;
+            result.outcome = DeliveryOutcome::kDead;
+            result.message = "the delivery is larger than 16 MiB";
+            pg::EndFlight(&flight, result);
+        }
+        flight.delivery = {};
+    }
+    if (courier.pid != 0) Converse();
+}
+
+}  // namespace
+
+void TendCourier(pg::WorkerStatus* status) {
+    courier.status = status;
+    if (courier.pid != 0) Converse();
+    SettleEnded();
+    if (courier.pid != 0 && courier.outdated && pg::CountFlights(courier.flights) == 0) {
+        char end[160];
+        End(end, sizeof(end));
+    }
+    TakeDue();
+    SettleEnded();
+}
+
+void ReloadCourier() {
+    courier.outdated = true;
+    courier.failures = 0;
+    courier.start_after = 0;
+}
+
+void WaitForCourier(long timeout_ms) {
+    if (courier.pid == 0) {
+        Sleep(timeout_ms);
+        return;
+    }
+    const int unsent = HasUnsent(courier.channel) ? WL_SOCKET_WRITEABLE : 0;
+    WaitLatchOrSocket(MyLatch,
+                      WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH | WL_SOCKET_READABLE | unsent,
+                      courier.channel.fd, timeout_ms, PG_WAIT_EXTENSION);
+    ResetLatch(MyLatch);
+}
+
+}  // namespace pganalytics::bgworker

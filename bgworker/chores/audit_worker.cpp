@@ -1,0 +1,355 @@
+// Audit worker: a loop of group commits. A record leaves the ring after the commit that has stored
+// it, so that a worker that ends in between leaves it to its successor.
+#include "bgworker/chores/audit_worker.hpp"
+
+#include "bgworker/chores/audit_notes.hpp"
+#include "bgworker/process/server_stop.hpp"
+#include "bgworker/process/worker.hpp"
+#include "pg/audit/head.hpp"
+#include "pg/base/guc.hpp"
+#include "pg/base/session.hpp"
+
+extern "C" {
+#include "commands/async.h"
+}
+
+namespace pganalytics::bgworker {
+namespace {
+
+using protocol::AuditEvent;
+
+// A group is begun this long after the last one, so that a stream of events shares commits.
+constexpr long kPauseMs = 10;
+constexpr long kTurnMs = 1000;
+constexpr long kRetryMs = 1000;
+constexpr long kLeavingTurnMs = 20;
+constexpr int kAnchorPeriodMs = 60 * 1000;
+constexpr int kChoresPeriodMs = 3600 * 1000;
+constexpr uint32 kMaxGroup = 256;
+// After so many groups the worker looks at everything else.
+constexpr int kMaxGroups = 16;
+
+struct Worker {
+    pg::WorkerStatus* status;
+    MemoryContext context;  // of one transaction
+    bool resumed;           // what the table ends with was compared with what is known
+    bool begun;             // audit.started or its like was written
+    bool telling;           // pganalytics.audit was on when it was last told of
+    bool stopped;           // the last row is audit.stopped
+    uint32 singly;          // so many records are stored alone, for one of them was refused
+    int64 anchored_id;
+    TimestampTz anchored_at;
+    TimestampTz chores_due_at;
+    AuditNotes notes;
+};
+
+bool IsDue(TimestampTz since, int period_ms) {
+    return GetCurrentTimestamp() >= TimestampTzPlusMilliseconds(since, period_ms);
+}
+
+// Commit runs fn(&head) in a transaction; the head is that of shared memory, and goes there behind
+// the commit. After a commit interrupts are held, so that nothing comes between it and what the
+// caller does about it; the caller lets them go. The error is in memory of the worker's context.
+template <typename Fn>
+ErrorData* Commit(Worker* worker, Fn&& fn) {
+    MemoryContextReset(worker->context);
+    MemoryContext const caller = MemoryContextSwitchTo(worker->context);
+    pg::AuditHead head = pg::GetAuditHead();
+    ErrorData* const error = pg::Transact([&] {
+        fn(&head);
+        HOLD_INTERRUPTS();
+    });
+    MemoryContextSwitchTo(caller);
+    if (error == nullptr && OidIsValid(head.log)) pg::SetAuditHead(head);
+    return error;
+}
+
+// Failed says what could not be done, in the log once, and has the end of the log looked at again.
+void Failed(Worker* worker, const ErrorData* error) {
+    worker->resumed = false;
+    if (strcmp(worker->status->last_error, error->message) != 0) {
+        ereport(WARNING, errcode(error->sqlerrcode),
+                errmsg("pganalytics could not write the audit log: %s", error->message));
+    }
+    pg::SetError(worker->status, error->message);
+}
+
+void CountRows(Worker* worker, uint32 rows) {
+    pg::UpdateStatus(worker->status, [rows](pg::WorkerStatus* s) {
+        ++s->commits;
+        s->rows += rows;
+    });
+}
+
+// IsOfTheRecord: the error may be of what is in a record, and not of the table or the machine.
+bool IsOfTheRecord(const ErrorData* error) {
+    const int category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+    return category == ERRCODE_DATA_EXCEPTION || category == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION;
+}
+
+// Resume finds out where the log goes on and writes what is to be told of that; the first time also
+// that it begins.
+bool Resume(Worker* worker) {
+    AuditNotes* const notes = &worker->notes;
+    notes->count = 0;
+    KnownEnd known = {pg::GetAuditHead(), true};
+    const bool server_is_new = !OidIsValid(known.head.log);
+    if (server_is_new) {
+        known.exact = false;
+        if (!pg::ReadAuditHeadFile(&known.head)) known.head = {};
+    }
+    const bool telling = pg::settings.audit;
+    ErrorData* const error = Commit(worker, [=](pg::AuditHead* head) {
+        const pg::AuditTail tail = pg::ReadAuditTail(known.head.id);
+        *head = ContinueLog(tail, known, notes);
+        if (!worker->begun || (known.exact && known.head.log != tail.last.log)) {
+            const bool was_stopped = tail.last_event == "audit.stopped";
+            worker->stopped = was_stopped;
+            if (server_is_new && tail.last.id > 0 && !was_stopped) NoteCrash(tail, notes);
+            if (telling) {
+                AddNote(notes, AuditEvent::kAuditStarted, "");
+            } else if (!was_stopped) {
+                AddNote(notes, AuditEvent::kAuditStopped, "pganalytics.audit is off");
+            }
+        }
+        StoreNotes(*notes, head);
+    });
+    if (error != nullptr) {
+        Failed(worker, error);
+        return false;
+    }
+    // Of a log that goes on, a switch that was turned is told of later.
+    if (!worker->begun || known.head.log != pg::GetAuditHead().log) worker->telling = telling;
+    worker->begun = true;
+    worker->resumed = true;
+    RESUME_INTERRUPTS();
+    if (notes->count > 0) {
+        worker->stopped = notes->list[notes->count - 1].event == AuditEvent::kAuditStopped;
+        CountRows(worker, notes->count);
+    }
+    return true;
+}
+
+// LogExists has the end of the log looked at again when the table is another one than before.
+bool LogExists(Worker* worker) {
+    Oid log = InvalidOid;
+    ErrorData* const error = pg::Transact([&log] { log = pg::AuditLogOid(); });
+    if (error != nullptr) {
+        FreeErrorData(error);
+        return true;
+    }
+    if (log != pg::GetAuditHead().log) worker->resumed = false;
+    return OidIsValid(log);
+}
+
+ErrorData* Store(Worker* worker, const pg::AuditRecord* const* records, uint32 count) {
+    return Commit(worker,
+                  [=](pg::AuditHead* head) { pg::StoreAuditRecords(records, count, head); });
+}
+
+// StoreUnreadable stores what can be stored of a record that was refused.
+ErrorData* StoreUnreadable(Worker* worker, const pg::AuditRecord& record, const ErrorData* why) {
+    ereport(WARNING, errcode(why->sqlerrcode),
+            errmsg("an event of the audit log could not be stored as it is: %s", why->message));
+    pg::SetError(worker->status, why->message);
+    static pg::AuditRecord readable;
+    UnreadableOf(record, &readable);
+    const pg::AuditRecord* const records[] = {&readable};
+    return Store(worker, records, 1);
+}
+
+// Drain stores what is in the ring, or some of it if there is much. False if it could not be
+// stored; it stays there.
+bool Drain(Worker* worker) {
+    for (int group = 0; group < kMaxGroups; ++group) {
+        if (!worker->resumed && !Resume(worker)) return false;
+        const pg::AuditRecord* records[kMaxGroup + 1];
+        const uint32 limit = worker->singly > 0 ? 1 : kMaxGroup;
+        uint32 count = 0;
+        while (count < limit && (records[count] = pg::PeekAuditRecord(count)) != nullptr) ++count;
+        TimestampTz since = 0;
+        const uint64 lost = pg::LostAuditRecords(&since);
+        if (count == 0 && lost == 0) return true;
+        uint32 rows = count;
+        if (lost > 0) {
+            worker->notes.count = 0;
+            NoteLost(lost, since, &worker->notes);
+            records[rows++] = &worker->notes.list[0];
+        }
+        ErrorData* error = Store(worker, records, rows);
+        if (error != nullptr && IsOfTheRecord(error) && count > 0) {
+            if (rows > 1 && worker->singly == 0) {
+                worker->singly = count;
+                worker->resumed = false;
+                continue;
+            }
+            rows = 1;
+            error = StoreUnreadable(worker, *records[0], error);
+            if (error == nullptr) {
+                pg::ReleaseAuditRecords(1);
+                RESUME_INTERRUPTS();
+            }
+        } else if (error == nullptr) {
+            pg::ReleaseAuditRecords(count);
+            if (lost > 0) pg::ForgetLostAuditRecords(lost);
+            RESUME_INTERRUPTS();
+        }
+        if (error != nullptr) {
+            Failed(worker, error);
+            return false;
+        }
+        worker->singly -= Min(worker->singly, count);
+        worker->stopped = false;
+        CountRows(worker, rows);
+    }
+    return true;
+}
+
+// Say appends one row of the worker's own. False if it could not.
+bool Say(Worker* worker, AuditEvent event, const char* reason) {
+    worker->notes.count = 0;
+    AddNote(&worker->notes, event, reason);
+    ErrorData* const error =
+        Commit(worker, [worker](pg::AuditHead* head) { StoreNotes(worker->notes, head); });
+    if (error != nullptr) {
+        Failed(worker, error);
+        return false;
+    }
+    RESUME_INTERRUPTS();
+    worker->stopped = event == AuditEvent::kAuditStopped;
+    CountRows(worker, 1);
+    return true;
+}
+
+// FollowSwitch tells when pganalytics.audit was turned.
+bool FollowSwitch(Worker* worker) {
+    if (worker->telling == pg::settings.audit) return true;
+    const bool said = pg::settings.audit
+                          ? Say(worker, AuditEvent::kAuditStarted, "pganalytics.audit is on")
+                          : Say(worker, AuditEvent::kAuditStopped, "pganalytics.audit is off");
+    if (said) worker->telling = pg::settings.audit;
+    return said;
+}
+
+// Anchor says where the log ends to those who keep it elsewhere.
+void Anchor(Worker* worker) {
+    worker->anchored_at = GetCurrentTimestamp();
+    const pg::AuditHead head = pg::GetAuditHead();
+    if (!OidIsValid(head.log) || head.id == worker->anchored_id) return;
+    worker->anchored_id = head.id;
+    const pg::AuditAnchor anchor = pg::AnchorOf(head);
+    ereport(LOG, errmsg("audit log head: %s", anchor.text));
+    pg::WriteAuditHeadFile(head);
+    if (pg::settings.audit_anchor_channel[0] == '\0') return;
+    ErrorData* const error =
+        pg::Transact([&anchor] { Async_Notify(pg::settings.audit_anchor_channel, anchor.text); });
+    if (error == nullptr) return;
+    Failed(worker, error);
+    FreeErrorData(error);
+}
+
+// DropMonth drops a month and tells of it in the same transaction. False if there was none.
+bool DropMonth(Worker* worker) {
+    bool dropped = false;
+    ErrorData* const error = Commit(worker, [worker, &dropped](pg::AuditHead* head) {
+        pg::ExpiredAuditMonth month;
+        dropped = pg::DropExpiredAuditMonth(&month);
+        if (!dropped) return;
+        worker->notes.count = 0;
+        pg::AuditRecord* const note = AddNote(&worker->notes, AuditEvent::kAuditExpired, "");
+        pg::AddAuditDetail(note, "month", month.month);
+        if (month.last_id > 0) {
+            pg::AddAuditDetail(note, "first_id", month.first_id);
+            pg::AddAuditDetail(note, "last_id", month.last_id);
+            pg::AddAuditDetail(note, "last_hash", month.last_hash);
+        }
+        StoreNotes(worker->notes, head);
+    });
+    if (error != nullptr) {
+        Failed(worker, error);
+        return false;
+    }
+    RESUME_INTERRUPTS();
+    if (!dropped) return false;
+    worker->stopped = false;
+    CountRows(worker, 1);
+    return true;
+}
+
+// DoChores makes the months ahead and drops those whose retention has passed.
+void DoChores(Worker* worker) {
+    worker->chores_due_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), kChoresPeriodMs);
+    ErrorData* const error = Commit(worker, [](pg::AuditHead*) { pg::MakeAuditMonths(); });
+    if (error == nullptr) {
+        RESUME_INTERRUPTS();
+    } else {
+        Failed(worker, error);
+    }
+    while (DropMonth(worker)) HandleInterrupts();
+    // What was in use is tried again.
+    if (!worker->resumed) {
+        worker->chores_due_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), kAnchorPeriodMs);
+    }
+}
+
+// Leave waits until nobody is left who could tell of something, if the server stops; if only the
+// worker does, its successor finds what is in the ring.
+void Leave(Worker* worker) {
+    const bool last_word = ServerIsStopping();
+    while (last_word && OthersAreThere()) {
+        Drain(worker);
+        pg::WaitForAuditRecords(kLeavingTurnMs);
+        HandleInterrupts();
+    }
+    do {
+        if (!Drain(worker)) return;
+    } while (pg::PeekAuditRecord(0) != nullptr);
+    if (!worker->stopped) {
+        (void)Say(worker, AuditEvent::kAuditStopped,
+                  last_word ? "the server stops" : "the audit worker was told to stop");
+    }
+    Anchor(worker);
+}
+
+}  // namespace
+
+void RunAuditWorker() {
+    static Worker worker;
+    worker.status = Begin(pg::WorkerKind::kAudit, 0);
+    pg::ConnectToDatabase();
+    // Flushed here before the ring forgets it; a standby that is away must not fill the ring.
+    SetConfigOption("synchronous_commit", "local", PGC_USERSET, PGC_S_OVERRIDE);
+    if (!AwaitExtension(worker.status, pg::kAuditRole)) return;
+    worker.context =
+        AllocSetContextCreate(TopMemoryContext, "pganalytics audit", ALLOCSET_DEFAULT_SIZES);
+    pg::AttachAuditDrain();
+    TimestampTz looked_at = GetCurrentTimestamp();
+    while (!Stopping()) {
+        const TimestampTz began_at = GetCurrentTimestamp();
+        const bool stored = Drain(&worker) && FollowSwitch(&worker);
+        if (!stored || IsDue(looked_at, kTurnMs)) {
+            if (!LogExists(&worker)) return;
+            looked_at = GetCurrentTimestamp();
+        }
+        if (stored) {
+            if (worker.status->state == pg::WorkerState::kStarting ||
+                worker.status->state == pg::WorkerState::kWaiting) {
+                pg::SetState(worker.status, pg::WorkerState::kRunning);
+                Report("waiting for events");
+            }
+            if (worker.chores_due_at <= began_at) DoChores(&worker);
+            if (worker.anchored_at == 0 || IsDue(worker.anchored_at, kAnchorPeriodMs)) {
+                Anchor(&worker);
+            }
+            const long spent_ms = TimestampDifferenceMilliseconds(began_at, GetCurrentTimestamp());
+            if (spent_ms < kPauseMs) Sleep(kPauseMs - spent_ms);
+            pg::WaitForAuditRecords(kTurnMs);
+        } else {
+            Sleep(kRetryMs);
+        }
+        if (HandleInterrupts()) worker.chores_due_at = 0;
+    }
+    Leave(&worker);
+}
+
+}  // namespace pganalytics::bgworker

@@ -1,0 +1,413 @@
+// Authority: what is due, in what order, and what happens when it fails.
+#include "bgworker/chores/authority.hpp"
+
+#include "bgworker/chores/ca_program.hpp"
+#include "bgworker/process/worker.hpp"
+#include "pg/base/guc.hpp"
+#include "pg/base/session.hpp"
+#include "pg/identity/authority_records.hpp"
+#include "pg/identity/identity_state.hpp"
+
+extern "C" {
+#include "common/hashfn.h"
+
+#include <unistd.h>
+}
+
+namespace pganalytics::bgworker {
+namespace {
+
+using protocol::CaOperation;
+
+constexpr int64 kPeriodUs = 3600 * USECS_PER_SEC;
+constexpr long kFirstBackoffMs = 1000;
+constexpr long kLastBackoffMs = 60000;
+// For how long requests wait for gateways that know the authority: they start within a second, and
+// one that cannot start is no reason to issue nothing.
+constexpr int64 kSettleUs = 10 * USECS_PER_SEC;
+
+// State outlives a turn.
+struct State {
+    pg::WorkerStatus* status;
+    MemoryContext context;
+    pg::AuthorityIds ids;
+    TimestampTz checked_at;  // when the files were last seen to
+    uint64 seen_version;     // of the identities that were looked at
+    TimestampTz retry_at;
+    int failures;
+    bool one_by_one;  // the last batch of requests ended the program
+    bool listed;      // this process has written the revocation lists
+    bool settling;    // gateways with the files before may serve, and what they show is trusted
+    TimestampTz settling_since;
+};
+State state;
+
+// Fail says what went wrong, once per change.
+bool Fail(const char* what, const char* why) {
+    char text[sizeof(state.status->last_error)];
+    pg_snprintf(text, sizeof(text), "could not %s: %s", what, why);
+    if (state.failures == 0 || strcmp(state.status->last_error, text) != 0) {
+        ereport(WARNING, errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
+                errmsg("pganalytics %s", text));
+    }
+    pg::SetError(state.status, text);
+    return false;
+}
+
+// FailWith frees the error. That the extension was dropped meanwhile is no failure; the worker sees
+// to that.
+bool FailWith(const char* what, ErrorData* error) {
+    if (ExtensionExists()) Fail(what, error->message);
+    FreeErrorData(error);
+    return false;
+}
+
+// Fingerprint is one number for the made files that gateways read.
+uint64 Fingerprint(const CaExchange& exchange) {
+    uint64 fingerprint = 0;
+    for (uint32_t i = 0; i < exchange.reply.certificates; ++i) {
+        const protocol::CaCertificate& one = exchange.certificates[i];
+        // A given server certificate comes with a reload, at which every worker starts a gateway.
+        if (one.kind == protocol::CaCertificateKind::kServer && !pg::MakeCertificate()) continue;
+        uint64 part = 0;
+        memcpy(&part, one.sha256.bytes, sizeof(part));
+        fingerprint = hash_combine64(fingerprint, part);
+    }
+    return fingerprint;
+}
+
+void LogNotes(std::string_view notes) {
+    while (!notes.empty()) {
+        const size_t end = Min(notes.find('\n'), notes.size());
+        ereport(LOG, errmsg("pganalytics %.*s", static_cast<int>(end), notes.data()));
+        notes.remove_prefix(Min(end + 1, notes.size()));
+    }
+}
+
+// IsSettling: a certificate of an authority that gateways learn of just now would be refused.
+bool IsSettling() {
+    const TimestampTz now = GetCurrentTimestamp();
+    return state.settling && !pg::PkiServed() && now >= state.settling_since &&
+           now < state.settling_since + kSettleUs;
+}
+
+// TakeFiles records what the program has found or made, and tells gateways that must read it anew.
+// Until all of them have, collectors are told to trust what was before as well: the next connection
+// may meet any gateway.
+bool TakeFiles(const CaExchange& exchange) {
+    state.ids = {};
+    for (uint32_t i = 0; i < exchange.reply.certificates; ++i) {
+        const protocol::CaCertificate& one = exchange.certificates[i];
+        const bool fits = one.key_id.size() < sizeof(state.ids.ids[0]);
+        if (one.kind != protocol::CaCertificateKind::kAuthority || !fits ||
+            state.ids.count == pg::kMaxAuthorities) {
+            continue;
+        }
+        memcpy(state.ids.ids[state.ids.count++], one.key_id.data(), one.key_id.size());
+    }
+    const uint64 fingerprint = Fingerprint(exchange);
+    const bool served =
+        pg::PkiServed() && (pg::PkiVersion() == 0 || pg::PkiFingerprint() == fingerprint);
+    char* retired = nullptr;
+    ErrorData* const error = pg::Transact([&] {
+        pg::RecordTrust(exchange.reply, exchange.certificates, state.ids, !served, state.context,
+                        &retired);
+    });
+    if (error != nullptr) return FailWith("record the certificate authority", error);
+    if (!served && !state.settling) state.settling_since = GetCurrentTimestamp();
+    state.settling = !served;
+    if (retired != nullptr) {
+        ereport(LOG, errmsg("pganalytics no longer trusts certificate authority %s", retired));
+    }
+    pg::PublishPki(fingerprint);
+    return true;
+}
+
+// SeeToFiles runs an operation after which the files are as they should be.
+bool SeeToFiles(CaOperation operation, const char* what, char* why, size_t why_size) {
+    Report("seeing to the certificate authority");
+    CaExchange exchange = {};
+    protocol::CaRequest head;
+    head.operation = operation;
+    const bool answered = AskCa(head, &exchange);
+    strlcpy(why, exchange.error, why_size);
+    bool done = answered;
+    if (answered) {
+        LogNotes(exchange.reply.notes);
+        done = TakeFiles(exchange);
+        // Of less weight: what is there is good, but something was to be better.
+        if (done && exchange.error[0] != '\0') done = Fail(what, exchange.error);
+    } else {
+        Fail(what, exchange.error);
+    }
+    FreeCa(&exchange);
+    return done;
+}
+
+bool Refuse(const pg::PendingRequest& request, const char* why) {
+    ErrorData* const error = pg::Transact([&] { pg::RecordRefused(request, why); });
+    return error == nullptr || FailWith("refuse a certificate request", error);
+}
+
+// RefuseHopeless ends the requests that are not for the program; gives how many are left, at the
+// front.
+int RefuseHopeless(pg::PendingRequest* requests, int count, bool* done) {
+    int left = 0;
+    for (int i = 0; i < count; ++i) {
+        const char* why = nullptr;
+        if (!pg::IssuesToCollectors()) {
+            why =
+                "certificates are issued by another authority (pganalytics.ssl_ca_file), not here";
+        } else if (!requests[i].enabled) {
+            why = "collector is disabled or does not exist";
+        }
+        if (why != nullptr) {
+            *done = Refuse(requests[i], why) && *done;
+        } else {
+            requests[left++] = requests[i];
+        }
+    }
+    return left;
+}
+
+// A v3 collector goes on showing its certificate when it has expired, and is then shut out, however
+// good its token is.
+constexpr int kDaysWithoutRenewal = 825;
+
+// IssueBatch gives every request its certificate or its refusal, in one transaction.
+bool IssueBatch(pg::PendingRequest* requests, int count) {
+    CaExchange exchange = {};
+    for (int i = 0; i < count; ++i) {
+        protocol::CaIssue issue;
+        issue.collector_id = requests[i].collector_id;
+        issue.days = static_cast<uint32_t>(requests[i].can_renew ? pg::settings.cert_rotation_days
+                                                                 : kDaysWithoutRenewal);
+        issue.name = requests[i].name;
+        issue.csr = requests[i].csr;
+        AddCaItem(&exchange, issue);
+    }
+    protocol::CaRequest head;
+    head.operation = CaOperation::kIssue;
+    const bool answered = AskCa(head, &exchange);
+    bool done = false;
+    if (!answered) {
+        // A request that ends the program must not keep the others waiting.
+        const bool broke = exchange.reply.failed == 0;
+        if (broke && count == 1) {
+            Refuse(requests[0], "the program that issues certificates could not deal with it");
+        }
+        state.one_by_one = broke && count > 1;
+        done = Fail("issue certificates", exchange.error);
+    } else if (exchange.reply.certificates != static_cast<uint32_t>(count)) {
+        done = Fail("issue certificates", "pganalytics-ca answered for others than were asked");
+    } else {
+        ErrorData* const error = pg::Transact([&] {
+            for (int i = 0; i < count; ++i) {
+                const protocol::CaCertificate& one = exchange.certificates[i];
+                if (one.kind == protocol::CaCertificateKind::kCollector) {
+                    pg::RecordIssued(requests[i], one);
+                } else {
+                    pg::RecordRefused(requests[i], one.message);
+                }
+            }
+        });
+        done = error == nullptr || FailWith("record certificates", error);
+        if (done) state.one_by_one = false;
+    }
+    FreeCa(&exchange);
+    return done;
+}
+
+bool ServeRequests() {
+    bool done = true;
+    while (done && !Stopping()) {
+        MemoryContextReset(state.context);
+        pg::PendingRequest* requests = nullptr;
+        int count = 0;
+        ErrorData* const error =
+            pg::Transact([&] { count = pg::ReadPendingRequests(state.context, &requests); });
+        if (error != nullptr) return FailWith("read certificate requests", error);
+        if (count == 0) return true;
+        count = RefuseHopeless(requests, count, &done);
+        if (count > 0) {
+            Report("issuing certificates");
+            done = IssueBatch(requests, state.one_by_one ? 1 : count) && done;
+        }
+    }
+    return done;
+}
+
+bool MakeTokenKey(char* why, size_t why_size) {
+    CaExchange exchange = {};
+    protocol::CaRequest head;
+    head.operation = CaOperation::kMakeTokenKey;
+    bool done = AskCa(head, &exchange);
+    strlcpy(why, exchange.error, why_size);
+    if (!done) {
+        Fail("make a key for tokens", exchange.error);
+    } else {
+        LogNotes(exchange.reply.notes);
+        ErrorData* const error =
+            pg::Transact([&exchange] { pg::RecordTokenKey(exchange.reply.token_key); });
+        if (error != nullptr) {
+            strlcpy(why, error->message, why_size);
+            done = FailWith("record a key for tokens", error);
+        }
+    }
+    FreeCa(&exchange);
+    return done;
+}
+
+void TokenKeyFile(const pg::TokenKid& kid, char* out, size_t out_size) {
+    pg_snprintf(out, out_size, "pganalytics_token_%s.key", kid.kid);
+}
+
+// SeeToTokenKeys makes a key when none is left to sign much longer, or their files are not here: a
+// database can be restored into another cluster. Files of keys that sign no more are removed.
+bool SeeToTokenKeys() {
+    pg::TokenKid* signing = nullptr;
+    pg::TokenKid* ended = nullptr;
+    int signing_count = 0;
+    int ended_count = 0;
+    ErrorData* const error = pg::Transact([&] {
+        signing_count = pg::ReadSigningKids(state.context, &signing);
+        ended_count = pg::ReadEndedKids(state.context, &ended);
+    });
+    if (error != nullptr) return FailWith("read the keys for tokens", error);
+    char file[64];
+    for (int i = 0; i < ended_count; ++i) {
+        TokenKeyFile(ended[i], file, sizeof(file));
+        if (unlink(file) != 0 && errno != ENOENT) Fail("remove a key for tokens", strerror(errno));
+    }
+    for (int i = 0; i < signing_count; ++i) {
+        TokenKeyFile(signing[i], file, sizeof(file));
+        if (access(file, R_OK) == 0) return true;
+    }
+    char why[256];
+    return MakeTokenKey(why, sizeof(why));
+}
+
+bool ServeJobs() {
+    for (;;) {
+        pg::PendingJob job;
+        bool found = false;
+        ErrorData* error = pg::Transact([&] { found = pg::ReadPendingJob(&job); });
+        if (error != nullptr) return FailWith("read what was asked of the authority", error);
+        if (!found || Stopping()) return true;
+        char why[256] = "";
+        bool done = false;
+        if (strcmp(job.operation, "rotate_token_key") == 0) {
+            done = MakeTokenKey(why, sizeof(why));
+        } else if (strcmp(job.operation, "rotate_server_certificate") == 0) {
+            done = SeeToFiles(CaOperation::kRotateServer, "rotate the server certificate", why,
+                              sizeof(why));
+        } else if (strcmp(job.operation, "rotate_ca") == 0) {
+            done = SeeToFiles(CaOperation::kRotateAuthority, "rotate the certificate authority",
+                              why, sizeof(why));
+        } else if (strcmp(job.operation, "finish_ca_rotation") == 0) {
+            done = SeeToFiles(CaOperation::kFinishRotation,
+                              "finish the rotation of the certificate authority", why, sizeof(why));
+        } else {
+            strlcpy(why, "the operation is unknown", sizeof(why));
+        }
+        if (Stopping() && !done) return true;
+        error = pg::Transact([&] { pg::RecordJob(job, done ? nullptr : why); });
+        if (error != nullptr) return FailWith("record what was asked of the authority", error);
+    }
+}
+
+// SeeToLists writes the revocation lists when what they hold has changed or two thirds of their
+// life have passed, and once at the start: their file may be gone, or of an older backup.
+bool SeeToLists() {
+    CaExchange exchange = {};
+    pg::ListStates states;
+    ErrorData* error = pg::Transact([&] {
+        pg::ReadListStates(state.ids, &states);
+        states.due = states.due || !state.listed;
+        if (!states.due) return;
+        pg::ReadRevoked(state.ids,
+                        [&exchange](const protocol::CaRevoked& one) { AddCaItem(&exchange, one); });
+    });
+    bool done = true;
+    if (error != nullptr) {
+        done = FailWith("read the revoked certificates", error);
+    } else if (states.due) {
+        Report("writing revocation lists");
+        protocol::CaRequest head;
+        head.operation = CaOperation::kRevocationLists;
+        head.list_number = static_cast<uint64_t>(states.next_number);
+        done = AskCa(head, &exchange) || Fail("write the revocation lists", exchange.error);
+        if (done) {
+            error = pg::Transact([&] {
+                for (uint32_t i = 0; i < exchange.reply.lists; ++i) {
+                    for (int j = 0; j < state.ids.count; ++j) {
+                        if (exchange.lists[i].issuer == state.ids.ids[j]) {
+                            pg::RecordList(exchange.lists[i], states.contents[j]);
+                        }
+                    }
+                }
+            });
+            if (error != nullptr) done = FailWith("record the revocation lists", error);
+            state.listed = done;
+        }
+    }
+    FreeCa(&exchange);
+    return done;
+}
+
+bool SeeToAll(bool files_due) {
+    bool done = true;
+    if (files_due) {
+        char why[256];
+        done = SeeToFiles(CaOperation::kEnsure, "see to the certificate authority's files", why,
+                          sizeof(why));
+        if (done) state.checked_at = GetCurrentTimestamp();
+        ErrorData* const error = pg::Transact([] { pg::PruneIdentities(); });
+        if (error != nullptr) done = FailWith("remove old certificates", error);
+    }
+    // None of these waits for another that fails; without files none can be done.
+    if (state.ids.count == 0) return false;
+    const uint64 version = pg::IdentityVersion();
+    const bool settling = IsSettling();
+    if (!settling) done = ServeRequests() && done;
+    done = SeeToLists() && done;
+    done = SeeToTokenKeys() && done;
+    done = ServeJobs() && done;
+    // What waits for gateways is looked at again when they serve.
+    if (done && !settling && !IsSettling()) state.seen_version = version;
+    return done;
+}
+
+}  // namespace
+
+void TendAuthority(pg::WorkerStatus* status, MemoryContext context, bool reloaded) {
+    state.status = status;
+    state.context = context;
+    if (reloaded) {
+        state.checked_at = 0;
+        state.retry_at = 0;
+        state.failures = 0;
+    }
+    const TimestampTz now = GetCurrentTimestamp();
+    // A clock that was set back must not put everything off.
+    const bool files_due = now >= state.checked_at + kPeriodUs || now < state.checked_at ||
+                           state.checked_at == 0 || (state.settling && pg::PkiServed());
+    if (!files_due && state.seen_version == pg::IdentityVersion()) return;
+    if (now < state.retry_at && state.retry_at < now + kLastBackoffMs * 1000) return;
+    MemoryContext const caller = MemoryContextSwitchTo(context);
+    const bool done = SeeToAll(files_due);
+    MemoryContextSwitchTo(caller);
+    MemoryContextReset(context);
+    if (done) {
+        state.failures = 0;
+        state.retry_at = 0;
+    } else {
+        const int doublings = Min(state.failures, 6);
+        ++state.failures;
+        state.retry_at =
+            TimestampTzPlusMilliseconds(now, Min(kFirstBackoffMs << doublings, kLastBackoffMs));
+    }
+    Report("waiting for the next hour");
+}
+
+}  // namespace pganalytics::bgworker

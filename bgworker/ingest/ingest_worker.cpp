@@ -1,0 +1,312 @@
+// Ingest worker: takes every frame that is ready, stores the pushes of a group in one transaction,
+// and answers them after its commit. No transaction is open while it waits for bytes.
+#include "bgworker/ingest/ingest_worker.hpp"
+
+#include "bgworker/ingest/enrollments.hpp"
+#include "bgworker/process/serve.hpp"
+#include "pg/base/session.hpp"
+#include "pg/identity/tokens.hpp"
+#include "pg/store/health.hpp"
+#include "pg/store/store.hpp"
+
+extern "C" {
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+}
+
+namespace pganalytics::bgworker {
+namespace {
+
+// A group ends when this many bytes of frames are in it, whatever batch_size says: its rows are in
+// memory twice until the commit.
+constexpr size_t kMaxGroupBytes = size_t{16} << 20;
+
+struct Group {
+    MemoryContext context;
+    pg::PushJob* jobs;
+    uint32_t* request_ids;
+    Gateway** gateways;
+    int count;
+    size_t bytes;
+    bool alone;  // holds a large push and takes no other
+};
+
+// Question is a HealthRequest that waits until the pushes of its turn are stored.
+struct Question {
+    Gateway* gateway;
+    pid_t gateway_pid;  // another gateway may stand in the same place when it is answered
+    uint32_t request_id;
+    protocol::HealthRequest request;
+};
+constexpr int kMaxQuestions = 16;
+
+Supervisor supervisor;
+Question questions[kMaxQuestions];
+int question_count = 0;
+// The gateway whose next frame is a large push that had to let a group go first.
+Gateway* large_is_due = nullptr;
+
+void NewGroup(Group* group) {
+    const auto size = static_cast<size_t>(pg::settings.batch_size);
+    MemoryContextReset(group->context);
+    MemoryContext const caller = MemoryContextSwitchTo(group->context);
+    group->jobs = static_cast<pg::PushJob*>(palloc0(sizeof(pg::PushJob) * size));
+    group->request_ids = static_cast<uint32_t*>(palloc(sizeof(uint32_t) * size));
+    group->gateways = static_cast<Gateway**>(palloc(sizeof(Gateway*) * size));
+    group->count = 0;
+    group->bytes = 0;
+    group->alone = false;
+    MemoryContextSwitchTo(caller);
+}
+
+// TakeAccounts checks the accounts of a push and makes room for the worker's own.
+bool TakeAccounts(pg::PushJob* job, MemoryContext context, const char** why) {
+    const protocol::RowBlock* const block = protocol::AccountsBlock(job->blocks, job->push.blocks);
+    job->account_count = block == nullptr ? 0 : block->rows;
+    const size_t room = Max(job->account_count, 1u);
+    auto* const accounts = static_cast<protocol::Account*>(
+        MemoryContextAllocHuge(context, sizeof(protocol::Account) * room));
+    job->accounts = accounts;
+    job->tallies =
+        static_cast<pg::Tally*>(MemoryContextAllocHuge(context, sizeof(pg::Tally) * room));
+    job->database_ids = static_cast<int32*>(MemoryContextAllocHuge(context, sizeof(int32) * room));
+    return protocol::CheckAccounts(job->push, job->blocks, job->push.blocks, accounts, why);
+}
+
+// AddPush decodes a push frame into the group. False, with a reason, if the gateway broke the
+// protocol: what it says is checked as if a stranger had written it.
+bool AddPush(Group* group, Gateway* gateway, const Frame& frame, const char** why) {
+    pg::PushJob* const job = &group->jobs[group->count];
+    core::ByteReader reader(frame.payload, frame.header.payload_bytes);
+    *why = "push that is shorter than its fields";
+    if (!protocol::Decode(&reader, &job->push)) return false;
+    *why = "push with too many blocks";
+    if (job->push.blocks > protocol::Catalog().size() + 1) return false;
+    MemoryContext const caller = MemoryContextSwitchTo(group->context);
+    auto* const blocks = static_cast<protocol::RowBlock*>(
+        palloc0(sizeof(protocol::RowBlock) * Max(job->push.blocks, 1u)));
+    MemoryContextSwitchTo(caller);
+    uint64_t rows = 0;
+    for (uint32_t i = 0; i < job->push.blocks; ++i) {
+        if (!protocol::DecodeBlock(&reader, &blocks[i], why)) return false;
+        if (blocks[i].metric->id != protocol::MetricId::kAccounts) rows += blocks[i].rows;
+    }
+    *why = "push whose counts do not add up";
+    if (reader.remaining() != 0 || rows > protocol::kMaxRowsPerPush ||
+        job->push.unchanged > INT32_MAX || job->push.merged > INT32_MAX ||
+        job->push.too_large > INT32_MAX ||
+        job->push.observed != rows + job->push.unchanged + job->push.merged + job->push.too_large) {
+        return false;
+    }
+    job->blocks = blocks;
+    if (!TakeAccounts(job, group->context, why)) return false;
+    group->request_ids[group->count] = frame.header.request_id;
+    group->gateways[group->count] = gateway;
+    ++group->count;
+    group->bytes += frame.header.payload_bytes;
+    return true;
+}
+
+bool AnswerAuth(Group* group, Gateway* gateway, const Frame& frame) {
+    protocol::AuthRequest request;
+    if (!protocol::DecodeWhole(frame.payload, frame.header.payload_bytes, &request)) return false;
+    const protocol::AuthReply reply = pg::AnswerAuth(request, group->context);
+    Send(&gateway->channel, protocol::FrameType::kAuthReply, frame.header.request_id, reply);
+    return true;
+}
+
+bool AnswerToken(Group* group, Gateway* gateway, const Frame& frame) {
+    protocol::TokenRequest request;
+    if (!protocol::DecodeWhole(frame.payload, frame.header.payload_bytes, &request)) return false;
+    const protocol::TokenReply reply = pg::AnswerTokenRequest(request, group->context);
+    Send(&gateway->channel, protocol::FrameType::kTokenReply, frame.header.request_id, reply);
+    return true;
+}
+
+bool TakeQuestion(Gateway* gateway, const Frame& frame) {
+    Question question = {gateway, gateway->pid, frame.header.request_id, {}};
+    if (!protocol::DecodeWhole(frame.payload, frame.header.payload_bytes, &question.request)) {
+        return false;
+    }
+    if (question_count < kMaxQuestions) {
+        questions[question_count++] = question;
+    } else {
+        const protocol::HealthReply busy = {503, "too many have asked"};
+        Send(&gateway->channel, protocol::FrameType::kHealthReply, question.request_id, busy);
+    }
+    return true;
+}
+
+// AnswerQuestion answers the oldest question: one in a turn, so that pushes have every other one.
+bool AnswerQuestion(Group* group) {
+    if (question_count == 0) return false;
+    const Question question = questions[0];
+    --question_count;
+    memmove(questions, questions + 1, sizeof(Question) * static_cast<size_t>(question_count));
+    if (question.gateway->pid != question.gateway_pid) return true;
+    pgstat_report_activity(STATE_RUNNING, "reading figures for a collector");
+    const protocol::HealthReply reply = pg::AnswerHealth(question.request, group->context);
+    Send(&question.gateway->channel, protocol::FrameType::kHealthReply, question.request_id, reply);
+    pgstat_report_activity(STATE_IDLE, "reading figures for a collector");
+    return true;
+}
+
+bool IsLarge(const Frame& frame) {
+    return frame.header.type == protocol::FrameType::kPush &&
+           frame.header.payload_bytes >= protocol::kLargePushBytes;
+}
+
+bool IsFull(const Group& group) {
+    return group.count == pg::settings.batch_size || group.bytes >= kMaxGroupBytes || group.alone;
+}
+
+// TakeWork serves a frame that is a request of a gateway's client.
+bool TakeWork(Group* group, Gateway* gateway, const Frame& frame, const char** why) {
+    switch (frame.header.type) {
+        case protocol::FrameType::kAuthRequest:
+            return AnswerAuth(group, gateway, frame);
+        case protocol::FrameType::kPush:
+            return AddPush(group, gateway, frame, why);
+        case protocol::FrameType::kHealthRequest:
+            return TakeQuestion(gateway, frame);
+        case protocol::FrameType::kTokenRequest:
+            return AnswerToken(group, gateway, frame);
+        case protocol::FrameType::kEnrollRequest:
+            return TakeEnrollment(gateway, frame);
+        default:
+            return false;
+    }
+}
+
+// TakeFrames reads what a gateway has sent, until the group is full or nothing waits.
+void TakeFrames(Group* group, Gateway* gateway) {
+    Frame frame;
+    while (!IsFull(*group) && gateway->state != GatewayState::kNone && gateway->doomed == nullptr &&
+           TakeFrame(gateway, &frame)) {
+        if (IsLarge(frame) && group->count > 0) {
+            // It gets a transaction of its own, the next one: those here are not to wait for it.
+            PutBack(&gateway->channel, frame);
+            large_is_due = gateway;
+            return;
+        }
+        const bool ok =
+            HandleFrame(&supervisor, gateway, frame, [=](const Frame& request, const char** why) {
+                return TakeWork(group, gateway, request, why);
+            });
+        if (ok) group->alone = IsLarge(frame);
+    }
+}
+
+// TakeAllFrames fills the group. A large push that was put off is taken before anything else.
+void TakeAllFrames(Group* group) {
+    Gateway* const first = large_is_due;
+    large_is_due = nullptr;
+    if (first != nullptr && first->state != GatewayState::kNone) TakeFrames(group, first);
+    for (Gateway& gateway : supervisor.gateways) {
+        if (gateway.state != GatewayState::kNone) TakeFrames(group, &gateway);
+    }
+}
+
+void Count(const Group& group) {
+    int64 pushes = 0;
+    int64 duplicates = 0;
+    int64 rejected = 0;
+    protocol::Receipt sum;
+    const protocol::Receipt* refused = nullptr;
+    for (int i = 0; i < group.count; ++i) {
+        const protocol::Receipt& receipt = group.jobs[i].receipt;
+        if (receipt.status != 200) {
+            ++rejected;
+            if (receipt.status == 503) refused = &receipt;
+        } else if (receipt.duplicate != 0) {
+            ++duplicates;
+        } else {
+            ++pushes;
+            sum.observed += receipt.observed;
+            sum.stored += receipt.stored;
+            sum.unchanged += receipt.unchanged;
+            sum.merged += receipt.merged;
+            for (size_t r = 0; r < sum.discarded.size(); ++r) {
+                sum.discarded[r] += receipt.discarded[r];
+            }
+        }
+    }
+    pg::UpdateStatus(supervisor.status, [&](pg::WorkerStatus* s) {
+        s->pushes += pushes;
+        s->duplicates += duplicates;
+        s->rejected += rejected;
+        s->rows += static_cast<int64>(sum.stored);
+        s->observed += static_cast<int64>(sum.observed);
+        s->unchanged += static_cast<int64>(sum.unchanged);
+        s->merged += static_cast<int64>(sum.merged);
+        for (size_t r = 0; r < sum.discarded.size(); ++r) {
+            s->discarded[r] += static_cast<int64>(sum.discarded[r]);
+        }
+        s->commits += pushes > 0 ? 1 : 0;
+    });
+    if (refused == nullptr) return;
+    // Once per change, not per push: a full disk or a lost privilege would flood the log.
+    char text[sizeof(supervisor.status->last_error)];
+    pg_snprintf(text, sizeof(text), "%s: %.*s", refused->sqlstate.data(),
+                static_cast<int>(Min(refused->message.size(), size_t{200})),
+                refused->message.data());
+    if (strcmp(text, supervisor.status->last_error) != 0) {
+        ereport(
+            WARNING,
+            errcode(MAKE_SQLSTATE(refused->sqlstate[0], refused->sqlstate[1], refused->sqlstate[2],
+                                  refused->sqlstate[3], refused->sqlstate[4])),
+            errmsg("pganalytics could not store a push: %s", text));
+    }
+    pg::SetError(supervisor.status, text);
+}
+
+void StoreGroup(Group* group) {
+    char activity[64];
+    pg_snprintf(activity, sizeof(activity), "storing %d push%s", group->count,
+                group->count == 1 ? "" : "es");
+    pgstat_report_activity(STATE_RUNNING, activity);
+    pg::StorePushes(group->jobs, group->count, group->context);
+    for (int i = 0; i < group->count; ++i) {
+        Gateway* const gateway = group->gateways[i];
+        if (gateway->state == GatewayState::kNone) continue;
+        Send(&gateway->channel, protocol::FrameType::kReceipt, group->request_ids[i],
+             group->jobs[i].receipt);
+    }
+    Count(*group);
+    pgstat_report_activity(STATE_IDLE, activity);
+}
+
+// GiveBackMemory returns what a large push needed to the system: the next one may be an hour away.
+void GiveBackMemory(Group* group) {
+    MemoryContextReset(group->context);
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
+// TakeTurn takes what has come and stores it. False if nothing has.
+bool TakeTurn(Group* group) {
+    // Of the turn before, whose frames have gone since.
+    if (group->alone) GiveBackMemory(group);
+    NewGroup(group);
+    TakeAllFrames(group);
+    const bool stored = group->count > 0;
+    if (stored) StoreGroup(group);
+    const bool enrolled = AdvanceEnrollments(group->context);
+    return AnswerQuestion(group) || enrolled || stored;
+}
+
+}  // namespace
+
+void RunIngestWorker(int index) {
+    pg::WorkerStatus* const status = Begin(pg::WorkerKind::kIngest, index);
+    pg::ConnectToDatabase();
+    Group group = {};
+    group.context =
+        AllocSetContextCreate(TopMemoryContext, "pganalytics group", ALLOCSET_DEFAULT_SIZES);
+    ServeGateways(&supervisor, status, protocol::GatewayRole::kCollectors, pg::kIngestRole,
+                  [&group] { return TakeTurn(&group); });
+}
+
+}  // namespace pganalytics::bgworker

@@ -1,0 +1,129 @@
+// Channel: one buffer in, one out.
+#include "bgworker/process/channel.hpp"
+
+extern "C" {
+#include <sys/socket.h>
+#include <unistd.h>
+}
+
+namespace pganalytics::bgworker {
+namespace {
+
+// Large enough for dozens of pushes of 100 queries; a larger frame makes it grow for that frame.
+constexpr size_t kBufferBytes = size_t{8} << 20;
+constexpr size_t kMaxUnsentBytes = size_t{16} << 20;
+
+void Resize(Channel* channel, size_t capacity) {
+    auto* const buffer = static_cast<char*>(MemoryContextAllocHuge(TopMemoryContext, capacity));
+    if (channel->buffer != nullptr) {
+        memcpy(buffer, channel->buffer, channel->filled);
+        pfree(channel->buffer);
+    }
+    channel->buffer = buffer;
+    channel->capacity = capacity;
+}
+
+}  // namespace
+
+void Outbox::append(const char* data, size_t size) {
+    if (size_ + size > capacity_) {
+        const size_t capacity = Max(capacity_ * 2, size_ + size + 4096);
+        data_ =
+            static_cast<char*>(data_ == nullptr ? MemoryContextAllocHuge(TopMemoryContext, capacity)
+                                                : repalloc_huge(data_, capacity));
+        capacity_ = capacity;
+    }
+    memcpy(data_ + size_, data, size);
+    size_ += size;
+}
+
+void Outbox::Consume(size_t bytes) {
+    size_ -= bytes;
+    memmove(data_, data_ + bytes, size_);
+}
+
+void Outbox::Free() {
+    if (data_ != nullptr) pfree(data_);
+    *this = {};
+}
+
+void OpenChannel(Channel* channel, int fd) {
+    *channel = {};
+    channel->fd = fd;
+    Resize(channel, kBufferBytes);
+}
+
+void CloseChannel(Channel* channel) {
+    if (channel->buffer == nullptr) return;
+    close(channel->fd);
+    pfree(channel->buffer);
+    channel->outbox.Free();
+    *channel = {};
+    channel->fd = -1;
+}
+
+ReadResult ReadMore(Channel* channel) {
+    if (channel->filled == channel->capacity) return ReadResult::kBlocked;
+    for (;;) {
+        const ssize_t got = recv(channel->fd, channel->buffer + channel->filled,
+                                 channel->capacity - channel->filled, MSG_DONTWAIT);
+        if (got > 0) {
+            channel->filled += static_cast<size_t>(got);
+            return ReadResult::kMore;
+        }
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return ReadResult::kBlocked;
+        return ReadResult::kClosed;
+    }
+}
+
+bool NextFrame(Channel* channel, Frame* frame, bool* broken) {
+    *broken = false;
+    const size_t available = channel->filled - channel->taken;
+    if (available < sizeof(frame->header)) return false;
+    // Frames are multiples of 8 long, so each begins at a multiple of 8 of an aligned buffer.
+    memcpy(&frame->header, channel->buffer + channel->taken, sizeof(frame->header));
+    if (!protocol::IsValidHeader(frame->header)) {
+        *broken = true;
+        return false;
+    }
+    const size_t bytes = sizeof(frame->header) + frame->header.payload_bytes;
+    if (available < bytes) {
+        // Growing moves the buffer, so only when no frame of it is in use.
+        if (channel->taken == 0 && bytes > channel->capacity) Resize(channel, bytes);
+        return false;
+    }
+    frame->payload = channel->buffer + channel->taken + sizeof(frame->header);
+    channel->taken += bytes;
+    return true;
+}
+
+void Release(Channel* channel) {
+    if (channel->taken == 0) return;
+    channel->filled -= channel->taken;
+    memmove(channel->buffer, channel->buffer + channel->taken, channel->filled);
+    channel->taken = 0;
+    if (channel->capacity > kBufferBytes && channel->filled <= kBufferBytes) {
+        Resize(channel, kBufferBytes);
+    }
+}
+
+bool Flush(Channel* channel) {
+    while (channel->outbox.size() > 0) {
+        const ssize_t sent = send(channel->fd, channel->outbox.data(), channel->outbox.size(),
+                                  MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent > 0) {
+            channel->outbox.Consume(static_cast<size_t>(sent));
+        } else if (sent < 0 && errno == EINTR) {
+            continue;
+        } else if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            return channel->outbox.size() <= kMaxUnsentBytes;
+        } else {
+            // It has gone. What it said before is still to be read, and then its end.
+            channel->outbox.Free();
+        }
+    }
+    return true;
+}
+
+}  // namespace pganalytics::bgworker

@@ -1,0 +1,58 @@
+// Identity feed: one copy of what was read, for all gateways of this process.
+#include "bgworker/process/identity_feed.hpp"
+
+#include "pg/identity/identity.hpp"
+#include "pg/identity/identity_state.hpp"
+
+namespace pganalytics::bgworker {
+namespace {
+
+constexpr int kRetryMs = 1000;
+
+MemoryContext kept = nullptr;  // what `identity` points into
+protocol::Identity identity;   // version 0: nothing was read yet
+TimestampTz retry_at = 0;
+
+void Read(Supervisor* supervisor) {
+    MemoryContext const fresh =
+        AllocSetContextCreate(TopMemoryContext, "pganalytics identity", ALLOCSET_DEFAULT_SIZES);
+    protocol::Identity read;
+    ErrorData* const error = pg::ReadIdentity(supervisor->role, fresh, &read);
+    if (error == nullptr) {
+        if (kept != nullptr) MemoryContextDelete(kept);
+        kept = fresh;
+        identity = read;
+        retry_at = 0;
+        return;
+    }
+    retry_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), kRetryMs);
+    MemoryContextDelete(fresh);
+    // Once per change, not once a second.
+    char text[sizeof(supervisor->status->last_error)];
+    pg_snprintf(text, sizeof(text), "could not read keys and certificates: %s", error->message);
+    if (strcmp(text, supervisor->status->last_error) != 0) {
+        ereport(WARNING, errcode(error->sqlerrcode), errmsg("pganalytics %s", text));
+    }
+    pg::SetError(supervisor->status, text);
+    FreeErrorData(error);
+}
+
+}  // namespace
+
+void FeedIdentity(Supervisor* supervisor) {
+    const bool stale = identity.version != pg::IdentityVersion() + 1;
+    if (stale && (retry_at == 0 || GetCurrentTimestamp() >= retry_at)) Read(supervisor);
+    if (identity.version == 0) return;
+    for (Gateway& gateway : supervisor->gateways) {
+        if (gateway.state == GatewayState::kNone || gateway.identity_version == identity.version) {
+            continue;
+        }
+        Send(&gateway.channel, protocol::FrameType::kIdentity, 0, identity);
+        gateway.identity_version = identity.version;
+        if (!Flush(&gateway.channel)) Doom(&gateway, "takes no frames");
+    }
+}
+
+std::string_view TrustDocument() { return identity.trust; }
+
+}  // namespace pganalytics::bgworker

@@ -1,0 +1,205 @@
+// Launcher: keeps the maintenance, audit, alerts, API and ingest workers running while their
+// database exists, with a back-off for those that end early.
+#include "bgworker/process/launcher.hpp"
+
+#include "bgworker/process/listener.hpp"
+#include "bgworker/process/settings_watch.hpp"
+#include "bgworker/process/worker.hpp"
+#include "pg/base/session.hpp"
+
+extern "C" {
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/pg_database.h"
+}
+
+namespace pganalytics::bgworker {
+namespace {
+
+constexpr long kTurnMs = 1000;
+constexpr int64 kYoungUs = 5 * USECS_PER_SEC;
+constexpr int kMaxDoublings = 6;  // 1 s, 2 s, ... 64 s
+
+// Child is a worker that the launcher keeps alive.
+struct Child {
+    pg::WorkerStatus* status;
+    BackgroundWorkerHandle* handle;
+    bool was_running;
+    TimestampTz started_at;
+    TimestampTz not_before;
+    int failures;
+};
+
+Child children[pg::kMaxWorkers];
+int child_count = 0;
+
+void ListChildren() {
+    children[child_count++].status = pg::StatusOf(pg::WorkerKind::kMaintenance, 0);
+    children[child_count++].status = pg::StatusOf(pg::WorkerKind::kAudit, 0);
+    children[child_count++].status = pg::StatusOf(pg::WorkerKind::kAlerts, 0);
+    if (pg::settings.api_port != 0) {
+        children[child_count++].status = pg::StatusOf(pg::WorkerKind::kApi, 0);
+    }
+    for (int i = 0; i < pg::settings.ingest_workers; ++i) {
+        children[child_count++].status = pg::StatusOf(pg::WorkerKind::kIngest, i);
+    }
+}
+
+// IsRunning: started, or on its way. A launcher that was itself started again has no handles, but
+// the rows of its predecessor's workers show their processes.
+bool IsRunning(const Child& child) {
+    pid_t pid = 0;
+    if (child.handle != nullptr && GetBackgroundWorkerPid(child.handle, &pid) != BGWH_STOPPED) {
+        return true;
+    }
+    return child.status->pid != 0;
+}
+
+struct ChildNames {
+    const char* main;
+    const char* type;
+};
+
+const ChildNames& NamesOf(pg::WorkerKind kind) {
+    // In the order of the kinds; the launcher starts itself.
+    static constexpr ChildNames kNames[] = {
+        {kLauncherMain, "pganalytics launcher"}, {kMaintenanceMain, "pganalytics maintenance"},
+        {kAuditMain, "pganalytics audit"},       {kAlertsMain, "pganalytics alerts"},
+        {kApiMain, "pganalytics api"},           {kIngestMain, "pganalytics ingest"}};
+    return kNames[static_cast<int>(kind)];
+}
+
+void StartChild(Child* child) {
+    BackgroundWorker worker = {};
+    worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+    worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+    worker.bgw_restart_time = BGW_NEVER_RESTART;
+    worker.bgw_notify_pid = MyProcPid;
+    worker.bgw_main_arg = Int32GetDatum(child->status->index);
+    strlcpy(worker.bgw_library_name, kLibrary, sizeof(worker.bgw_library_name));
+    const ChildNames& names = NamesOf(child->status->kind);
+    strlcpy(worker.bgw_function_name, names.main, sizeof(worker.bgw_function_name));
+    strlcpy(worker.bgw_type, names.type, sizeof(worker.bgw_type));
+    strlcpy(worker.bgw_name, names.type, sizeof(worker.bgw_name));
+    if (child->status->kind == pg::WorkerKind::kIngest) {
+        pg_snprintf(worker.bgw_name, sizeof(worker.bgw_name), "%s %d", names.type,
+                    child->status->index + 1);
+    }
+    if (child->handle != nullptr) pfree(child->handle);
+    child->handle = nullptr;
+    MemoryContext const caller = MemoryContextSwitchTo(TopMemoryContext);
+    const bool registered = RegisterDynamicBackgroundWorker(&worker, &child->handle);
+    MemoryContextSwitchTo(caller);
+    child->started_at = GetCurrentTimestamp();
+    child->was_running = registered;
+    if (!registered) {
+        child->not_before = TimestampTzPlusMilliseconds(child->started_at, 10000);
+        ereport(WARNING, errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+                errmsg("could not register background worker \"%s\"", worker.bgw_name),
+                errhint("Increase max_worker_processes."));
+    }
+}
+
+void TendChild(Child* child) {
+    if (IsRunning(*child)) {
+        child->was_running = true;
+        return;
+    }
+    const TimestampTz now = GetCurrentTimestamp();
+    if (child->was_running) {
+        child->was_running = false;
+        const bool young = now < child->started_at + kYoungUs;
+        child->failures = young ? Min(child->failures + 1, kMaxDoublings) : 0;
+        child->not_before = young ? TimestampTzPlusMilliseconds(now, 500L << child->failures) : now;
+    }
+    if (now >= child->not_before) StartChild(child);
+}
+
+// DatabaseExists reads the heap of pg_database, as the autovacuum launcher does: in a cluster that
+// nobody has connected to yet, its indexes are not in the cache of a process without a database.
+bool DatabaseExists() {
+    bool exists = false;
+    ErrorData* const error = pg::Transact([&exists] {
+        Relation const relation = table_open(DatabaseRelationId, AccessShareLock);
+        TableScanDesc const scan = table_beginscan_catalog(relation, 0, nullptr);
+        while (HeapTuple const tuple = heap_getnext(scan, ForwardScanDirection)) {
+            const auto* const database = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
+            exists = exists || strcmp(NameStr(database->datname), pg::settings.database) == 0;
+        }
+        table_endscan(scan);
+        table_close(relation, AccessShareLock);
+    });
+    if (error != nullptr) ReThrowError(error);
+    return exists;
+}
+
+// WaitFor shows and logs once what keeps the workers from being started.
+void WaitFor(pg::WorkerStatus* status, const char* why) {
+    if (status->state == pg::WorkerState::kWaiting && strcmp(status->last_error, why) == 0) return;
+    pg::SetError(status, why);
+    pg::SetState(status, pg::WorkerState::kWaiting);
+    ereport(WARNING, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+            errmsg("pganalytics waits: %s", why));
+}
+
+bool AnyIngestWorker() {
+    for (int i = 0; i < child_count; ++i) {
+        if (children[i].status->kind == pg::WorkerKind::kIngest && IsRunning(children[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// MayStart: the database exists and nobody else has the port. With SO_REUSEPORT another cluster of
+// the same user could have it too, and connections would go to either; so ask without it first.
+bool MayStart(pg::WorkerStatus* status) {
+    char why[256];
+    if (!DatabaseExists()) {
+        pg_snprintf(why, sizeof(why), "database \"%s\" does not exist", pg::settings.database);
+        WaitFor(status, why);
+        return false;
+    }
+    if (AnyIngestWorker()) return true;
+    Listeners probe;
+    if (!OpenListeners(pg::settings.port, PortUse::kProbe, &probe, why, sizeof(why))) {
+        WaitFor(status, why);
+        return false;
+    }
+    CloseListeners(&probe);
+    return true;
+}
+
+}  // namespace
+
+void RegisterLauncher() {
+    BackgroundWorker worker = {};
+    worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+    worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+    worker.bgw_restart_time = 1;
+    strlcpy(worker.bgw_library_name, kLibrary, sizeof(worker.bgw_library_name));
+    strlcpy(worker.bgw_function_name, kLauncherMain, sizeof(worker.bgw_function_name));
+    strlcpy(worker.bgw_name, "pganalytics launcher", sizeof(worker.bgw_name));
+    strlcpy(worker.bgw_type, "pganalytics launcher", sizeof(worker.bgw_type));
+    RegisterBackgroundWorker(&worker);
+}
+
+void RunLauncher() {
+    pg::WorkerStatus* const status = Begin(pg::WorkerKind::kLauncher, 0);
+    // No database: only the catalogs that all share.
+    BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
+    TellOfSettings();
+    ListChildren();
+    while (!Stopping()) {
+        if (MayStart(status)) {
+            pg::SetState(status, pg::WorkerState::kRunning);
+            for (int i = 0; i < child_count; ++i) TendChild(&children[i]);
+        }
+        Sleep(kTurnMs);
+        if (HandleInterrupts()) TellOfSettings();
+    }
+}
+
+}  // namespace pganalytics::bgworker

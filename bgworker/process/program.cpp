@@ -1,0 +1,111 @@
+// Program: what happens between fork and exec, and why.
+#include "bgworker/process/program.hpp"
+
+#include "protocol/messages.hpp"
+
+extern "C" {
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+}
+
+namespace pganalytics::bgworker {
+namespace {
+
+constexpr int kExecFailed = 127;
+
+// BecomeProgram runs in the child. Only async-signal-safe calls: the parent may have held any lock
+// when it forked, and exit() would run PostgreSQL's exit callbacks.
+[[noreturn]] void BecomeProgram(const char* path, const char* name, int worker_fd, const int* fds,
+                                int count, pid_t parent) {
+    // First of all: a program must not outlive its worker, not even a stopped one that never reads
+    // the end of file on its socket. getppid closes the race with a parent that is gone already.
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) _exit(kExecFailed);
+    // Its own process group: the postmaster signals its children's groups, and a fast shutdown must
+    // let the worker empty the gateway first.
+    setpgid(0, 0);
+    for (int signal_number = 1; signal_number < NSIG; ++signal_number) {
+        struct sigaction action = {};
+        action.sa_handler = SIG_DFL;
+        sigaction(signal_number, &action, nullptr);
+    }
+    // Out of the way first: dup2 onto itself would keep close-on-exec, and one may sit on another's
+    // place.
+    constexpr int kHigh = 64;
+    int high[1 + kMaxProgramFds];
+    high[0] = fcntl(worker_fd, F_DUPFD, kHigh);
+    for (int i = 0; i < count; ++i) high[1 + i] = fcntl(fds[i], F_DUPFD, kHigh);
+    for (int i = 0; i <= count; ++i) {
+        if (high[i] < 0 || dup2(high[i], protocol::kWorkerFd + i) < 0) _exit(kExecFailed);
+    }
+    const int null_fd = open("/dev/null", O_RDONLY);
+    if (null_fd >= 0) dup2(null_fd, STDIN_FILENO);
+    close_range(static_cast<unsigned>(protocol::kFirstListenerFd + count), ~0U, 0);
+
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, nullptr);
+    char* const arguments[] = {const_cast<char*>(name), nullptr};
+    char* const environment[] = {nullptr};
+    execve(path, arguments, environment);
+    _exit(kExecFailed);
+}
+
+}  // namespace
+
+pid_t StartProgram(const char* name, const int* fds, int count, int* fd) {
+    // Beside the server's own program, where `make install` puts it.
+    char path[MAXPGPATH];
+    strlcpy(path, my_exec_path, sizeof(path));
+    get_parent_directory(path);
+    strlcat(path, "/", sizeof(path));
+    strlcat(path, name, sizeof(path));
+
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) return 0;
+    const pid_t parent = getpid();
+    // No handler of PostgreSQL may run in the child: it would set a latch in shared memory.
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &before);
+    const pid_t pid = fork();
+    if (pid == 0) BecomeProgram(path, name, pair[1], fds, count, parent);
+    const int fork_errno = errno;
+    sigprocmask(SIG_SETMASK, &before, nullptr);
+    close(pair[1]);
+    if (pid < 0) {
+        close(pair[0]);
+        errno = fork_errno;
+        return 0;
+    }
+    fcntl(pair[0], F_SETFL, O_NONBLOCK);
+    *fd = pair[0];
+    return pid;
+}
+
+int KillProgram(pid_t pid) {
+    int wait_status = 0;
+    kill(pid, SIGKILL);
+    while (waitpid(pid, &wait_status, 0) < 0 && errno == EINTR) {
+    }
+    return wait_status;
+}
+
+bool HasEnded(pid_t pid) { return waitpid(pid, nullptr, WNOHANG) == pid; }
+
+void DescribeEnd(const char* name, int wait_status, char* out, size_t out_size) {
+    if (WIFSIGNALED(wait_status)) {
+        pg_snprintf(out, out_size, "was ended by signal %d: %s", WTERMSIG(wait_status),
+                    pg_strsignal(WTERMSIG(wait_status)));
+    } else if (WEXITSTATUS(wait_status) == kExecFailed) {
+        pg_snprintf(out, out_size, "could not be executed: is %s beside %s?", name, my_exec_path);
+    } else {
+        pg_snprintf(out, out_size, "ended with exit code %d", WEXITSTATUS(wait_status));
+    }
+}
+
+}  // namespace pganalytics::bgworker

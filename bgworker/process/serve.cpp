@@ -1,0 +1,47 @@
+// Serve: reading frames, and what a turn ends with.
+#include "bgworker/process/serve.hpp"
+
+#include "pg/audit/refusals.hpp"
+
+namespace pganalytics::bgworker {
+
+bool TakeFrame(Gateway* gateway, Frame* frame) {
+    bool broken = false;
+    while (!NextFrame(&gateway->channel, frame, &broken)) {
+        if (broken) {
+            Doom(gateway, "sent bytes that are no frame");
+            return false;
+        }
+        switch (ReadMore(&gateway->channel)) {
+            case ReadResult::kMore:
+                continue;
+            case ReadResult::kBlocked:
+                return false;
+            case ReadResult::kClosed:
+                // What it sent whole before it died is served all the same; its senders come again
+                // and find their receipts.
+                Doom(gateway, "has closed its socket");
+                return false;
+        }
+    }
+    return true;
+}
+
+bool EndTurn(Supervisor* supervisor, bool worked, TimestampTz* checked_at) {
+    constexpr long kTurnMs = 1000;
+    FlushGateways(supervisor);
+    pg::TellDueRefusals();
+    const bool reloaded = HandleInterrupts();
+    if (reloaded) Reload(supervisor);
+    if (worked || reloaded) return true;
+    if (TimestampDifferenceExceeds(*checked_at, GetCurrentTimestamp(), kTurnMs)) {
+        *checked_at = GetCurrentTimestamp();
+        if (!ExtensionExists()) return false;
+        pgstat_report_stat(false);
+    }
+    const bool serves = supervisor->status->state == pg::WorkerState::kRunning;
+    WaitForGateways(supervisor, serves ? kTurnMs : 50);
+    return true;
+}
+
+}  // namespace pganalytics::bgworker

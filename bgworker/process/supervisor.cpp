@@ -1,0 +1,437 @@
+// Supervisor: starting, replacing and ending gateways.
+#include "bgworker/process/supervisor.hpp"
+
+#include "bgworker/process/gateway_config.hpp"
+#include "bgworker/process/program.hpp"
+#include "bgworker/process/worker.hpp"
+#include "pg/audit/refusals.hpp"
+#include "pg/identity/identity_state.hpp"
+#include "pg/identity/rate_limits.hpp"
+
+extern "C" {
+#include <sys/wait.h>
+}
+
+namespace pganalytics::bgworker {
+namespace {
+
+constexpr long kFirstBackoffMs = 100;
+constexpr long kLastBackoffMs = 5000;
+constexpr int64 kYoungUs = 5 * USECS_PER_SEC;
+constexpr int64 kStartTimeoutUs = 30 * USECS_PER_SEC;
+constexpr long kLeaveMs = 400;
+
+Supervisor* own_supervisor = nullptr;
+
+TimestampTz After(long ms) { return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms); }
+
+Gateway* Find(Supervisor* supervisor, GatewayState state) {
+    for (Gateway& gateway : supervisor->gateways) {
+        if (gateway.state == state) return &gateway;
+    }
+    return nullptr;
+}
+
+void ShowGateway(Supervisor* supervisor, pid_t pid) {
+    pg::UpdateStatus(supervisor->status, [pid](pg::WorkerStatus* s) {
+        s->gateway_pid = pid;
+        s->state = pid == 0 ? pg::WorkerState::kStarting : pg::WorkerState::kRunning;
+        if (pid == 0) s->connections = 0;
+    });
+}
+
+// ShowFiles tells the maintenance worker which files connections may still meet. One that starts
+// counts too: it will serve with what it has read.
+void ShowFiles(Supervisor* supervisor) {
+    uint64 oldest = 0;
+    for (const Gateway& gateway : supervisor->gateways) {
+        if (gateway.state == GatewayState::kNone || gateway.closed) continue;
+        if (oldest == 0 || gateway.pki_version < oldest) oldest = gateway.pki_version;
+    }
+    pg::ShowPki(supervisor->status, oldest);
+}
+
+void Remove(Supervisor* supervisor, Gateway* gateway) {
+    CloseChannel(&gateway->channel);
+    *gateway = {};
+    supervisor->events_stale = true;
+    ShowFiles(supervisor);
+}
+
+// Postpone plans the next start after a failure; the first one comes after 100 ms.
+void Postpone(Supervisor* supervisor) {
+    const int doublings = Min(supervisor->failures, 6);
+    ++supervisor->failures;
+    supervisor->start_after = After(Min(kFirstBackoffMs << doublings, kLastBackoffMs));
+}
+
+// IsStale: the gateway that serves has read files that have changed since.
+bool IsStale(const Supervisor& supervisor) { return supervisor.pki_version != pg::PkiVersion(); }
+
+// AwaitFiles shows that no gateway can start yet, and why when the maintenance worker knows.
+void AwaitFiles(Supervisor* supervisor) {
+    if (supervisor->status->state != pg::WorkerState::kWaiting) {
+        pg::SetState(supervisor->status, pg::WorkerState::kWaiting);
+        Report("waiting for the certificate authority");
+    }
+    char why[sizeof(supervisor->status->last_error)] = "waits for the certificate authority: ";
+    const pg::WorkerStatus* const maintenance = pg::StatusOf(pg::WorkerKind::kMaintenance, 0);
+    bool known = false;
+    pg::UpdateStatus(supervisor->status, [&](pg::WorkerStatus*) {
+        // What it said while it waited for the extension has passed.
+        known = strncmp(maintenance->last_error, "could not ", 10) == 0;
+        strlcat(why, maintenance->last_error, sizeof(why));
+    });
+    if (known && strcmp(supervisor->status->last_error, why) != 0) {
+        pg::SetError(supervisor->status, why);
+    }
+}
+
+static_assert(kMaxListeners + 1 <= kMaxProgramFds);
+
+void Start(Supervisor* supervisor) {
+    Gateway* gateway = Find(supervisor, GatewayState::kNone);
+    if (gateway == nullptr) {
+        // Every place is taken by gateways that leave: the first of them has had its time.
+        gateway = Find(supervisor, GatewayState::kDraining);
+        KillProgram(gateway->pid);
+        Remove(supervisor, gateway);
+    }
+    int fd = -1;
+    // The listening sockets, then the memory of rate limits.
+    int fds[kMaxListeners + 1];
+    int count = supervisor->listeners.count;
+    memcpy(fds, supervisor->listeners.fds, sizeof(int) * static_cast<size_t>(count));
+    if (pg::RequestRatesFd() >= 0) fds[count++] = pg::RequestRatesFd();
+    const pid_t pid = StartProgram(kGatewayProgram, fds, count, &fd);
+    if (pid == 0) {
+        char why[128];
+        pg_snprintf(why, sizeof(why), "could not start a gateway: %s", pg_strerror(errno));
+        pg::SetError(supervisor->status, why);
+        Postpone(supervisor);
+        return;
+    }
+    supervisor->reload_wanted = false;
+    gateway->state = GatewayState::kStarting;
+    gateway->pid = pid;
+    gateway->started_at = GetCurrentTimestamp();
+    gateway->pki_version = pg::PkiVersion();
+    ShowFiles(supervisor);
+    OpenChannel(&gateway->channel, fd);
+    Send(&gateway->channel, protocol::FrameType::kConfig, 0,
+         ConfigOf(supervisor->role, supervisor->listeners.count));
+    Flush(&gateway->channel);
+    pg::UpdateStatus(supervisor->status, [](pg::WorkerStatus* s) { ++s->gateway_starts; });
+    supervisor->events_stale = true;
+}
+
+void LetLeave(Supervisor* supervisor, Gateway* gateway) {
+    const long grace_ms = pg::settings.connection_lifetime_s * 1000L;
+    protocol::Drain drain;
+    drain.grace_ms = static_cast<uint32_t>(grace_ms);
+    Send(&gateway->channel, protocol::FrameType::kDrain, 0, drain);
+    Flush(&gateway->channel);
+    gateway->state = GatewayState::kDraining;
+    gateway->leave_by = After(grace_ms + 1000);
+    supervisor->events_stale = true;
+}
+
+void OnReady(Supervisor* supervisor, Gateway* gateway, const protocol::Ready& ready) {
+    Gateway* const old = Find(supervisor, GatewayState::kServing);
+    gateway->state = GatewayState::kServing;
+    supervisor->pki_version = gateway->pki_version;
+    if (old != nullptr) LetLeave(supervisor, old);
+    ShowGateway(supervisor, gateway->pid);
+    const auto fingerprint = static_cast<int>(ready.certificate_sha256.size());
+    ereport(
+        LOG,
+        errmsg("pganalytics gateway %d serves port %d%s", gateway->pid, PortOf(supervisor->role),
+               ready.sandboxed != 0 ? "" : ", without a sandbox on this platform"),
+        errdetail("The certificate's SHA-256 fingerprint is %.*s.", fingerprint,
+                  ready.certificate_sha256.data()));
+    pgstat_report_activity(STATE_IDLE, "ready");
+}
+
+// OnFailed: new settings that do not work keep the old gateway; without one there is a back-off.
+void OnFailed(Supervisor* supervisor, Gateway* gateway, std::string_view message) {
+    char text[sizeof(supervisor->status->last_error)];
+    strlcpy(text, pnstrdup(message.data(), Min(message.size(), sizeof(text) - 1)), sizeof(text));
+    const bool first =
+        strcmp(supervisor->status->last_error, text) != 0 || supervisor->failures == 0;
+    const bool old_serves = Find(supervisor, GatewayState::kServing) != nullptr;
+    pg::SetError(supervisor->status, text);
+    // An administrator's reload is answered each time; what is tried by itself speaks once.
+    if (first || (old_serves && !IsStale(*supervisor))) {
+        ereport(WARNING, errcode(ERRCODE_CONFIG_FILE_ERROR),
+                errmsg("pganalytics gateway could not start: %s", text),
+                old_serves ? errhint("The gateway with the old settings goes on; mend the settings "
+                                     "and reload.")
+                           : errhint("Nobody is served until the settings are mended."));
+    }
+    KillProgram(gateway->pid);
+    Remove(supervisor, gateway);
+    Postpone(supervisor);
+}
+
+// End kills a gateway before it waits for it: one that only closed its socket would block.
+void End(Supervisor* supervisor, Gateway* gateway, const char* why) {
+    const GatewayState was = gateway->state;
+    const pid_t pid = gateway->pid;
+    const bool young = GetCurrentTimestamp() < gateway->started_at + kYoungUs;
+    char end[128];
+    DescribeEnd(kGatewayProgram, KillProgram(pid), end, sizeof(end));
+    Remove(supervisor, gateway);
+    if (was == GatewayState::kDraining) return;
+    if (was == GatewayState::kServing) ShowGateway(supervisor, 0);
+    char text[sizeof(supervisor->status->last_error)];
+    pg_snprintf(text, sizeof(text), "gateway %d %s; it %s", pid, why, end);
+    pg::SetError(supervisor->status, text);
+    // The first of a row is news; the rest would be a line every few seconds.
+    ereport(supervisor->failures == 0 ? WARNING : DEBUG1,
+            errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION), errmsg("pganalytics %s", text),
+            errdetail("Another one is started."));
+    // Without a word why not, the settings of a reload are tried again.
+    if (was == GatewayState::kStarting) supervisor->reload_wanted = true;
+    if (was == GatewayState::kStarting || young) {
+        Postpone(supervisor);
+    } else {
+        supervisor->failures = 0;
+        supervisor->start_after = 0;
+    }
+}
+
+// CountConnections adds what a gateway has counted since it last said: totals outlive gateways. One
+// that leaves still counts, but the connections that are open are those of the one that serves.
+void CountConnections(Supervisor* supervisor, Gateway* gateway, const protocol::Counters& now) {
+    const protocol::Counters before = gateway->counters;
+    gateway->counters = now;
+    const bool serves = gateway->state == GatewayState::kServing;
+    auto since = [](uint64_t later, uint64_t earlier) {
+        return static_cast<int64>(later > earlier ? later - earlier : 0);
+    };
+    pg::UpdateStatus(supervisor->status, [&](pg::WorkerStatus* s) {
+        if (serves) s->connections = static_cast<int64>(now.connections_open);
+        s->accepted += since(now.connections_accepted, before.connections_accepted);
+        s->requests += since(now.requests, before.requests);
+        s->refused += since(now.requests_refused, before.requests_refused);
+        s->handshakes_failed += since(now.handshakes_failed, before.handshakes_failed);
+        s->deadlines += since(now.deadlines, before.deadlines);
+        s->evictions += since(now.evictions, before.evictions);
+        s->times_full += since(now.times_full, before.times_full);
+        s->rate_limited += since(now.rate_limited, before.rate_limited);
+    });
+}
+
+void AtExit(int, Datum) {
+    for (Gateway& gateway : own_supervisor->gateways) {
+        if (gateway.state != GatewayState::kNone) KillProgram(gateway.pid);
+    }
+}
+
+// TakeLastWords takes what a gateway that leaves still has to say of itself. Requests are not
+// served any more.
+void TakeLastWords(Supervisor* supervisor, Gateway* gateway) {
+    Frame frame;
+    bool broken = false;
+    do {
+        while (NextFrame(&gateway->channel, &frame, &broken)) {
+            if (frame.header.type == protocol::FrameType::kRefused) {
+                HandleControl(supervisor, gateway, frame);
+            }
+        }
+        Release(&gateway->channel);
+    } while (!broken && ReadMore(&gateway->channel) == ReadResult::kMore);
+}
+
+void RebuildEvents(Supervisor* supervisor) {
+    if (supervisor->events != nullptr) FreeWaitEventSet(supervisor->events);
+    supervisor->events = CreateWaitEventSet(TopMemoryContext, 2 + kMaxGateways);
+    AddWaitEventToSet(supervisor->events, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, nullptr);
+    AddWaitEventToSet(supervisor->events, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, nullptr, nullptr);
+    for (Gateway& gateway : supervisor->gateways) {
+        if (gateway.state == GatewayState::kNone) continue;
+        AddWaitEventToSet(supervisor->events, WL_SOCKET_READABLE, gateway.channel.fd, nullptr,
+                          &gateway);
+    }
+    supervisor->events_stale = false;
+}
+
+}  // namespace
+
+void StartSupervisor(Supervisor* supervisor, pg::WorkerStatus* status, protocol::GatewayRole role) {
+    supervisor->status = status;
+    supervisor->role = role;
+    supervisor->events_stale = true;
+    own_supervisor = supervisor;
+    before_shmem_exit(AtExit, 0);
+}
+
+bool OpenPort(Supervisor* supervisor) {
+    constexpr long kRetryMs = 1000;
+    const PortUse use =
+        supervisor->role == protocol::GatewayRole::kApi ? PortUse::kOwn : PortUse::kShared;
+    pg::WorkerStatus* const status = supervisor->status;
+    char why[256];
+    while (
+        !OpenListeners(PortOf(supervisor->role), use, &supervisor->listeners, why, sizeof(why))) {
+        if (strcmp(status->last_error, why) != 0) {
+            ereport(WARNING, errcode(ERRCODE_SYSTEM_ERROR), errmsg("pganalytics %s", why));
+        }
+        pg::SetError(status, why);
+        pg::SetState(status, pg::WorkerState::kWaiting);
+        Sleep(kRetryMs);
+        HandleInterrupts();
+        if (Stopping()) return false;
+    }
+    return true;
+}
+
+void Tend(Supervisor* supervisor) {
+    const TimestampTz now = GetCurrentTimestamp();
+    for (Gateway& gateway : supervisor->gateways) {
+        if (gateway.state == GatewayState::kDraining && now > gateway.leave_by) {
+            KillProgram(gateway.pid);
+            Remove(supervisor, &gateway);
+        } else if (gateway.state == GatewayState::kStarting &&
+                   now > gateway.started_at + kStartTimeoutUs) {
+            OnFailed(supervisor, &gateway, "it was not ready after 30 s");
+        }
+    }
+    if (Find(supervisor, GatewayState::kStarting) != nullptr) return;
+    const bool serves = Find(supervisor, GatewayState::kServing) != nullptr;
+    if (pg::PkiVersion() == 0) return AwaitFiles(supervisor);
+    const bool wanted = supervisor->reload_wanted || !serves || IsStale(*supervisor);
+    if (wanted && now >= supervisor->start_after) Start(supervisor);
+}
+
+void Reload(Supervisor* supervisor) {
+    supervisor->reload_wanted = true;
+    supervisor->start_after = 0;
+}
+
+void WaitForGateways(Supervisor* supervisor, long timeout_ms) {
+    if (supervisor->events_stale) RebuildEvents(supervisor);
+    bool unsent = false;
+    for (Gateway& gateway : supervisor->gateways) {
+        unsent = unsent || (gateway.state != GatewayState::kNone && HasUnsent(gateway.channel));
+    }
+    // A receipt that did not fit in the socket is rare: looking again soon is simpler than a
+    // second set of events.
+    WaitEvent occurred[2 + kMaxGateways];
+    WaitEventSetWait(supervisor->events, unsent ? Min(timeout_ms, 5L) : timeout_ms, occurred,
+                     lengthof(occurred), PG_WAIT_EXTENSION);
+    ResetLatch(MyLatch);
+}
+
+Handled HandleControl(Supervisor* supervisor, Gateway* gateway, const Frame& frame) {
+    const uint32_t bytes = frame.header.payload_bytes;
+    switch (frame.header.type) {
+        case protocol::FrameType::kReady: {
+            protocol::Ready ready;
+            if (gateway->state != GatewayState::kStarting ||
+                !protocol::DecodeWhole(frame.payload, bytes, &ready)) {
+                return Handled::kBroken;
+            }
+            OnReady(supervisor, gateway, ready);
+            return Handled::kYes;
+        }
+        case protocol::FrameType::kDraining: {
+            protocol::Draining draining;
+            if (gateway->state != GatewayState::kDraining ||
+                !protocol::DecodeWhole(frame.payload, bytes, &draining)) {
+                return Handled::kBroken;
+            }
+            gateway->closed = true;
+            ShowFiles(supervisor);
+            return Handled::kYes;
+        }
+        case protocol::FrameType::kFailed: {
+            protocol::Failed failed;
+            if (gateway->state != GatewayState::kStarting ||
+                !protocol::DecodeWhole(frame.payload, bytes, &failed)) {
+                return Handled::kBroken;
+            }
+            OnFailed(supervisor, gateway, failed.message);
+            return Handled::kYes;
+        }
+        case protocol::FrameType::kLog: {
+            protocol::LogLine line;
+            if (!protocol::DecodeWhole(frame.payload, bytes, &line)) return Handled::kBroken;
+            ereport(line.warning != 0 ? WARNING : LOG,
+                    errcode(line.warning != 0 ? ERRCODE_WARNING : ERRCODE_SUCCESSFUL_COMPLETION),
+                    errmsg("pganalytics gateway %d: %.*s", gateway->pid,
+                           static_cast<int>(Min(line.message.size(), size_t{1000})),
+                           line.message.data()));
+            return Handled::kYes;
+        }
+        case protocol::FrameType::kRefused: {
+            protocol::Refused refused;
+            const bool good =
+                protocol::DecodeWhole(frame.payload, bytes, &refused) &&
+                pg::TakeRefused(refused, supervisor->role == protocol::GatewayRole::kApi);
+            return good ? Handled::kYes : Handled::kBroken;
+        }
+        case protocol::FrameType::kCounters: {
+            protocol::Counters counters;
+            if (!protocol::DecodeWhole(frame.payload, bytes, &counters)) return Handled::kBroken;
+            CountConnections(supervisor, gateway, counters);
+            return Handled::kYes;
+        }
+        default:
+            return Handled::kNotControl;
+    }
+}
+
+void EndDoomed(Supervisor* supervisor) {
+    for (Gateway& gateway : supervisor->gateways) {
+        if (gateway.doomed != nullptr) End(supervisor, &gateway, gateway.doomed);
+    }
+}
+
+void FlushGateways(Supervisor* supervisor) {
+    for (Gateway& gateway : supervisor->gateways) {
+        if (gateway.state == GatewayState::kNone) continue;
+        Release(&gateway.channel);
+        if (!Flush(&gateway.channel) && gateway.doomed == nullptr) {
+            Doom(&gateway, "takes no answers");
+        }
+    }
+    EndDoomed(supervisor);
+}
+
+void StopGateways(Supervisor* supervisor) {
+    CloseListeners(&supervisor->listeners);
+    protocol::Drain refuse;
+    refuse.refuse = 1;
+    for (Gateway& gateway : supervisor->gateways) {
+        if (gateway.state == GatewayState::kNone) continue;
+        Send(&gateway.channel, protocol::FrameType::kDrain, 0, refuse);
+        Flush(&gateway.channel);
+    }
+    const TimestampTz deadline = After(kLeaveMs);
+    bool left = true;
+    while (left && GetCurrentTimestamp() < deadline) {
+        left = false;
+        for (Gateway& gateway : supervisor->gateways) {
+            if (gateway.state == GatewayState::kNone) continue;
+            const bool ended = HasEnded(gateway.pid);
+            TakeLastWords(supervisor, &gateway);
+            if (ended) {
+                Remove(supervisor, &gateway);
+            } else {
+                Flush(&gateway.channel);
+                left = true;
+            }
+        }
+        // A child's end sets the latch.
+        if (left) Sleep(20);
+    }
+    for (Gateway& gateway : supervisor->gateways) {
+        if (gateway.state == GatewayState::kNone) continue;
+        KillProgram(gateway.pid);
+        Remove(supervisor, &gateway);
+    }
+    pg::TellAllRefusals();
+}
+
+}  // namespace pganalytics::bgworker

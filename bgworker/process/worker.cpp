@@ -1,0 +1,107 @@
+// Worker: signals, waiting, and the row in pganalytics.workers.
+#include "bgworker/process/worker.hpp"
+
+#include "pg/base/session.hpp"
+
+extern "C" {
+#include "libpq/pqsignal.h"
+#include "mb/pg_wchar.h"
+}
+
+namespace pganalytics::bgworker {
+namespace {
+
+pg::WorkerStatus* own_status = nullptr;
+
+void OnChildSignal(int) {
+    const int saved_errno = errno;
+    SetLatch(MyLatch);
+    errno = saved_errno;
+}
+
+void AtExit(int, Datum) {
+    pg::UpdateStatus(own_status, [](pg::WorkerStatus* s) {
+        s->state = pg::WorkerState::kStopped;
+        s->pid = 0;
+        s->pki_version = 0;
+        s->connections = 0;
+    });
+}
+
+// Wait says once, in the row and in the log, what the worker waits for.
+void Wait(pg::WorkerStatus* status, const char* what) {
+    if (status->state == pg::WorkerState::kWaiting && strcmp(status->last_error, what) == 0) return;
+    pg::SetError(status, what);
+    pg::SetState(status, pg::WorkerState::kWaiting);
+    Report(what);
+    ereport(LOG, errmsg("pganalytics worker waits: %s", what));
+}
+
+}  // namespace
+
+pg::WorkerStatus* Begin(pg::WorkerKind kind, int index) {
+    pqsignal(SIGHUP, SignalHandlerForConfigReload);
+    pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+    pqsignal(SIGCHLD, OnChildSignal);
+    own_status = pg::StatusOf(kind, index);
+    before_shmem_exit(AtExit, 0);
+    const TimestampTz now = GetCurrentTimestamp();
+    pg::UpdateStatus(own_status, [now](pg::WorkerStatus* s) {
+        s->pid = MyProcPid;
+        s->state = pg::WorkerState::kStarting;
+        s->started_at = now;
+        ++s->starts;
+    });
+    BackgroundWorkerUnblockSignals();
+    return own_status;
+}
+
+bool HandleInterrupts() {
+    CHECK_FOR_INTERRUPTS();
+    if (!ConfigReloadPending) return false;
+    ConfigReloadPending = false;
+    ProcessConfigFile(PGC_SIGHUP);
+    pg::KeepCommitsDurable();
+    return true;
+}
+
+void Sleep(long timeout_ms) {
+    WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, timeout_ms,
+              PG_WAIT_EXTENSION);
+    ResetLatch(MyLatch);
+}
+
+bool AwaitExtension(pg::WorkerStatus* status, const char* role) {
+    constexpr long kPollMs = 500;
+    for (;;) {
+        HandleInterrupts();
+        if (Stopping()) return false;
+        bool exists = false;
+        ErrorData* const error =
+            pg::Transact([&exists] { exists = OidIsValid(pg::ExtensionOid()); });
+        const char* why = "CREATE EXTENSION pganalytics has not been run in this database";
+        if (error != nullptr) {
+            Wait(status, error->message);
+            FreeErrorData(error);
+        } else if (GetDatabaseEncoding() != PG_UTF8) {
+            Wait(status, "the database is not in UTF8; create one with ENCODING 'UTF8'");
+        } else if (exists && pg::BecomeRole(role, &why)) {
+            return true;
+        } else {
+            Wait(status, why);
+        }
+        pgstat_report_stat(true);
+        Sleep(kPollMs);
+    }
+}
+
+bool ExtensionExists() {
+    bool exists = false;
+    ErrorData* const error = pg::Transact([&exists] { exists = OidIsValid(pg::ExtensionOid()); });
+    if (error != nullptr) FreeErrorData(error);
+    return exists || error != nullptr;
+}
+
+void Report(const char* activity) { pgstat_report_activity(STATE_IDLE, activity); }
+
+}  // namespace pganalytics::bgworker

@@ -1,0 +1,272 @@
+-- The built-in rules, first those about this server: who tries what, what changes, and whether what
+-- collectors send arrives. Each is read by pganalytics_rules and takes the time from
+-- evaluation_time(), so that backtest_rule() can ask about the past, unless it reads what is now.
+-- docs/use/alerts.md has them in one table. runbook_url is an administrator's to set.
+--
+-- What rules have in common: `collector`, `server` and `database` are labels of the same name in all
+-- of them, for inhibitions and silences. Where somebody else decides how many label sets there are,
+-- the worst thousand are given: more would fail the rule, and so blind it.
+
+-- What gateways and workers refuse is told of as a count over some seconds, which may reach back
+-- beyond the window: then the part that lies in it counts, as if it had come evenly.
+INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold_setting,
+    evaluate_every, keep_firing_for, annotations, query) VALUES
+(true, 'failed_login_surge', 'warning', '>', 'pganalytics.alert_failed_login_threshold', '15 s', '5 min',
+ '{"summary": "{{ $value }} failed logins in five minutes",
+   "description": "To PostgreSQL and at the port for people, of all roles and addresses together. Who it was: events auth.login_failed of pganalytics.audit_log."}',
+$$-- All together, without labels: who guesses changes addresses and names. Logins that were refused
+-- unseen, for too many wrong passwords before, are security.rate_limited.
+SELECT coalesce(sum(coalesce((l.details ->> 'count')::numeric, 1)
+                    * least(1, (300 - extract(epoch FROM pganalytics.evaluation_time() - l.occurred_at))
+                               / (l.details ->> 'seconds')::numeric)), 0) AS value
+FROM pganalytics.audit_log l
+WHERE (l.event = 'auth.login_failed'
+       OR l.event = 'security.rate_limited' AND l.details ->> 'reason' = 'too many wrong passwords')
+  AND l.occurred_at > pganalytics.evaluation_time() - interval '5 minutes'
+  AND l.occurred_at <= pganalytics.evaluation_time()
+  AND l.recorded_at > pganalytics.evaluation_time() - interval '5 minutes'$$);
+
+-- A refusal that lasts is told of every ten minutes at last: so long it goes on without another.
+INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold_setting,
+    evaluate_every, keep_firing_for, annotations, query) VALUES
+(true, 'rate_limit_abuse', 'warning', '>=', 'pganalytics.alert_rate_limit_threshold', '15 s', '10 min',
+ '{"summary": "{{ $labels.address }} was refused {{ $value }} times in five minutes",
+   "description": "It goes on asking beyond pganalytics.rate_limit_* or after too many wrong passwords. Routes and collectors: events security.rate_limited of pganalytics.audit_log; now: pganalytics.rate_limits."}',
+$$-- By address as the limits count them: of IPv6 the /64.
+SELECT CASE WHEN l.address LIKE '%:%' THEN network(set_masklen(l.address::inet, 64))::text
+            ELSE l.address END AS address,
+       sum(coalesce((l.details ->> 'count')::numeric, 1)
+           * least(1, (300 - extract(epoch FROM pganalytics.evaluation_time() - l.occurred_at))
+                      / (l.details ->> 'seconds')::numeric)) AS value
+FROM pganalytics.audit_log l
+WHERE l.event = 'security.rate_limited' AND l.address IS NOT NULL
+  AND l.occurred_at > pganalytics.evaluation_time() - interval '5 minutes'
+  AND l.occurred_at <= pganalytics.evaluation_time()
+  AND l.recorded_at > pganalytics.evaluation_time() - interval '5 minutes'
+GROUP BY 1
+ORDER BY value DESC LIMIT 1000$$);
+
+INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold_setting,
+    evaluate_every, keep_firing_for, annotations, query) VALUES
+(true, 'unusual_access', 'warning', '>=', 'pganalytics.alert_access_threshold', '10 s', '5 min',
+ '{"summary": "{{ $labels.actor }} was refused {{ $value }} different objects in a minute",
+   "description": "Somebody, or a program, tries what there is. Which objects and routes: events access.* of pganalytics.audit_log."}',
+$$-- The audit log knows of an access when it was refused: of a route, a relation, a function.
+SELECT l.actor, count(DISTINCT (l.database, l.resource_type, l.resource_id)) AS value
+FROM pganalytics.audit_log l
+WHERE l.event IN ('access.denied', 'access.violation')
+  AND l.actor IS NOT NULL AND l.resource_id IS NOT NULL
+  AND l.occurred_at > pganalytics.evaluation_time() - interval '1 minute'
+  AND l.occurred_at <= pganalytics.evaluation_time()
+  AND l.recorded_at > pganalytics.evaluation_time() - interval '1 minute'
+GROUP BY l.actor
+ORDER BY value DESC LIMIT 1000$$);
+
+INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold,
+    evaluate_every, annotations, query) VALUES
+(true, 'configuration_changed', 'info', '>', 0, '15 s',
+ '{"summary": "{{ $labels.resource }}: {{ $labels.event }} by {{ $labels.actor }}",
+   "description": "{{ $value }} changes in 15 minutes. Old and new values: this event in pganalytics.audit_log. A change of a file has no actor."}',
+$$-- Any change of a setting, of a limit of a collector, or of what this extension alerts on and whom.
+SELECT l.event, l.actor, l.resource_id AS resource, c.name AS collector, count(*) AS value
+FROM pganalytics.audit_log l
+LEFT JOIN pganalytics.collectors c
+       ON l.resource_type = 'collector' AND l.resource_id = c.collector_id::text
+WHERE (l.event LIKE 'settings.%'
+       OR l.event IN ('security.configured', 'collector.configured', 'alert.rule_changed',
+                      'alert.channel_changed', 'alert.inhibition_changed'))
+  AND l.occurred_at > pganalytics.evaluation_time() - interval '15 minutes'
+  AND l.occurred_at <= pganalytics.evaluation_time()
+  AND l.recorded_at > pganalytics.evaluation_time() - interval '15 minutes'
+GROUP BY l.event, l.actor, l.resource_id, c.name
+ORDER BY max(l.id) DESC LIMIT 1000$$);
+
+INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold,
+    evaluate_every, annotations, query) VALUES
+(true, 'audit_gap', 'critical', '>', 0, '15 s',
+ '{"summary": "the audit log: {{ $labels.event }}",
+   "description": "Events are missing, or somebody has tried to change rows. SELECT * FROM pganalytics.verify_audit_log(), and the event itself, say what."}',
+$$SELECT l.event, l.details ->> 'reason' AS reason, count(*) AS value
+FROM pganalytics.audit_log l
+WHERE l.event IN ('audit.gap', 'audit.change_refused')
+  AND l.occurred_at > pganalytics.evaluation_time() - interval '1 hour'
+  AND l.occurred_at <= pganalytics.evaluation_time()
+  AND l.recorded_at > pganalytics.evaluation_time() - interval '1 hour'
+GROUP BY 1, 2
+ORDER BY value DESC LIMIT 1000$$);
+
+INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold_setting,
+    evaluate_every, annotations, query) VALUES
+(true, 'certificate_expiring', 'warning', '<', 'pganalytics.alert_certificate_days', '10 min',
+ '{"summary": "{{ $labels.kind }} {{ $labels.collector }}{{ $labels.name }} expires in {{ $value }} days",
+   "description": "It should have been replaced by now. What to do: docs/operate/pki.md; all dates: pganalytics.certificate_expiry."}',
+$$-- What is replaced without anybody asking is at 2/3 of its life; a tenth of what is then left is the
+-- time to do so. So a life of three days is no alert by itself.
+SELECT e.kind, CASE WHEN e.kind = 'collector' THEN e.name END AS collector,
+       CASE WHEN e.kind <> 'collector' THEN e.name END AS name,
+       round(extract(epoch FROM e.expires_at - pganalytics.evaluation_time()) / 86400, 3) AS value
+FROM pganalytics.certificate_expiry e
+WHERE pganalytics.evaluation_time() >= e.renew_at + (e.expires_at - e.renew_at) / 10
+ORDER BY value LIMIT 1000$$);
+
+INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold_setting,
+    evaluate_every, annotations, query) VALUES
+(true, 'collector_silent', 'critical', '>', 'pganalytics.alert_collector_silent', '15 s',
+ '{"summary": "no push of {{ $labels.collector }} about {{ $labels.server }} for {{ $value }} s",
+   "description": "The collector or its host is down, cannot reach this server, or is refused; or the monitored server does not let it in. A collector that has gone for good: pganalytics.set_collector_enabled(name, false)."}',
+$$-- A server is on record from its first push on. While this server itself did not run nobody could
+-- push: time before its start does not count, unless the question is about an earlier time.
+SELECT c.name AS collector, v.name AS server,
+       floor(extract(epoch FROM pganalytics.evaluation_time() - greatest(
+           coalesce(p.received_at, pganalytics.evaluation_time() - interval '8 days'),
+           CASE WHEN pg_postmaster_start_time() <= pganalytics.evaluation_time()
+                THEN pg_postmaster_start_time() END))) AS value
+FROM pganalytics.collectors c
+JOIN pganalytics.servers v ON v.collector_id = c.collector_id
+LEFT JOIN LATERAL (
+    SELECT a.received_at FROM pganalytics.push_accounts a
+    WHERE a.server_id = v.server_id
+      AND a.received_at > pganalytics.evaluation_time() - interval '8 days'
+      AND a.received_at <= pganalytics.evaluation_time()
+    ORDER BY a.received_at DESC LIMIT 1) p ON true
+WHERE c.enabled AND v.first_seen <= pganalytics.evaluation_time()
+ORDER BY value DESC LIMIT 1000$$);
+
+INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold_setting,
+    annotations, query) VALUES
+(true, 'query_limit_exceeded', 'warning', '>', 'pganalytics.query_limit_alert_threshold',
+ '{"summary": "{{ $labels.collector }}: queries of {{ $labels.database }} on {{ $labels.server }} beyond the limit",
+   "description": "A share of {{ $value }} of the queries seen in the last hour has no series of its own: their sums are in \"other\". pganalytics.query_limit_exceeded says how many; pganalytics.set_query_limit() raises the limit."}',
+$$-- As the view pganalytics.query_limit_exceeded, at any time.
+SELECT c.name AS collector, v.name AS server, b.name AS database,
+       round(h.beyond_limit / h.queries, 4) AS value
+FROM pganalytics.servers v
+JOIN pganalytics.collectors c ON c.collector_id = v.collector_id
+CROSS JOIN LATERAL (
+    SELECT a.database_id, sum(a.beyond_limit) AS beyond_limit, sum(a.queries) AS queries
+    FROM pganalytics.push_accounts a
+    WHERE a.server_id = v.server_id
+      AND a.received_at > pganalytics.evaluation_time() - interval '1 hour'
+      AND a.received_at <= pganalytics.evaluation_time()
+    GROUP BY a.database_id
+    HAVING sum(a.beyond_limit) > 0) h
+JOIN pganalytics.databases b ON b.server_id = v.server_id AND b.database_id = h.database_id
+ORDER BY value DESC LIMIT 1000$$);
+
+INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold, annotations, query)
+VALUES (true, 'ingest_discards', 'warning', '>', 0,
+ '{"summary": "{{ $value }} rows of {{ $labels.collector }} about {{ $labels.server }} were discarded",
+   "description": "In 15 minutes: {{ $labels.reason }}. too_old and in_future: a clock, or an outage longer than the retention; too_large: a row beyond the limits of docs/reference/protocol.md. By hour: pganalytics.ingest_accounting."}',
+$$SELECT c.name AS collector, v.name AS server, d.reason, d.rows AS value
+FROM pganalytics.servers v
+JOIN pganalytics.collectors c ON c.collector_id = v.collector_id
+CROSS JOIN LATERAL (
+    SELECT sum(a.discarded_too_old) AS too_old, sum(a.discarded_in_future) AS in_future,
+           sum(a.discarded_too_large) AS too_large
+    FROM pganalytics.push_accounts a
+    WHERE a.server_id = v.server_id
+      AND a.received_at > pganalytics.evaluation_time() - interval '15 minutes'
+      AND a.received_at <= pganalytics.evaluation_time()) s
+CROSS JOIN LATERAL (VALUES ('too_old', s.too_old), ('in_future', s.in_future),
+                           ('too_large', s.too_large)) AS d (reason, rows)
+WHERE d.rows > 0
+ORDER BY value DESC LIMIT 1000$$);
+
+INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold,
+    evaluate_every, annotations, query) VALUES
+(true, 'accounting_violation', 'critical', '>', 0, '5 min',
+ '{"summary": "accounts of {{ $value }} pushes do not add up",
+   "description": "Of {{ $labels.collector }} about {{ $labels.server }}, in the last hour: rows were lost or counted twice, or somebody has changed tables. pganalytics.accounting_violations says which pushes."}',
+$$SELECT c.name AS collector, v.name AS server, count(*) AS value
+FROM pganalytics.accounting_violations x
+LEFT JOIN pganalytics.servers v ON v.server_id = x.server_id
+LEFT JOIN pganalytics.collectors c ON c.collector_id = v.collector_id
+WHERE x.received_at > pganalytics.evaluation_time() - interval '1 hour'
+  AND x.received_at <= pganalytics.evaluation_time()
+GROUP BY 1, 2
+ORDER BY value DESC LIMIT 1000$$);
+
+INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold_setting,
+    evaluate_every, annotations, query) VALUES
+(true, 'ingest_stalled', 'critical', '>', 'pganalytics.alert_collector_silent', '15 s',
+ '{"summary": "no push of any collector was stored for {{ $value }} s",
+   "description": "Several pushed until then, or requests are being refused: it is this server, its disk or the network before it. Workers and their last errors: pganalytics.workers."}',
+$$-- Of one collector that falls silent while nothing is refused, collector_silent says all there is to say.
+SELECT floor(extract(epoch FROM pganalytics.evaluation_time() - greatest(
+           s.last, CASE WHEN pg_postmaster_start_time() <= pganalytics.evaluation_time()
+                        THEN pg_postmaster_start_time() END))) AS value
+FROM (SELECT c.collector_id, p.received_at, max(p.received_at) OVER () AS last
+      FROM pganalytics.collectors c
+      JOIN pganalytics.servers v ON v.collector_id = c.collector_id
+      CROSS JOIN LATERAL (
+          SELECT a.received_at FROM pganalytics.push_accounts a
+          WHERE a.server_id = v.server_id
+            AND a.received_at > pganalytics.evaluation_time() - interval '8 days'
+            AND a.received_at <= pganalytics.evaluation_time()
+          ORDER BY a.received_at DESC LIMIT 1) p
+      WHERE c.enabled) s
+WHERE s.received_at > s.last - interval '10 minutes'
+GROUP BY s.last
+HAVING count(DISTINCT s.collector_id) > 1
+    OR EXISTS (SELECT FROM (SELECT w.refused > lag(w.refused) OVER (PARTITION BY w.number
+                                                                    ORDER BY w.sampled_at) AS refusing
+                            FROM pganalytics.self_samples w
+                            WHERE w.kind = 'ingest'
+                              AND w.sampled_at > pganalytics.evaluation_time() - interval '5 minutes'
+                              AND w.sampled_at <= pganalytics.evaluation_time()) r
+               WHERE r.refusing)$$);
+
+INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold, annotations, query)
+VALUES (true, 'gateway_restarting', 'critical', '>', 3,
+ '{"summary": "the gateway of {{ $labels.worker }} worker {{ $labels.number }} has started {{ $value }} times in ten minutes",
+   "description": "It dies, or its worker does; each time its connections are cut. Why: last_error of pganalytics.workers and the server log. A reload is one start."}',
+$$-- Totals begin anew when the server starts.
+SELECT d.kind AS worker, d.number,
+       greatest(sum(CASE WHEN d.gateway < d.gateway_before THEN d.gateway
+                         ELSE d.gateway - d.gateway_before END),
+                sum(CASE WHEN d.worker < d.worker_before THEN d.worker
+                         ELSE d.worker - d.worker_before END)) AS value
+FROM (SELECT s.kind, s.number, s.gateway_restarts AS gateway, s.restarts AS worker,
+             lag(s.gateway_restarts) OVER by_time AS gateway_before,
+             lag(s.restarts) OVER by_time AS worker_before
+      FROM pganalytics.self_samples s
+      WHERE s.sampled_at > pganalytics.evaluation_time() - interval '11 minutes'
+        AND s.sampled_at <= pganalytics.evaluation_time()
+      WINDOW by_time AS (PARTITION BY s.kind, s.number ORDER BY s.sampled_at)) d
+WHERE d.gateway_before IS NOT NULL
+GROUP BY d.kind, d.number$$);
+
+INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold,
+    evaluate_every, annotations, query) VALUES
+(true, 'alert_rule_failing', 'warning', '>', 0, '15 s',
+ '{"summary": "rule {{ $labels.rule }} has failed {{ $value }} times",
+   "description": "While it fails its alerts stay as they are. Why: last_error of pganalytics.alert_rule_states."}',
+$$-- What is now: states have no past.
+SELECT s.rule, s.failures AS value
+FROM pganalytics.alert_rule_states s
+JOIN pganalytics.alert_rules r ON r.name = s.rule
+WHERE r.enabled AND s.failures > 0
+ORDER BY value DESC LIMIT 1000$$);
+
+INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold,
+    evaluate_every, annotations, query) VALUES
+(true, 'alert_delivery_failed', 'critical', '>', 0, '15 s',
+ '{"summary": "{{ $value }} notifications for {{ $labels.channel }} were given up in the last hour",
+   "description": "The receiver has refused them, or could not be reached for give_up_after. Why: last_error of pganalytics.alert_outbox where state is dead."}',
+$$SELECT o.channel, count(*) AS value
+FROM pganalytics.alert_outbox o
+WHERE o.state = 'dead'
+  AND o.settled_at > pganalytics.evaluation_time() - interval '1 hour'
+  AND o.settled_at <= pganalytics.evaluation_time()
+GROUP BY o.channel
+ORDER BY value DESC LIMIT 1000$$);
+
+-- Of a server that is silent only old samples are there, which say nothing: one alert is enough.
+INSERT INTO pganalytics.alert_inhibitions (builtin, name, source_matchers, target_matchers, equal_labels)
+VALUES (true, 'collector_silent', '[{"name": "alertname", "value": "collector_silent"}]',
+        '[{"name": "alertname", "value": "collector_silent", "isEqual": false},
+          {"name": "server", "value": ".+", "isRegex": true}]', '{collector,server}');
+-- When nothing at all is stored, it is not for each collector to say so.
+INSERT INTO pganalytics.alert_inhibitions (builtin, name, source_matchers, target_matchers, equal_labels)
+VALUES (true, 'ingest_stalled', '[{"name": "alertname", "value": "ingest_stalled"}]',
+        '[{"name": "alertname", "value": "collector_silent"}]', '{}');

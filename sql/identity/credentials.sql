@@ -1,0 +1,143 @@
+-- Certificates, tokens and keys. What is secret is not here: of tokens there is the SHA-256, of keys
+-- the public half. As in sql/identity/collectors.sql there are no foreign keys.
+
+CREATE TABLE pganalytics.enrollment_tokens (
+    enrollment_token_id uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+    token_sha256 bytea NOT NULL UNIQUE CHECK (pg_catalog.length(token_sha256) = 32),
+    collector_id uuid NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    created_by name NOT NULL DEFAULT current_user,
+    expires_at timestamptz NOT NULL,
+    used_at timestamptz,
+    used_from text,
+    certificate_request_id uuid,
+    revoked_at timestamptz
+);
+COMMENT ON TABLE pganalytics.enrollment_tokens IS
+    'one-time tokens with which a collector asks for its first certificate; only their SHA-256 is kept';
+COMMENT ON COLUMN pganalytics.enrollment_tokens.certificate_request_id IS
+    'what it was used for; the same request is answered again, for an answer that was lost';
+
+CREATE TABLE pganalytics.registration_secrets (
+    registration_secret_id uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+    name text NOT NULL UNIQUE CHECK (name <> ''),
+    secret_sha256 bytea NOT NULL UNIQUE CHECK (pg_catalog.length(secret_sha256) = 32),
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    created_by name NOT NULL DEFAULT current_user,
+    expires_at timestamptz NOT NULL,
+    uses_left integer NOT NULL CHECK (uses_left >= 0),
+    revoked_at timestamptz
+);
+COMMENT ON TABLE pganalytics.registration_secrets IS
+    'secrets with which v3 collectors register; without one nobody can';
+
+CREATE TABLE pganalytics.certificates (
+    certificate_id uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+    serial text NOT NULL CHECK (serial ~ '^[0-9a-f]{1,40}$'),
+    issuer text NOT NULL,
+    sha256 bytea NOT NULL UNIQUE CHECK (pg_catalog.length(sha256) = 32),
+    spki_sha256 bytea NOT NULL CHECK (pg_catalog.length(spki_sha256) = 32),
+    kind text NOT NULL CHECK (kind IN ('collector', 'server', 'authority')),
+    collector_id uuid CHECK ((kind = 'collector') = (collector_id IS NOT NULL)),
+    subject text NOT NULL,
+    not_before timestamptz NOT NULL,
+    not_after timestamptz NOT NULL,
+    issued_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    state text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'revoked')),
+    revoked_at timestamptz,
+    revoked_by name,
+    revocation_reason text CHECK (revocation_reason IN (
+        'unspecified', 'keyCompromise', 'cACompromise', 'affiliationChanged', 'superseded',
+        'cessationOfOperation', 'privilegeWithdrawn', 'aACompromise')),
+    pem text NOT NULL,
+    ended_alone boolean,
+    UNIQUE (issuer, serial),
+    CHECK ((state = 'revoked') = (revoked_at IS NOT NULL)),
+    CHECK ((state = 'revoked') = (revocation_reason IS NOT NULL))
+);
+CREATE INDEX certificates_collector_id_idx ON pganalytics.certificates (collector_id);
+CREATE INDEX certificates_ending_idx ON pganalytics.certificates (not_after)
+    WHERE ended_alone IS NULL AND state = 'active';
+CREATE INDEX certificates_revoked_idx ON pganalytics.certificates (sha256)
+    WHERE state = 'revoked';
+COMMENT ON TABLE pganalytics.certificates IS
+    'certificates on record: those issued here, and those of a given authority that were seen';
+COMMENT ON COLUMN pganalytics.certificates.serial IS 'lower-case hex without leading zeros';
+COMMENT ON COLUMN pganalytics.certificates.issuer IS 'key identifier of the authority, lower-case hex';
+COMMENT ON COLUMN pganalytics.certificates.sha256 IS 'of the certificate, in DER';
+COMMENT ON COLUMN pganalytics.certificates.spki_sha256 IS
+    'of its SubjectPublicKeyInfo: what a pin is made of';
+COMMENT ON COLUMN pganalytics.certificates.ended_alone IS
+    'it has expired, and its holder had no other that was good; NULL: it has not, or nobody has looked yet';
+COMMENT ON COLUMN pganalytics.certificates.revocation_reason IS 'as in RFC 5280 section 5.3.1';
+
+-- A request waits here for the maintenance worker, which has the authority's key used.
+CREATE TABLE pganalytics.certificate_requests (
+    certificate_request_id uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+    collector_id uuid NOT NULL,
+    csr bytea NOT NULL,
+    origin text NOT NULL CHECK (origin IN ('token', 'renewal', 'registration', 'sql')),
+    address text,
+    requested_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'issued', 'refused')),
+    certificate_id uuid,
+    message text,
+    decided_at timestamptz
+);
+CREATE INDEX certificate_requests_pending_idx ON pganalytics.certificate_requests (requested_at)
+    WHERE state = 'pending';
+CREATE INDEX certificate_requests_collector_id_idx
+    ON pganalytics.certificate_requests (collector_id);
+COMMENT ON TABLE pganalytics.certificate_requests IS
+    'requests for certificates (PKCS #10) and what became of them';
+
+CREATE TABLE pganalytics.revocation_lists (
+    issuer text NOT NULL,
+    crl_number bigint NOT NULL CHECK (crl_number > 0),
+    this_update timestamptz NOT NULL,
+    next_update timestamptz NOT NULL,
+    entries integer NOT NULL,
+    content_sha256 bytea NOT NULL CHECK (pg_catalog.length(content_sha256) = 32),
+    der bytea NOT NULL,
+    PRIMARY KEY (issuer, crl_number)
+);
+COMMENT ON TABLE pganalytics.revocation_lists IS
+    'certificate revocation lists (RFC 5280); the newest of each authority counts';
+COMMENT ON COLUMN pganalytics.revocation_lists.content_sha256 IS
+    'of what it lists, to see whether another one is needed';
+
+CREATE TABLE pganalytics.token_keys (
+    kid text PRIMARY KEY CHECK (kid ~ '^[0-9a-f]{15}$'),
+    public_key bytea NOT NULL CHECK (pg_catalog.length(public_key) = 65),
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    signs_from timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    signs_until timestamptz NOT NULL,
+    verifies_until timestamptz NOT NULL,
+    revoked_at timestamptz
+);
+COMMENT ON TABLE pganalytics.token_keys IS
+    'public halves of the keys that sign tokens (ES256); the other halves are files in the data directory';
+COMMENT ON COLUMN pganalytics.token_keys.signs_from IS
+    'later than its making when another key signs until then: every gateway is to know it first';
+
+-- Every commit that changes one of these is known to all workers at once.
+CREATE FUNCTION pganalytics.identity_changed() RETURNS trigger
+    LANGUAGE c SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pganalytics_identity_changed';
+COMMENT ON FUNCTION pganalytics.identity_changed() IS
+    'tells the background workers, after the commit, that keys, certificates or collectors have changed';
+
+DO $triggers$
+DECLARE
+    watched text;
+BEGIN
+    FOREACH watched IN ARRAY ARRAY['collectors', 'enrollment_tokens', 'registration_secrets',
+                                   'certificates', 'certificate_requests', 'revocation_lists',
+                                   'token_keys'] LOOP
+        EXECUTE pg_catalog.format(
+            'CREATE TRIGGER identity_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE '
+            'ON pganalytics.%I FOR EACH STATEMENT EXECUTE FUNCTION pganalytics.identity_changed()',
+            watched);
+    END LOOP;
+END
+$triggers$;

@@ -1,0 +1,170 @@
+#include "collector/enrol/keeper.hpp"
+
+#include "collector/life/log.hpp"
+#include "core/text.hpp"
+
+namespace pganalytics::collector {
+namespace {
+
+// How many failures to take a trust document are nobody's business.
+constexpr int kQuietTrustTries = 3;
+
+std::string Day(core::TimestampMicros time) { return core::FormatTimestamp(time - time % 1000000); }
+
+}  // namespace
+
+Keeper::Keeper(const Config* config, const core::Clock* clock, Send send)
+    : config_(config),
+      clock_(clock),
+      send_(std::move(send)),
+      directory_(config->state_dir),
+      state_(config->state),
+      link_(MakeLink(*config, state_.identity, state_.server)) {}
+
+bool Keeper::Tend(double random) {
+    if (!former_pins_.empty() && clock_->Steady() >= former_until_) {
+        former_pins_.clear();
+        MakeLinkAgain();
+    }
+    bool changed = Reload();
+    if (!state_.identity || !state_.server) return changed;
+    changed |= FetchNewTrust(random);
+    changed |= RenewCertificate(random);
+    return changed;
+}
+
+void Keeper::SawTrustVersion(uint64_t version) { offered_trust_ = version; }
+
+void Keeper::Take(State state) {
+    state_ = std::move(state);
+    MakeLinkAgain();
+    version_ = directory_.Version();
+    renewal_ = Task{};
+}
+
+void Keeper::MakeLinkAgain() {
+    link_ = MakeLink(*config_, state_.identity, state_.server);
+    const bool pinned_by_trust = !link_.pins.empty() && config_->pin.empty();
+    if (pinned_by_trust && !former_pins_.empty()) link_.pins += ";" + former_pins_;
+}
+
+bool Keeper::Reload() {
+    if (directory_.path().empty()) return false;
+    const std::string version = directory_.Version();
+    if (version == version_) return false;
+    core::Result<State> read = directory_.Load();
+    if (!read) {
+        if (reading_.Failed(read.error().message, clock_->Steady())) {
+            Log(Level::kError, read.error().message + "; going on with what was read before");
+        }
+        return false;
+    }
+    version_ = version;
+    reading_.Worked();
+    if (read->identity == state_.identity && read->server == state_.server) return false;
+    if (!read->identity || !(read->identity->collector_id == config_->collector_id)) {
+        // The pushes that wait, and those to come, bear the other id.
+        Log(Level::kWarning,
+            "\"" + directory_.path() + "\" now holds " +
+                (read->identity ? "another collector's certificate, " +
+                                      core::FormatUuid(read->identity->collector_id)
+                                : "no certificate") +
+                ": start again to use it");
+        return false;
+    }
+    Log(Level::kInfo, "certificate " + read->identity->serial + " taken over, good until " +
+                          Day(read->identity->not_after));
+    Take(std::move(*read));
+    return true;
+}
+
+bool Keeper::FetchNewTrust(double random) {
+    if (!offered_trust_ || *offered_trust_ == state_.server->trust.version) return false;
+    if (clock_->Steady() < trust_.not_before) return false;
+    const auto lock = Lock(&trust_, "new trust document not fetched", random);
+    if (!lock) return false;
+    const Outcome<Trust> fetched = FetchTrust(link_, *config_, send_);
+    if (const Failure* failure = std::get_if<Failure>(&fetched)) {
+        // A gateway that still has the old key is gone in a moment.
+        if (trust_.failures < kQuietTrustTries) {
+            trust_.not_before =
+                clock_->Steady() + BackoffDelay(++trust_.failures, failure->retry_after, random);
+            return false;
+        }
+        Failed(&trust_, "new trust document not taken, keeping the old one", *failure, random);
+        return false;
+    }
+    const ServerState server{state_.server->url, std::get<Trust>(fetched)};
+    if (const core::Status kept = directory_.SaveServer(server); !kept) {
+        Failed(&trust_, "new trust document not kept", {kept.error().message, 0, Millis{0}},
+               random);
+        return false;
+    }
+    // What was fetched may be newer than what the receipt spoke of; the next receipt will say. It
+    // may also be no other than ours, when gateways do not know the same yet: not at every push
+    // then.
+    offered_trust_.reset();
+    trust_ = Task{};
+    if (server.trust.version == state_.server->trust.version) {
+        trust_.not_before = clock_->Steady() + kFirstBackoff;
+        return false;
+    }
+    Log(Level::kInfo, "the server's trust document is now version " +
+                          std::to_string(server.trust.version) + ", before " +
+                          std::to_string(state_.server->trust.version));
+    const Task renewal = renewal_;
+    former_pins_ = state_.server->trust.pins;
+    former_until_ = clock_->Steady() + kPinOverlap;
+    Take({state_.identity, server});
+    renewal_ = renewal;
+    return true;
+}
+
+bool Keeper::RenewCertificate(double random) {
+    if (!IsRenewalDue(*state_.identity, clock_->Now()) || clock_->Steady() < renewal_.not_before) {
+        return false;
+    }
+    const auto lock = Lock(&renewal_, "certificate not renewed", random);
+    if (!lock) return false;
+    Outcome<State> renewed = Renew(state_, *config_, directory_, clock_->Now(), send_);
+    if (const Failure* failure = std::get_if<Failure>(&renewed)) {
+        const bool over = clock_->Now() >= state_.identity->not_after;
+        Failed(&renewal_,
+               over
+                   ? "certificate has expired and is not renewed; enrol again with a new token "
+                     "(pganalytics-collector enroll)"
+                   : "certificate not renewed, it is good until " + Day(state_.identity->not_after),
+               *failure, random);
+        return false;
+    }
+    const State& state = std::get<State>(renewed);
+    Log(Level::kInfo, "certificate renewed: " + state.identity->serial + " is good until " +
+                          Day(state.identity->not_after));
+    if (clock_->Now() >= RenewAt(*state.identity)) {
+        Log(Level::kWarning,
+            "by this host's clock the new certificate is old already; is the clock right?");
+    }
+    Take(state);
+    return true;
+}
+
+// Lock: with it, the directory still holds what was read last.
+std::optional<StateLock> Keeper::Lock(Task* task, const std::string& what, double random) {
+    core::Result<StateLock> lock = StateLock::Take(directory_);
+    if (!lock) {
+        Failed(task, what, {lock.error().message, 0, Millis{0}}, random);
+        return std::nullopt;
+    }
+    if (directory_.Version() != version_) return std::nullopt;  // the next Tend reads it
+    return std::move(*lock);
+}
+
+void Keeper::Failed(Task* task, const std::string& what, const Failure& failure, double random) {
+    const auto now = clock_->Steady();
+    task->not_before = now + BackoffDelay(++task->failures, failure.retry_after, random);
+    if (task->trouble.Failed(what + ": " + failure.message, now)) {
+        Log(Level::kWarning, what + ": " + failure.message + "; trying again");
+    }
+}
+
+}  // namespace pganalytics::collector

@@ -1,0 +1,102 @@
+// Reads receipts and problem documents.
+#include "collector/push/answer.hpp"
+
+#include <cJSON.h>
+
+#include <memory>
+
+namespace pganalytics::collector {
+namespace {
+
+constexpr size_t kMaxQuotedBytes = 300;
+
+using Json = std::unique_ptr<cJSON, decltype(&cJSON_Delete)>;
+
+Json Parse(const std::string& text) {
+    return {cJSON_ParseWithLength(text.data(), text.size()), &cJSON_Delete};
+}
+
+std::string Member(const cJSON* object, const char* name) {
+    const char* value = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
+    return value == nullptr ? "" : std::string(value).substr(0, kMaxQuotedBytes);
+}
+
+}  // namespace
+
+Verdict Judge(int status) {
+    switch (status) {
+        case 200:
+            return Verdict::kStored;
+        case 400:
+        case 401:
+        case 409:
+        case 413:
+        case 415:
+        case 422:
+            return Verdict::kRefused;
+        case 403:
+            return Verdict::kDenied;
+        default:
+            return Verdict::kRetry;
+    }
+}
+
+std::string Describe(const Answer& answer) {
+    if (answer.status == 0) return answer.error;
+    std::string text = "HTTP status " + std::to_string(answer.status);
+    const Json problem = Parse(answer.body);
+    if (!problem) {
+        if (!answer.body.empty()) text += ": " + answer.body.substr(0, kMaxQuotedBytes);
+        return text;
+    }
+    std::string title = Member(problem.get(), "title");
+    if (title.empty()) title = Member(problem.get(), "message");
+    const std::string detail = Member(problem.get(), "detail");
+    if (!title.empty()) text += ": " + title;
+    if (!detail.empty() && detail != title) text += ": " + detail;
+    return text;
+}
+
+std::string Advice(const Answer& answer) {
+    const auto says = [&answer](const char* text) {
+        return answer.error.find(text) != std::string::npos;
+    };
+    // OpenSSL's words for the alerts of RFC 8446 section 6.2.
+    const bool refused = says("alert certificate revoked") || says("alert certificate expired") ||
+                         says("alert certificate unknown") || says("alert certificate required") ||
+                         says("alert bad certificate") || says("alert unknown ca") ||
+                         says("alert unsupported certificate");
+    if (answer.status == 403 || refused) {
+        return "; if its certificate has expired or was revoked, or its token was taken away, "
+               "enrol "
+               "this collector again with a new token: pganalytics-collector enroll";
+    }
+    if (says("certificate") || says("public key") || says("CAfile")) {
+        return "; the server is not verified, nothing was sent to it: pganalytics-collector check "
+               "says by what it should be";
+    }
+    return "";
+}
+
+std::optional<uint64_t> TrustVersion(const Answer& answer) {
+    const Json receipt = Parse(answer.body);
+    const cJSON* version = cJSON_GetObjectItemCaseSensitive(receipt.get(), "trust_version");
+    if (!cJSON_IsNumber(version) || version->valuedouble < 0 || version->valuedouble > 9e15) {
+        return std::nullopt;
+    }
+    return static_cast<uint64_t>(version->valuedouble);
+}
+
+uint64_t Discarded(const Answer& answer) {
+    const Json receipt = Parse(answer.body);
+    const cJSON* rows = cJSON_GetObjectItemCaseSensitive(receipt.get(), "rows");
+    const cJSON* discarded = cJSON_GetObjectItemCaseSensitive(rows, "discarded");
+    double total = 0;
+    const cJSON* reason = nullptr;
+    cJSON_ArrayForEach(reason, discarded) {
+        if (cJSON_IsNumber(reason)) total += reason->valuedouble;
+    }
+    return total > 0 && total < 1e15 ? static_cast<uint64_t>(total) : 0;
+}
+
+}  // namespace pganalytics::collector

@@ -1,0 +1,107 @@
+// Queues, acknowledgements and drops.
+#include "collector/push/outbox.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace pganalytics::collector {
+
+size_t Outbox::Add(Push push) {
+    Queue& queue = queues_[push.server];
+    bytes_ += push.body.size();
+    queue.waiting.push_back({++orders_, std::make_shared<const Push>(std::move(push))});
+    size_t dropped = 0;
+    while (bytes_ > max_bytes_ && DropOldest()) ++dropped;
+    return dropped;
+}
+
+// DropOldest is false when only the push in flight and the newest one are left.
+bool Outbox::DropOldest() {
+    Queue* of = nullptr;
+    size_t at = 0;
+    for (size_t i = 0; i < queues_.size(); ++i) {
+        const size_t first = static_cast<int64_t>(i) == in_flight_ ? 1 : 0;
+        Queue& queue = queues_[i];
+        if (queue.waiting.size() <= first || queue.waiting[first].order == orders_) continue;
+        if (of == nullptr || queue.waiting[first].order < of->waiting[at].order) {
+            of = &queue;
+            at = first;
+        }
+    }
+    if (of == nullptr) return false;
+    const Push& oldest = *of->waiting[at].push;
+    bytes_ -= oldest.body.size();
+    of->acknowledged.full_lost |= oldest.full;
+    of->waiting.erase(of->waiting.begin() + static_cast<std::ptrdiff_t>(at));
+    return true;
+}
+
+std::shared_ptr<const Push> Outbox::Take(SteadyTime now) {
+    int64_t oldest = -1;
+    for (size_t i = 0; i < queues_.size(); ++i) {
+        const Queue& queue = queues_[i];
+        if (queue.waiting.empty() || queue.due > now) continue;
+        if (oldest < 0 || queue.waiting.front().order <
+                              queues_[static_cast<size_t>(oldest)].waiting.front().order) {
+            oldest = static_cast<int64_t>(i);
+        }
+    }
+    in_flight_ = oldest;
+    return oldest < 0 ? nullptr : queues_[static_cast<size_t>(oldest)].waiting.front().push;
+}
+
+Outbox::SteadyTime Outbox::NextDue() const {
+    SteadyTime next = SteadyTime::max();
+    for (const Queue& queue : queues_) {
+        if (!queue.waiting.empty()) next = std::min(next, queue.due);
+    }
+    return next;
+}
+
+void Outbox::PopInFlight(bool stored) {
+    Queue& queue = queues_[static_cast<size_t>(std::exchange(in_flight_, -1))];
+    const std::shared_ptr<const Push> push = queue.waiting.front().push;
+    queue.waiting.pop_front();
+    queue.failures = 0;
+    queue.due = SteadyTime{};
+    bytes_ -= push->body.size();
+    Acknowledged& acknowledged = queue.acknowledged;
+    if (stored) {
+        acknowledged.snapshot = std::max(acknowledged.snapshot, push->snapshot);
+    } else {
+        acknowledged.full_lost |= push->full;
+    }
+}
+
+void Outbox::Stored() { PopInFlight(true); }
+
+void Outbox::Refused() { PopInFlight(false); }
+
+Millis Outbox::Failed(SteadyTime now, Millis retry_after, double random) {
+    Queue& queue = queues_[static_cast<size_t>(std::exchange(in_flight_, -1))];
+    const Millis delay = BackoffDelay(++queue.failures, retry_after, random);
+    queue.due = now + delay;
+    return delay;
+}
+
+void Outbox::RetryNow() {
+    for (Queue& queue : queues_) {
+        queue.failures = 0;
+        queue.due = SteadyTime{};
+    }
+}
+
+Acknowledged Outbox::TakeAcknowledged(size_t server) {
+    Acknowledged& acknowledged = queues_[server].acknowledged;
+    const Acknowledged taken = acknowledged;
+    acknowledged.full_lost = false;
+    return taken;
+}
+
+size_t Outbox::pending() const {
+    size_t pending = 0;
+    for (const Queue& queue : queues_) pending += queue.waiting.size();
+    return pending;
+}
+
+}  // namespace pganalytics::collector

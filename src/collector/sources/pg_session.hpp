@@ -1,0 +1,85 @@
+// PgSession: one connection to a monitored server on which nothing waits without a limit.
+#pragma once
+
+#include <libpq-fe.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "collector/life/config.hpp"
+#include "collector/life/stop.hpp"
+#include "core/result.hpp"
+
+namespace pganalytics::collector {
+
+inline constexpr std::chrono::seconds kConnectTimeout{5};
+// The server ends a statement after 5 s; the client's own limit is for a server or a network that
+// answers nothing at all.
+inline constexpr std::chrono::seconds kAnswerTimeout{8};
+
+// PgResult frees its rows. Values are in binary format, in network byte order.
+class PgResult {
+  public:
+    explicit PgResult(PGresult* result) : result_(result, &PQclear) {}
+
+    int rows() const { return PQntuples(result_.get()); }
+    bool IsNull(int row, int column) const { return PQgetisnull(result_.get(), row, column) != 0; }
+    std::string_view Bytes(int row, int column) const {
+        return {PQgetvalue(result_.get(), row, column),
+                static_cast<size_t>(PQgetlength(result_.get(), row, column))};
+    }
+    // Word reads an int8 or float8 as its 8 bytes, Int4 an int4 or oid. 0 if the value is NULL or
+    // of another length.
+    uint64_t Word(int row, int column) const;
+    uint32_t Int4(int row, int column) const;
+    bool Bool(int row, int column) const;
+
+    PGresult* get() const { return result_.get(); }
+
+  private:
+    std::unique_ptr<PGresult, decltype(&PQclear)> result_;
+};
+
+// PgError: why a statement failed. `sqlstate` is "" when the connection itself failed.
+struct PgError {
+    std::string message;
+    std::string sqlstate;
+};
+
+class PgSession {
+  public:
+    explicit PgSession(const StopSignal* stop) : stop_(stop) {}
+
+    // Connect opens a session with application_name, UTF-8, statement_timeout 5 s, lock_timeout
+    // 100 ms, read only, and nothing in its search_path. Messages hold no password.
+    core::Status Connect(const MonitoredServer& server);
+    bool connected() const { return connection_ != nullptr; }
+    void Close() { connection_.reset(); }
+
+    // Query runs one statement with text parameters. After a failure error() says why; when the
+    // connection is lost or the answer does not come in time the session is closed.
+    core::Result<PgResult> Query(const std::string& sql,
+                                 const std::vector<std::string>& parameters = {});
+    const PgError& error() const { return error_; }
+
+    // QuotedUser is the role of this session, as SQL wants it; "" when not connected.
+    std::string QuotedUser() const;
+
+    // SetClientEncoding changes what texts arrive in; false if the server refuses.
+    bool SetClientEncoding(const std::string& name);
+
+  private:
+    using Connection = std::unique_ptr<PGconn, decltype(&PQfinish)>;
+
+    core::Error Fail(std::string message, std::string sqlstate = "");
+    bool WaitFor(PGconn* connection, bool for_writing, SteadyTime deadline) const;
+    core::Status FinishConnecting(PGconn* connection, SteadyTime deadline);
+
+    const StopSignal* stop_;
+    Connection connection_{nullptr, &PQfinish};
+    PgError error_;
+};
+
+}  // namespace pganalytics::collector

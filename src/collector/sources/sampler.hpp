@@ -1,0 +1,60 @@
+// Sampler: reads snapshots and texts from one monitored server, connecting when it must.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+
+#include "collector/life/config.hpp"
+#include "collector/sources/pg_session.hpp"
+#include "collector/sources/snapshot.hpp"
+#include "collector/sources/statements_query.hpp"
+#include "core/clock.hpp"
+
+namespace pganalytics::collector {
+
+// Texts by statement, with secrets taken out.
+using Texts = std::unordered_map<StatementKey, std::string, StatementKeyHash>;
+
+// kMaxTextBytes is how much text one push carries; the rest follows with later pushes.
+inline constexpr size_t kMaxTextBytes = 8 * 1024 * 1024;
+
+class Sampler {
+  public:
+    // REQUIRES: all three outlive the sampler.
+    Sampler(const MonitoredServer* server, const core::Clock* clock, const StopSignal* stop)
+        : server_(server), clock_(clock), session_(stop) {}
+
+    // Read gives all statements without their texts. The error says what is missing and, where it
+    // is known, the SQL or the setting that mends it.
+    core::Result<Snapshot> Read();
+
+    // ReadTexts gives the texts of statements with one of these queryids, as many as fit in
+    // kMaxTextBytes. A text that no encoding can carry is left out.
+    core::Result<Texts> ReadTexts(std::span<const int64_t> queryids);
+
+    // session is connected after a Read that succeeded; check uses it for its own questions.
+    PgSession& session() { return session_; }
+    core::Status Connect();
+    StatementsVersion version() const { return version_; }
+
+  private:
+    core::Status Discover();
+    core::Error Explain() const;
+    Snapshot Decode(const PgResult& result, core::TimestampMicros sampled_at) const;
+    StatementsInfo ReadInfo();
+
+    const MonitoredServer* server_;
+    const core::Clock* clock_;
+    PgSession session_;
+    bool discovered_ = false;
+    uint32_t server_version_ = 0;
+    StatementsVersion version_;
+    std::string schema_;  // quoted
+    CountersQuery counters_query_;
+    std::string info_query_;
+    std::string texts_query_;
+};
+
+}  // namespace pganalytics::collector

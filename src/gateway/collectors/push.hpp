@@ -1,0 +1,60 @@
+// Push: from a request with statistics to a frame for the worker and back to a receipt, and what
+// has become of a collector's pushes.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/result.hpp"
+#include "gateway/collectors/prepare.hpp"
+#include "gateway/collectors/side_thread.hpp"
+#include "gateway/identity/identity_state.hpp"
+#include "gateway/process/log.hpp"
+#include "gateway/process/receipt.hpp"
+#include "gateway/process/refusals.hpp"
+#include "gateway/process/worker_link.hpp"
+#include "http/router.hpp"
+
+namespace pganalytics::gateway {
+
+// CheckContent refuses bodies announced as something else than JSON, plain, gzip or zstd: 415.
+core::Status CheckContent(std::string_view content_type, std::string_view content_encoding);
+
+class PushService {
+  public:
+    // All must outlive the service. `seed` is for the decoders.
+    PushService(WorkerLink& link, Log& log, SideThread& side, const IdentityState& identity,
+                Refusals& refusals, uint64_t max_body_bytes, uint64_t seed)
+        : link_(link),
+          log_(log),
+          side_(side),
+          identity_(identity),
+          refusals_(refusals),
+          max_body_bytes_(max_body_bytes),
+          decoder_(seed),
+          large_decoder_(seed) {}
+
+    // Push answers POST /api/v1/metrics/push, Health GET /api/v1/metrics/health. REQUIRES:
+    // Authorize had nothing to say.
+    http::Task<http::Response> Push(http::Exchange& exchange);
+    http::Task<http::Response> Health(http::Exchange& exchange);
+
+  private:
+    http::Task<core::Result<PreparedPush>> Prepare(const PushSender& sender, core::Buffer& body);
+    http::Task<http::Response> Store(http::Exchange& exchange, const PushFacts& facts,
+                                     std::string frame);
+    http::Task<std::optional<http::Response>> ReadBody(http::Exchange& exchange);
+    void LogMemory();
+
+    WorkerLink& link_;
+    Log& log_;
+    SideThread& side_;
+    const IdentityState& identity_;
+    Refusals& refusals_;
+    uint64_t max_body_bytes_;
+    ingest::Decoder decoder_;
+    ingest::Decoder large_decoder_;  // of the side thread
+};
+
+}  // namespace pganalytics::gateway

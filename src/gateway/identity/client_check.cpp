@@ -1,0 +1,60 @@
+#include "gateway/identity/client_check.hpp"
+
+#include "pki/client_certificate.hpp"
+
+namespace pganalytics::gateway {
+namespace {
+
+using protocol::RefusalKind;
+
+RefusalKind KindOf(int verdict) {
+    switch (verdict) {
+        case X509_V_ERR_CERT_REVOKED:
+            return RefusalKind::kCertificateRevoked;
+        case X509_V_ERR_CERT_HAS_EXPIRED:
+        case X509_V_ERR_CERT_NOT_YET_VALID:
+            return RefusalKind::kCertificateExpired;
+        case X509_V_ERR_UNABLE_TO_GET_CRL:
+        case X509_V_ERR_CRL_HAS_EXPIRED:
+        case X509_V_ERR_CRL_NOT_YET_VALID:
+            return RefusalKind::kCertificateUnchecked;
+        default:
+            return RefusalKind::kCertificateForged;
+    }
+}
+
+// Fits: programs that scrape need no name that we know.
+core::Status Fits(protocol::GatewayRole role, X509* certificate) {
+    if (role == protocol::GatewayRole::kApi) return pki::CheckClient(certificate);
+    const auto collector = pki::CollectorOf(certificate);
+    if (!collector) return collector.error();
+    return core::Unit{};
+}
+
+}  // namespace
+
+http::PeerCheck MakeClientCheck(const protocol::GatewayRole& role, const IdentityState& identity,
+                                Log& log, Refusals& refusals) {
+    return [&](X509* certificate, int depth, int verdict, const core::Address& client) {
+        const auto refuse = [&](int why, const std::string& reason) {
+            log.Line(Log::Kind::kCertificates, true, "client certificate refused: " + reason);
+            refusals.Add(KindOf(why), client);
+            return why;
+        };
+        if (verdict != X509_V_OK) return refuse(verdict, X509_verify_cert_error_string(verdict));
+        if (const auto strong = pki::CheckStrength(certificate); !strong) {
+            return refuse(depth == 0 ? X509_V_ERR_EE_KEY_TOO_SMALL : X509_V_ERR_CA_KEY_TOO_SMALL,
+                          strong.error().message);
+        }
+        if (depth != 0) return X509_V_OK;
+        if (const core::Status fit = Fits(role, certificate); !fit) {
+            return refuse(X509_V_ERR_INVALID_PURPOSE, fit.error().message);
+        }
+        if (identity.IsRevoked(pki::CertificateSha256(certificate))) {
+            return refuse(X509_V_ERR_CERT_REVOKED, "it is revoked");
+        }
+        return X509_V_OK;
+    };
+}
+
+}  // namespace pganalytics::gateway

@@ -1,0 +1,56 @@
+// API service: requests of people: whose token it is, to the worker and back.
+#pragma once
+
+#include <chrono>
+#include <optional>
+
+#include "gateway/identity/identity_state.hpp"
+#include "gateway/process/log.hpp"
+#include "gateway/process/refusals.hpp"
+#include "gateway/process/worker_link.hpp"
+#include "http/router.hpp"
+
+namespace pganalytics::gateway {
+
+class ApiService {
+  public:
+    // All must outlive the service.
+    ApiService(WorkerLink& link, Log& log, const IdentityState& identity, Refusals& refusals,
+               protocol::MetricsAccess metrics_access)
+        : link_(link),
+          log_(log),
+          identity_(identity),
+          refusals_(refusals),
+          metrics_access_(metrics_access) {}
+
+    // Authorize is the guard of the people's routes: 401 with WWW-Authenticate (RFC 6750 section 3)
+    // unless the request brings a token of a person that is good. Whether the session goes on, and
+    // what the role may, is the worker's to say. For a program that scrapes another token, which
+    // only the worker knows, or the certificate of the connection will do; a token counts first.
+    http::Task<std::optional<http::Response>> Authorize(http::Exchange& exchange,
+                                                        const http::Route& route);
+
+    // Forward answers a request with what the worker answers; ForwardStranger does so for a route
+    // that is for anyone. Health answers GET /api/v1/health: 200 if the worker does, else 503,
+    // after kHealthTimeout at the latest.
+    http::Task<http::Response> Forward(http::Exchange& exchange);
+    http::Task<http::Response> ForwardStranger(http::Exchange& exchange);
+    http::Task<http::Response> Health(http::Exchange& exchange);
+
+  private:
+    std::optional<http::Response> ReadAsker(http::Exchange& exchange, const http::Route& route);
+    std::optional<http::Response> ReadPerson(http::Exchange& exchange, const http::Route& route,
+                                             std::string_view token);
+    std::optional<http::Response> ReadCertificate(http::Exchange& exchange,
+                                                  const http::Route& route);
+    http::Task<http::Response> AskWorker(const protocol::ApiRequest& request,
+                                         std::chrono::seconds timeout);
+
+    WorkerLink& link_;
+    Log& log_;
+    const IdentityState& identity_;
+    Refusals& refusals_;
+    protocol::MetricsAccess metrics_access_;
+};
+
+}  // namespace pganalytics::gateway

@@ -1,0 +1,66 @@
+#include "gateway/process/log.hpp"
+
+namespace pganalytics::gateway {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr std::chrono::seconds kInterval{1};
+
+std::chrono::seconds IntervalOf(Log::Kind kind) {
+    return kind == Log::Kind::kCertificates ? std::chrono::minutes(1) : kInterval;
+}
+
+protocol::Counters CountersOf(const http::ServerStats& stats) {
+    protocol::Counters counters;
+    counters.connections_open = stats.open;
+    counters.connections_accepted = stats.accepted;
+    counters.requests = stats.requests;
+    counters.requests_refused = stats.refused;
+    counters.handshakes_failed = stats.handshakes_failed;
+    counters.deadlines = stats.deadlines;
+    counters.evictions = stats.evicted;
+    counters.times_full = stats.full;
+    counters.rate_limited = stats.limited;
+    return counters;
+}
+
+}  // namespace
+
+void Log::Line(Kind kind, bool warning, std::string message) {
+    Last& last = last_[static_cast<size_t>(kind)];
+    const auto now = Clock::now();
+    if (last.sent != Clock::time_point{} && now - last.sent < IntervalOf(kind)) {
+        ++last.suppressed;
+        return;
+    }
+    if (last.suppressed > 0) {
+        message += " (" + std::to_string(last.suppressed) + " such messages not shown)";
+    }
+    last = {now, 0};
+    link_.Send(protocol::FrameType::kLog, protocol::LogLine{warning ? 1u : 0u, message});
+}
+
+http::Task<> Monitor(http::asio::io_context& io, const http::Server& server, WorkerLink& link,
+                     Log& log, Refusals& refusals) {
+    http::asio::steady_timer timer(io);
+    protocol::Counters sent;
+    uint64_t full = 0;
+    while (true) {
+        timer.expires_after(kInterval);
+        co_await timer.async_wait(http::asio::use_awaitable);
+        refusals.Tell();
+        const http::ServerStats& stats = server.stats();
+        const protocol::Counters counters = CountersOf(stats);
+        if (counters != sent) {
+            link.Send(protocol::FrameType::kCounters, counters);
+            sent = counters;
+        }
+        if (stats.full > full) {
+            log.Line(Log::Kind::kConnections, true,
+                     "all of pganalytics.max_connections are busy, new clients wait");
+        }
+        full = stats.full;
+    }
+}
+
+}  // namespace pganalytics::gateway

@@ -1,0 +1,88 @@
+// Rule functions: what rules of alerts are in SQL; sql/alerts/engine.sql declares them.
+#include "pg/alerts/rule_template.hpp"
+#include "pg/alerts/rules.hpp"
+#include "pg/base/guc.hpp"
+
+extern "C" {
+#include "utils/float.h"
+}
+
+namespace pganalytics::pg {
+namespace {
+
+[[noreturn]] void RefuseSetting(const char* name) {
+    ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT),
+            errmsg("there is no setting \"%s\" of pganalytics", name));
+    pg_unreachable();
+}
+
+// ReadSetting gives a setting in its own unit. ERROR 42704 if there is none of the name, 22023 if
+// it is no number.
+double ReadSetting(const char* name) {
+    constexpr char kPrefix[] = "pganalytics.";
+    const char* const text = strncmp(name, kPrefix, sizeof(kPrefix) - 1) == 0
+                                 ? GetConfigOption(name, true, true)
+                                 : nullptr;
+    if (text == nullptr) RefuseSetting(name);
+    char* end = nullptr;
+    const double value = strtod(text, &end);
+    if (end == text || *end != '\0') {
+        ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                errmsg("setting \"%s\" is no number", name));
+    }
+    return value;
+}
+
+}  // namespace
+}  // namespace pganalytics::pg
+
+extern "C" {
+
+PG_FUNCTION_INFO_V1(pganalytics_run_rule);
+PG_FUNCTION_INFO_V1(pganalytics_check_rule_query);
+PG_FUNCTION_INFO_V1(pganalytics_setting_value);
+PG_FUNCTION_INFO_V1(pganalytics_alert_retention);
+PG_FUNCTION_INFO_V1(pganalytics_in_extension_script);
+PG_FUNCTION_INFO_V1(pganalytics_expand_template);
+
+// A row per label set. Errors: those of RunRule.
+Datum pganalytics_run_rule(PG_FUNCTION_ARGS) {
+    using namespace pganalytics::pg;
+    InitMaterializedSRF(fcinfo, 0);
+    auto* const result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
+    const Findings findings = RunRule(text_to_cstring(PG_GETARG_TEXT_PP(0)),
+                                      PG_GETARG_TIMESTAMPTZ(1), CurrentMemoryContext);
+    for (int i = 0; i < findings.count; ++i) {
+        const Finding& finding = findings.list[i];
+        Datum values[] = {JsonbPGetDatum(finding.labels), Float8GetDatum(finding.value)};
+        bool nulls[] = {false, finding.is_null};
+        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+    }
+    PG_RETURN_NULL();
+}
+
+Datum pganalytics_check_rule_query(PG_FUNCTION_ARGS) {
+    pganalytics::pg::CheckRuleQuery(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+    PG_RETURN_BOOL(true);
+}
+
+// In C, because a session that has not loaded the library knows no settings, or its own.
+Datum pganalytics_setting_value(PG_FUNCTION_ARGS) {
+    PG_RETURN_FLOAT8(pganalytics::pg::ReadSetting(text_to_cstring(PG_GETARG_TEXT_PP(0))));
+}
+
+Datum pganalytics_alert_retention(FunctionCallInfo) {
+    PG_RETURN_INT32(pganalytics::pg::settings.retention_alerts_days);
+}
+
+Datum pganalytics_in_extension_script(FunctionCallInfo) { PG_RETURN_BOOL(creating_extension); }
+
+Datum pganalytics_expand_template(PG_FUNCTION_ARGS) {
+    using namespace pganalytics::pg;
+    const char* const value = PG_ARGISNULL(2) ? "" : float8out_internal(PG_GETARG_FLOAT8(2));
+    if (PG_ARGISNULL(0) || PG_ARGISNULL(1)) PG_RETURN_NULL();
+    PG_RETURN_TEXT_P(cstring_to_text(
+        ExpandTemplate(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_JSONB_P(1), value)));
+}
+
+}  // extern "C"

@@ -1,0 +1,202 @@
+// API: who asks, whether that person may, and as whom the answer is made.
+#include "pg/api/api.hpp"
+
+#include "pg/api/events.hpp"
+#include "pg/api/scrapers.hpp"
+#include "pg/audit/record.hpp"
+#include "pg/base/secret_memory.hpp"
+#include "pg/base/session.hpp"
+
+extern "C" {
+#include "storage/proc.h"
+#include "utils/guc.h"
+#include "utils/timeout.h"
+}
+
+namespace pganalytics::pg {
+namespace {
+
+using protocol::ApiAccess;
+
+constexpr char kNotLoggedIn[] = "the session has ended; log in again";
+
+// NeedsPerson: a route for who has logged in; LevelFor: with at least these privileges.
+bool NeedsPerson(ApiAccess access) {
+    return access != ApiAccess::kAnyone && access != ApiAccess::kSecret;
+}
+
+PersonLevel LevelFor(ApiAccess access) {
+    switch (access) {
+        case ApiAccess::kAdmin:
+            return PersonLevel::kAdmin;
+        case ApiAccess::kOperator:
+            return PersonLevel::kOperator;
+        case ApiAccess::kViewer:
+        case ApiAccess::kScraper:
+            return PersonLevel::kViewer;
+        case ApiAccess::kPerson:
+        case ApiAccess::kAnyone:
+        case ApiAccess::kSecret:
+            break;
+    }
+    return PersonLevel::kNone;
+}
+
+// Admit finds out who asks, from the tables and catalogs as they are now. False after a refusal.
+bool Admit(ApiCall* call, PersonLevel needed) {
+    const protocol::ApiRequest& request = *call->request;
+    ApiSession* const session = &call->session;
+    const char* const named = pnstrdup(request.role.data(), request.role.size());
+    if (!FindSession(request.session_id, session)) {
+        TellCallRefused(*call, protocol::RefusalKind::kSessionOver, named);
+        RefuseCall(call, 401, kNotLoggedIn);
+        return false;
+    }
+    // A role that was renamed is another one to those who hold its token.
+    EndReason why = EndReason::kRole;
+    if (request.role != NameStr(session->role_name) ||
+        !FindLoginRole(NameStr(session->role_name), &call->person) ||
+        !FitsRole(*session, call->person, &why)) {
+        EndSession(*session, why);
+        TellCallRefused(*call, protocol::RefusalKind::kSessionOver, named);
+        RefuseCall(call, 401, kNotLoggedIn);
+        return false;
+    }
+    if (call->person.level < needed) {
+        TellCallRefused(*call, protocol::RefusalKind::kRoleNeeded, named);
+        RefuseCall(call, 403, "the role is no member of a role that may do this");
+        return false;
+    }
+    NoteUse(*session);
+    return true;
+}
+
+// AdmitCall lets in whoever the route is for. False after a refusal.
+bool AdmitCall(ApiCall* call, ApiAccess access) {
+    if (!NeedsPerson(access)) return true;
+    if (access == ApiAccess::kScraper && call->request->role.empty()) return AdmitScraper(call);
+    return Admit(call, LevelFor(access));
+}
+
+void Answer(ApiCall* call) {
+    const protocol::ApiRequest& request = *call->request;
+    const protocol::ApiRoute* const route = protocol::FindApiRoute(request.method, request.path);
+    if (route == nullptr) return RefuseCall(call, 404, "there is no such resource");
+    if (!AdmitCall(call, route->access)) return;
+    const ApiEntry& entry = EntryOf(route->id);
+    // What a function sets while it runs as a person is no setting of the next one's request.
+    const int settings_before = NewGUCNestLevel();
+    if (entry.runs_as != RunsAs::kWorker) {
+        PlanForReports();
+        if (OidIsValid(call->person.oid)) {
+            call->as_person = true;
+            BecomePerson(call->person);
+        }
+        if (route->method == "GET") XactReadOnly = true;
+    }
+    entry.handler(call);
+    AtEOXact_GUC(false, settings_before);
+}
+
+// LimitMs: the setting statement_timeout does nothing by itself in a background worker.
+int LimitMs() { return StatementTimeout > 0 ? Min(StatementTimeout, kApiLimitMs) : kApiLimitMs; }
+
+// ClassOf gives the first two characters of an SQLSTATE, as ERRCODE_TO_CATEGORY does.
+int ClassOf(int sqlerrcode) { return ERRCODE_TO_CATEGORY(sqlerrcode); }
+
+// Explain makes an answer of an ERROR. What a person may not see is not in it: of an error that is
+// not known there is the SQLSTATE, and the rest in the log.
+void Explain(ApiCall* call, const ErrorData& error, uint64 told_denials) {
+    const int category = ClassOf(error.sqlerrcode);
+    const char* const message = error.message == nullptr ? "" : error.message;
+    if (error.sqlerrcode == ERRCODE_STATEMENT_TOO_COMPLEX) {
+        RefuseCall(call, 400, "the body is nested too deeply");
+    } else if (error.sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE && call->as_person) {
+        TellDenied(*call, error, told_denials);
+        RefuseCall(call, 403, message);
+    } else if (category == ClassOf(ERRCODE_DATA_EXCEPTION) ||
+               error.sqlerrcode == ERRCODE_CHECK_VIOLATION) {
+        RefuseCall(call, 422, message);
+    } else if (error.sqlerrcode == ERRCODE_NO_DATA_FOUND && call->as_person) {
+        RefuseCall(call, 404, message);
+    } else if (error.sqlerrcode == ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE && call->as_person) {
+        RefuseCall(call, 409, message);
+    } else if (error.sqlerrcode == ERRCODE_QUERY_CANCELED) {
+        RefuseCall(call, 503, "the request took too long");
+        call->reply->retry_after_s = 5;
+    } else if (error.sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
+               category == ClassOf(ERRCODE_INSUFFICIENT_RESOURCES) ||
+               category == ClassOf(ERRCODE_OPERATOR_INTERVENTION) ||
+               category == ClassOf(ERRCODE_TRANSACTION_ROLLBACK)) {
+        RefuseCall(call, 503, "the database cannot answer now");
+        call->reply->retry_after_s = 5;
+    } else {
+        char text[96];
+        pg_snprintf(text, sizeof(text), "the request has failed (SQLSTATE %s)",
+                    unpack_sql_state(error.sqlerrcode));
+        RefuseCall(call, 500, text);
+        ereport(WARNING, errcode(error.sqlerrcode),
+                errmsg("pganalytics could not answer %.*s %.*s: %s",
+                       static_cast<int>(Min(call->request->method.size(), size_t{16})),
+                       call->request->method.data(),
+                       static_cast<int>(Min(call->request->path.size(), size_t{128})),
+                       call->request->path.data(), message));
+    }
+}
+
+}  // namespace
+
+bool ReadFields(ApiCall* call, const JsonField* wanted, int count) {
+    Assert(count <= kMaxApiFields);
+    memcpy(call->fields, wanted, sizeof(JsonField) * static_cast<size_t>(count));
+    const char* why = nullptr;
+    MemoryContext const caller = MemoryContextSwitchTo(call->secrets);
+    const JsonResult result = ReadJsonFields(call->request->body, call->fields, count, &why);
+    MemoryContextSwitchTo(caller);
+    if (result != JsonResult::kGood) {
+        RefuseCall(call, result == JsonResult::kNoJson ? 400 : 422, why);
+    }
+    return result == JsonResult::kGood;
+}
+
+void RefuseCall(ApiCall* call, uint32_t status, const char* message) {
+    *call->reply = {};
+    call->reply->status = status;
+    call->reply->body = MemoryContextStrdup(call->context, message);
+}
+
+void ReplyText(ApiCall* call, const char* content_type, const char* document) {
+    if (strlen(document) > kMaxReplyBytes) {
+        return RefuseCall(call, 503, "the answer is longer than an answer may be");
+    }
+    *call->reply = {};
+    call->reply->status = 200;
+    call->reply->content_type = content_type;
+    call->reply->body = MemoryContextStrdup(call->context, document);
+}
+
+protocol::ApiReply AnswerApi(const protocol::ApiRequest& request, MemoryContext context) {
+    MemoryContext const caller = MemoryContextSwitchTo(context);
+    protocol::ApiReply reply;
+    ApiCall call = {};
+    call.request = &request;
+    call.reply = &reply;
+    call.context = context;
+    call.secrets = MakeSecretMemory(context);
+    BeginApiEvents(call);
+    const uint64 told_denials = ToldDenials();
+    enable_timeout_after(STATEMENT_TIMEOUT, LimitMs());
+    // Triggers that wait for the commit run as the person, too.
+    ErrorData* const error = Transact([&call] { Answer(&call); });
+    BecomeWorker();
+    disable_timeout(STATEMENT_TIMEOUT, false);
+    // It may have fired behind the last place that looks; the next statement is not to be canceled.
+    QueryCancelPending = false;
+    EndSecretMemory(call.secrets);
+    if (error != nullptr) Explain(&call, *error, told_denials);
+    EndApiEvents();
+    MemoryContextSwitchTo(caller);
+    return reply;
+}
+
+}  // namespace pganalytics::pg

@@ -1,0 +1,111 @@
+// API events: a record for each.
+#include "pg/api/events.hpp"
+
+#include "pg/audit/record.hpp"
+#include "pg/audit/refusals.hpp"
+#include "pg/audit/statements/message.hpp"
+
+extern "C" {
+#include "mb/pg_wchar.h"
+#include "utils/acl.h"
+}
+
+namespace pganalytics::pg {
+namespace {
+
+using protocol::AuditEvent;
+
+constexpr int kShownOfUnknownName = 6;
+
+void RouteOf(const ApiCall& call, char* out, size_t size) {
+    const std::string_view method = call.request->method;
+    const protocol::ApiRoute* const route = protocol::FindApiRoute(method, call.request->path);
+    // One route is one kind of refusal, whatever it is asked about. The gateway knows the routes; a
+    // path that is none is not worth more than its beginning.
+    const std::string_view path = route == nullptr ? call.request->path : route->path;
+    pg_snprintf(out, size, "%.*s %.*s", static_cast<int>(Min(method.size(), size_t{8})),
+                method.data(), static_cast<int>(Min(path.size(), size_t{50})), path.data());
+}
+
+// SetSession names a session by the beginning of its id, as audit/token_changes.cpp does.
+void SetSession(AuditRecord* record, const ApiSession& session) {
+    char id[8 + 1];
+    const unsigned char* const bytes = session.session_id.bytes;
+    pg_snprintf(id, sizeof(id), "%02x%02x%02x%02x", bytes[0], bytes[1], bytes[2], bytes[3]);
+    SetAuditResource(record, "session", id);
+}
+
+void TellOfSession(AuditEvent event, const ApiSession& session) {
+    AuditRecord record;
+    BeginAudit(&record, event);
+    SetAuditText(record.actor, NameStr(session.role_name));
+    SetSession(&record, session);
+    PutAudit(record);
+}
+
+}  // namespace
+
+void BeginApiEvents(const ApiCall& call) {
+    const protocol::ApiRequest& request = *call.request;
+    SetAuditSubject(AuditSource::kApi, request.role, request.address, request.request_id);
+}
+
+void EndApiEvents() { EndAuditSubject(); }
+
+const char* ShownName(const char* username) {
+    const int size = static_cast<int>(strlen(username));
+    if (size <= kShownOfUnknownName || OidIsValid(get_role_oid(username, true))) return username;
+    return psprintf("%.*s…", pg_mbcliplen(username, size, kShownOfUnknownName), username);
+}
+
+void TellLogin(const ApiSession& session) { TellOfSession(AuditEvent::kLogin, session); }
+
+void TellLoginFailed(const char* reason) {
+    AuditRecord record;
+    BeginAudit(&record, AuditEvent::kLoginFailed);
+    record.outcome = AuditOutcome::kFailed;
+    AddAuditDetail(&record, "reason", reason);
+    PutAudit(record);
+}
+
+void TellTokenRefreshed(const ApiSession& session) {
+    TellOfSession(AuditEvent::kTokenRefreshed, session);
+}
+
+void TellPasswordChanged(const char* role) {
+    AuditRecord record;
+    BeginAudit(&record, AuditEvent::kPasswordChanged);
+    SetAuditResource(&record, "role", role);
+    PutAudit(record);
+}
+
+void TellReplay(const ApiSession& session) {
+    AuditRecord record;
+    BeginAudit(&record, AuditEvent::kBypassAttempt);
+    record.outcome = AuditOutcome::kDenied;
+    SetAuditText(record.actor, NameStr(session.role_name));
+    SetSession(&record, session);
+    AddAuditDetail(&record, "reason", "a refresh token that was used before");
+    PutAudit(record);
+}
+
+void TellCallRefused(const ApiCall& call, protocol::RefusalKind kind, const char* actor) {
+    char route[64];
+    RouteOf(call, route, sizeof(route));
+    TellRefusal(kind, actor, pnstrdup(call.request->address.data(), call.request->address.size()),
+                route);
+}
+
+void TellDenied(const ApiCall& call, const ErrorData& error, uint64 told_before) {
+    if (ToldDenials() != told_before) return;
+    char route[64];
+    RouteOf(call, route, sizeof(route));
+    AuditRecord record;
+    BeginAudit(&record, AuditEvent::kPermissionDenied);
+    record.outcome = AuditOutcome::kDenied;
+    DescribeDenial(error, &record);
+    AddAuditDetail(&record, "route", route);
+    PutAudit(record);
+}
+
+}  // namespace pganalytics::pg

@@ -1,0 +1,315 @@
+// API handlers: what answers each route of the port for people.
+#include "pg/api/alerts.hpp"
+#include "pg/api/api.hpp"
+#include "pg/api/audit_log.hpp"
+#include "pg/api/events.hpp"
+#include "pg/api/scrapers.hpp"
+#include "pg/audit/record.hpp"
+#include "pg/base/guc.hpp"
+#include "pg/base/statement.hpp"
+#include "pg/identity/rate_limits.hpp"
+#include "pg/identity/tokens.hpp"
+
+extern "C" {
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/json.h"
+}
+
+namespace pganalytics::pg {
+namespace {
+
+// As long as PostgreSQL's own clients take one.
+constexpr size_t kMaxPasswordBytes = 1024;
+constexpr size_t kMinPasswordBytes = 8;
+// What a role without a password and a wrong password have in common.
+constexpr char kBadLogin[] = "username or password is wrong";
+
+// What stands in the answer is what the database says in the name of the person.
+Statement look_around = {
+    "SELECT current_user, (SELECT pg_catalog.count(*) FROM pganalytics.servers)", 0, {}, nullptr};
+Statement look = {"SELECT 1", 0, {}, nullptr};
+// The view has a person's own sessions, and all of them for administrators.
+Statement list_sessions = {
+    "SELECT pg_catalog.json_build_object('sessions', coalesce(pg_catalog.json_agg("
+    "pg_catalog.json_build_object('session_id', s.session_id, 'username', s.role_name, "
+    "'created_at', s.created_at, 'last_used_at', s.last_used_at, 'expires_at', s.expires_at, "
+    "'address', s.address, 'current', s.session_id OPERATOR(pg_catalog.=) $1) "
+    "ORDER BY s.created_at DESC, s.session_id), '[]'))::text "
+    "FROM (SELECT * FROM pganalytics.sessions WHERE live "
+    "ORDER BY created_at DESC, session_id LIMIT 1000) s",
+    1,
+    {UUIDOID},
+    nullptr};
+Statement end_sessions = {"SELECT pganalytics.end_sessions($1)", 1, {NAMEOID}, nullptr};
+
+constexpr char kNoMember[] =
+    "the role is no member of pganalytics_viewer, pganalytics_operator or pganalytics_admin";
+
+template <size_t kCount>
+bool ReadBody(ApiCall* call, const JsonField (&wanted)[kCount]) {
+    static_assert(kCount <= kMaxApiFields);
+    return ReadFields(call, wanted, static_cast<int>(kCount));
+}
+
+// AppendTime writes a time as RFC 3339 has it, in UTC, which is the worker's time zone.
+void AppendTime(StringInfo out, TimestampTz time) {
+    char text[MAXDATELEN + 1];
+    JsonEncodeDateTime(text, TimestampTzGetDatum(time), TIMESTAMPTZOID, nullptr);
+    appendStringInfo(out, "\"%s\"", text);
+}
+
+// AppendRoles lists the roles that a person has: each brings those before it.
+void AppendRoles(StringInfo out, PersonLevel level) {
+    constexpr const char* kNames[] = {"viewer", "operator", "admin"};
+    appendStringInfoChar(out, '[');
+    for (int i = 0; i < static_cast<int>(level); ++i) {
+        appendStringInfo(out, "%s\"%s\"", i == 0 ? "" : ",", kNames[i]);
+    }
+    appendStringInfoChar(out, ']');
+}
+
+// AppendUser writes two members of an object.
+void AppendUser(StringInfo out, const char* name, PersonLevel level) {
+    appendStringInfoString(out, "\"username\":");
+    escape_json(out, name);
+    appendStringInfoString(out, ",\"roles\":");
+    AppendRoles(out, level);
+}
+
+// ReplyTokens answers with the tokens of a session; an ERROR where none can be signed, so that the
+// session is as it was.
+void ReplyTokens(ApiCall* call, const ApiSession& session, const LoginRole& role,
+                 const RefreshToken& refresh) {
+    protocol::TokenClaims claims;
+    claims.audience = protocol::kApiAudience;
+    claims.subject = NameStr(role.name);
+    claims.session_id = session.session_id;
+    claims.issued_at = UnixNow();
+    claims.expires_at = Min(claims.issued_at + static_cast<int64>(settings.api_token_lifetime_s),
+                            UnixOf(session.expires_at));
+    std::string_view token;
+    const char* why = nullptr;
+    TimestampTz expires_at = 0;
+    if (!SignToken(claims, &token, &why) || !FromUnix(claims.expires_at, &expires_at)) {
+        ereport(ERROR, errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+                errmsg("could not sign a token: %s", why));
+    }
+    StringInfoData out;
+    initStringInfo(&out);
+    appendStringInfo(&out, "{\"token\":\"%.*s\",\"token_type\":\"Bearer\",\"refresh_token\":\"%s\"",
+                     static_cast<int>(token.size()), token.data(), refresh.text);
+    appendStringInfoString(&out, ",\"expires_at\":");
+    AppendTime(&out, expires_at);
+    appendStringInfoString(&out, ",\"refresh_expires_at\":");
+    AppendTime(&out, session.expires_at);
+    appendStringInfoString(&out, ",\"user\":{");
+    AppendUser(&out, NameStr(role.name), role.level);
+    appendStringInfoString(&out, "}}");
+    ReplyJson(call, out.data);
+}
+
+// Health says whether the database answers. It has no version in it: strangers may ask.
+void Health(ApiCall* call) {
+    Execute(&look, nullptr);
+    const TimestampTz now = GetCurrentTimestamp();
+    StringInfoData out;
+    initStringInfo(&out);
+    appendStringInfoString(&out, "{\"status\":\"ok\",\"timestamp\":");
+    AppendTime(&out, now);
+    appendStringInfo(&out, ",\"uptime\":%lld,\"database_ok\":true}",
+                     static_cast<long long>((now - PgStartTime) / USECS_PER_SEC));
+    ReplyJson(call, out.data);
+}
+
+// TryPassword is CheckPassword within the limits of guessing. False after a refusal, which has the
+// status `refusal` for a wrong password.
+bool TryPassword(ApiCall* call, const char* name, const char* password, uint32_t refusal,
+                 const char* message, LoginRole* role) {
+    const char* const address =
+        pnstrdup(call->request->address.data(), call->request->address.size());
+    if (const uint32 wait = TakeLogin(name, address); wait > 0) {
+        TellCallRefused(*call, protocol::RefusalKind::kLoginLimit, ShownName(name));
+        RefuseCall(call, 429, "too many wrong passwords; try again later");
+        call->reply->retry_after_s = wait;
+        return false;
+    }
+    MemoryContext const caller = MemoryContextSwitchTo(call->secrets);
+    const bool right = CheckPassword(name, password, role);
+    MemoryContextSwitchTo(caller);
+    if (!right) {
+        TellLoginFailed("the name or the password is wrong, or the role may not log in");
+        RefuseCall(call, refusal, message);
+        return false;
+    }
+    ForgiveLogin(name, address);
+    return true;
+}
+
+void Login(ApiCall* call) {
+    constexpr JsonField kWanted[] = {{"username", kMaxPasswordBytes, nullptr},
+                                     {"password", kMaxPasswordBytes, nullptr}};
+    if (!ReadBody(call, kWanted)) return;
+    SetAuditActor(ShownName(call->fields[0].value));
+    LoginRole role = {};
+    if (!TryPassword(call, call->fields[0].value, call->fields[1].value, 401, kBadLogin, &role)) {
+        return;
+    }
+    if (role.level == PersonLevel::kNone) {
+        TellLoginFailed(kNoMember);
+        return RefuseCall(call, 403, kNoMember);
+    }
+    ApiSession session;
+    RefreshToken refresh;
+    StartSession(role, call->request->address, &session, &refresh);
+    ReplyTokens(call, session, role, refresh);
+    TellLogin(session);
+}
+
+void Refresh(ApiCall* call) {
+    constexpr JsonField kWanted[] = {{"refresh_token", kMaxPasswordBytes, nullptr}};
+    if (!ReadBody(call, kWanted)) return;
+    const char* const token = call->fields[0].value;
+    constexpr char kGone[] = "the refresh token is not good (any more); log in again";
+    core::Uuid session_id;
+    ApiSession session;
+    if (!SessionOfToken(token, &session_id) || !FindSession(session_id, &session)) {
+        TellCallRefused(*call, protocol::RefusalKind::kRefreshUnknown, "");
+        return RefuseCall(call, 401, kGone);
+    }
+    SetAuditActor(NameStr(session.role_name));
+    LoginRole role = {};
+    EndReason why = EndReason::kReplay;
+    if (!IsNext(session, token) ||
+        (why = EndReason::kRole, !FindLoginRole(NameStr(session.role_name), &role)) ||
+        !FitsRole(session, role, &why)) {
+        // Of two who hold the same token one has stolen it, and nobody can say which.
+        if (why == EndReason::kReplay) TellReplay(session);
+        EndSession(session, why);
+        return RefuseCall(call, 401, kGone);
+    }
+    if (role.level == PersonLevel::kNone) {
+        TellLoginFailed(kNoMember);
+        return RefuseCall(call, 403, kNoMember);
+    }
+    RefreshToken next;
+    NextToken(session, &next);
+    ReplyTokens(call, session, role, next);
+    TellTokenRefreshed(session);
+}
+
+void Logout(ApiCall* call) {
+    EndSession(call->session, EndReason::kLogout);
+    ReplyJson(call, "{\"status\":\"ok\"}");
+}
+
+// Me shows who asks and how much of the fleet that person sees, by GRANTs and row security.
+void Me(ApiCall* call) {
+    Execute(&look_around, nullptr);
+    bool is_null = false;
+    const Name name = DatumGetName(CellOf(0, 1, &is_null));
+    const int64 servers = Int8Of(0, 2);
+    StringInfoData out;
+    initStringInfo(&out);
+    appendStringInfoChar(&out, '{');
+    AppendUser(&out, NameStr(*name), call->person.level);
+    appendStringInfo(
+        &out, ",\"servers\":%lld,\"session\":{\"created_at\":", static_cast<long long>(servers));
+    AppendTime(&out, call->session.created_at);
+    appendStringInfoString(&out, ",\"expires_at\":");
+    AppendTime(&out, call->session.expires_at);
+    appendStringInfoString(&out, "}}");
+    ReplyJson(call, out.data);
+}
+
+void ChangeOwnPassword(ApiCall* call) {
+    constexpr JsonField kWanted[] = {{"old_password", kMaxPasswordBytes, nullptr},
+                                     {"new_password", kMaxPasswordBytes, nullptr}};
+    if (!ReadBody(call, kWanted)) return;
+    char* const old_password = call->fields[0].value;
+    char* const new_password = call->fields[1].value;
+    LoginRole role = {};
+    if (!TryPassword(call, NameStr(call->person.name), old_password, 403,
+                     "the old password is wrong", &role)) {
+        return;
+    }
+    MemoryContext const caller = MemoryContextSwitchTo(call->secrets);
+    // Looking copies it.
+    const bool is_verifier = IsVerifier(new_password);
+    MemoryContextSwitchTo(caller);
+    if (strlen(new_password) < kMinPasswordBytes) {
+        RefuseCall(call, 422, "\"new_password\" has at least 8 bytes");
+    } else if (strcmp(old_password, new_password) == 0) {
+        RefuseCall(call, 422, "\"new_password\" is another one than the old");
+    } else if (is_verifier) {
+        RefuseCall(call, 422, "\"new_password\" looks like a stored password");
+    } else {
+        MemoryContextSwitchTo(call->secrets);
+        ChangePassword(&role, new_password);
+        MemoryContextSwitchTo(caller);
+        KeepSession(call->session, role);
+        TellPasswordChanged(NameStr(role.name));
+        ReplyJson(call, "{\"status\":\"ok\"}");
+    }
+}
+
+void Sessions(ApiCall* call) {
+    Datum values[] = {PointerGetDatum(&call->session.session_id)};
+    Execute(&list_sessions, values);
+    bool is_null = false;
+    ReplyJson(call, TextDatumGetCString(CellOf(0, 1, &is_null)));
+}
+
+void EndSessionsOfRole(ApiCall* call) {
+    constexpr JsonField kWanted[] = {{"username", NAMEDATALEN - 1, nullptr}};
+    if (!ReadBody(call, kWanted)) return;
+    Datum values[] = {DirectFunctionCall1(namein, CStringGetDatum(call->fields[0].value))};
+    Execute(&end_sessions, values);
+    ReplyJson(call, psprintf("{\"ended\":%d}", Int4Of(0, 1)));
+}
+
+using protocol::ApiRouteId;
+
+constexpr ApiEntry kEntries[] = {
+    {ApiRouteId::kHealth, RunsAs::kWorker, Health},
+    {ApiRouteId::kLogin, RunsAs::kWorker, Login},
+    {ApiRouteId::kRefresh, RunsAs::kWorker, Refresh},
+    {ApiRouteId::kLogout, RunsAs::kWorker, Logout},
+    {ApiRouteId::kMe, RunsAs::kPerson, Me},
+    {ApiRouteId::kChangePassword, RunsAs::kWorker, ChangeOwnPassword},
+    {ApiRouteId::kSessions, RunsAs::kPerson, Sessions},
+    {ApiRouteId::kEndSessions, RunsAs::kPerson, EndSessionsOfRole},
+    {ApiRouteId::kAuditLogs, RunsAs::kPerson, AuditLogs},
+    {ApiRouteId::kMetrics, RunsAs::kAsker, Metrics},
+    {ApiRouteId::kAlerts, RunsAs::kPerson, Alerts},
+    {ApiRouteId::kAlert, RunsAs::kPerson, Alert},
+    {ApiRouteId::kAcknowledge, RunsAs::kPerson, AcknowledgeAlert},
+    {ApiRouteId::kUnacknowledge, RunsAs::kPerson, UnacknowledgeAlert},
+    {ApiRouteId::kSilenceAlert, RunsAs::kPerson, SilenceAlert},
+    {ApiRouteId::kSilences, RunsAs::kPerson, Silences},
+    {ApiRouteId::kCreateSilence, RunsAs::kPerson, CreateSilence},
+    {ApiRouteId::kEndSilence, RunsAs::kPerson, EndSilence},
+    {ApiRouteId::kAlertRules, RunsAs::kPerson, AlertRules},
+    {ApiRouteId::kAlertRule, RunsAs::kPerson, AlertRule},
+    {ApiRouteId::kChangeAlertRule, RunsAs::kPerson, ChangeAlertRule},
+};
+
+// In the order of the routes, so that none is without a handler.
+constexpr bool HasEveryRoute() {
+    if (lengthof(kEntries) != protocol::kApiRouteCount) return false;
+    for (size_t i = 0; i < lengthof(kEntries); ++i) {
+        if (kEntries[i].id != protocol::kApiRoutes[i].id ||
+            static_cast<size_t>(kEntries[i].id) != i) {
+            return false;
+        }
+    }
+    return true;
+}
+static_assert(HasEveryRoute());
+
+}  // namespace
+
+const ApiEntry& EntryOf(ApiRouteId id) { return kEntries[static_cast<size_t>(id)]; }
+
+}  // namespace pganalytics::pg

@@ -1,0 +1,200 @@
+#include "pg/api/sessions.hpp"
+
+#include "pg/base/digest.hpp"
+#include "pg/base/guc.hpp"
+#include "pg/base/statement.hpp"
+
+extern "C" {
+#include "catalog/pg_type.h"
+}
+
+namespace pganalytics::pg {
+namespace {
+
+constexpr std::string_view kPrefix = "pgs_";
+constexpr size_t kSecretBytes = 32;
+
+Statement purge = {
+    "DELETE FROM pganalytics.api_sessions "
+    "WHERE expires_at < pg_catalog.now() - interval '7 days'",
+    0,
+    {},
+    nullptr};
+Statement start_session = {
+    "INSERT INTO pganalytics.api_sessions (session_id, role_oid, role_name, refresh_sha256, "
+    "verifier_sha256, expires_at, address) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    7,
+    {UUIDOID, OIDOID, NAMEOID, BYTEAOID, BYTEAOID, TIMESTAMPTZOID, TEXTOID},
+    nullptr};
+Statement find_session = {
+    "SELECT role_oid, role_name, refresh_sha256, verifier_sha256, created_at, expires_at "
+    "FROM pganalytics.api_sessions "
+    "WHERE session_id = $1 AND ended_at IS NULL AND expires_at > pg_catalog.now() FOR UPDATE",
+    1,
+    {UUIDOID},
+    nullptr};
+Statement next_token = {
+    "UPDATE pganalytics.api_sessions SET refresh_sha256 = $2, last_used_at = pg_catalog.now() "
+    "WHERE session_id = $1",
+    2,
+    {UUIDOID, BYTEAOID},
+    nullptr};
+Statement note_use = {
+    "UPDATE pganalytics.api_sessions SET last_used_at = pg_catalog.now() "
+    "WHERE session_id = $1 AND last_used_at < pg_catalog.now() - interval '1 minute'",
+    1,
+    {UUIDOID},
+    nullptr};
+Statement end_session = {
+    "UPDATE pganalytics.api_sessions SET ended_at = pg_catalog.now(), end_reason = $2 "
+    "WHERE session_id = $1",
+    2,
+    {UUIDOID, TEXTOID},
+    nullptr};
+Statement keep_session = {
+    "UPDATE pganalytics.api_sessions SET verifier_sha256 = $2, last_used_at = pg_catalog.now() "
+    "WHERE session_id = $1",
+    2,
+    {UUIDOID, BYTEAOID},
+    nullptr};
+Statement end_others = {
+    "UPDATE pganalytics.api_sessions SET ended_at = pg_catalog.now(), end_reason = 'password' "
+    "WHERE role_oid = $2 AND session_id <> $1 AND ended_at IS NULL",
+    2,
+    {UUIDOID, OIDOID},
+    nullptr};
+
+void DrawRandom(void* out, size_t size) {
+    if (!pg_strong_random(out, size)) {
+        ereport(ERROR, errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not draw random bytes"));
+    }
+}
+
+char* WriteHex(const unsigned char* bytes, size_t count, char* out) {
+    constexpr char kDigits[] = "0123456789abcdef";
+    for (size_t i = 0; i < count; ++i) {
+        *out++ = kDigits[bytes[i] >> 4];
+        *out++ = kDigits[bytes[i] & 0x0F];
+    }
+    return out;
+}
+
+int HexDigit(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+void MakeToken(const core::Uuid& session_id, RefreshToken* token) {
+    unsigned char secret[kSecretBytes];
+    DrawRandom(secret, sizeof(secret));
+    memcpy(token->text, kPrefix.data(), kPrefix.size());
+    char* const next =
+        WriteHex(session_id.bytes, sizeof(session_id.bytes), token->text + kPrefix.size());
+    *WriteHex(secret, sizeof(secret), next) = '\0';
+    explicit_bzero(secret, sizeof(secret));
+}
+
+const char* NameOf(EndReason reason) {
+    switch (reason) {
+        case EndReason::kLogout:
+            return "logout";
+        case EndReason::kReplay:
+            return "replay";
+        case EndReason::kRole:
+            return "role";
+        case EndReason::kPassword:
+            break;
+    }
+    return "password";
+}
+
+}  // namespace
+
+void StartSession(const LoginRole& role, std::string_view address, ApiSession* session,
+                  RefreshToken* token) {
+    Execute(&purge, nullptr);
+    DrawRandom(session->session_id.bytes, sizeof(session->session_id.bytes));
+    // RFC 9562 version 4.
+    session->session_id.bytes[6] = (session->session_id.bytes[6] & 0x0F) | 0x40;
+    session->session_id.bytes[8] = (session->session_id.bytes[8] & 0x3F) | 0x80;
+    MakeToken(session->session_id, token);
+    session->role_oid = role.oid;
+    session->role_name = role.name;
+    session->refresh_sha256 = DigestBytes(token->text);
+    session->verifier_sha256 = role.verifier_sha256;
+    session->created_at = GetCurrentTransactionStartTimestamp();
+    session->expires_at =
+        session->created_at + static_cast<int64>(settings.api_session_lifetime_s) * USECS_PER_SEC;
+    Datum values[] = {UuidDatum(session->session_id),
+                      ObjectIdGetDatum(role.oid),
+                      NameGetDatum(&session->role_name),
+                      DigestDatum(session->refresh_sha256),
+                      DigestDatum(session->verifier_sha256),
+                      TimestampTzGetDatum(session->expires_at),
+                      TextDatum(address)};
+    Execute(&start_session, values);
+}
+
+bool FindSession(const core::Uuid& session_id, ApiSession* session) {
+    *session = {};
+    session->session_id = session_id;
+    Datum values[] = {UuidDatum(session->session_id)};
+    Execute(&find_session, values);
+    if (SPI_processed != 1) return false;
+    bool is_null = false;
+    session->role_oid = DatumGetObjectId(CellOf(0, 1, &is_null));
+    session->role_name = *DatumGetName(CellOf(0, 2, &is_null));
+    session->refresh_sha256 = DigestOf(0, 3);
+    session->verifier_sha256 = DigestOf(0, 4);
+    session->created_at = DatumGetTimestampTz(CellOf(0, 5, &is_null));
+    session->expires_at = DatumGetTimestampTz(CellOf(0, 6, &is_null));
+    return true;
+}
+
+bool SessionOfToken(std::string_view token, core::Uuid* session_id) {
+    if (token.size() != kRefreshTokenBytes || !token.starts_with(kPrefix)) return false;
+    token.remove_prefix(kPrefix.size());
+    for (size_t i = 0; i < token.size(); i += 2) {
+        const int high = HexDigit(token[i]);
+        const int low = HexDigit(token[i + 1]);
+        if (high < 0 || low < 0) return false;
+        if (i / 2 < sizeof(session_id->bytes)) {
+            session_id->bytes[i / 2] = static_cast<unsigned char>(high << 4 | low);
+        }
+    }
+    return true;
+}
+
+bool IsNext(const ApiSession& session, std::string_view token) {
+    return session.refresh_sha256 == DigestBytes(token);
+}
+
+void NextToken(const ApiSession& session, RefreshToken* token) {
+    MakeToken(session.session_id, token);
+    Datum values[] = {UuidDatum(session.session_id), DigestDatum(DigestBytes(token->text))};
+    Execute(&next_token, values);
+}
+
+bool FitsRole(const ApiSession& session, const LoginRole& role, EndReason* why) {
+    *why = session.role_oid == role.oid ? EndReason::kPassword : EndReason::kRole;
+    return session.role_oid == role.oid && session.verifier_sha256 == role.verifier_sha256;
+}
+
+void NoteUse(const ApiSession& session) {
+    Datum values[] = {UuidDatum(session.session_id)};
+    Execute(&note_use, values);
+}
+
+void EndSession(const ApiSession& session, EndReason reason) {
+    Datum values[] = {UuidDatum(session.session_id), CStringGetTextDatum(NameOf(reason))};
+    Execute(&end_session, values);
+}
+
+void KeepSession(const ApiSession& session, const LoginRole& role) {
+    Datum keep[] = {UuidDatum(session.session_id), DigestDatum(role.verifier_sha256)};
+    Execute(&keep_session, keep);
+    Datum others[] = {UuidDatum(session.session_id), ObjectIdGetDatum(role.oid)};
+    Execute(&end_others, others);
+}
+
+}  // namespace pganalytics::pg

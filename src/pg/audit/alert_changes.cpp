@@ -1,0 +1,163 @@
+// Audit alerts: what the trigger tells of alerts: rules, what people do about alerts, and whom they
+// are sent to. Never a channel's secret.
+#include "pg/audit/changes.hpp"
+
+namespace pganalytics::pg {
+
+using protocol::AuditEvent;
+
+namespace {
+
+constexpr int kMaxColumns = 9;
+
+// Kept says what a table of what an administrator or operator keeps has in common with the others.
+struct Kept {
+    AuditEvent event;
+    const char* type;
+    const char* id;
+    const char* shown[kMaxColumns];  // of one that is new or goes; nullptr: no more
+    const char* untold[3];           // whose change is none
+};
+
+int CountOf(const char* const* names, int most) {
+    int count = 0;
+    while (count < most && names[count] != nullptr) ++count;
+    return count;
+}
+
+// BeginKept begins to tell of a change. False for an UPDATE without one.
+bool BeginKept(AuditRecord* record, const RowChange& change, const Kept& kept) {
+    const bool updated = change.before != nullptr && change.after != nullptr;
+    if (updated && !DiffersBeside(change, kept.untold, CountOf(kept.untold, 3))) return false;
+    BeginChange(record, kept.event, kept.type, TextOf(change, NewestOf(change), kept.id));
+    AddAuditDetail(record, "change",
+                   updated                   ? "changed"
+                   : change.after == nullptr ? "removed"
+                                             : "created");
+    return true;
+}
+
+void AddKept(AuditRecord* record, const RowChange& change, const Kept& kept,
+             const char* const* without, int count) {
+    if (change.before != nullptr && change.after != nullptr) {
+        return AddChanges(record, change, without, count);
+    }
+    for (int i = 0; i < CountOf(kept.shown, kMaxColumns); ++i) {
+        AddAuditDetail(record, kept.shown[i], ValueOf(change, NewestOf(change), kept.shown[i]));
+    }
+}
+
+void TellKept(const RowChange& change, const Kept& kept) {
+    AuditRecord record;
+    if (!BeginKept(&record, change, kept)) return;
+    AddKept(&record, change, kept, kept.untold, CountOf(kept.untold, 3));
+    PutAudit(record);
+}
+
+// HostOf gives a URL up to its path: who knows the address of a webhook can often use it.
+AuditValue HostOf(const RowChange& change, HeapTuple row) {
+    if (IsNull(change, row, "url")) return {AuditValue::Kind::kNull, {}};
+    const std::string_view url = TextOf(change, row, "url");
+    const size_t begins = url.find("://");
+    if (begins == std::string_view::npos) return {AuditValue::Kind::kText, "…"};
+    const size_t ends = Min(url.find_first_of("/?#", begins + 3), url.size());
+    std::string_view host = url.substr(begins + 3, ends - begins - 3);
+    host.remove_prefix(host.rfind('@') + 1);  // npos + 1 is 0
+    return {AuditValue::Kind::kText,
+            psprintf("%.*s://%.*s%s", static_cast<int>(begins), url.data(),
+                     static_cast<int>(host.size()), host.data(), ends < url.size() ? "/…" : "")};
+}
+
+constexpr Kept kRule = {AuditEvent::kAlertRuleChanged,
+                        "alert_rule",
+                        "name",
+                        {"enabled", "severity", "comparison", "threshold", "threshold_setting",
+                         "pending_for", "evaluate_every", "query"},
+                        {"changed_at", "changed_by"}};
+constexpr Kept kWindow = {
+    AuditEvent::kAlertMaintenanceChanged,
+    "maintenance_window",
+    "name",
+    {"enabled", "matchers", "starts_at", "duration", "repeat_every", "time_zone", "reason"},
+    {}};
+constexpr Kept kInhibition = {AuditEvent::kAlertInhibitionChanged,
+                              "alert_inhibition",
+                              "name",
+                              {"enabled", "source_matchers", "target_matchers", "equal_labels"},
+                              {"changed_at", "changed_by"}};
+constexpr Kept kChannel = {AuditEvent::kAlertChannelChanged,
+                           "alert_channel",
+                           "name",
+                           {"enabled", "kind", "mail_to", "authentication", "matchers", "group_by",
+                            "repeat_every", "escalate_after", "send_resolved"},
+                           {}};
+
+}  // namespace
+
+void TellAlertRule(const RowChange& change) { TellKept(change, kRule); }
+void TellMaintenanceWindow(const RowChange& change) { TellKept(change, kWindow); }
+void TellInhibition(const RowChange& change) { TellKept(change, kInhibition); }
+
+void TellAlertChannel(const RowChange& change) {
+    AuditRecord record;
+    if (!BeginKept(&record, change, kChannel)) return;
+    const bool updated = change.before != nullptr && change.after != nullptr;
+    if (!updated) {
+        AddAuditDetail(&record, "url", HostOf(change, NewestOf(change)));
+    } else if (Differs(change, "url")) {
+        AddAuditChange(&record, "url", HostOf(change, change.before), HostOf(change, change.after));
+    }
+    constexpr const char* kToldAlready[] = {"url"};
+    AddKept(&record, change, kChannel, kToldAlready, lengthof(kToldAlready));
+    PutAudit(record);
+}
+
+void TellChannelSecret(const RowChange& change) {
+    if (change.before != nullptr && change.after != nullptr && !DiffersBeside(change, nullptr, 0)) {
+        return;
+    }
+    AuditRecord record;
+    BeginChange(&record, AuditEvent::kAlertChannelChanged, "alert_channel",
+                TextOf(change, NewestOf(change), "channel"));
+    AddAuditDetail(&record, "secret", change.after == nullptr ? "removed" : "set");
+    PutAudit(record);
+}
+
+void TellAcknowledgement(const RowChange& change) {
+    if (!Differs(change, "acknowledged_at") && !Differs(change, "acknowledgement")) return;
+    const HeapTuple row = change.after;
+    const bool acknowledged = !IsNull(change, row, "acknowledged_at");
+    AuditRecord record;
+    BeginChange(&record,
+                acknowledged ? AuditEvent::kAlertAcknowledged : AuditEvent::kAlertUnacknowledged,
+                "alert", TextOf(change, row, "alert_id"));
+    AddColumns(&record, change, row, {"rule", "labels"});
+    if (acknowledged) AddAuditDetail(&record, "comment", ValueOf(change, row, "acknowledgement"));
+    PutAudit(record);
+}
+
+void TellSilence(const RowChange& change) {
+    const HeapTuple row = NewestOf(change);
+    const TimestampTz now = GetCurrentTimestamp();
+    const bool was_over =
+        change.before != nullptr && TimeOf(change, change.before, "ends_at") <= now;
+    const bool is_over = change.after == nullptr || TimeOf(change, change.after, "ends_at") <= now;
+    // Rows of the past that go are no news.
+    if (change.after == nullptr && was_over) return;
+    constexpr const char* kStamped[] = {"ended_by"};
+    const bool updated = change.before != nullptr && change.after != nullptr;
+    if (updated && !DiffersBeside(change, kStamped, lengthof(kStamped))) return;
+    const bool ended = change.before != nullptr && !was_over && is_over;
+    AuditRecord record;
+    BeginChange(&record, ended ? AuditEvent::kAlertSilenceEnded : AuditEvent::kAlertSilenced,
+                "alert_silence", TextOf(change, row, "silence_id"));
+    if (updated && !ended) {
+        AddChanges(&record, change, kStamped, lengthof(kStamped));
+    } else {
+        AddColumns(&record, change, row, {"matchers", "starts_at", "ends_at", "reason"});
+        if (change.after == nullptr) AddAuditDetail(&record, "removed", true);
+    }
+    PutAudit(record);
+}
+
+}  // namespace pganalytics::pg

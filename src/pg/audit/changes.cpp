@@ -1,0 +1,141 @@
+// Audit changes: the trigger, and what it tells of collectors.
+#include "pg/audit/changes.hpp"
+
+extern "C" {
+#include "commands/trigger.h"
+}
+
+namespace pganalytics::pg {
+namespace {
+
+using protocol::AuditEvent;
+
+void TellCollectorToken(const RowChange& change, const char* id, bool had_one) {
+    const HeapTuple row = NewestOf(change);
+    const bool has_one = !IsNull(change, row, "token_sha256");
+    AuditRecord record;
+    BeginChange(&record, has_one ? AuditEvent::kTokenCreated : AuditEvent::kTokenRevoked,
+                "collector_token", id);
+    AddColumns(&record, change, row, {"name"});
+    if (has_one) AddAuditDetail(&record, "replaces", had_one);
+    if (change.before != nullptr && Differs(change, "tokens_valid_from")) {
+        AddColumns(&record, change, row, {"tokens_valid_from"});
+    }
+    PutAudit(record);
+}
+
+// Watched is a table with the trigger. `emptied` is what TRUNCATE of it is told as.
+struct Watched {
+    const char* table;
+    AuditEvent emptied;
+    void (*tell)(const RowChange&);
+};
+constexpr Watched kWatched[] = {
+    {"collectors", AuditEvent::kCollectorRemoved, TellCollector},
+    {"certificates", AuditEvent::kCertificateRemoved, TellCertificate},
+    {"certificate_requests", AuditEvent::kTokenRevoked, TellCertificateRequest},
+    {"enrollment_tokens", AuditEvent::kTokenRevoked, TellEnrollmentToken},
+    {"registration_secrets", AuditEvent::kTokenRevoked, TellRegistrationSecret},
+    {"token_keys", AuditEvent::kTokenRevoked, TellTokenKey},
+    {"scrape_tokens", AuditEvent::kTokenRevoked, TellScrapeToken},
+    {"api_sessions", AuditEvent::kSessionEnded, TellSession},
+    {"alert_rules", AuditEvent::kAlertRuleChanged, TellAlertRule},
+    {"alerts", AuditEvent::kAlertUnacknowledged, TellAcknowledgement},
+    {"alert_silences", AuditEvent::kAlertSilenceEnded, TellSilence},
+    {"maintenance_windows", AuditEvent::kAlertMaintenanceChanged, TellMaintenanceWindow},
+    {"alert_inhibitions", AuditEvent::kAlertInhibitionChanged, TellInhibition},
+    {"alert_channels", AuditEvent::kAlertChannelChanged, TellAlertChannel},
+    {"alert_channel_secrets", AuditEvent::kAlertChannelChanged, TellChannelSecret},
+};
+
+void TellEmptied(const Watched& watched) {
+    AuditRecord record;
+    BeginChange(&record, watched.emptied, "table", psprintf("pganalytics.%s", watched.table));
+    AddAuditDetail(&record, "truncated", true);
+    PutAudit(record);
+}
+
+}  // namespace
+
+void BeginChange(AuditRecord* record, AuditEvent event, const char* type, const char* id) {
+    BeginAudit(record, event);
+    SetAuditResource(record, type, id);
+    const char* const role = GetUserNameFromId(GetUserId(), true);
+    if (role != nullptr && strcmp(role, record->actor) != 0) SetAuditText(record->role, role);
+}
+
+void TellCollector(const RowChange& change) {
+    const HeapTuple row = NewestOf(change);
+    const char* const id = TextOf(change, row, "collector_id");
+    AuditRecord record;
+    if (change.before == nullptr || change.after == nullptr) {
+        BeginChange(&record,
+                    change.after != nullptr ? AuditEvent::kCollectorRegistered
+                                            : AuditEvent::kCollectorRemoved,
+                    "collector", id);
+        AddColumns(&record, change, row, {"name", "enabled", "max_queries_per_db"});
+        PutAudit(record);
+        if (change.after != nullptr && !IsNull(change, row, "token_sha256")) {
+            TellCollectorToken(change, id, false);
+        }
+        return;
+    }
+    const bool new_token = Differs(change, "token_sha256");
+    if (new_token) TellCollectorToken(change, id, !IsNull(change, change.before, "token_sha256"));
+    if (!new_token && Differs(change, "tokens_valid_from")) {
+        BeginChange(&record, AuditEvent::kTokenRevoked, "signed_tokens", id);
+        AddColumns(&record, change, row, {"name", "tokens_valid_from"});
+        PutAudit(record);
+    }
+    if (Differs(change, "max_queries_per_db")) {
+        BeginChange(&record, AuditEvent::kCollectorConfigured, "collector", id);
+        AddColumns(&record, change, row, {"name"});
+        AddAuditChange(&record, "max_queries_per_db",
+                       ValueOf(change, change.before, "max_queries_per_db"),
+                       ValueOf(change, row, "max_queries_per_db"));
+        PutAudit(record);
+    }
+    constexpr const char* kToldAlready[] = {"token_sha256", "tokens_valid_from",
+                                            "max_queries_per_db"};
+    if (!DiffersBeside(change, kToldAlready, lengthof(kToldAlready))) return;
+    BeginChange(&record, AuditEvent::kCollectorUpdated, "collector", id);
+    AddColumns(&record, change, row, {"name"});
+    AddChanges(&record, change, kToldAlready, lengthof(kToldAlready));
+    PutAudit(record);
+}
+
+}  // namespace pganalytics::pg
+
+extern "C" {
+
+PG_FUNCTION_INFO_V1(pganalytics_audit_change);
+
+// pganalytics_audit_change is an AFTER trigger, for each row, and for TRUNCATE for the statement.
+// Errors: 53000 where the buffer of the log is full and nothing may be done untold.
+Datum pganalytics_audit_change(PG_FUNCTION_ARGS) {
+    using namespace pganalytics::pg;
+    if (!CALLED_AS_TRIGGER(fcinfo)) {
+        ereport(ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                errmsg("pganalytics.audit_change() can only be called as a trigger"));
+    }
+    if (!Auditing()) PG_RETURN_POINTER(nullptr);
+    RequireAuditRoom();
+    const auto* const trigger = reinterpret_cast<TriggerData*>(fcinfo->context);
+    const char* const table = RelationGetRelationName(trigger->tg_relation);
+    for (const Watched& watched : kWatched) {
+        if (strcmp(table, watched.table) != 0) continue;
+        const TriggerEvent event = trigger->tg_event;
+        if (TRIGGER_FIRED_BY_TRUNCATE(event)) {
+            TellEmptied(watched);
+        } else if (TRIGGER_FIRED_BY_UPDATE(event)) {
+            watched.tell({trigger->tg_relation, trigger->tg_trigtuple, trigger->tg_newtuple});
+        } else if (TRIGGER_FIRED_BY_INSERT(event)) {
+            watched.tell({trigger->tg_relation, nullptr, trigger->tg_trigtuple});
+        } else {
+            watched.tell({trigger->tg_relation, trigger->tg_trigtuple, nullptr});
+        }
+    }
+    PG_RETURN_POINTER(nullptr);
+}
+
+}  // extern "C"

@@ -1,0 +1,38 @@
+// Audit changes: what triggers on the tables of identities and of alerts tell of, by table: whoever
+// changed a row, by whatever statement.
+#pragma once
+
+#include "pg/audit/rows.hpp"
+
+namespace pganalytics::pg {
+
+// BeginChange fills a record about a row, with the role in force; `id` names its resource.
+void BeginChange(AuditRecord* record, protocol::AuditEvent event, const char* type, const char* id);
+
+// AddColumns adds the values of columns under their names.
+template <size_t kCount>
+void AddColumns(AuditRecord* record, const RowChange& change, HeapTuple row,
+                const char* const (&columns)[kCount]) {
+    for (const char* column : columns) {
+        AddAuditDetail(record, column, ValueOf(change, row, column));
+    }
+}
+
+// Each tells of one change of a row of its table. ERROR as reading the row raises it.
+void TellCollector(const RowChange& change);
+void TellCertificate(const RowChange& change);
+void TellCertificateRequest(const RowChange& change);
+void TellEnrollmentToken(const RowChange& change);
+void TellRegistrationSecret(const RowChange& change);
+void TellTokenKey(const RowChange& change);
+void TellScrapeToken(const RowChange& change);
+void TellSession(const RowChange& change);
+void TellAlertRule(const RowChange& change);
+void TellAcknowledgement(const RowChange& change);
+void TellSilence(const RowChange& change);
+void TellMaintenanceWindow(const RowChange& change);
+void TellInhibition(const RowChange& change);
+void TellAlertChannel(const RowChange& change);
+void TellChannelSecret(const RowChange& change);
+
+}  // namespace pganalytics::pg

@@ -1,0 +1,307 @@
+// Audit: records on their way to the ring.
+#include "pg/audit/record.hpp"
+
+#include "pg/audit/role.hpp"
+#include "pg/base/guc.hpp"
+#include "pg/base/shmem.hpp"
+
+extern "C" {
+#include "access/parallel.h"
+#include "libpq/libpq-be.h"
+#include "mb/pg_wchar.h"
+}
+
+namespace pganalytics::pg {
+namespace {
+
+constexpr size_t kMaxDetailBytes = 512;
+constexpr std::string_view kMark = "\xE2\x80\xA6";
+// Room that the last member always finds.
+constexpr std::string_view kCutMember = ",\"cut\":true";
+constexpr int kMaxLevels = 64;
+
+AuditSubject subject;
+bool has_subject = false;
+
+// told[n] counts the events of the transaction at nesting level n + 1; deeper ones share the last.
+uint32 told[kMaxLevels];
+bool watching_transactions = false;
+uint64 told_denials = 0;
+
+// Out writes into a field of fixed size, whole characters at a time.
+struct Out {
+    char* at;
+    char* end;  // where the zero goes at the latest
+    bool full;
+};
+
+void Append(Out* out, std::string_view bytes) {
+    if (out->full || static_cast<size_t>(out->end - out->at) < bytes.size()) {
+        out->full = true;
+        return;
+    }
+    memcpy(out->at, bytes.data(), bytes.size());
+    out->at += bytes.size();
+}
+
+// CharacterAt gives the bytes of the UTF-8 character that `text` begins with, 0 if there is none.
+// Texts of a session are in the encoding of its database; of another one only ASCII is taken as it
+// is: a conversion could raise an ERROR. A client that has no database yet has said nothing of its
+// encoding, and what looks like UTF-8 is taken for it.
+size_t CharacterAt(std::string_view text) {
+    const auto first = static_cast<unsigned char>(text[0]);
+    if (first < 0x20 || first == 0x7F) return 0;
+    if (first < 0x80) return 1;
+    if (OidIsValid(MyDatabaseId) && GetDatabaseEncoding() != PG_UTF8 && !has_subject) return 0;
+    const auto* const bytes = reinterpret_cast<const unsigned char*>(text.data());
+    const int length = pg_utf_mblen(bytes);
+    if (static_cast<size_t>(length) > text.size() || !pg_utf8_islegal(bytes, length)) return 0;
+    return static_cast<size_t>(length);
+}
+
+// AppendText escapes; in JSON a backslash and a quote need another backslash.
+void AppendText(Out* out, std::string_view text, bool json) {
+    constexpr char kHex[] = "0123456789abcdef";
+    for (size_t i = 0; i < text.size() && !out->full;) {
+        const size_t length = CharacterAt(text.substr(i));
+        if (length == 0) {
+            const auto byte = static_cast<unsigned char>(text[i++]);
+            const char escaped[] = {'\\', '\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
+            Append(out, json ? std::string_view(escaped, 5) : std::string_view(escaped + 1, 4));
+            continue;
+        }
+        char quoted[2] = {'\\', text[i]};
+        const bool quote = json && (text[i] == '"' || text[i] == '\\');
+        Append(out, quote ? std::string_view(quoted, 2) : text.substr(i, length));
+        i += length;
+    }
+}
+
+// AppendCut is AppendText into at most `limit` bytes, with the mark at the end of what was cut.
+void AppendCut(Out* out, std::string_view text, size_t limit, bool json) {
+    const size_t room = Min(static_cast<size_t>(out->end - out->at), limit);
+    Out part = {out->at, out->at + room - Min(room, kMark.size()), false};
+    AppendText(&part, text, json);
+    if (part.full) {
+        // It may fit without the mark.
+        Out whole = {out->at, out->at + room, false};
+        AppendText(&whole, text, json);
+        if (!whole.full) {
+            out->at = whole.at;
+            return;
+        }
+        part = {out->at, out->at + room - Min(room, kMark.size()), false};
+        AppendText(&part, text, json);
+        part.end = out->at + room;
+        part.full = false;
+        Append(&part, kMark);
+    }
+    out->at = part.at;
+}
+
+Out DetailsOf(AuditRecord* record, size_t kept) {
+    char* const begin = record->details;
+    return {begin + strlen(begin), begin + sizeof(record->details) - 1 - kept, false};
+}
+
+bool IsCut(const AuditRecord& record) {
+    const std::string_view details = record.details;
+    return details.ends_with(kCutMember) || details == "{\"cut\":true";
+}
+
+// AddMember adds ,"key": and what write(out) writes; all of it or "cut": true in its place.
+template <typename Write>
+void AddMember(AuditRecord* record, std::string_view key, Write&& write) {
+    if (IsCut(*record)) return;
+    Out out = DetailsOf(record, kCutMember.size());
+    char* const begin = out.at;
+    Append(&out, begin == record->details ? "{\"" : ",\"");
+    AppendText(&out, key, true);
+    Append(&out, "\":");
+    write(&out);
+    if (out.full) {
+        out = {begin, begin + kCutMember.size() + 1, false};
+        Append(&out, begin == record->details ? std::string_view("{\"cut\":true") : kCutMember);
+    }
+    *out.at = '\0';
+}
+
+void AppendQuoted(Out* out, std::string_view text) {
+    Append(out, "\"");
+    // Its closing quote must fit, too.
+    if (!out->full) AppendCut(out, text, kMaxDetailBytes, true);
+    Append(out, "\"");
+}
+
+void AppendValue(Out* out, const AuditValue& value) {
+    switch (value.kind) {
+        case AuditValue::Kind::kNull:
+            return Append(out, "null");
+        case AuditValue::Kind::kText:
+            return AppendQuoted(out, value.text);
+        case AuditValue::Kind::kJson:
+            return Append(out, value.text);
+    }
+}
+
+int LevelIndex() { return Min(GetCurrentTransactionNestLevel(), kMaxLevels) - 1; }
+
+void TellOfRollback(int first) {
+    uint32 count = 0;
+    for (int i = first; i < kMaxLevels; ++i) {
+        count += told[i];
+        told[i] = 0;
+    }
+    if (count == 0) return;
+    AuditRecord record;
+    BeginAudit(&record, protocol::AuditEvent::kRolledBack);
+    AddAuditDetail(&record, "events", int64{count});
+    PutAuditRecord(record);
+}
+
+void OnTransaction(XactEvent event, void*) noexcept {
+    if (event == XACT_EVENT_ABORT) TellOfRollback(0);
+    if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE) memset(told, 0, sizeof(told));
+}
+
+// The level is still that of the savepoint.
+void OnSavepoint(SubXactEvent event, SubTransactionId, SubTransactionId, void*) noexcept {
+    const int level = LevelIndex();
+    if (event == SUBXACT_EVENT_ABORT_SUB) {
+        TellOfRollback(level);
+    } else if (event == SUBXACT_EVENT_COMMIT_SUB && level > 0) {
+        told[level - 1] += told[level];
+        told[level] = 0;
+    }
+}
+
+}  // namespace
+
+void SetAuditSubject(AuditSource source, std::string_view actor, std::string_view address,
+                     std::string_view correlation_id) {
+    has_subject = true;
+    subject.source = source;
+    SetAuditText(subject.actor, actor);
+    SetAuditText(subject.address, address);
+    SetAuditText(subject.correlation_id, correlation_id);
+    if (!correlation_id.empty()) return;
+    static uint32 requests = 0;
+    pg_snprintf(subject.correlation_id, sizeof(subject.correlation_id), "%lx.%x.%u",
+                static_cast<unsigned long>(MyStartTime), static_cast<unsigned>(MyProcPid),
+                ++requests);
+}
+
+void SetAuditActor(std::string_view actor) { SetAuditText(subject.actor, actor); }
+
+void EndAuditSubject() { has_subject = false; }
+
+bool HasAuditSubject() { return has_subject; }
+std::string_view AuditActor() { return subject.actor; }
+bool ActsForAuditSubject(AuditSource source) { return has_subject && subject.source == source; }
+
+bool Auditing() { return settings.audit && SharedMemoryReady(); }
+
+void BeginAudit(AuditRecord* record, protocol::AuditEvent event) {
+    // The texts are filled or emptied below; all of it would be two kilobytes to clear.
+    record->occurred_at = GetCurrentTimestamp();
+    record->event = event;
+    record->source = AuditSource::kServer;
+    record->outcome = AuditOutcome::kSuccess;
+    record->pid = MyProcPid;
+    for (char* field :
+         {record->actor, record->role, record->address, record->application, record->database,
+          record->resource_type, record->resource_id, record->details}) {
+        field[0] = '\0';
+    }
+    pg_snprintf(record->correlation_id, sizeof(record->correlation_id), "%lx.%x",
+                static_cast<unsigned long>(MyStartTime), static_cast<unsigned>(MyProcPid));
+    if (has_subject) {
+        record->source = subject.source;
+        strlcpy(record->actor, subject.actor, sizeof(record->actor));
+        strlcpy(record->address, subject.address, sizeof(record->address));
+        strlcpy(record->correlation_id, subject.correlation_id, sizeof(record->correlation_id));
+        SetAuditText(record->database, settings.database);
+        return;
+    }
+    const Port* const port = MyProcPort;
+    if (port != nullptr) {
+        record->source = AuditSource::kSession;
+        if (port->user_name != nullptr) SetAuditText(record->actor, port->user_name);
+        if (port->remote_host != nullptr) SetAuditText(record->address, port->remote_host);
+        if (port->database_name != nullptr) SetAuditText(record->database, port->database_name);
+        if (application_name != nullptr) SetAuditText(record->application, application_name);
+    } else if (MyBgworkerEntry != nullptr) {
+        SetAuditText(record->application, MyBgworkerEntry->bgw_name);
+    }
+    SetAuditText(record->role, ActingRole());
+    if (strcmp(record->role, record->actor) == 0) record->role[0] = '\0';
+}
+
+void SetAuditText(char* field, size_t size, std::string_view text) {
+    Out out = {field, field + size - 1, false};
+    AppendCut(&out, text, size, false);
+    *out.at = '\0';
+}
+
+void SetAuditResource(AuditRecord* record, std::string_view type, std::string_view id) {
+    SetAuditText(record->resource_type, type);
+    SetAuditText(record->resource_id, id);
+}
+
+void AddAuditDetail(AuditRecord* record, std::string_view key, std::string_view value) {
+    AddMember(record, key, [value](Out* out) { AppendQuoted(out, value); });
+}
+
+void AddAuditDetail(AuditRecord* record, std::string_view key, int64 value) {
+    char text[32];
+    pg_snprintf(text, sizeof(text), "%lld", static_cast<long long>(value));
+    AddMember(record, key, [&text](Out* out) { Append(out, text); });
+}
+
+void AddAuditDetail(AuditRecord* record, std::string_view key, bool value) {
+    AddMember(record, key, [value](Out* out) { Append(out, value ? "true" : "false"); });
+}
+
+void AddAuditDetail(AuditRecord* record, std::string_view key, const AuditValue& value) {
+    AddMember(record, key, [&value](Out* out) { AppendValue(out, value); });
+}
+
+void AddAuditChange(AuditRecord* record, std::string_view key, const AuditValue& before,
+                    const AuditValue& after) {
+    AddMember(record, key, [&before, &after](Out* out) {
+        Append(out, "{\"old\":");
+        AppendValue(out, before);
+        Append(out, ",\"new\":");
+        AppendValue(out, after);
+        Append(out, "}");
+    });
+}
+
+uint64 ToldDenials() { return told_denials; }
+
+void PutAudit(const AuditRecord& record) {
+    if (!Auditing()) return;
+    if (record.event == protocol::AuditEvent::kPermissionDenied) ++told_denials;
+    PutAuditRecord(record);
+    if (!protocol::KindOf(record.event).transactional || !IsTransactionState()) return;
+    if (!watching_transactions) {
+        RegisterXactCallback(OnTransaction, nullptr);
+        RegisterSubXactCallback(OnSavepoint, nullptr);
+        watching_transactions = true;
+    }
+    ++told[LevelIndex()];
+}
+
+void RequireAuditRoom() {
+    if (!Auditing() || settings.audit_overflow != static_cast<int>(AuditOverflow::kRefuse) ||
+        AuditRingHasRoom()) {
+        return;
+    }
+    ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+            errmsg("the buffer of the audit log is full"),
+            errdetail("With pganalytics.audit_overflow = refuse, nothing is done that could not be "
+                      "told of."),
+            errhint("See last_error of the audit worker in pganalytics.workers."));
+}
+
+}  // namespace pganalytics::pg

@@ -1,0 +1,205 @@
+// Audit ring: a bounded queue after Vyukov. Each slot has a turn: the number of the record that may
+// be put in it, and one more once it stands there.
+#include "pg/audit/ring.hpp"
+
+#include "pg/base/guc.hpp"
+#include "pg/base/shmem.hpp"
+
+extern "C" {
+#include "port/pg_bitutils.h"
+}
+
+namespace pganalytics::pg {
+namespace {
+
+struct Slot {
+    pg_atomic_uint64 turn;
+    AuditRecord record;
+};
+
+struct Ring {
+    uint32 slots;  // a power of two
+    TimestampTz made_at;
+    pg_atomic_uint64 next;   // number of the record that is put next
+    pg_atomic_uint64 first;  // number of the oldest that is there; the drain alone writes it
+    pg_atomic_uint64 lost;
+    pg_atomic_uint64 lost_since;  // a TimestampTz; 0: none was lost
+    pg_atomic_uint64 lost_ever;   // those that were told of, too
+    pg_atomic_uint32 asleep;      // the drain waits for its latch
+    Latch* volatile drain;        // in the array of PGPROCs, which stays where it is
+    AuditHead head;               // under the lock of the workers' rows
+};
+
+Ring* ring = nullptr;
+Slot* slots = nullptr;
+
+uint32 SlotCount() {
+    const Size bytes = static_cast<Size>(settings.audit_buffer_kb) * 1024;
+    return pg_prevpower2_32(static_cast<uint32>(bytes / sizeof(Slot)));
+}
+
+Slot* SlotOf(uint64 number) { return &slots[number & (ring->slots - 1)]; }
+
+// Claim gives the number of a free slot. False if all are taken.
+bool Claim(uint64* number) {
+    uint64 wanted = pg_atomic_read_u64(&ring->next);
+    for (;;) {
+        const uint64 turn = pg_atomic_read_u64(&SlotOf(wanted)->turn);
+        if (turn == wanted) {
+            // On failure `wanted` becomes what is there.
+            if (pg_atomic_compare_exchange_u64(&ring->next, &wanted, wanted + 1)) break;
+        } else if (turn < wanted) {
+            return false;
+        } else {
+            wanted = pg_atomic_read_u64(&ring->next);
+        }
+    }
+    *number = wanted;
+    return true;
+}
+
+void WakeDrain() {
+    Latch* const latch = ring->drain;
+    if (latch != nullptr && pg_atomic_exchange_u32(&ring->asleep, 0) == 1) SetLatch(latch);
+}
+
+void DetachAtExit(int, Datum) { DetachAuditDrain(); }
+
+}  // namespace
+
+Size AuditRingBytes() {
+    return add_size(MAXALIGN(sizeof(Ring)), mul_size(SlotCount(), sizeof(Slot)));
+}
+
+void StartAuditRing() {
+    bool found = false;
+    ring = static_cast<Ring*>(ShmemInitStruct("pganalytics audit", AuditRingBytes(), &found));
+    slots = reinterpret_cast<Slot*>(reinterpret_cast<char*>(ring) + MAXALIGN(sizeof(Ring)));
+    if (found) return;
+    *ring = {};
+    ring->slots = SlotCount();
+    ring->made_at = GetCurrentTimestamp();
+    pg_atomic_init_u64(&ring->next, 0);
+    pg_atomic_init_u64(&ring->first, 0);
+    pg_atomic_init_u64(&ring->lost, 0);
+    pg_atomic_init_u64(&ring->lost_since, 0);
+    pg_atomic_init_u64(&ring->lost_ever, 0);
+    pg_atomic_init_u32(&ring->asleep, 0);
+    for (uint32 i = 0; i < ring->slots; ++i) pg_atomic_init_u64(&slots[i].turn, i);
+}
+
+bool PutAuditRecord(const AuditRecord& record) {
+    constexpr long kNapUs = 500;
+    if (ring == nullptr) return true;
+    uint64 number = 0;
+    bool claimed = Claim(&number);
+    for (long waited = 0;
+         !claimed && ring->drain != nullptr && waited < settings.audit_wait_ms * 1000L;
+         waited += kNapUs) {
+        WakeDrain();
+        pg_usleep(kNapUs);
+        claimed = Claim(&number);
+    }
+    if (!claimed) {
+        uint64 never = 0;
+        pg_atomic_compare_exchange_u64(&ring->lost_since, &never,
+                                       static_cast<uint64>(record.occurred_at));
+        pg_atomic_fetch_add_u64(&ring->lost, 1);
+        pg_atomic_fetch_add_u64(&ring->lost_ever, 1);
+        return false;
+    }
+    Slot* const slot = SlotOf(number);
+    const Size bytes = offsetof(AuditRecord, details) + strlen(record.details) + 1;
+    memcpy(&slot->record, &record, bytes);
+    pg_write_barrier();
+    pg_atomic_write_u64(&slot->turn, number + 1);
+    pg_memory_barrier();
+    WakeDrain();
+    return true;
+}
+
+bool AuditRingHasRoom() {
+    if (ring == nullptr) return true;
+    const uint64 next = pg_atomic_read_u64(&ring->next);
+    return pg_atomic_read_u64(&SlotOf(next)->turn) >= next;
+}
+
+AuditRingUse GetAuditRingUse() {
+    if (ring == nullptr) return {};
+    // In this order: what is released in between makes the difference greater, never negative.
+    const uint64 first = pg_atomic_read_u64(&ring->first);
+    const uint64 next = pg_atomic_read_u64(&ring->next);
+    const uint64 used = Min(next - Min(first, next), static_cast<uint64>(ring->slots));
+    return {ring->slots, static_cast<uint32>(used), pg_atomic_read_u64(&ring->lost_ever)};
+}
+
+const AuditRecord* PeekAuditRecord(uint32 place) {
+    const uint64 number = pg_atomic_read_u64(&ring->first) + place;
+    Slot* const slot = SlotOf(number);
+    if (pg_atomic_read_u64(&slot->turn) != number + 1) return nullptr;
+    pg_read_barrier();
+    return &slot->record;
+}
+
+void ReleaseAuditRecords(uint32 count) {
+    uint64 number = pg_atomic_read_u64(&ring->first);
+    for (const uint64 end = number + count; number != end; ++number) {
+        pg_memory_barrier();
+        pg_atomic_write_u64(&SlotOf(number)->turn, number + ring->slots);
+    }
+    pg_atomic_write_u64(&ring->first, number);
+}
+
+uint64 LostAuditRecords(TimestampTz* since) {
+    *since = static_cast<TimestampTz>(pg_atomic_read_u64(&ring->lost_since));
+    return pg_atomic_read_u64(&ring->lost);
+}
+
+void ForgetLostAuditRecords(uint64 count) {
+    pg_atomic_write_u64(&ring->lost_since, 0);
+    // Those lost meanwhile have found the time of an earlier one.
+    if (pg_atomic_fetch_sub_u64(&ring->lost, static_cast<int64>(count)) != count) {
+        uint64 never = 0;
+        pg_atomic_compare_exchange_u64(&ring->lost_since, &never,
+                                       static_cast<uint64>(GetCurrentTimestamp()));
+    }
+}
+
+void AttachAuditDrain() {
+    static bool registered = false;
+    if (!registered) before_shmem_exit(DetachAtExit, 0);
+    registered = true;
+    ring->drain = MyLatch;
+}
+
+void DetachAuditDrain() { ring->drain = nullptr; }
+
+void WaitForAuditRecords(long timeout_ms) {
+    pg_atomic_write_u32(&ring->asleep, 1);
+    pg_memory_barrier();
+    // One may have been put before anybody could see that this process sleeps.
+    if (PeekAuditRecord(0) == nullptr) {
+        WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, timeout_ms,
+                  PG_WAIT_EXTENSION);
+    }
+    pg_atomic_write_u32(&ring->asleep, 0);
+    ResetLatch(MyLatch);
+}
+
+AuditHead GetAuditHead() {
+    if (ring == nullptr) return {};
+    LockStatus();
+    const AuditHead head = ring->head;
+    UnlockStatus();
+    return head;
+}
+
+void SetAuditHead(const AuditHead& head) {
+    LockStatus();
+    ring->head = head;
+    UnlockStatus();
+}
+
+TimestampTz AuditRingMadeAt() { return ring->made_at; }
+
+}  // namespace pganalytics::pg

@@ -1,0 +1,23 @@
+// Audit role: in whose rights this process acts, known without a look into a catalog when an ERROR
+// is under way.
+#pragma once
+
+#include "pg/audit/record.hpp"
+
+namespace pganalytics::pg {
+
+// IsOwnWorker: this process is one of our background workers.
+bool IsOwnWorker();
+
+// ActsForSomebody: what happens here is a session's doing, a subject's, or of a background worker
+// that is none of ours.
+bool ActsForSomebody();
+
+// NoteActingRole finds the name of the role in force if it has changed since. Costs a comparison
+// when it has not. REQUIRES: no ERROR is under way.
+void NoteActingRole();
+
+// ActingRole gives the name of the role in force, "" if it was not noted.
+std::string_view ActingRole();
+
+}  // namespace pganalytics::pg

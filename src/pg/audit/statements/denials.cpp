@@ -1,0 +1,265 @@
+// Audit denials: an error context callback hears of an ERROR at the moment at which it is raised,
+// before anybody can catch it, and costs two assignments where none is. The hook for messages tells
+// of the rest: what was refused before a statement ran, which nothing in a session can swallow.
+#include "pg/audit/statements/denials.hpp"
+
+#include "pg/audit/role.hpp"
+#include "pg/audit/statements/hooks.hpp"
+#include "pg/audit/statements/login.hpp"
+#include "pg/audit/statements/message.hpp"
+
+extern "C" {
+#include "access/parallel.h"
+#include "libpq/libpq-be.h"
+#include "tcop/utility.h"
+}
+
+namespace pganalytics::pg {
+namespace {
+
+emit_log_hook_type previous_emit_log_hook = nullptr;
+ExecutorStart_hook_type previous_start_hook = nullptr;
+ExecutorRun_hook_type previous_run_hook = nullptr;
+ExecutorFinish_hook_type previous_finish_hook = nullptr;
+
+// For the copy of an error under way. Made by the postmaster with a first block, so that a backend
+// need not ask for memory then.
+MemoryContext copy_context = nullptr;
+bool telling = false;
+bool next_is_told = false;
+
+// What ERRORs that are told of look like when they arrive in the server's log: hashes of the place
+// in the source and of the message.
+uint32 told[8];
+uint32 told_count = 0;
+
+uint32 LookOf(const ErrorData& error) {
+    uint32 hash = 2166136261U ^ static_cast<uint32>(error.lineno);
+    for (const char* text : {error.filename, static_cast<const char*>(error.message)}) {
+        for (; text != nullptr && *text != '\0'; ++text) {
+            hash = (hash ^ static_cast<unsigned char>(*text)) * 16777619U;
+        }
+    }
+    return hash;
+}
+
+void Remember(const ErrorData& error) {
+    told[told_count % lengthof(told)] = LookOf(error);
+    ++told_count;
+}
+
+bool WasTold(const ErrorData& error) {
+    const uint32 look = LookOf(error);
+    for (uint32 i = 0; i < Min(told_count, lengthof(told)); ++i) {
+        if (told[i] == look) return true;
+    }
+    return false;
+}
+
+void BeginDenial(AuditRecord* record, Node* statement) {
+    BeginAudit(record, protocol::AuditEvent::kPermissionDenied);
+    record->outcome = AuditOutcome::kDenied;
+    if (statement == nullptr) return;
+    AddAuditDetail(record, "command", CreateCommandName(statement));
+    // The check of a setting refuses with a text of its own.
+    if (IsA(statement, VariableSetStmt)) {
+        const char* const name = reinterpret_cast<VariableSetStmt*>(statement)->name;
+        SetAuditResource(record, "setting", name == nullptr ? "" : name);
+    }
+}
+
+// A statement's own name for the object has its schema, the message's has not.
+bool IsSame(const AuditRecord& about, const AuditRecord& denial) {
+    const std::string_view id = denial.resource_id;
+    return id.empty() || std::string_view(about.resource_id).ends_with(id);
+}
+
+void TellOfDenial(const ErrorData& error, const DenialWatch* watch) {
+    AuditRecord record;
+    BeginDenial(&record, watch == nullptr ? nullptr : watch->statement);
+    DescribeDenial(error, &record);
+    if (watch != nullptr && watch->about != nullptr && IsSame(*watch->about, record)) {
+        SetAuditResource(&record, watch->about->resource_type, watch->about->resource_id);
+    }
+    PutAudit(record);
+}
+
+void OnError(void* arg) noexcept {
+    if (geterrcode() != ERRCODE_INSUFFICIENT_PRIVILEGE) return;
+    auto* const watch = static_cast<DenialWatch*>(arg);
+    if (watch->heard_by_other) {
+        watch->heard_by_other = false;
+        return;
+    }
+    if (telling) return;
+    telling = true;
+    MemoryContext const caller = MemoryContextSwitchTo(copy_context);
+    const ErrorData* const error = CopyErrorData();
+    MemoryContextSwitchTo(caller);
+    // A warning with this SQLSTATE has refused nothing.
+    if (error->elevel >= ERROR) {
+        // errfinish goes on with the outer ones; all of them are alive.
+        for (ErrorContextCallback* outer = watch->entry.previous; outer != nullptr;
+             outer = outer->previous) {
+            if (outer->callback == OnError) {
+                static_cast<DenialWatch*>(outer->arg)->heard_by_other = true;
+            }
+        }
+        Remember(*error);
+        if (next_is_told) {
+            next_is_told = false;
+        } else if (watch->holds_back) {
+            watch->held = true;
+        } else {
+            TellOfDenial(*error, watch);
+        }
+    }
+    MemoryContextReset(copy_context);
+    telling = false;
+}
+
+void OnMessage(ErrorData* error) noexcept {
+    if (error->elevel >= ERROR && !telling && IsUnderPostmaster && Auditing()) {
+        telling = true;
+        if (MyProcPort != nullptr && !IsNormalProcessingMode()) {
+            if (error->elevel >= FATAL) TellOfFailedLogin(*error);
+        } else if (error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE && WatchesDenials() &&
+                   !WasTold(*error) && !next_is_told) {
+            TellOfDenial(*error, nullptr);
+        }
+        told_count = 0;
+        next_is_told = false;
+        telling = false;
+    }
+    if (previous_emit_log_hook != nullptr) previous_emit_log_hook(error);
+}
+
+void Start(QueryDesc* query, int flags) {
+    if (previous_start_hook != nullptr) {
+        previous_start_hook(query, flags);
+    } else {
+        standard_ExecutorStart(query, flags);
+    }
+}
+
+// TellOfDeniedPlan names the relation exactly, which the message does not. Privileges are checked
+// before anything is opened or locked, so that catalogs can be read although an ERROR is under way;
+// should that fail, the denial is told of by its message, and raised again from its copy.
+void TellOfDeniedPlan(const QueryDesc* query) {
+    MemoryContext const caller = MemoryContextSwitchTo(copy_context);
+    ErrorData* const error = CopyErrorData();
+    auto* const record = static_cast<AuditRecord*>(palloc(sizeof(AuditRecord)));
+    BeginDenial(record, reinterpret_cast<Node*>(query->plannedstmt));
+    volatile bool found = false;
+    volatile bool failed = false;
+    PG_TRY();
+    { found = DeniedRelation(query, record); }
+    PG_CATCH();
+    {
+        failed = true;
+        FlushErrorState();
+    }
+    PG_END_TRY();
+    MemoryContextSwitchTo(caller);
+    if (!found) DescribeDenial(*error, record);
+    PutAudit(*record);
+    if (failed) ReThrowError(error);
+    MemoryContextReset(copy_context);
+}
+
+void OnStart(QueryDesc* query, int flags) {
+    if (!WatchesDenials()) {
+        Start(query, flags);
+        return;
+    }
+    NoteActingRole();
+    DenialWatch watch;
+    OpenDenialWatch(&watch, nullptr);
+    watch.holds_back = true;
+    PG_TRY();
+    { Start(query, flags); }
+    PG_CATCH();
+    {
+        if (watch.held) TellOfDeniedPlan(query);
+        PG_RE_THROW();
+    }
+    PG_END_TRY();
+    CloseDenialWatch(&watch);
+}
+
+void OnRun(QueryDesc* query, ScanDirection direction, uint64 count, bool once) {
+    const auto run = [=] {
+        if (previous_run_hook != nullptr) {
+            previous_run_hook(query, direction, count, once);
+        } else {
+            standard_ExecutorRun(query, direction, count, once);
+        }
+    };
+    if (!WatchesDenials()) {
+        run();
+        return;
+    }
+    DenialWatch watch;
+    OpenDenialWatch(&watch, nullptr);
+    run();
+    CloseDenialWatch(&watch);
+}
+
+void OnFinish(QueryDesc* query) {
+    const auto finish = [=] {
+        if (previous_finish_hook != nullptr) {
+            previous_finish_hook(query);
+        } else {
+            standard_ExecutorFinish(query);
+        }
+    };
+    if (!WatchesDenials()) {
+        finish();
+        return;
+    }
+    DenialWatch watch;
+    OpenDenialWatch(&watch, nullptr);
+    finish();
+    CloseDenialWatch(&watch);
+}
+
+}  // namespace
+
+bool WatchesDenials() { return Auditing() && !IsParallelWorker() && ActsForSomebody(); }
+
+void DenialIsTold() { next_is_told = true; }
+
+void OpenDenialWatch(DenialWatch* watch, Node* statement) {
+    // Should telling have failed itself, for want of memory, the next statement begins anew.
+    if (error_context_stack == nullptr) telling = false;
+    watch->statement = statement;
+    watch->about = nullptr;
+    watch->holds_back = false;
+    watch->held = false;
+    watch->heard_by_other = false;
+    watch->entry.callback = OnError;
+    watch->entry.arg = watch;
+    watch->entry.previous = error_context_stack;
+    error_context_stack = &watch->entry;
+}
+
+void CloseDenialWatch(DenialWatch* watch) {
+    error_context_stack = watch->entry.previous;
+    // The statement of the client has ended well: of what was told, nothing reaches the log.
+    if (error_context_stack == nullptr) told_count = 0;
+}
+
+void InstallDenialHooks() {
+    copy_context =
+        AllocSetContextCreate(TopMemoryContext, "pganalytics denials", ALLOCSET_DEFAULT_SIZES);
+    previous_emit_log_hook = emit_log_hook;
+    emit_log_hook = OnMessage;
+    previous_start_hook = ExecutorStart_hook;
+    ExecutorStart_hook = OnStart;
+    previous_run_hook = ExecutorRun_hook;
+    ExecutorRun_hook = OnRun;
+    previous_finish_hook = ExecutorFinish_hook;
+    ExecutorFinish_hook = OnFinish;
+}
+
+}  // namespace pganalytics::pg

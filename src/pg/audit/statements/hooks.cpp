@@ -1,0 +1,12 @@
+// Audit hooks: the one list of them.
+#include "pg/audit/statements/hooks.hpp"
+
+namespace pganalytics::pg {
+
+void InstallAuditHooks() {
+    InstallLoginHooks();
+    InstallDenialHooks();
+    InstallStatementHooks();
+}
+
+}  // namespace pganalytics::pg

@@ -1,0 +1,145 @@
+// Audit settings: lists, and patterns for what extensions add.
+#include "pg/audit/statements/settings.hpp"
+
+namespace pganalytics::pg {
+namespace {
+
+constexpr std::string_view kMasked = "(masked)";
+
+constexpr std::string_view kProtectingPrefixes[] = {
+    "ssl",
+    "krb_",
+    "gss_",
+    "pgaudit.",
+    "sepgsql.",
+    "pganalytics.alert",
+    "pganalytics.audit",
+    "pganalytics.ca_",
+    "pganalytics.crl_",
+    "pganalytics.login_",
+    "pganalytics.mtls",
+    "pganalytics.rate_limit",
+    "pganalytics.ssl_",
+};
+
+constexpr std::string_view kProtecting[] = {
+    "allow_system_table_mods",
+    "authentication_timeout",
+    "db_user_namespace",
+    "dynamic_library_path",
+    "event_triggers",
+    "hba_file",
+    "ident_file",
+    "jit_provider",
+    "listen_addresses",
+    "local_preload_libraries",
+    "log_connections",
+    "log_destination",
+    "log_disconnections",
+    "log_min_error_statement",
+    "log_min_messages",
+    "log_statement",
+    "logging_collector",
+    "password_encryption",
+    "row_security",
+    "session_preload_libraries",
+    "session_replication_role",
+    "shared_preload_libraries",
+    "unix_socket_directories",
+    "unix_socket_group",
+    "unix_socket_permissions",
+};
+
+// Commands of the operating system hold what their author has put there, credentials of an archive
+// for one.
+constexpr std::string_view kSecrets[] = {
+    "archive_cleanup_command", "archive_command",      "pganalytics.ca_passphrase_command",
+    "primary_conninfo",        "recovery_end_command", "restore_command",
+    "ssl_passphrase_command",
+};
+
+constexpr std::string_view kSecretParts[] = {
+    "password", "passwd", "passphrase", "secret", "token", "credential", "conninfo", "dsn", "key",
+};
+
+// Names that only look like secrets.
+constexpr std::string_view kNoSecrets[] = {
+    "krb_server_keyfile",
+    "password_encryption",
+    "ssl_key_file",
+    "ssl_passphrase_command_supports_reload",
+    "tcp_keepalives_count",
+    "tcp_keepalives_idle",
+    "tcp_keepalives_interval",
+};
+
+char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+
+// Settings' names are compared without regard to case, as guc.c does.
+bool StartsWith(std::string_view text, std::string_view part) {
+    if (text.size() < part.size()) return false;
+    for (size_t i = 0; i < part.size(); ++i) {
+        if (Lower(text[i]) != part[i]) return false;
+    }
+    return true;
+}
+
+bool Contains(std::string_view text, std::string_view part) {
+    for (; text.size() >= part.size(); text.remove_prefix(1)) {
+        if (StartsWith(text, part)) return true;
+    }
+    return false;
+}
+
+template <size_t kSize>
+bool IsIn(const std::string_view (&names)[kSize], std::string_view name) {
+    for (const std::string_view one : names) {
+        if (name.size() == one.size() && StartsWith(name, one)) return true;
+    }
+    return false;
+}
+
+// Our own settings are numbers, switches, and the paths of files; a value of them is no secret.
+bool IsOurs(std::string_view name) { return StartsWith(name, "pganalytics."); }
+
+// IsUnknown: a setting that no library has defined, a place where applications put things of their
+// own.
+bool IsUnknown(std::string_view name) {
+    char text[256];
+    if (name.find('.') == name.npos || name.size() >= sizeof(text)) return false;
+    memcpy(text, name.data(), name.size());
+    text[name.size()] = '\0';
+    const int flags = GetConfigOptionFlags(text, true);
+    return (flags & GUC_CUSTOM_PLACEHOLDER) != 0 || GetConfigOption(text, true, false) == nullptr;
+}
+
+}  // namespace
+
+bool ProtectsServer(std::string_view name) {
+    for (const std::string_view prefix : kProtectingPrefixes) {
+        if (StartsWith(name, prefix)) return true;
+    }
+    return IsIn(kProtecting, name);
+}
+
+bool HoldsSecret(std::string_view name, std::string_view value) {
+    if (IsIn(kSecrets, name)) return true;
+    // "password = x" of a connection string, and the one in a URI: scheme://user:password@host.
+    if (Contains(value, "password") && value.find('=') != std::string_view::npos) return true;
+    const size_t scheme = value.find("://");
+    if (scheme != std::string_view::npos && value.find('@', scheme) != std::string_view::npos) {
+        return true;
+    }
+    if (IsOurs(name) || IsIn(kNoSecrets, name)) return false;
+    if (IsUnknown(name)) return true;
+    for (const std::string_view part : kSecretParts) {
+        if (Contains(name, part)) return true;
+    }
+    return false;
+}
+
+std::string_view AuditedValue(std::string_view name, std::string_view value) {
+    return HoldsSecret(name, value) ? kMasked : value;
+}
+
+}  // namespace pganalytics::pg

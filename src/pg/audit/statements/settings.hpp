@@ -1,0 +1,21 @@
+// Audit settings: which settings of PostgreSQL protect the server, and whose values are secrets.
+#pragma once
+
+#include <string_view>
+
+#include "pg/base/prelude.hpp"
+
+namespace pganalytics::pg {
+
+// ProtectsServer: a change of the setting is told of as security.configured. docs/operate/audit.md
+// has the list.
+bool ProtectsServer(std::string_view name);
+
+// HoldsSecret: the value of the setting is not to be written anywhere, by the setting's name or
+// because it looks like a connection string with a password.
+bool HoldsSecret(std::string_view name, std::string_view value);
+
+// AuditedValue gives the value as the audit log may hold it.
+std::string_view AuditedValue(std::string_view name, std::string_view value);
+
+}  // namespace pganalytics::pg

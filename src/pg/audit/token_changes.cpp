@@ -1,0 +1,123 @@
+// Audit tokens: what the trigger tells of tokens, secrets, keys and sessions. Never a hash of one.
+#include "pg/audit/changes.hpp"
+
+namespace pganalytics::pg {
+
+using protocol::AuditEvent;
+
+namespace {
+
+// Token says what a table of tokens, secrets or keys has in common with the others.
+struct Token {
+    const char* type;
+    const char* id;
+    const char* shown[4];  // of it; nullptr: no more
+    const char* ends;      // when nothing can be done with it any more; nullptr: never
+    const char* used[3];   // what the collectors' worker writes, who tells of it in its words
+};
+
+void AddShown(AuditRecord* record, const RowChange& change, const Token& token) {
+    for (const char* column : token.shown) {
+        if (column == nullptr) break;
+        AddAuditDetail(record, column, ValueOf(change, NewestOf(change), column));
+    }
+}
+
+void TellToken(const RowChange& change, const Token& token) {
+    const HeapTuple row = NewestOf(change);
+    const char* const id = TextOf(change, row, token.id);
+    AuditRecord record;
+    if (change.before == nullptr) {
+        BeginChange(&record, AuditEvent::kTokenCreated, token.type, id);
+        AddShown(&record, change, token);
+        return PutAudit(record);
+    }
+    if (change.after == nullptr) {
+        if (!IsNull(change, row, "revoked_at") ||
+            (token.ends != nullptr && TimeOf(change, row, token.ends) <= GetCurrentTimestamp())) {
+            return;
+        }
+        BeginChange(&record, AuditEvent::kTokenRevoked, token.type, id);
+        AddShown(&record, change, token);
+        AddAuditDetail(&record, "removed", true);
+        return PutAudit(record);
+    }
+    const bool revoked =
+        Differs(change, "revoked_at") && IsNull(change, change.before, "revoked_at");
+    if (revoked) {
+        BeginChange(&record, AuditEvent::kTokenRevoked, token.type, id);
+        AddShown(&record, change, token);
+        PutAudit(record);
+    }
+    const char* without[lengthof(token.used) + 1];
+    int count = 0;
+    if (revoked) without[count++] = "revoked_at";
+    for (const char* column : token.used) {
+        if (column != nullptr && ActsForAuditSubject(AuditSource::kCollectors))
+            without[count++] = column;
+    }
+    if (!DiffersBeside(change, without, count)) return;
+    BeginChange(&record, AuditEvent::kTokenUpdated, token.type, id);
+    AddShown(&record, change, token);
+    AddChanges(&record, change, without, count);
+    PutAudit(record);
+}
+
+// ShortId is the beginning of a session's id: enough to see which rows are of one session. With the
+// whole id somebody could end it.
+const char* ShortId(const char* id) { return pnstrdup(id, 8); }
+
+constexpr Token kEnrollmentToken = {"enrollment_token",
+                                    "enrollment_token_id",
+                                    {"collector_id", "created_by", "expires_at"},
+                                    "expires_at",
+                                    {"used_at", "used_from", "certificate_request_id"}};
+constexpr Token kRegistrationSecret = {"registration_secret",
+                                       "registration_secret_id",
+                                       {"name", "created_by", "expires_at", "uses_left"},
+                                       "expires_at",
+                                       {"uses_left"}};
+constexpr Token kTokenKey = {
+    "token_key", "kid", {"signs_from", "signs_until", "verifies_until"}, "verifies_until", {}};
+
+// That it was used fires no trigger.
+constexpr Token kScrapeToken = {"scrape_token", "name", {"created_by"}, nullptr, {}};
+
+}  // namespace
+
+void TellEnrollmentToken(const RowChange& change) { TellToken(change, kEnrollmentToken); }
+void TellRegistrationSecret(const RowChange& change) { TellToken(change, kRegistrationSecret); }
+void TellTokenKey(const RowChange& change) { TellToken(change, kTokenKey); }
+void TellScrapeToken(const RowChange& change) { TellToken(change, kScrapeToken); }
+
+void TellSession(const RowChange& change) {
+    // That a session begins, its worker tells.
+    if (change.before == nullptr) return;
+    const HeapTuple row = NewestOf(change);
+    const char* const id = ShortId(TextOf(change, row, "session_id"));
+    const bool was_live = IsNull(change, change.before, "ended_at") &&
+                          TimeOf(change, change.before, "expires_at") > GetCurrentTimestamp();
+    AuditRecord record;
+    const bool ended = change.after == nullptr || (IsNull(change, change.before, "ended_at") &&
+                                                   !IsNull(change, row, "ended_at"));
+    if (ended && was_live) {
+        const char* const reason =
+            change.after == nullptr ? "removed" : TextOf(change, row, "end_reason");
+        const bool logout = strcmp(reason, "logout") == 0;
+        BeginChange(&record, logout ? AuditEvent::kLogout : AuditEvent::kSessionEnded, "session",
+                    id);
+        AddColumns(&record, change, row, {"role_name"});
+        if (!logout) AddAuditDetail(&record, "reason", reason);
+        PutAudit(record);
+    }
+    if (change.after == nullptr || ActsForAuditSubject(AuditSource::kApi)) return;
+    constexpr const char* kToldAlready[] = {"last_used_at", "ended_at", "end_reason"};
+    const int told = ended ? lengthof(kToldAlready) : 1;
+    if (!DiffersBeside(change, kToldAlready, told)) return;
+    BeginChange(&record, AuditEvent::kSessionChanged, "session", id);
+    AddColumns(&record, change, row, {"role_name"});
+    AddChanges(&record, change, kToldAlready, told);
+    PutAudit(record);
+}
+
+}  // namespace pganalytics::pg

@@ -1,0 +1,101 @@
+// Compat: the one place for differences between PostgreSQL's major versions.
+#pragma once
+
+#include "pg/base/prelude.hpp"
+
+extern "C" {
+#include "catalog/pg_database.h"
+#include "common/jsonapi.h"
+#include "executor/executor.h"
+#include "mb/pg_wchar.h"
+#include "utils/acl.h"
+#include "utils/datetime.h"
+#include "utils/guc_tables.h"
+}
+
+namespace pganalytics::pg {
+
+// InsertIndexTuples hides the argument that PostgreSQL 16 added (onlySummarizing, 19d8e2308bc).
+inline void InsertIndexTuples(ResultRelInfo* relinfo, TupleTableSlot* slot, EState* estate) {
+#if PG_VERSION_NUM >= 160000
+    list_free(ExecInsertIndexTuples(relinfo, slot, estate, false, false, nullptr, NIL, false));
+#else
+    list_free(ExecInsertIndexTuples(relinfo, slot, estate, false, false, nullptr, NIL));
+#endif
+}
+
+// JsonActionResult: what an action of pg_parse_json gives; nothing before PostgreSQL 16.
+// MakeJsonLexer hides that 17 lets the caller bring the lexer's memory.
+#if PG_VERSION_NUM >= 160000
+using JsonActionResult = JsonParseErrorType;
+inline JsonActionResult JsonActionDone() { return JSON_SUCCESS; }
+#else
+using JsonActionResult = void;
+inline JsonActionResult JsonActionDone() {}
+#endif
+
+inline JsonLexContext* MakeJsonLexer(char* json, int size) {
+#if PG_VERSION_NUM >= 170000
+    return makeJsonLexContextCstringLen(nullptr, json, static_cast<size_t>(size), PG_UTF8, true);
+#else
+    return makeJsonLexContextCstringLen(json, size, PG_UTF8, true);
+#endif
+}
+
+// MayConnect: whether a role has the CONNECT privilege on this database (16 has one function for
+// all kinds of objects).
+inline bool MayConnect(Oid role) {
+#if PG_VERSION_NUM >= 160000
+    return object_aclcheck(DatabaseRelationId, MyDatabaseId, role, ACL_CONNECT) == ACLCHECK_OK;
+#else
+    return pg_database_aclcheck(MyDatabaseId, role, ACL_CONNECT) == ACLCHECK_OK;
+#endif
+}
+
+// ConfigVariables gives all settings in the order of their names; 16 counts them itself
+// (3057465acfb).
+inline config_generic** ConfigVariables(int* count) {
+#if PG_VERSION_NUM >= 160000
+    return get_guc_variables(count);
+#else
+    *count = GetNumConfigOptions();
+    return get_guc_variables();
+#endif
+}
+
+// AllocateGucExtra gives memory for what a check hook keeps; nullptr without any. The server frees
+// it, with its own functions since 16 (407b50f2d42).
+inline void* AllocateGucExtra(size_t bytes) {
+#if PG_VERSION_NUM >= 160000
+    return guc_malloc(LOG, bytes);
+#else
+    return malloc(bytes);
+#endif
+}
+
+// ReadTimestampTz reads a point in time and raises no ERROR: false if the text is none, or an
+// infinite one. As check_recovery_target_time() does it.
+inline bool ReadTimestampTz(const char* text, TimestampTz* out) {
+    char work[MAXDATELEN + MAXDATEFIELDS];
+    char* fields[MAXDATEFIELDS];
+    int types[MAXDATEFIELDS];
+    int count = 0;
+    if (ParseDateTime(text, work, sizeof(work), fields, types, MAXDATEFIELDS, &count) != 0) {
+        return false;
+    }
+    pg_tm parts = {};
+    fsec_t fraction = 0;
+    int kind = 0;
+    int zone = 0;
+#if PG_VERSION_NUM >= 160000
+    DateTimeErrorExtra extra;
+    if (DecodeDateTime(fields, types, count, &kind, &parts, &fraction, &zone, &extra) != 0) {
+        return false;
+    }
+#else
+    if (DecodeDateTime(fields, types, count, &kind, &parts, &fraction, &zone) != 0) return false;
+#endif
+    return kind == DTK_DATE && tm2timestamp(&parts, fraction, &zone, out) == 0;
+}
+
+}  // namespace pganalytics::pg

@@ -1,0 +1,25 @@
+#include "pg/base/secret_memory.hpp"
+
+namespace pganalytics::pg {
+namespace {
+
+constexpr Size kBytes = Size{64} << 10;
+
+}  // namespace
+
+MemoryContext MakeSecretMemory(MemoryContext parent) {
+    return AllocSetContextCreate(parent, "pganalytics secrets", kBytes, kBytes, kBytes);
+}
+
+void EndSecretMemory(MemoryContext secrets) {
+    if (secrets == nullptr) return;
+    MemoryContextReset(secrets);
+    // The first block is one piece with the context itself (aset.c), and empty after a reset.
+    auto* const first = static_cast<char*>(MemoryContextAlloc(secrets, 8));
+    auto* const end = reinterpret_cast<char*>(secrets) + kBytes;
+    Assert(first > reinterpret_cast<char*>(secrets) && first < end);
+    explicit_bzero(first, static_cast<Size>(end - first));
+    MemoryContextDelete(secrets);
+}
+
+}  // namespace pganalytics::pg

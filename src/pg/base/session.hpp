@@ -1,0 +1,59 @@
+// Session: a worker's life inside its database: connect, wait for the extension, drop privileges,
+// and run transactions.
+#pragma once
+
+#include "pg/base/prelude.hpp"
+#include "pg/base/try.hpp"
+
+namespace pganalytics::pg {
+
+inline constexpr char kExtension[] = "pganalytics";
+inline constexpr char kSchema[] = "pganalytics";
+inline constexpr char kIngestRole[] = "pganalytics_ingest";
+inline constexpr char kMaintenanceRole[] = "pganalytics_maintenance";
+inline constexpr char kAuditRole[] = "pganalytics_audit";
+inline constexpr char kAlertsRole[] = "pganalytics_alerts";
+// As whom the queries of rules run; nobody is a member of it.
+inline constexpr char kRulesRole[] = "pganalytics_rules";
+inline constexpr char kApiRole[] = "pganalytics_api";
+
+// ConnectToDatabase attaches the worker to pganalytics.database. FATAL if it does not exist.
+void ConnectToDatabase();
+
+// ExtensionOid gives the extension's oid or InvalidOid. REQUIRES: a transaction.
+Oid ExtensionOid();
+
+// BecomeRole makes a role the session's user, for good. False, with a reason to show, if it is
+// missing. REQUIRES: no transaction.
+bool BecomeRole(const char* name, const char** why);
+
+// KeepCommitsDurable raises synchronous_commit to 'local' if it is 'off': an acknowledged push
+// must survive a crash. Called at start and after each reload.
+void KeepCommitsDurable();
+
+// PlanForReports gives the planner its free choice until the transaction ends: ConnectToDatabase
+// has set it up for look-ups by key. REQUIRES: a transaction.
+void PlanForReports();
+
+// Transact runs fn() in a transaction with SPI connected and a read-write snapshot per statement.
+// nullptr after a commit; else the transaction is aborted and the error is given, copied into the
+// caller's context. REQUIRES: as Try.
+template <typename Fn>
+ErrorData* Transact(Fn&& fn) {
+    MemoryContext const caller = CurrentMemoryContext;
+    SetCurrentStatementStartTimestamp();
+    ErrorData* const error = Try([&fn] {
+        StartTransactionCommand();
+        PushActiveSnapshot(GetTransactionSnapshot());
+        if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "could not connect to SPI");
+        fn();
+        SPI_finish();
+        PopActiveSnapshot();
+        CommitTransactionCommand();
+    });
+    if (error != nullptr) AbortCurrentTransaction();
+    MemoryContextSwitchTo(caller);
+    return error;
+}
+
+}  // namespace pganalytics::pg

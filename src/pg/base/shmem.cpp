@@ -1,0 +1,101 @@
+// Shmem: the array of worker rows and its lock.
+#include "pg/base/shmem.hpp"
+
+extern "C" {
+#include "storage/procarray.h"
+}
+
+namespace pganalytics::pg {
+namespace {
+
+constexpr char kTranche[] = "pganalytics";
+
+LWLock* lock = nullptr;
+SharedState* shared = nullptr;
+const SharedPart* parts = nullptr;
+int part_count = 0;
+shmem_request_hook_type previous_request_hook = nullptr;
+shmem_startup_hook_type previous_startup_hook = nullptr;
+
+// Where the rows stand: one of each kind, then those of the ingest workers.
+constexpr int kFirstIngest = static_cast<int>(WorkerKind::kIngest);
+
+WorkerKind KindAt(int place) { return static_cast<WorkerKind>(Min(place, kFirstIngest)); }
+
+void Request() noexcept {
+    if (previous_request_hook != nullptr) previous_request_hook();
+    RequestAddinShmemSpace(MAXALIGN(sizeof(SharedState)));
+    for (int i = 0; i < part_count; ++i) RequestAddinShmemSpace(parts[i].bytes());
+    RequestNamedLWLockTranche(kTranche, 1);
+}
+
+void Startup() noexcept {
+    if (previous_startup_hook != nullptr) previous_startup_hook();
+    LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+    bool found = false;
+    shared = static_cast<SharedState*>(ShmemInitStruct("pganalytics", sizeof(SharedState), &found));
+    lock = &GetNamedLWLockTranche(kTranche)->lock;
+    if (!found) {
+        memset(shared, 0, sizeof(SharedState));
+        pg_atomic_init_u64(&shared->identity_version, 1);
+        pg_atomic_init_u64(&shared->pki_version, 0);
+        for (int i = 0; i < kMaxWorkers; ++i) {
+            shared->statuses[i].kind = KindAt(i);
+            shared->statuses[i].index = i < kFirstIngest ? 0 : i - kFirstIngest;
+        }
+    }
+    for (int i = 0; i < part_count; ++i) parts[i].start();
+    LWLockRelease(AddinShmemInitLock);
+}
+
+}  // namespace
+
+void RequestSharedMemory(const SharedPart* wanted, int count) {
+    parts = wanted;
+    part_count = count;
+    previous_request_hook = shmem_request_hook;
+    shmem_request_hook = Request;
+    previous_startup_hook = shmem_startup_hook;
+    shmem_startup_hook = Startup;
+}
+
+bool SharedMemoryReady() { return shared != nullptr; }
+
+SharedState* Shared() { return shared; }
+
+void WakeWorkers() {
+    for (const WorkerStatus& status : shared->statuses) {
+        // Read without the lock: a worker that starts or ends meanwhile looks by itself.
+        const pid_t pid = status.pid;
+        if (pid == 0) continue;
+        if (PGPROC* const process = BackendPidGetProc(pid)) SetLatch(&process->procLatch);
+    }
+}
+
+WorkerStatus* StatusOf(WorkerKind kind, int index) {
+    return &shared->statuses[static_cast<int>(kind) + index];
+}
+
+void LockStatus() { LWLockAcquire(lock, LW_EXCLUSIVE); }
+void UnlockStatus() { LWLockRelease(lock); }
+
+int CopyStatuses(WorkerStatus* out) {
+    LWLockAcquire(lock, LW_SHARED);
+    memcpy(out, shared->statuses, sizeof(shared->statuses));
+    LWLockRelease(lock);
+    return kMaxWorkers;
+}
+
+void SetState(WorkerStatus* status, WorkerState state) {
+    UpdateStatus(status, [state](WorkerStatus* s) { s->state = state; });
+}
+
+void SetError(WorkerStatus* status, const char* message) {
+    const TimestampTz now = GetCurrentTimestamp();
+    UpdateStatus(status, [message, now](WorkerStatus* s) {
+        strlcpy(s->last_error, message, sizeof(s->last_error));
+        s->last_error_at = now;
+    });
+}
+
+}  // namespace pganalytics::pg

@@ -1,0 +1,107 @@
+// Shmem: what each worker says of itself, for pganalytics.workers and wait_until_running().
+#pragma once
+
+#include "pg/base/guc.hpp"
+#include "pg/base/prelude.hpp"
+
+extern "C" {
+#include "port/atomics.h"
+}
+
+namespace pganalytics::pg {
+
+enum class WorkerKind : int { kLauncher, kMaintenance, kAudit, kAlerts, kApi, kIngest };
+enum class WorkerState : int {
+    kStopped,      // no process
+    kStarting,     // process, no gateway that serves yet
+    kWaiting,      // for CREATE EXTENSION, or for a condition that last_error names
+    kRunning,      // serving
+    kTerminating,  // leaving
+};
+
+// WorkerStatus is one worker's row. Its worker alone writes it, under the lock; totals are since
+// the server started and survive the worker's own restarts.
+struct WorkerStatus {
+    WorkerKind kind;
+    int index;  // 0-based among its kind
+    WorkerState state;
+    pid_t pid;
+    pid_t gateway_pid;
+    uint64 pki_version;  // of the oldest files that a gateway of it may show; 0: no gateway does
+    TimestampTz started_at;
+    int64 starts;
+    int64 gateway_starts;
+    int64 commits;
+    int64 pushes;      // stored and acknowledged
+    int64 duplicates;  // answered with their first receipt
+    int64 rejected;    // refused by the worker
+    int64 rows;        // stored
+    int64 observed;    // rows of the pushes that were stored; rows + what follows
+    int64 unchanged;
+    int64 merged;
+    int64 discarded[protocol::kDiscardReasons];
+    int64 connections;  // open now, as the gateway last said
+    // Of the gateways, added up over their lives:
+    int64 accepted;
+    int64 requests;
+    int64 refused;  // answered with 4xx or 5xx
+    int64 handshakes_failed;
+    int64 deadlines;
+    int64 evictions;
+    int64 times_full;
+    int64 rate_limited;
+    TimestampTz last_error_at;
+    char last_error[256];
+};
+
+inline constexpr int kMaxWorkers = 5 + kMaxIngestWorkers;
+
+// SharedState is all that the library keeps in shared memory.
+struct SharedState {
+    pg_atomic_uint64 identity_version;  // identity_state.hpp
+    pg_atomic_uint64 pki_version;       // likewise
+    uint64 pki_fingerprint;             // the maintenance worker's own
+    WorkerStatus statuses[kMaxWorkers];
+};
+
+// SharedPart is shared memory of a part of the library above this one: its size, and what makes or
+// attaches it, called with AddinShmemInitLock held.
+struct SharedPart {
+    Size (*bytes)();
+    void (*start)();
+};
+
+// RequestSharedMemory is called from _PG_init; it chains the hooks of other libraries. The `count`
+// parts must live as long as the process.
+void RequestSharedMemory(const SharedPart* parts, int count);
+
+// SharedMemoryReady: the library was preloaded.
+bool SharedMemoryReady();
+
+// Shared gives it. REQUIRES: SharedMemoryReady().
+SharedState* Shared();
+
+// WakeWorkers sets the latch of every worker that runs. Raises no ERROR.
+void WakeWorkers();
+
+// StatusOf gives the row of one worker. REQUIRES: SharedMemoryReady().
+WorkerStatus* StatusOf(WorkerKind kind, int index);
+
+// UpdateStatus runs change(row) under the lock. change must not raise ERROR.
+void LockStatus();
+void UnlockStatus();
+template <typename Change>
+void UpdateStatus(WorkerStatus* status, Change&& change) {
+    LockStatus();
+    change(status);
+    UnlockStatus();
+}
+
+// CopyStatuses copies all rows (kMaxWorkers of them) and gives their number.
+int CopyStatuses(WorkerStatus* out);
+
+// SetState and SetError change one worker's row; an error is kept, with its time, until the next.
+void SetState(WorkerStatus* status, WorkerState state);
+void SetError(WorkerStatus* status, const char* message);
+
+}  // namespace pganalytics::pg

@@ -1,0 +1,28 @@
+// Try: runs backend code and turns an ERROR into a value.
+#pragma once
+
+#include "pg/base/prelude.hpp"
+
+namespace pganalytics::pg {
+
+// Try runs fn() and gives nullptr, or the whole ErrorData of the ERROR it raised, copied into the
+// caller's memory context. The caller aborts the transaction and frees the copy (FreeErrorData).
+// FATAL and PANIC are not caught: they end the process as PostgreSQL means them to.
+// REQUIRES: fn holds only trivially destructible locals, and so does everything it calls.
+template <typename Fn>
+ErrorData* Try(Fn&& fn) {
+    MemoryContext const caller = CurrentMemoryContext;
+    ErrorData* volatile error = nullptr;
+    PG_TRY();
+    { fn(); }
+    PG_CATCH();
+    {
+        MemoryContextSwitchTo(caller);
+        error = CopyErrorData();
+        FlushErrorState();
+    }
+    PG_END_TRY();
+    return error;
+}
+
+}  // namespace pganalytics::pg

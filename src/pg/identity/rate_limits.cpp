@@ -1,0 +1,221 @@
+// Rate limits: making the memory, and what an attempt to log in takes.
+#include "pg/identity/rate_limits.hpp"
+
+#include "core/address.hpp"
+#include "pg/base/guc.hpp"
+
+extern "C" {
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "utils/acl.h"
+}
+
+namespace pganalytics::pg {
+namespace {
+
+using core::RateKey;
+using core::RateKind;
+using core::RateLimit;
+using core::RateSlot;
+using core::RateTable;
+
+// 1 MiB: buckets of 16,384 addresses and collectors.
+constexpr uint32 kRequestSlots = 16384;
+constexpr size_t kRequestBytes = kRequestSlots * sizeof(RateSlot);
+// Of the server's own memory: a gateway, which strangers talk to, has no part in these.
+constexpr uint32 kLoginSlots = 4096;
+constexpr size_t kLoginBytes = kLoginSlots * sizeof(RateSlot);
+
+// A role from anywhere and a network for any role may fail so much more often.
+constexpr uint64 kWiderBy = 10;
+constexpr uint64 kUnknownRole = uint64{1} << 63;
+constexpr uint64 kNsPerSecond = 1000000000;
+
+// Made in the postmaster; every process of the server has them from it.
+RateTable requests;
+RateTable logins;
+core::SipKey secret;
+int requests_fd = -1;
+void* requests_memory = nullptr;
+
+// OpenMemory gives a descriptor of memory that nobody can make shorter, or else of a file that has
+// no name any more; -1 with errno.
+int OpenMemory() {
+    int fd = memfd_create("pganalytics_rates", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    const bool sealable = fd >= 0;
+    if (!sealable) {
+        constexpr char kFile[] = "pganalytics_rates.tmp";
+        unlink(kFile);
+        fd = open(kFile, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+        if (fd < 0) return -1;
+        unlink(kFile);
+    }
+    // Taken now: a page that is missing later would be a SIGBUS in whoever touches it.
+    int error = posix_fallocate(fd, 0, kRequestBytes);
+    if (error == 0 && sealable &&
+        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+        error = errno;
+    }
+    if (error == 0) return fd;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+void MapRequests() {
+    if (requests_memory != nullptr) munmap(requests_memory, kRequestBytes);
+    if (requests_fd >= 0) close(requests_fd);
+    requests_memory = nullptr;
+    requests = {};
+    requests_fd = OpenMemory();
+    if (requests_fd >= 0) {
+        void* const memory =
+            mmap(nullptr, kRequestBytes, PROT_READ | PROT_WRITE, MAP_SHARED, requests_fd, 0);
+        if (memory != MAP_FAILED) {
+            requests_memory = memory;
+            requests = RateTable(static_cast<RateSlot*>(memory), kRequestSlots, secret);
+            return;
+        }
+        const int error = errno;
+        close(requests_fd);
+        requests_fd = -1;
+        errno = error;
+    }
+    ereport(WARNING, errcode_for_file_access(),
+            errmsg("pganalytics could not make the memory for rate limits: %m"),
+            errdetail("No request is limited until the server is restarted."));
+}
+
+uint64 NowNs() {
+    timespec now = {};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return static_cast<uint64>(now.tv_sec) * kNsPerSecond + static_cast<uint64>(now.tv_nsec);
+}
+
+// RoleWord names a role by its oid, and names that no role has by their hash: they count alike, so
+// that a refusal says nothing about whether a role exists.
+uint64 RoleWord(const char* role) {
+    const Oid oid = get_role_oid(role, true);
+    if (OidIsValid(oid)) return oid;
+    return core::SipHash24(secret, role, strlen(role)) | kUnknownRole;
+}
+
+bool IsOfRequests(RateKind kind) {
+    return kind == RateKind::kAddress || kind == RateKind::kCollector;
+}
+
+// LimitOf is the limit of a kind by the settings now in force.
+RateLimit LimitOf(RateKind kind) {
+    const uint64 interval_ns = settings.login_failure_interval_s * kNsPerSecond;
+    const auto burst = static_cast<uint64>(settings.login_failures);
+    switch (kind) {
+        case RateKind::kAddress:
+            return core::PerSecond(static_cast<uint32>(settings.rate_limit_address),
+                                   static_cast<uint32>(settings.rate_limit_address_burst));
+        case RateKind::kCollector:
+            return core::PerSecond(static_cast<uint32>(settings.rate_limit_collector),
+                                   static_cast<uint32>(settings.rate_limit_collector_burst));
+        case RateKind::kLogin:
+            return {interval_ns, burst};
+        case RateKind::kLoginRole:
+        case RateKind::kLoginNetwork:
+            break;
+    }
+    return {interval_ns / kWiderBy, burst * kWiderBy};
+}
+
+// LoginKeys are the buckets of an attempt, the narrowest first.
+struct LoginKeys {
+    RateKey keys[3];
+};
+
+LoginKeys KeysOf(const char* role, const char* address) {
+    core::Address client;
+    core::ParseAddress(address, &client);
+    const uint64 network = core::PackNetwork(core::NetworkOf(client));
+    const uint64 who = RoleWord(role);
+    return {{{RateKind::kLogin, {who, network}},
+             {RateKind::kLoginRole, {who, 0}},
+             {RateKind::kLoginNetwork, {0, network}}}};
+}
+
+uint32 SecondsOf(uint64 wait_ns) {
+    return static_cast<uint32>((wait_ns + kNsPerSecond - 1) / kNsPerSecond);
+}
+
+}  // namespace
+
+size_t RateLimitBytes() { return MAXALIGN(kLoginBytes) + PG_CACHE_LINE_SIZE; }
+
+void StartRateLimits() {
+    if (!pg_strong_random(&secret, sizeof(secret))) {
+        ereport(FATAL, errcode(ERRCODE_INTERNAL_ERROR),
+                errmsg("the system gives no random numbers"));
+    }
+    bool found = false;
+    void* const memory = ShmemInitStruct("pganalytics logins", kLoginBytes, &found);
+    memset(memory, 0, kLoginBytes);
+    logins = RateTable(static_cast<RateSlot*>(memory), kLoginSlots, secret);
+    MapRequests();
+}
+
+int RequestRatesFd() { return requests_fd; }
+
+void FillRates(protocol::GatewayConfig* config) {
+    config->rate_slots = requests.count();
+    config->rate_secret = secret;
+    config->address_rate = static_cast<uint32>(settings.rate_limit_address);
+    config->address_burst = static_cast<uint32>(settings.rate_limit_address_burst);
+    config->collector_rate = static_cast<uint32>(settings.rate_limit_collector);
+    config->collector_burst = static_cast<uint32>(settings.rate_limit_collector_burst);
+}
+
+uint32 RateCount() { return requests.count() + logins.count(); }
+
+bool ReadRate(uint32 i, core::RateUse* use, bool* exhausted) {
+    const bool of_requests = i < requests.count();
+    const RateTable& table = of_requests ? requests : logins;
+    if (!table.Read(of_requests ? i : i - requests.count(), use)) return false;
+    // A gateway that somebody has taken over can write any kind.
+    if (IsOfRequests(use->key.kind) != of_requests) return false;
+    *exhausted = table.Peek(use->key, LimitOf(use->key.kind), NowNs()) != 0;
+    return true;
+}
+
+uint64 SinceNs(uint64 at_ns) {
+    const uint64 now = NowNs();
+    return at_ns < now ? now - at_ns : 0;
+}
+
+uint32 TakeLogin(const char* role, const char* address) {
+    const LoginKeys login = KeysOf(role, address);
+    const uint64 now = NowNs();
+    // A refused attempt takes nothing: whoever goes on trying is not locked out for longer.
+    for (const RateKey& key : login.keys) {
+        if (logins.Peek(key, LimitOf(key.kind), now) == 0) continue;
+        return SecondsOf(logins.Take(key, LimitOf(key.kind), now));
+    }
+    uint64 wait = 0;
+    for (const RateKey& key : login.keys) {
+        // Not in Max, a macro that would take twice.
+        const uint64 own_wait = logins.Take(key, LimitOf(key.kind), now);
+        wait = Max(wait, own_wait);
+    }
+    return SecondsOf(wait);
+}
+
+void ForgiveLogin(const char* role, const char* address) {
+    const LoginKeys login = KeysOf(role, address);
+    for (const RateKey& key : login.keys) {
+        if (key.kind == RateKind::kLogin) {
+            logins.Refill(key);
+        } else {
+            logins.GiveBack(key, LimitOf(key.kind));
+        }
+    }
+}
+
+}  // namespace pganalytics::pg

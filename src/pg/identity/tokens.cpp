@@ -1,0 +1,145 @@
+// Tokens: which key signs, and what a collector's token says.
+#include "pg/identity/tokens.hpp"
+
+#include "pg/audit/refusals.hpp"
+#include "pg/base/guc.hpp"
+#include "pg/base/session.hpp"
+#include "pg/base/statement.hpp"
+#include "pg/identity/authenticate.hpp"
+#include "pg/identity/signing_keys.hpp"
+
+namespace pganalytics::pg {
+namespace {
+
+// A verifier lets a token's iat be this much in the future.
+constexpr int64 kLeewaySeconds = 60;
+
+// The newest that every gateway knows; one that is newer still rather than none.
+Statement find_signing_keys = {
+    "SELECT kid, public_key FROM pganalytics.token_keys "
+    "WHERE revoked_at IS NULL AND signs_until > pg_catalog.now() "
+    "ORDER BY signs_from > pg_catalog.now(), signs_from DESC, kid LIMIT 4",
+    0,
+    {},
+    nullptr};
+
+int ReadSigningKeys(protocol::TokenKey (&keys)[kMaxSigningKeys]) {
+    Execute(&find_signing_keys, nullptr);
+    int count = 0;
+    for (uint64 row = 0; row < SPI_processed && count < kMaxSigningKeys; ++row) {
+        keys[count++] = TokenKeyOf(row);
+    }
+    KeepSigningKeys(keys, count);
+    return count;
+}
+
+void Refuse(protocol::TokenReply* reply, uint32_t status, std::string_view message) {
+    *reply = {};
+    reply->status = status;
+    reply->message = message;
+}
+
+void Answer(const protocol::Credential& credential, protocol::TokenReply* reply,
+            MemoryContext context) {
+    Holder holder;
+    const AuthResult result =
+        Authenticate(credential, &holder, static_cast<int64>(settings.token_refresh_grace_s));
+    if (result != AuthResult::kGood) {
+        TellOfRefusal(result, credential);
+        return Refuse(reply, 403, Reason(result));
+    }
+
+    // A token may not be older than tokens_valid_from, which is between two seconds, or somewhat in
+    // the future: pganalytics.revoke_tokens() says why.
+    int64 issued_at = UnixNow();
+    if (holder.tokens_valid_from != DT_NOBEGIN) {
+        issued_at = Max(issued_at, UnixOf(holder.tokens_valid_from) + 1);
+    }
+    if (issued_at > UnixNow() + kLeewaySeconds) {
+        return Refuse(reply, 403, "this collector gets no tokens yet");
+    }
+    char subject[36];
+    protocol::WriteUuid(holder.collector_id, subject);
+    protocol::TokenClaims claims;
+    claims.audience = protocol::kCollectorAudience;
+    claims.subject = std::string_view(subject, sizeof(subject));
+    claims.certificate_sha256 = credential.certificate_sha256;
+    claims.issued_at = issued_at;
+    claims.expires_at = issued_at + settings.token_lifetime_s;
+    MemoryContext const caller = MemoryContextSwitchTo(context);
+    const char* why = nullptr;
+    std::string_view token;
+    if (SignToken(claims, &token, &why)) {
+        reply->status = 200;
+        reply->expires_at = claims.expires_at;
+        reply->token = token;
+        TellRefusal(protocol::RefusalKind::kTokenRefreshed, credential, &holder.collector_id);
+    } else {
+        Refuse(reply, 503, pstrdup(why));
+    }
+    MemoryContextSwitchTo(caller);
+}
+
+}  // namespace
+
+int64 UnixOf(TimestampTz time) {
+    const int64 seconds = time / USECS_PER_SEC - (time % USECS_PER_SEC < 0 ? 1 : 0);
+    return seconds + core::kPostgresEpochUnixSeconds;
+}
+
+protocol::TokenKey TokenKeyOf(uint64 row) {
+    const std::string_view kid = BytesOf(row, 1);
+    const std::string_view point = BytesOf(row, 2);
+    protocol::TokenKey key = {};
+    // The table's checks have fixed both lengths.
+    memcpy(key.kid, kid.data(), Min(kid.size(), sizeof(key.kid) - 1));
+    memcpy(key.point, point.data(), Min(point.size(), sizeof(key.point)));
+    return key;
+}
+
+int64 UnixNow() { return UnixOf(GetCurrentTimestamp()); }
+
+bool FromUnix(int64 seconds, TimestampTz* time) {
+    constexpr int64 kYear10000 = 253402300800;
+    if (seconds < 0 || seconds >= kYear10000) return false;
+    *time = (seconds - core::kPostgresEpochUnixSeconds) * USECS_PER_SEC;
+    return true;
+}
+
+bool SignToken(const protocol::TokenClaims& claims, std::string_view* token, const char** why) {
+    *why = "no key signs tokens yet";
+    protocol::TokenKey keys[kMaxSigningKeys];
+    const int count = ReadSigningKeys(keys);
+    protocol::TokenClaims own = claims;
+    if (!pg_strong_random(&own.token_id, sizeof(own.token_id))) {
+        *why = "could not draw random bytes";
+        return false;
+    }
+    own.token_id.bytes[6] = (own.token_id.bytes[6] & 0x0F) | 0x40;  // RFC 9562 version 4
+    own.token_id.bytes[8] = (own.token_id.bytes[8] & 0x3F) | 0x80;
+    auto* const out = static_cast<char*>(palloc(protocol::kMaxTokenBytes));
+    for (int i = 0; i < count; ++i) {
+        const size_t input = protocol::WriteSigningInput(
+            std::string_view(keys[i].kid, strlen(keys[i].kid)), own, out, protocol::kMaxTokenBytes);
+        unsigned char signature[protocol::kTokenSignatureBytes];
+        if (!Sign(keys[i], std::string_view(out, input), signature, why)) continue;
+        const size_t size =
+            protocol::AppendSignature(signature, out, input, protocol::kMaxTokenBytes);
+        *token = std::string_view(out, size);
+        return true;
+    }
+    return false;
+}
+
+protocol::TokenReply AnswerTokenRequest(const protocol::TokenRequest& request,
+                                        MemoryContext context) {
+    MemoryContext const caller = MemoryContextSwitchTo(context);
+    protocol::TokenReply reply;
+    ErrorData* const error =
+        Transact([&reply, &request, context] { Answer(request.credential, &reply, context); });
+    if (error != nullptr) Refuse(&reply, 503, error->message == nullptr ? "" : error->message);
+    MemoryContextSwitchTo(caller);
+    return reply;
+}
+
+}  // namespace pganalytics::pg

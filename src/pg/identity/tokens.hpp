@@ -1,0 +1,31 @@
+// Tokens: signing them (ES256), with the newest key of pganalytics.token_keys.
+#pragma once
+
+#include <string_view>
+
+#include "pg/base/prelude.hpp"
+#include "protocol/messages.hpp"
+#include "protocol/token_text.hpp"
+
+namespace pganalytics::pg {
+
+// UnixNow is the time in seconds; UnixOf that of a timestamp, rounded down.
+int64 UnixNow();
+int64 UnixOf(TimestampTz time);
+// FromUnix gives the timestamp of a Unix time; false for one that a timestamp cannot hold.
+bool FromUnix(int64 seconds, TimestampTz* time);
+
+// TokenKeyOf reads (kid, public_key), the first two columns of a row of SPI_tuptable.
+protocol::TokenKey TokenKeyOf(uint64 row);
+
+// SignToken signs the claims, with a token_id that it draws. The token lives in the current memory
+// context. False with a reason when no key can sign: none is there yet, or its file is not as it
+// must be. REQUIRES: SPI connected; SELECT on token_keys.
+bool SignToken(const protocol::TokenClaims& claims, std::string_view* token, const char** why);
+
+// AnswerTokenRequest answers a TokenRequest: 200 with a token, 403, or 503. Its strings live in
+// `context`. Never raises an ERROR. REQUIRES: no transaction in progress; the ingest role in force.
+protocol::TokenReply AnswerTokenRequest(const protocol::TokenRequest& request,
+                                        MemoryContext context);
+
+}  // namespace pganalytics::pg

@@ -1,0 +1,66 @@
+// Health: one read-only transaction with a time limit.
+#include "pg/store/health.hpp"
+
+#include "pg/base/session.hpp"
+#include "pg/base/statement.hpp"
+#include "pg/identity/authenticate.hpp"
+
+extern "C" {
+#include "catalog/pg_type.h"
+#include "utils/timeout.h"
+}
+
+namespace pganalytics::pg {
+namespace {
+
+// What a gateway takes from its worker, less a message's own fields.
+constexpr size_t kMaxBodyBytes = (size_t{1} << 20) - 1024;
+
+Statement read_health = {
+    "SELECT pganalytics.metrics_health($1)::pg_catalog.text", 1, {UUIDOID}, nullptr};
+
+void Refuse(protocol::HealthReply* reply, uint32_t status, std::string_view message) {
+    reply->status = status;
+    reply->body = message;
+}
+
+void Read(const protocol::HealthRequest& request, protocol::HealthReply* reply,
+          MemoryContext context) {
+    // The function only reads; a trigger or function put in its place by somebody may not write.
+    XactReadOnly = true;
+    Holder holder;
+    const AuthResult result = Authenticate(request.credential, &holder);
+    if (result != AuthResult::kGood) return Refuse(reply, 403, Reason(result));
+    if (!(holder.collector_id == request.collector_id)) {
+        return Refuse(reply, 403, "collector is not known");
+    }
+    Datum values[] = {UuidDatum(holder.collector_id)};
+    Execute(&read_health, values);
+    const std::string_view body = SPI_processed == 1 ? BytesOf(0, 1) : std::string_view{};
+    if (body.empty()) return Refuse(reply, 403, "collector is not known");
+    if (body.size() > kMaxBodyBytes) {
+        return Refuse(reply, 503, "the figures are longer than an answer");
+    }
+    reply->status = 200;
+    reply->body = CopyBytes(body, context);
+}
+
+}  // namespace
+
+protocol::HealthReply AnswerHealth(const protocol::HealthRequest& request, MemoryContext context) {
+    MemoryContext const caller = MemoryContextSwitchTo(context);
+    protocol::HealthReply reply;
+    // The setting statement_timeout does nothing in a background worker: its main loop would have
+    // to arm the timeout, as here.
+    enable_timeout_after(STATEMENT_TIMEOUT, kHealthLimitMs);
+    ErrorData* const error =
+        Transact([&reply, &request, context] { Read(request, &reply, context); });
+    disable_timeout(STATEMENT_TIMEOUT, false);
+    // It may have fired behind the last place that looks; the next statement is not to be canceled.
+    QueryCancelPending = false;
+    if (error != nullptr) Refuse(&reply, 503, error->message == nullptr ? "" : error->message);
+    MemoryContextSwitchTo(caller);
+    return reply;
+}
+
+}  // namespace pganalytics::pg

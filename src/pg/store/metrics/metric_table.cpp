@@ -1,0 +1,132 @@
+#include "pg/store/metrics/metric_table.hpp"
+
+#include "pg/base/statement.hpp"
+
+extern "C" {
+#include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
+#include "utils/fmgrprotos.h"
+}
+
+namespace pganalytics::pg {
+namespace {
+
+using protocol::Column;
+using protocol::ColumnRole;
+using protocol::ColumnType;
+
+constexpr int kFixedColumns = 3;  // server_id, series_id, sampled_at
+constexpr auto kTables = static_cast<size_t>(protocol::MetricId::kUnknown) + 1;
+MetricTable* tables[kTables];
+
+Oid TypeOf(ColumnType type) {
+    switch (type) {
+        case ColumnType::kFloat8:
+            return FLOAT8OID;
+        case ColumnType::kBool:
+            return BOOLOID;
+        case ColumnType::kTimestamp:
+            return TIMESTAMPTZOID;
+        case ColumnType::kText:
+            return TEXTOID;
+        case ColumnType::kJson:
+            return JSONOID;
+        case ColumnType::kLsn:
+            return PG_LSNOID;
+        case ColumnType::kInt8:
+            break;
+    }
+    return INT8OID;
+}
+
+MetricTable* Describe(const protocol::Metric& metric) {
+    auto* const table =
+        static_cast<MetricTable*>(MemoryContextAllocZero(TopMemoryContext, sizeof(MetricTable)));
+    auto* const columns = static_cast<BulkColumn*>(MemoryContextAllocZero(
+        TopMemoryContext, sizeof(BulkColumn) * (kFixedColumns + protocol::kMaxColumns + 1)));
+    columns[0] = {"server_id", INT4OID, true};
+    columns[1] = {"series_id", INT4OID, true};
+    columns[2] = {"sampled_at", TIMESTAMPTZOID, true};
+    int count = kFixedColumns;
+    table->words = true;
+    for (size_t i = 0; i < metric.columns.size(); ++i) {
+        const Column& column = metric.columns[i];
+        if (column.role != ColumnRole::kCounter && column.role != ColumnRole::kValue) continue;
+        // The catalog's names are literals: NUL-terminated.
+        columns[count++] = {column.name.data(), TypeOf(column.type), false};
+        table->source[table->cells] = static_cast<uint8_t>(i);
+        table->words = table->words && !IsText(column.type) &&
+                       (table->cells == 0 || table->source[table->cells - 1] + 1u == i);
+        ++table->cells;
+    }
+    if (metric.keep == protocol::Keep::kOnce) columns[count++] = {"content_hash", INT8OID, true};
+    table->bulk = {metric.relation.data(), count, kFixedColumns - 1, 1, columns, nullptr};
+    return table;
+}
+
+Datum DatumOf(ColumnType type, const protocol::RowBlock& block, uint64_t word) {
+    switch (type) {
+        case ColumnType::kText:
+            return TextDatum(block.Text(word));
+        case ColumnType::kJson: {
+            const std::string_view text = block.Text(word);
+            return DirectFunctionCall1(json_in,
+                                       CStringGetDatum(pnstrdup(text.data(), text.size())));
+        }
+        default:
+            return static_cast<Datum>(word);
+    }
+}
+
+}  // namespace
+
+MetricTable* TableOf(const protocol::Metric& metric) {
+    MetricTable*& table = tables[static_cast<size_t>(metric.id)];
+    if (table == nullptr) table = Describe(metric);
+    return table;
+}
+
+void FillCells(const MetricTable& table, const protocol::RowBlock& block, protocol::Row row,
+               RowCells cells) {
+    // A cell's word is its Datum, where the type is passed by value.
+    static_assert(sizeof(Datum) == sizeof(uint64_t) && FLOAT8PASSBYVAL);
+    Datum* const values = cells.values + kFixedColumns;
+    bool* const nulls = cells.nulls + kFixedColumns;
+    memset(cells.nulls, 0, sizeof(bool) * static_cast<size_t>(table.bulk.columns));
+    if (table.words) {
+        const uint64_t mask = row.words[0] >> table.source[0];
+        memcpy(values, row.words + 1 + table.source[0],
+               sizeof(Datum) * static_cast<size_t>(table.cells));
+        for (int i = 0; i < table.cells; ++i) nulls[i] = (mask >> i & 1) != 0;
+        return;
+    }
+    for (int i = 0; i < table.cells; ++i) {
+        const uint32_t column = table.source[i];
+        nulls[i] = row.IsNull(column);
+        values[i] = nulls[i] ? Datum{0}
+                             : DatumOf(block.metric->columns[column].type, block, row.Word(column));
+    }
+}
+
+void VerifyTexts(const protocol::RowBlock& block) {
+    const auto columns = static_cast<uint32_t>(block.metric->columns.size());
+    // A text is well-formed if the heap is and it begins and ends between two characters.
+    auto between_characters = [&block](uint64_t at) {
+        return at == block.heap_bytes ||
+               (static_cast<unsigned char>(block.heap[at]) & 0xC0) != 0x80;
+    };
+    bool good = pg_verify_mbstr(PG_UTF8, block.heap, static_cast<int>(block.heap_bytes), true);
+    for (uint32_t c = 0; c < columns && good; ++c) {
+        if (!IsText(block.metric->columns[c].type)) continue;
+        for (uint32_t i = 0; i < block.rows && good; ++i) {
+            const uint64_t word = block.At(i).Word(c);  // 0 for NULL
+            good = between_characters(word >> 32) &&
+                   between_characters((word >> 32) + static_cast<uint32_t>(word));
+        }
+    }
+    if (good) return;
+    ereport(ERROR, errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
+            errmsg("a text for \"%s\" is not valid UTF-8", block.metric->relation.data()));
+}
+
+}  // namespace pganalytics::pg

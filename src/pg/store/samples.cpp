@@ -1,0 +1,165 @@
+#include "pg/store/samples.hpp"
+
+#include "pg/base/guc.hpp"
+#include "pg/store/metrics/keep.hpp"
+#include "pg/store/metrics/metric_rows.hpp"
+#include "pg/store/metrics/metric_series.hpp"
+#include "pg/store/metrics/metric_table.hpp"
+#include "pg/store/series.hpp"
+
+extern "C" {
+#include "utils/fmgrprotos.h"
+}
+
+namespace pganalytics::pg {
+namespace {
+
+using protocol::Keep;
+using protocol::Metric;
+using protocol::MetricId;
+using protocol::RowBlock;
+
+SampleWindow WindowOf(protocol::Family family) {
+    int days = settings.retention_metrics_days;
+    if (family == protocol::Family::kQuerySamples) days = settings.retention_query_samples_days;
+    if (family == protocol::Family::kLogs) days = settings.retention_logs_days;
+    const TimestampTz now = GetCurrentTransactionStartTimestamp();
+    return {now - Min(int64{days}, kOldestPartitionDays) * USECS_PER_DAY,
+            now + kNewestSampleDays * USECS_PER_DAY};
+}
+
+const RowBlock* BlockOf(const PushJob& job, const Metric& metric) {
+    for (uint32_t i = 0; i < job.push.blocks; ++i) {
+        if (job.blocks[i].metric == &metric && job.blocks[i].rows > 0) return &job.blocks[i];
+    }
+    return nullptr;
+}
+
+// Gather appends the rows of a block that lie in the window, and discards the others.
+void Gather(PushJob* job, const RowBlock& block, const SampleWindow& window, MetricRows* rows) {
+    int32* series = nullptr;
+    if (block.metric->id == MetricId::kQueryStats) {
+        series = static_cast<int32*>(
+            MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * block.rows));
+        ResolveSeries(job->server_id, block, window, series);
+    } else {
+        VerifyTexts(block);
+    }
+    protocol::AccountFinder accounts(block, job->accounts, job->account_count);
+    for (uint32_t i = 0; i < block.rows; ++i) {
+        const protocol::Row row = block.At(i);
+        static_assert(protocol::kSampledAt == 0);  // of every metric
+        const TimestampTz at = row.Int8(protocol::kSampledAt);
+        const uint32_t account = accounts.Find(row);
+        if (!window.Holds(at)) {
+            Tally* const tally = &job->tallies[account];
+            ++(at < window.oldest ? tally->too_old : tally->in_future);
+            continue;
+        }
+        rows->list[rows->count++] = {
+            job, &block, row, at, 0, account, series == nullptr ? 0 : series[i], true};
+    }
+    if (series != nullptr) pfree(series);
+}
+
+MetricRows GatherAll(PushJob* const* jobs, int count, const Metric& metric,
+                     const SampleWindow& window) {
+    size_t most = 0;
+    for (int i = 0; i < count; ++i) {
+        const RowBlock* const block = BlockOf(*jobs[i], metric);
+        if (block != nullptr) most += block->rows;
+    }
+    MetricRows rows = {&metric, nullptr, 0};
+    if (most == 0) return rows;
+    rows.list = static_cast<MetricRow*>(
+        MemoryContextAllocHuge(CurrentMemoryContext, sizeof(MetricRow) * most));
+    for (int i = 0; i < count; ++i) {
+        const RowBlock* const block = BlockOf(*jobs[i], metric);
+        if (block != nullptr) Gather(jobs[i], *block, window, &rows);
+    }
+    return rows;
+}
+
+// Decide clears `kept` of the rows that are not to be stored.
+void Decide(const MetricRows& rows, const SampleWindow& window) {
+    switch (rows.metric->keep) {
+        case Keep::kAll:
+            return;
+        case Keep::kOnce:
+            return KeepOnce(rows, window.oldest);
+        case Keep::kChanges:
+            return KeepChanges(rows);
+    }
+}
+
+void Insert(const MetricRows& rows, MemoryContext context) {
+    MetricTable* const table = TableOf(*rows.metric);
+    RowSet* const set = NewRowSet(&table->bulk, context);
+    MemoryContext const caller = MemoryContextSwitchTo(context);
+    for (uint32 i = 0; i < rows.count; ++i) {
+        const MetricRow& row = rows.list[i];
+        Tally* const tally = &row.job->tallies[row.account];
+        if (!row.kept) {
+            ++tally->unchanged;
+            continue;
+        }
+        ++tally->stored;
+        const RowCells cells = AddRow(set);
+        FillCells(*table, *row.block, row.row, cells);
+        cells.values[0] = Int32GetDatum(row.server_id());
+        cells.values[1] = Int32GetDatum(row.series_id);
+        cells.values[2] = TimestampTzGetDatum(row.at);
+        if (rows.metric->keep == Keep::kOnce) {
+            cells.values[table->bulk.columns - 1] = Int64GetDatum(row.content_hash);
+        }
+    }
+    MemoryContextSwitchTo(caller);
+    BulkInsert(set, static_cast<IngestPath>(settings.ingest_path));
+}
+
+}  // namespace
+
+void LockMetric(int32 server_id, const Metric& metric) {
+    // Two numbers make another kind of lock than the one number of a push's key. "pg" keeps clear
+    // of what other programs may lock.
+    constexpr int32 kClass = 0x70670000;
+    DirectFunctionCall2(pg_advisory_xact_lock_int4,
+                        Int32GetDatum(kClass | static_cast<int32>(metric.id)),
+                        Int32GetDatum(server_id));
+}
+
+void StoreSamples(PushJob* const* jobs, int count, MemoryContext context) {
+    for (const Metric& metric : protocol::Catalog()) {
+        const SampleWindow window = WindowOf(metric.family);
+        const MetricRows rows = GatherAll(jobs, count, metric, window);
+        if (rows.count > 0) {
+            if (metric.keep == Keep::kChanges) {
+                LockServers(rows, [](const MetricRow&) { return true; });
+            }
+            if (metric.id != MetricId::kQueryStats) ResolveMetricSeries(rows);
+            Decide(rows, window);
+            Insert(rows, context);
+        }
+        if (rows.list != nullptr) pfree(rows.list);
+    }
+}
+
+void CommitSamples() {
+    CommitSeries();
+    CommitMetricSeries();
+    CommitKeptOnce();
+}
+
+void ForgetTouchedSamples() {
+    ForgetTouchedSeries();
+    ForgetTouchedMetricSeries();
+    ForgetTouchedKeptOnce();
+}
+
+void ForgetSamples() {
+    ForgetSeries();
+    ForgetMetricSeries();
+    ForgetKeptOnce();
+}
+
+}  // namespace pganalytics::pg

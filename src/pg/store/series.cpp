@@ -1,0 +1,256 @@
+// Series: the cache, and what a block of rows asks of it.
+#include "pg/store/series.hpp"
+
+#include "pg/store/fleet.hpp"
+#include "pg/store/series_store.hpp"
+
+extern "C" {
+#include "mb/pg_wchar.h"
+#include "nodes/pg_list.h"
+#include "utils/hsearch.h"
+}
+
+namespace pganalytics::pg {
+namespace {
+
+// About 100 MB of entries; beyond it the cache starts anew.
+constexpr int64 kMaxEntries = 1000000;
+
+struct UserEntry {
+    char name[NAMEDATALEN];
+    int32 number;
+};
+
+HTAB* series = nullptr;
+HTAB* users = nullptr;
+List* touched = NIL;  // of SeriesKey*, in touched_context
+MemoryContext cache_context = nullptr;
+MemoryContext touched_context = nullptr;
+
+void PrepareCaches() {
+    if (series != nullptr && hash_get_num_entries(series) > kMaxEntries && touched == NIL) {
+        ForgetSeries();
+    }
+    if (series != nullptr) return;
+    cache_context =
+        AllocSetContextCreate(TopMemoryContext, "pganalytics series", ALLOCSET_DEFAULT_SIZES);
+    if (touched_context == nullptr) {
+        touched_context = AllocSetContextCreate(TopMemoryContext, "pganalytics touched series",
+                                                ALLOCSET_SMALL_SIZES);
+    }
+    HASHCTL control = {};
+    control.keysize = sizeof(SeriesKey);
+    control.entrysize = sizeof(SeriesEntry);
+    control.hcxt = cache_context;
+    series =
+        hash_create("pganalytics series", 4096, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+    control = {};
+    control.keysize = NAMEDATALEN;
+    control.entrysize = sizeof(UserEntry);
+    control.hcxt = cache_context;
+    users = hash_create("pganalytics users", 64, &control, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+}
+
+int32 UserNumber(std::string_view name) {
+    CheckName(name, "name of the user");
+    char key[NAMEDATALEN] = {};
+    memcpy(key, name.data(), name.size());
+    bool found = false;
+    auto* const entry = static_cast<UserEntry*>(hash_search(users, key, HASH_ENTER, &found));
+    if (!found) entry->number = static_cast<int32>(hash_get_num_entries(users));
+    return entry->number;
+}
+
+// Touch remembers that the transaction in progress changed an entry.
+void Touch(SeriesEntry* entry) {
+    if (entry->touched) return;
+    entry->touched = true;
+    MemoryContext const caller = MemoryContextSwitchTo(touched_context);
+    auto* const key = static_cast<SeriesKey*>(palloc(sizeof(SeriesKey)));
+    *key = entry->key;
+    touched = lappend(touched, key);
+    MemoryContextSwitchTo(caller);
+}
+
+// NameCache saves hashing a name again for each row: equal words in a block are equal texts.
+struct NameCache {
+    uint64_t word;
+    bool valid;
+    int32 number;
+};
+
+struct Changes {
+    SeriesChange* list;
+    int count;
+};
+Changes NewChanges(uint32_t rows) {
+    return {static_cast<SeriesChange*>(
+                MemoryContextAllocHuge(CurrentMemoryContext, sizeof(SeriesChange) * Max(rows, 1u))),
+            0};
+}
+
+std::string_view CheckedText(std::string_view text) {
+    if (!pg_verify_mbstr(PG_UTF8, text.data(), static_cast<int>(text.size()), true)) {
+        ereport(ERROR, errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
+                errmsg("text of a query is not valid UTF-8"));
+    }
+    return text;
+}
+
+std::string_view CellText(const protocol::RowBlock& block, protocol::Row row, uint32_t column) {
+    return row.IsNull(column) ? std::string_view{} : block.Text(row.Word(column));
+}
+
+// AddMissing resolves the entries that were not cached: from the tables, else by adding them.
+void AddMissing(int32 server_id, Changes missing) {
+    LoadSeries(server_id, missing.list, missing.count);
+    Changes fresh = NewChanges(static_cast<uint32_t>(missing.count));
+    for (int i = 0; i < missing.count; ++i) {
+        if (missing.list[i].entry->series_id == 0) fresh.list[fresh.count++] = missing.list[i];
+    }
+    if (fresh.count == 0) return;
+    AddTexts(fresh.list, fresh.count);
+    AddSeries(server_id, fresh.list, fresh.count);
+    LoadSeries(server_id, fresh.list, fresh.count);
+    for (int i = 0; i < fresh.count; ++i) {
+        if (fresh.list[i].entry->series_id == 0) elog(ERROR, "could not find or add a series");
+        fresh.list[i].entry->fresh = true;
+    }
+}
+
+// Follow compares a sample with the one before it and says what must be written about the series.
+void Follow(SeriesEntry* entry, const SeriesChange& row, int64 calls, TimestampTz stats_since,
+            bool rebased, Changes* seen) {
+    // Old collectors sample twice in a second and write whole seconds: twins may come in any order.
+    const bool newer = row.sampled_at > entry->last_sampled;
+    const bool fell = entry->last_sampled != 0 && newer && calls < entry->last_calls;
+    // A collector repeats stats_since until a push with it is acknowledged: only one that is not
+    // before the sample we know tells of a new beginning.
+    const bool told = stats_since != 0 && stats_since >= Max(entry->last_sampled, entry->last_seen);
+    // A base makes reports read the series in full, as a reset does; their own look at the samples
+    // tells the two apart. Whether it is news is not known here: another worker may have had it.
+    const bool reset = !entry->fresh && (rebased || fell || told);
+    entry->fresh = false;
+    if (newer) {
+        entry->last_sampled = row.sampled_at;
+        entry->last_calls = calls;
+    }
+    if (!reset && row.sampled_at < entry->last_seen + USECS_PER_HOUR) return;
+    SeriesChange change = row;
+    change.reset_at = reset ? row.sampled_at : 0;
+    entry->last_seen = Max(entry->last_seen, row.sampled_at);
+    Touch(entry);
+    seen->list[seen->count++] = change;
+}
+
+}  // namespace
+
+void ResolveSeries(int32 server_id, const protocol::RowBlock& block, const SampleWindow& window,
+                   int32* out) {
+    using namespace protocol;
+    PrepareCaches();
+    auto* const entries = static_cast<SeriesEntry**>(
+        MemoryContextAllocHuge(CurrentMemoryContext, sizeof(SeriesEntry*) * Max(block.rows, 1u)));
+    Changes missing = NewChanges(block.rows);
+    Changes textless = NewChanges(block.rows);
+    NameCache database = {};
+    NameCache user = {};
+
+    for (uint32_t i = 0; i < block.rows; ++i) {
+        const Row row = block.At(i);
+        entries[i] = nullptr;
+        if (!window.Holds(row.Int8(kSampledAt))) continue;
+        if (!database.valid || database.word != row.Word(kDatabase)) {
+            database = {row.Word(kDatabase), true,
+                        DatabaseOf(server_id, block.Text(row.Word(kDatabase)))};
+        }
+        const std::string_view username = CellText(block, row, kUserName);
+        if (!user.valid || user.word != row.Word(kUserName)) {
+            user = {row.Word(kUserName), true, UserNumber(username)};
+        }
+        SeriesKey key = {};
+        key.server_id = server_id;
+        key.database_id = database.number;
+        key.user_number = user.number;
+        key.toplevel = row.IsNull(kTopLevel) || row.Word(kTopLevel) != 0 ? 1 : 0;
+        key.queryid = row.Int8(kQueryId);
+        bool found = false;
+        auto* const entry =
+            static_cast<SeriesEntry*>(hash_search(series, &key, HASH_ENTER, &found));
+        entries[i] = entry;
+        if (found && entry->has_text) continue;
+        // Half an entry can be left by an ERROR between HASH_ENTER and Touch.
+        const bool unresolved = !found || (entry->series_id == 0 && !entry->touched);
+        if (unresolved) {
+            memset(reinterpret_cast<char*>(entry) + sizeof(key), 0, sizeof(*entry) - sizeof(key));
+            Touch(entry);
+        }
+        const bool brings_text = !row.IsNull(kQueryText);
+        const SeriesChange change = {
+            entry,
+            username,
+            brings_text ? CheckedText(block.Text(row.Word(kQueryText))) : std::string_view{},
+            row.Int8(kSampledAt),
+            0,
+            !row.IsNull(kStatsSince)};
+        if (unresolved) missing.list[missing.count++] = change;
+        if (brings_text) textless.list[textless.count++] = change;
+    }
+
+    if (missing.count > 0) AddMissing(server_id, missing);
+    // A series added just now has its text; has_text says which of the others still want theirs.
+    int wanting = 0;
+    for (int i = 0; i < textless.count; ++i) {
+        SeriesEntry* const entry = textless.list[i].entry;
+        if (entry->has_text) continue;
+        entry->has_text = true;
+        Touch(entry);
+        textless.list[wanting++] = textless.list[i];
+    }
+    if (wanting > 0) {
+        AddTexts(textless.list, wanting);
+        AttachTexts(server_id, textless.list, wanting);
+    }
+
+    Changes seen = NewChanges(block.rows);
+    for (uint32_t i = 0; i < block.rows; ++i) {
+        const Row row = block.At(i);
+        out[i] = 0;
+        if (entries[i] == nullptr) continue;
+        SeriesChange change = {};
+        change.entry = entries[i];
+        change.sampled_at = row.Int8(kSampledAt);
+        out[i] = entries[i]->series_id;
+        Follow(entries[i], change, row.Int8(kFirstCounter), row.Int8(kStatsSince),
+               row.Word(kRebased) != 0, &seen);
+    }
+    if (seen.count > 0) NoteSeen(server_id, seen.list, seen.count);
+}
+
+void CommitSeries() {
+    ListCell* cell = nullptr;
+    foreach (cell, touched) {
+        auto* const entry =
+            static_cast<SeriesEntry*>(hash_search(series, lfirst(cell), HASH_FIND, nullptr));
+        if (entry != nullptr) entry->touched = false;
+    }
+    touched = NIL;
+    if (touched_context != nullptr) MemoryContextReset(touched_context);
+}
+
+void ForgetTouchedSeries() {
+    ListCell* cell = nullptr;
+    foreach (cell, touched) hash_search(series, lfirst(cell), HASH_REMOVE, nullptr);
+    touched = NIL;
+    if (touched_context != nullptr) MemoryContextReset(touched_context);
+}
+
+void ForgetSeries() {
+    CommitSeries();
+    series = nullptr;
+    users = nullptr;
+    if (cache_context != nullptr) MemoryContextDelete(cache_context);
+    cache_context = nullptr;
+}
+
+}  // namespace pganalytics::pg

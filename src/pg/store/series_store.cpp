@@ -1,0 +1,151 @@
+// Series store: one statement over arrays for a whole block of series.
+#include "pg/store/series_store.hpp"
+
+#include "pg/base/statement.hpp"
+
+extern "C" {
+#include "catalog/pg_type.h"
+}
+
+namespace pganalytics::pg {
+namespace {
+
+// The hash of a text as query_texts.text_hash defines it.
+#define TEXT_HASH(text)                                                                 \
+    "pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to(" text \
+    ", 'UTF8')), 1, 16), 'hex')::pg_catalog.uuid"
+
+// OFFSET 0 keeps the look-up by the whole key: joined, a plan of the time when the table was empty
+// would compare each row of the server with each of the push (20,000 queries took 35 s).
+Statement load_series = {
+    "SELECT i.ordinality, s.series_id, s.text_id IS NOT NULL, s.last_seen "
+    "FROM unnest($2, $3, $4, $5) WITH ORDINALITY "
+    "AS i(database_id, username, queryid, toplevel, ordinality) "
+    "CROSS JOIN LATERAL (SELECT q.series_id, q.text_id, q.last_seen "
+    "FROM pganalytics.query_series q WHERE q.server_id = $1 AND q.database_id = i.database_id "
+    "AND q.queryid = i.queryid AND q.username = i.username AND q.toplevel = i.toplevel "
+    "OFFSET 0) s",
+    5,
+    {INT4OID, INT4ARRAYOID, TEXTARRAYOID, INT8ARRAYOID, BOOLARRAYOID},
+    nullptr};
+
+// In the order of their hashes, so that two workers that add the same texts never wait for each
+// other in a circle; the same below, in the order of the key.
+Statement add_texts = {
+    "INSERT INTO pganalytics.query_texts (text_hash, text) "
+    "SELECT DISTINCT ON (1) " TEXT_HASH("t") ", t FROM pg_catalog.unnest($1) AS t "
+    "WHERE t IS NOT NULL ORDER BY 1 ON CONFLICT (text_hash) DO NOTHING",
+    1, {TEXTARRAYOID}, nullptr};
+
+Statement add_series = {
+    "INSERT INTO pganalytics.query_series (server_id, database_id, username, queryid, toplevel, "
+    "text_id, first_seen, last_seen, from_zero) "
+    "SELECT $1, i.database_id, i.username, i.queryid, i.toplevel, x.text_id, i.seen, i.seen, "
+    "i.from_zero FROM unnest($2, $3, $4, $5, $6, $7, $8) "
+    "AS i(database_id, username, queryid, toplevel, text, seen, from_zero) "
+    "LEFT JOIN pganalytics.query_texts x ON x.text_hash = " TEXT_HASH("i.text") " "
+    "ORDER BY i.database_id, i.queryid, i.username, i.toplevel "
+    "ON CONFLICT (server_id, database_id, queryid, username, toplevel) DO NOTHING",
+    8,
+    {INT4OID, INT4ARRAYOID, TEXTARRAYOID, INT8ARRAYOID, BOOLARRAYOID, TEXTARRAYOID,
+     TIMESTAMPTZARRAYOID, BOOLARRAYOID},
+    nullptr};
+
+// One by one: joined with an array, they would be planned as load_series must not be.
+Statement attach_text = {
+    "UPDATE pganalytics.query_series SET text_id = (SELECT x.text_id "
+    "FROM pganalytics.query_texts x WHERE x.text_hash = " TEXT_HASH("$3") ") "
+    "WHERE server_id = $1 AND series_id = $2 AND text_id IS NULL",
+    3, {INT4OID, INT4OID, TEXTOID}, nullptr};
+
+Statement note_seen = {
+    "UPDATE pganalytics.query_series SET last_seen = GREATEST(last_seen, $3), "
+    "reset_at = GREATEST(reset_at, $4) WHERE server_id = $1 AND series_id = $2",
+    4,
+    {INT4OID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID},
+    nullptr};
+
+Datum Databases(const SeriesChange* changes, int count) {
+    return ArrayOf(changes, count, INT4OID, [](const SeriesChange& c, bool*) {
+        return Int32GetDatum(c.entry->key.database_id);
+    });
+}
+Datum UserNames(const SeriesChange* changes, int count) {
+    return ArrayOf(changes, count, TEXTOID,
+                   [](const SeriesChange& c, bool*) { return TextDatum(c.username); });
+}
+Datum QueryIds(const SeriesChange* changes, int count) {
+    return ArrayOf(changes, count, INT8OID, [](const SeriesChange& c, bool*) {
+        return Int64GetDatum(c.entry->key.queryid);
+    });
+}
+Datum TopLevels(const SeriesChange* changes, int count) {
+    return ArrayOf(changes, count, BOOLOID, [](const SeriesChange& c, bool*) {
+        return BoolGetDatum(c.entry->key.toplevel != 0);
+    });
+}
+Datum Texts(const SeriesChange* changes, int count) {
+    return ArrayOf(changes, count, TEXTOID, [](const SeriesChange& c, bool* is_null) {
+        *is_null = c.text.data() == nullptr;
+        return *is_null ? Datum{0} : TextDatum(c.text);
+    });
+}
+Datum SampledAts(const SeriesChange* changes, int count) {
+    return ArrayOf(changes, count, TIMESTAMPTZOID,
+                   [](const SeriesChange& c, bool*) { return TimestampTzGetDatum(c.sampled_at); });
+}
+}  // namespace
+
+void LoadSeries(int32 server_id, const SeriesChange* changes, int count) {
+    Datum values[] = {Int32GetDatum(server_id), Databases(changes, count),
+                      UserNames(changes, count), QueryIds(changes, count),
+                      TopLevels(changes, count)};
+    Execute(&load_series, values);
+    for (uint64 row = 0; row < SPI_processed; ++row) {
+        SeriesEntry* const entry = changes[Int8Of(row, 1) - 1].entry;
+        bool is_null = false;
+        entry->series_id = Int4Of(row, 2);
+        entry->has_text = DatumGetBool(CellOf(row, 3, &is_null));
+        entry->last_seen = DatumGetTimestampTz(CellOf(row, 4, &is_null));
+    }
+}
+
+void AddTexts(const SeriesChange* changes, int count) {
+    Datum values[] = {Texts(changes, count)};
+    Execute(&add_texts, values);
+}
+
+void AddSeries(int32 server_id, const SeriesChange* changes, int count) {
+    Datum values[] = {Int32GetDatum(server_id),
+                      Databases(changes, count),
+                      UserNames(changes, count),
+                      QueryIds(changes, count),
+                      TopLevels(changes, count),
+                      Texts(changes, count),
+                      SampledAts(changes, count),
+                      ArrayOf(changes, count, BOOLOID, [](const SeriesChange& c, bool*) {
+                          return BoolGetDatum(c.from_zero);
+                      })};
+    Execute(&add_series, values);
+}
+
+void AttachTexts(int32 server_id, const SeriesChange* changes, int count) {
+    for (int i = 0; i < count; ++i) {
+        Datum values[] = {Int32GetDatum(server_id), Int32GetDatum(changes[i].entry->series_id),
+                          TextDatum(changes[i].text)};
+        Execute(&attach_text, values);
+    }
+}
+
+void NoteSeen(int32 server_id, const SeriesChange* changes, int count) {
+    for (int i = 0; i < count; ++i) {
+        const SeriesChange& change = changes[i];
+        Datum values[] = {Int32GetDatum(server_id), Int32GetDatum(change.entry->series_id),
+                          TimestampTzGetDatum(change.sampled_at),
+                          TimestampTzGetDatum(change.reset_at)};
+        bool nulls[] = {false, false, false, change.reset_at == 0};
+        Execute(&note_seen, values, nulls);
+    }
+}
+
+}  // namespace pganalytics::pg

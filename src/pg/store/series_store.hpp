@@ -1,0 +1,50 @@
+// Series store: the statements behind the series cache. Used by series.cpp alone.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "pg/base/prelude.hpp"
+
+namespace pganalytics::pg {
+
+// SeriesEntry is one cached series. `key` is compared as bytes: every byte is set.
+struct SeriesKey {
+    int32 server_id;
+    int32 database_id;
+    int32 user_number;  // worker-local number of the user's name
+    int32 toplevel;
+    int64 queryid;
+};
+struct SeriesEntry {
+    SeriesKey key;
+    int32 series_id;  // 0: not resolved yet
+    bool has_text;
+    bool touched;              // by the transaction in progress
+    bool fresh;                // added by it: its first sample cannot be a reset
+    TimestampTz last_seen;     // as stored
+    TimestampTz last_sampled;  // of the newest sample this worker saw
+    int64 last_calls;          // of that sample
+};
+
+// NewSeries is what a row says of a series that is not cached, or of one that must be changed.
+struct SeriesChange {
+    SeriesEntry* entry;
+    std::string_view username;
+    std::string_view text;
+    TimestampTz sampled_at;
+    TimestampTz reset_at;  // 0: none
+    bool from_zero;
+};
+
+// LoadSeries fills series_id, has_text and last_seen of the entries that exist in query_series.
+void LoadSeries(int32 server_id, const SeriesChange* changes, int count);
+// AddTexts stores the texts that are new; AddSeries then refers to them by hash.
+void AddTexts(const SeriesChange* changes, int count);
+void AddSeries(int32 server_id, const SeriesChange* changes, int count);
+// AttachTexts gives texts to series that were stored without one.
+void AttachTexts(int32 server_id, const SeriesChange* changes, int count);
+// NoteSeen moves last_seen and reset_at forward.
+void NoteSeen(int32 server_id, const SeriesChange* changes, int count);
+
+}  // namespace pganalytics::pg

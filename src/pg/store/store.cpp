@@ -1,0 +1,241 @@
+// Store: the transaction of a group, and what becomes of each push in it.
+#include "pg/store/store.hpp"
+
+#include "pg/audit/record.hpp"
+#include "pg/audit/refusals.hpp"
+#include "pg/base/session.hpp"
+#include "pg/identity/authenticate.hpp"
+#include "pg/store/accounts.hpp"
+#include "pg/store/fleet.hpp"
+#include "pg/store/ledger.hpp"
+#include "pg/store/samples.hpp"
+
+extern "C" {
+#include "access/xlog.h"
+}
+
+namespace pganalytics::pg {
+namespace {
+
+using protocol::Receipt;
+
+// The extension the caches were filled from; another oid means it was dropped and made anew.
+Oid cached_extension = InvalidOid;
+
+void Refuse(Receipt* receipt, uint32_t status, std::string_view message) {
+    *receipt = {};
+    receipt->status = status;
+    receipt->message = message;
+}
+
+// StatusOfError maps an ERROR to what the sender should do: 422, it will never go in; 503, later.
+uint32_t StatusOfError(int sqlstate) {
+    switch (ERRCODE_TO_CATEGORY(sqlstate)) {
+        case MAKE_SQLSTATE('2', '2', '0', '0', '0'):  // data exception
+        case MAKE_SQLSTATE('2', '3', '0', '0', '0'):  // integrity constraint violation
+        case MAKE_SQLSTATE('0', '9', '0', '0', '0'):  // a trigger refused
+        case MAKE_SQLSTATE('5', '4', '0', '0', '0'):  // program limit exceeded
+            return 422;
+        default:
+            return 503;
+    }
+}
+
+uint32_t RetryAfter(int sqlstate) {
+    switch (ERRCODE_TO_CATEGORY(sqlstate)) {
+        case MAKE_SQLSTATE('5', '5', '0', '0', '0'):  // lock not available
+        case MAKE_SQLSTATE('4', '0', '0', '0', '0'):  // deadlock, serialization
+            return 1;
+        case MAKE_SQLSTATE('5', '3', '0', '0', '0'):  // disk or memory full
+            return 10;
+        default:  // privileges, a missing table: for an administrator to mend
+            return 30;
+    }
+}
+
+void RefuseForError(Receipt* receipt, const ErrorData* error) {
+    const uint32_t status = StatusOfError(error->sqlerrcode);
+    Refuse(receipt, status, error->message == nullptr ? "unknown error" : error->message);
+    if (error->detail != nullptr) receipt->detail = error->detail;
+    if (status == 503) receipt->retry_after_s = RetryAfter(error->sqlerrcode);
+    memcpy(receipt->sqlstate.data(), unpack_sql_state(error->sqlerrcode), 5);
+}
+
+// CheckExtension empties the caches when the extension is another one than before. REQUIRES: a
+// lock on one of its tables, so that it cannot go from now on.
+void CheckExtension() {
+    const Oid extension = ExtensionOid();
+    if (!OidIsValid(extension)) {
+        ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT),
+                errmsg("extension \"%s\" does not exist", kExtension));
+    }
+    if (extension == cached_extension) return;
+    ForgetFleet();
+    ForgetSamples();
+    cached_extension = extension;
+}
+
+// CheckSender asks again who sends a push, now in the push's own transaction: what an administrator
+// has committed before this counts.
+void CheckSender(PushJob* job) {
+    Holder holder;
+    const AuthResult result = Authenticate(job->push.credential, &holder);
+    if (result != AuthResult::kGood) {
+        job->refusal = result;
+        return Refuse(&job->receipt, 403, Reason(result));
+    }
+    job->max_queries_per_db = holder.max_queries_per_db;
+    if (!(holder.collector_id == job->push.collector_id)) {
+        job->names_another = true;
+        Refuse(&job->receipt, 403, "push comes from another collector than it names");
+    }
+}
+
+int CompareKeys(const void* a, const void* b) noexcept {
+    const auto* const left = *static_cast<PushJob* const*>(a);
+    const auto* const right = *static_cast<PushJob* const*>(b);
+    if (left->server_id != right->server_id) return left->server_id < right->server_id ? -1 : 1;
+    const int order =
+        memcmp(left->push.push_key.bytes, right->push.push_key.bytes, sizeof(core::Uuid));
+    // Jobs stand in one array, so the order of addresses is the order of arrival.
+    return order != 0 ? order : (left < right ? -1 : 1);
+}
+
+// PartOpen moves the jobs that are not decided to the front of `open` and gives their number.
+int PartOpen(PushJob** jobs, int count, PushJob** open) {
+    int kept = 0;
+    for (int i = 0; i < count; ++i) {
+        if (jobs[i]->receipt.status == 0 && !jobs[i]->waits_twin) open[kept++] = jobs[i];
+    }
+    return kept;
+}
+
+// StoreGroup is the way of the pushes inside the transaction; docs/inside/architecture.md tells it.
+void StoreGroup(PushJob** jobs, int count, MemoryContext context) {
+    auto** const open =
+        static_cast<PushJob**>(palloc(sizeof(PushJob*) * static_cast<size_t>(count)));
+    for (int i = 0; i < count; ++i) CheckSender(jobs[i]);
+    CheckExtension();
+    int open_count = PartOpen(jobs, count, open);
+    if (open_count == 0) return;
+    for (int i = 0; i < open_count; ++i) open[i]->server_id = ServerOf(open[i]->push);
+
+    qsort(open, static_cast<size_t>(open_count), sizeof(PushJob*), CompareKeys);
+    LockPushKeys(open, open_count);
+    FindReceipts(open, open_count);
+    for (int i = 1; i < open_count; ++i) {
+        open[i]->waits_twin = open[i]->receipt.status == 0 &&
+                              open[i]->server_id == open[i - 1]->server_id &&
+                              open[i]->push.push_key == open[i - 1]->push.push_key;
+    }
+    open_count = PartOpen(open, open_count, open);
+    if (open_count == 0) return;
+
+    ResolveDatabases(open, open_count);
+    StoreSamples(open, open_count, context);
+    for (int i = 0; i < open_count; ++i) SumUp(open[i]);
+    AddToLedger(open, open_count);
+    AddAccounts(open, open_count);
+}
+
+// Begin makes the jobs what they were before a try.
+void Begin(PushJob** jobs, int count) {
+    for (int i = 0; i < count; ++i) {
+        jobs[i]->receipt = {};
+        memset(jobs[i]->tallies, 0, sizeof(Tally) * jobs[i]->account_count);
+        jobs[i]->waits_twin = false;
+        jobs[i]->refusal = AuthResult::kGood;
+        jobs[i]->names_another = false;
+    }
+}
+
+// TryGroup runs one transaction over the jobs. After a commit all are decided but those that wait
+// for their twin. nullptr, or why nothing of the group is stored.
+ErrorData* TryGroup(PushJob** jobs, int count, MemoryContext context) {
+    Begin(jobs, count);
+    ErrorData* const error = Transact([jobs, count, context] { StoreGroup(jobs, count, context); });
+    if (error != nullptr) {
+        ForgetFleet();
+        ForgetTouchedSamples();
+        return error;
+    }
+    CommitSamples();
+    // A duplicate was committed by another transaction, which is visible, so it is flushed.
+    const XLogRecPtr flushed = GetFlushRecPtr(nullptr);
+    const XLogRecPtr committed = Max(XactLastCommitEnd, flushed);
+    for (int i = 0; i < count; ++i) {
+        // Here, where nothing is tried again.
+        TellOfRefusal(jobs[i]->refusal, jobs[i]->push.credential);
+        if (jobs[i]->names_another) {
+            TellRefusal(protocol::RefusalKind::kPushOfAnother, jobs[i]->push.credential);
+        }
+        Receipt* const receipt = &jobs[i]->receipt;
+        if (jobs[i]->waits_twin) continue;
+        if (receipt->status == 0) {
+            receipt->status = 200;
+            receipt->commit_lsn = XactLastCommitEnd;
+        } else if (receipt->status == 200) {
+            receipt->commit_lsn = committed;
+        }
+        if (receipt->status == 200) receipt->max_queries_per_db = jobs[i]->max_queries_per_db;
+    }
+    return nullptr;
+}
+
+}  // namespace
+
+void StorePushes(PushJob* jobs, int count, MemoryContext context) {
+    MemoryContext const caller = MemoryContextSwitchTo(context);
+    auto** const open =
+        static_cast<PushJob**>(palloc(sizeof(PushJob*) * static_cast<size_t>(count)));
+    for (int i = 0; i < count; ++i) {
+        open[i] = &jobs[i];
+        jobs[i].receipt = {};
+    }
+    int left = count;
+    while (left > 0) {
+        ErrorData* const error = TryGroup(open, left, context);
+        if (error != nullptr && left == 1) RefuseForError(&open[0]->receipt, error);
+        if (error != nullptr && left > 1) {
+            for (int i = 0; i < left; ++i) {
+                ErrorData* const own = TryGroup(&open[i], 1, context);
+                if (own != nullptr) RefuseForError(&open[i]->receipt, own);
+            }
+        }
+        // Those that waited for their twin go again: it is in the ledger now.
+        int waiting = 0;
+        for (int i = 0; i < left; ++i) {
+            if (open[i]->receipt.status == 0) open[waiting++] = open[i];
+        }
+        left = waiting;
+    }
+    MemoryContextSwitchTo(caller);
+}
+
+protocol::AuthReply AnswerAuth(const protocol::AuthRequest& request, MemoryContext context) {
+    MemoryContext const caller = MemoryContextSwitchTo(context);
+    protocol::AuthReply reply;
+    AuthResult result = AuthResult::kGood;
+    ActForCollector(request.credential);
+    ErrorData* const error = Transact([&reply, &request, &result] {
+        Holder holder;
+        result = Admit(request, &holder);
+        reply.status = result == AuthResult::kGood ? 200 : 403;
+        reply.message = Reason(result);
+        if (result != AuthResult::kGood) return;
+        reply.collector_id = holder.collector_id;
+        reply.max_queries_per_db = holder.max_queries_per_db;
+    });
+    if (error != nullptr) {
+        reply = {};
+        reply.status = 503;
+        reply.message = error->message;
+    } else {
+        TellOfRefusal(result, request.credential);
+    }
+    EndAuditSubject();
+    MemoryContextSwitchTo(caller);
+    return reply;
+}
+
+}  // namespace pganalytics::pg

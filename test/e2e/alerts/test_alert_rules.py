@@ -1,0 +1,270 @@
+"""Built-in rules of alerts with what really happens: logins, refusals, pushes, settings, dead gateways."""
+import datetime
+import os
+import re
+import signal
+
+import psycopg2
+import pytest
+
+import product
+from api_client import PASSWORD, ApiClient, fresh_address
+from audit_view import REFUSED, events, last_id
+from client import push_body, query_rows
+from cluster import wait_until
+
+SOON = 10
+
+
+def rules_each_second(server):
+    """rules_each_second has all rules evaluated each second, and an alert end with its cause."""
+    server.db.execute("UPDATE pganalytics.alert_rules SET evaluate_every = '1 s', keep_firing_for = '0', "
+                      "pending_for = '0'")
+    return server
+
+
+@pytest.fixture(scope="module")
+def watched(make_server):
+    return rules_each_second(make_server("rules", ingest_workers=1, login_failures=10000))
+
+
+def alerts(server, rule, /, **labels):
+    """alerts gives value by labels of those of a rule that fire."""
+    return [(value, found) for value, found in server.db.rows(
+        "SELECT value, labels - 'alertname' - 'severity' FROM pganalytics.alerts "
+        "WHERE rule = %s AND state = 'firing'", rule) if labels.items() <= found.items()]
+
+
+def await_alert(server, rule, /, **labels):
+    return wait_until(lambda: alerts(server, rule, **labels), SOON, f"{rule} {labels}")[0]
+
+
+def await_end(server, rule, /, **labels):
+    wait_until(lambda: not alerts(server, rule, **labels), SOON, f"the end of {rule} {labels}")
+
+
+def assert_silent(server, rule, /, **labels):
+    """assert_silent waits for an evaluation that has seen all that happened before the call."""
+    now = server.db.value("SELECT clock_timestamp()")
+    wait_until(lambda: server.db.rows("SELECT FROM pganalytics.alert_rule_states WHERE rule = %s "
+                                      "AND evaluated_at > %s AND failures = 0", rule, now),
+               SOON, f"an evaluation of {rule}")
+    assert not alerts(server, rule, **labels)
+
+
+def guess(server, name="nobody", address=None):
+    with ApiClient(server, address=address) as client:
+        return client.log_in(name, "wrong").status
+
+
+def test_ten_failed_logins_are_none(watched):
+    """To PostgreSQL and at the port for people, under different names: the eleventh is an alert."""
+    before = last_id(watched)
+    for number in range(5):
+        assert guess(watched, f"name-{number}") == 401
+        with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
+            psycopg2.connect(host="127.0.0.1", port=watched.cluster.port, dbname=product.DATABASE,
+                             user=f"name-{number}", password="wrong")
+    wait_until(lambda: len(events(watched, "auth.login_failed", before)) == 10, SOON, "ten events")
+    assert_silent(watched, "failed_login_surge")
+    guess(watched, "another")
+    assert await_alert(watched, "failed_login_surge") == (11, {})
+
+
+@pytest.fixture(scope="module")
+def guessed(make_server):
+    return rules_each_second(make_server("rule_events", ingest_workers=1, login_failures=5,
+                                         login_failure_interval="1d"))
+
+
+def told(server):
+    """told ends the worker of the port for people: at its end it tells of all that it has counted."""
+    before = last_id(server)
+    server.db.execute("SELECT pg_terminate_backend(pid) FROM pganalytics.workers WHERE kind = 'api'")
+    wait_until(lambda: events(server, "security.rate_limited", before), SOON, "what was counted")
+    server.db.value("SELECT pganalytics.wait_until_running('20 s')")
+
+
+def test_guesses_at_one_role(guessed):
+    """After five wrong passwords further ones are refused unseen; they are failed logins all the same."""
+    guessed.db.execute(f"CREATE ROLE ann LOGIN PASSWORD '{PASSWORD}'")
+    address = fresh_address()
+    statuses = [guess(guessed, "ann", address) for _ in range(10)]
+    assert statuses == [401] * 5 + [429] * 5
+    told(guessed)
+    assert_silent(guessed, "failed_login_surge")
+    assert guess(guessed, "ann", address) == 429
+    await_alert(guessed, "failed_login_surge")
+    # Six of them were refused. 49 of one address are no abuse yet.
+    assert {guess(guessed, "ann", address) for _ in range(43)} == {429}
+    told(guessed)
+    assert sum(details["count"] for _, details in events(guessed, "security.rate_limited")) == 49
+    assert_silent(guessed, "rate_limit_abuse")
+    assert guess(guessed, "ann", address) == 429
+    value, labels = await_alert(guessed, "rate_limit_abuse")
+    assert labels == {"address": address} and value == 50
+
+
+def test_somebody_tries_what_there_is(watched):
+    """Nineteen tables that a role may not read are none; the twentieth is an alert about the role."""
+    watched.db.execute("CREATE ROLE curious LOGIN; CREATE SCHEMA closed")
+    watched.db.execute("DO $$ BEGIN FOR i IN 1 .. 20 LOOP EXECUTE 'CREATE TABLE closed.t' || i || '()'; "
+                       "END LOOP; END $$; GRANT USAGE ON SCHEMA closed TO curious")
+    session = psycopg2.connect(watched.cluster.dsn(product.DATABASE, "curious"))
+    session.autocommit = True
+
+    def read(number):
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            session.cursor().execute(f"SELECT FROM closed.t{number}")
+
+    before = last_id(watched)
+    for number in [1] * 5 + list(range(1, 20)):
+        read(number)
+    wait_until(lambda: len(events(watched, "access.denied", before)) == 24, SOON, "24 denials")
+    assert_silent(watched, "unusual_access")
+    read(20)
+    assert await_alert(watched, "unusual_access") == (20, {"actor": "curious"})
+    session.close()
+
+
+def test_a_setting_is_changed(watched):
+    watched.db.execute("ALTER SYSTEM SET pganalytics.alert_certificate_days = 8")
+    await_alert(watched, "configuration_changed", event="security.configured", actor="postgres",
+                resource="pganalytics.alert_certificate_days")
+    assert not alerts(watched, "configuration_changed", resource="work_mem")
+    watched.db.execute("ALTER ROLE ALL SET work_mem = '5MB'")
+    await_alert(watched, "configuration_changed", event="settings.altered", resource="work_mem")
+
+
+def test_a_limit_of_a_collector_is_changed(watched):
+    credentials = watched.collector()
+    name = watched.db.value("SELECT name FROM pganalytics.collectors WHERE collector_id = %s",
+                            credentials.collector_id)
+    watched.db.execute("SELECT pganalytics.set_query_limit(%s, 5)", name)
+    await_alert(watched, "configuration_changed", event="collector.configured", collector=name,
+                resource=credentials.collector_id)
+
+
+def test_rows_of_the_audit_log_are_attacked(watched):
+    assert_silent(watched, "audit_gap")
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+        watched.db.execute(REFUSED)
+    assert await_alert(watched, "audit_gap")[1]["event"] == "audit.change_refused"
+
+
+def push(server, credentials, moment=None):
+    with server.client(credentials) as client:
+        answer = client.push(push_body(credentials.collector_id, query_rows(3, 1), moment))
+        assert answer.status == 200, answer
+        return answer.receipt
+
+
+def test_collectors_fall_silent(make_server):
+    """Both at once is this server's matter, and theirs is told to nobody; one of them is its own."""
+    server = rules_each_second(make_server("silence", ingest_workers=1, alert_collector_silent="2s"))
+    one, other = server.collector(), server.collector()
+    push(server, one)
+    push(server, other)
+    assert_silent(server, "collector_silent")
+    await_alert(server, "ingest_stalled")
+    wait_until(lambda: len(alerts(server, "collector_silent")) == 2, SOON, "two silent collectors")
+    assert server.db.rows("SELECT DISTINCT muted_by FROM pganalytics.active_alerts "
+                          "WHERE labels ->> 'alertname' = 'collector_silent'") == [
+                              (["inhibition ingest_stalled"],)]
+    names = dict(server.db.rows("SELECT collector_id::text, name FROM pganalytics.collectors"))
+    server.db.execute("UPDATE pganalytics.alert_rules SET threshold = 3600 WHERE name = 'ingest_stalled'")
+    push(server, one)
+    await_end(server, "collector_silent", collector=names[one.collector_id])
+    assert await_alert(server, "collector_silent", server="default",
+                       collector=names[other.collector_id])
+    server.db.execute("SELECT pganalytics.set_collector_enabled(%s, false)", names[other.collector_id])
+    await_end(server, "collector_silent", collector=names[other.collector_id])
+
+
+def test_rows_are_discarded(watched):
+    credentials = watched.collector()
+    push(watched, credentials)
+    assert_silent(watched, "ingest_discards")
+    long_ago = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=100)
+    assert push(watched, credentials, long_ago)["discarded"]["too_old"] == 3
+    value, labels = await_alert(watched, "ingest_discards", reason="too_old", server="default")
+    assert value == 3, labels
+
+
+def test_gateways_die(watched):
+    """Three starts in ten minutes are none, four are an alert."""
+    def gateway():
+        return watched.db.value("SELECT max(gateway_pid) FROM pganalytics.workers WHERE kind = 'ingest' "
+                                "AND state = 'running'")
+
+    def kill():
+        victim = wait_until(gateway, SOON, "a gateway")
+        os.kill(victim, signal.SIGKILL)
+        wait_until(lambda: gateway() not in (victim, None), SOON, "the next gateway")
+        # The worker does so each minute.
+        watched.db.execute("SELECT pganalytics.sample_workers(clock_timestamp())")
+
+    watched.db.execute("SELECT pganalytics.sample_workers(clock_timestamp())")
+    for _ in range(3):
+        kill()
+    assert_silent(watched, "gateway_restarting")
+    kill()
+    assert await_alert(watched, "gateway_restarting", worker="ingest")[0] == 4
+
+
+def test_a_broken_rule_is_an_alert(watched):
+    watched.db.execute("INSERT INTO pganalytics.alert_rules (name, query, threshold, evaluate_every) VALUES "
+                       "('broken', 'SELECT 1 / count(*) AS value FROM pg_class WHERE false', 0, '1 s')")
+    await_alert(watched, "alert_rule_failing", rule="broken")
+    watched.db.execute("UPDATE pganalytics.alert_rules SET query = 'SELECT 0 AS value' "
+                       "WHERE name = 'broken'")
+    await_end(watched, "alert_rule_failing", rule="broken")
+    watched.db.execute("DELETE FROM pganalytics.alert_rules WHERE name = 'broken'")
+
+
+def test_each_rule_can_be_evaluated(watched):
+    """The worker may do what each built-in rule wants, and none takes long on a small database."""
+    states = wait_until(lambda: all_states(watched), SOON, "an evaluation of each rule")
+    assert len(states) > 20
+    assert [state for state in states if state[1] != 0 or state[2] > 1000] == []
+
+
+def all_states(server):
+    states = server.db.rows(
+        "SELECT r.name, s.failures, s.duration_ms FROM pganalytics.alert_rules r "
+        "LEFT JOIN pganalytics.alert_rule_states s ON s.rule = r.name WHERE r.builtin")
+    return None not in [duration for _, _, duration in states] and states
+
+
+def short(seconds):
+    """short is how the manual writes an interval."""
+    seconds = int(seconds)
+    for unit, of in (("h", 3600), ("min", 60), ("s", 1)):
+        if seconds and seconds % of == 0:
+            return f"{seconds // of} {unit}"
+    return ""
+
+
+def test_the_manual_has_each_rule(make_server):
+    """docs/use/alerts.md has the built-in rules line by line: thresholds, times and labels."""
+    server = make_server("manual", ingest_workers=1, api_port=0)
+    manual = (product.SOURCE / "docs/use/alerts.md").read_text(encoding="utf-8")
+    section = re.search(r"^## Built-in rules$(.*?)(?=^## |\Z)", manual, re.MULTILINE | re.DOTALL)[1]
+    listed = [tuple(cell.strip() for cell in line.strip("|").split("|"))[:6]
+              for line in re.findall(r"^\| `[a-z_]+` \|.*$", section, re.MULTILINE)]
+    made = []
+    for name, severity, comparison, limit, pending, kept, every, query in server.db.rows(
+            "SELECT name, severity, comparison, coalesce(threshold::numeric::text, threshold_setting), "
+            "extract(epoch FROM pending_for), extract(epoch FROM keep_firing_for), "
+            "extract(epoch FROM evaluate_every), query FROM pganalytics.alert_rules WHERE builtin"):
+        with psycopg2.connect(server.cluster.dsn(product.DATABASE)) as session, session.cursor() as cursor:
+            cursor.execute("SET search_path = pg_catalog, pg_temp")
+            cursor.execute(query)
+            labels = [column.name for column in cursor.description if column.name != "value"]
+        made.append((f"`{name}`", severity, f"{comparison} {limit if limit[0].isdigit() else f'`{limit}`'}",
+                     " / ".join((short(pending) or "0", short(kept) or "0")), short(every),
+                     ", ".join(f"`{label}`" for label in labels) or "—"))
+    assert sorted(listed) == sorted(made)
+    present = server.db.rows("SELECT name FROM pganalytics.alert_rules "
+                             "WHERE builtin AND query !~ 'evaluation_time' ORDER BY 1")
+    assert [name for name, in present] == ["alert_rule_failing"]
