@@ -12,6 +12,8 @@ CREATE VIEW pganalytics.queries AS
     JOIN pganalytics.databases b ON b.server_id = s.server_id AND b.database_id = s.database_id
     LEFT JOIN pganalytics.query_texts t ON t.text_id = s.text_id;
 COMMENT ON VIEW pganalytics.queries IS 'each series of query statistics with its names and its text';
+GRANT SELECT ON pganalytics.queries
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE VIEW pganalytics.query_stats AS
     SELECT s.collector, s.server, s.database, s.username, s.queryid, s.toplevel, s.query,
@@ -48,6 +50,8 @@ CREATE VIEW pganalytics.query_stats AS
     JOIN pganalytics.queries s ON s.server_id = q.server_id AND s.series_id = q.series_id;
 COMMENT ON VIEW pganalytics.query_stats IS
     'samples of query statistics with names and texts: cumulative counters, times in milliseconds';
+GRANT SELECT ON pganalytics.query_stats
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 -- query_deltas is what both reports below are made from: pairs of samples of a series and the
 -- difference of their counters, for the samples after "from" up to and at "to".
@@ -180,6 +184,8 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.query_deltas(timestamptz, timestamptz, boolean) IS
     'differences of counters for query_activity() and top_queries(), which add the names';
+GRANT EXECUTE ON FUNCTION pganalytics.query_deltas(timestamptz, timestamptz, boolean)
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE FUNCTION pganalytics.query_activity("from" timestamptz, "to" timestamptz)
     RETURNS TABLE (
@@ -212,6 +218,8 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.query_activity(timestamptz, timestamptz) IS
     'what each query did from sample to sample, in intervals that end after "from" and not after "to"';
+GRANT EXECUTE ON FUNCTION pganalytics.query_activity(timestamptz, timestamptz)
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE FUNCTION pganalytics.top_queries_between(
         "from" timestamptz, "to" timestamptz, max_rows integer DEFAULT 20,
@@ -301,6 +309,8 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.top_queries_between(timestamptz, timestamptz, integer, text) IS
     'the queries that did most in a period, by any of their counters';
+GRANT EXECUTE ON FUNCTION pganalytics.top_queries_between(timestamptz, timestamptz, integer, text)
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE FUNCTION pganalytics.top_queries(
         period interval DEFAULT '1 hour', max_rows integer DEFAULT 20,
@@ -324,3 +334,5 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.top_queries(interval, integer, text) IS
     'the queries that did most in the period up to now, by any of their counters';
+GRANT EXECUTE ON FUNCTION pganalytics.top_queries(interval, integer, text)
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
