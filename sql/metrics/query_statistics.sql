@@ -38,39 +38,13 @@ GRANT SELECT (server_id, series_id, database_id, username, queryid, toplevel, te
       UPDATE (text_id, last_seen, reset_at)
     ON pganalytics.query_series TO pganalytics_ingest;
 
+-- The counters are those of the metric catalog: sql/install_script.awk writes their columns.
 CREATE TABLE pganalytics.query_samples (
     server_id integer NOT NULL,
     series_id integer NOT NULL,
     sampled_at timestamptz NOT NULL,
     rebased boolean,
-    calls bigint,
-    plans bigint,
-    rows bigint,
-    total_exec_time double precision,
-    total_plan_time double precision,
-    min_exec_time double precision,
-    max_exec_time double precision,
-    mean_exec_time double precision,
-    stddev_exec_time double precision,
-    shared_blks_hit bigint,
-    shared_blks_read bigint,
-    shared_blks_dirtied bigint,
-    shared_blks_written bigint,
-    local_blks_hit bigint,
-    local_blks_read bigint,
-    local_blks_dirtied bigint,
-    local_blks_written bigint,
-    temp_blks_read bigint,
-    temp_blks_written bigint,
-    shared_blk_read_time double precision,
-    shared_blk_write_time double precision,
-    local_blk_read_time double precision,
-    local_blk_write_time double precision,
-    temp_blk_read_time double precision,
-    temp_blk_write_time double precision,
-    wal_records bigint,
-    wal_fpi bigint,
-    wal_bytes bigint
+    {calls..} {name} {type}
 ) PARTITION BY RANGE (sampled_at);
 COMMENT ON TABLE pganalytics.query_samples IS 'cumulative counters as the source gives them; a counter of zero is stored as NULL; times in milliseconds';
 GRANT SELECT ON pganalytics.query_samples
