@@ -8,7 +8,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # Room -> the rooms that its files may include, besides itself. The lower ones come first.
 CORE, PROTOCOL = {"src/core"}, {"src/core", "src/protocol"}
-GATEWAY = PROTOCOL | {"src/http", "src/pki", "src/ingest"}
+GATEWAY = PROTOCOL | {"src/http", "src/pki", "src/ingest", "src/sandbox"}
 COLLECTOR = PROTOCOL | {"src/pki"}
 PG_BASE = PROTOCOL | {"src/pg/base"}
 PG_AUDIT = PG_BASE | {"src/pg/audit"}
@@ -22,8 +22,9 @@ ROOMS = {
     "src/ingest": PROTOCOL,
     "src/http": CORE,
     "src/pki": CORE,
-    "src/ca": PROTOCOL | {"src/pki"},
-    "src/courier": PROTOCOL,
+    "src/sandbox": CORE,
+    "src/ca": PROTOCOL | {"src/pki", "src/sandbox"},
+    "src/courier": PROTOCOL | {"src/sandbox"},
     "src/gateway/process": GATEWAY,
     "src/gateway/identity": GATEWAY | {"src/gateway/process"},
     "src/gateway/collectors": GATEWAY | {"src/gateway/process", "src/gateway/identity"},
@@ -62,7 +63,8 @@ LIBRARIES = {
     "zstd": {"ingest"},
     "zlib": {"ingest", "collector"},
     "cjson/": {"http", "ingest", "gateway", "collector"},
-    "seccomp": {"ca", "courier", "gateway"},
+    "seccomp": {"sandbox"},
+    "linux/landlock": {"sandbox"},
     "curl/": {"collector", "courier"},
     "libpq-fe": {"collector"},
     "toml++": {"collector"},
