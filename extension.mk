@@ -25,4 +25,4 @@ include $(PGXS)
 $(DATA_built): $(SQL_SOURCES) sql/order.txt
 	cat $(SQL_SOURCES) > $@
 
-$(OBJS): extension.mk exports.map $(shell find src/core src/protocol src/pg bgworker -name '*.hpp' -o -name '*.h')
+$(OBJS): extension.mk exports.map $(shell find src/core src/protocol src/pg bgworker -name '*.hpp' -o -name '*.h' -o -name '*.def')
