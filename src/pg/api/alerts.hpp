@@ -1,7 +1,7 @@
 // API alerts: what people see of alerts, and what they do about them.
 #pragma once
 
-#include "pg/api/api.hpp"
+#include "pg/api/call.hpp"
 
 namespace pganalytics::pg {
 

@@ -1,7 +1,7 @@
 // API audit log: GET /api/v1/audit-logs.
 #pragma once
 
-#include "pg/api/api.hpp"
+#include "pg/api/call.hpp"
 
 namespace pganalytics::pg {
 

@@ -1,12 +1,13 @@
 // API handlers: what answers each route of the port for people.
 #include "pg/api/alerts.hpp"
-#include "pg/api/api.hpp"
 #include "pg/api/audit_log.hpp"
+#include "pg/api/call.hpp"
 #include "pg/api/events.hpp"
 #include "pg/api/scrapers.hpp"
 #include "pg/audit/record.hpp"
 #include "pg/base/guc.hpp"
 #include "pg/base/statement.hpp"
+#include "pg/base/unix_time.hpp"
 #include "pg/identity/rate_limits.hpp"
 #include "pg/identity/tokens.hpp"
 

@@ -1,0 +1,34 @@
+#include "pg/api/call.hpp"
+
+namespace pganalytics::pg {
+
+bool ReadFields(ApiCall* call, const JsonField* wanted, int count) {
+    Assert(count <= kMaxApiFields);
+    memcpy(call->fields, wanted, sizeof(JsonField) * static_cast<size_t>(count));
+    const char* why = nullptr;
+    MemoryContext const caller = MemoryContextSwitchTo(call->secrets);
+    const JsonResult result = ReadJsonFields(call->request->body, call->fields, count, &why);
+    MemoryContextSwitchTo(caller);
+    if (result != JsonResult::kGood) {
+        RefuseCall(call, result == JsonResult::kNoJson ? 400 : 422, why);
+    }
+    return result == JsonResult::kGood;
+}
+
+void RefuseCall(ApiCall* call, uint32_t status, const char* message) {
+    *call->reply = {};
+    call->reply->status = status;
+    call->reply->body = MemoryContextStrdup(call->context, message);
+}
+
+void ReplyText(ApiCall* call, const char* content_type, const char* document) {
+    if (strlen(document) > kMaxReplyBytes) {
+        return RefuseCall(call, 503, "the answer is longer than an answer may be");
+    }
+    *call->reply = {};
+    call->reply->status = 200;
+    call->reply->content_type = content_type;
+    call->reply->body = MemoryContextStrdup(call->context, document);
+}
+
+}  // namespace pganalytics::pg
