@@ -4,12 +4,10 @@
 
 #include "bgworker/alerts/courier.hpp"
 #include "bgworker/process/worker.hpp"
-#include "pg/alerts/rules.hpp"
+#include "pg/alerts/evaluations.hpp"
 #include "pg/base/session.hpp"
-#include "pg/base/statement.hpp"
 
 extern "C" {
-#include "catalog/pg_type.h"
 #include "libpq/pqsignal.h"
 #include "portability/instr_time.h"
 #include "storage/lock.h"
@@ -23,31 +21,7 @@ constexpr long kTurnMs = 1000;
 constexpr int kSamplePeriodMs = 60 * 1000;
 constexpr int kPrunePeriodMs = 3600 * 1000;
 // So many rows are removed in one transaction.
-constexpr int64 kPruneAtOnce = 10000;
-
-pg::Statement due_rules = {
-    "SELECT rule FROM pganalytics.due_rules($1)", 1, {TIMESTAMPTZOID}, nullptr};
-pg::Statement due_rule = {
-    "SELECT query, time_limit_ms FROM pganalytics.due_rules($1) WHERE rule OPERATOR(pg_catalog.=) "
-    "$2",
-    2,
-    {TIMESTAMPTZOID, TEXTOID},
-    nullptr};
-pg::Statement record = {
-    "SELECT pganalytics.record_evaluation($1, $2, $3, $4, $5, $6)",
-    6,
-    {TEXTOID, TIMESTAMPTZOID, JSONBARRAYOID, FLOAT8ARRAYOID, TEXTOID, FLOAT8OID},
-    nullptr};
-pg::Statement settle = {
-    "SELECT pganalytics.end_orphaned_alerts($1), "
-    "(SELECT pg_catalog.min(evaluate_at) FROM pganalytics.alert_rule_states), "
-    "pganalytics.queue_notifications($1)",
-    1,
-    {TIMESTAMPTZOID},
-    nullptr};
-pg::Statement sample = {"SELECT pganalytics.sample_workers($1)", 1, {TIMESTAMPTZOID}, nullptr};
-pg::Statement prune = {
-    "SELECT pganalytics.prune_alerts($1, $2)", 2, {TIMESTAMPTZOID, INT4OID}, nullptr};
+constexpr int kPruneAtOnce = 10000;
 
 // A query runs that nobody is to wait for at a shutdown.
 volatile sig_atomic_t evaluating = 0;
@@ -60,17 +34,6 @@ struct Worker {
     bool failed;  // something in this turn; it is not tried again at once
     TimestampTz sample_at;
     TimestampTz prune_at;
-};
-
-struct Rule {
-    const char* name;
-    const char* query;
-    int limit_ms;
-};
-
-struct RuleNames {
-    const char** list;
-    int count;
 };
 
 void OnTerminate(int signal) {
@@ -94,49 +57,29 @@ void Failed(Worker* worker, ErrorData* error, const char* what) {
     worker->failed = true;
 }
 
-// RunAt runs a statement whose first argument is the time. False if it failed.
-template <typename Read>
-bool RunAt(Worker* worker, pg::Statement* statement, TimestampTz at, const char* what,
-           Read&& read) {
-    ErrorData* const error = pg::Transact([&] {
-        Datum values[] = {TimestampTzGetDatum(at), Int32GetDatum(kPruneAtOnce)};
-        pg::Execute(statement, values);
-        read();
-    });
+// Run runs fn() in a transaction. False if it failed.
+template <typename Fn>
+bool Run(Worker* worker, const char* what, Fn&& fn) {
+    ErrorData* const error = pg::Transact(fn);
     if (error != nullptr) Failed(worker, error, what);
     return error == nullptr;
 }
 
-RuleNames ListDueRules(Worker* worker) {
-    RuleNames rules = {};
+pg::RuleNames ListDueRules(Worker* worker) {
+    pg::RuleNames rules = {};
     MemoryContextReset(worker->turn);
-    RunAt(worker, &due_rules, GetCurrentTimestamp(), "list the rules that are due", [&] {
-        rules.list = static_cast<const char**>(
-            MemoryContextAlloc(worker->turn, sizeof(const char*) * (SPI_processed + 1)));
-        for (uint64 row = 0; row < SPI_processed; ++row) {
-            rules.list[row] = pg::CopyBytes(pg::BytesOf(row, 1), worker->turn).data();
-        }
-        rules.count = static_cast<int>(SPI_processed);
-    });
+    Run(worker, "list the rules that are due",
+        [&] { rules = pg::ListDueRules(GetCurrentTimestamp(), worker->turn); });
     return rules;
 }
 
 // FindRule reads a rule that is still due: those before it may have taken a while. False if it is
 // not, or could not be read.
-bool FindRule(Worker* worker, const char* name, TimestampTz at, Rule* rule) {
+bool FindRule(Worker* worker, const char* name, TimestampTz at, pg::DueRule* rule) {
     bool found = false;
-    ErrorData* const error = pg::Transact([&] {
-        Datum values[] = {TimestampTzGetDatum(at), CStringGetTextDatum(name)};
-        pg::Execute(&due_rule, values);
-        found = SPI_processed == 1;
-        if (!found) return;
-        bool is_null = false;
-        rule->name = name;
-        rule->query = pg::CopyBytes(pg::BytesOf(0, 1), worker->evaluation).data();
-        rule->limit_ms = Max(static_cast<int>(DatumGetFloat8(pg::CellOf(0, 2, &is_null))), 1);
-    });
-    if (error != nullptr) Failed(worker, error, "read a rule");
-    return found && error == nullptr;
+    const bool read = Run(worker, "read a rule",
+                          [&] { found = pg::FindDueRule(name, at, worker->evaluation, rule); });
+    return read && found;
 }
 
 double MsSince(instr_time began) {
@@ -147,7 +90,7 @@ double MsSince(instr_time began) {
 }
 
 // Look runs the rule's query within its time. The error is in memory of the evaluation.
-ErrorData* Look(Worker* worker, const Rule& rule, TimestampTz at, pg::Findings* findings,
+ErrorData* Look(Worker* worker, const pg::DueRule& rule, TimestampTz at, pg::Findings* findings,
                 double* duration_ms) {
     instr_time began;
     INSTR_TIME_SET_CURRENT(began);
@@ -173,27 +116,11 @@ ErrorData* Look(Worker* worker, const Rule& rule, TimestampTz at, pg::Findings* 
 }
 
 // Record stores the findings, or the error if there is one.
-ErrorData* Record(Worker* worker, const Rule& rule, TimestampTz at, const pg::Findings& findings,
-                  const char* failure, double duration_ms) {
+ErrorData* Record(Worker* worker, const pg::DueRule& rule, TimestampTz at,
+                  const pg::Findings& findings, const char* failure, double duration_ms) {
     MemoryContext const caller = MemoryContextSwitchTo(worker->evaluation);
-    ErrorData* const error = pg::Transact([&] {
-        pg::PlanForReports();
-        Datum values[] = {
-            CStringGetTextDatum(rule.name),
-            TimestampTzGetDatum(at),
-            pg::ArrayOf(findings.list, findings.count, JSONBOID,
-                        [](const pg::Finding& f, bool*) { return JsonbPGetDatum(f.labels); }),
-            pg::ArrayOf(findings.list, findings.count, FLOAT8OID,
-                        [](const pg::Finding& f, bool* is_null) {
-                            *is_null = f.is_null;
-                            return Float8GetDatum(f.value);
-                        }),
-            failure == nullptr ? Datum{0} : CStringGetTextDatum(failure),
-            Float8GetDatum(duration_ms)};
-        bool nulls[lengthof(values)] = {};
-        nulls[4] = failure == nullptr;
-        pg::Execute(&record, values, nulls);
-    });
+    ErrorData* const error =
+        pg::Transact([&] { pg::RecordEvaluation(rule, at, findings, failure, duration_ms); });
     MemoryContextSwitchTo(caller);
     return error;
 }
@@ -201,7 +128,7 @@ ErrorData* Record(Worker* worker, const Rule& rule, TimestampTz at, const pg::Fi
 void Evaluate(Worker* worker, const char* name) {
     MemoryContextReset(worker->evaluation);
     const TimestampTz at = GetCurrentTimestamp();
-    Rule rule = {};
+    pg::DueRule rule = {};
     if (!FindRule(worker, name, at, &rule)) return;
     pgstat_report_activity(STATE_RUNNING, rule.name);
     pg::Findings findings = {};
@@ -244,21 +171,18 @@ bool GoOn(pg::WorkerStatus* status) {
 // KeepHouse does what is due beside the rules.
 void KeepHouse(Worker* worker) {
     const TimestampTz now = GetCurrentTimestamp();
-    RunAt(worker, &settle, now, "settle the alerts of rules that are gone", [worker] {
-        bool is_null = false;
-        const Datum next = pg::CellOf(0, 2, &is_null);
-        worker->next_rule_at = is_null ? DT_NOEND : DatumGetTimestampTz(next);
-    });
+    Run(worker, "settle the alerts of rules that are gone",
+        [&] { worker->next_rule_at = pg::SettleAlerts(now); });
     // A clock that was set back must not put anything off.
     if (now >= worker->sample_at ||
         TimestampTzPlusMilliseconds(now, kSamplePeriodMs) < worker->sample_at) {
         worker->sample_at = TimestampTzPlusMilliseconds(now, kSamplePeriodMs);
-        RunAt(worker, &sample, now, "sample the workers", [] {});
+        Run(worker, "sample the workers", [now] { pg::SampleWorkers(now); });
     }
     if (now >= worker->prune_at ||
         TimestampTzPlusMilliseconds(now, kPrunePeriodMs) < worker->prune_at) {
         int64 pruned = 0;
-        RunAt(worker, &prune, now, "remove old alerts", [&pruned] { pruned = pg::Int8Of(0, 1); });
+        Run(worker, "remove old alerts", [&] { pruned = pg::PruneAlerts(now, kPruneAtOnce); });
         if (pruned < kPruneAtOnce) {
             worker->prune_at = TimestampTzPlusMilliseconds(now, kPrunePeriodMs);
         }
@@ -288,7 +212,7 @@ void RunAlertsWorker() {
     while (GoOn(worker.status)) {
         if (!ExtensionExists()) return;
         worker.failed = false;
-        const RuleNames rules = ListDueRules(&worker);
+        const pg::RuleNames rules = ListDueRules(&worker);
         for (int i = 0; i < rules.count && GoOn(worker.status); ++i) {
             Evaluate(&worker, rules.list[i]);
         }

@@ -2,7 +2,7 @@
 #include "bgworker/api/api_worker.hpp"
 
 #include "bgworker/process/serve.hpp"
-#include "pg/api/api.hpp"
+#include "pg/api/answer.hpp"
 #include "pg/base/session.hpp"
 #include "pg/identity/login.hpp"
 

@@ -4,10 +4,8 @@
 #include "bgworker/chores/authority.hpp"
 #include "bgworker/process/worker.hpp"
 #include "pg/base/session.hpp"
-
-extern "C" {
-#include "catalog/pg_type.h"
-}
+#include "pg/identity/authority_records.hpp"
+#include "pg/store/chores.hpp"
 
 namespace pganalytics::bgworker {
 namespace {
@@ -34,50 +32,19 @@ Outcome Note(pg::WorkerStatus* status, ErrorData* error, const char* what, const
     return Outcome::kFailed;
 }
 
-struct Names {
-    const char** list;
-    uint64 count;
-};
-
-// Read fills `out` with the names that a query gives, in memory of `context`. ERROR as it raises
-// it.
-void Read(const char* sql, MemoryContext context, Names* out) {
-    if (SPI_execute(sql, true, 0) != SPI_OK_SELECT) elog(ERROR, "could not run \"%s\"", sql);
-    out->count = SPI_processed;
-    out->list = static_cast<const char**>(
-        MemoryContextAllocHuge(context, sizeof(const char*) * SPI_processed));
-    for (uint64 row = 0; row < SPI_processed; ++row) {
-        out->list[row] = MemoryContextStrdup(
-            context, SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1));
-    }
-}
-
-// Call runs a statement about a name and gives its boolean. ERROR as it raises it.
-bool Call(const char* sql, const char* name) {
-    Oid types[] = {TEXTOID};
-    Datum values[] = {CStringGetTextDatum(name)};
-    if (SPI_execute_with_args(sql, 1, types, values, nullptr, false, 0) != SPI_OK_SELECT) {
-        elog(ERROR, "could not run \"%s\"", sql);
-    }
-    bool is_null = false;
-    return DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
-}
-
 // MakePartitions makes the days ahead, one relation in a transaction: a push that needs one of
 // them waits for no more. After a lock that was not to be had it goes on a turn later: DROP
 // EXTENSION would otherwise meet this worker at every relation.
 Outcome MakePartitions(pg::WorkerStatus* status, MemoryContext context) {
-    Names relations = {};
-    ErrorData* error = pg::Transact([context, &relations] {
-        Read("SELECT relation FROM pganalytics.partitioned_relations()", context, &relations);
-    });
+    pg::RelationNames relations = {};
+    ErrorData* error =
+        pg::Transact([context, &relations] { relations = pg::ListPartitionedRelations(context); });
     if (error != nullptr) return Note(status, error, "list", "the tables kept by day");
     static uint64 next = 0;
     static bool failed = false;
     for (uint64 i = next; i < relations.count && !Stopping(); ++i) {
         const char* const relation = relations.list[i];
-        error = pg::Transact(
-            [relation] { Call("SELECT pganalytics.make_partitions(3, $1) >= 0", relation); });
+        error = pg::Transact([relation] { pg::MakePartitionsAhead(relation); });
         CHECK_FOR_INTERRUPTS();
         if (error == nullptr) continue;
         const bool locked = error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE;
@@ -98,20 +65,16 @@ Outcome MakePartitions(pg::WorkerStatus* status, MemoryContext context) {
 // ApplyRetention drops the partitions whose retention has passed, each in a transaction of its own:
 // pushes wait for one of them at most. What somebody uses stays until the next time.
 Outcome ApplyRetention(pg::WorkerStatus* status, MemoryContext context) {
-    Names expired = {};
-    ErrorData* error = pg::Transact([context, &expired] {
-        Read("SELECT p::pg_catalog.text FROM pganalytics.expired_partitions() AS p", context,
-             &expired);
-    });
+    pg::RelationNames expired = {};
+    ErrorData* error =
+        pg::Transact([context, &expired] { expired = pg::ListExpiredPartitions(context); });
     if (error != nullptr) return Note(status, error, "list", "the expired partitions");
     int dropped = 0;
     for (uint64 i = 0; i < expired.count && !Stopping(); ++i) {
         const char* const partition = expired.list[i];
         bool was_there = false;
-        error = pg::Transact([partition, &was_there] {
-            was_there = Call(
-                "SELECT pganalytics.drop_expired_partition(pg_catalog.to_regclass($1))", partition);
-        });
+        error = pg::Transact(
+            [partition, &was_there] { was_there = pg::DropExpiredPartition(partition); });
         if (error != nullptr) {
             Note(status, error, "drop expired partition", partition);
         } else if (was_there) {
@@ -147,12 +110,7 @@ void NoteExpired(pg::WorkerStatus* status) {
     // A clock that was set back must not put it off.
     if (now < next && next < TimestampTzPlusMilliseconds(now, 2 * kExpiryMs)) return;
     next = TimestampTzPlusMilliseconds(now, kExpiryMs);
-    ErrorData* const error = pg::Transact([] {
-        if (SPI_execute("SELECT pganalytics.note_expired_certificates()", false, 0) !=
-            SPI_OK_SELECT) {
-            elog(ERROR, "could not run note_expired_certificates()");
-        }
-    });
+    ErrorData* const error = pg::Transact([] { pg::NoteExpiredCertificates(); });
     if (error != nullptr) Note(status, error, "note", "expired certificates");
 }
 

@@ -79,7 +79,7 @@ bool AwaitExtension(pg::WorkerStatus* status, const char* role) {
         bool exists = false;
         ErrorData* const error =
             pg::Transact([&exists] { exists = OidIsValid(pg::ExtensionOid()); });
-        const char* why = "CREATE EXTENSION pganalytics has not been run in this database";
+        const char* why = "the extension is not in this database; run CREATE EXTENSION pganalytics";
         if (error != nullptr) {
             Wait(status, error->message);
             FreeErrorData(error);

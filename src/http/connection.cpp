@@ -8,7 +8,6 @@
 #include <span>
 
 #include "http/problem.hpp"
-#include "http/server.hpp"
 
 namespace pganalytics::http {
 namespace {
@@ -109,18 +108,18 @@ const core::Address& Exchange::client() const { return connection_.client_; }
 
 Task<Status> Exchange::ReadBody() { return connection_.ReadBody(request_, input_, lease); }
 
-Connection::Connection(Server& server, int fd, const core::Address& client)
+Connection::Connection(ServerContext& server, int fd, const core::Address& client)
     : server_(server),
       client_(client),
-      stream_(server.io_, fd, server.tls_.get(), client_),
+      stream_(server.io, fd, server.tls.get(), client_),
       address_(TextOf(client)),
       accepted_(Clock::now()),
-      deadline_(accepted_ + server.options_.connection_timeout) {}
+      deadline_(accepted_ + server.options.connection_timeout) {}
 
 Task<> Connection::Run() {
     const bool secured = co_await stream_.Handshake();
     if (!secured) {
-        ++server_.stats_.handshakes_failed;
+        ++server_.stats.handshakes_failed;
         // So that the client reads why: what it has sent meanwhile would make the close a reset.
         co_await Linger();
         co_return;
@@ -137,13 +136,13 @@ Task<> Connection::Run() {
 Task<bool> Connection::AwaitRequest() {
     // A connection that was busy until now gets its next request answered, with Connection: close.
     deadline_ =
-        std::max(accepted_ + server_.options_.connection_lifetime, Clock::now() + kIdleGrace);
+        std::max(accepted_ + server_.options.connection_lifetime, Clock::now() + kIdleGrace);
     pending_.shrink_to_fit();
-    server_.EnterIdle(this);
+    EnterIdle();
     bool readable = true;
     while (readable) {
         size_t got = 0;
-        const auto status = stream_.TryRead(server_.scratch_.data(), server_.scratch_.size(), &got);
+        const auto status = stream_.TryRead(server_.scratch.data(), server_.scratch.size(), &got);
         if (status == TlsStream::ReadStatus::kData) {
             Take(pending_, got);
             break;
@@ -151,15 +150,15 @@ Task<bool> Connection::AwaitRequest() {
         if (status == TlsStream::ReadStatus::kClosed) break;
         readable = co_await stream_.WaitReadable();
     }
-    server_.LeaveIdle(this);
+    LeaveIdle();
     co_return !pending_.empty();
 }
 
 void Connection::Take(std::string& input, size_t bytes) {
-    if (server_.options_.cleanse_input) {
-        MoveTo(input, std::span(server_.scratch_.data(), bytes));
+    if (server_.options.cleanse_input) {
+        MoveTo(input, std::span(server_.scratch.data(), bytes));
     } else {
-        input.append(server_.scratch_.data(), bytes);
+        input.append(server_.scratch.data(), bytes);
     }
 }
 
@@ -167,7 +166,7 @@ void Connection::Take(std::string& input, size_t bytes) {
 Task<bool> Connection::ReadMore(std::string& input) {
     while (true) {
         size_t got = 0;
-        const auto status = stream_.TryRead(server_.scratch_.data(), server_.scratch_.size(), &got);
+        const auto status = stream_.TryRead(server_.scratch.data(), server_.scratch.size(), &got);
         if (status == TlsStream::ReadStatus::kData) {
             Take(input, got);
             co_return true;
@@ -179,7 +178,7 @@ Task<bool> Connection::ReadMore(std::string& input) {
 }
 
 Task<Status> Connection::ReadHead(RequestParser& parser, std::string& input) {
-    deadline_ = Clock::now() + server_.options_.connection_timeout;
+    deadline_ = Clock::now() + server_.options.connection_timeout;
     while (true) {
         size_t taken = 0;
         auto state = parser.Put(input, &taken);
@@ -193,7 +192,7 @@ Task<Status> Connection::ReadHead(RequestParser& parser, std::string& input) {
 
 Task<Status> Connection::ReadBody(RequestParser& parser, std::string& input, Lease& lease) {
     if (parser.done()) co_return Unit{};
-    const auto& options = server_.options_;
+    const auto& options = server_.options;
     const Error busy{"too many bodies are in memory", 503};
     const uint64_t size = parser.content_length().value_or(parser.max_body_bytes());
     if (parser.content_length() && !lease.Hold(size)) co_return busy;
@@ -216,7 +215,7 @@ Task<Status> Connection::ReadBody(RequestParser& parser, std::string& input, Lea
         since_yield += taken;
         if (since_yield >= kBytesInOneTurn) {
             since_yield = 0;
-            co_await asio::post(server_.io_, asio::use_awaitable);
+            co_await asio::post(server_.io, asio::use_awaitable);
         }
         const bool more = co_await ReadMore(input);
         if (!more) co_return kGone;
@@ -229,7 +228,7 @@ Task<Status> Connection::ReadBody(RequestParser& parser, std::string& input, Lea
 Task<Response> Connection::Handle(Exchange& exchange) {
     deadline_ = TimePoint::max();
     try {
-        co_return co_await server_.router_.Handle(exchange);
+        co_return co_await server_.router.Handle(exchange);
     } catch (const std::bad_alloc&) {
     }
     co_return Problem(ProblemDetails{503, "out of memory", "", "", 5});
@@ -237,11 +236,11 @@ Task<Response> Connection::Handle(Exchange& exchange) {
 
 Task<bool> Connection::ServeRequest() {
     std::string input = std::exchange(pending_, {});
-    RequestParser parser(server_.options_.max_body_bytes);
-    const Cleansing cleansing{input, parser.body(), server_.options_.cleanse_input};
+    RequestParser parser(server_.options.max_body_bytes);
+    const Cleansing cleansing{input, parser.body(), server_.options.cleanse_input};
     const Status head = co_await ReadHead(parser, input);
     if (!head && head.error().status == 0) co_return false;
-    ++server_.stats_.requests;
+    ++server_.stats.requests;
     const unsigned wait_s = std::exchange(admitted_, false) ? 0 : server_.Admit(client_);
     const bool was_limited = std::exchange(limited_, wait_s != 0);
     if (!head) {
@@ -249,7 +248,7 @@ Task<bool> Connection::ServeRequest() {
         co_await Answer(refusal, false, false);
         co_return false;
     }
-    Exchange exchange(*this, server_.budget_, parser, input);
+    Exchange exchange(*this, server_.budget, parser, input);
     Response response;
     if (limited_) {
         response = TooMany(wait_s, was_limited);
@@ -259,11 +258,11 @@ Task<bool> Connection::ServeRequest() {
     if (response.status == 0) co_return false;
     // A body that nobody has read stands between this request and the next.
     const bool keep = parser.done() && parser.keep_alive() && !response.close && !last_ &&
-                      !server_.draining_ &&
-                      Clock::now() < accepted_ + server_.options_.connection_lifetime;
+                      !server_.draining &&
+                      Clock::now() < accepted_ + server_.options.connection_lifetime;
     const bool sent = co_await Answer(response, keep, parser.method() == "HEAD");
     if (response.secret) Cleanse(response.body);
-    if (!server_.options_.cleanse_input) {
+    if (!server_.options.cleanse_input) {
         pending_ = std::move(input);
     } else if (keep) {
         pending_.assign(input);
@@ -272,14 +271,26 @@ Task<bool> Connection::ServeRequest() {
 }
 
 Task<bool> Connection::Answer(const Response& response, bool keep, bool head_only) {
-    if (response.status >= 400) ++server_.stats_.refused;
-    if (response.status == 429) ++server_.stats_.limited;
-    deadline_ = Clock::now() + server_.options_.connection_timeout;
+    if (response.status >= 400) ++server_.stats.refused;
+    if (response.status == 429) ++server_.stats.limited;
+    deadline_ = Clock::now() + server_.options.connection_timeout;
     std::string bytes = Serialize(response, !keep, head_only, DateNow());
     const bool sent = co_await stream_.Write(bytes);
     if (response.secret) Cleanse(bytes);
     if (sent && !keep) co_await Linger();
     co_return sent;
+}
+
+void Connection::EnterIdle() {
+    idle_since_ = Clock::now();
+    idle_self_ = server_.idle.insert(server_.idle.end(), this);
+    idle_ = true;
+}
+
+void Connection::LeaveIdle() {
+    if (!idle_) return;
+    idle_ = false;
+    server_.idle.erase(idle_self_);
 }
 
 // Linger closes our side and waits a little for the client to close its own: a socket closed with

@@ -9,16 +9,15 @@
 #include "http/asio.hpp"
 #include "http/exchange.hpp"
 #include "http/response.hpp"
+#include "http/server_context.hpp"
 #include "http/tls_stream.hpp"
 
 namespace pganalytics::http {
 
-class Server;
-
 class Connection {
   public:
-    // `client` is where it comes from.
-    Connection(Server& server, int fd, const core::Address& client);
+    // `client` is where it comes from. `server` must live longer.
+    Connection(ServerContext& server, int fd, const core::Address& client);
 
     // Run serves the connection until its end.
     Task<> Run();
@@ -37,8 +36,10 @@ class Connection {
     // Take appends what was read into the server's scratch.
     void Take(std::string& input, size_t bytes);
     Task<> Linger();
+    void EnterIdle();
+    void LeaveIdle();
 
-    Server& server_;
+    ServerContext& server_;
     const core::Address client_;
     TlsStream stream_;
     const std::string address_;  // client_ as text

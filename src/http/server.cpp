@@ -23,34 +23,30 @@ constexpr std::chrono::milliseconds kAcceptPause{100};
 
 Server::Server(asio::io_context& io, const ServerOptions& options, SslCtxPtr tls,
                const Router& router)
-    : io_(io),
-      options_(options),
-      tls_(std::move(tls)),
-      router_(router),
-      budget_(options.max_body_bytes * kBodiesInMemory) {
-    if (options_.cleanse_input) SSL_CTX_set_options(tls_.get(), SSL_OP_CLEANSE_PLAINTEXT);
+    : context_{io, options, std::move(tls), router} {
+    if (options.cleanse_input) SSL_CTX_set_options(context_.tls.get(), SSL_OP_CLEANSE_PLAINTEXT);
 }
 
 void Server::Listen(int fd) {
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-    Listener& listener = listeners_.emplace_back(io_, fd);
-    asio::co_spawn(io_, Accept(listener), [](std::exception_ptr error) {
+    Listener& listener = listeners_.emplace_back(context_.io, fd);
+    asio::co_spawn(context_.io, Accept(listener), [](std::exception_ptr error) {
         if (error) std::rethrow_exception(error);
     });
 }
 
 Task<> Server::Accept(Listener& listener) {
-    while (!draining_) {
+    while (!context_.draining) {
         boost::system::error_code error;
         co_await listener.descriptor.async_wait(asio::posix::stream_descriptor::wait_read,
                                                 asio::redirect_error(asio::use_awaitable, error));
-        if (draining_ || error) break;
-        if (connections_.size() >= options_.max_connections) {
-            if (idle_.empty()) ++stats_.full;
+        if (context_.draining || error) break;
+        if (connections_.size() >= context_.options.max_connections) {
+            if (context_.idle.empty()) ++context_.stats.full;
             CloseOldestIdle();
             // The kernel's queue holds who comes until one has gone.
-            while (!draining_ && connections_.size() >= options_.max_connections) {
-                co_await listener.room.Wait(Clock::now() + options_.connection_timeout);
+            while (!context_.draining && connections_.size() >= context_.options.max_connections) {
+                co_await listener.room.Wait(Clock::now() + context_.options.connection_timeout);
             }
             continue;
         }
@@ -68,53 +64,49 @@ bool Server::AcceptOne(int listener) {
                            SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) return errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM;
     const core::Address client = core::AddressOf(peer);
-    if (Admit(client) != 0) {
+    if (context_.Admit(client) != 0) {
         // A handshake costs more than anything else that a stranger can ask for.
         close(fd);
-        ++stats_.limited;
+        ++context_.stats.limited;
         return true;
     }
     const int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     Connection* connection = nullptr;
     try {
-        connection = &connections_.emplace_back(*this, fd, client);
+        connection = &connections_.emplace_back(context_, fd, client);
     } catch (const std::exception&) {
         close(fd);
         return false;
     }
     connection->self_ = std::prev(connections_.end());
-    ++stats_.accepted;
-    stats_.open = connections_.size();
-    asio::co_spawn(io_, connection->Run(), [this, connection](std::exception_ptr) {
+    ++context_.stats.accepted;
+    context_.stats.open = connections_.size();
+    asio::co_spawn(context_.io, connection->Run(), [this, connection](std::exception_ptr) {
         // Whatever went wrong was this connection's own: it is closed, the others go on.
         OnEnd(connection);
     });
     if (!sweeping_) {
         sweeping_ = true;
-        asio::co_spawn(io_, Sweep(), [this](std::exception_ptr) { sweeping_ = false; });
+        asio::co_spawn(context_.io, Sweep(), [this](std::exception_ptr) { sweeping_ = false; });
     }
     return true;
 }
 
-unsigned Server::Admit(const core::Address& client) const {
-    return options_.admit ? options_.admit(client) : 0;
-}
-
 // Sweep keeps all deadlines with one timer, while there are connections.
 Task<> Server::Sweep() {
-    asio::steady_timer timer(io_);
+    asio::steady_timer timer(context_.io);
     while (!connections_.empty()) {
         timer.expires_after(kSweepInterval);
         co_await timer.async_wait(asio::use_awaitable);
         const TimePoint now = Clock::now();
         for (Connection& connection : connections_) {
             if (now < connection.deadline_ || connection.stream_.aborted()) continue;
-            if (!connection.idle_ && !connection.lingering_) ++stats_.deadlines;
+            if (!connection.idle_ && !connection.lingering_) ++context_.stats.deadlines;
             Close(&connection);
         }
-        while (idle_.size() > options_.max_idle_connections &&
-               now - idle_.front()->idle_since_ > kIdleGrace) {
+        while (context_.idle.size() > context_.options.max_idle_connections &&
+               now - context_.idle.front()->idle_since_ > kIdleGrace) {
             CloseOldestIdle();
         }
     }
@@ -123,41 +115,29 @@ Task<> Server::Sweep() {
 // Close ends a connection wherever it is; an idle one is told so.
 void Server::Close(Connection* connection) {
     if (connection->idle_) {
-        LeaveIdle(connection);
+        connection->LeaveIdle();
         connection->stream_.Finish();
     }
     connection->stream_.Abort();
 }
 
 void Server::CloseOldestIdle() {
-    if (idle_.empty()) return;
-    ++stats_.evicted;
-    Close(idle_.front());
-}
-
-void Server::EnterIdle(Connection* connection) {
-    connection->idle_since_ = Clock::now();
-    connection->idle_self_ = idle_.insert(idle_.end(), connection);
-    connection->idle_ = true;
-}
-
-void Server::LeaveIdle(Connection* connection) {
-    if (!connection->idle_) return;
-    connection->idle_ = false;
-    idle_.erase(connection->idle_self_);
+    if (context_.idle.empty()) return;
+    ++context_.stats.evicted;
+    Close(context_.idle.front());
 }
 
 void Server::OnEnd(Connection* connection) {
-    LeaveIdle(connection);
+    connection->LeaveIdle();
     connections_.erase(connection->self_);
-    stats_.open = connections_.size();
+    context_.stats.open = connections_.size();
     for (Listener& listener : listeners_) listener.room.Notify();
-    if (connections_.empty() && draining_ && on_empty_) on_empty_();
+    if (connections_.empty() && context_.draining && on_empty_) on_empty_();
 }
 
 void Server::Drain(std::function<void()> on_empty) {
     on_empty_ = std::move(on_empty);
-    draining_ = true;
+    context_.draining = true;
     for (Listener& listener : listeners_) {
         boost::system::error_code ignored;
         listener.descriptor.close(ignored);
@@ -176,7 +156,7 @@ void Server::CloseWith(const std::function<bool(X509*)>& condemned) {
 }
 
 void Server::CloseIdle() {
-    while (!idle_.empty()) Close(idle_.front());
+    while (!context_.idle.empty()) Close(context_.idle.front());
 }
 
 }  // namespace pganalytics::http

@@ -1,7 +1,7 @@
 // Metric catalog: the kinds of columns, so that an entry reads as a list. Included by the entries.
 #pragma once
 
-#include "protocol/catalog.hpp"
+#include "protocol/catalog_types.hpp"
 
 namespace pganalytics::protocol {
 

@@ -14,6 +14,7 @@
 #include <random>
 
 #include "collector/enrol/enrollment.hpp"
+#include "collector/life/config_values.hpp"
 #include "collector/life/secret.hpp"
 #include "core/clock.hpp"
 #include "core/text.hpp"

@@ -16,6 +16,7 @@
 #include <optional>
 #include <set>
 
+#include "collector/life/config_values.hpp"
 #include "collector/life/secret.hpp"
 #include "core/text.hpp"
 

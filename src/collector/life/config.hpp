@@ -53,16 +53,4 @@ core::Result<Config> LoadConfig(const std::string& path, const Environment& envi
 core::Result<Config> ParseConfig(std::string_view text, const std::string& path,
                                  const Environment& environment, Purpose purpose = Purpose::kRun);
 
-// ParseInterval reads "500ms", "60s", "5m" or "1h": 100 ms to 1 h.
-core::Result<std::chrono::milliseconds> ParseInterval(std::string_view text);
-
-// ParseMaxQueries reads a number of queries: 1 to 100000.
-core::Result<size_t> ParseMaxQueries(std::string_view text);
-
-// NormalizePin reads one or more of "sha256/<base64>" or "sha256//<base64>", separated by ';'.
-core::Result<std::string> NormalizePin(std::string_view text);
-
-// NormalizeUrl accepts https://host[:port][/prefix] without user, query and fragment.
-core::Result<std::string> NormalizeUrl(const std::string& text);
-
 }  // namespace pganalytics::collector

@@ -1,11 +1,10 @@
-// The values of the configuration that have a syntax of their own: interval, pin, URL.
+#include "collector/life/config_values.hpp"
+
 #include <curl/curl.h>
 #include <openssl/evp.h>
 
 #include <charconv>
 #include <memory>
-
-#include "collector/life/config.hpp"
 
 namespace pganalytics::collector {
 namespace {

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <memory>
 
-#include "collector/life/config.hpp"
+#include "collector/life/config_values.hpp"
 #include "core/json_writer.hpp"
 #include "pki/openssl.hpp"
 

@@ -1,7 +1,7 @@
 // API events: what the audit log is told of requests of people.
 #pragma once
 
-#include "pg/api/api.hpp"
+#include "pg/api/call.hpp"
 #include "protocol/refusals.hpp"
 
 namespace pganalytics::pg {

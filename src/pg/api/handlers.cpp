@@ -5,6 +5,7 @@
 #include "pg/audit/record.hpp"
 #include "pg/base/guc.hpp"
 #include "pg/base/statement.hpp"
+#include "pg/base/unix_time.hpp"
 #include "pg/identity/rate_limits.hpp"
 #include "pg/identity/tokens.hpp"
 

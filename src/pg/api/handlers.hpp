@@ -1,7 +1,7 @@
 // API handlers: what answers each route of protocol/api_routes.hpp, a function for each.
 #pragma once
 
-#include "pg/api/api.hpp"
+#include "pg/api/call.hpp"
 
 namespace pganalytics::pg {
 

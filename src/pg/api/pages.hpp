@@ -1,7 +1,7 @@
 // API pages: lists that are given page by page, in the shape that v3's clients know.
 #pragma once
 
-#include "pg/api/api.hpp"
+#include "pg/api/call.hpp"
 
 namespace pganalytics::pg {
 

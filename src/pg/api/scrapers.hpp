@@ -1,7 +1,7 @@
 // API scrapers: programs that read GET /metrics.
 #pragma once
 
-#include "pg/api/api.hpp"
+#include "pg/api/call.hpp"
 
 namespace pganalytics::pg {
 

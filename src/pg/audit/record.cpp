@@ -198,6 +198,7 @@ void EndAuditSubject() { has_subject = false; }
 bool HasAuditSubject() { return has_subject; }
 std::string_view AuditActor() { return subject.actor; }
 bool ActsForAuditSubject(AuditSource source) { return has_subject && subject.source == source; }
+bool ActsForSomebody() { return MyProcPort != nullptr || has_subject || !IsOwnWorker(); }
 
 bool Auditing() { return settings.audit && SharedMemoryReady(); }
 

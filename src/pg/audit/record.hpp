@@ -31,6 +31,10 @@ bool HasAuditSubject();
 std::string_view AuditActor();
 bool ActsForAuditSubject(AuditSource source);
 
+// ActsForSomebody: a session acts here, or an audit subject, or a background worker that is not
+// ours.
+bool ActsForSomebody();
+
 // Auditing: pganalytics.audit is on and the library was preloaded.
 bool Auditing();
 

@@ -2,7 +2,6 @@
 #include "pg/audit/role.hpp"
 
 extern "C" {
-#include "libpq/libpq-be.h"
 #include "utils/inval.h"
 #include "utils/syscache.h"
 }
@@ -40,8 +39,6 @@ bool IsOwnWorker() {
     return MyBgworkerEntry != nullptr &&
            strcmp(MyBgworkerEntry->bgw_library_name, "pganalytics") == 0;
 }
-
-bool ActsForSomebody() { return MyProcPort != nullptr || HasAuditSubject() || !IsOwnWorker(); }
 
 void NoteActingRole() {
     const Oid role = RoleInForce();

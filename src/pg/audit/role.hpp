@@ -2,16 +2,14 @@
 // is under way.
 #pragma once
 
-#include "pg/audit/record.hpp"
+#include <string_view>
+
+#include "pg/base/prelude.hpp"
 
 namespace pganalytics::pg {
 
 // IsOwnWorker: this process is one of our background workers.
 bool IsOwnWorker();
-
-// ActsForSomebody: what happens here is a session's doing, a subject's, or of a background worker
-// that is none of ours.
-bool ActsForSomebody();
 
 // NoteActingRole finds the name of the role in force if it has changed since. Costs a comparison
 // when it has not. REQUIRES: no ERROR is under way.

@@ -4,7 +4,7 @@
 #include "pg/audit/refusals.hpp"
 #include "pg/base/guc.hpp"
 #include "pg/base/statement.hpp"
-#include "pg/identity/tokens.hpp"
+#include "pg/base/unix_time.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"

@@ -67,6 +67,7 @@ Statement record_token_key = {
     {TEXTOID, BYTEAOID, INT4OID, FLOAT8OID},
     nullptr};
 Statement prune = {"SELECT pganalytics.prune_identities()", 0, {}, nullptr};
+Statement note_expired = {"SELECT pganalytics.note_expired_certificates()", 0, {}, nullptr};
 
 Datum TimeDatum(int64 unix_seconds) {
     return TimestampTzGetDatum(time_t_to_timestamptz(static_cast<pg_time_t>(unix_seconds)));
@@ -252,5 +253,7 @@ void RecordTokenKey(const protocol::TokenKey& key) {
 }
 
 void PruneIdentities() { Execute(&prune, nullptr); }
+
+void NoteExpiredCertificates() { Execute(&note_expired, nullptr); }
 
 }  // namespace pganalytics::pg

@@ -70,6 +70,10 @@ void RecordTokenKey(const protocol::TokenKey& key);
 
 void PruneIdentities();
 
+// NoteExpiredCertificates marks the certificates that have expired, each once, and the audit log
+// records them.
+void NoteExpiredCertificates();
+
 // The rest is for ReadRevoked.
 void SelectRevoked(const AuthorityIds& ids);
 protocol::CaRevoked RevokedRow(uint64 row);

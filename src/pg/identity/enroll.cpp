@@ -6,6 +6,7 @@
 #include "pg/base/guc.hpp"
 #include "pg/base/session.hpp"
 #include "pg/base/statement.hpp"
+#include "pg/base/unix_time.hpp"
 #include "pg/identity/authenticate.hpp"
 #include "pg/identity/tokens.hpp"
 

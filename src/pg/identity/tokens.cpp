@@ -5,6 +5,7 @@
 #include "pg/base/guc.hpp"
 #include "pg/base/session.hpp"
 #include "pg/base/statement.hpp"
+#include "pg/base/unix_time.hpp"
 #include "pg/identity/authenticate.hpp"
 #include "pg/identity/signing_keys.hpp"
 
@@ -82,11 +83,6 @@ void Answer(const protocol::Credential& credential, protocol::TokenReply* reply,
 
 }  // namespace
 
-int64 UnixOf(TimestampTz time) {
-    const int64 seconds = time / USECS_PER_SEC - (time % USECS_PER_SEC < 0 ? 1 : 0);
-    return seconds + core::kPostgresEpochUnixSeconds;
-}
-
 protocol::TokenKey TokenKeyOf(uint64 row) {
     const std::string_view kid = BytesOf(row, 1);
     const std::string_view point = BytesOf(row, 2);
@@ -95,15 +91,6 @@ protocol::TokenKey TokenKeyOf(uint64 row) {
     memcpy(key.kid, kid.data(), Min(kid.size(), sizeof(key.kid) - 1));
     memcpy(key.point, point.data(), Min(point.size(), sizeof(key.point)));
     return key;
-}
-
-int64 UnixNow() { return UnixOf(GetCurrentTimestamp()); }
-
-bool FromUnix(int64 seconds, TimestampTz* time) {
-    constexpr int64 kYear10000 = 253402300800;
-    if (seconds < 0 || seconds >= kYear10000) return false;
-    *time = (seconds - core::kPostgresEpochUnixSeconds) * USECS_PER_SEC;
-    return true;
 }
 
 bool SignToken(const protocol::TokenClaims& claims, std::string_view* token, const char** why) {

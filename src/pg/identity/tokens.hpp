@@ -9,12 +9,6 @@
 
 namespace pganalytics::pg {
 
-// UnixNow is the time in seconds; UnixOf that of a timestamp, rounded down.
-int64 UnixNow();
-int64 UnixOf(TimestampTz time);
-// FromUnix gives the timestamp of a Unix time; false for one that a timestamp cannot hold.
-bool FromUnix(int64 seconds, TimestampTz* time);
-
 // TokenKeyOf reads (kid, public_key), the first two columns of a row of SPI_tuptable.
 protocol::TokenKey TokenKeyOf(uint64 row);
 

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <map>
 
+#include "collector/life/config_values.hpp"
 #include "core/text.hpp"
 #include "fake_authority.hpp"
 

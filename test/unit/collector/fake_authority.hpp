@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "collector/enrol/enrollment.hpp"
+#include "collector/life/config_values.hpp"
 #include "core/clock.hpp"
 #include "pki/csr.hpp"
 #include "pki/files.hpp"

@@ -1,6 +1,7 @@
 // API: who asks, whether that person may, and as whom the answer is made.
-#include "pg/api/api.hpp"
+#include "pg/api/answer.hpp"
 
+#include "pg/api/call.hpp"
 #include "pg/api/events.hpp"
 #include "pg/api/handlers.hpp"
 #include "pg/api/scrapers.hpp"
@@ -19,6 +20,9 @@ namespace {
 
 using protocol::ApiAccess;
 
+// The longest that a request may take, or statement_timeout if that is shorter: well under what a
+// gateway waits for its worker.
+constexpr int kApiLimitMs = 10000;
 constexpr char kNotLoggedIn[] = "the session has ended; log in again";
 
 // NeedsPerson: a route for who has logged in; LevelFor: with at least these privileges.
@@ -165,22 +169,6 @@ void Explain(ApiCall* call, const ErrorData& error, uint64 told_denials) {
 }
 
 }  // namespace
-
-void RefuseCall(ApiCall* call, uint32_t status, const char* message) {
-    *call->reply = {};
-    call->reply->status = status;
-    call->reply->body = MemoryContextStrdup(call->context, message);
-}
-
-void ReplyText(ApiCall* call, const char* content_type, const char* document) {
-    if (strlen(document) > kMaxReplyBytes) {
-        return RefuseCall(call, 503, "the answer is longer than an answer may be");
-    }
-    *call->reply = {};
-    call->reply->status = 200;
-    call->reply->content_type = content_type;
-    call->reply->body = MemoryContextStrdup(call->context, document);
-}
 
 protocol::ApiReply AnswerApi(const protocol::ApiRequest& request, MemoryContext context) {
     MemoryContext const caller = MemoryContextSwitchTo(context);

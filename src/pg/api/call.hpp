@@ -1,4 +1,4 @@
-// API: answers the requests of the port for people, each in a transaction of its own.
+// API call: one request of the port for people, and what its handler does with it.
 #pragma once
 
 #include "pg/api/inputs.hpp"
@@ -9,10 +9,6 @@
 #include "protocol/messages.hpp"
 
 namespace pganalytics::pg {
-
-// The longest that a request may take, or statement_timeout if that is shorter: well under what a
-// gateway waits for its worker.
-inline constexpr int kApiLimitMs = 10000;
 
 // What a gateway takes from its worker, less a message's own fields.
 inline constexpr size_t kMaxReplyBytes = (size_t{1} << 20) - 20480;
@@ -36,9 +32,5 @@ void ReplyText(ApiCall* call, const char* content_type, const char* document);
 inline void ReplyJson(ApiCall* call, const char* document) {
     ReplyText(call, "application/json", document);
 }
-
-// AnswerApi answers a request; the answer lives in `context`. Never raises an ERROR.
-// REQUIRES: no transaction in progress; the role of the api worker in force.
-protocol::ApiReply AnswerApi(const protocol::ApiRequest& request, MemoryContext context);
 
 }  // namespace pganalytics::pg

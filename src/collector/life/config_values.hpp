@@ -1,0 +1,24 @@
+// The values of the configuration that have a syntax of their own: interval, number, pin, URL.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "core/result.hpp"
+
+namespace pganalytics::collector {
+
+// ParseInterval reads "500ms", "60s", "5m" or "1h": 100 ms to 1 h.
+core::Result<std::chrono::milliseconds> ParseInterval(std::string_view text);
+
+// ParseMaxQueries reads a number of queries: 1 to 100000.
+core::Result<size_t> ParseMaxQueries(std::string_view text);
+
+// NormalizePin reads one or more of "sha256/<base64>" or "sha256//<base64>", separated by ';'.
+core::Result<std::string> NormalizePin(std::string_view text);
+
+// NormalizeUrl accepts https://host[:port][/prefix] without user, query and fragment.
+core::Result<std::string> NormalizeUrl(const std::string& text);
+
+}  // namespace pganalytics::collector
