@@ -1,6 +1,6 @@
 -- Actions of people on alerts: acknowledge, silence, plan maintenance. The functions run with the
--- rights of who calls them. Who that was is stamped by triggers, so that an UPDATE by hand is
--- recorded as one of these functions is.
+-- rights of the caller. Triggers write who that was, so that an UPDATE by hand is recorded like a call
+-- of these functions.
 
 CREATE FUNCTION pganalytics.stamp_acknowledgement() RETURNS trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -19,7 +19,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.stamp_acknowledgement() IS
-    'trigger: who acknowledges an alert, and when, is not for that person to say';
+    'trigger: writes who acknowledges an alert, and when';
 
 -- SECURITY DEFINER: operators cannot write an alert's history themselves.
 CREATE FUNCTION pganalytics.record_acknowledgement() RETURNS trigger
@@ -35,9 +35,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.record_acknowledgement() IS
-    'trigger: an acknowledgement, or its end, goes into the history of the alert';
+    'trigger: records an acknowledgement, or its end, in the history of the alert';
 
--- Not fired by what the alerts worker writes, which names other columns.
+-- The alerts worker writes other columns, so these triggers do not fire for it.
 CREATE TRIGGER stamp_acknowledgement
     BEFORE UPDATE OF acknowledged_at, acknowledged_by, acknowledgement ON pganalytics.alerts
     FOR EACH ROW EXECUTE FUNCTION pganalytics.stamp_acknowledgement();
@@ -62,7 +62,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.acknowledge_alert(bigint, text) IS
-    'somebody sees to this alert: it is not sent again and does not escalate; of an alert that is acknowledged already, another person or comment';
+    'acknowledges an alert: it is not sent again and does not escalate; a second call changes person and comment';
 GRANT EXECUTE ON FUNCTION pganalytics.acknowledge_alert(bigint, text)
     TO pganalytics_operator, pganalytics_admin;
 
@@ -79,7 +79,7 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION pganalytics.unacknowledge_alert(bigint) IS 'nobody sees to this alert any more';
+COMMENT ON FUNCTION pganalytics.unacknowledge_alert(bigint) IS 'takes an acknowledgement back';
 GRANT EXECUTE ON FUNCTION pganalytics.unacknowledge_alert(bigint) TO pganalytics_operator, pganalytics_admin;
 
 CREATE FUNCTION pganalytics.stamp_silence() RETURNS trigger
@@ -93,7 +93,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.stamp_silence() IS
-    'trigger: who has made a silence shorter is not for that person to say';
+    'trigger: writes who made a silence shorter';
 CREATE TRIGGER stamp_silence BEFORE UPDATE ON pganalytics.alert_silences
     FOR EACH ROW EXECUTE FUNCTION pganalytics.stamp_silence();
 
@@ -113,7 +113,7 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
     IF coalesce(btrim(reason), '') = '' THEN
-        RAISE EXCEPTION 'a silence has a reason' USING ERRCODE = 'invalid_parameter_value';
+        RAISE EXCEPTION 'a silence needs a reason' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     INSERT INTO pganalytics.alert_silences (matchers, starts_at, ends_at, reason)
     VALUES (matchers, silence_alerts.starts_at, silence_alerts.starts_at + duration,
@@ -123,7 +123,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.silence_alerts(jsonb, interval, text, timestamptz) IS
-    'tells nobody of alerts with these labels for a while; gives the number of the silence';
+    'notifies nobody of alerts with these labels for a while; returns the number of the silence';
 GRANT EXECUTE ON FUNCTION pganalytics.silence_alerts(jsonb, interval, text, timestamptz)
     TO pganalytics_operator, pganalytics_admin;
 
@@ -150,7 +150,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.silence_alert(bigint, interval, text) IS
-    'tells nobody of this alert for a while: a silence of exactly its labels';
+    'notifies nobody of this alert for a while: a silence of exactly its labels';
 GRANT EXECUTE ON FUNCTION pganalytics.silence_alert(bigint, interval, text)
     TO pganalytics_operator, pganalytics_admin;
 
@@ -170,7 +170,7 @@ BEGIN
         RAISE EXCEPTION 'silence % has ended already', silence_id
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
-    -- One that has not begun never does.
+    -- A silence that has not begun never begins.
     UPDATE pganalytics.alert_silences AS s
     SET starts_at = least(s.starts_at, now()), ends_at = now()
     WHERE s.silence_id = end_silence.silence_id;
@@ -187,9 +187,9 @@ CREATE FUNCTION pganalytics.create_maintenance_window(
 AS $$
 DECLARE
     problem CONSTANT text := CASE
-        WHEN coalesce(btrim(name), '') = '' THEN 'a maintenance window has a name'
-        WHEN coalesce(btrim(reason), '') = '' THEN 'a maintenance window has a reason'
-        WHEN starts_at IS NULL OR NOT isfinite(starts_at) THEN 'a maintenance window has a beginning'
+        WHEN coalesce(btrim(name), '') = '' THEN 'a maintenance window needs a name'
+        WHEN coalesce(btrim(reason), '') = '' THEN 'a maintenance window needs a reason'
+        WHEN starts_at IS NULL OR NOT isfinite(starts_at) THEN 'a maintenance window needs a beginning'
         WHEN duration IS NULL OR duration NOT BETWEEN '1 min' AND '7 days' THEN
             'a maintenance window lasts from a minute to 7 days'
         WHEN repeat_every < duration THEN 'a maintenance window ends before it comes again'
@@ -215,7 +215,7 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.create_maintenance_window(
     text, jsonb, timestamptz, interval, text, interval, text) IS
-    'plans a silence, [] of all alerts; with repeat_every again and again, at the same hour of time_zone';
+    'plans a silence; [] matches all alerts; repeat_every repeats it at the same hour of time_zone';
 GRANT EXECUTE ON FUNCTION
     pganalytics.create_maintenance_window(text, jsonb, timestamptz, interval, text, interval, text)
     TO pganalytics_operator, pganalytics_admin;
@@ -237,7 +237,7 @@ COMMENT ON FUNCTION pganalytics.drop_maintenance_window(text) IS 'ends and remov
 GRANT EXECUTE ON FUNCTION pganalytics.drop_maintenance_window(text)
     TO pganalytics_operator, pganalytics_admin;
 
--- As guard_alert_rules() does it for rules.
+-- As guard_alert_rules() does for rules.
 CREATE FUNCTION pganalytics.guard_alert_inhibitions() RETURNS trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
@@ -278,7 +278,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.guard_alert_inhibitions() IS
-    'notes by whom an inhibition is written; keeps the built-in ones';
+    'trigger: writes who changed an inhibition; refuses to delete built-in ones';
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON pganalytics.alert_inhibitions
     FOR EACH ROW EXECUTE FUNCTION pganalytics.guard_alert_inhibitions();
 
@@ -289,7 +289,7 @@ CREATE VIEW pganalytics.silences AS
            s.matchers, s.starts_at, s.ends_at, s.reason, s.created_at, s.created_by, s.ended_by
     FROM pganalytics.alert_silences s;
 COMMENT ON VIEW pganalytics.silences IS
-    'silences: pending, active or expired; ended_by: who has made it shorter';
+    'silences: pending, active or expired; ended_by: who made it shorter';
 GRANT SELECT ON pganalytics.silences
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
@@ -323,8 +323,8 @@ COMMENT ON VIEW pganalytics.alert_overview IS
 GRANT SELECT ON pganalytics.alert_overview
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
--- What the audit log is told of, as sql/audit/changes.sql has it. Here, because what the extension
--- brings along is nobody's doing.
+-- Changes of these tables go to the audit log, as in sql/audit/changes.sql. The triggers are made here,
+-- after the built-in rows, because nobody wrote those.
 DO $triggers$
 DECLARE
     watched text;

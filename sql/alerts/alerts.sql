@@ -1,6 +1,6 @@
--- Alerts: rules that are SQL queries, what they have found, who is told of it, and what waits to be
--- sent. An alert is one label set of one rule from its first finding to its end; its next episode is
--- another row.
+-- The tables of alerts: rules, which are SQL queries; the alerts that they found; channels and
+-- notifications. An alert is one label set of one rule, from when it is first found to its end; its next
+-- episode is another row.
 
 CREATE TABLE pganalytics.alert_rules (
     name text PRIMARY KEY CHECK (name ~ '^[a-zA-Z_][a-zA-Z0-9_]{0,62}$'),
@@ -23,13 +23,13 @@ CREATE TABLE pganalytics.alert_rules (
     CONSTRAINT alert_rules_threshold CHECK (threshold IS NOT NULL OR threshold_setting IS NOT NULL)
 );
 COMMENT ON TABLE pganalytics.alert_rules IS
-    'rules of alerts: a query whose rows, but for the column "value", are label sets';
+    'rules of alerts: a query whose rows are label sets, except the column "value"';
 COMMENT ON COLUMN pganalytics.alert_rules.query IS
     'SELECT of a column "value" (a number) and of labels, all other columns; it takes the time from pganalytics.evaluation_time()';
 COMMENT ON COLUMN pganalytics.alert_rules.comparison IS 'how value and threshold compare while the alert lasts';
 COMMENT ON COLUMN pganalytics.alert_rules.threshold IS 'NULL: that of the setting named in threshold_setting';
-COMMENT ON COLUMN pganalytics.alert_rules.pending_for IS 'how long a finding must last before it fires ("for" of Prometheus)';
-COMMENT ON COLUMN pganalytics.alert_rules.keep_firing_for IS 'how long an alert goes on after its last finding';
+COMMENT ON COLUMN pganalytics.alert_rules.pending_for IS 'how long an alert must be found before it fires ("for" of Prometheus)';
+COMMENT ON COLUMN pganalytics.alert_rules.keep_firing_for IS 'how long an alert keeps firing after it was last found';
 COMMENT ON COLUMN pganalytics.alert_rules.labels IS 'labels of all alerts of the rule, beside alertname and severity';
 COMMENT ON COLUMN pganalytics.alert_rules.annotations IS
     'texts by name, in which {{ $labels.x }} and {{ $value }} are replaced';
@@ -54,7 +54,7 @@ CREATE TABLE pganalytics.alert_rule_states (
     failing_since timestamptz,
     last_error text
 );
-COMMENT ON TABLE pganalytics.alert_rule_states IS 'when each rule was evaluated last, and what came of it';
+COMMENT ON TABLE pganalytics.alert_rule_states IS 'when each rule was last evaluated, and the result';
 COMMENT ON COLUMN pganalytics.alert_rule_states.evaluate_at IS 'when it is due again';
 COMMENT ON COLUMN pganalytics.alert_rule_states.failures IS 'evaluations in a row that have failed';
 GRANT SELECT ON pganalytics.alert_rule_states
@@ -86,12 +86,12 @@ CREATE UNIQUE INDEX alerts_active ON pganalytics.alerts (fingerprint) WHERE stat
 CREATE INDEX alerts_rule ON pganalytics.alerts (rule) WHERE state <> 'resolved';
 CREATE INDEX alerts_resolved ON pganalytics.alerts (resolved_at) WHERE state = 'resolved';
 COMMENT ON TABLE pganalytics.alerts IS
-    'what rules have found: one row for each time that a label set was pending and fired';
+    'what rules found: one row for each time that a label set was pending and fired';
 COMMENT ON COLUMN pganalytics.alerts.fingerprint IS 'of the labels: 16 hex digits, the same for each episode';
 COMMENT ON COLUMN pganalytics.alerts.labels IS 'texts by name, with alertname and severity';
-COMMENT ON COLUMN pganalytics.alerts.peak IS 'of its values that which was farthest beyond the threshold';
+COMMENT ON COLUMN pganalytics.alerts.peak IS 'its value that was farthest beyond the threshold';
 COMMENT ON COLUMN pganalytics.alerts.started_at IS 'when it became pending';
-COMMENT ON COLUMN pganalytics.alerts.found_at IS 'when its rule found it last';
+COMMENT ON COLUMN pganalytics.alerts.found_at IS 'when its rule last found it';
 GRANT SELECT ON pganalytics.alerts
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 -- Not acknowledged_by: stamp_acknowledgement() writes it.
@@ -125,9 +125,9 @@ CREATE TABLE pganalytics.alert_silences (
     ended_by name,
     CHECK (ends_at >= starts_at AND ends_at < 'infinity')
 );
-COMMENT ON TABLE pganalytics.alert_silences IS 'alerts with these labels are told to nobody for a while';
+COMMENT ON TABLE pganalytics.alert_silences IS 'for a while nobody is notified of alerts with these labels';
 COMMENT ON COLUMN pganalytics.alert_silences.matchers IS
-    'as Alertmanager has them: [{"name", "value", "isRegex": false, "isEqual": true}, ...]; all must match';
+    'as in Alertmanager: [{"name", "value", "isRegex": false, "isEqual": true}, ...]; all must match';
 GRANT SELECT ON pganalytics.alert_silences
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_alerts;
 GRANT DELETE ON pganalytics.alert_silences TO pganalytics_alerts;
@@ -149,7 +149,7 @@ CREATE TABLE pganalytics.maintenance_windows (
         repeat_every >= duration
         AND pg_catalog.date_trunc('month', repeat_every) = '0')
 );
-COMMENT ON TABLE pganalytics.maintenance_windows IS 'silences that are planned, once or again and again';
+COMMENT ON TABLE pganalytics.maintenance_windows IS 'planned silences, once or repeated';
 COMMENT ON COLUMN pganalytics.maintenance_windows.repeat_every IS
     'in days or hours; NULL: only once. Months have no length of their own';
 COMMENT ON COLUMN pganalytics.maintenance_windows.time_zone IS
@@ -172,7 +172,7 @@ CREATE TABLE pganalytics.alert_inhibitions (
     changed_by name
 );
 COMMENT ON TABLE pganalytics.alert_inhibitions IS
-    'while an alert fires that matches the source, alerts that match the target and have the same values of equal_labels are told to nobody';
+    'while an alert that matches the source fires, nobody is notified of alerts that match the target and have the same values of equal_labels';
 GRANT SELECT ON pganalytics.alert_inhibitions
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_alerts;
 GRANT DELETE,
@@ -199,11 +199,11 @@ CREATE TABLE pganalytics.alert_channels (
 COMMENT ON TABLE pganalytics.alert_channels IS 'to whom alerts are sent';
 COMMENT ON COLUMN pganalytics.alert_channels.matchers IS 'which alerts; [] all';
 COMMENT ON COLUMN pganalytics.alert_channels.group_wait IS 'how long the first alert of a group waits for others';
-COMMENT ON COLUMN pganalytics.alert_channels.repeat_every IS 'after which an alert that still fires and nobody has acknowledged is sent again; 0: never';
-COMMENT ON COLUMN pganalytics.alert_channels.escalate_after IS 'only alerts that fire for so long and that nobody has acknowledged';
-COMMENT ON COLUMN pganalytics.alert_channels.give_up_after IS 'after which what could not be delivered is dead';
-COMMENT ON COLUMN pganalytics.alert_channels.anchors IS 'whether the head of the audit log is sent, too, each minute in which it has changed';
-COMMENT ON COLUMN pganalytics.alert_channels.enabled IS 'false: nothing is queued, and what waits goes on waiting';
+COMMENT ON COLUMN pganalytics.alert_channels.repeat_every IS 'how long after it was sent an alert is sent again, if it still fires and nobody has acknowledged it; 0: never';
+COMMENT ON COLUMN pganalytics.alert_channels.escalate_after IS 'only alerts that have fired for this long and that nobody has acknowledged';
+COMMENT ON COLUMN pganalytics.alert_channels.give_up_after IS 'how long delivery of a notification is retried before it is dead';
+COMMENT ON COLUMN pganalytics.alert_channels.anchors IS 'whether the head of the audit log is sent, too, in each minute in which it has changed';
+COMMENT ON COLUMN pganalytics.alert_channels.enabled IS 'false: nothing is queued, and what waits keeps waiting';
 -- Not url and mail_to: a URL can be a secret by itself (Slack's is).
 GRANT SELECT (name, kind, authentication, matchers, group_by, group_wait, repeat_every, send_resolved,
               escalate_after, give_up_after, anchors, enabled)
@@ -255,14 +255,14 @@ CREATE INDEX alert_outbox_order ON pganalytics.alert_outbox (channel, fingerprin
     WHERE state = 'waiting';
 CREATE INDEX alert_outbox_settled ON pganalytics.alert_outbox (settled_at) WHERE state <> 'waiting';
 COMMENT ON TABLE pganalytics.alert_outbox IS
-    'what is to be sent, written in the transaction that changes the alert; it goes out by group, in the order of its numbers';
-COMMENT ON COLUMN pganalytics.alert_outbox.alert_id IS 'NULL: of no alert, but a test or the head of the audit log';
-COMMENT ON COLUMN pganalytics.alert_outbox.fingerprint IS 'of the labels: what has the same one is sent in the order of its numbers, one by one';
+    'notifications, written in the transaction that changes the alert; they are sent by group, in the order of their numbers';
+COMMENT ON COLUMN pganalytics.alert_outbox.alert_id IS 'NULL: a test or the head of the audit log';
+COMMENT ON COLUMN pganalytics.alert_outbox.fingerprint IS 'of the labels: notifications with the same one are sent one by one, in the order of their numbers';
 COMMENT ON COLUMN pganalytics.alert_outbox.alert IS
-    'as it was then, in the shape of Alertmanager''s webhook: status, labels, annotations, startsAt, endsAt, generatorURL, fingerprint';
-COMMENT ON COLUMN pganalytics.alert_outbox.latest IS 'what the channel was told last of this alert';
-COMMENT ON COLUMN pganalytics.alert_outbox.waiting_since IS 'since when it is tried: when it was queued, or queued again';
-COMMENT ON COLUMN pganalytics.alert_outbox.due_at IS 'not before; that of a group''s first row counts for the group';
+    'as it was then, in the format of Alertmanager''s webhook: status, labels, annotations, startsAt, endsAt, generatorURL, fingerprint';
+COMMENT ON COLUMN pganalytics.alert_outbox.latest IS 'the last notification of this alert for the channel';
+COMMENT ON COLUMN pganalytics.alert_outbox.waiting_since IS 'when it was queued, or queued again';
+COMMENT ON COLUMN pganalytics.alert_outbox.due_at IS 'it is not sent before; that of the first row of a group counts for the group';
 GRANT SELECT, DELETE,
       INSERT (channel, alert_id, fingerprint, group_key, status, alert, latest, created_at, waiting_since,
               due_at),

@@ -1,5 +1,5 @@
--- What a delivery says: alerts in the shape of Alertmanager, and what is made of them for each kind of
--- channel. Nothing here reads a table.
+-- The body of a delivery: alerts in the format of Alertmanager, and the text for each kind of channel.
+-- Nothing here reads a table.
 
 CREATE FUNCTION pganalytics.external_url() RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -13,7 +13,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.external_url() IS
-    'with what links in alerts begin: pganalytics.external_url, or the port for people as far as the server knows it';
+    'the beginning of links in alerts: pganalytics.external_url, or else the address of the port for people';
 GRANT EXECUTE ON FUNCTION pganalytics.external_url() TO pganalytics_admin, pganalytics_alerts;
 
 CREATE FUNCTION pganalytics.alert_time(moment timestamptz) RETURNS text
@@ -23,7 +23,7 @@ AS $$ SELECT to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
 COMMENT ON FUNCTION pganalytics.alert_time(timestamptz) IS 'a time as RFC 3339 has it, in UTC';
 GRANT EXECUTE ON FUNCTION pganalytics.alert_time(timestamptz) TO pganalytics_admin, pganalytics_alerts;
 
--- Labels and annotations are texts: of anything else a receiver would refuse the whole delivery.
+-- Labels and annotations must be texts: a receiver refuses a delivery that has anything else in them.
 CREATE FUNCTION pganalytics.alert_texts(texts jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -34,7 +34,7 @@ $$;
 COMMENT ON FUNCTION pganalytics.alert_texts(jsonb) IS 'the members of an object that are not empty, as texts';
 GRANT EXECUTE ON FUNCTION pganalytics.alert_texts(jsonb) TO pganalytics_alerts;
 
--- endsAt of what has not ended is the zero time of Go, as Alertmanager writes it.
+-- endsAt of an alert that has not ended is the zero time of Go, as Alertmanager writes it.
 CREATE FUNCTION pganalytics.alert_notice(alert pganalytics.alerts, status text, link text) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -52,7 +52,7 @@ AS $$
         'fingerprint', alert.fingerprint)
 $$;
 COMMENT ON FUNCTION pganalytics.alert_notice(pganalytics.alerts, text, text) IS
-    'an alert in the shape of Alertmanager''s webhook';
+    'an alert in the format of Alertmanager''s webhook';
 GRANT EXECUTE ON FUNCTION pganalytics.alert_notice(pganalytics.alerts, text, text) TO pganalytics_alerts;
 
 CREATE FUNCTION pganalytics.alert_group_labels(labels jsonb, group_by text[]) RETURNS jsonb
@@ -77,7 +77,7 @@ COMMENT ON FUNCTION pganalytics.alert_group_key(jsonb) IS
     'the name of a group, as Alertmanager writes those of its first route: {}:{alertname="disk_full"}';
 GRANT EXECUTE ON FUNCTION pganalytics.alert_group_key(jsonb) TO pganalytics_alerts;
 
--- No value begins a line, ends one, or turns the order of its characters round.
+-- A value cannot begin or end a line, or reverse the direction of the text.
 CREATE FUNCTION pganalytics.alert_line(line text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -133,8 +133,8 @@ $$;
 COMMENT ON FUNCTION pganalytics.alert_text(jsonb, integer) IS 'several alerts, the first of them in words';
 GRANT EXECUTE ON FUNCTION pganalytics.alert_text(jsonb, integer) TO pganalytics_alerts;
 
--- A firing alert ends four minutes after it was sent last, as one of Prometheus does: Alertmanager
--- forgets those of a server that is gone.
+-- A firing alert ends four minutes after it was last sent, as Prometheus does it: so Alertmanager drops
+-- the alerts of a server that is gone.
 CREATE FUNCTION pganalytics.alertmanager_body(notices jsonb, at timestamptz) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -174,7 +174,7 @@ COMMENT ON FUNCTION pganalytics.webhook_body(text, text, jsonb, jsonb) IS
     'alerts as Alertmanager''s webhooks have them, version 4';
 GRANT EXECUTE ON FUNCTION pganalytics.webhook_body(text, text, jsonb, jsonb) TO pganalytics_alerts;
 
--- "<!channel>" and links are Slack's own only between angle brackets.
+-- Slack reads "<!channel>" and links only between angle brackets.
 CREATE FUNCTION pganalytics.slack_body(notices jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp

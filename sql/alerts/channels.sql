@@ -1,5 +1,5 @@
--- Channels: what INSERT and UPDATE of them refuse, their secrets, and tests of them. Administrators
--- write the table itself. The address that a URL leads to is judged by the courier, where it connects.
+-- Channels: what INSERT and UPDATE refuse, secrets, and test messages. Administrators write the table
+-- itself. The courier checks the address that a URL resolves to, because it connects.
 
 CREATE FUNCTION pganalytics.check_alert_channel() RETURNS trigger
     LANGUAGE plpgsql
@@ -8,7 +8,7 @@ AS $$
 DECLARE
     problem text;
 BEGIN
-    -- Printable ASCII: neither a line's end nor a look-alike. "@" before the path would be user information.
+    -- Printable ASCII: no end of a line and no look-alike. "@" before the path would be user information.
     problem := CASE
         WHEN NEW.kind = 'email' AND NEW.url IS NOT NULL THEN 'a channel of kind email has no url'
         WHEN NEW.kind = 'email' AND coalesce(cardinality(NEW.mail_to), 0) NOT BETWEEN 1 AND 20 THEN
@@ -51,8 +51,8 @@ GRANT EXECUTE ON FUNCTION pganalytics.check_alert_channel() TO pganalytics_admin
 CREATE TRIGGER check_channel BEFORE INSERT OR UPDATE ON pganalytics.alert_channels
     FOR EACH ROW EXECUTE FUNCTION pganalytics.check_alert_channel();
 
--- What is with a channel goes with it: another one of the same name has been told nothing. What was
--- put off because the receiver could not be reached is due when the channel was changed.
+-- Delete what belongs to a deleted channel: a new one of the same name has been sent nothing. When a
+-- channel is changed, retry at once what was delayed because the receiver could not be reached.
 CREATE FUNCTION pganalytics.follow_alert_channel() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
@@ -70,7 +70,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.follow_alert_channel() IS
-    'lets go what belongs to a channel that was deleted, and tries at once what waits for one that was changed';
+    'trigger: deletes what belongs to a deleted channel; retries at once for a changed one';
 GRANT EXECUTE ON FUNCTION pganalytics.follow_alert_channel() TO pganalytics_admin;
 CREATE TRIGGER follow_channel AFTER UPDATE OR DELETE ON pganalytics.alert_channels
     FOR EACH ROW EXECUTE FUNCTION pganalytics.follow_alert_channel();
@@ -85,14 +85,14 @@ CREATE TABLE pganalytics.alert_channel_states (
     anchored_at timestamptz
 );
 COMMENT ON TABLE pganalytics.alert_channel_states IS
-    'when an Alertmanager is told again what fires, and which head of the audit log was queued last';
-COMMENT ON COLUMN pganalytics.alert_channel_states.attempts IS 'to tell it again, in a row, that have failed';
+    'when firing alerts are next resent to an Alertmanager, and which head of the audit log was queued last';
+COMMENT ON COLUMN pganalytics.alert_channel_states.attempts IS 'resends in a row that have failed';
 GRANT SELECT, DELETE ON pganalytics.alert_channel_states TO pganalytics_admin;
 GRANT SELECT, INSERT,
       UPDATE (resend_at, attempts, last_status, last_error, anchor, anchored_at)
     ON pganalytics.alert_channel_states TO pganalytics_alerts;
 
--- The secret is in no message: what PostgreSQL says of a constraint shows the whole row.
+-- No message shows the secret: the message of a violated constraint would show the whole row.
 CREATE FUNCTION pganalytics.set_channel_secret(channel text, secret text) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
@@ -114,7 +114,7 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state',
                   HINT = 'Set authentication to hmac or bearer first.';
     END IF;
-    -- A bearer token stands in a header.
+    -- A bearer token is sent in a header.
     IF length(secret) NOT BETWEEN 16 AND 4096 OR secret !~ '^[!-~]+$' THEN
         RAISE EXCEPTION 'a secret is 16 to 4096 printable characters of ASCII without spaces'
             USING ERRCODE = 'invalid_parameter_value';

@@ -1,23 +1,22 @@
--- Delivery: what is to be told to whom is compared with what was queued, what is due is taken, and what
--- has become of it is settled. The worker of alerts calls these in its turn, with its own rights; time
--- is an argument.
+-- Queues notifications: compares the alerts with what each channel was sent last. outbox.sql takes what
+-- is due and settles it. The alerts worker calls these functions with its own rights; time is an argument.
 --
--- A delivery belongs to one group of one channel and has the key "channel/group". What is in flight only
--- the worker knows: it names the keys when it takes more, so a group has one delivery at a time. What was
--- in flight when it ends is taken again.
+-- A delivery belongs to one group of one channel and has the key "channel/group". Only the worker knows
+-- which deliveries are in progress: it names their keys when it takes more, so a group has one delivery at
+-- a time. If the worker ends, the next one takes them again.
 
--- What there was to compare when it was done last.
+-- The input of the last comparison.
 CREATE TABLE pganalytics.alert_outbox_state (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     compared_at timestamptz NOT NULL DEFAULT '-infinity',
     compared text NOT NULL DEFAULT ''
 );
 COMMENT ON TABLE pganalytics.alert_outbox_state IS
-    'what the outbox was compared with last, so that nothing is done while nothing changes';
+    'the input of the last comparison with the outbox: while it is the same, nothing is done';
 GRANT SELECT, INSERT, UPDATE (compared_at, compared) ON pganalytics.alert_outbox_state TO pganalytics_alerts;
 INSERT INTO pganalytics.alert_outbox_state DEFAULT VALUES;
 
--- The head is the audit worker's own, in shared memory; without it there is none.
+-- The audit worker keeps the head in shared memory; without that worker there is no head.
 CREATE FUNCTION pganalytics.queue_anchors(at timestamptz) RETURNS integer
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
@@ -33,11 +32,11 @@ BEGIN
     IF head IS NULL THEN
         RETURN 0;
     END IF;
-    WITH told AS (
+    WITH due AS (
         INSERT INTO pganalytics.alert_channel_states AS s (channel, anchor, anchored_at)
         SELECT c.name, head, queue_anchors.at FROM pganalytics.alert_channels c
         WHERE c.anchors AND c.enabled
-          -- One that waits is followed by the newest, which proves all that is before it.
+          -- One waits already: the newest one follows it, and proves all before it.
           AND NOT EXISTS (SELECT FROM pganalytics.alert_outbox o
                           WHERE o.channel = c.name AND o.state = 'waiting'
                             AND o.group_key = '{}:{alertname="audit_log_head"}')
@@ -57,19 +56,19 @@ BEGIN
                'startsAt', pganalytics.alert_time(queue_anchors.at), 'endsAt', '0001-01-01T00:00:00Z',
                'generatorURL', pganalytics.external_url(), 'fingerprint', '0000000000000001'),
            false, queue_anchors.at, queue_anchors.at, queue_anchors.at
-    FROM told t;
+    FROM due t;
     GET DIAGNOSTICS queued = ROW_COUNT;
     RETURN queued;
 END
 $$;
 COMMENT ON FUNCTION pganalytics.queue_anchors(timestamptz) IS
-    'queues the head of the audit log for channels with anchors, at most once a minute; for the worker of alerts';
+    'queues the head of the audit log for channels with anchors, at most once a minute; for the alerts worker';
 GRANT EXECUTE ON FUNCTION pganalytics.queue_anchors(timestamptz) TO pganalytics_alerts;
 
--- Every state is compared with what was queued, whatever has led to it: nothing is lost with an event.
--- It is done when the set of firing alerts or a channel has changed, and every 5 s for what comes with
--- time alone (a repetition, an escalation, the end of a silence); a call between costs one look.
--- Look-ups by key, whatever the statistics: a plan of empty tables would compare all with all.
+-- Compares states, not events, so a lost event loses no notification. It compares when the set of firing
+-- alerts or a channel has changed, and every 5 s for what only time changes (a repetition, an escalation,
+-- the end of a silence); any other call reads one row. Plans look up by key, whatever the statistics: a
+-- plan made for empty tables would compare every row with every row.
 CREATE FUNCTION pganalytics.queue_notifications(at timestamptz) RETURNS integer
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
@@ -97,11 +96,11 @@ BEGIN
        AND queue_notifications.at < state.compared_at + interval '5 s' THEN
         RETURN 0;
     END IF;
-    -- One at a time: what another one has queued must be seen.
+    -- One caller at a time: it must see what another one has queued.
     PERFORM FROM pganalytics.alert_outbox_state s FOR UPDATE;
     link := pganalytics.external_url();
 
-    -- Ended: whoever was told that it fires is told so, also during a silence.
+    -- Resolved: notify every channel that was notified of the firing, also during a silence.
     WITH ended AS (
         UPDATE pganalytics.alert_outbox AS o SET latest = false
         FROM pganalytics.alerts a, pganalytics.alert_channels c
@@ -122,23 +121,24 @@ BEGIN
     GET DIAGNOSTICS added = ROW_COUNT;
     queued := queued + added;
 
-    -- Firing, and not told yet, or so long ago that it is said again. An Alertmanager is told every
-    -- minute anyway. What still waits is not queued twice.
-    SELECT array_agg(jsonb_build_object('alert', a.alert_id, 'channel', c.name, 'told', told.notification_id)
+    -- Firing, and not sent yet, or sent longer than repeat_every ago. An Alertmanager gets all of them every
+    -- minute anyway. A notification that still waits is not queued twice.
+    SELECT array_agg(jsonb_build_object('alert', a.alert_id, 'channel', c.name,
+                                        'last', newest.notification_id)
                      ORDER BY a.fired_at, a.alert_id, c.name)
     INTO wanted
     FROM pganalytics.alerts a
     CROSS JOIN pganalytics.alert_channels c
     LEFT JOIN LATERAL (
         SELECT o.notification_id, o.created_at, o.state FROM pganalytics.alert_outbox o
-        WHERE o.alert_id = a.alert_id AND o.channel = c.name AND o.latest OFFSET 0) AS told ON true
+        WHERE o.alert_id = a.alert_id AND o.channel = c.name AND o.latest OFFSET 0) AS newest ON true
     WHERE a.state = 'firing' AND c.enabled
-      AND CASE WHEN told.notification_id IS NULL THEN
+      AND CASE WHEN newest.notification_id IS NULL THEN
                    c.escalate_after IS NULL
                    OR a.acknowledged_at IS NULL AND a.fired_at + c.escalate_after <= queue_notifications.at
                ELSE a.acknowledged_at IS NULL AND c.kind <> 'alertmanager' AND c.repeat_every > '0'
-                   AND told.state <> 'waiting'
-                   AND told.created_at + c.repeat_every <= queue_notifications.at
+                   AND newest.state <> 'waiting'
+                   AND newest.created_at + c.repeat_every <= queue_notifications.at
           END
       AND CASE c.matchers WHEN '[]' THEN true ELSE pganalytics.labels_match(a.labels, c.matchers) END;
 
@@ -147,9 +147,9 @@ BEGIN
         FROM pganalytics.alert_mutes(queue_notifications.at) m;
         UPDATE pganalytics.alert_outbox AS o SET latest = false
         FROM unnest(wanted) AS w(pair)
-        WHERE o.notification_id = (w.pair ->> 'told')::bigint
+        WHERE o.notification_id = (w.pair ->> 'last')::bigint
           AND o.alert_id NOT IN (SELECT unnest(muted));
-        WITH told AS (
+        WITH inserted AS (
             INSERT INTO pganalytics.alert_outbox (channel, alert_id, fingerprint, group_key, status,
                 alert, latest, created_at, waiting_since, due_at)
             SELECT c.name, a.alert_id, a.fingerprint, g.group_key, 'firing',
@@ -160,7 +160,7 @@ BEGIN
             FROM unnest(wanted) WITH ORDINALITY AS w(pair, place)
             JOIN pganalytics.alerts a ON a.alert_id = (w.pair ->> 'alert')::bigint
             JOIN pganalytics.alert_channels c ON c.name = w.pair ->> 'channel'
-            -- What waits of the same labels keeps its group, though group_by may have changed.
+            -- What waits of the same labels decides the group, even if group_by has changed.
             -- Alertmanager does its own grouping.
             CROSS JOIN LATERAL (
                 SELECT CASE c.kind WHEN 'alertmanager' THEN '{}:{}' ELSE coalesce(
@@ -179,12 +179,12 @@ BEGIN
         escalated AS (
             INSERT INTO pganalytics.alert_history (alert_id, at, change, comment)
             SELECT t.alert_id, queue_notifications.at, 'escalated', t.channel
-            FROM told t JOIN pganalytics.alert_channels c ON c.name = t.channel
+            FROM inserted t JOIN pganalytics.alert_channels c ON c.name = t.channel
             WHERE c.escalate_after IS NOT NULL
               AND NOT EXISTS (SELECT FROM pganalytics.alert_history h
                               WHERE h.alert_id = t.alert_id AND h.change = 'escalated'
                                 AND h.comment = t.channel))
-        SELECT count(*) INTO added FROM told;
+        SELECT count(*) INTO added FROM inserted;
         queued := queued + added;
     END IF;
 
@@ -197,5 +197,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.queue_notifications(timestamptz) IS
-    'queues what channels are to be told and have not been, and gives its number; for the worker of alerts';
+    'queues the notifications that channels have not been sent, and returns how many; for the alerts worker';
 GRANT EXECUTE ON FUNCTION pganalytics.queue_notifications(timestamptz) TO pganalytics_alerts;

@@ -1,13 +1,13 @@
--- The engine of alerts: which rules are due, what their queries have found, and what becomes of each
--- label set. Every function takes the time as an argument; the alerts worker calls them with now.
+-- The engine of alerts: which rules are due, what their queries find, and the next state of each alert.
+-- Every function takes the time as an argument; the alerts worker passes now().
 
--- Without a setting of its own, which would cost more than all else: a query calls it for every row
--- that it looks at. It looks up no name.
+-- Does not set search_path, which would cost ten times the function: queries call it for every row. It
+-- looks up no name.
 CREATE FUNCTION pganalytics.evaluation_time() RETURNS timestamptz
     LANGUAGE c STABLE PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'pganalytics_evaluation_time';
 COMMENT ON FUNCTION pganalytics.evaluation_time() IS
-    'as of when a rule''s query looks: the setting pganalytics.evaluation_time, else now()';
+    'the time for which a rule''s query runs: the setting pganalytics.evaluation_time, else now()';
 GRANT EXECUTE ON FUNCTION pganalytics.evaluation_time()
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_alerts;
 
@@ -17,7 +17,7 @@ CREATE FUNCTION pganalytics.run_rule(query text, at timestamptz)
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE ROWS 10 SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pganalytics_run_rule';
 COMMENT ON FUNCTION pganalytics.run_rule(text, timestamptz) IS
-    'what a rule''s query finds as of a time: it runs read-only as pganalytics_rules, and what it does is rolled back';
+    'what a rule''s query finds for a time; the query runs read-only as pganalytics_rules and is rolled back';
 GRANT EXECUTE ON FUNCTION pganalytics.run_rule(text, timestamptz) TO pganalytics_admin, pganalytics_alerts;
 
 CREATE FUNCTION pganalytics.check_rule_query(query text) RETURNS boolean
@@ -39,7 +39,7 @@ CREATE FUNCTION pganalytics.alert_retention() RETURNS integer
     LANGUAGE c STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pganalytics_alert_retention';
 COMMENT ON FUNCTION pganalytics.alert_retention() IS
-    'how many days what is over about alerts is kept: the setting pganalytics.retention_alerts';
+    'for how many days resolved alerts are kept: the setting pganalytics.retention_alerts';
 GRANT EXECUTE ON FUNCTION pganalytics.alert_retention() TO pganalytics_alerts;
 
 CREATE FUNCTION pganalytics.in_extension_script() RETURNS boolean
@@ -82,7 +82,7 @@ COMMENT ON FUNCTION pganalytics.rule_threshold(double precision, text) IS
 GRANT EXECUTE ON FUNCTION pganalytics.rule_threshold(double precision, text)
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_alerts;
 
--- PostgreSQL sorts NaN above every number; an alert about nothing it is not.
+-- PostgreSQL sorts NaN above every number; NaN must not fire.
 CREATE FUNCTION pganalytics.alert_condition(
         value double precision, comparison text, threshold double precision) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -101,8 +101,8 @@ COMMENT ON FUNCTION pganalytics.alert_condition(double precision, text, double p
 GRANT EXECUTE ON FUNCTION pganalytics.alert_condition(double precision, text, double precision)
     TO pganalytics_admin, pganalytics_alerts;
 
--- The one place that decides what becomes of an alert; the engine keeps the rows in a table, a
--- backtest in a variable. A clock that was set back shortens what was waited for, and no more.
+-- Decides every change of state of an alert. The engine keeps the alerts in a table, a backtest keeps them
+-- in a variable. If the clock was set back, times of waiting get shorter, and nothing else happens.
 CREATE FUNCTION pganalytics.alert_step(
         rule pganalytics.alert_rules, threshold double precision, active pganalytics.alerts[],
         found_labels jsonb[], found_values double precision[], at timestamptz)
@@ -112,16 +112,16 @@ CREATE FUNCTION pganalytics.alert_step(
 AS $$
 #variable_conflict use_column
 DECLARE
-    twin jsonb;
+    duplicate jsonb;
 BEGIN
-    -- A row may lack a label that the rule has with the value of another row.
-    SELECT m.labels INTO twin
+    -- The rule's labels can make two rows equal: one has the label with the same value, the other lacks it.
+    SELECT m.labels INTO duplicate
     FROM unnest(found_labels) AS f (labels), LATERAL (SELECT rule.labels || f.labels) AS m (labels)
     WHERE rule.labels <> '{}' GROUP BY m.labels HAVING count(*) > 1 LIMIT 1;
-    IF twin IS NOT NULL THEN
+    IF duplicate IS NOT NULL THEN
         RAISE EXCEPTION 'two rows of the rule''s query have the same labels'
             USING ERRCODE = 'cardinality_violation',
-                  DETAIL = format('With those of the rule: %s', twin);
+                  DETAIL = format('With those of the rule: %s', duplicate);
     END IF;
     RETURN QUERY
     WITH found AS MATERIALIZED (
@@ -166,13 +166,13 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.alert_step(pganalytics.alert_rules, double precision, pganalytics.alerts[], jsonb[], double precision[], timestamptz) IS
-    'what becomes of a rule''s pending and firing alerts, and which begin, given what its query has found; state NULL: it was pending and is gone';
+    'the next state of a rule''s pending and firing alerts, and new alerts, given what its query found; state NULL: it was pending and is no longer found';
 GRANT EXECUTE ON FUNCTION
     pganalytics.alert_step(pganalytics.alert_rules, double precision, pganalytics.alerts[], jsonb[],
         double precision[], timestamptz)
     TO pganalytics_admin, pganalytics_alerts;
 
--- One after the other is evaluated, so a slow rule is evaluated less often.
+-- Rules are evaluated one after the other, so a slow rule is evaluated less often.
 CREATE FUNCTION pganalytics.rule_pause(evaluate_every interval, duration_ms double precision)
     RETURNS interval
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -191,14 +191,14 @@ CREATE FUNCTION pganalytics.due_rules(at timestamptz)
 AS $$
     SELECT r.name, r.query, extract(epoch FROM r.time_limit)::double precision * 1000
     FROM pganalytics.alert_rules r LEFT JOIN pganalytics.alert_rule_states s ON s.rule = r.name
-    -- The clock may have been set back since, and the rule may have been changed.
+    -- The clock may have been set back since then, or the rule changed.
     WHERE r.enabled
       AND (s.evaluated_at IS NULL OR s.evaluated_at > at
            OR s.evaluated_at + pganalytics.rule_pause(r.evaluate_every, s.duration_ms) <= at)
     ORDER BY coalesce(s.evaluate_at, '-infinity'), r.name
 $$;
 COMMENT ON FUNCTION pganalytics.due_rules(timestamptz) IS
-    'rules to be evaluated, those that have waited longest first';
+    'the rules that are due, the longest waiting first';
 GRANT EXECUTE ON FUNCTION pganalytics.due_rules(timestamptz) TO pganalytics_alerts;
 
 CREATE FUNCTION pganalytics.record_evaluation(
@@ -215,7 +215,7 @@ BEGIN
     SELECT r.* INTO of_rule FROM pganalytics.alert_rules r
     WHERE r.name = record_evaluation.rule AND r.enabled;
     IF NOT FOUND THEN RETURN; END IF;
-    -- It locks the row: a second evaluation of the rule waits, and then sees what this one has done.
+    -- Lock the row: a second evaluation of the rule waits, and then sees the result of this one.
     INSERT INTO pganalytics.alert_rule_states AS s
         (rule, evaluate_at, evaluated_at, duration_ms, label_sets, failures, failing_since, last_error)
     VALUES (of_rule.name,
@@ -231,7 +231,7 @@ BEGIN
         failures = CASE WHEN error IS NULL THEN 0 ELSE s.failures + 1 END,
         failing_since = CASE WHEN error IS NOT NULL THEN coalesce(s.failing_since, at) END,
         last_error = coalesce(excluded.last_error, s.last_error);
-    -- Of a rule that could not be evaluated nothing is known: its alerts stay as they are.
+    -- If the rule failed, nothing is known: its alerts stay as they are.
     IF error IS NOT NULL THEN RETURN; END IF;
     stepped := ARRAY(
         SELECT s FROM pganalytics.alert_step(
@@ -240,7 +240,7 @@ BEGIN
                   WHERE a.rule = of_rule.name AND a.state <> 'resolved'),
             record_evaluation.labels, record_evaluation."values", at) AS s);
     IF cardinality(stepped) = 0 THEN RETURN; END IF;
-    -- What was pending and has not fired leaves nothing behind.
+    -- An alert that was pending and never fired is deleted with its history.
     WITH gone AS (
         DELETE FROM pganalytics.alerts a USING unnest(stepped) AS s
         WHERE a.alert_id = s.alert_id AND s.state IS NULL RETURNING a.alert_id)
@@ -275,7 +275,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.record_evaluation(text, timestamptz, jsonb[], double precision[], text, double precision) IS
-    'stores what the evaluation of a rule has found, or its error, and changes its alerts';
+    'records what the evaluation of a rule found, or its error, and changes its alerts';
 GRANT EXECUTE ON FUNCTION
     pganalytics.record_evaluation(text, timestamptz, jsonb[], double precision[], text, double precision)
     TO pganalytics_alerts;
@@ -342,7 +342,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.backtest_rule(text, timestamptz, timestamptz, interval, double precision) IS
-    'the alerts that a rule would have fired, had it been evaluated from the one time to the other; resolved_at NULL: it would still fire';
+    'the alerts that a rule would have fired between two times; resolved_at NULL: it would still fire';
 GRANT EXECUTE ON FUNCTION
     pganalytics.backtest_rule(text, timestamptz, timestamptz, interval, double precision)
     TO pganalytics_admin;

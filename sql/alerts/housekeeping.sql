@@ -1,5 +1,5 @@
--- What the worker of alerts does beside evaluating: alerts of rules that are gone, rows that have had
--- their time, and what the workers have counted. Time is an argument.
+-- Housekeeping of the alerts worker: it resolves alerts of rules that are gone, deletes expired rows, and
+-- samples the counters of all workers. Time is an argument.
 
 CREATE FUNCTION pganalytics.end_orphaned_alerts(at timestamptz) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -55,7 +55,7 @@ BEGIN
     WHERE o.notification_id IN (
         SELECT s.notification_id FROM pganalytics.alert_outbox s
         WHERE s.state <> 'waiting' AND s.settled_at < before
-          -- What was told last of an alert says what is to be told next.
+          -- Keep the last notification of an alert: the next one depends on it.
           AND NOT EXISTS (SELECT FROM pganalytics.alerts a WHERE a.alert_id = s.alert_id)
         LIMIT most);
     GET DIAGNOSTICS sent = ROW_COUNT;
@@ -64,10 +64,10 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.prune_alerts(timestamptz, integer) IS
-    'removes what was over before the time that pganalytics.retention_alerts says, silences too; gives how many alerts and notifications';
+    'deletes resolved alerts, settled notifications and ended silences older than pganalytics.retention_alerts; returns how many alerts and notifications';
 GRANT EXECUTE ON FUNCTION pganalytics.prune_alerts(timestamptz, integer) TO pganalytics_alerts;
 
--- What the workers have counted, each minute: a rule can compare now and then.
+-- The counters of the workers, each minute, so that rules can compare two times.
 CREATE TABLE pganalytics.self_samples (
     sampled_at timestamptz NOT NULL,
     kind text NOT NULL,
@@ -93,7 +93,7 @@ CREATE TABLE pganalytics.self_samples (
     PRIMARY KEY (sampled_at, kind, number)
 );
 COMMENT ON TABLE pganalytics.self_samples IS
-    'pganalytics.workers once a minute, for eight days; totals begin anew when the server starts';
+    'pganalytics.workers once a minute, for eight days; totals begin at zero when the server starts';
 GRANT SELECT ON pganalytics.self_samples
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 GRANT SELECT, INSERT, DELETE ON pganalytics.self_samples TO pganalytics_alerts;

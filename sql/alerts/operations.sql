@@ -1,12 +1,12 @@
--- Muting of alerts: matchers, and what mutes an alert: silences, maintenance windows, inhibitions.
+-- Muting: matchers, and what mutes an alert: silences, maintenance windows, inhibitions.
 
--- In C: inside of a function with its owner's rights current_user is the owner, and at the port for
--- people session_user is the worker.
+-- In C: in a SECURITY DEFINER function current_user is the owner, and at the port for people session_user
+-- is the worker.
 CREATE FUNCTION pganalytics.acting_role() RETURNS name
     LANGUAGE c STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pganalytics_acting_role';
 COMMENT ON FUNCTION pganalytics.acting_role() IS
-    'who acts: the role that has logged in, to PostgreSQL or at the port for people';
+    'the role that has logged in, to PostgreSQL or at the port for people';
 GRANT EXECUTE ON FUNCTION pganalytics.acting_role() TO pganalytics_operator, pganalytics_admin;
 
 CREATE FUNCTION pganalytics.labels_match(labels jsonb, matchers jsonb) RETURNS boolean
@@ -34,12 +34,12 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.labels_match(jsonb, jsonb) IS
-    'whether all matchers hold for these labels, as Alertmanager has it: a missing label is the empty text, a regular expression is about the whole value';
+    'whether all matchers match these labels, as in Alertmanager: a missing label is the empty text, a regular expression matches the whole value';
 GRANT EXECUTE ON FUNCTION pganalytics.labels_match(jsonb, jsonb)
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_alerts;
 
 -- For CHECK constraints: true, or an error that names the matcher. PostgreSQL's regular expressions
--- are those of RE2 and more; back references, which RE2 has not, can take for ever.
+-- are those of RE2 and more; back references, which RE2 does not have, can run for ever.
 CREATE FUNCTION pganalytics.check_matchers(matchers jsonb, may_match_all boolean DEFAULT true)
     RETURNS boolean
     LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE
@@ -78,7 +78,7 @@ BEGIN
         END;
         IF problem IS NULL AND (matcher -> 'isRegex')::boolean THEN
             BEGIN
-                -- By itself, too: 'a)|(?:b' is one only between the parentheses.
+                -- Compile it by itself, too: 'a)|(?:b' is valid only between the parentheses.
                 PERFORM '' COLLATE "C" ~ (matcher ->> 'value'),
                         '' COLLATE "C" ~ ('^(?:' || (matcher ->> 'value') || ')$');
             EXCEPTION WHEN invalid_regular_expression THEN
@@ -89,9 +89,9 @@ BEGIN
             RAISE EXCEPTION '% %', place, problem USING ERRCODE = 'invalid_parameter_value';
         END IF;
     END LOOP;
-    -- As Alertmanager has it: what holds for no labels at all would hold for nearly every alert.
+    -- As in Alertmanager: matchers that match no labels at all would match nearly every alert.
     IF NOT may_match_all AND pganalytics.labels_match('{}', matchers) THEN
-        RAISE EXCEPTION 'no matcher asks for a label that is there'
+        RAISE EXCEPTION 'the matchers match an alert without labels'
             USING ERRCODE = 'invalid_parameter_value',
                   HINT = 'At least one matcher must not match the empty text.';
     END IF;
@@ -99,7 +99,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.check_matchers(jsonb, boolean) IS
-    'true, or an error that says what is wrong with matchers; may_match_all: [] and the like are good';
+    'true, or an error that says what is wrong with the matchers; may_match_all allows [] and the like';
 GRANT EXECUTE ON FUNCTION pganalytics.check_matchers(jsonb, boolean)
     TO pganalytics_operator, pganalytics_admin;
 
@@ -116,8 +116,8 @@ ALTER TABLE pganalytics.alert_inhibitions
 ALTER TABLE pganalytics.alert_channels
     ADD CONSTRAINT alert_channels_matchers CHECK (pganalytics.check_matchers(matchers));
 
--- Computed in the window's own time: 02:00 stays 02:00 when the clocks change. Where that makes a
--- window shorter than its duration, or leaves an hour between two, it ends later.
+-- Computed in the window's own time zone: 02:00 stays 02:00 when the clocks change. Where this would make
+-- a window shorter than its duration, or leave an hour between two, the window ends later.
 CREATE FUNCTION pganalytics.maintenance_covers(
         at timestamptz, starts_at timestamptz, duration interval, repeat_every interval,
         time_zone text) RETURNS boolean
@@ -135,19 +135,19 @@ AS $$
         SELECT CASE WHEN repeat_every IS NULL THEN 0
                     ELSE floor(extract(epoch FROM at AT TIME ZONE time_zone - first)
                                / extract(epoch FROM repeated))::integer END AS turn) AS of_time
-    -- Clocks that go back make two turns of one hour.
+    -- When clocks go back, one hour comes twice.
     CROSS JOIN LATERAL generate_series(greatest(turn - 1, 0),
                                        CASE WHEN repeat_every IS NULL THEN 0 ELSE turn + 1 END) AS n
 $$;
 COMMENT ON FUNCTION pganalytics.maintenance_covers(timestamptz, timestamptz, interval, interval, text) IS
-    'whether a maintenance window, or one of its repetitions, lasts at this time';
+    'whether a maintenance window, or one of its repetitions, is active at this time';
 GRANT EXECUTE ON FUNCTION pganalytics.maintenance_covers(timestamptz, timestamptz, interval, interval, text)
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_alerts;
 
--- Inhibition is Alertmanager's: every firing alert counts as a source, also one that is silenced or
--- inhibited itself; so two inhibitions that name each other's alerts mute both. Of one inhibition an
--- alert that matches source and target is inhibited by none that does so too, and never by itself.
--- Empty and missing labels are equal.
+-- Inhibition works as in Alertmanager. Every firing alert counts as a source, also one that is silenced or
+-- inhibited; so two inhibitions that name each other's alerts mute both. An alert that matches both source
+-- and target of an inhibition is not inhibited by another such alert, nor by itself. Empty and missing
+-- labels are equal.
 CREATE FUNCTION pganalytics.alert_mutes(at timestamptz)
     RETURNS TABLE (alert_id bigint, muted_by text[])
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -190,7 +190,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.alert_mutes(timestamptz) IS
-    'pending and firing alerts that are told to nobody at this time, and what mutes them: silences, maintenance, inhibitions';
+    'pending and firing alerts that are muted at this time, and what mutes them: silences, maintenance, inhibitions';
 GRANT EXECUTE ON FUNCTION pganalytics.alert_mutes(timestamptz)
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_alerts;
 

@@ -1,6 +1,6 @@
--- What leaves the outbox: taken when it is due, settled when the courier has said what became of it.
+-- The outbox: takes what is due, and settles it when the courier reports the outcome.
 
--- 1 s, then twice as long each time, up to 5 min, give or take a fifth: luck is from 0 to 1.
+-- 1 s, then twice as long each time, up to 5 min, with a jitter of a fifth: luck is from 0 to 1.
 CREATE FUNCTION pganalytics.alert_backoff(attempts integer, luck double precision) RETURNS interval
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -9,14 +9,13 @@ AS $$
            * interval '1 s'
 $$;
 COMMENT ON FUNCTION pganalytics.alert_backoff(integer, double precision) IS
-    'how long to wait after so many attempts that have failed';
+    'how long to wait after this many failed attempts';
 GRANT EXECUTE ON FUNCTION pganalytics.alert_backoff(integer, double precision) TO pganalytics_alerts;
 
--- Outcomes: sent; again (it failed and is tried again, not before retry_after if the receiver has named
--- it, until give_up_after has passed); dead (it makes no sense to try again). Nothing in status: the
--- receiver has not answered. What waits no longer is left as it is, so what is settled twice, or after
--- its channel was deleted, does no harm. A delivery without notifications is one of those that tell an
--- Alertmanager again what fires.
+-- Outcomes: sent; again (it failed: retry, not before retry_after if the receiver has named it, until
+-- give_up_after has passed); dead (a retry cannot succeed). status is NULL if the receiver has not
+-- answered. A notification that no longer waits is not changed, so settling it twice, or after its channel
+-- was deleted, does no harm. A delivery without notifications resends firing alerts to an Alertmanager.
 CREATE FUNCTION pganalytics.settle_delivery(
         channel text, group_key text, notification_ids bigint[], outcome text, status integer,
         error text, retry_after interval, at timestamptz) RETURNS void
@@ -42,7 +41,7 @@ BEGIN
         SELECT s.attempts + 1 INTO failed FROM pganalytics.alert_channel_states s
         WHERE s.channel = settle_delivery.channel;
     END IF;
-    -- A receiver that asks for more than an hour is asked again after one.
+    -- If the receiver asks for more than an hour, retry after an hour.
     again_at := settle_delivery.at + greatest(pganalytics.alert_backoff(coalesce(failed, 1), random()),
                                               least(coalesce(retry_after, '0'), '1 hour'));
     IF cardinality(notification_ids) > 0 THEN
@@ -59,9 +58,9 @@ BEGIN
                         ELSE 'waiting' END AS state) AS d
         WHERE w.notification_id = ANY (notification_ids) AND w.channel = settle_delivery.channel
           AND w.group_key = settle_delivery.group_key
-          -- Of the row that is changed: another one may just have settled it.
+          -- Check the state of the row that is updated: another caller may just have settled it.
           AND o.notification_id = w.notification_id AND o.state = 'waiting';
-        -- What redeliver() has brought back while something newer was in flight.
+        -- redeliver() queued these again while a newer one was being delivered.
         IF outcome = 'sent' THEN
             UPDATE pganalytics.alert_outbox AS o
             SET state = 'dead', settled_at = settle_delivery.at, last_error = 'overtaken'
@@ -89,13 +88,13 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.settle_delivery(
     text, text, bigint[], text, integer, text, interval, timestamptz) IS
-    'writes down what became of a delivery: sent, again or dead; for the worker of alerts';
+    'records the outcome of a delivery: sent, again or dead; for the alerts worker';
 GRANT EXECUTE ON FUNCTION
     pganalytics.settle_delivery(text, text, bigint[], text, integer, text, interval, timestamptz)
     TO pganalytics_alerts;
 
--- What an Alertmanager was told of and still fires, or has ended within five minutes, as it is now.
-CREATE FUNCTION pganalytics.told_alerts(channel text, at timestamptz) RETURNS jsonb
+-- The alerts that an Alertmanager was sent and that still fire, or were resolved within five minutes.
+CREATE FUNCTION pganalytics.alerts_to_resend(channel text, at timestamptz) RETURNS jsonb
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -104,23 +103,24 @@ AS $$
     FROM (SELECT pganalytics.external_url() OFFSET 0) AS l(link), (
         SELECT a AS alert
         FROM pganalytics.alert_outbox o JOIN pganalytics.alerts a ON a.alert_id = o.alert_id
-        WHERE o.channel = told_alerts.channel AND o.latest AND o.status = 'firing' AND a.state = 'firing'
+        WHERE o.channel = alerts_to_resend.channel AND o.latest AND o.status = 'firing' AND a.state = 'firing'
         UNION ALL
         SELECT a FROM pganalytics.alerts a JOIN pganalytics.alert_outbox o ON o.alert_id = a.alert_id
-        WHERE a.state = 'resolved' AND a.resolved_at > told_alerts.at - interval '5 min'
-          AND o.channel = told_alerts.channel AND o.latest AND o.status = 'resolved'
-          -- The same labels fire again: that they do not would be a step back.
+        WHERE a.state = 'resolved' AND a.resolved_at > alerts_to_resend.at - interval '5 min'
+          AND o.channel = alerts_to_resend.channel AND o.latest AND o.status = 'resolved'
+          -- Not if the same labels fire again: this would resolve the newer alert.
           AND NOT EXISTS (SELECT FROM pganalytics.alerts n
                           WHERE n.fingerprint = a.fingerprint AND n.state = 'firing')) AS t
 $$;
-COMMENT ON FUNCTION pganalytics.told_alerts(text, timestamptz) IS
-    'what an Alertmanager is told again; for the worker of alerts';
-GRANT EXECUTE ON FUNCTION pganalytics.told_alerts(text, timestamptz) TO pganalytics_alerts;
+COMMENT ON FUNCTION pganalytics.alerts_to_resend(text, timestamptz) IS
+    'the alerts to resend to an Alertmanager; for the alerts worker';
+GRANT EXECUTE ON FUNCTION pganalytics.alerts_to_resend(text, timestamptz) TO pganalytics_alerts;
 
--- delivery is the key that the worker gives back in busy. A delivery is the longest run of what waits in
--- a group, in order, that has no labels twice and at most 200 alerts: fire and resolve of one alert are
--- two deliveries, one after the other. Four at a time for a channel: one that does not answer holds up
--- itself alone. A group whose first one has to wait waits as a whole.
+-- delivery is the key that the worker passes in busy while the delivery is in progress. A delivery is the
+-- longest run of waiting notifications of a group, in order, that has no labels twice and at most 200
+-- alerts: the firing and the end of one alert are two deliveries, one after the other. A channel has at
+-- most four deliveries at a time, so one that does not answer delays no other. While the first notification
+-- of a group has to wait, the whole group waits.
 CREATE FUNCTION pganalytics.take_deliveries(
         at timestamptz, busy text[],
         OUT delivery text, OUT channel text, OUT group_key text, OUT kind text, OUT url text,
@@ -164,7 +164,7 @@ BEGIN
         ORDER BY h.due_at, h.first_id LIMIT 64
     LOOP
         IF due.resend THEN
-            notices := pganalytics.told_alerts(due.name, take_deliveries.at);
+            notices := pganalytics.alerts_to_resend(due.name, take_deliveries.at);
             notification_ids := '{}';
             IF notices IS NULL THEN
                 PERFORM pganalytics.settle_delivery(due.name, due.group_key, '{}', 'sent', NULL, NULL,
@@ -186,8 +186,7 @@ BEGIN
                               ORDER BY o.notification_id LIMIT 200) AS p) AS n) AS r
             WHERE r.second_turn IS NULL OR r.notification_id < r.second_turn;
         END IF;
-        -- Without its secret a channel is not used: after a restore the receiver would be sent what
-        -- nobody has signed.
+        -- Do not use a channel whose secret is missing: after a restore it would send unsigned messages.
         IF due.authentication <> 'none' AND due.secret IS NULL THEN
             PERFORM pganalytics.settle_delivery(due.name, due.group_key, notification_ids, 'again', NULL,
                 'the channel has no secret: set it with pganalytics.set_channel_secret()', NULL,
@@ -218,11 +217,11 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.take_deliveries(timestamptz, text[]) IS
-    'what is to be sent now, but for the groups in busy, with all that is needed to send it; for the worker of alerts';
+    'the deliveries that are due, except of the groups in busy, with all that is needed to send them; for the alerts worker';
 GRANT EXECUTE ON FUNCTION pganalytics.take_deliveries(timestamptz, text[]) TO pganalytics_alerts;
 
--- Dead letters. One behind which the receiver was told something newer of the same labels is not sent
--- any more: it would undo what the receiver knows.
+-- Dead letters. redeliver() leaves out one that is older than what the receiver was sent of the same labels:
+-- it would undo the newer state.
 CREATE VIEW pganalytics.alert_deliveries AS
     SELECT o.notification_id, o.channel, o.alert_id, o.alert -> 'labels' ->> 'alertname' AS alertname,
            o.alert -> 'labels' AS labels, o.status, o.state, o.attempts, o.last_status, o.last_error,
@@ -245,7 +244,7 @@ CREATE VIEW pganalytics.alert_dead_letters AS
     FROM pganalytics.alert_outbox o WHERE o.state = 'dead';
 COMMENT ON VIEW pganalytics.alert_dead_letters IS 'what could not be delivered, or was refused';
 COMMENT ON COLUMN pganalytics.alert_dead_letters.overtaken IS
-    'the channel has been told something newer of these labels; redeliver() leaves it';
+    'the channel was sent something newer of these labels; redeliver() leaves this one out';
 GRANT SELECT ON pganalytics.alert_dead_letters
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
@@ -266,7 +265,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.redeliver(bigint[]) IS
-    'queues dead letters again, but for those that something newer has overtaken, and gives their number';
+    'queues dead letters again, except overtaken ones, and returns how many';
 GRANT EXECUTE ON FUNCTION pganalytics.redeliver(bigint[]) TO pganalytics_admin;
 
 CREATE FUNCTION pganalytics.redeliver(channel text) RETURNS integer

@@ -1,7 +1,7 @@
--- The guard of rules: what may be written, and what of a dump comes back.
+-- The guard of rules: checks what is written, and lets rows of a dump in.
 --
--- Rules are written by administrators. What stands in a rule that was made elsewhere or before, in
--- the rows of a dump, is kept as it is: they have a changed_at, which nobody else can write.
+-- Administrators write rules. A row of a dump has a changed_at, which nobody but a superuser can write, and
+-- is stored as it is.
 CREATE FUNCTION pganalytics.guard_alert_rules() RETURNS trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
@@ -20,7 +20,7 @@ BEGIN
     END IF;
     IF NOT in_script AND tg_op = 'INSERT' AND new.changed_at IS NOT NULL THEN
         IF NOT new.builtin THEN RETURN new; END IF;
-        -- A dump has the built-in rules that were changed; CREATE EXTENSION has made them before.
+        -- A dump has the built-in rules that were changed; CREATE EXTENSION has already inserted them.
         UPDATE pganalytics.alert_rules r
         SET query = new.query, comparison = new.comparison, threshold = new.threshold,
             threshold_setting = new.threshold_setting, pending_for = new.pending_for,
@@ -30,7 +30,7 @@ BEGIN
             changed_at = new.changed_at, changed_by = new.changed_by
         WHERE r.name = new.name AND r.builtin;
         IF FOUND THEN RETURN NULL; END IF;
-        -- Another version had it: it is the user's now.
+        -- A rule of another version: it becomes the user's own.
         new.builtin := false;
         RETURN new;
     END IF;
@@ -78,6 +78,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.guard_alert_rules() IS
-    'checks a rule that is written, and notes by whom; keeps built-in rules';
+    'trigger: checks a rule and writes who changed it; refuses to delete built-in rules';
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON pganalytics.alert_rules
     FOR EACH ROW EXECUTE FUNCTION pganalytics.guard_alert_rules();

@@ -1,6 +1,6 @@
--- The built-in rules about the servers that collectors watch. A sample counts for some minutes: what
--- is not sampled any more ends its alert, and collector_silent says that it is not. The window is
--- what prunes partitions, and a series is found by its server, so that no day is read as a whole.
+-- The built-in rules about monitored servers. A sample counts for some minutes: when samples stop, the
+-- alert ends, and collector_silent fires. The window of time prunes partitions, and each series is looked
+-- up by its server, so that no query reads a whole day.
 
 INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold, pending_for,
     annotations, query) VALUES
@@ -102,8 +102,8 @@ WHERE n.relation = 'idle_transaction_samples' AND s.duration_seconds IS NOT NULL
 GROUP BY 1, 2, 3
 ORDER BY value DESC LIMIT 1000$$);
 
--- The only rule that looks at every query: rarely, and with more time. OFFSET 0 keeps the order: who
--- did little in the last hour is not looked for a week ago.
+-- The only rule that reads every query, so it runs rarely and with more time. OFFSET 0 keeps the order: a
+-- query that did little in the last hour is not looked up a week ago.
 INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold, evaluate_every,
     time_limit, annotations, query) VALUES
 (true, 'query_mean_doubled', 'warning', '>=', 2, '15 min', '30 s',

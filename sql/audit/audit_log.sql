@@ -1,7 +1,7 @@
--- The audit log: who has done or tried what. Rows are appended by the audit worker alone, numbered
--- without a gap, and each holds a hash over itself and the hash before it; docs/operate/audit.md has the
--- form. One partition per month (UTC) of recorded_at, which never goes back, so that numbers and
--- months have the same order. Partitions are no members of the extension, like those of samples.
+-- The audit log: who did or tried what. Only the audit worker appends rows. It numbers them without a gap,
+-- and each has a hash over itself and the hash before it; docs/operate/audit.md has the format. One
+-- partition per month (UTC) of recorded_at, which never goes back, so that numbers and months have the
+-- same order. Partitions are no members of the extension, like those of samples.
 
 CREATE TABLE pganalytics.audit_log (
     id bigint NOT NULL,
@@ -24,20 +24,20 @@ CREATE TABLE pganalytics.audit_log (
     hash bytea NOT NULL
 ) PARTITION BY RANGE (recorded_at);
 COMMENT ON TABLE pganalytics.audit_log IS
-    'who has done or tried what: sessions of the whole server, collectors, people at the API, and the server itself';
+    'who did or tried what: sessions of the whole server, collectors, people at the API, and the server itself';
 COMMENT ON COLUMN pganalytics.audit_log.id IS 'counts rows; none is left out';
 COMMENT ON COLUMN pganalytics.audit_log.recorded_at IS 'when the row was written; it never goes back';
 COMMENT ON COLUMN pganalytics.audit_log.occurred_at IS 'when it happened';
-COMMENT ON COLUMN pganalytics.audit_log.event IS 'what has happened: a name of pganalytics.audit_events()';
+COMMENT ON COLUMN pganalytics.audit_log.event IS 'what happened: a name of pganalytics.audit_events()';
 COMMENT ON COLUMN pganalytics.audit_log.severity IS 'INFO: routine; WARN: a failure; ERROR: a violation';
 COMMENT ON COLUMN pganalytics.audit_log.source IS
     'session: a session of PostgreSQL; api: a person at the port for people; collectors: the collectors'' port; server: the server''s own processes';
 COMMENT ON COLUMN pganalytics.audit_log.outcome IS 'success, denied or failed';
-COMMENT ON COLUMN pganalytics.audit_log.pid IS 'the process that told of it';
+COMMENT ON COLUMN pganalytics.audit_log.pid IS 'the process that recorded it';
 COMMENT ON COLUMN pganalytics.audit_log.actor IS 'the role that has logged in, or the id of a collector';
-COMMENT ON COLUMN pganalytics.audit_log.role IS 'the role in force, where it is another one';
+COMMENT ON COLUMN pganalytics.audit_log.role IS 'the role in force, if it is another one';
 COMMENT ON COLUMN pganalytics.audit_log.correlation_id IS
-    'the same for what one session or one request has done: %c of log_line_prefix, or the id of the request';
+    'the same for all events of one session or one request: %c of log_line_prefix, or the id of the request';
 COMMENT ON COLUMN pganalytics.audit_log.resource_type IS 'what kind of thing it was about';
 COMMENT ON COLUMN pganalytics.audit_log.resource_id IS 'which one';
 COMMENT ON COLUMN pganalytics.audit_log.hash IS
@@ -83,12 +83,12 @@ COMMENT ON FUNCTION pganalytics.audit_row_text(pganalytics.audit_log) IS
 GRANT EXECUTE ON FUNCTION pganalytics.audit_row_text(pganalytics.audit_log)
     TO pganalytics_admin, pganalytics_audit;
 
--- In C, to tell of it from the transaction that it ends.
+-- In C, to record it although it aborts the transaction.
 CREATE FUNCTION pganalytics.refuse_audit_change() RETURNS trigger
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pganalytics_refuse_audit_change';
 COMMENT ON FUNCTION pganalytics.refuse_audit_change() IS
-    'what the audit log does to UPDATE, DELETE and TRUNCATE: audit.change_refused, and an error';
+    'trigger: refuses UPDATE, DELETE and TRUNCATE of the audit log and records audit.change_refused';
 
 -- ALWAYS: session_replication_role does not switch it off.
 CREATE TRIGGER audit_log_unchanged BEFORE UPDATE OR DELETE OR TRUNCATE ON pganalytics.audit_log
@@ -122,7 +122,7 @@ BEGIN
     EXECUTE format('CREATE UNIQUE INDEX %I ON pganalytics.%I (id)', leaf_name || '_idx', leaf_name);
     EXECUTE format('CREATE INDEX %I ON pganalytics.%I (occurred_at)', leaf_name || '_time_idx',
                    leaf_name);
-    -- Statements that name the partition pass by the triggers of its parent.
+    -- Triggers of the parent do not fire for statements that name the partition.
     EXECUTE format('CREATE TRIGGER audit_log_unchanged BEFORE UPDATE OR DELETE OR TRUNCATE '
                    'ON pganalytics.%I FOR EACH STATEMENT '
                    'EXECUTE FUNCTION pganalytics.refuse_audit_change()', leaf_name);
@@ -133,10 +133,10 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.make_audit_partition(date) IS
-    'makes the partition of the audit log for one month (UTC) if there is none, and gives its name';
+    'makes the partition of the audit log for one month (UTC) if there is none, and returns its name';
 GRANT EXECUTE ON FUNCTION pganalytics.make_audit_partition(date) TO pganalytics_audit;
 
--- Appends rows after the one that is given and says which is the last now.
+-- Appends rows after the given one and returns the last row.
 CREATE FUNCTION pganalytics.append_audit_records(
         after_id bigint, after_hash bytea, after_time timestamptz, occurred_at timestamptz[],
         event text[], source text[], outcome text[], pid integer[], actor text[], role text[],
@@ -154,7 +154,7 @@ DECLARE
 BEGIN
     id := after_id;
     hash := after_hash;
-    -- It never goes back, or the months would not be in the order of the numbers.
+    -- The time never goes back, or the months would not be in the order of the numbers.
     recorded_at := greatest(clock_timestamp(), after_time);
     entry.recorded_at := recorded_at;
     PERFORM pganalytics.make_audit_partition(recorded_at::date);
@@ -223,8 +223,8 @@ CREATE FUNCTION pganalytics.audit_log_retention() RETURNS integer
 COMMENT ON FUNCTION pganalytics.audit_log_retention() IS
     'for how many days the audit log is kept: the setting pganalytics.audit_log_retention';
 
--- Drops one month. What it says of the month is appended to the log in the same transaction. Waits
--- shortly for the parent and not at all for the month, like drop_expired_partition().
+-- Drops one month. The caller appends the result to the log in the same transaction. Waits shortly for the
+-- lock on the parent and not at all for that on the month, like drop_expired_partition().
 CREATE FUNCTION pganalytics.drop_expired_audit_month(
         OUT month text, OUT first_id bigint, OUT last_id bigint, OUT last_hash text)
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
@@ -252,5 +252,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.drop_expired_audit_month() IS
-    'drops the oldest month of the audit log if it is older than pganalytics.audit_log_retention, and says what was its last row';
+    'drops the oldest month of the audit log if it is older than pganalytics.audit_log_retention, and returns its first and last row';
 GRANT EXECUTE ON FUNCTION pganalytics.drop_expired_audit_month() TO pganalytics_audit;

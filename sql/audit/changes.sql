@@ -1,12 +1,12 @@
--- What the audit log is told of identities: rows of these tables, whoever changes them and by
--- whatever statement. ENABLE ALWAYS: session_replication_role = replica hides nothing, and what
--- pg_restore brings in is told of, too: from then on it may push here.
+-- Records changes of identities in the audit log: every changed row of these tables, by any role and any
+-- statement. ENABLE ALWAYS: session_replication_role = replica hides nothing, and rows that pg_restore
+-- inserts are recorded, too, because these identities may push from then on.
 
 CREATE FUNCTION pganalytics.audit_change() RETURNS trigger
     LANGUAGE c SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pganalytics_audit_change';
 COMMENT ON FUNCTION pganalytics.audit_change() IS
-    'tells the audit log of a changed row: of what differs, and never a hash of a token';
+    'trigger: records what differs in a changed row in the audit log, but never a hash of a token';
 
 DO $triggers$
 DECLARE
@@ -18,7 +18,7 @@ BEGIN
         EXECUTE pg_catalog.format(
             'CREATE TRIGGER audit_change AFTER %s ON pganalytics.%I '
             'FOR EACH ROW EXECUTE FUNCTION pganalytics.audit_change()',
-            -- Of a request only what has become of it is of interest.
+            -- Of a request only its outcome is recorded.
             CASE watched WHEN 'certificate_requests' THEN 'UPDATE'
                          ELSE 'INSERT OR UPDATE OR DELETE' END, watched);
         EXECUTE pg_catalog.format('ALTER TABLE pganalytics.%I ENABLE ALWAYS TRIGGER audit_change',
@@ -33,7 +33,7 @@ BEGIN
 END
 $triggers$;
 
--- Looked at before: an UPDATE, even of no row, is told to every worker and gateway.
+-- Looks before it updates: an UPDATE, even of no row, makes every worker and gateway read again.
 CREATE FUNCTION pganalytics.note_expired_certificates() RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
@@ -52,7 +52,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.note_expired_certificates() IS
-    'marks certificates that have expired, each once, so that the audit log is told; for the maintenance worker';
+    'marks certificates that have expired, each once, so that a trigger records it in the audit log; for the maintenance worker';
 GRANT EXECUTE ON FUNCTION pganalytics.note_expired_certificates() TO pganalytics_maintenance;
 
 CREATE FUNCTION pganalytics.audit_events(

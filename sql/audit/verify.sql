@@ -1,17 +1,17 @@
--- Verification of the audit log: the chain of hashes, what stands at its ends, and whether rows could
--- be changed. Whoever may replace these functions may make them lie: docs/operate/audit.md has the canonical
--- form for a program of one's own, and anchors are to be kept elsewhere.
+-- Verification of the audit log: the chain of hashes, its two ends, and the triggers against changes. A
+-- superuser can replace these functions: docs/operate/audit.md has the canonical form for a program of
+-- your own. Keep anchors on another machine.
 
 CREATE FUNCTION pganalytics.audit_head(OUT id bigint, OUT hash bytea)
     LANGUAGE c VOLATILE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pganalytics_audit_head';
 COMMENT ON FUNCTION pganalytics.audit_head() IS
-    'the last row that this server''s audit worker has committed to this log; NULL where none has';
+    'the last row that the audit worker of this server has committed to this log; NULL if it has committed none';
 GRANT EXECUTE ON FUNCTION pganalytics.audit_head() TO pganalytics_admin, pganalytics_alerts;
 
--- What is wrong with a row is said of the first such row. The head is read before the scan: every
--- row up to it must then be there. Sorting is off because each partition has an index in the order
--- of the scan; an hour of rows would otherwise be written to temporary files.
+-- Reports the first row that is wrong. The head is read before the scan: every row up to it must then be
+-- there. Sorting is off because each partition has an index in the order of the scan; otherwise an hour of
+-- rows would be written to temporary files.
 CREATE FUNCTION pganalytics.verify_audit_log(
         anchor text DEFAULT NULL, OUT status text, OUT first_id bigint, OUT last_id bigint,
         OUT first_at timestamptz, OUT last_at timestamptz, OUT rows bigint, OUT gaps bigint,
@@ -24,7 +24,7 @@ AS $$
 DECLARE
     anchored CONSTANT text[] := regexp_match(anchor, '^([0-9]{1,18}):([0-9a-f]{64})$');
     anchor_id CONSTANT bigint := anchored[1]::bigint;
-    -- The rows of an older snapshot are compared with no head.
+    -- Rows of an older snapshot are not compared with the head.
     fresh CONSTANT boolean := current_setting('transaction_isolation') = 'read committed';
     start_id bigint;
     start_hash bytea;
@@ -40,7 +40,7 @@ BEGIN
     END IF;
     SELECT h.id, h.hash INTO head FROM pganalytics.audit_head() h;
 
-    -- Where the log may begin: at its first row, or behind what was dropped because of its age.
+    -- The log may begin at row 1, or behind the months that were dropped because of their age.
     SELECT l.id - 1 INTO start_id FROM pganalytics.audit_log l ORDER BY l.id LIMIT 1;
     SELECT decode(l.details->>'last_hash', 'hex') INTO start_hash FROM pganalytics.audit_log l
     WHERE l.event = 'audit.expired' AND l.details @> jsonb_build_object('last_id', start_id)
@@ -164,5 +164,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.verify_audit_log(text) IS
-    'whether the audit log is as it was written: unbroken, or broken with the first row that is not; anchor: number and hash of a row as the server log has them';
+    'whether the audit log is as it was written: unbroken, or broken with the first wrong row; anchor: number and hash of a row, from the server log';
 GRANT EXECUTE ON FUNCTION pganalytics.verify_audit_log(text) TO pganalytics_admin;

@@ -1,5 +1,5 @@
--- What the maintenance worker asks and records for the certificate authority. Nobody else may call
--- these; they run with the worker's own rights.
+-- What the maintenance worker reads and records for the certificate authority. Nobody else may call these
+-- functions; they run with the worker's own rights.
 
 CREATE FUNCTION pganalytics.pending_certificate_requests()
     RETURNS TABLE (certificate_request_id uuid, collector_id uuid, name text, csr bytea, enabled boolean,
@@ -33,7 +33,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.record_certificate(
     text, uuid, text, text, bytea, bytea, text, timestamptz, timestamptz, text) IS
-    'puts a certificate on record; NULL if it is';
+    'records a certificate and returns its id; NULL if it is recorded already';
 GRANT EXECUTE ON FUNCTION
     pganalytics.record_certificate(text, uuid, text, text, bytea, bytea, text, timestamptz, timestamptz, text)
     TO pganalytics_maintenance;
@@ -52,7 +52,7 @@ AS $$
     SELECT EXISTS (SELECT FROM decided)
 $$;
 COMMENT ON FUNCTION pganalytics.decide_certificate_request(uuid, uuid, text) IS
-    'ends a request, with a certificate or with the reason for a refusal; false if it waits no longer';
+    'ends a request, with a certificate or with the reason of a refusal; false if it no longer waits';
 GRANT EXECUTE ON FUNCTION pganalytics.decide_certificate_request(uuid, uuid, text) TO pganalytics_maintenance;
 
 CREATE FUNCTION pganalytics.with_former(newest text[], former text[]) RETURNS text[]
@@ -62,11 +62,11 @@ AS $$
                             WHERE f.item <> ALL (newest) ORDER BY f.n))[1:16]
 $$;
 COMMENT ON FUNCTION pganalytics.with_former(text[], text[]) IS
-    'the items of the first array, then those of the second that are not in it; at most 16, which is what collectors take';
+    'the items of the first array, then those of the second that are not in it; at most 16, which is what collectors accept';
 GRANT EXECUTE ON FUNCTION pganalytics.with_former(text[], text[]) TO pganalytics_maintenance;
 
--- While gateways change one after the other, a connection may meet the certificate before: what
--- verified it stays behind what is new, as far as a collector takes so many.
+-- Gateways change one after the other, so a connection may still meet the former certificate: what verified
+-- it stays in the document, behind what is new, up to the number that collectors accept.
 CREATE FUNCTION pganalytics.publish_trust(
     authorities text, authority_ids text[], pins text, server_sha256 bytea, keep_former boolean)
     RETURNS bigint
@@ -83,7 +83,7 @@ AS $$
                       ELSE string_to_array(publish_trust.pins, ' ') END) AS n(authorities, pins)
     LEFT JOIN (SELECT o.* FROM pganalytics.trust o ORDER BY o.version DESC LIMIT 1) AS newest ON true
     CROSS JOIN LATERAL (
-        -- Of a given certificate that cannot be read nothing is known, and it serves nobody.
+        -- A configured certificate cannot be read, so no gateway serves: keep what was published.
         SELECT newest.authorities, newest.pins, newest.server_sha256
         WHERE publish_trust.authorities = '' AND newest.version IS NOT NULL
         UNION ALL
@@ -99,11 +99,11 @@ AS $$
     RETURNING t.version
 $$;
 COMMENT ON FUNCTION pganalytics.publish_trust(text, text[], text, bytea, boolean) IS
-    'puts down by what collectors are to know this server, with what was before if that is to be kept, or nothing else if the certificate cannot be read; the new version, or NULL if nothing is new';
+    'records by what collectors verify this server; keep_former keeps what was published before; returns the new version, or NULL if nothing has changed';
 GRANT EXECUTE ON FUNCTION pganalytics.publish_trust(text, text[], text, bytea, boolean)
     TO pganalytics_maintenance;
 
--- An authority that is trusted no longer cannot list itself as revoked; its row says what it is.
+-- An authority that is no longer trusted cannot list itself as revoked, so its row says so.
 CREATE FUNCTION pganalytics.retire_authorities(authority_ids text[]) RETURNS text
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -116,11 +116,11 @@ AS $$
     SELECT string_agg(r.subject || ' (' || r.issuer || ')', ', ') FROM retired r
 $$;
 COMMENT ON FUNCTION pganalytics.retire_authorities(text[]) IS
-    'marks authorities on record that are trusted no longer, and names them';
+    'marks recorded authorities that are no longer trusted as revoked, and returns their names';
 GRANT EXECUTE ON FUNCTION pganalytics.retire_authorities(text[]) TO pganalytics_maintenance;
 
--- What a list holds: every certificate of the authority that is revoked and has not expired more
--- than a week ago, so that it stands in one list after its end (RFC 5280 section 3.3).
+-- A list holds every revoked certificate of the authority until a week after it expires, so that it stands
+-- in one list after its end (RFC 5280 section 3.3).
 CREATE FUNCTION pganalytics.revocation_entries(authority_ids text[])
     RETURNS TABLE (issuer text, serial text, revoked_at timestamptz, reason integer)
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -175,7 +175,7 @@ AS $$
             record_revocation_list.der)
 $$;
 COMMENT ON FUNCTION pganalytics.record_revocation_list(
-    text, bigint, timestamptz, timestamptz, integer, bytea, bytea) IS 'keeps a revocation list';
+    text, bigint, timestamptz, timestamptz, integer, bytea, bytea) IS 'records a revocation list';
 GRANT EXECUTE ON FUNCTION
     pganalytics.record_revocation_list(text, bigint, timestamptz, timestamptz, integer, bytea, bytea)
     TO pganalytics_maintenance;
@@ -188,7 +188,7 @@ AS $$
     WHERE j.state = 'pending' ORDER BY j.authority_job_id LIMIT 1
 $$;
 COMMENT ON FUNCTION pganalytics.pending_authority_job() IS
-    'the oldest of what administrators have asked for';
+    'the oldest pending job of administrators';
 GRANT EXECUTE ON FUNCTION pganalytics.pending_authority_job() TO pganalytics_maintenance;
 
 CREATE FUNCTION pganalytics.decide_authority_job(job bigint, failure text) RETURNS void
@@ -200,10 +200,10 @@ AS $$
     WHERE j.authority_job_id = job AND j.state = 'pending'
 $$;
 COMMENT ON FUNCTION pganalytics.decide_authority_job(bigint, text) IS
-    'ends what was asked for; failure says why it was not done';
+    'ends a job; failure says why it was not done';
 GRANT EXECUTE ON FUNCTION pganalytics.decide_authority_job(bigint, text) TO pganalytics_maintenance;
 
--- A key is followed a tenth of its life, or a day, before its end.
+-- The next key is made when a tenth of a key's life, or a day, is left.
 CREATE FUNCTION pganalytics.signing_token_keys() RETURNS SETOF text
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -211,10 +211,10 @@ AS $$
     WHERE k.revoked_at IS NULL
       AND k.signs_until > now() + least(interval '1 day', (k.signs_until - k.signs_from) / 10)
 $$;
-COMMENT ON FUNCTION pganalytics.signing_token_keys() IS 'keys for tokens that need no follower yet';
+COMMENT ON FUNCTION pganalytics.signing_token_keys() IS 'keys for tokens that need no successor yet';
 GRANT EXECUTE ON FUNCTION pganalytics.signing_token_keys() TO pganalytics_maintenance;
 
--- While another key signs, a new one waits until every gateway has heard of it.
+-- While another key signs, a new one starts 10 s later, when every gateway knows it.
 CREATE FUNCTION pganalytics.record_token_key(
     kid text, public_key bytea, signs_for interval, verifies_for interval)
     RETURNS void
@@ -228,7 +228,7 @@ AS $$
                               THEN interval '10 s' ELSE interval '0 s' END) AS f(signs_from)
 $$;
 COMMENT ON FUNCTION pganalytics.record_token_key(text, bytea, interval, interval) IS
-    'puts the public half of a key for tokens on record';
+    'records the public half of a key for tokens';
 GRANT EXECUTE ON FUNCTION pganalytics.record_token_key(text, bytea, interval, interval)
     TO pganalytics_maintenance;
 
@@ -238,10 +238,10 @@ AS $$
     SELECT k.kid FROM pganalytics.token_keys k
     WHERE k.revoked_at IS NOT NULL OR k.signs_until <= now()
 $$;
-COMMENT ON FUNCTION pganalytics.ended_token_keys() IS 'keys that sign no more, whose files can go';
+COMMENT ON FUNCTION pganalytics.ended_token_keys() IS 'keys that no longer sign, whose files can be removed';
 GRANT EXECUTE ON FUNCTION pganalytics.ended_token_keys() TO pganalytics_maintenance;
 
--- Certificates stay for a year and a month after their end, what led to them for a month.
+-- Certificates stay for a year and a month after their end; requests, tokens and secrets for a month.
 CREATE FUNCTION pganalytics.prune_identities() RETURNS void
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -252,7 +252,7 @@ AS $$
     DELETE FROM pganalytics.authority_jobs WHERE decided_at < now() - interval '400 days';
     DELETE FROM pganalytics.token_keys
     WHERE least(verifies_until, revoked_at) < now() - interval '30 days';
-    -- The newest of each authority counts, however old.
+    -- Keep the newest list of each authority, however old.
     DELETE FROM pganalytics.revocation_lists l
     WHERE l.next_update < now() - interval '30 days'
       AND EXISTS (SELECT FROM pganalytics.revocation_lists n

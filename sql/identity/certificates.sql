@@ -1,6 +1,6 @@
--- The certificate authority: what it has published, what an administrator may ask of it, and what
--- expires when. Keys are used by the maintenance worker's program alone, so whatever needs one is a
--- row that the worker finds after the commit.
+-- The certificate authority: what it has published, what an administrator can request, and what expires
+-- when. Only the maintenance worker's program uses keys, so a request that needs a key is a row that the
+-- worker finds after the commit.
 
 CREATE TABLE pganalytics.trust (
     version bigint PRIMARY KEY CHECK (version > 0),
@@ -11,7 +11,7 @@ CREATE TABLE pganalytics.trust (
     changed_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 COMMENT ON TABLE pganalytics.trust IS
-    'by what collectors know this server, and which authorities it trusts; the newest version counts';
+    'by what collectors verify this server, and which authorities it trusts; the newest version counts';
 COMMENT ON COLUMN pganalytics.trust.authorities IS
     'certificates in PEM that verify the server: those of the authorities, or the chain of a given server certificate';
 COMMENT ON COLUMN pganalytics.trust.authority_ids IS
@@ -37,7 +37,7 @@ CREATE TABLE pganalytics.authority_jobs (
 CREATE INDEX authority_jobs_pending_idx ON pganalytics.authority_jobs (authority_job_id)
     WHERE state = 'pending';
 COMMENT ON TABLE pganalytics.authority_jobs IS
-    'what administrators have asked of the certificate authority, and what became of it';
+    'jobs that administrators have requested of the certificate authority, and their outcome';
 GRANT SELECT, INSERT (operation) ON pganalytics.authority_jobs TO pganalytics_admin;
 GRANT DELETE,
       SELECT (authority_job_id, operation, state, decided_at),
@@ -50,8 +50,8 @@ CREATE TRIGGER identity_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE
     ON pganalytics.authority_jobs
     FOR EACH STATEMENT EXECUTE FUNCTION pganalytics.identity_changed();
 
--- A revocation that could be taken back would leave clients that have read the list in between
--- with the other half of the truth (RFC 5280 has only certificateHold for that, which is not here).
+-- A revocation cannot be taken back: clients that have read the list in between would still refuse the
+-- certificate (RFC 5280 has only certificateHold for that, which is not supported).
 CREATE FUNCTION pganalytics.keep_revocation() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -76,7 +76,7 @@ AS $$
     FROM pganalytics.trust t ORDER BY t.version DESC LIMIT 1
 $$;
 COMMENT ON FUNCTION pganalytics.trust_document() IS
-    'by what collectors know this server: the document of GET /api/v1/pki/trust; NULL before there is one';
+    'by what collectors verify this server: the document of GET /api/v1/pki/trust; NULL before there is one';
 GRANT EXECUTE ON FUNCTION pganalytics.trust_document() TO pganalytics_admin, pganalytics_ingest;
 
 CREATE FUNCTION pganalytics.ca_certificate_file() RETURNS text
@@ -85,8 +85,8 @@ CREATE FUNCTION pganalytics.ca_certificate_file() RETURNS text
 COMMENT ON FUNCTION pganalytics.ca_certificate_file() IS
     'path of the certificates that verify the server, relative to the data directory or absolute';
 
--- The path comes from postgresql.conf alone, never from the caller. The file may hold the key beside
--- the certificates, as many programs want it: only certificates leave it.
+-- The path comes from postgresql.conf alone, never from the caller. The file may also hold the key, as many
+-- programs want it: only certificates are returned.
 CREATE FUNCTION pganalytics.ca_certificate() RETURNS text
     LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -151,7 +151,7 @@ BEGIN
     UPDATE pganalytics.certificates AS c
     SET state = 'revoked', revoked_at = now(), revoked_by = current_user, revocation_reason = reason
     WHERE c.certificate_id = one.certificate_id;
-    -- Gateways would go on with it.
+    -- Gateways would keep using it.
     IF one.sha256 = (SELECT t.server_sha256 FROM pganalytics.trust t
                        ORDER BY t.version DESC LIMIT 1) THEN
         PERFORM pganalytics.rotate_server_certificate();
@@ -184,10 +184,10 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.issue_certificate(text, text) IS
-    'asks for a certificate of a collector; after the commit pganalytics.issued_certificate() gives it';
+    'requests a certificate for a collector; after the commit pganalytics.issued_certificate() returns it';
 GRANT EXECUTE ON FUNCTION pganalytics.issue_certificate(text, text) TO pganalytics_admin;
 
--- Each turn of the loop sees what was committed meanwhile, as a VOLATILE function does.
+-- Each turn of the loop sees what was committed meanwhile, because the function is VOLATILE.
 CREATE FUNCTION pganalytics.issued_certificate(request uuid, timeout interval DEFAULT '10 s')
     RETURNS text
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -221,7 +221,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.issued_certificate(uuid, interval) IS
-    'the certificate in PEM that issue_certificate() has asked for, waiting for it for the time given';
+    'the certificate in PEM that issue_certificate() has requested; waits for it up to the given time';
 GRANT EXECUTE ON FUNCTION pganalytics.issued_certificate(uuid, interval) TO pganalytics_admin;
 
 CREATE FUNCTION pganalytics.rotate_server_certificate() RETURNS bigint
@@ -231,7 +231,7 @@ AS $$
     RETURNING authority_job_id
 $$;
 COMMENT ON FUNCTION pganalytics.rotate_server_certificate() IS
-    'asks for a server certificate with the next key, whose pin is known to collectors; gives the job';
+    'requests a server certificate with the next key, whose pin collectors know already; returns the job';
 GRANT EXECUTE ON FUNCTION pganalytics.rotate_server_certificate() TO pganalytics_admin;
 
 CREATE FUNCTION pganalytics.rotate_ca() RETURNS bigint
@@ -257,7 +257,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.rotate_ca() IS
-    'asks for another authority, which issues collectors'' certificates from then on; both are trusted';
+    'requests another authority, which issues the certificates of collectors from then on; both are trusted';
 GRANT EXECUTE ON FUNCTION pganalytics.rotate_ca() TO pganalytics_admin;
 
 CREATE FUNCTION pganalytics.finish_ca_rotation(force boolean DEFAULT false) RETURNS bigint
@@ -298,7 +298,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.finish_ca_rotation(boolean) IS
-    'asks to end the trust in the authority before; an error while collectors depend on it, unless forced';
+    'requests to end the trust in the former authority; an error while collectors depend on it, unless forced';
 GRANT EXECUTE ON FUNCTION pganalytics.finish_ca_rotation(boolean) TO pganalytics_admin;
 
 CREATE FUNCTION pganalytics.rotate_token_key() RETURNS bigint
@@ -308,7 +308,7 @@ AS $$
     RETURNING authority_job_id
 $$;
 COMMENT ON FUNCTION pganalytics.rotate_token_key() IS
-    'asks for another key to sign tokens with; tokens of the one before stay good';
+    'requests another key to sign tokens with; tokens of the former key stay valid';
 GRANT EXECUTE ON FUNCTION pganalytics.rotate_token_key() TO pganalytics_admin;
 
 CREATE FUNCTION pganalytics.revoke_token_key(kid text) RETURNS void
@@ -331,7 +331,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.revoke_token_key(text) IS
-    'refuses every token that the key has signed as soon as gateways are told, after the commit; another key is made if it signed';
+    'refuses every token that the key has signed, as soon as gateways know, after the commit; another key is made if this one signs';
 GRANT EXECUTE ON FUNCTION pganalytics.revoke_token_key(text) TO pganalytics_admin;
 
 CREATE FUNCTION pganalytics.certificate_revocation_list() RETURNS text
@@ -360,7 +360,7 @@ CREATE VIEW pganalytics.certificate_expiry AS
         WHERE c.state = 'active' AND CASE c.kind
             WHEN 'authority' THEN c.issuer = ANY (ARRAY(SELECT unnest(t.authority_ids) FROM trusted t))
             WHEN 'server' THEN c.sha256 = (SELECT t.server_sha256 FROM trusted t)
-            -- Of a collector, the one that it uses: the newest.
+            -- A collector uses its newest certificate.
             ELSE l.enabled AND NOT EXISTS (
                 SELECT FROM pganalytics.certificates n
                 WHERE n.collector_id = c.collector_id AND n.state = 'active'
@@ -384,6 +384,6 @@ CREATE VIEW pganalytics.certificate_expiry AS
 COMMENT ON VIEW pganalytics.certificate_expiry IS
     'what expires when: authorities, the server''s and collectors'' certificates, token keys, revocation lists';
 COMMENT ON COLUMN pganalytics.certificate_expiry.renew_at IS
-    'when it is replaced without anybody asking: after two thirds of its life';
+    'when it is replaced by itself: after two thirds of its life';
 COMMENT ON COLUMN pganalytics.certificate_expiry.days_left IS 'whole days; negative when it has expired';
 GRANT SELECT ON pganalytics.certificate_expiry TO pganalytics_admin;

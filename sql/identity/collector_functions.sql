@@ -3,9 +3,9 @@
 --
 -- SECURITY INVOKER: pganalytics_admin has the columns these functions write, and no others.
 
--- 256 bits and more from the server's strong random source, three UUIDs of 122 bits each; hashed
--- because the fixed bits of a UUID are not random. The prefix tells people, and programs that look
--- for secrets in files, what it is.
+-- More than 256 bits from the server's strong random source, three UUIDs of 122 bits each; hashed because
+-- the fixed bits of a UUID are not random. The prefix shows people, and programs that look for secrets in
+-- files, what it is.
 CREATE FUNCTION pganalytics.new_token(prefix text DEFAULT 'pga') RETURNS text
     LANGUAGE sql VOLATILE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -65,9 +65,9 @@ $$;
 COMMENT ON FUNCTION pganalytics.collector_named(text) IS 'the id of a collector, or an error';
 GRANT EXECUTE ON FUNCTION pganalytics.collector_named(text) TO pganalytics_admin;
 
--- From the moment that this gives on, signed tokens are good again. It lies ahead because a token
--- that a worker signs before it sees the commit must not be good, and a token's time of issue is in
--- whole seconds; workers date those that they sign after the commit behind it.
+-- Signed tokens issued from this time on are valid again. It lies in the future because a token that a
+-- worker signs before it sees the commit must not be valid, and a token's time of issue is in whole
+-- seconds; workers date tokens that they sign after the commit later than this.
 CREATE FUNCTION pganalytics.token_cutoff() RETURNS timestamptz
     LANGUAGE sql VOLATILE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -112,7 +112,7 @@ COMMENT ON FUNCTION pganalytics.set_collector_enabled(text, boolean) IS
     'lets a collector push, or refuses it from the commit on';
 GRANT EXECUTE ON FUNCTION pganalytics.set_collector_enabled(text, boolean) TO pganalytics_admin;
 
--- The range is that of the setting and of the column's CHECK, which would not say what to do.
+-- The same range as the setting and the column's CHECK, whose message would not say what to do.
 CREATE FUNCTION pganalytics.set_query_limit(name text, max_queries integer) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp

@@ -1,5 +1,5 @@
--- Who may push, and what they watch. Small tables: written by administrators and, for servers and
--- databases seen the first time, by the ingest workers, which have just looked up what they refer to.
+-- Who may push, and what they monitor. Small tables: administrators write them, and ingest workers add
+-- servers and databases at their first push, after they have looked up what the rows refer to.
 --
 -- No foreign keys: pg_dump keeps the rows of these tables, but not the order in which foreign keys
 -- between tables of an extension want them, and pg_restore with several jobs fails. No role of ours
@@ -47,7 +47,7 @@ CREATE TABLE pganalytics.servers (
     UNIQUE (collector_id, name)
 );
 COMMENT ON TABLE pganalytics.servers IS
-    'monitored PostgreSQL instances; a collector may watch several';
+    'monitored PostgreSQL instances; a collector may monitor several';
 COMMENT ON COLUMN pganalytics.servers.name IS
     'the name in the collector''s configuration; ''default'' for collectors that send none';
 COMMENT ON COLUMN pganalytics.servers.server_version IS

@@ -1,5 +1,5 @@
--- Certificates, tokens and keys. What is secret is not here: of tokens there is the SHA-256, of keys
--- the public half. As in sql/identity/collectors.sql there are no foreign keys.
+-- Certificates, tokens and keys. No secret is stored: of tokens the SHA-256, of keys the public half. There
+-- are no foreign keys, as in sql/identity/collectors.sql.
 
 CREATE TABLE pganalytics.enrollment_tokens (
     enrollment_token_id uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
@@ -16,7 +16,7 @@ CREATE TABLE pganalytics.enrollment_tokens (
 COMMENT ON TABLE pganalytics.enrollment_tokens IS
     'one-time tokens with which a collector asks for its first certificate; only their SHA-256 is kept';
 COMMENT ON COLUMN pganalytics.enrollment_tokens.certificate_request_id IS
-    'what it was used for; the same request is answered again, for an answer that was lost';
+    'the request it was used for; the same request gets the same answer again, in case the answer was lost';
 GRANT SELECT (enrollment_token_id, collector_id, created_at, created_by, expires_at, used_at, used_from,
               certificate_request_id, revoked_at),
       INSERT (token_sha256, collector_id, expires_at),
@@ -35,7 +35,7 @@ CREATE TABLE pganalytics.registration_secrets (
     revoked_at timestamptz
 );
 COMMENT ON TABLE pganalytics.registration_secrets IS
-    'secrets with which v3 collectors register; without one nobody can';
+    'secrets with which v3 collectors register; without a secret nobody can';
 GRANT SELECT (registration_secret_id, name, created_at, created_by, expires_at, uses_left, revoked_at),
       INSERT (name, secret_sha256, expires_at, uses_left),
       UPDATE (revoked_at)
@@ -72,14 +72,14 @@ CREATE INDEX certificates_ending_idx ON pganalytics.certificates (not_after)
 CREATE INDEX certificates_revoked_idx ON pganalytics.certificates (sha256)
     WHERE state = 'revoked';
 COMMENT ON TABLE pganalytics.certificates IS
-    'certificates on record: those issued here, and those of a given authority that were seen';
+    'recorded certificates: those issued here, and those of another authority that were seen';
 COMMENT ON COLUMN pganalytics.certificates.serial IS 'lower-case hex without leading zeros';
 COMMENT ON COLUMN pganalytics.certificates.issuer IS 'key identifier of the authority, lower-case hex';
 COMMENT ON COLUMN pganalytics.certificates.sha256 IS 'of the certificate, in DER';
 COMMENT ON COLUMN pganalytics.certificates.spki_sha256 IS
-    'of its SubjectPublicKeyInfo: what a pin is made of';
+    'of its SubjectPublicKeyInfo: the value of a pin';
 COMMENT ON COLUMN pganalytics.certificates.ended_alone IS
-    'it has expired, and its holder had no other that was good; NULL: it has not, or nobody has looked yet';
+    'it has expired, and its holder had no other valid one; NULL: not expired, or not yet checked';
 COMMENT ON COLUMN pganalytics.certificates.revocation_reason IS 'as in RFC 5280 section 5.3.1';
 GRANT SELECT (certificate_id, sha256, collector_id, not_after, state, pem),
       INSERT (serial, issuer, sha256, spki_sha256, kind, collector_id, subject, not_before, not_after, pem)
@@ -95,7 +95,7 @@ GRANT DELETE,
     ON pganalytics.certificates TO pganalytics_maintenance;
 GRANT SELECT (sha256, state, not_after) ON pganalytics.certificates TO pganalytics_api;
 
--- A request waits here for the maintenance worker, which has the authority's key used.
+-- A request waits here for the maintenance worker, whose program uses the authority's key.
 CREATE TABLE pganalytics.certificate_requests (
     certificate_request_id uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
     collector_id uuid NOT NULL,
@@ -113,7 +113,7 @@ CREATE INDEX certificate_requests_pending_idx ON pganalytics.certificate_request
 CREATE INDEX certificate_requests_collector_id_idx
     ON pganalytics.certificate_requests (collector_id);
 COMMENT ON TABLE pganalytics.certificate_requests IS
-    'requests for certificates (PKCS #10) and what became of them';
+    'requests for certificates (PKCS #10) and their outcome';
 GRANT SELECT (certificate_request_id, state, certificate_id, message) ON pganalytics.certificate_requests
     TO pganalytics_ingest;
 GRANT SELECT, INSERT (collector_id, csr, origin) ON pganalytics.certificate_requests TO pganalytics_admin;
@@ -154,7 +154,7 @@ CREATE TABLE pganalytics.token_keys (
 COMMENT ON TABLE pganalytics.token_keys IS
     'public halves of the keys that sign tokens (ES256); the other halves are files in the data directory';
 COMMENT ON COLUMN pganalytics.token_keys.signs_from IS
-    'later than its making when another key signs until then: every gateway is to know it first';
+    'later than its creation if another key signs until then: every gateway must know it first';
 GRANT SELECT (kid, public_key, signs_from, signs_until, verifies_until, revoked_at) ON pganalytics.token_keys
     TO pganalytics_ingest, pganalytics_api;
 GRANT SELECT, UPDATE (revoked_at) ON pganalytics.token_keys TO pganalytics_admin;
@@ -163,12 +163,12 @@ GRANT DELETE,
       INSERT (kid, public_key, signs_from, signs_until, verifies_until)
     ON pganalytics.token_keys TO pganalytics_maintenance;
 
--- Every commit that changes one of these is known to all workers at once.
+-- After a commit that changes one of these tables, all workers read them again at once.
 CREATE FUNCTION pganalytics.identity_changed() RETURNS trigger
     LANGUAGE c SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pganalytics_identity_changed';
 COMMENT ON FUNCTION pganalytics.identity_changed() IS
-    'tells the background workers, after the commit, that keys, certificates or collectors have changed';
+    'trigger: makes the background workers read keys, certificates and collectors again after the commit';
 
 DO $triggers$
 DECLARE

@@ -1,9 +1,9 @@
--- Enrolling collectors by certificate, and registering v3 collectors: what an administrator calls, and
--- what the ingest workers call for a request. Tokens and secrets leave the server once, as results.
+-- Enrolls collectors by certificate and registers v3 collectors: functions for administrators, and for
+-- ingest workers that serve a request. Tokens and secrets leave the server once, as results.
 --
 -- Administrators' functions are SECURITY INVOKER: pganalytics_admin has the columns they write. The
 -- workers' functions are SECURITY DEFINER: their role then needs no right to write tokens and requests
--- in any other way. They take values only, and nobody but pganalytics_ingest may call them.
+-- in any other way. They take values only, and only pganalytics_ingest may call them.
 
 CREATE FUNCTION pganalytics.check_validity(valid_for interval, longest interval) RETURNS timestamptz
     LANGUAGE plpgsql VOLATILE PARALLEL SAFE
@@ -19,7 +19,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.check_validity(interval, interval) IS
-    'when something that is made now ends, or an error if that is out of range';
+    'when something made now ends, or an error if that is out of range';
 GRANT EXECUTE ON FUNCTION pganalytics.check_validity(interval, interval) TO pganalytics_admin;
 
 CREATE FUNCTION pganalytics.server_url() RETURNS text
@@ -58,7 +58,7 @@ BEGIN
             create_enrollment_token.collector_id, create_enrollment_token.expires_at);
     SELECT t.pins[1] INTO create_enrollment_token.pin
     FROM pganalytics.trust t ORDER BY t.version DESC LIMIT 1;
-    -- Not the token: arguments of a program are seen by every user of its host.
+    -- Not the token: every user of a host sees the arguments of a program.
     command := 'pganalytics-collector enroll --server ' || pganalytics.server_url()
                || coalesce(' --pin ' || pin, '') || ' --token-file -';
 END
@@ -87,7 +87,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.revoke_enrollment_token(text) IS
-    'makes the unused enrolment tokens of a collector worthless and gives their number';
+    'revokes the unused enrolment tokens of a collector and returns how many';
 GRANT EXECUTE ON FUNCTION pganalytics.revoke_enrollment_token(text) TO pganalytics_admin;
 
 CREATE FUNCTION pganalytics.create_registration_secret(
@@ -140,11 +140,11 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.revoke_registration_secret(text) IS
-    'lets nobody register with a secret from the commit on; collectors that have go on';
+    'revokes a registration secret from the commit on; collectors that have registered with it stay';
 GRANT EXECUTE ON FUNCTION pganalytics.revoke_registration_secret(text) TO pganalytics_admin;
 
--- A registration names the collector by itself: without this, whoever has the secret could take the
--- place of any collector.
+-- A registration names its collector itself: without this permission, anybody with the secret could take
+-- the place of any collector.
 CREATE FUNCTION pganalytics.allow_registration(name text, valid_for interval DEFAULT '1 hour')
     RETURNS timestamptz
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -173,7 +173,7 @@ CREATE VIEW pganalytics.enrollments AS
     JOIN pganalytics.collectors c USING (collector_id)
     LEFT JOIN pganalytics.certificate_requests r USING (certificate_request_id);
 COMMENT ON VIEW pganalytics.enrollments IS
-    'enrolment tokens that were made, and what became of them';
+    'enrolment tokens and their outcome';
 GRANT SELECT ON pganalytics.enrollments TO pganalytics_admin;
 
 CREATE VIEW pganalytics.registrations AS
@@ -196,19 +196,19 @@ CREATE VIEW pganalytics.collector_credentials AS
         FROM pganalytics.certificates t
         WHERE t.collector_id = c.collector_id AND t.state = 'active' AND t.not_after > now()
     ) AS t ON true;
-COMMENT ON VIEW pganalytics.collector_credentials IS 'by what each collector is known now';
+COMMENT ON VIEW pganalytics.collector_credentials IS 'the credentials that each collector has now';
 COMMENT ON COLUMN pganalytics.collector_credentials.has_token IS
-    'it has a long-lived token; rotate_token() replaces it, revoke_tokens() takes it away';
+    'it has a long-lived token; rotate_token() replaces it, revoke_tokens() revokes it';
 COMMENT ON COLUMN pganalytics.collector_credentials.certificates IS
-    'its certificates that are good now; two while one is being replaced';
+    'its certificates that are valid now; two while one is being replaced';
 GRANT SELECT ON pganalytics.collector_credentials
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
--- What the ingest workers call. status is HTTP's; 202: the request waits for its certificate.
+-- For the ingest workers. status is that of HTTP; 202: the request waits for its certificate.
 
--- One statement decides who has used the token: whoever is second waits for the first one's commit,
--- and then finds it used. It is looked at before: an UPDATE, even of no row, is told to every worker
--- and gateway, and must not be to be had for any word that a stranger sends.
+-- One UPDATE decides who has used the token: the second caller waits for the commit of the first, and then
+-- finds it used. A SELECT comes first: an UPDATE, even of no row, makes every worker and gateway read again,
+-- and a stranger who sends a wrong token must not cause that.
 CREATE FUNCTION pganalytics.enroll_collector(
     token_sha256 bytea, csr bytea, address text,
     OUT status integer, OUT message text, OUT certificate_request_id uuid, OUT collector_id uuid)
@@ -240,7 +240,7 @@ BEGIN
             message := 'collector is disabled';
             RETURN;
         ELSIF one.same THEN
-            -- The answer was lost, or has not come yet.
+            -- The answer was lost, or is not there yet.
             status := 202;
             collector_id := one.collector_id;
             certificate_request_id := one.certificate_request_id;
@@ -264,7 +264,7 @@ BEGIN
             status := 202;
             RETURN;
         END IF;
-        -- Somebody was faster; the second look says who.
+        -- Another request was faster; the second SELECT says which.
     END LOOP;
     status := 503;
     message := 'enrollment token is being changed';
@@ -274,8 +274,8 @@ COMMENT ON FUNCTION pganalytics.enroll_collector(bytea, bytea, text) IS
     'uses an enrolment token for a certificate request; for the ingest workers';
 GRANT EXECUTE ON FUNCTION pganalytics.enroll_collector(bytea, bytea, text) TO pganalytics_ingest;
 
--- A collector that asks again for the same key gets the same certificate. It cannot fill the table:
--- its key does not change twenty times an hour.
+-- A collector that requests a certificate for the same key again gets the same one. It cannot fill the
+-- table: twenty keys an hour are the limit.
 CREATE FUNCTION pganalytics.renew_certificate(
     collector_id uuid, csr bytea, address text,
     OUT status integer, OUT message text, OUT certificate_request_id uuid)
@@ -306,10 +306,10 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.renew_certificate(uuid, bytea, text) IS
-    'asks for another certificate for a collector that has shown one; for the ingest workers';
+    'requests another certificate for a collector that has shown one; for the ingest workers';
 GRANT EXECUTE ON FUNCTION pganalytics.renew_certificate(uuid, bytea, text) TO pganalytics_ingest;
 
--- Registrations with one secret wait for each other, so that it is not used too often.
+-- Registrations with the same secret wait for each other, so that it is not used too often.
 CREATE FUNCTION pganalytics.register_collector(
     secret_sha256 bytea, name text, csr bytea, address text,
     OUT status integer, OUT message text, OUT certificate_request_id uuid, OUT collector_id uuid,
@@ -381,10 +381,10 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.register_collector(bytea, text, bytea, text) IS
-    'makes a collector that registers with a secret, with a long-lived token; for the ingest workers';
+    'creates a collector that registers with a secret, with a long-lived token; for the ingest workers';
 GRANT EXECUTE ON FUNCTION pganalytics.register_collector(bytea, text, bytea, text) TO pganalytics_ingest;
 
--- A v3 collector that gets no certificate, where one is required, comes again with the same secret and
+-- A v3 collector that gets no certificate, where one is required, registers again with the same secret and
 -- name.
 CREATE FUNCTION pganalytics.reopen_registration(collector_id uuid, secret_sha256 bytea) RETURNS void
     LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
@@ -397,5 +397,5 @@ AS $$
     WHERE s.secret_sha256 = reopen_registration.secret_sha256;
 $$;
 COMMENT ON FUNCTION pganalytics.reopen_registration(uuid, bytea) IS
-    'takes a registration back that could not be answered; for the ingest workers';
+    'undoes a registration that could not be answered; for the ingest workers';
 GRANT EXECUTE ON FUNCTION pganalytics.reopen_registration(uuid, bytea) TO pganalytics_ingest;

@@ -1,4 +1,4 @@
--- Who has asked how often, and who was told to wait.
+-- How often each client has sent requests, and how many were refused.
 
 CREATE FUNCTION pganalytics.rate_buckets(
     OUT kind text, OUT collector_id uuid, OUT client text, OUT allowed bigint, OUT refused bigint,
@@ -14,11 +14,11 @@ CREATE VIEW pganalytics.rate_limits AS
     SELECT b.kind, coalesce(c.name, b.collector_id::text, b.client) AS client, b.allowed, b.refused,
            b.last_refused_at, b.exhausted
     FROM pganalytics.rate_buckets() b LEFT JOIN pganalytics.collectors c USING (collector_id);
-COMMENT ON VIEW pganalytics.rate_limits IS 'clients that rate limits count; the longest unused give way to new ones, and a restart begins anew';
+COMMENT ON VIEW pganalytics.rate_limits IS 'clients that rate limits count; the longest unused are replaced by new ones, and a restart begins at zero';
 COMMENT ON COLUMN pganalytics.rate_limits.kind IS 'address: connections and requests of one IPv4 address or IPv6 /64; collector: requests of one collector; login: attempts of one role from one address; login role, login address: the same from anywhere, and for any role';
-COMMENT ON COLUMN pganalytics.rate_limits.client IS 'whom the row is about; NULL for who is no administrator, except of collectors';
-COMMENT ON COLUMN pganalytics.rate_limits.allowed IS 'requests or attempts that were let through';
-COMMENT ON COLUMN pganalytics.rate_limits.refused IS 'requests or attempts that were told to wait';
+COMMENT ON COLUMN pganalytics.rate_limits.client IS 'the client; NULL for readers who are no administrators, except for collectors';
+COMMENT ON COLUMN pganalytics.rate_limits.allowed IS 'requests or attempts that were allowed';
+COMMENT ON COLUMN pganalytics.rate_limits.refused IS 'requests or attempts that were refused';
 COMMENT ON COLUMN pganalytics.rate_limits.exhausted IS 'whether the next one would be refused now';
 GRANT SELECT ON pganalytics.rate_limits
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;

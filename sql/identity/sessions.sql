@@ -1,6 +1,6 @@
--- Sessions of people. Users are the roles of PostgreSQL: there is no other list of them, and no
--- password is kept here. Of a refresh token there is the SHA-256, and so of the role's verifier: a
--- session ends when the password of its role has changed.
+-- Sessions of people. Users are roles of PostgreSQL: there is no other list of them, and no password is
+-- stored here. Of a refresh token and of the role's verifier the SHA-256 is stored: a session ends when the
+-- password of its role has changed.
 
 CREATE TABLE pganalytics.api_sessions (
     session_id uuid PRIMARY KEY,
@@ -23,7 +23,7 @@ COMMENT ON TABLE pganalytics.api_sessions IS
 COMMENT ON COLUMN pganalytics.api_sessions.role_oid IS
     'the role; one of the same name that was made later is another';
 COMMENT ON COLUMN pganalytics.api_sessions.refresh_sha256 IS
-    'of the refresh token that is good next; any other one of the session ends it';
+    'of the refresh token that is valid next; any other one of the session ends the session';
 COMMENT ON COLUMN pganalytics.api_sessions.verifier_sha256 IS
     'of the role''s password as PostgreSQL stores it; another one ends the session';
 COMMENT ON COLUMN pganalytics.api_sessions.last_used_at IS 'to the minute';
@@ -39,7 +39,7 @@ GRANT DELETE,
       UPDATE (refresh_sha256, verifier_sha256, last_used_at, ended_at, end_reason)
     ON pganalytics.api_sessions TO pganalytics_api;
 
--- A barrier: a condition of the reader's own is asked about no row that the reader may not see.
+-- A barrier: a reader's own condition is not evaluated for rows that the reader may not see.
 CREATE VIEW pganalytics.sessions WITH (security_barrier) AS
     SELECT session_id, role_name, created_at, last_used_at, expires_at, address, ended_at, end_reason,
            ended_at IS NULL AND expires_at > pg_catalog.now() AS live
@@ -66,5 +66,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.end_sessions(name) IS
-    'ends every session of a role, from the commit on; gives their number';
+    'ends every session of a role, from the commit on; returns how many';
 GRANT EXECUTE ON FUNCTION pganalytics.end_sessions(name) TO pganalytics_admin;

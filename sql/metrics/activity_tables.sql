@@ -42,7 +42,7 @@ CREATE TABLE pganalytics.lock_wait_samples (
     blocking_query text,
     wait_time_seconds double precision
 ) PARTITION BY RANGE (sampled_at);
-COMMENT ON TABLE pganalytics.lock_wait_samples IS 'who waited for whom when the sample was taken';
+COMMENT ON TABLE pganalytics.lock_wait_samples IS 'which session waited for which when the sample was taken';
 GRANT SELECT ON pganalytics.lock_wait_samples
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 GRANT INSERT ON pganalytics.lock_wait_samples TO pganalytics_ingest;

@@ -24,7 +24,7 @@ CREATE VIEW pganalytics.lock_waits AS
     FROM pganalytics.lock_wait_samples s
     JOIN pganalytics.series_names n USING (server_id, series_id);
 COMMENT ON VIEW pganalytics.lock_waits IS
-    'who waited for whom';
+    'which session waited for which';
 GRANT SELECT ON pganalytics.lock_waits
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 

@@ -1,8 +1,8 @@
 -- Views over the metrics' tables, with names in place of numbers and zeros in place of NULL. Here:
 -- databases, tables and indexes.
 --
--- A condition on sampled_at reaches the partitions, so that only the days asked for are read. A
--- sample finds its series by both parts of its key, so that servers can be apart one day.
+-- A condition on sampled_at prunes the partitions. A sample is joined to its series by both parts of the
+-- key, so that servers can be stored apart one day.
 
 CREATE VIEW pganalytics.series_names AS
     SELECT m.server_id, m.series_id, m.relation, c.name AS collector, v.name AS server,

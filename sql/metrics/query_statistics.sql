@@ -5,7 +5,7 @@ CREATE TABLE pganalytics.query_texts (
     text_hash uuid NOT NULL UNIQUE,
     text text NOT NULL
 );
-COMMENT ON TABLE pganalytics.query_texts IS 'query texts, each once for the whole fleet';
+COMMENT ON TABLE pganalytics.query_texts IS 'query texts, each once for all servers';
 COMMENT ON COLUMN pganalytics.query_texts.text_hash IS 'first 16 bytes of the SHA-256 of the text in UTF-8';
 GRANT SELECT ON pganalytics.query_texts
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
@@ -51,9 +51,9 @@ GRANT SELECT ON pganalytics.query_samples
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 GRANT INSERT ON pganalytics.query_samples TO pganalytics_ingest;
 
--- One row per push: what it brought and what became of it. A retry finds its first receipt here.
--- The unique key over the partitions is kept by the worker (an advisory lock per key), so that no
--- index on the parent stands in the way of dump and restore.
+-- One row per push: what it held and what happened to it. A retry finds its first receipt here. The worker
+-- keeps the key unique over the partitions (an advisory lock per key), because an index on the parent would
+-- break dump and restore.
 CREATE TABLE pganalytics.push_ledger (
     received_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     server_id integer NOT NULL,
@@ -87,9 +87,9 @@ GRANT SELECT (received_at, server_id, push_key, body_hash, observed, stored, unc
               unchanged, merged, discarded_too_old, discarded_in_future, discarded_too_large, unstored)
     ON pganalytics.push_ledger TO pganalytics_ingest;
 
--- The same accounts by database. The worker writes them with the push's row in the ledger, under
--- its time and key. Every push has a row of database 0, if only of zeros: whoever counts pushes
--- counts those and need not read the ledger.
+-- The same accounts by database. The worker writes them with the push's row in the ledger, with its time and
+-- key. Every push has a row of database 0, even if it is all zeros: counting these rows counts the pushes
+-- without reading the ledger.
 CREATE TABLE pganalytics.push_accounts (
     received_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     server_id integer NOT NULL,
@@ -109,7 +109,7 @@ CREATE TABLE pganalytics.push_accounts (
                    + discarded_too_large
         AND beyond_limit <= merged AND beyond_limit <= queries AND queries <= observed)
 ) PARTITION BY RANGE (received_at);
-COMMENT ON TABLE pganalytics.push_accounts IS 'what became of the rows of each push, by database';
+COMMENT ON TABLE pganalytics.push_accounts IS 'what happened to the rows of each push, by database';
 COMMENT ON COLUMN pganalytics.push_accounts.database_id IS '0 for what belongs to no database';
 COMMENT ON COLUMN pganalytics.push_accounts.beyond_limit IS 'of the merged: because of max_queries_per_db';
 COMMENT ON COLUMN pganalytics.push_accounts.queries IS 'of the observed: rows of query statistics, what is unchanged and merged included';

@@ -64,9 +64,9 @@ COMMENT ON COLUMN pganalytics.schema_object_history.gone_at IS
 GRANT SELECT ON pganalytics.schema_object_history
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
--- What a sender wrote must not fail the query of a reader: a definition that PostgreSQL cannot take
--- apart (an escaped NUL or surrogate, something that is no object) has no typed columns, and of one
--- that it can, a value of another type is NULL.
+-- A definition from a sender must not fail the query of a reader: if PostgreSQL cannot parse it (an escaped
+-- NUL or surrogate, something that is no object), its typed columns are NULL; a value of another type is
+-- NULL, too.
 CREATE VIEW pganalytics.schema_objects AS
     SELECT n.collector, n.server, n.database, n.labels[1] AS kind,
            nullif(n.labels[2], '') AS schemaname,

@@ -1,7 +1,7 @@
 -- Prometheus: the server's own metrics as rows and in Prometheus' text format, and the tokens of the
--- programs that read them at GET /metrics. Every scrape reads all of it: nothing here reads the
--- ledger or samples but by the last entry of an index, and no label has the name of something that a
--- monitored server has (queries, users, addresses, databases).
+-- programs that read them at GET /metrics. Every scrape reads all of it, so nothing here reads more of the
+-- ledger and the samples than the last entry of an index, and no label names a query, user, address or
+-- database of a monitored server.
 
 CREATE TABLE pganalytics.scrape_tokens (
     name text PRIMARY KEY CHECK (name ~ '^[a-zA-Z0-9_.-]{1,63}$'),
@@ -22,7 +22,7 @@ GRANT SELECT (name, created_at, created_by, last_used_at, revoked_at),
       UPDATE (revoked_at)
     ON pganalytics.scrape_tokens TO pganalytics_admin;
 
--- All columns but last_used_at: that a program has read metrics is no event.
+-- All columns but last_used_at: reading metrics is no event.
 CREATE TRIGGER audit_change
     AFTER INSERT OR DELETE OR UPDATE OF name, token_sha256, created_at, created_by, revoked_at
     ON pganalytics.scrape_tokens FOR EACH ROW EXECUTE FUNCTION pganalytics.audit_change();
@@ -82,7 +82,7 @@ CREATE FUNCTION pganalytics.audit_buffer(
     LANGUAGE c VOLATILE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pganalytics_audit_buffer';
 COMMENT ON FUNCTION pganalytics.audit_buffer() IS
-    'events on their way to the audit log: room, how many wait, how many were lost since the server started; and the number of the last row of the log';
+    'the buffer of the audit log: its size in events, how many wait, how many were lost since the server started; and the number of the last row of the log';
 GRANT EXECUTE ON FUNCTION pganalytics.audit_buffer()
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_api;
 

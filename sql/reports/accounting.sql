@@ -1,10 +1,10 @@
--- What became of what was pushed. The ledger and its accounts by database say of each push that
--- observed = stored + unchanged + merged + discarded; here this is added up, compared, and searched
--- for what never came. Sums are numeric: what a sender says of itself must not be able to overflow a
--- report. A database '' is what belongs to no database.
+-- Accounts of all pushes. In the ledger and its accounts by database each push has observed = stored +
+-- unchanged + merged + discarded; these views add this up, compare it, and find pushes that never came. Sums
+-- are numeric: the figures of a sender must not be able to overflow a report. Database '' is for rows that
+-- belong to no database.
 
--- Without the library in the session the settings are not known; then nothing is limited either, and
--- the defaults are shown.
+-- A session without the library does not know the settings; then nothing is limited either, and the defaults
+-- are shown.
 CREATE FUNCTION pganalytics.query_limit(max_queries_per_db integer) RETURNS integer
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -56,9 +56,9 @@ CREATE VIEW pganalytics.ingest_accounting AS
     LEFT JOIN pganalytics.databases b
            ON b.server_id = a.server_id AND b.database_id = a.database_id;
 COMMENT ON VIEW pganalytics.ingest_accounting IS
-    'what became of the rows pushed, by collector, server, database and hour: observed = stored + unchanged + merged + discarded';
+    'what happened to the pushed rows, by collector, server, database and hour: observed = stored + unchanged + merged + discarded';
 COMMENT ON COLUMN pganalytics.ingest_accounting.database IS 'empty: what belongs to no database; every push counts there';
-COMMENT ON COLUMN pganalytics.ingest_accounting.hour IS 'begin of the hour in which the push was stored';
+COMMENT ON COLUMN pganalytics.ingest_accounting.hour IS 'beginning of the hour in which the push was stored';
 COMMENT ON COLUMN pganalytics.ingest_accounting.unchanged IS 'read by the sender and the same as before, or stored already';
 COMMENT ON COLUMN pganalytics.ingest_accounting.merged IS 'folded into another row, whose counters are the sums';
 COMMENT ON COLUMN pganalytics.ingest_accounting.beyond_limit IS 'of the merged: because of max_queries_per_db';
@@ -66,13 +66,13 @@ COMMENT ON COLUMN pganalytics.ingest_accounting.discard_rate IS 'discarded / obs
 GRANT SELECT ON pganalytics.ingest_accounting
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
--- A sender that numbers its pushes begins at 1 with each epoch, and our collector's epoch is the
--- time of its start in microseconds. A number is missing when a higher one of the same epoch has
--- come. What stands before the oldest number that is kept is missing only if the epoch cannot have
--- begun before the ledger's oldest day; epochs that are no such time say nothing about that.
+-- A sender that numbers its pushes begins at 1 with each epoch, and our collector's epoch is the time of its
+-- start in microseconds. A number is missing when a higher one of the same epoch has arrived. Numbers below
+-- the oldest kept one are missing only if the epoch cannot have begun before the ledger's oldest day; an
+-- epoch that is no such time does not show this.
 --
--- Numbers are what a client says: the differences are numeric, an epoch is made a time only when it
--- can be one.
+-- A client can send any number: the differences are numeric, and an epoch becomes a time only if it can be
+-- one.
 CREATE VIEW pganalytics.ingest_gaps AS
     SELECT c.name AS collector, v.name AS server, g.epoch, g.from_sequence, g.to_sequence,
            g.to_sequence::numeric - g.from_sequence + 1 AS missing,
@@ -105,14 +105,14 @@ CREATE VIEW pganalytics.ingest_gaps AS
     JOIN pganalytics.collectors c ON c.collector_id = v.collector_id;
 COMMENT ON VIEW pganalytics.ingest_gaps IS
     'pushes that never came: numbers missing between those that did, by server and epoch';
-COMMENT ON COLUMN pganalytics.ingest_gaps.epoch IS 'the sender''s count of its own starts; of our collector its start in microseconds since 1970';
+COMMENT ON COLUMN pganalytics.ingest_gaps.epoch IS 'the sender''s number of its start; for our collector its time in microseconds since 1970';
 COMMENT ON COLUMN pganalytics.ingest_gaps.received_after IS 'when the push before the gap was stored, or when the epoch began';
 COMMENT ON COLUMN pganalytics.ingest_gaps.received_before IS 'when the push behind the gap was stored';
 GRANT SELECT ON pganalytics.ingest_gaps
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
--- The push's own row is counted up and those of its accounts down; grouping by key and time lets a
--- condition on received_at reach the days.
+-- Adds the push's own row and subtracts its accounts; grouping by key and time lets a condition on
+-- received_at prune the days.
 CREATE VIEW pganalytics.accounting_violations AS
     SELECT r.server_id, r.received_at, r.push_key,
            CASE WHEN pg_catalog.count(*) FILTER (WHERE r.sign = 1) <> 1
@@ -156,8 +156,8 @@ COMMENT ON COLUMN pganalytics.accounting_violations.observed_by_database IS 'the
 GRANT SELECT ON pganalytics.accounting_violations
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
--- The share is of all queries that the sender saw, those it did not send because nothing had changed
--- included: it merges what is beyond the limit in every sample, changed or not.
+-- The share counts all queries that the sender saw, also those that it did not send because nothing had
+-- changed: it merges queries beyond the limit in every sample, changed or not.
 CREATE VIEW pganalytics.query_limit_exceeded AS
     SELECT c.name AS collector, v.name AS server, b.name AS database,
            (h.beyond_limit / h.queries)::double precision AS share,
@@ -198,8 +198,8 @@ COMMENT ON COLUMN pganalytics.query_limit_exceeded.since IS 'first push beyond t
 GRANT SELECT ON pganalytics.query_limit_exceeded
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
--- Entries that pg_stat_statements of a server has thrown out to make room. A counter that has fallen,
--- or whose reset is another one, began again at zero.
+-- Entries that pg_stat_statements of a server has evicted to make room. A counter that fell, or whose time
+-- of reset is another one, started from zero.
 CREATE FUNCTION pganalytics.source_deallocations(
         server_id integer, "from" timestamptz, "to" timestamptz) RETURNS numeric
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -303,9 +303,9 @@ COMMENT ON FUNCTION pganalytics.completeness(text, timestamptz, timestamptz) IS
 GRANT EXECUTE ON FUNCTION pganalytics.completeness(text, timestamptz, timestamptz)
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
--- The figures of GET /api/v1/metrics/health. It is asked every second and reads the last hour by the
--- index of push_accounts; the worker that asks has sequential scans off, whose cost would set off
--- the compiler.
+-- The figures of GET /api/v1/metrics/health. A worker calls it every second; it reads the last hour through
+-- the index of push_accounts. The worker has sequential scans off, because their cost would start the JIT
+-- compiler.
 CREATE FUNCTION pganalytics.metrics_health(collector uuid) RETURNS json
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -388,6 +388,6 @@ AS $$
     WHERE c.collector_id = metrics_health.collector
 $$;
 COMMENT ON FUNCTION pganalytics.metrics_health(uuid) IS
-    'what became of the pushes of a collector in the last hour: the document of GET /api/v1/metrics/health';
+    'what happened to the pushes of a collector in the last hour: the document of GET /api/v1/metrics/health';
 GRANT EXECUTE ON FUNCTION pganalytics.metrics_health(uuid)
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_ingest;

@@ -1,5 +1,5 @@
--- Reports on query statistics. The samples hold cumulative counters; what happened between two
--- moments is the difference of two samples, unless the counters began again in between.
+-- Reports on query statistics. The samples hold cumulative counters. What happened between two times is the
+-- difference of two samples, unless the counters were reset in between.
 --
 -- A line that begins with {calls..rows} stands for a line for each column of the metric catalog from
 -- calls to rows, with its name and type; sql/install_script.awk writes them. min, max and stddev have no
@@ -32,27 +32,26 @@ COMMENT ON VIEW pganalytics.query_stats IS
 GRANT SELECT ON pganalytics.query_stats
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
--- query_deltas is what both reports below are made from: pairs of samples of a series and the
--- difference of their counters, for the samples after "from" up to and at "to".
+-- query_deltas computes what both reports below show: pairs of samples of a series and the difference of
+-- their counters, for the samples after "from" up to and including "to".
 --
--- With each_interval, the pairs are every two neighbours, and the first has its base in the last
--- sample at or before "from". Without it, a series whose counters only rose costs two reads through
--- its index, the base and the last sample, whatever lies between; the others are read in full. These
--- are the ones that have fallen between the two, or whose reset_at is after "from": it names the last
--- reset or base only, and before one that lies after "to" there may have been another.
+-- With each_interval, the pairs are every two neighbours, and the first pair starts at the last sample at or
+-- before "from". Without it, a series whose counters only rose costs two reads through its index, the base
+-- and the last sample. A series is read in full if its counters fell between the two, or if its reset_at is
+-- after "from": reset_at names only the last reset or base, and there may have been another before it.
 --
--- A reset: calls, rows or execution time fell, or the source said so (reset_at: counters that have
--- caught up again do not show it). They began again, so all that they show is new. The very first
--- sample of a series that the collector saw begin is new as well; of any other series it is history
--- and only a base. (That sample is known by first_seen: the first one that is left after older
--- partitions were dropped is not the beginning.)
+-- A reset: calls, rows or execution time fell, or the source reported it (reset_at, because counters that
+-- have caught up again do not show it). The counters started from zero, so all of their value is new. The
+-- very first sample of a series that the collector saw begin is new as well; in any other series it is
+-- history and only a base. (first_seen identifies that sample: the oldest sample after older partitions
+-- were dropped is not the beginning.)
 --
--- A base (rebased): the source has begun to count something else in this series; nothing of what it
--- shows belongs to the interval before. When the sum of the queries beyond the limit (queryid 0 of
--- no user) falls and is no base, a gateway has made it from what happened to be beyond the limit:
--- that is no activity either.
+-- A base (rebased): the source has begun to count something else in this series; its value does not belong
+-- to the interval before. If the sum of the queries beyond the limit (queryid 0 of no user) falls and is no
+-- base, a gateway has computed it from the queries that happened to be beyond the limit: this is no
+-- activity either.
 --
--- Old collectors sample twice in a second and send whole seconds: calls order what time does not.
+-- Old collectors sample twice in a second and send whole seconds: calls order samples of the same time.
 CREATE FUNCTION pganalytics.query_deltas(
         "from" timestamptz, "to" timestamptz, each_interval boolean)
     RETURNS TABLE (
@@ -121,12 +120,12 @@ AS $$
                OR coalesce(p.rows, 0) < coalesce((p.earlier).rows, 0)
                OR coalesce(p.total_exec_time, 0) < coalesce((p.earlier).total_exec_time, 0) AS fell,
                coalesce(p.sampled_at = p.reset_at
-                        AND p.sampled_at > (p.earlier).sampled_at, false) AS told
+                        AND p.sampled_at > (p.earlier).sampled_at, false) AS reported
         FROM pairs p OFFSET 0
     ), bases AS (
-        SELECT j.*, (j.fell OR j.told) AND NOT (j.is_base OR j.is_other) AS reset,
+        SELECT j.*, (j.fell OR j.reported) AND NOT (j.is_base OR j.is_other) AS reset,
                CASE WHEN j.is_base OR j.is_other AND j.fell THEN j.itself
-                    WHEN j.is_other OR NOT (j.fell OR j.told) THEN j.earlier END AS base
+                    WHEN j.is_other OR NOT (j.fell OR j.reported) THEN j.earlier END AS base
         FROM judged j OFFSET 0
     )
     SELECT p.server_id, p.series_id, (p.earlier).sampled_at, p.sampled_at, p.reset,

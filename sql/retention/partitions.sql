@@ -44,13 +44,12 @@ AS $$
            ('unknown_metric_samples', 'sampled_at', ARRAY['series_id', 'sampled_at'], 'metrics')
 $$;
 COMMENT ON FUNCTION pganalytics.partitioned_relations() IS
-    'the tables that are kept by day, the column that decides, the index each partition gets, and whose retention counts';
+    'the tables that are kept by day, the column that decides, the index that each partition gets, and the family whose retention counts';
 GRANT EXECUTE ON FUNCTION pganalytics.partitioned_relations()
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules,
        pganalytics_maintenance;
 
--- What every function below does first with a name: it is looked up in the list, and nothing else
--- is ever taken as an identifier.
+-- Every function below looks a name up in the list first, and uses nothing else as an identifier.
 CREATE FUNCTION pganalytics.partitioned_relation(
         INOUT relation text, OUT time_column text, OUT index_columns text[], OUT family text)
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -72,8 +71,8 @@ COMMENT ON FUNCTION pganalytics.partitioned_relation(text) IS
 
 -- SECURITY DEFINER: the ingest workers may make a partition and may not create tables.
 --
--- Two sessions that want the same day are put in order by the lock that attaching takes anyway. It
--- keeps nobody from inserting, and unlike an advisory lock it cannot be taken by a stranger.
+-- The lock that attaching takes anyway orders two sessions that make the same day. It blocks no insert,
+-- and unlike an advisory lock no stranger can take it.
 CREATE FUNCTION pganalytics.make_partition(relation text, day date) RETURNS regclass
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -115,8 +114,8 @@ BEGIN
     EXECUTE format('CREATE INDEX %I ON pganalytics.%I (%s)', leaf_name || '_idx', leaf_name,
                    (SELECT string_agg(quote_ident(c), ', ' ORDER BY n)
                     FROM unnest(kind.index_columns) WITH ORDINALITY AS u(c, n)));
-    -- The bulk insert writes to the partitions themselves. Where the role may name some columns only,
-    -- the way by the parent is the only one.
+    -- The bulk insert writes to the partitions themselves. A role that may insert only some columns has to
+    -- insert through the parent.
     IF has_table_privilege('pganalytics_ingest', parent, 'INSERT') THEN
         EXECUTE format('GRANT INSERT ON pganalytics.%I TO pganalytics_ingest', leaf_name);
     END IF;
@@ -127,11 +126,11 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.make_partition(text, date) IS
-    'makes the partition for one UTC day if there is none, and gives its name';
+    'makes the partition for one UTC day if there is none, and returns its name';
 GRANT EXECUTE ON FUNCTION pganalytics.make_partition(text, date) TO pganalytics_admin, pganalytics_ingest;
 
--- For one relation or for all. While this makes a day, a push that needs the same one waits: the
--- maintenance worker takes one relation per transaction.
+-- For one relation or for all. While this makes a day, a push that needs the same day waits, so the
+-- maintenance worker makes one relation per transaction.
 CREATE FUNCTION pganalytics.make_partitions(
         days_ahead integer DEFAULT 3, relation text DEFAULT NULL) RETURNS integer
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
@@ -171,6 +170,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.make_partitions(integer, text) IS
-    'makes the missing partitions from today (UTC) to so many days ahead, of one relation or of all, and says how many';
+    'makes the missing partitions from today (UTC) to this many days ahead, of one relation or of all, and returns how many';
 GRANT EXECUTE ON FUNCTION pganalytics.make_partitions(integer, text)
     TO pganalytics_admin, pganalytics_maintenance;

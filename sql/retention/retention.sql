@@ -1,5 +1,5 @@
--- Retention: what is there, how long it stays, and dropping it. Rows of the tables kept by day are
--- never deleted; a day is dropped as a whole, when all of it is older than its family's retention.
+-- Retention: which days there are, how long they stay, and dropping them. Rows of the tables kept by day
+-- are never deleted; a day is dropped as a whole, when all of it is older than its family's retention.
 
 -- Bounds are printed in the session's time zone and style: both are fixed here, so that they can be
 -- read back from any session.
@@ -58,11 +58,11 @@ CREATE VIEW pganalytics.partitions AS
     JOIN pg_catalog.pg_class c ON c.oid = l.partition
     CROSS JOIN LATERAL (SELECT pganalytics.partition_range(c.oid) AS range OFFSET 0) r;
 COMMENT ON VIEW pganalytics.partitions IS
-    'the days that are there: what each holds, how large it is and when it goes; a day is one of UTC';
+    'the days that exist: the range, size and expiry of each; days are those of UTC';
 COMMENT ON COLUMN pganalytics.partitions.family IS
     'the setting pganalytics.retention_<family> says how long it stays';
 COMMENT ON COLUMN pganalytics.partitions.attached IS
-    'false: a table that is named like a day and is none, detached perhaps; it is left alone';
+    'false: a table named like a day that is not attached; it is left alone';
 COMMENT ON COLUMN pganalytics.partitions.drops_at IS
     'when all of it is older than the retention: the maintenance worker drops it within an hour; NULL: never';
 GRANT SELECT ON pganalytics.partitions
@@ -84,11 +84,11 @@ CREATE VIEW pganalytics.retention AS
     LEFT JOIN pganalytics.partitions p ON p.family = t.family
     GROUP BY t.family, t.days;
 COMMENT ON VIEW pganalytics.retention IS
-    'how long each family of tables is kept and what there is of it';
+    'how long each family of tables is kept and what exists of it';
 COMMENT ON COLUMN pganalytics.retention.overdue IS
-    'partitions that could go now; the log says why they did not';
+    'partitions that have expired and still exist; the server log says why';
 COMMENT ON COLUMN pganalytics.retention.strays IS
-    'tables that are named like a partition and are none';
+    'tables named like a partition that are not attached';
 GRANT SELECT ON pganalytics.retention
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
@@ -106,10 +106,9 @@ COMMENT ON FUNCTION pganalytics.expired_partitions() IS
     'the partitions whose retention has passed, oldest first';
 GRANT EXECUTE ON FUNCTION pganalytics.expired_partitions() TO pganalytics_admin, pganalytics_maintenance;
 
--- Dropping locks the parent against inserts, and inserts queue behind a lock that is only waited
--- for: so the wait is shorter than that of the workers (500 ms), which then refuse no push. With the
--- parent locked there is no waiting at all: whoever reads the old day, or vacuums it, keeps it until
--- the next time.
+-- Dropping locks the parent against inserts, and inserts queue behind a lock that is waited for. So this
+-- waits for a shorter time than the workers (500 ms), which then refuse no push. With the parent locked it
+-- waits for nothing: if a session reads or vacuums the old day, the day stays until the next time.
 CREATE FUNCTION pganalytics.drop_expired_partition(partition regclass) RETURNS boolean
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -129,7 +128,7 @@ BEGIN
                   HINT = 'Use pganalytics.drop_partitions() to drop days before their time.';
     END IF;
     EXECUTE format('LOCK TABLE ONLY pganalytics.%I IN ACCESS EXCLUSIVE MODE', leaf.relation);
-    -- Another session may have been faster.
+    -- Another session may have dropped it.
     IF NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = partition
                    AND i.inhparent = format('pganalytics.%I', leaf.relation)::regclass) THEN
         RETURN false;
@@ -140,14 +139,14 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.drop_expired_partition(regclass) IS
-    'drops a partition whose retention has passed; false if there is no such partition any more';
+    'drops a partition whose retention has passed; false if it is gone already';
 GRANT EXECUTE ON FUNCTION pganalytics.drop_expired_partition(regclass)
     TO pganalytics_admin, pganalytics_maintenance;
 
--- Dropping locks the parent against inserts until the end of the transaction, and whoever waits for
--- that lock makes the inserts wait too: so it waits no longer than the caller's lock_timeout, or
--- three seconds if there is none, and then gives up with nothing dropped. Three seconds, because
--- autovacuum makes room only after deadlock_timeout.
+-- Dropping locks the parent against inserts until the end of the transaction, and inserts queue behind a
+-- lock that is waited for. So this waits no longer than the caller's lock_timeout, or three seconds if there
+-- is none, and then fails with nothing dropped. Three seconds, because autovacuum gives its lock up only
+-- after deadlock_timeout.
 CREATE FUNCTION pganalytics.drop_partitions(relation text, before date) RETURNS integer
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -171,7 +170,7 @@ BEGIN
     IF EXISTS (SELECT FROM pganalytics.partitions p
                WHERE p.relation = drop_partitions.relation AND p.ends_at <= before::timestamptz)
     THEN
-        -- Locked first and listed then: nobody else can have dropped what is in the list.
+        -- Lock first, then list: no other session can have dropped what is in the list.
         EXECUTE format('LOCK TABLE ONLY pganalytics.%I IN ACCESS EXCLUSIVE MODE', relation);
         FOREACH leaf IN ARRAY ARRAY(
             SELECT p.partition FROM pganalytics.partitions p
@@ -187,5 +186,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.drop_partitions(text, date) IS
-    'drops the partitions that end before a UTC day begins, and says how many';
+    'drops the partitions that end before a UTC day begins, and returns how many';
 GRANT EXECUTE ON FUNCTION pganalytics.drop_partitions(text, date) TO pganalytics_admin;

@@ -1,8 +1,8 @@
 -- What pg_dump keeps. The rows of these tables and the state of their sequences belong to the user,
--- though the tables belong to the extension. query_samples and push_ledger have no rows of their
--- own: their partitions are ordinary tables and are dumped as such. Of the built-in rules and
--- inhibitions of alerts those are kept that were changed; guard_alert_rules() and
--- guard_alert_inhibitions() put them in the place of those that are there.
+-- although the tables belong to the extension. Partitioned tables have no rows of their own: their
+-- partitions are ordinary tables and are dumped as such. Of the built-in rules and inhibitions of alerts
+-- pg_dump keeps those that were changed; guard_alert_rules() and guard_alert_inhibitions() put them in
+-- place of the new ones.
 
 DO $dump$
 DECLARE
@@ -15,8 +15,8 @@ BEGIN
         FROM pg_catalog.pg_class c
         WHERE c.relnamespace = 'pganalytics'::pg_catalog.regnamespace
           AND c.relkind IN ('r', 'S')
-          -- Who has logged in here has not logged in elsewhere, what these workers count and deliver
-          -- is theirs, and a secret is not for a file that anybody reads.
+          -- Sessions, counters of workers and states of deliveries belong to this server alone, and
+          -- secrets must not stand in a dump.
           AND c.relname NOT IN ('api_sessions', 'self_samples', 'alert_channel_secrets',
                                 'alert_channel_states', 'alert_outbox_state')
     LOOP

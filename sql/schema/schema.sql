@@ -1,5 +1,5 @@
--- Schema and roles. CREATE SCHEMA fails if somebody has made it before, so nothing of theirs can be
--- in it. The roles belong to the cluster: they stay when the extension is dropped.
+-- Schema and roles. CREATE SCHEMA fails if the schema exists already, so it cannot hold anybody else's
+-- objects. The roles belong to the cluster: they stay when the extension is dropped.
 \echo Use "CREATE EXTENSION pganalytics" to load this file. \quit
 
 CREATE SCHEMA pganalytics;

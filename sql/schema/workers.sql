@@ -1,4 +1,4 @@
--- What the background workers do, and what a script needs to know of them.
+-- The state of the background workers, and the metric catalog of the library.
 
 CREATE FUNCTION pganalytics.preloaded() RETURNS boolean
     LANGUAGE c STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
