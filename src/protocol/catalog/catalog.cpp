@@ -1,14 +1,14 @@
 // Metric catalog: the entries put together, and look-ups.
-#include "protocol/catalog.hpp"
+#include "protocol/catalog/catalog.hpp"
 
 #include <array>
 
-#include "protocol/catalog_activity.hpp"
-#include "protocol/catalog_databases.hpp"
-#include "protocol/catalog_host.hpp"
-#include "protocol/catalog_queries.hpp"
-#include "protocol/catalog_replication.hpp"
-#include "protocol/catalog_schema.hpp"
+#include "protocol/catalog/activity.hpp"
+#include "protocol/catalog/databases.hpp"
+#include "protocol/catalog/host.hpp"
+#include "protocol/catalog/queries.hpp"
+#include "protocol/catalog/replication.hpp"
+#include "protocol/catalog/schema.hpp"
 
 namespace pganalytics::protocol {
 namespace {

@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "ingest/json_walk.hpp"
-#include "protocol/catalog.hpp"
+#include "ingest/json/json_walk.hpp"
+#include "protocol/catalog/catalog.hpp"
 
 namespace pganalytics::ingest {
 

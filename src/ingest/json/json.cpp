@@ -1,4 +1,4 @@
-#include "ingest/json.hpp"
+#include "ingest/json/json.hpp"
 
 #include <cstring>
 

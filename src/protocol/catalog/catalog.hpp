@@ -6,7 +6,7 @@
 #include <span>
 #include <string_view>
 
-#include "protocol/catalog_types.hpp"
+#include "protocol/catalog/types.hpp"
 
 namespace pganalytics::protocol {
 

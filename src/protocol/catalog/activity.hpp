@@ -1,7 +1,7 @@
 // Metric catalog: locks, connections and open transactions. Included by catalog.cpp alone.
 #pragma once
 
-#include "protocol/catalog_columns.hpp"
+#include "protocol/catalog/columns.hpp"
 
 namespace pganalytics::protocol {
 

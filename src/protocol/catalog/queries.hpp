@@ -3,7 +3,7 @@
 
 #include <iterator>
 
-#include "protocol/catalog_columns.hpp"
+#include "protocol/catalog/columns.hpp"
 
 namespace pganalytics::protocol {
 

@@ -1,4 +1,4 @@
-#include "pki/base64url.hpp"
+#include "pki/jwt/base64url.hpp"
 
 #include <cstdint>
 

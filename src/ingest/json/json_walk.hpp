@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "ingest/fault.hpp"
-#include "ingest/json.hpp"
+#include "ingest/json/fault.hpp"
+#include "ingest/json/json.hpp"
 
 namespace pganalytics::ingest {
 

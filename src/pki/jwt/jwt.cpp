@@ -1,4 +1,4 @@
-#include "pki/jwt.hpp"
+#include "pki/jwt/jwt.hpp"
 
 #include <openssl/core_names.h>
 #include <openssl/ecdsa.h>
@@ -10,7 +10,7 @@
 #include <new>
 
 #include "core/text.hpp"
-#include "pki/base64url.hpp"
+#include "pki/jwt/base64url.hpp"
 
 namespace pganalytics::pki {
 namespace {

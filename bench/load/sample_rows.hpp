@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "protocol/catalog.hpp"
+#include "protocol/catalog/catalog.hpp"
 
 namespace pganalytics::bench {
 

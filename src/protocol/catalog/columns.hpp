@@ -1,7 +1,7 @@
 // Metric catalog: the kinds of columns, so that an entry reads as a list. Included by the entries.
 #pragma once
 
-#include "protocol/catalog_types.hpp"
+#include "protocol/catalog/types.hpp"
 
 namespace pganalytics::protocol {
 

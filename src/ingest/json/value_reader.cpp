@@ -1,4 +1,4 @@
-#include "ingest/value_reader.hpp"
+#include "ingest/json/value_reader.hpp"
 
 #include <bit>
 #include <charconv>

@@ -1,4 +1,4 @@
-#include "ingest/fault.hpp"
+#include "ingest/json/fault.hpp"
 
 namespace pganalytics::ingest {
 

@@ -1,7 +1,7 @@
 // Metric catalog: what databases, tables and indexes are and do. Included by catalog.cpp alone.
 #pragma once
 
-#include "protocol/catalog_columns.hpp"
+#include "protocol/catalog/columns.hpp"
 
 namespace pganalytics::protocol {
 

@@ -2,7 +2,7 @@
 // alone.
 #pragma once
 
-#include "protocol/catalog_columns.hpp"
+#include "protocol/catalog/columns.hpp"
 
 namespace pganalytics::protocol {
 

@@ -1,7 +1,7 @@
 // Metric catalog: replication and the write-ahead log. Included by catalog.cpp alone.
 #pragma once
 
-#include "protocol/catalog_columns.hpp"
+#include "protocol/catalog/columns.hpp"
 
 namespace pganalytics::protocol {
 

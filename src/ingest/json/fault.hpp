@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-#include "ingest/json.hpp"
+#include "ingest/json/json.hpp"
 
 namespace pganalytics::ingest {
 
