@@ -22,7 +22,10 @@ override with_llvm = no
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
-$(DATA_built): $(SQL_SOURCES) sql/order.txt
-	cat $(SQL_SOURCES) > $@
+# The lists of columns of query statistics come from the metric catalog.
+QUERY_CATALOG = src/protocol/catalog/queries.hpp
+$(DATA_built): sql/install_script.awk $(QUERY_CATALOG) $(SQL_SOURCES) sql/order.txt
+	awk -f sql/install_script.awk $(QUERY_CATALOG) $(SQL_SOURCES) > $@
+.DELETE_ON_ERROR:
 
-$(OBJS): extension.mk exports.map $(shell find src/core src/protocol src/pg bgworker -name '*.hpp' -o -name '*.h')
+$(OBJS): extension.mk exports.map $(shell find src/core src/protocol src/pg bgworker -name '*.hpp' -o -name '*.h' -o -name '*.def')

@@ -9,7 +9,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Room -> the rooms that its files may include, besides itself. The lower ones come first.
 CORE = {"src/core"}
 PROTOCOL = CORE | {"src/protocol", "src/protocol/catalog"}
-GATEWAY = PROTOCOL | {"src/http", "src/pki", "src/pki/jwt", "src/ingest"}
+GATEWAY = PROTOCOL | {"src/http", "src/pki", "src/pki/jwt", "src/ingest", "src/sandbox"}
 COLLECTOR = PROTOCOL | {"src/pki"}
 PG_BASE = PROTOCOL | {"src/pg/base"}
 PG_AUDIT = PG_BASE | {"src/pg/audit"}
@@ -26,8 +26,9 @@ ROOMS = {
     "src/http": CORE,
     "src/pki": CORE,
     "src/pki/jwt": CORE | {"src/pki"},
-    "src/ca": PROTOCOL | {"src/pki"},
-    "src/courier": PROTOCOL,
+    "src/sandbox": CORE,
+    "src/ca": PROTOCOL | {"src/pki", "src/sandbox"},
+    "src/courier": PROTOCOL | {"src/sandbox"},
     "src/gateway/process": GATEWAY,
     "src/gateway/identity": GATEWAY | {"src/gateway/process"},
     "src/gateway/collectors": GATEWAY | {"src/gateway/process", "src/gateway/identity"},
@@ -66,7 +67,8 @@ LIBRARIES = {
     "zstd": {"ingest"},
     "zlib": {"ingest", "collector"},
     "cjson/": {"http", "ingest", "gateway", "collector"},
-    "seccomp": {"ca", "courier", "gateway"},
+    "seccomp": {"sandbox"},
+    "linux/landlock": {"sandbox"},
     "curl/": {"collector", "courier"},
     "libpq-fe": {"collector"},
     "toml++": {"collector"},

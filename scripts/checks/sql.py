@@ -1,4 +1,8 @@
-"""Checks the install script: search_path, privileges, comments, qualified names, plain CREATE."""
+"""Checks the install script: search_path, privileges, comments, qualified names, plain CREATE.
+
+An object's GRANTs stand in the file that makes it. Only pganalytics_rules gets privileges elsewhere, behind
+the rule that needs them. The script ends with what takes everything from PUBLIC.
+"""
 import pathlib
 import re
 import sys
@@ -6,6 +10,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Called for every row of a query, where the setting costs ten times the function; it looks up no name.
 WITHOUT_SEARCH_PATH = {"pganalytics.evaluation_time"}
+REVOKED = ("TABLES", "SEQUENCES", "ROUTINES")
 SEARCH_PATH = re.compile(r"SET\s+search_path\s*(?:=|TO)\s*pg_catalog\s*,\s*pg_temp", re.I)
 
 
@@ -47,9 +52,10 @@ def statements(text):
 
 def main():
     problems = []
-    functions, commented, revoked, definers, objects = {}, set(), set(), {}, {}
-    last_function = last_revoke_all = 0
-    order = 0
+    functions, commented, definers, objects = {}, set(), {}, {}
+    revoked = {kind: 0 for kind in REVOKED}
+    grants = []
+    order = last_created = 0
     files = [ROOT / "sql" / f"{name}.sql" for name in (ROOT / "sql/order.txt").read_text().split()]
     for path in files:
         text = without_comments(path.read_text(encoding="utf-8"))
@@ -70,9 +76,9 @@ def main():
                 if not name.startswith("pganalytics."):
                     problems.append(f"{where}: {name} is not qualified with its schema")
                 objects[kind, name] = where
+                last_created = order
                 if kind in ("FUNCTION", "PROCEDURE"):
                     functions[name] = where
-                    last_function = order
                     if name not in WITHOUT_SEARCH_PATH and not SEARCH_PATH.search(flat):
                         problems.append(f"{where}: {name} does not fix search_path = pg_catalog, "
                                         "pg_temp")
@@ -81,15 +87,25 @@ def main():
             comment = re.match(r"COMMENT ON ([A-Z ]+?) (pganalytics\.\w+)", flat)
             if comment:
                 commented.add((comment.group(1), comment.group(2)))
-            if re.match(r"REVOKE .* FROM PUBLIC", flat, re.I):
-                if re.search(r"ON ALL (FUNCTIONS|ROUTINES) IN SCHEMA pganalytics", flat, re.I):
-                    last_revoke_all = order
-                revoked.update(re.findall(r"pganalytics\.\w+", flat))
+            revoke = re.match(r"REVOKE ALL ON ALL (\w+) IN SCHEMA pganalytics FROM PUBLIC", flat)
+            if revoke:
+                revoked[revoke.group(1)] = order
+            grant = re.match(r"GRANT .*? ON (.*) TO (.*);", re.sub(r"\([^)]*\)", "", flat))
+            if grant:
+                grants += [(where, granted, grant.group(2))
+                           for granted in re.findall(r"pganalytics\.\w+", grant.group(1))]
             if re.match(r"GRANT .* TO .*\bPUBLIC\b", flat, re.I):
                 problems.append(f"{where}: nothing is granted to PUBLIC")
-    for name, where in functions.items():
-        if name not in revoked and last_revoke_all < last_function:
-            problems.append(f"{where}: {name} is not revoked from PUBLIC")
+    for kind in REVOKED:
+        if revoked[kind] < last_created:
+            problems.append(f"{files[-1].relative_to(ROOT)}: does not end with REVOKE ALL ON ALL {kind} "
+                            "IN SCHEMA pganalytics FROM PUBLIC")
+    made_in = {}
+    for (_, name), where in objects.items():
+        made_in.setdefault(name, set()).add(where.split(":")[0])
+    for where, name, roles in grants:
+        if where.split(":")[0] not in made_in.get(name, ()) and roles != "pganalytics_rules":
+            problems.append(f"{where}: the GRANT on {name} stands in another file than {name}")
     for (kind, name), where in objects.items():
         if (kind, name) not in commented:
             problems.append(f"{where}: {kind.lower()} {name} has no COMMENT")

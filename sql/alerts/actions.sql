@@ -63,6 +63,8 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.acknowledge_alert(bigint, text) IS
     'somebody sees to this alert: it is not sent again and does not escalate; of an alert that is acknowledged already, another person or comment';
+GRANT EXECUTE ON FUNCTION pganalytics.acknowledge_alert(bigint, text)
+    TO pganalytics_operator, pganalytics_admin;
 
 CREATE FUNCTION pganalytics.unacknowledge_alert(alert_id bigint) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -78,6 +80,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.unacknowledge_alert(bigint) IS 'nobody sees to this alert any more';
+GRANT EXECUTE ON FUNCTION pganalytics.unacknowledge_alert(bigint) TO pganalytics_operator, pganalytics_admin;
 
 CREATE FUNCTION pganalytics.stamp_silence() RETURNS trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -121,6 +124,8 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.silence_alerts(jsonb, interval, text, timestamptz) IS
     'tells nobody of alerts with these labels for a while; gives the number of the silence';
+GRANT EXECUTE ON FUNCTION pganalytics.silence_alerts(jsonb, interval, text, timestamptz)
+    TO pganalytics_operator, pganalytics_admin;
 
 CREATE FUNCTION pganalytics.silence_alert(alert_id bigint, duration interval, reason text)
     RETURNS bigint
@@ -146,6 +151,8 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.silence_alert(bigint, interval, text) IS
     'tells nobody of this alert for a while: a silence of exactly its labels';
+GRANT EXECUTE ON FUNCTION pganalytics.silence_alert(bigint, interval, text)
+    TO pganalytics_operator, pganalytics_admin;
 
 CREATE FUNCTION pganalytics.end_silence(silence_id bigint) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -170,6 +177,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.end_silence(bigint) IS 'ends a silence now, also one that has not begun';
+GRANT EXECUTE ON FUNCTION pganalytics.end_silence(bigint) TO pganalytics_operator, pganalytics_admin;
 
 CREATE FUNCTION pganalytics.create_maintenance_window(
         name text, matchers jsonb, starts_at timestamptz, duration interval, reason text,
@@ -208,6 +216,9 @@ $$;
 COMMENT ON FUNCTION pganalytics.create_maintenance_window(
     text, jsonb, timestamptz, interval, text, interval, text) IS
     'plans a silence, [] of all alerts; with repeat_every again and again, at the same hour of time_zone';
+GRANT EXECUTE ON FUNCTION
+    pganalytics.create_maintenance_window(text, jsonb, timestamptz, interval, text, interval, text)
+    TO pganalytics_operator, pganalytics_admin;
 
 CREATE FUNCTION pganalytics.drop_maintenance_window(name text) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -223,6 +234,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.drop_maintenance_window(text) IS 'ends and removes a maintenance window';
+GRANT EXECUTE ON FUNCTION pganalytics.drop_maintenance_window(text)
+    TO pganalytics_operator, pganalytics_admin;
 
 -- As guard_alert_rules() does it for rules.
 CREATE FUNCTION pganalytics.guard_alert_inhibitions() RETURNS trigger
@@ -277,6 +290,8 @@ CREATE VIEW pganalytics.silences AS
     FROM pganalytics.alert_silences s;
 COMMENT ON VIEW pganalytics.silences IS
     'silences: pending, active or expired; ended_by: who has made it shorter';
+GRANT SELECT ON pganalytics.silences
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE VIEW pganalytics.alert_groups AS
     SELECT rule, severity, pg_catalog.count(*) AS alerts,
@@ -288,6 +303,8 @@ CREATE VIEW pganalytics.alert_groups AS
            pg_catalog.array_agg(alert_id ORDER BY alert_id) AS alert_ids
     FROM pganalytics.active_alerts GROUP BY rule, severity;
 COMMENT ON VIEW pganalytics.alert_groups IS 'pending and firing alerts by rule and severity';
+GRANT SELECT ON pganalytics.alert_groups
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE VIEW pganalytics.alert_overview AS
     SELECT r.name AS rule, r.severity, r.enabled, coalesce(g.firing, 0) AS firing,
@@ -303,6 +320,8 @@ CREATE VIEW pganalytics.alert_overview AS
         FROM pganalytics.alert_groups GROUP BY rule) AS g ON g.rule = r.name;
 COMMENT ON VIEW pganalytics.alert_overview IS
     'each rule: its pending and firing alerts now, and how its last evaluation went';
+GRANT SELECT ON pganalytics.alert_overview
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 -- What the audit log is told of, as sql/audit/changes.sql has it. Here, because what the extension
 -- brings along is nobody's doing.

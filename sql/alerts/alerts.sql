@@ -34,6 +34,15 @@ COMMENT ON COLUMN pganalytics.alert_rules.labels IS 'labels of all alerts of the
 COMMENT ON COLUMN pganalytics.alert_rules.annotations IS
     'texts by name, in which {{ $labels.x }} and {{ $value }} are replaced';
 COMMENT ON COLUMN pganalytics.alert_rules.builtin IS 'made by the extension; pg_dump keeps it only if it was changed';
+GRANT SELECT ON pganalytics.alert_rules
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_alerts;
+-- Not builtin, changed_at and changed_by: guard_alert_rules() writes them.
+GRANT DELETE,
+      INSERT (name, query, comparison, threshold, threshold_setting, pending_for, keep_firing_for, severity,
+              evaluate_every, time_limit, labels, annotations, runbook_url, enabled),
+      UPDATE (name, query, comparison, threshold, threshold_setting, pending_for, keep_firing_for, severity,
+              evaluate_every, time_limit, labels, annotations, runbook_url, enabled)
+    ON pganalytics.alert_rules TO pganalytics_admin;
 
 CREATE TABLE pganalytics.alert_rule_states (
     rule text PRIMARY KEY,
@@ -48,6 +57,9 @@ CREATE TABLE pganalytics.alert_rule_states (
 COMMENT ON TABLE pganalytics.alert_rule_states IS 'when each rule was evaluated last, and what came of it';
 COMMENT ON COLUMN pganalytics.alert_rule_states.evaluate_at IS 'when it is due again';
 COMMENT ON COLUMN pganalytics.alert_rule_states.failures IS 'evaluations in a row that have failed';
+GRANT SELECT ON pganalytics.alert_rule_states
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
+GRANT SELECT, INSERT, UPDATE, DELETE ON pganalytics.alert_rule_states TO pganalytics_alerts;
 
 CREATE TABLE pganalytics.alerts (
     alert_id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
@@ -80,6 +92,12 @@ COMMENT ON COLUMN pganalytics.alerts.labels IS 'texts by name, with alertname an
 COMMENT ON COLUMN pganalytics.alerts.peak IS 'of its values that which was farthest beyond the threshold';
 COMMENT ON COLUMN pganalytics.alerts.started_at IS 'when it became pending';
 COMMENT ON COLUMN pganalytics.alerts.found_at IS 'when its rule found it last';
+GRANT SELECT ON pganalytics.alerts
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
+-- Not acknowledged_by: stamp_acknowledgement() writes it.
+GRANT UPDATE (acknowledged_at, acknowledgement) ON pganalytics.alerts
+    TO pganalytics_operator, pganalytics_admin;
+GRANT SELECT, INSERT, UPDATE, DELETE ON pganalytics.alerts TO pganalytics_alerts;
 
 CREATE TABLE pganalytics.alert_history (
     alert_id bigint NOT NULL,
@@ -92,6 +110,9 @@ CREATE TABLE pganalytics.alert_history (
 );
 CREATE INDEX alert_history_alert ON pganalytics.alert_history (alert_id, at);
 COMMENT ON TABLE pganalytics.alert_history IS 'every change of every alert';
+GRANT SELECT ON pganalytics.alert_history
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
+GRANT SELECT, INSERT, UPDATE, DELETE ON pganalytics.alert_history TO pganalytics_alerts;
 
 CREATE TABLE pganalytics.alert_silences (
     silence_id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
@@ -107,6 +128,11 @@ CREATE TABLE pganalytics.alert_silences (
 COMMENT ON TABLE pganalytics.alert_silences IS 'alerts with these labels are told to nobody for a while';
 COMMENT ON COLUMN pganalytics.alert_silences.matchers IS
     'as Alertmanager has them: [{"name", "value", "isRegex": false, "isEqual": true}, ...]; all must match';
+GRANT SELECT ON pganalytics.alert_silences
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_alerts;
+GRANT DELETE ON pganalytics.alert_silences TO pganalytics_alerts;
+GRANT INSERT (matchers, starts_at, ends_at, reason), UPDATE (starts_at, ends_at) ON pganalytics.alert_silences
+    TO pganalytics_operator, pganalytics_admin;
 
 CREATE TABLE pganalytics.maintenance_windows (
     name text PRIMARY KEY CHECK (name <> ''),
@@ -128,6 +154,12 @@ COMMENT ON COLUMN pganalytics.maintenance_windows.repeat_every IS
     'in days or hours; NULL: only once. Months have no length of their own';
 COMMENT ON COLUMN pganalytics.maintenance_windows.time_zone IS
     'where it begins at the same hour each time';
+GRANT SELECT ON pganalytics.maintenance_windows
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_alerts;
+GRANT DELETE,
+      INSERT (name, matchers, starts_at, duration, repeat_every, time_zone, reason, enabled),
+      UPDATE (matchers, starts_at, duration, repeat_every, time_zone, reason, enabled)
+    ON pganalytics.maintenance_windows TO pganalytics_operator, pganalytics_admin;
 
 CREATE TABLE pganalytics.alert_inhibitions (
     name text PRIMARY KEY CHECK (name <> ''),
@@ -141,6 +173,12 @@ CREATE TABLE pganalytics.alert_inhibitions (
 );
 COMMENT ON TABLE pganalytics.alert_inhibitions IS
     'while an alert fires that matches the source, alerts that match the target and have the same values of equal_labels are told to nobody';
+GRANT SELECT ON pganalytics.alert_inhibitions
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_alerts;
+GRANT DELETE,
+      INSERT (name, source_matchers, target_matchers, equal_labels, enabled),
+      UPDATE (source_matchers, target_matchers, equal_labels, enabled)
+    ON pganalytics.alert_inhibitions TO pganalytics_admin;
 
 CREATE TABLE pganalytics.alert_channels (
     name text PRIMARY KEY CHECK (name ~ '^[a-zA-Z0-9_.-]{1,63}$'),
@@ -166,6 +204,17 @@ COMMENT ON COLUMN pganalytics.alert_channels.escalate_after IS 'only alerts that
 COMMENT ON COLUMN pganalytics.alert_channels.give_up_after IS 'after which what could not be delivered is dead';
 COMMENT ON COLUMN pganalytics.alert_channels.anchors IS 'whether the head of the audit log is sent, too, each minute in which it has changed';
 COMMENT ON COLUMN pganalytics.alert_channels.enabled IS 'false: nothing is queued, and what waits goes on waiting';
+-- Not url and mail_to: a URL can be a secret by itself (Slack's is).
+GRANT SELECT (name, kind, authentication, matchers, group_by, group_wait, repeat_every, send_resolved,
+              escalate_after, give_up_after, anchors, enabled)
+    ON pganalytics.alert_channels TO pganalytics_viewer, pganalytics_operator, pganalytics_rules;
+GRANT SELECT, DELETE,
+      INSERT (name, kind, url, mail_to, authentication, matchers, group_by, group_wait, repeat_every,
+              send_resolved, escalate_after, give_up_after, anchors, enabled),
+      UPDATE (url, mail_to, authentication, matchers, group_by, group_wait, repeat_every, send_resolved,
+              escalate_after, give_up_after, anchors, enabled)
+    ON pganalytics.alert_channels TO pganalytics_admin;
+GRANT SELECT ON pganalytics.alert_channels TO pganalytics_alerts;
 
 CREATE TABLE pganalytics.alert_channel_secrets (
     channel text PRIMARY KEY,
@@ -173,6 +222,8 @@ CREATE TABLE pganalytics.alert_channel_secrets (
 );
 COMMENT ON TABLE pganalytics.alert_channel_secrets IS
     'keys of HMAC signatures and bearer tokens of channels; pg_dump leaves them out';
+GRANT SELECT, INSERT, DELETE, UPDATE (secret) ON pganalytics.alert_channel_secrets TO pganalytics_admin;
+GRANT SELECT ON pganalytics.alert_channel_secrets TO pganalytics_alerts;
 
 CREATE TABLE pganalytics.alert_outbox (
     notification_id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
@@ -212,3 +263,12 @@ COMMENT ON COLUMN pganalytics.alert_outbox.alert IS
 COMMENT ON COLUMN pganalytics.alert_outbox.latest IS 'what the channel was told last of this alert';
 COMMENT ON COLUMN pganalytics.alert_outbox.waiting_since IS 'since when it is tried: when it was queued, or queued again';
 COMMENT ON COLUMN pganalytics.alert_outbox.due_at IS 'not before; that of a group''s first row counts for the group';
+GRANT SELECT, DELETE,
+      INSERT (channel, alert_id, fingerprint, group_key, status, alert, latest, created_at, waiting_since,
+              due_at),
+      UPDATE (latest, state, due_at, attempts, settled_at, last_status, last_error)
+    ON pganalytics.alert_outbox TO pganalytics_alerts;
+GRANT SELECT, DELETE,
+      INSERT (channel, fingerprint, group_key, status, alert, latest, created_at, waiting_since, due_at),
+      UPDATE (state, due_at, waiting_since, attempts, settled_at)
+    ON pganalytics.alert_outbox TO pganalytics_admin;

@@ -14,12 +14,14 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.external_url() IS
     'with what links in alerts begin: pganalytics.external_url, or the port for people as far as the server knows it';
+GRANT EXECUTE ON FUNCTION pganalytics.external_url() TO pganalytics_admin, pganalytics_alerts;
 
 CREATE FUNCTION pganalytics.alert_time(moment timestamptz) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$ SELECT to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') $$;
 COMMENT ON FUNCTION pganalytics.alert_time(timestamptz) IS 'a time as RFC 3339 has it, in UTC';
+GRANT EXECUTE ON FUNCTION pganalytics.alert_time(timestamptz) TO pganalytics_admin, pganalytics_alerts;
 
 -- Labels and annotations are texts: of anything else a receiver would refuse the whole delivery.
 CREATE FUNCTION pganalytics.alert_texts(texts jsonb) RETURNS jsonb
@@ -30,6 +32,7 @@ AS $$
     FROM jsonb_each_text(texts) t
 $$;
 COMMENT ON FUNCTION pganalytics.alert_texts(jsonb) IS 'the members of an object that are not empty, as texts';
+GRANT EXECUTE ON FUNCTION pganalytics.alert_texts(jsonb) TO pganalytics_alerts;
 
 -- endsAt of what has not ended is the zero time of Go, as Alertmanager writes it.
 CREATE FUNCTION pganalytics.alert_notice(alert pganalytics.alerts, status text, link text) RETURNS jsonb
@@ -50,6 +53,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.alert_notice(pganalytics.alerts, text, text) IS
     'an alert in the shape of Alertmanager''s webhook';
+GRANT EXECUTE ON FUNCTION pganalytics.alert_notice(pganalytics.alerts, text, text) TO pganalytics_alerts;
 
 CREATE FUNCTION pganalytics.alert_group_labels(labels jsonb, group_by text[]) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -59,6 +63,7 @@ AS $$
     FROM jsonb_each_text(labels) l WHERE l.key = ANY (group_by)
 $$;
 COMMENT ON FUNCTION pganalytics.alert_group_labels(jsonb, text[]) IS 'the labels by which an alert is grouped';
+GRANT EXECUTE ON FUNCTION pganalytics.alert_group_labels(jsonb, text[]) TO pganalytics_alerts;
 
 CREATE FUNCTION pganalytics.alert_group_key(group_labels jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -70,6 +75,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.alert_group_key(jsonb) IS
     'the name of a group, as Alertmanager writes those of its first route: {}:{alertname="disk_full"}';
+GRANT EXECUTE ON FUNCTION pganalytics.alert_group_key(jsonb) TO pganalytics_alerts;
 
 -- No value begins a line, ends one, or turns the order of its characters round.
 CREATE FUNCTION pganalytics.alert_line(line text) RETURNS text
@@ -80,6 +86,7 @@ AS $$
         line, '[\u0001-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+', ' ', 'g')
 $$;
 COMMENT ON FUNCTION pganalytics.alert_line(text) IS 'a text without control characters';
+GRANT EXECUTE ON FUNCTION pganalytics.alert_line(text) TO pganalytics_alerts;
 
 CREATE FUNCTION pganalytics.alert_subject(notices jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -98,6 +105,7 @@ AS $$
           FROM jsonb_array_elements(notices) n) AS s
 $$;
 COMMENT ON FUNCTION pganalytics.alert_subject(jsonb) IS 'one line about several alerts';
+GRANT EXECUTE ON FUNCTION pganalytics.alert_subject(jsonb) TO pganalytics_alerts;
 
 CREATE FUNCTION pganalytics.alert_text(notices jsonb, shown integer) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -123,6 +131,7 @@ AS $$
     FROM jsonb_array_elements(notices) WITH ORDINALITY AS n(notice, place)
 $$;
 COMMENT ON FUNCTION pganalytics.alert_text(jsonb, integer) IS 'several alerts, the first of them in words';
+GRANT EXECUTE ON FUNCTION pganalytics.alert_text(jsonb, integer) TO pganalytics_alerts;
 
 -- A firing alert ends four minutes after it was sent last, as one of Prometheus does: Alertmanager
 -- forgets those of a server that is gone.
@@ -141,6 +150,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.alertmanager_body(jsonb, timestamptz) IS
     'alerts as Alertmanager''s API v2 takes them';
+GRANT EXECUTE ON FUNCTION pganalytics.alertmanager_body(jsonb, timestamptz) TO pganalytics_alerts;
 
 CREATE FUNCTION pganalytics.webhook_body(receiver text, group_key text, group_labels jsonb, notices jsonb)
     RETURNS text
@@ -162,6 +172,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.webhook_body(text, text, jsonb, jsonb) IS
     'alerts as Alertmanager''s webhooks have them, version 4';
+GRANT EXECUTE ON FUNCTION pganalytics.webhook_body(text, text, jsonb, jsonb) TO pganalytics_alerts;
 
 -- "<!channel>" and links are Slack's own only between angle brackets.
 CREATE FUNCTION pganalytics.slack_body(notices jsonb) RETURNS text
@@ -173,3 +184,4 @@ AS $$
         '&', '&amp;'), '<', '&lt;'), '>', '&gt;'))::text
 $$;
 COMMENT ON FUNCTION pganalytics.slack_body(jsonb) IS 'alerts as a Slack-compatible webhook takes them';
+GRANT EXECUTE ON FUNCTION pganalytics.slack_body(jsonb) TO pganalytics_alerts;

@@ -47,6 +47,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.check_alert_channel() IS 'refuses channels that nothing can be sent to';
+GRANT EXECUTE ON FUNCTION pganalytics.check_alert_channel() TO pganalytics_admin;
 CREATE TRIGGER check_channel BEFORE INSERT OR UPDATE ON pganalytics.alert_channels
     FOR EACH ROW EXECUTE FUNCTION pganalytics.check_alert_channel();
 
@@ -70,6 +71,7 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.follow_alert_channel() IS
     'lets go what belongs to a channel that was deleted, and tries at once what waits for one that was changed';
+GRANT EXECUTE ON FUNCTION pganalytics.follow_alert_channel() TO pganalytics_admin;
 CREATE TRIGGER follow_channel AFTER UPDATE OR DELETE ON pganalytics.alert_channels
     FOR EACH ROW EXECUTE FUNCTION pganalytics.follow_alert_channel();
 
@@ -85,6 +87,10 @@ CREATE TABLE pganalytics.alert_channel_states (
 COMMENT ON TABLE pganalytics.alert_channel_states IS
     'when an Alertmanager is told again what fires, and which head of the audit log was queued last';
 COMMENT ON COLUMN pganalytics.alert_channel_states.attempts IS 'to tell it again, in a row, that have failed';
+GRANT SELECT, DELETE ON pganalytics.alert_channel_states TO pganalytics_admin;
+GRANT SELECT, INSERT,
+      UPDATE (resend_at, attempts, last_status, last_error, anchor, anchored_at)
+    ON pganalytics.alert_channel_states TO pganalytics_alerts;
 
 -- The secret is in no message: what PostgreSQL says of a constraint shows the whole row.
 CREATE FUNCTION pganalytics.set_channel_secret(channel text, secret text) RETURNS void
@@ -123,6 +129,7 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.set_channel_secret(text, text) IS
     'sets the key of a channel''s signatures or its bearer token; NULL removes it, and nothing more is sent';
+GRANT EXECUTE ON FUNCTION pganalytics.set_channel_secret(text, text) TO pganalytics_admin;
 
 CREATE FUNCTION pganalytics.test_channel(channel text) RETURNS bigint
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -161,3 +168,4 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.test_channel(text) IS
     'queues an alert "channel_test" for a channel; what becomes of it is in pganalytics.alert_deliveries';
+GRANT EXECUTE ON FUNCTION pganalytics.test_channel(text) TO pganalytics_admin;

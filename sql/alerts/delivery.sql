@@ -14,6 +14,7 @@ CREATE TABLE pganalytics.alert_outbox_state (
 );
 COMMENT ON TABLE pganalytics.alert_outbox_state IS
     'what the outbox was compared with last, so that nothing is done while nothing changes';
+GRANT SELECT, INSERT, UPDATE (compared_at, compared) ON pganalytics.alert_outbox_state TO pganalytics_alerts;
 INSERT INTO pganalytics.alert_outbox_state DEFAULT VALUES;
 
 -- The head is the audit worker's own, in shared memory; without it there is none.
@@ -63,6 +64,7 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.queue_anchors(timestamptz) IS
     'queues the head of the audit log for channels with anchors, at most once a minute; for the worker of alerts';
+GRANT EXECUTE ON FUNCTION pganalytics.queue_anchors(timestamptz) TO pganalytics_alerts;
 
 -- Every state is compared with what was queued, whatever has led to it: nothing is lost with an event.
 -- It is done when the set of firing alerts or a channel has changed, and every 5 s for what comes with
@@ -196,3 +198,4 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.queue_notifications(timestamptz) IS
     'queues what channels are to be told and have not been, and gives its number; for the worker of alerts';
+GRANT EXECUTE ON FUNCTION pganalytics.queue_notifications(timestamptz) TO pganalytics_alerts;

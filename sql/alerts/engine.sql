@@ -8,6 +8,8 @@ CREATE FUNCTION pganalytics.evaluation_time() RETURNS timestamptz
     AS 'MODULE_PATHNAME', 'pganalytics_evaluation_time';
 COMMENT ON FUNCTION pganalytics.evaluation_time() IS
     'as of when a rule''s query looks: the setting pganalytics.evaluation_time, else now()';
+GRANT EXECUTE ON FUNCTION pganalytics.evaluation_time()
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_alerts;
 
 -- PARALLEL UNSAFE: it begins a subtransaction.
 CREATE FUNCTION pganalytics.run_rule(query text, at timestamptz)
@@ -16,30 +18,36 @@ CREATE FUNCTION pganalytics.run_rule(query text, at timestamptz)
     AS 'MODULE_PATHNAME', 'pganalytics_run_rule';
 COMMENT ON FUNCTION pganalytics.run_rule(text, timestamptz) IS
     'what a rule''s query finds as of a time: it runs read-only as pganalytics_rules, and what it does is rolled back';
+GRANT EXECUTE ON FUNCTION pganalytics.run_rule(text, timestamptz) TO pganalytics_admin, pganalytics_alerts;
 
 CREATE FUNCTION pganalytics.check_rule_query(query text) RETURNS boolean
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pganalytics_check_rule_query';
 COMMENT ON FUNCTION pganalytics.check_rule_query(text) IS
     'true, or an error that says why this cannot be a rule''s query; it is not run';
+GRANT EXECUTE ON FUNCTION pganalytics.check_rule_query(text) TO pganalytics_admin;
 
 CREATE FUNCTION pganalytics.setting_value(setting text) RETURNS double precision
     LANGUAGE c STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pganalytics_setting_value';
 COMMENT ON FUNCTION pganalytics.setting_value(text) IS
     'the number that a setting pganalytics.* has now, in its own unit';
+GRANT EXECUTE ON FUNCTION pganalytics.setting_value(text)
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_alerts;
 
 CREATE FUNCTION pganalytics.alert_retention() RETURNS integer
     LANGUAGE c STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pganalytics_alert_retention';
 COMMENT ON FUNCTION pganalytics.alert_retention() IS
     'how many days what is over about alerts is kept: the setting pganalytics.retention_alerts';
+GRANT EXECUTE ON FUNCTION pganalytics.alert_retention() TO pganalytics_alerts;
 
 CREATE FUNCTION pganalytics.in_extension_script() RETURNS boolean
     LANGUAGE c STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pganalytics_in_extension_script';
 COMMENT ON FUNCTION pganalytics.in_extension_script() IS
     'whether CREATE or ALTER EXTENSION runs a script';
+GRANT EXECUTE ON FUNCTION pganalytics.in_extension_script() TO pganalytics_admin;
 
 CREATE FUNCTION pganalytics.expand_template(template text, labels jsonb, value double precision)
     RETURNS text
@@ -47,6 +55,8 @@ CREATE FUNCTION pganalytics.expand_template(template text, labels jsonb, value d
     AS 'MODULE_PATHNAME', 'pganalytics_expand_template';
 COMMENT ON FUNCTION pganalytics.expand_template(text, jsonb, double precision) IS
     'the text with {{ $labels.x }} and {{ $value }} replaced';
+GRANT EXECUTE ON FUNCTION pganalytics.expand_template(text, jsonb, double precision)
+    TO pganalytics_admin, pganalytics_alerts;
 
 CREATE FUNCTION pganalytics.alert_fingerprint(labels jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -56,6 +66,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.alert_fingerprint(jsonb) IS
     'of the labels of an alert: the first 16 hex digits of their SHA-256, as jsonb writes them';
+GRANT EXECUTE ON FUNCTION pganalytics.alert_fingerprint(jsonb) TO pganalytics_admin, pganalytics_alerts;
 
 CREATE FUNCTION pganalytics.rule_threshold(threshold double precision, threshold_setting text)
     RETURNS double precision
@@ -68,6 +79,8 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.rule_threshold(double precision, text) IS
     'the threshold in force: the rule''s own, else that of its setting';
+GRANT EXECUTE ON FUNCTION pganalytics.rule_threshold(double precision, text)
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_alerts;
 
 -- PostgreSQL sorts NaN above every number; an alert about nothing it is not.
 CREATE FUNCTION pganalytics.alert_condition(
@@ -85,6 +98,8 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.alert_condition(double precision, text, double precision) IS
     'whether a value is beyond a threshold; neither NULL nor NaN is';
+GRANT EXECUTE ON FUNCTION pganalytics.alert_condition(double precision, text, double precision)
+    TO pganalytics_admin, pganalytics_alerts;
 
 -- The one place that decides what becomes of an alert; the engine keeps the rows in a table, a
 -- backtest in a variable. A clock that was set back shortens what was waited for, and no more.
@@ -152,6 +167,10 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.alert_step(pganalytics.alert_rules, double precision, pganalytics.alerts[], jsonb[], double precision[], timestamptz) IS
     'what becomes of a rule''s pending and firing alerts, and which begin, given what its query has found; state NULL: it was pending and is gone';
+GRANT EXECUTE ON FUNCTION
+    pganalytics.alert_step(pganalytics.alert_rules, double precision, pganalytics.alerts[], jsonb[],
+        double precision[], timestamptz)
+    TO pganalytics_admin, pganalytics_alerts;
 
 -- One after the other is evaluated, so a slow rule is evaluated less often.
 CREATE FUNCTION pganalytics.rule_pause(evaluate_every interval, duration_ms double precision)
@@ -163,6 +182,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.rule_pause(interval, double precision) IS
     'the time from one evaluation of a rule to its next: evaluate_every, or ten times as long as it takes';
+GRANT EXECUTE ON FUNCTION pganalytics.rule_pause(interval, double precision) TO pganalytics_alerts;
 
 CREATE FUNCTION pganalytics.due_rules(at timestamptz)
     RETURNS TABLE (rule text, query text, time_limit_ms double precision)
@@ -179,6 +199,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.due_rules(timestamptz) IS
     'rules to be evaluated, those that have waited longest first';
+GRANT EXECUTE ON FUNCTION pganalytics.due_rules(timestamptz) TO pganalytics_alerts;
 
 CREATE FUNCTION pganalytics.record_evaluation(
         rule text, at timestamptz, labels jsonb[], "values" double precision[], error text,
@@ -255,6 +276,9 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.record_evaluation(text, timestamptz, jsonb[], double precision[], text, double precision) IS
     'stores what the evaluation of a rule has found, or its error, and changes its alerts';
+GRANT EXECUTE ON FUNCTION
+    pganalytics.record_evaluation(text, timestamptz, jsonb[], double precision[], text, double precision)
+    TO pganalytics_alerts;
 
 CREATE FUNCTION pganalytics.backtest_rule(
         rule text, "from" timestamptz, "to" timestamptz, step interval DEFAULT NULL,
@@ -319,3 +343,6 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.backtest_rule(text, timestamptz, timestamptz, interval, double precision) IS
     'the alerts that a rule would have fired, had it been evaluated from the one time to the other; resolved_at NULL: it would still fire';
+GRANT EXECUTE ON FUNCTION
+    pganalytics.backtest_rule(text, timestamptz, timestamptz, interval, double precision)
+    TO pganalytics_admin;

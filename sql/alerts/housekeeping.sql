@@ -27,6 +27,7 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.end_orphaned_alerts(timestamptz) IS
     'resolves the alerts of rules that were disabled, renamed or deleted';
+GRANT EXECUTE ON FUNCTION pganalytics.end_orphaned_alerts(timestamptz) TO pganalytics_alerts;
 
 CREATE FUNCTION pganalytics.prune_alerts(at timestamptz, most integer DEFAULT 10000) RETURNS bigint
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -64,6 +65,7 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.prune_alerts(timestamptz, integer) IS
     'removes what was over before the time that pganalytics.retention_alerts says, silences too; gives how many alerts and notifications';
+GRANT EXECUTE ON FUNCTION pganalytics.prune_alerts(timestamptz, integer) TO pganalytics_alerts;
 
 -- What the workers have counted, each minute: a rule can compare now and then.
 CREATE TABLE pganalytics.self_samples (
@@ -92,6 +94,9 @@ CREATE TABLE pganalytics.self_samples (
 );
 COMMENT ON TABLE pganalytics.self_samples IS
     'pganalytics.workers once a minute, for eight days; totals begin anew when the server starts';
+GRANT SELECT ON pganalytics.self_samples
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
+GRANT SELECT, INSERT, DELETE ON pganalytics.self_samples TO pganalytics_alerts;
 
 CREATE FUNCTION pganalytics.sample_workers(at timestamptz) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -112,3 +117,4 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.sample_workers(timestamptz) IS
     'adds a row for each worker to self_samples, and removes those older than eight days';
+GRANT EXECUTE ON FUNCTION pganalytics.sample_workers(timestamptz) TO pganalytics_alerts;

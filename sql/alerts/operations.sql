@@ -7,6 +7,7 @@ CREATE FUNCTION pganalytics.acting_role() RETURNS name
     AS 'MODULE_PATHNAME', 'pganalytics_acting_role';
 COMMENT ON FUNCTION pganalytics.acting_role() IS
     'who acts: the role that has logged in, to PostgreSQL or at the port for people';
+GRANT EXECUTE ON FUNCTION pganalytics.acting_role() TO pganalytics_operator, pganalytics_admin;
 
 CREATE FUNCTION pganalytics.labels_match(labels jsonb, matchers jsonb) RETURNS boolean
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
@@ -34,6 +35,8 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.labels_match(jsonb, jsonb) IS
     'whether all matchers hold for these labels, as Alertmanager has it: a missing label is the empty text, a regular expression is about the whole value';
+GRANT EXECUTE ON FUNCTION pganalytics.labels_match(jsonb, jsonb)
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_alerts;
 
 -- For CHECK constraints: true, or an error that names the matcher. PostgreSQL's regular expressions
 -- are those of RE2 and more; back references, which RE2 has not, can take for ever.
@@ -97,6 +100,8 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.check_matchers(jsonb, boolean) IS
     'true, or an error that says what is wrong with matchers; may_match_all: [] and the like are good';
+GRANT EXECUTE ON FUNCTION pganalytics.check_matchers(jsonb, boolean)
+    TO pganalytics_operator, pganalytics_admin;
 
 ALTER TABLE pganalytics.alert_silences
     ALTER created_by SET DEFAULT pganalytics.acting_role(),
@@ -136,6 +141,8 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.maintenance_covers(timestamptz, timestamptz, interval, interval, text) IS
     'whether a maintenance window, or one of its repetitions, lasts at this time';
+GRANT EXECUTE ON FUNCTION pganalytics.maintenance_covers(timestamptz, timestamptz, interval, interval, text)
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_alerts;
 
 -- Inhibition is Alertmanager's: every firing alert counts as a source, also one that is silenced or
 -- inhibited itself; so two inhibitions that name each other's alerts mute both. Of one inhibition an
@@ -184,6 +191,8 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.alert_mutes(timestamptz) IS
     'pending and firing alerts that are told to nobody at this time, and what mutes them: silences, maintenance, inhibitions';
+GRANT EXECUTE ON FUNCTION pganalytics.alert_mutes(timestamptz)
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_alerts;
 
 CREATE VIEW pganalytics.active_alerts AS
     SELECT a.alert_id, a.rule, a.severity, a.state, a.labels, a.annotations, a.runbook_url, a.value,
@@ -193,3 +202,5 @@ CREATE VIEW pganalytics.active_alerts AS
     LEFT JOIN pganalytics.alert_mutes(pg_catalog.now()) m ON m.alert_id = a.alert_id
     WHERE a.state <> 'resolved';
 COMMENT ON VIEW pganalytics.active_alerts IS 'alerts that are pending or firing, and what mutes them';
+GRANT SELECT ON pganalytics.active_alerts
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;

@@ -10,6 +10,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.alert_backoff(integer, double precision) IS
     'how long to wait after so many attempts that have failed';
+GRANT EXECUTE ON FUNCTION pganalytics.alert_backoff(integer, double precision) TO pganalytics_alerts;
 
 -- Outcomes: sent; again (it failed and is tried again, not before retry_after if the receiver has named
 -- it, until give_up_after has passed); dead (it makes no sense to try again). Nothing in status: the
@@ -89,6 +90,9 @@ $$;
 COMMENT ON FUNCTION pganalytics.settle_delivery(
     text, text, bigint[], text, integer, text, interval, timestamptz) IS
     'writes down what became of a delivery: sent, again or dead; for the worker of alerts';
+GRANT EXECUTE ON FUNCTION
+    pganalytics.settle_delivery(text, text, bigint[], text, integer, text, interval, timestamptz)
+    TO pganalytics_alerts;
 
 -- What an Alertmanager was told of and still fires, or has ended within five minutes, as it is now.
 CREATE FUNCTION pganalytics.told_alerts(channel text, at timestamptz) RETURNS jsonb
@@ -111,6 +115,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.told_alerts(text, timestamptz) IS
     'what an Alertmanager is told again; for the worker of alerts';
+GRANT EXECUTE ON FUNCTION pganalytics.told_alerts(text, timestamptz) TO pganalytics_alerts;
 
 -- delivery is the key that the worker gives back in busy. A delivery is the longest run of what waits in
 -- a group, in order, that has no labels twice and at most 200 alerts: fire and resolve of one alert are
@@ -214,6 +219,7 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.take_deliveries(timestamptz, text[]) IS
     'what is to be sent now, but for the groups in busy, with all that is needed to send it; for the worker of alerts';
+GRANT EXECUTE ON FUNCTION pganalytics.take_deliveries(timestamptz, text[]) TO pganalytics_alerts;
 
 -- Dead letters. One behind which the receiver was told something newer of the same labels is not sent
 -- any more: it would undo what the receiver knows.
@@ -226,6 +232,8 @@ CREATE VIEW pganalytics.alert_deliveries AS
 COMMENT ON VIEW pganalytics.alert_deliveries IS 'what was sent to channels, waits to be, or never was: one row for each alert';
 COMMENT ON COLUMN pganalytics.alert_deliveries.last_status IS 'of HTTP or SMTP, in the receiver''s last answer';
 COMMENT ON COLUMN pganalytics.alert_deliveries.age IS 'how long it has waited, or did';
+GRANT SELECT ON pganalytics.alert_deliveries
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE VIEW pganalytics.alert_dead_letters AS
     SELECT o.notification_id, o.channel, o.alert_id, o.alert -> 'labels' ->> 'alertname' AS alertname,
@@ -238,6 +246,8 @@ CREATE VIEW pganalytics.alert_dead_letters AS
 COMMENT ON VIEW pganalytics.alert_dead_letters IS 'what could not be delivered, or was refused';
 COMMENT ON COLUMN pganalytics.alert_dead_letters.overtaken IS
     'the channel has been told something newer of these labels; redeliver() leaves it';
+GRANT SELECT ON pganalytics.alert_dead_letters
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE FUNCTION pganalytics.redeliver(notification_ids bigint[]) RETURNS integer
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -257,6 +267,7 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.redeliver(bigint[]) IS
     'queues dead letters again, but for those that something newer has overtaken, and gives their number';
+GRANT EXECUTE ON FUNCTION pganalytics.redeliver(bigint[]) TO pganalytics_admin;
 
 CREATE FUNCTION pganalytics.redeliver(channel text) RETURNS integer
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -268,3 +279,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.redeliver(text) IS 'the same for all dead letters of a channel';
+GRANT EXECUTE ON FUNCTION pganalytics.redeliver(text) TO pganalytics_admin;

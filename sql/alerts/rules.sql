@@ -6,6 +6,9 @@
 -- What rules have in common: `collector`, `server` and `database` are labels of the same name in all
 -- of them, for inhibitions and silences. Where somebody else decides how many label sets there are,
 -- the worst thousand are given: more would fail the rule, and so blind it.
+--
+-- A rule is one entry: its row and, where its query reads what viewers may not read, the GRANT to
+-- pganalytics_rules behind it.
 
 -- What gateways and workers refuse is told of as a count over some seconds, which may reach back
 -- beyond the window: then the part that lies in it counts, as if it had come evenly.
@@ -25,6 +28,7 @@ WHERE (l.event = 'auth.login_failed'
   AND l.occurred_at > pganalytics.evaluation_time() - interval '5 minutes'
   AND l.occurred_at <= pganalytics.evaluation_time()
   AND l.recorded_at > pganalytics.evaluation_time() - interval '5 minutes'$$);
+GRANT SELECT ON pganalytics.audit_log TO pganalytics_rules;
 
 -- A refusal that lasts is told of every ten minutes at last: so long it goes on without another.
 INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold_setting,
@@ -45,6 +49,7 @@ WHERE l.event = 'security.rate_limited' AND l.address IS NOT NULL
   AND l.recorded_at > pganalytics.evaluation_time() - interval '5 minutes'
 GROUP BY 1
 ORDER BY value DESC LIMIT 1000$$);
+GRANT SELECT ON pganalytics.audit_log TO pganalytics_rules;
 
 INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold_setting,
     evaluate_every, keep_firing_for, annotations, query) VALUES
@@ -61,6 +66,7 @@ WHERE l.event IN ('access.denied', 'access.violation')
   AND l.recorded_at > pganalytics.evaluation_time() - interval '1 minute'
 GROUP BY l.actor
 ORDER BY value DESC LIMIT 1000$$);
+GRANT SELECT ON pganalytics.audit_log TO pganalytics_rules;
 
 INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold,
     evaluate_every, annotations, query) VALUES
@@ -80,6 +86,7 @@ WHERE (l.event LIKE 'settings.%'
   AND l.recorded_at > pganalytics.evaluation_time() - interval '15 minutes'
 GROUP BY l.event, l.actor, l.resource_id, c.name
 ORDER BY max(l.id) DESC LIMIT 1000$$);
+GRANT SELECT ON pganalytics.audit_log TO pganalytics_rules;
 
 INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold,
     evaluate_every, annotations, query) VALUES
@@ -94,6 +101,7 @@ WHERE l.event IN ('audit.gap', 'audit.change_refused')
   AND l.recorded_at > pganalytics.evaluation_time() - interval '1 hour'
 GROUP BY 1, 2
 ORDER BY value DESC LIMIT 1000$$);
+GRANT SELECT ON pganalytics.audit_log TO pganalytics_rules;
 
 INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold_setting,
     evaluate_every, annotations, query) VALUES
@@ -108,6 +116,7 @@ SELECT e.kind, CASE WHEN e.kind = 'collector' THEN e.name END AS collector,
 FROM pganalytics.certificate_expiry e
 WHERE pganalytics.evaluation_time() >= e.renew_at + (e.expires_at - e.renew_at) / 10
 ORDER BY value LIMIT 1000$$);
+GRANT SELECT ON pganalytics.certificate_expiry TO pganalytics_rules;
 
 INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold_setting,
     evaluate_every, annotations, query) VALUES
@@ -260,6 +269,7 @@ WHERE o.state = 'dead'
   AND o.settled_at <= pganalytics.evaluation_time()
 GROUP BY o.channel
 ORDER BY value DESC LIMIT 1000$$);
+GRANT SELECT (channel, state, settled_at) ON pganalytics.alert_outbox TO pganalytics_rules;
 
 -- Of a server that is silent only old samples are there, which say nothing: one alert is enough.
 INSERT INTO pganalytics.alert_inhibitions (builtin, name, source_matchers, target_matchers, equal_labels)

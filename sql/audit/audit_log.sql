@@ -42,6 +42,8 @@ COMMENT ON COLUMN pganalytics.audit_log.resource_type IS 'what kind of thing it 
 COMMENT ON COLUMN pganalytics.audit_log.resource_id IS 'which one';
 COMMENT ON COLUMN pganalytics.audit_log.hash IS
     'SHA-256 of the hash before it and of this row''s canonical form, pganalytics.audit_row_text()';
+GRANT SELECT ON pganalytics.audit_log TO pganalytics_admin;
+GRANT INSERT ON pganalytics.audit_log TO pganalytics_audit;
 
 -- Every field as its length in bytes, a colon and its text; NULL as a minus sign. Nothing in it
 -- depends on the session.
@@ -78,6 +80,8 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.audit_row_text(pganalytics.audit_log) IS
     'the canonical form of a row of the audit log, over which its hash is made';
+GRANT EXECUTE ON FUNCTION pganalytics.audit_row_text(pganalytics.audit_log)
+    TO pganalytics_admin, pganalytics_audit;
 
 -- In C, to tell of it from the transaction that it ends.
 CREATE FUNCTION pganalytics.refuse_audit_change() RETURNS trigger
@@ -130,6 +134,7 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.make_audit_partition(date) IS
     'makes the partition of the audit log for one month (UTC) if there is none, and gives its name';
+GRANT EXECUTE ON FUNCTION pganalytics.make_audit_partition(date) TO pganalytics_audit;
 
 -- Appends rows after the one that is given and says which is the last now.
 CREATE FUNCTION pganalytics.append_audit_records(
@@ -189,6 +194,10 @@ COMMENT ON FUNCTION pganalytics.append_audit_records(bigint, bytea, timestamptz,
     text[], text[], integer[], text[], text[], text[], text[], text[], text[], text[], text[], text[],
     text[]) IS
     'what the audit worker calls: appends rows to the audit log after its last one';
+GRANT EXECUTE ON FUNCTION
+    pganalytics.append_audit_records(bigint, bytea, timestamptz, timestamptz[], text[], text[], text[],
+        integer[], text[], text[], text[], text[], text[], text[], text[], text[], text[], text[])
+    TO pganalytics_audit;
 
 -- SECURITY DEFINER, as the next one: the audit worker may append and may not read.
 CREATE FUNCTION pganalytics.audit_tail(
@@ -205,6 +214,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.audit_tail(bigint) IS
     'the last row of the audit log, and the hash of a row that the audit worker knows';
+GRANT EXECUTE ON FUNCTION pganalytics.audit_tail(bigint) TO pganalytics_audit;
 
 -- In C, because a session could give the setting a value of its own before the library is loaded.
 CREATE FUNCTION pganalytics.audit_log_retention() RETURNS integer
@@ -243,3 +253,4 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.drop_expired_audit_month() IS
     'drops the oldest month of the audit log if it is older than pganalytics.audit_log_retention, and says what was its last row';
+GRANT EXECUTE ON FUNCTION pganalytics.drop_expired_audit_month() TO pganalytics_audit;

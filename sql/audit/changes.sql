@@ -53,6 +53,7 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.note_expired_certificates() IS
     'marks certificates that have expired, each once, so that the audit log is told; for the maintenance worker';
+GRANT EXECUTE ON FUNCTION pganalytics.note_expired_certificates() TO pganalytics_maintenance;
 
 CREATE FUNCTION pganalytics.audit_events(
     OUT event text, OUT severity text, OUT undone_by_rollback boolean, OUT meaning text)
@@ -62,3 +63,4 @@ CREATE FUNCTION pganalytics.audit_events(
     AS 'MODULE_PATHNAME', 'pganalytics_audit_events';
 COMMENT ON FUNCTION pganalytics.audit_events() IS
     'the kinds of events of the audit log; undone_by_rollback: a transaction.rolled_back may follow';
+GRANT EXECUTE ON FUNCTION pganalytics.audit_events() TO pganalytics_admin;

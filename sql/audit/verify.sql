@@ -7,6 +7,7 @@ CREATE FUNCTION pganalytics.audit_head(OUT id bigint, OUT hash bytea)
     AS 'MODULE_PATHNAME', 'pganalytics_audit_head';
 COMMENT ON FUNCTION pganalytics.audit_head() IS
     'the last row that this server''s audit worker has committed to this log; NULL where none has';
+GRANT EXECUTE ON FUNCTION pganalytics.audit_head() TO pganalytics_admin, pganalytics_alerts;
 
 -- What is wrong with a row is said of the first such row. The head is read before the scan: every
 -- row up to it must then be there. Sorting is off because each partition has an index in the order
@@ -164,3 +165,4 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.verify_audit_log(text) IS
     'whether the audit log is as it was written: unbroken, or broken with the first row that is not; anchor: number and hash of a row as the server log has them';
+GRANT EXECUTE ON FUNCTION pganalytics.verify_audit_log(text) TO pganalytics_admin;

@@ -14,6 +14,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.pending_certificate_requests() IS
     'the oldest requests that wait for a certificate';
+GRANT EXECUTE ON FUNCTION pganalytics.pending_certificate_requests() TO pganalytics_maintenance;
 
 CREATE FUNCTION pganalytics.record_certificate(
     kind text, collector_id uuid, serial text, issuer text, sha256 bytea, spki_sha256 bytea,
@@ -33,6 +34,9 @@ $$;
 COMMENT ON FUNCTION pganalytics.record_certificate(
     text, uuid, text, text, bytea, bytea, text, timestamptz, timestamptz, text) IS
     'puts a certificate on record; NULL if it is';
+GRANT EXECUTE ON FUNCTION
+    pganalytics.record_certificate(text, uuid, text, text, bytea, bytea, text, timestamptz, timestamptz, text)
+    TO pganalytics_maintenance;
 
 CREATE FUNCTION pganalytics.decide_certificate_request(request uuid, certificate uuid, message text)
     RETURNS boolean
@@ -49,6 +53,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.decide_certificate_request(uuid, uuid, text) IS
     'ends a request, with a certificate or with the reason for a refusal; false if it waits no longer';
+GRANT EXECUTE ON FUNCTION pganalytics.decide_certificate_request(uuid, uuid, text) TO pganalytics_maintenance;
 
 CREATE FUNCTION pganalytics.with_former(newest text[], former text[]) RETURNS text[]
     LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -58,6 +63,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.with_former(text[], text[]) IS
     'the items of the first array, then those of the second that are not in it; at most 16, which is what collectors take';
+GRANT EXECUTE ON FUNCTION pganalytics.with_former(text[], text[]) TO pganalytics_maintenance;
 
 -- While gateways change one after the other, a connection may meet the certificate before: what
 -- verified it stays behind what is new, as far as a collector takes so many.
@@ -94,6 +100,8 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.publish_trust(text, text[], text, bytea, boolean) IS
     'puts down by what collectors are to know this server, with what was before if that is to be kept, or nothing else if the certificate cannot be read; the new version, or NULL if nothing is new';
+GRANT EXECUTE ON FUNCTION pganalytics.publish_trust(text, text[], text, bytea, boolean)
+    TO pganalytics_maintenance;
 
 -- An authority that is trusted no longer cannot list itself as revoked; its row says what it is.
 CREATE FUNCTION pganalytics.retire_authorities(authority_ids text[]) RETURNS text
@@ -109,6 +117,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.retire_authorities(text[]) IS
     'marks authorities on record that are trusted no longer, and names them';
+GRANT EXECUTE ON FUNCTION pganalytics.retire_authorities(text[]) TO pganalytics_maintenance;
 
 -- What a list holds: every certificate of the authority that is revoked and has not expired more
 -- than a week ago, so that it stands in one list after its end (RFC 5280 section 3.3).
@@ -128,6 +137,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.revocation_entries(text[]) IS
     'what the revocation lists of these authorities hold';
+GRANT EXECUTE ON FUNCTION pganalytics.revocation_entries(text[]) TO pganalytics_maintenance;
 
 CREATE FUNCTION pganalytics.revocation_list_states(authority_ids text[])
     RETURNS TABLE (issuer text, content bytea, due boolean, next_number bigint)
@@ -149,6 +159,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.revocation_list_states(text[]) IS
     'whether the revocation lists of these authorities are due, and the number of the next ones';
+GRANT EXECUTE ON FUNCTION pganalytics.revocation_list_states(text[]) TO pganalytics_maintenance;
 
 CREATE FUNCTION pganalytics.record_revocation_list(
     issuer text, crl_number bigint, this_update timestamptz, next_update timestamptz,
@@ -165,6 +176,9 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.record_revocation_list(
     text, bigint, timestamptz, timestamptz, integer, bytea, bytea) IS 'keeps a revocation list';
+GRANT EXECUTE ON FUNCTION
+    pganalytics.record_revocation_list(text, bigint, timestamptz, timestamptz, integer, bytea, bytea)
+    TO pganalytics_maintenance;
 
 CREATE FUNCTION pganalytics.pending_authority_job()
     RETURNS TABLE (authority_job_id bigint, operation text)
@@ -175,6 +189,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.pending_authority_job() IS
     'the oldest of what administrators have asked for';
+GRANT EXECUTE ON FUNCTION pganalytics.pending_authority_job() TO pganalytics_maintenance;
 
 CREATE FUNCTION pganalytics.decide_authority_job(job bigint, failure text) RETURNS void
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -186,6 +201,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.decide_authority_job(bigint, text) IS
     'ends what was asked for; failure says why it was not done';
+GRANT EXECUTE ON FUNCTION pganalytics.decide_authority_job(bigint, text) TO pganalytics_maintenance;
 
 -- A key is followed a tenth of its life, or a day, before its end.
 CREATE FUNCTION pganalytics.signing_token_keys() RETURNS SETOF text
@@ -196,6 +212,7 @@ AS $$
       AND k.signs_until > now() + least(interval '1 day', (k.signs_until - k.signs_from) / 10)
 $$;
 COMMENT ON FUNCTION pganalytics.signing_token_keys() IS 'keys for tokens that need no follower yet';
+GRANT EXECUTE ON FUNCTION pganalytics.signing_token_keys() TO pganalytics_maintenance;
 
 -- While another key signs, a new one waits until every gateway has heard of it.
 CREATE FUNCTION pganalytics.record_token_key(
@@ -212,6 +229,8 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.record_token_key(text, bytea, interval, interval) IS
     'puts the public half of a key for tokens on record';
+GRANT EXECUTE ON FUNCTION pganalytics.record_token_key(text, bytea, interval, interval)
+    TO pganalytics_maintenance;
 
 CREATE FUNCTION pganalytics.ended_token_keys() RETURNS SETOF text
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -220,6 +239,7 @@ AS $$
     WHERE k.revoked_at IS NOT NULL OR k.signs_until <= now()
 $$;
 COMMENT ON FUNCTION pganalytics.ended_token_keys() IS 'keys that sign no more, whose files can go';
+GRANT EXECUTE ON FUNCTION pganalytics.ended_token_keys() TO pganalytics_maintenance;
 
 -- Certificates stay for a year and a month after their end, what led to them for a month.
 CREATE FUNCTION pganalytics.prune_identities() RETURNS void
@@ -243,3 +263,4 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.prune_identities() IS
     'removes certificates, requests, tokens and lists that have long expired';
+GRANT EXECUTE ON FUNCTION pganalytics.prune_identities() TO pganalytics_maintenance;

@@ -19,6 +19,10 @@ COMMENT ON COLUMN pganalytics.trust.authority_ids IS
 COMMENT ON COLUMN pganalytics.trust.pins IS
     'of the server''s key, and of the one that comes after it if it is made here: sha256/BASE64';
 COMMENT ON COLUMN pganalytics.trust.server_sha256 IS 'of the server certificate, in DER';
+GRANT SELECT (version, authorities, authority_ids, pins) ON pganalytics.trust TO pganalytics_ingest;
+GRANT SELECT ON pganalytics.trust TO pganalytics_admin;
+GRANT SELECT, DELETE, INSERT (version, authorities, authority_ids, pins, server_sha256) ON pganalytics.trust
+    TO pganalytics_maintenance;
 
 CREATE TABLE pganalytics.authority_jobs (
     authority_job_id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
@@ -34,6 +38,11 @@ CREATE INDEX authority_jobs_pending_idx ON pganalytics.authority_jobs (authority
     WHERE state = 'pending';
 COMMENT ON TABLE pganalytics.authority_jobs IS
     'what administrators have asked of the certificate authority, and what became of it';
+GRANT SELECT, INSERT (operation) ON pganalytics.authority_jobs TO pganalytics_admin;
+GRANT DELETE,
+      SELECT (authority_job_id, operation, state, decided_at),
+      UPDATE (state, message, decided_at)
+    ON pganalytics.authority_jobs TO pganalytics_maintenance;
 
 CREATE TRIGGER identity_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON pganalytics.trust
     FOR EACH STATEMENT EXECUTE FUNCTION pganalytics.identity_changed();
@@ -68,6 +77,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.trust_document() IS
     'by what collectors know this server: the document of GET /api/v1/pki/trust; NULL before there is one';
+GRANT EXECUTE ON FUNCTION pganalytics.trust_document() TO pganalytics_admin, pganalytics_ingest;
 
 CREATE FUNCTION pganalytics.ca_certificate_file() RETURNS text
     LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp
@@ -87,6 +97,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.ca_certificate() IS
     'the certificates in PEM that verify the server, for the ca_file of collectors';
+GRANT EXECUTE ON FUNCTION pganalytics.ca_certificate() TO pganalytics_admin;
 
 CREATE FUNCTION pganalytics.revoke_certificate(
     serial text, reason text DEFAULT 'unspecified', issuer text DEFAULT NULL)
@@ -150,6 +161,7 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.revoke_certificate(text, text, text) IS
     'revokes a certificate: from the commit on it is refused, on open connections too; reasons as in RFC 5280';
+GRANT EXECUTE ON FUNCTION pganalytics.revoke_certificate(text, text, text) TO pganalytics_admin;
 
 CREATE FUNCTION pganalytics.issue_certificate(name text, csr text) RETURNS uuid
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -173,6 +185,7 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.issue_certificate(text, text) IS
     'asks for a certificate of a collector; after the commit pganalytics.issued_certificate() gives it';
+GRANT EXECUTE ON FUNCTION pganalytics.issue_certificate(text, text) TO pganalytics_admin;
 
 -- Each turn of the loop sees what was committed meanwhile, as a VOLATILE function does.
 CREATE FUNCTION pganalytics.issued_certificate(request uuid, timeout interval DEFAULT '10 s')
@@ -209,6 +222,7 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.issued_certificate(uuid, interval) IS
     'the certificate in PEM that issue_certificate() has asked for, waiting for it for the time given';
+GRANT EXECUTE ON FUNCTION pganalytics.issued_certificate(uuid, interval) TO pganalytics_admin;
 
 CREATE FUNCTION pganalytics.rotate_server_certificate() RETURNS bigint
     LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -218,6 +232,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.rotate_server_certificate() IS
     'asks for a server certificate with the next key, whose pin is known to collectors; gives the job';
+GRANT EXECUTE ON FUNCTION pganalytics.rotate_server_certificate() TO pganalytics_admin;
 
 CREATE FUNCTION pganalytics.rotate_ca() RETURNS bigint
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -243,6 +258,7 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.rotate_ca() IS
     'asks for another authority, which issues collectors'' certificates from then on; both are trusted';
+GRANT EXECUTE ON FUNCTION pganalytics.rotate_ca() TO pganalytics_admin;
 
 CREATE FUNCTION pganalytics.finish_ca_rotation(force boolean DEFAULT false) RETURNS bigint
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -283,6 +299,7 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.finish_ca_rotation(boolean) IS
     'asks to end the trust in the authority before; an error while collectors depend on it, unless forced';
+GRANT EXECUTE ON FUNCTION pganalytics.finish_ca_rotation(boolean) TO pganalytics_admin;
 
 CREATE FUNCTION pganalytics.rotate_token_key() RETURNS bigint
     LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -292,6 +309,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.rotate_token_key() IS
     'asks for another key to sign tokens with; tokens of the one before stay good';
+GRANT EXECUTE ON FUNCTION pganalytics.rotate_token_key() TO pganalytics_admin;
 
 CREATE FUNCTION pganalytics.revoke_token_key(kid text) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -314,6 +332,7 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.revoke_token_key(text) IS
     'refuses every token that the key has signed as soon as gateways are told, after the commit; another key is made if it signed';
+GRANT EXECUTE ON FUNCTION pganalytics.revoke_token_key(text) TO pganalytics_admin;
 
 CREATE FUNCTION pganalytics.certificate_revocation_list() RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -329,6 +348,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.certificate_revocation_list() IS
     'the newest revocation lists in PEM, of every authority that is trusted';
+GRANT EXECUTE ON FUNCTION pganalytics.certificate_revocation_list() TO pganalytics_admin;
 
 CREATE VIEW pganalytics.certificate_expiry AS
     WITH trusted AS (SELECT * FROM pganalytics.trust ORDER BY version DESC LIMIT 1),
@@ -366,3 +386,4 @@ COMMENT ON VIEW pganalytics.certificate_expiry IS
 COMMENT ON COLUMN pganalytics.certificate_expiry.renew_at IS
     'when it is replaced without anybody asking: after two thirds of its life';
 COMMENT ON COLUMN pganalytics.certificate_expiry.days_left IS 'whole days; negative when it has expired';
+GRANT SELECT ON pganalytics.certificate_expiry TO pganalytics_admin;

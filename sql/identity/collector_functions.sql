@@ -15,6 +15,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.new_token(text) IS
     'a token of 256 random bits: pga of a collector, pge to enrol one, pgr to register one, pgm to read metrics';
+GRANT EXECUTE ON FUNCTION pganalytics.new_token(text) TO pganalytics_admin;
 
 CREATE FUNCTION pganalytics.create_collector(name text)
     RETURNS TABLE (collector_id uuid, token text)
@@ -42,6 +43,7 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.create_collector(text) IS
     'enrols a collector; its token is shown this one time';
+GRANT EXECUTE ON FUNCTION pganalytics.create_collector(text) TO pganalytics_admin;
 
 CREATE FUNCTION pganalytics.collector_named(name text) RETURNS uuid
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -61,6 +63,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.collector_named(text) IS 'the id of a collector, or an error';
+GRANT EXECUTE ON FUNCTION pganalytics.collector_named(text) TO pganalytics_admin;
 
 -- From the moment that this gives on, signed tokens are good again. It lies ahead because a token
 -- that a worker signs before it sees the commit must not be good, and a token's time of issue is in
@@ -71,6 +74,7 @@ CREATE FUNCTION pganalytics.token_cutoff() RETURNS timestamptz
 AS $$ SELECT clock_timestamp() + interval '5 s' $$;
 COMMENT ON FUNCTION pganalytics.token_cutoff() IS
     'what tokens_valid_from becomes when tokens are revoked';
+GRANT EXECUTE ON FUNCTION pganalytics.token_cutoff() TO pganalytics_admin;
 
 CREATE FUNCTION pganalytics.rotate_token(name text)
     RETURNS TABLE (collector_id uuid, token text)
@@ -89,6 +93,7 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.rotate_token(text) IS
     'gives a collector a new token, shown this one time; the old one, and signed tokens, are refused from the commit on';
+GRANT EXECUTE ON FUNCTION pganalytics.rotate_token(text) TO pganalytics_admin;
 
 CREATE FUNCTION pganalytics.set_collector_enabled(name text, enabled boolean) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -105,6 +110,7 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.set_collector_enabled(text, boolean) IS
     'lets a collector push, or refuses it from the commit on';
+GRANT EXECUTE ON FUNCTION pganalytics.set_collector_enabled(text, boolean) TO pganalytics_admin;
 
 -- The range is that of the setting and of the column's CHECK, which would not say what to do.
 CREATE FUNCTION pganalytics.set_query_limit(name text, max_queries integer) RETURNS void
@@ -124,3 +130,4 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.set_query_limit(text, integer) IS
     'how many queries of each database are kept from a sample of a collector; NULL: as the setting says';
+GRANT EXECUTE ON FUNCTION pganalytics.set_query_limit(text, integer) TO pganalytics_admin;

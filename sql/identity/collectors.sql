@@ -27,6 +27,14 @@ COMMENT ON COLUMN pganalytics.collectors.enabled IS
     'false: every request of this collector is refused with 403';
 COMMENT ON COLUMN pganalytics.collectors.max_queries_per_db IS
     'limit of queries per database; NULL: that of pganalytics.max_queries_per_db';
+GRANT SELECT (collector_id, name, enabled, max_queries_per_db, created_at) ON pganalytics.collectors
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
+GRANT INSERT (name, token_sha256),
+      UPDATE (token_sha256, enabled, tokens_valid_from, registration_until, max_queries_per_db)
+    ON pganalytics.collectors TO pganalytics_admin;
+GRANT SELECT (collector_id, name, token_sha256, enabled, tokens_valid_from, max_queries_per_db)
+    ON pganalytics.collectors TO pganalytics_ingest;
+GRANT SELECT (collector_id, name, enabled) ON pganalytics.collectors TO pganalytics_maintenance;
 
 CREATE TABLE pganalytics.servers (
     server_id integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
@@ -44,6 +52,12 @@ COMMENT ON COLUMN pganalytics.servers.name IS
     'the name in the collector''s configuration; ''default'' for collectors that send none';
 COMMENT ON COLUMN pganalytics.servers.server_version IS
     'server_version_num, NULL when the collector does not say';
+GRANT SELECT ON pganalytics.servers
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
+GRANT SELECT (server_id, collector_id, name, hostname, server_version, collector_version),
+      INSERT (collector_id, name, hostname, server_version, collector_version),
+      UPDATE (hostname, server_version, collector_version)
+    ON pganalytics.servers TO pganalytics_ingest;
 
 CREATE TABLE pganalytics.databases (
     database_id integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
@@ -53,3 +67,7 @@ CREATE TABLE pganalytics.databases (
     UNIQUE (server_id, name)
 );
 COMMENT ON TABLE pganalytics.databases IS 'databases of the monitored instances';
+GRANT SELECT ON pganalytics.databases
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
+GRANT SELECT (database_id, server_id, name), INSERT (server_id, name) ON pganalytics.databases
+    TO pganalytics_ingest;

@@ -17,6 +17,12 @@ COMMENT ON TABLE pganalytics.enrollment_tokens IS
     'one-time tokens with which a collector asks for its first certificate; only their SHA-256 is kept';
 COMMENT ON COLUMN pganalytics.enrollment_tokens.certificate_request_id IS
     'what it was used for; the same request is answered again, for an answer that was lost';
+GRANT SELECT (enrollment_token_id, collector_id, created_at, created_by, expires_at, used_at, used_from,
+              certificate_request_id, revoked_at),
+      INSERT (token_sha256, collector_id, expires_at),
+      UPDATE (revoked_at)
+    ON pganalytics.enrollment_tokens TO pganalytics_admin;
+GRANT DELETE, SELECT (expires_at) ON pganalytics.enrollment_tokens TO pganalytics_maintenance;
 
 CREATE TABLE pganalytics.registration_secrets (
     registration_secret_id uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
@@ -30,6 +36,11 @@ CREATE TABLE pganalytics.registration_secrets (
 );
 COMMENT ON TABLE pganalytics.registration_secrets IS
     'secrets with which v3 collectors register; without one nobody can';
+GRANT SELECT (registration_secret_id, name, created_at, created_by, expires_at, uses_left, revoked_at),
+      INSERT (name, secret_sha256, expires_at, uses_left),
+      UPDATE (revoked_at)
+    ON pganalytics.registration_secrets TO pganalytics_admin;
+GRANT DELETE, SELECT (expires_at) ON pganalytics.registration_secrets TO pganalytics_maintenance;
 
 CREATE TABLE pganalytics.certificates (
     certificate_id uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
@@ -70,6 +81,19 @@ COMMENT ON COLUMN pganalytics.certificates.spki_sha256 IS
 COMMENT ON COLUMN pganalytics.certificates.ended_alone IS
     'it has expired, and its holder had no other that was good; NULL: it has not, or nobody has looked yet';
 COMMENT ON COLUMN pganalytics.certificates.revocation_reason IS 'as in RFC 5280 section 5.3.1';
+GRANT SELECT (certificate_id, sha256, collector_id, not_after, state, pem),
+      INSERT (serial, issuer, sha256, spki_sha256, kind, collector_id, subject, not_before, not_after, pem)
+    ON pganalytics.certificates TO pganalytics_ingest;
+-- What a certificate says is signed: only its revocation can be written.
+GRANT SELECT, UPDATE (state, revoked_at, revoked_by, revocation_reason) ON pganalytics.certificates
+    TO pganalytics_admin;
+GRANT DELETE,
+      SELECT (certificate_id, kind, serial, issuer, sha256, subject, not_after, state, revoked_at,
+              revocation_reason, collector_id, ended_alone),
+      INSERT (kind, collector_id, serial, issuer, sha256, spki_sha256, subject, not_before, not_after, pem),
+      UPDATE (state, revoked_at, revoked_by, revocation_reason, ended_alone)
+    ON pganalytics.certificates TO pganalytics_maintenance;
+GRANT SELECT (sha256, state, not_after) ON pganalytics.certificates TO pganalytics_api;
 
 -- A request waits here for the maintenance worker, which has the authority's key used.
 CREATE TABLE pganalytics.certificate_requests (
@@ -90,6 +114,13 @@ CREATE INDEX certificate_requests_collector_id_idx
     ON pganalytics.certificate_requests (collector_id);
 COMMENT ON TABLE pganalytics.certificate_requests IS
     'requests for certificates (PKCS #10) and what became of them';
+GRANT SELECT (certificate_request_id, state, certificate_id, message) ON pganalytics.certificate_requests
+    TO pganalytics_ingest;
+GRANT SELECT, INSERT (collector_id, csr, origin) ON pganalytics.certificate_requests TO pganalytics_admin;
+GRANT DELETE,
+      SELECT (certificate_request_id, collector_id, csr, origin, requested_at, state, decided_at),
+      UPDATE (state, certificate_id, message, decided_at)
+    ON pganalytics.certificate_requests TO pganalytics_maintenance;
 
 CREATE TABLE pganalytics.revocation_lists (
     issuer text NOT NULL,
@@ -105,6 +136,11 @@ COMMENT ON TABLE pganalytics.revocation_lists IS
     'certificate revocation lists (RFC 5280); the newest of each authority counts';
 COMMENT ON COLUMN pganalytics.revocation_lists.content_sha256 IS
     'of what it lists, to see whether another one is needed';
+GRANT SELECT (issuer, crl_number, der) ON pganalytics.revocation_lists TO pganalytics_ingest;
+GRANT SELECT ON pganalytics.revocation_lists TO pganalytics_admin;
+GRANT SELECT, DELETE,
+      INSERT (issuer, crl_number, this_update, next_update, entries, content_sha256, der)
+    ON pganalytics.revocation_lists TO pganalytics_maintenance;
 
 CREATE TABLE pganalytics.token_keys (
     kid text PRIMARY KEY CHECK (kid ~ '^[0-9a-f]{15}$'),
@@ -119,6 +155,13 @@ COMMENT ON TABLE pganalytics.token_keys IS
     'public halves of the keys that sign tokens (ES256); the other halves are files in the data directory';
 COMMENT ON COLUMN pganalytics.token_keys.signs_from IS
     'later than its making when another key signs until then: every gateway is to know it first';
+GRANT SELECT (kid, public_key, signs_from, signs_until, verifies_until, revoked_at) ON pganalytics.token_keys
+    TO pganalytics_ingest, pganalytics_api;
+GRANT SELECT, UPDATE (revoked_at) ON pganalytics.token_keys TO pganalytics_admin;
+GRANT DELETE,
+      SELECT (kid, signs_from, signs_until, verifies_until, revoked_at),
+      INSERT (kid, public_key, signs_from, signs_until, verifies_until)
+    ON pganalytics.token_keys TO pganalytics_maintenance;
 
 -- Every commit that changes one of these is known to all workers at once.
 CREATE FUNCTION pganalytics.identity_changed() RETURNS trigger

@@ -20,12 +20,14 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.check_validity(interval, interval) IS
     'when something that is made now ends, or an error if that is out of range';
+GRANT EXECUTE ON FUNCTION pganalytics.check_validity(interval, interval) TO pganalytics_admin;
 
 CREATE FUNCTION pganalytics.server_url() RETURNS text
     LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pganalytics_server_url';
 COMMENT ON FUNCTION pganalytics.server_url() IS
     'where collectors reach this server: the first of pganalytics.server_names, else the host''s name, and the port';
+GRANT EXECUTE ON FUNCTION pganalytics.server_url() TO pganalytics_admin, pganalytics_alerts;
 
 CREATE FUNCTION pganalytics.create_enrollment_token(
     name text, valid_for interval DEFAULT '1 hour',
@@ -63,6 +65,7 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.create_enrollment_token(text, interval) IS
     'a token with which a collector, new or known, asks once for a certificate; shown this one time. Run the command on its host and give it the token';
+GRANT EXECUTE ON FUNCTION pganalytics.create_enrollment_token(text, interval) TO pganalytics_admin;
 
 CREATE FUNCTION pganalytics.revoke_enrollment_token(name text) RETURNS integer
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -85,6 +88,7 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.revoke_enrollment_token(text) IS
     'makes the unused enrolment tokens of a collector worthless and gives their number';
+GRANT EXECUTE ON FUNCTION pganalytics.revoke_enrollment_token(text) TO pganalytics_admin;
 
 CREATE FUNCTION pganalytics.create_registration_secret(
     name text, uses integer DEFAULT 1, valid_for interval DEFAULT '1 hour',
@@ -117,6 +121,8 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.create_registration_secret(text, integer, interval) IS
     'a secret with which v3 collectors register, so many times; shown this one time';
+GRANT EXECUTE ON FUNCTION pganalytics.create_registration_secret(text, integer, interval)
+    TO pganalytics_admin;
 
 CREATE FUNCTION pganalytics.revoke_registration_secret(name text) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -135,6 +141,7 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.revoke_registration_secret(text) IS
     'lets nobody register with a secret from the commit on; collectors that have go on';
+GRANT EXECUTE ON FUNCTION pganalytics.revoke_registration_secret(text) TO pganalytics_admin;
 
 -- A registration names the collector by itself: without this, whoever has the secret could take the
 -- place of any collector.
@@ -153,6 +160,7 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.allow_registration(text, interval) IS
     'lets a v3 collector that has lost its files register once more under its name; it keeps its id, and its old tokens end then';
+GRANT EXECUTE ON FUNCTION pganalytics.allow_registration(text, interval) TO pganalytics_admin;
 
 CREATE VIEW pganalytics.enrollments AS
     SELECT c.name, t.collector_id, t.created_at, t.created_by, t.expires_at, t.used_at, t.used_from,
@@ -166,6 +174,7 @@ CREATE VIEW pganalytics.enrollments AS
     LEFT JOIN pganalytics.certificate_requests r USING (certificate_request_id);
 COMMENT ON VIEW pganalytics.enrollments IS
     'enrolment tokens that were made, and what became of them';
+GRANT SELECT ON pganalytics.enrollments TO pganalytics_admin;
 
 CREATE VIEW pganalytics.registrations AS
     SELECT s.name, s.created_at, s.created_by, s.expires_at, s.uses_left,
@@ -175,6 +184,7 @@ CREATE VIEW pganalytics.registrations AS
                 ELSE 'open' END AS state
     FROM pganalytics.registration_secrets s;
 COMMENT ON VIEW pganalytics.registrations IS 'registration secrets that were made';
+GRANT SELECT ON pganalytics.registrations TO pganalytics_admin;
 
 CREATE VIEW pganalytics.collector_credentials AS
     SELECT c.name, c.collector_id, c.enabled, c.token_sha256 IS NOT NULL AS has_token,
@@ -191,6 +201,8 @@ COMMENT ON COLUMN pganalytics.collector_credentials.has_token IS
     'it has a long-lived token; rotate_token() replaces it, revoke_tokens() takes it away';
 COMMENT ON COLUMN pganalytics.collector_credentials.certificates IS
     'its certificates that are good now; two while one is being replaced';
+GRANT SELECT ON pganalytics.collector_credentials
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 -- What the ingest workers call. status is HTTP's; 202: the request waits for its certificate.
 
@@ -260,6 +272,7 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.enroll_collector(bytea, bytea, text) IS
     'uses an enrolment token for a certificate request; for the ingest workers';
+GRANT EXECUTE ON FUNCTION pganalytics.enroll_collector(bytea, bytea, text) TO pganalytics_ingest;
 
 -- A collector that asks again for the same key gets the same certificate. It cannot fill the table:
 -- its key does not change twenty times an hour.
@@ -294,6 +307,7 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.renew_certificate(uuid, bytea, text) IS
     'asks for another certificate for a collector that has shown one; for the ingest workers';
+GRANT EXECUTE ON FUNCTION pganalytics.renew_certificate(uuid, bytea, text) TO pganalytics_ingest;
 
 -- Registrations with one secret wait for each other, so that it is not used too often.
 CREATE FUNCTION pganalytics.register_collector(
@@ -368,6 +382,7 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.register_collector(bytea, text, bytea, text) IS
     'makes a collector that registers with a secret, with a long-lived token; for the ingest workers';
+GRANT EXECUTE ON FUNCTION pganalytics.register_collector(bytea, text, bytea, text) TO pganalytics_ingest;
 
 -- A v3 collector that gets no certificate, where one is required, comes again with the same secret and
 -- name.
@@ -383,3 +398,4 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.reopen_registration(uuid, bytea) IS
     'takes a registration back that could not be answered; for the ingest workers';
+GRANT EXECUTE ON FUNCTION pganalytics.reopen_registration(uuid, bytea) TO pganalytics_ingest;

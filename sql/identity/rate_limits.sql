@@ -7,6 +7,8 @@ CREATE FUNCTION pganalytics.rate_buckets(
     LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pganalytics_rate_buckets';
 COMMENT ON FUNCTION pganalytics.rate_buckets() IS 'the rows of pganalytics.rate_limits, before collectors have names';
+GRANT EXECUTE ON FUNCTION pganalytics.rate_buckets()
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE VIEW pganalytics.rate_limits AS
     SELECT b.kind, coalesce(c.name, b.collector_id::text, b.client) AS client, b.allowed, b.refused,
@@ -18,3 +20,5 @@ COMMENT ON COLUMN pganalytics.rate_limits.client IS 'whom the row is about; NULL
 COMMENT ON COLUMN pganalytics.rate_limits.allowed IS 'requests or attempts that were let through';
 COMMENT ON COLUMN pganalytics.rate_limits.refused IS 'requests or attempts that were told to wait';
 COMMENT ON COLUMN pganalytics.rate_limits.exhausted IS 'whether the next one would be refused now';
+GRANT SELECT ON pganalytics.rate_limits
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;

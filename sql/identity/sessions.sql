@@ -30,6 +30,14 @@ COMMENT ON COLUMN pganalytics.api_sessions.last_used_at IS 'to the minute';
 COMMENT ON COLUMN pganalytics.api_sessions.address IS 'of the client that logged in';
 COMMENT ON COLUMN pganalytics.api_sessions.end_reason IS
     'logout; replay: a refresh token came a second time; role: it may no longer log in, or is another one; password: it was changed; administrator: end_sessions()';
+GRANT SELECT (role_name, expires_at, ended_at), UPDATE (ended_at, end_reason) ON pganalytics.api_sessions
+    TO pganalytics_admin;
+GRANT DELETE,
+      SELECT (session_id, role_oid, role_name, refresh_sha256, verifier_sha256, created_at, last_used_at,
+              expires_at, ended_at),
+      INSERT (session_id, role_oid, role_name, refresh_sha256, verifier_sha256, expires_at, address),
+      UPDATE (refresh_sha256, verifier_sha256, last_used_at, ended_at, end_reason)
+    ON pganalytics.api_sessions TO pganalytics_api;
 
 -- A barrier: a condition of the reader's own is asked about no row that the reader may not see.
 CREATE VIEW pganalytics.sessions WITH (security_barrier) AS
@@ -40,6 +48,8 @@ CREATE VIEW pganalytics.sessions WITH (security_barrier) AS
        OR role_oid = pg_catalog.to_regrole(pg_catalog.quote_ident(current_user));
 COMMENT ON VIEW pganalytics.sessions IS
     'who has logged in at the port for people, and until when: one''s own sessions, for administrators all';
+GRANT SELECT ON pganalytics.sessions
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 -- SECURITY INVOKER: pganalytics_admin has the columns that are written here.
 CREATE FUNCTION pganalytics.end_sessions(role_name name) RETURNS integer
@@ -57,3 +67,4 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.end_sessions(name) IS
     'ends every session of a role, from the commit on; gives their number';
+GRANT EXECUTE ON FUNCTION pganalytics.end_sessions(name) TO pganalytics_admin;

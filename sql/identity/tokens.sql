@@ -12,3 +12,4 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.revoke_tokens(text) IS
     'refuses every token that a collector has, signed or long-lived, from the commit on; its certificate stays, and rotate_token() gives it a token again';
+GRANT EXECUTE ON FUNCTION pganalytics.revoke_tokens(text) TO pganalytics_admin;

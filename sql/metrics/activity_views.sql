@@ -14,6 +14,8 @@ COMMENT ON COLUMN pganalytics.locks.database_oid IS
     'number of the database in the monitored server; 0 for shared objects';
 COMMENT ON COLUMN pganalytics.locks.lock_age_seconds IS
     'as the collector measures it';
+GRANT SELECT ON pganalytics.locks
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE VIEW pganalytics.lock_waits AS
     SELECT n.collector, n.server, n.database, s.sampled_at, s.blocked_pid, s.blocked_user,
@@ -23,6 +25,8 @@ CREATE VIEW pganalytics.lock_waits AS
     JOIN pganalytics.series_names n USING (server_id, series_id);
 COMMENT ON VIEW pganalytics.lock_waits IS
     'who waited for whom';
+GRANT SELECT ON pganalytics.lock_waits
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE VIEW pganalytics.blocking_queries AS
     SELECT n.collector, n.server, n.database, s.sampled_at, s.pid, s.datname, s.username,
@@ -34,6 +38,8 @@ COMMENT ON VIEW pganalytics.blocking_queries IS
     'sessions that held up others';
 COMMENT ON COLUMN pganalytics.blocking_queries.datname IS
     'database of the session; "database" is the one that the collector asked';
+GRANT SELECT ON pganalytics.blocking_queries
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE VIEW pganalytics.connections AS
     SELECT n.collector, n.server, n.database, s.sampled_at, nullif(n.labels[1], '') AS datname,
@@ -46,6 +52,8 @@ COMMENT ON COLUMN pganalytics.connections.datname IS
     'database of the connections; "database" is the one that the collector asked';
 COMMENT ON COLUMN pganalytics.connections.state IS
     'NULL for processes that have none';
+GRANT SELECT ON pganalytics.connections
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE VIEW pganalytics.connection_totals AS
     SELECT n.collector, n.server, n.database, s.sampled_at, s.total_connections
@@ -53,6 +61,8 @@ CREATE VIEW pganalytics.connection_totals AS
     JOIN pganalytics.series_names n USING (server_id, series_id);
 COMMENT ON VIEW pganalytics.connection_totals IS
     'all connections of a server, as seen from each database';
+GRANT SELECT ON pganalytics.connection_totals
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE VIEW pganalytics.long_transactions AS
     SELECT n.collector, n.server, n.database, s.sampled_at, 'long' AS kind,
@@ -74,3 +84,5 @@ COMMENT ON COLUMN pganalytics.long_transactions.kind IS
     'long: open for long; idle: open and waiting for its client; one that is both comes twice';
 COMMENT ON COLUMN pganalytics.long_transactions.datname IS
     'database of the session; "database" is the one that the collector asked';
+GRANT SELECT ON pganalytics.long_transactions
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;

@@ -16,6 +16,8 @@ COMMENT ON VIEW pganalytics.series_names IS
     'what the series of metrics are about: collector, server, database and labels';
 COMMENT ON COLUMN pganalytics.series_names.labels IS
     'in the order of the identity columns of pganalytics.metric_columns(); empty when absent';
+GRANT SELECT ON pganalytics.series_names
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE VIEW pganalytics.database_stats AS
     SELECT n.collector, n.server, n.database, s.sampled_at, s.size_bytes,
@@ -28,6 +30,8 @@ CREATE VIEW pganalytics.database_stats AS
     JOIN pganalytics.series_names n USING (server_id, series_id);
 COMMENT ON VIEW pganalytics.database_stats IS
     'size of each database and its cumulative counters since its statistics were reset';
+GRANT SELECT ON pganalytics.database_stats
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE VIEW pganalytics.table_stats AS
     SELECT n.collector, n.server, n.database, s.sampled_at, nullif(n.labels[1], '') AS schemaname,
@@ -39,6 +43,8 @@ CREATE VIEW pganalytics.table_stats AS
     JOIN pganalytics.series_names n USING (server_id, series_id);
 COMMENT ON VIEW pganalytics.table_stats IS
     'rows, size and vacuum state of each table; times that are NULL: never';
+GRANT SELECT ON pganalytics.table_stats
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE VIEW pganalytics.index_stats AS
     SELECT n.collector, n.server, n.database, s.sampled_at, nullif(n.labels[1], '') AS schemaname,
@@ -51,6 +57,8 @@ COMMENT ON VIEW pganalytics.index_stats IS
     'size of each index and its cumulative counters of use';
 COMMENT ON COLUMN pganalytics.index_stats.status IS
     'the collector''s verdict on the use of the index';
+GRANT SELECT ON pganalytics.index_stats
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE VIEW pganalytics.table_bloat AS
     SELECT n.collector, n.server, n.database, s.sampled_at, nullif(n.labels[1], '') AS schemaname,
@@ -64,6 +72,8 @@ COMMENT ON VIEW pganalytics.table_bloat IS
     'dead rows of each table and the waste that the collector estimates';
 COMMENT ON COLUMN pganalytics.table_bloat.table_size IS
     'for people to read; table_stats has bytes';
+GRANT SELECT ON pganalytics.table_bloat
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE VIEW pganalytics.index_bloat AS
     SELECT n.collector, n.server, n.database, s.sampled_at, nullif(n.labels[1], '') AS schemaname,
@@ -77,6 +87,8 @@ COMMENT ON VIEW pganalytics.index_bloat IS
     'use of each index and what the collector recommends';
 COMMENT ON COLUMN pganalytics.index_bloat.index_size IS
     'for people to read; index_stats has bytes';
+GRANT SELECT ON pganalytics.index_bloat
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE VIEW pganalytics.table_cache AS
     SELECT n.collector, n.server, n.database, s.sampled_at, nullif(n.labels[1], '') AS schemaname,
@@ -98,6 +110,8 @@ COMMENT ON COLUMN pganalytics.table_cache.tidx_blks_hit IS
     'of the index of the TOAST table';
 COMMENT ON COLUMN pganalytics.table_cache.tidx_blks_read IS
     'of the index of the TOAST table';
+GRANT SELECT ON pganalytics.table_cache
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE VIEW pganalytics.index_cache AS
     SELECT n.collector, n.server, n.database, s.sampled_at, nullif(n.labels[1], '') AS schemaname,
@@ -109,3 +123,5 @@ CREATE VIEW pganalytics.index_cache AS
     JOIN pganalytics.series_names n USING (server_id, series_id);
 COMMENT ON VIEW pganalytics.index_cache IS
     'blocks of each index found in shared buffers (hit) and read: cumulative counters, ratio of all time';
+GRANT SELECT ON pganalytics.index_cache
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;

@@ -8,6 +8,8 @@ CREATE VIEW pganalytics.host_stats AS
     JOIN pganalytics.series_names n USING (server_id, series_id);
 COMMENT ON VIEW pganalytics.host_stats IS
     'processor, load and memory of the host; what the collector could not read is NULL';
+GRANT SELECT ON pganalytics.host_stats
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE VIEW pganalytics.disk_io AS
     SELECT n.collector, n.server, s.sampled_at, nullif(n.labels[1], '') AS device,
@@ -22,6 +24,8 @@ COMMENT ON COLUMN pganalytics.disk_io.read_sectors IS
     'of 512 bytes, whatever the device has';
 COMMENT ON COLUMN pganalytics.disk_io.write_sectors IS
     'of 512 bytes, whatever the device has';
+GRANT SELECT ON pganalytics.disk_io
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE VIEW pganalytics.disk_usage AS
     SELECT n.collector, n.server, s.sampled_at, nullif(n.labels[1], '') AS device,
@@ -30,6 +34,8 @@ CREATE VIEW pganalytics.disk_usage AS
     JOIN pganalytics.series_names n USING (server_id, series_id);
 COMMENT ON VIEW pganalytics.disk_usage IS
     'space on each file system of the host';
+GRANT SELECT ON pganalytics.disk_usage
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE VIEW pganalytics.log_entries AS
     SELECT n.collector, n.server, n.database, s.sampled_at, s.level, s.message, s.reported_at
@@ -41,6 +47,8 @@ COMMENT ON COLUMN pganalytics.log_entries.sampled_at IS
     'when the collector first read the line';
 COMMENT ON COLUMN pganalytics.log_entries.reported_at IS
     'the time that the collector gives for the line; v3 collectors send a constant';
+GRANT SELECT ON pganalytics.log_entries
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE VIEW pganalytics.replication_slots AS
     SELECT n.collector, n.server, s.sampled_at, nullif(n.labels[1], '') AS slot_name, s.slot_type,
@@ -50,6 +58,8 @@ CREATE VIEW pganalytics.replication_slots AS
     JOIN pganalytics.series_names n USING (server_id, series_id);
 COMMENT ON VIEW pganalytics.replication_slots IS
     'state of each replication slot and the WAL it holds back';
+GRANT SELECT ON pganalytics.replication_slots
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE VIEW pganalytics.replication_status AS
     SELECT n.collector, n.server, s.sampled_at, nullif(n.labels[1], '') AS application_name,
@@ -60,6 +70,8 @@ CREATE VIEW pganalytics.replication_status AS
     JOIN pganalytics.series_names n USING (server_id, series_id);
 COMMENT ON VIEW pganalytics.replication_status IS
     'state and lag of each standby';
+GRANT SELECT ON pganalytics.replication_status
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE VIEW pganalytics.wal_status AS
     SELECT n.collector, n.server, s.sampled_at, s.total_segments, s.current_wal_size_mb,
@@ -68,6 +80,8 @@ CREATE VIEW pganalytics.wal_status AS
     JOIN pganalytics.series_names n USING (server_id, series_id);
 COMMENT ON VIEW pganalytics.wal_status IS
     'size and growth of the write-ahead log';
+GRANT SELECT ON pganalytics.wal_status
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE VIEW pganalytics.wraparound_risk AS
     SELECT n.collector, n.server, s.sampled_at, nullif(n.labels[1], '') AS datname, s.relfrozenxid,
@@ -77,6 +91,8 @@ CREATE VIEW pganalytics.wraparound_risk AS
     JOIN pganalytics.series_names n USING (server_id, series_id);
 COMMENT ON VIEW pganalytics.wraparound_risk IS
     'distance of each database to transaction ID wraparound';
+GRANT SELECT ON pganalytics.wraparound_risk
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE VIEW pganalytics.subscriptions AS
     SELECT n.collector, n.server, s.sampled_at, s.subscription
@@ -84,6 +100,8 @@ CREATE VIEW pganalytics.subscriptions AS
     JOIN pganalytics.series_names n USING (server_id, series_id);
 COMMENT ON VIEW pganalytics.subscriptions IS
     'logical subscriptions, as the collector gives them';
+GRANT SELECT ON pganalytics.subscriptions
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE VIEW pganalytics.collection_errors AS
     SELECT n.collector, n.server, s.sampled_at, s.error
@@ -91,3 +109,5 @@ CREATE VIEW pganalytics.collection_errors AS
     JOIN pganalytics.series_names n USING (server_id, series_id);
 COMMENT ON VIEW pganalytics.collection_errors IS
     'what the collector could not read, in its own words';
+GRANT SELECT ON pganalytics.collection_errors
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;

@@ -7,6 +7,9 @@ CREATE TABLE pganalytics.query_texts (
 );
 COMMENT ON TABLE pganalytics.query_texts IS 'query texts, each once for the whole fleet';
 COMMENT ON COLUMN pganalytics.query_texts.text_hash IS 'first 16 bytes of the SHA-256 of the text in UTF-8';
+GRANT SELECT ON pganalytics.query_texts
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
+GRANT SELECT (text_id, text_hash), INSERT (text_hash, text) ON pganalytics.query_texts TO pganalytics_ingest;
 
 CREATE TABLE pganalytics.query_series (
     server_id integer NOT NULL,
@@ -28,42 +31,25 @@ COMMENT ON COLUMN pganalytics.query_series.username IS 'empty when the collector
 COMMENT ON COLUMN pganalytics.query_series.last_seen IS 'kept to the hour: within an hour of the newest sample';
 COMMENT ON COLUMN pganalytics.query_series.from_zero IS 'the collector saw the query begin: its first counters are activity, not history';
 COMMENT ON COLUMN pganalytics.query_series.reset_at IS 'time of the last sample whose counters had started again from zero, or that was a base';
+GRANT SELECT ON pganalytics.query_series
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
+GRANT SELECT (server_id, series_id, database_id, username, queryid, toplevel, text_id, last_seen, reset_at),
+      INSERT (server_id, database_id, username, queryid, toplevel, text_id, first_seen, last_seen, from_zero),
+      UPDATE (text_id, last_seen, reset_at)
+    ON pganalytics.query_series TO pganalytics_ingest;
 
+-- The counters are those of the metric catalog: sql/install_script.awk writes their columns.
 CREATE TABLE pganalytics.query_samples (
     server_id integer NOT NULL,
     series_id integer NOT NULL,
     sampled_at timestamptz NOT NULL,
     rebased boolean,
-    calls bigint,
-    plans bigint,
-    rows bigint,
-    total_exec_time double precision,
-    total_plan_time double precision,
-    min_exec_time double precision,
-    max_exec_time double precision,
-    mean_exec_time double precision,
-    stddev_exec_time double precision,
-    shared_blks_hit bigint,
-    shared_blks_read bigint,
-    shared_blks_dirtied bigint,
-    shared_blks_written bigint,
-    local_blks_hit bigint,
-    local_blks_read bigint,
-    local_blks_dirtied bigint,
-    local_blks_written bigint,
-    temp_blks_read bigint,
-    temp_blks_written bigint,
-    shared_blk_read_time double precision,
-    shared_blk_write_time double precision,
-    local_blk_read_time double precision,
-    local_blk_write_time double precision,
-    temp_blk_read_time double precision,
-    temp_blk_write_time double precision,
-    wal_records bigint,
-    wal_fpi bigint,
-    wal_bytes bigint
+    {calls..} {name} {type}
 ) PARTITION BY RANGE (sampled_at);
 COMMENT ON TABLE pganalytics.query_samples IS 'cumulative counters as the source gives them; a counter of zero is stored as NULL; times in milliseconds';
+GRANT SELECT ON pganalytics.query_samples
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
+GRANT INSERT ON pganalytics.query_samples TO pganalytics_ingest;
 
 -- One row per push: what it brought and what became of it. A retry finds its first receipt here.
 -- The unique key over the partitions is kept by the worker (an advisory lock per key), so that no
@@ -94,6 +80,12 @@ COMMENT ON TABLE pganalytics.push_ledger IS 'one row per push: deduplication key
 COMMENT ON COLUMN pganalytics.push_ledger.push_key IS 'of the Idempotency-Key header, else of the body: first 16 bytes of a SHA-256';
 COMMENT ON COLUMN pganalytics.push_ledger.unstored IS 'fields and values that fit no column, and metrics that were too large, by name, with counts';
 COMMENT ON COLUMN pganalytics.push_ledger.lsn IS 'WAL position when the row was written; its commit follows';
+GRANT SELECT ON pganalytics.push_ledger TO pganalytics_admin;
+GRANT SELECT (received_at, server_id, push_key, body_hash, observed, stored, unchanged, merged,
+              discarded_too_old, discarded_in_future, discarded_too_large),
+      INSERT (server_id, push_key, body_hash, collector_id, epoch, sequence, body_bytes, observed, stored,
+              unchanged, merged, discarded_too_old, discarded_in_future, discarded_too_large, unstored)
+    ON pganalytics.push_ledger TO pganalytics_ingest;
 
 -- The same accounts by database. The worker writes them with the push's row in the ledger, under
 -- its time and key. Every push has a row of database 0, if only of zeros: whoever counts pushes
@@ -121,3 +113,8 @@ COMMENT ON TABLE pganalytics.push_accounts IS 'what became of the rows of each p
 COMMENT ON COLUMN pganalytics.push_accounts.database_id IS '0 for what belongs to no database';
 COMMENT ON COLUMN pganalytics.push_accounts.beyond_limit IS 'of the merged: because of max_queries_per_db';
 COMMENT ON COLUMN pganalytics.push_accounts.queries IS 'of the observed: rows of query statistics, what is unchanged and merged included';
+GRANT SELECT ON pganalytics.push_accounts
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_ingest;
+GRANT INSERT (server_id, push_key, database_id, observed, stored, unchanged, merged, beyond_limit,
+              discarded_too_old, discarded_in_future, discarded_too_large, queries)
+    ON pganalytics.push_accounts TO pganalytics_ingest;

@@ -10,6 +10,8 @@ COMMENT ON VIEW pganalytics.extension_history IS
     'what was stored of each extension: every change, and a row a day';
 COMMENT ON COLUMN pganalytics.extension_history.gone_at IS
     'time of the first sample without the extension; NULL while it is there';
+GRANT SELECT ON pganalytics.extension_history
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 -- The newest rows of a series are found from its newest day backwards, through each day's index.
 -- since: of the samples, newest first, those up to the first that differs.
@@ -40,6 +42,8 @@ COMMENT ON COLUMN pganalytics.extensions.since IS
     'time of the oldest sample from which on nothing has changed, as far back as samples are kept';
 COMMENT ON COLUMN pganalytics.extensions.sampled_at IS
     'of the newest row stored; an extension that does not change is stored once a day';
+GRANT SELECT ON pganalytics.extensions
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE VIEW pganalytics.schema_object_history AS
     SELECT n.collector, n.server, n.database, s.sampled_at, n.labels[1] AS kind,
@@ -57,6 +61,8 @@ COMMENT ON COLUMN pganalytics.schema_object_history.kind IS
     'tables, columns, constraints, foreign_keys, indexes or triggers';
 COMMENT ON COLUMN pganalytics.schema_object_history.gone_at IS
     'time of the first sample without the object; NULL while it is there';
+GRANT SELECT ON pganalytics.schema_object_history
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 -- What a sender wrote must not fail the query of a reader: a definition that PostgreSQL cannot take
 -- apart (an escaped NUL or surrogate, something that is no object) has no typed columns, and of one
@@ -122,6 +128,8 @@ COMMENT ON COLUMN pganalytics.schema_objects.since IS
     'time of the oldest sample from which on nothing has changed, as far back as samples are kept';
 COMMENT ON COLUMN pganalytics.schema_objects.sampled_at IS
     'of the newest row stored; an object that does not change is stored once a day';
+GRANT SELECT ON pganalytics.schema_objects
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE VIEW pganalytics.statements_info AS
     SELECT n.collector, n.server, s.sampled_at, s.statements, s.max_statements,
@@ -132,6 +140,8 @@ COMMENT ON VIEW pganalytics.statements_info IS
     'what pg_stat_statements of each server says of itself';
 COMMENT ON COLUMN pganalytics.statements_info.dealloc IS
     'times that it has dropped its least used statements for want of room: a cumulative counter';
+GRANT SELECT ON pganalytics.statements_info
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE VIEW pganalytics.unknown_metrics AS
     SELECT n.collector, n.server, s.sampled_at, s.type, s.metric
@@ -139,3 +149,5 @@ CREATE VIEW pganalytics.unknown_metrics AS
     JOIN pganalytics.series_names n USING (server_id, series_id);
 COMMENT ON VIEW pganalytics.unknown_metrics IS
     'metrics of types that this version has no table for, whole';
+GRANT SELECT ON pganalytics.unknown_metrics
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;

@@ -14,6 +14,13 @@ CREATE TABLE pganalytics.scrape_tokens (
 COMMENT ON TABLE pganalytics.scrape_tokens IS
     'tokens of programs that read GET /metrics; only their SHA-256 is kept';
 COMMENT ON COLUMN pganalytics.scrape_tokens.last_used_at IS 'to the minute';
+GRANT SELECT (name, token_sha256, last_used_at, revoked_at),
+      UPDATE (last_used_at)
+    ON pganalytics.scrape_tokens TO pganalytics_api;
+GRANT SELECT (name, created_at, created_by, last_used_at, revoked_at),
+      INSERT (name, token_sha256),
+      UPDATE (revoked_at)
+    ON pganalytics.scrape_tokens TO pganalytics_admin;
 
 -- All columns but last_used_at: that a program has read metrics is no event.
 CREATE TRIGGER audit_change
@@ -50,6 +57,7 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.create_scrape_token(text) IS
     'a token with which a program reads GET /metrics; shown this one time';
+GRANT EXECUTE ON FUNCTION pganalytics.create_scrape_token(text) TO pganalytics_admin;
 
 CREATE FUNCTION pganalytics.revoke_scrape_token(name text) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -67,6 +75,7 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.revoke_scrape_token(text) IS
     'refuses a scrape token from the commit on';
+GRANT EXECUTE ON FUNCTION pganalytics.revoke_scrape_token(text) TO pganalytics_admin;
 
 CREATE FUNCTION pganalytics.audit_buffer(
         OUT slots bigint, OUT used bigint, OUT lost bigint, OUT head_id bigint)
@@ -74,8 +83,12 @@ CREATE FUNCTION pganalytics.audit_buffer(
     AS 'MODULE_PATHNAME', 'pganalytics_audit_buffer';
 COMMENT ON FUNCTION pganalytics.audit_buffer() IS
     'events on their way to the audit log: room, how many wait, how many were lost since the server started; and the number of the last row of the log';
+GRANT EXECUTE ON FUNCTION pganalytics.audit_buffer()
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_api;
 
--- A view with its owner's rights: readers see these figures without the tables behind them.
+-- A view with its owner's rights: readers see these figures without the tables behind them. Its
+-- functions run with the rights of the caller, so the API worker, which reads it for programs that
+-- have no role, may execute them.
 CREATE VIEW pganalytics.prometheus_samples AS
 WITH workers AS MATERIALIZED (
     SELECT w.*, jsonb_build_object('kind', w.kind, 'worker', w.number::text) AS labels,
@@ -226,6 +239,8 @@ FROM pganalytics.alert_channels c CROSS JOIN LATERAL (VALUES
 COMMENT ON VIEW pganalytics.prometheus_samples IS
     'the server''s own metrics: what GET /metrics gives, a row for each sample';
 COMMENT ON COLUMN pganalytics.prometheus_samples.type IS 'counter: since the server started; gauge: now';
+GRANT SELECT ON pganalytics.prometheus_samples
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_api;
 
 -- Sequential scans are the worker's to have off; here the planner may choose. Each family has HELP
 -- and TYPE once, and its samples behind them.
@@ -266,3 +281,5 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.prometheus_metrics() IS
     'the server''s own metrics in Prometheus'' text format 0.0.4: the body of GET /metrics';
+GRANT EXECUTE ON FUNCTION pganalytics.prometheus_metrics()
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_api;

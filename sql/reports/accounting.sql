@@ -15,6 +15,8 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.query_limit(integer) IS
     'the limit of queries per database in force for a collector, given its own or NULL';
+GRANT EXECUTE ON FUNCTION pganalytics.query_limit(integer)
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_ingest;
 
 CREATE FUNCTION pganalytics.query_limit_threshold() RETURNS double precision
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -25,6 +27,8 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.query_limit_threshold() IS
     'the share beyond the limit above which query_limit_exceeded names a database';
+GRANT EXECUTE ON FUNCTION pganalytics.query_limit_threshold()
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_ingest;
 
 CREATE VIEW pganalytics.ingest_accounting AS
     SELECT c.name AS collector, v.name AS server, coalesce(b.name, '') AS database, a.hour,
@@ -59,6 +63,8 @@ COMMENT ON COLUMN pganalytics.ingest_accounting.unchanged IS 'read by the sender
 COMMENT ON COLUMN pganalytics.ingest_accounting.merged IS 'folded into another row, whose counters are the sums';
 COMMENT ON COLUMN pganalytics.ingest_accounting.beyond_limit IS 'of the merged: because of max_queries_per_db';
 COMMENT ON COLUMN pganalytics.ingest_accounting.discard_rate IS 'discarded / observed';
+GRANT SELECT ON pganalytics.ingest_accounting
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 -- A sender that numbers its pushes begins at 1 with each epoch, and our collector's epoch is the
 -- time of its start in microseconds. A number is missing when a higher one of the same epoch has
@@ -102,6 +108,8 @@ COMMENT ON VIEW pganalytics.ingest_gaps IS
 COMMENT ON COLUMN pganalytics.ingest_gaps.epoch IS 'the sender''s count of its own starts; of our collector its start in microseconds since 1970';
 COMMENT ON COLUMN pganalytics.ingest_gaps.received_after IS 'when the push before the gap was stored, or when the epoch began';
 COMMENT ON COLUMN pganalytics.ingest_gaps.received_before IS 'when the push behind the gap was stored';
+GRANT SELECT ON pganalytics.ingest_gaps
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 -- The push's own row is counted up and those of its accounts down; grouping by key and time lets a
 -- condition on received_at reach the days.
@@ -145,6 +153,8 @@ COMMENT ON VIEW pganalytics.accounting_violations IS
     'pushes whose accounts do not add up, by themselves or by database; empty unless something is broken';
 COMMENT ON COLUMN pganalytics.accounting_violations.observed IS 'of the ledger';
 COMMENT ON COLUMN pganalytics.accounting_violations.observed_by_database IS 'the sum over the databases in push_accounts';
+GRANT SELECT ON pganalytics.accounting_violations
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 -- The share is of all queries that the sender saw, those it did not send because nothing had changed
 -- included: it merges what is beyond the limit in every sample, changed or not.
@@ -185,6 +195,8 @@ COMMENT ON COLUMN pganalytics.query_limit_exceeded.share IS 'of the queries seen
 COMMENT ON COLUMN pganalytics.query_limit_exceeded.max_queries_per_db IS 'the limit now in force here; the collector''s own may be lower';
 COMMENT ON COLUMN pganalytics.query_limit_exceeded.queries_kept IS 'seen less merged; one of them in each sample is other';
 COMMENT ON COLUMN pganalytics.query_limit_exceeded.since IS 'first push beyond the limit since the last one of this database that was not';
+GRANT SELECT ON pganalytics.query_limit_exceeded
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 -- Entries that pg_stat_statements of a server has thrown out to make room. A counter that has fallen,
 -- or whose reset is another one, began again at zero.
@@ -224,6 +236,8 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.source_deallocations(integer, timestamptz, timestamptz) IS
     'evictions that pg_stat_statements of a server has counted from sample to sample; NULL if it was never asked';
+GRANT EXECUTE ON FUNCTION pganalytics.source_deallocations(integer, timestamptz, timestamptz)
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE FUNCTION pganalytics.completeness(
         collector text, "from" timestamptz, "to" timestamptz)
@@ -286,6 +300,8 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.completeness(text, timestamptz, timestamptz) IS
     'how much of what a collector saw is here, of the pushes stored from "from" to before "to": a row for each server (database is NULL) and each of its databases';
+GRANT EXECUTE ON FUNCTION pganalytics.completeness(text, timestamptz, timestamptz)
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 -- The figures of GET /api/v1/metrics/health. It is asked every second and reads the last hour by the
 -- index of push_accounts; the worker that asks has sequential scans off, whose cost would set off
@@ -373,3 +389,5 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.metrics_health(uuid) IS
     'what became of the pushes of a collector in the last hour: the document of GET /api/v1/metrics/health';
+GRANT EXECUTE ON FUNCTION pganalytics.metrics_health(uuid)
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_ingest;

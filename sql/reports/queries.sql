@@ -1,5 +1,9 @@
 -- Reports on query statistics. The samples hold cumulative counters; what happened between two
 -- moments is the difference of two samples, unless the counters began again in between.
+--
+-- A line that begins with {calls..rows} stands for a line for each column of the metric catalog from
+-- calls to rows, with its name and type; sql/install_script.awk writes them. min, max and stddev have no
+-- difference, so the reports leave them out, and the mean is that of the interval.
 
 CREATE VIEW pganalytics.queries AS
     SELECT s.server_id, s.series_id, c.name AS collector, v.name AS server, b.name AS database,
@@ -12,42 +16,21 @@ CREATE VIEW pganalytics.queries AS
     JOIN pganalytics.databases b ON b.server_id = s.server_id AND b.database_id = s.database_id
     LEFT JOIN pganalytics.query_texts t ON t.text_id = s.text_id;
 COMMENT ON VIEW pganalytics.queries IS 'each series of query statistics with its names and its text';
+GRANT SELECT ON pganalytics.queries
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE VIEW pganalytics.query_stats AS
     SELECT s.collector, s.server, s.database, s.username, s.queryid, s.toplevel, s.query,
            q.server_id, q.series_id, q.sampled_at, coalesce(q.rebased, false) AS rebased,
-           coalesce(q.calls, 0) AS calls,
-           coalesce(q.plans, 0) AS plans,
-           coalesce(q.rows, 0) AS rows,
-           coalesce(q.total_exec_time, 0) AS total_exec_time,
-           coalesce(q.total_plan_time, 0) AS total_plan_time,
-           coalesce(q.min_exec_time, 0) AS min_exec_time,
-           coalesce(q.max_exec_time, 0) AS max_exec_time,
+           {calls..max_exec_time} coalesce(q.{name}, 0) AS {name},
            coalesce(q.mean_exec_time, q.total_exec_time / nullif(q.calls, 0), 0) AS mean_exec_time,
-           coalesce(q.stddev_exec_time, 0) AS stddev_exec_time,
-           coalesce(q.shared_blks_hit, 0) AS shared_blks_hit,
-           coalesce(q.shared_blks_read, 0) AS shared_blks_read,
-           coalesce(q.shared_blks_dirtied, 0) AS shared_blks_dirtied,
-           coalesce(q.shared_blks_written, 0) AS shared_blks_written,
-           coalesce(q.local_blks_hit, 0) AS local_blks_hit,
-           coalesce(q.local_blks_read, 0) AS local_blks_read,
-           coalesce(q.local_blks_dirtied, 0) AS local_blks_dirtied,
-           coalesce(q.local_blks_written, 0) AS local_blks_written,
-           coalesce(q.temp_blks_read, 0) AS temp_blks_read,
-           coalesce(q.temp_blks_written, 0) AS temp_blks_written,
-           coalesce(q.shared_blk_read_time, 0) AS shared_blk_read_time,
-           coalesce(q.shared_blk_write_time, 0) AS shared_blk_write_time,
-           coalesce(q.local_blk_read_time, 0) AS local_blk_read_time,
-           coalesce(q.local_blk_write_time, 0) AS local_blk_write_time,
-           coalesce(q.temp_blk_read_time, 0) AS temp_blk_read_time,
-           coalesce(q.temp_blk_write_time, 0) AS temp_blk_write_time,
-           coalesce(q.wal_records, 0) AS wal_records,
-           coalesce(q.wal_fpi, 0) AS wal_fpi,
-           coalesce(q.wal_bytes, 0) AS wal_bytes
+           {stddev_exec_time..} coalesce(q.{name}, 0) AS {name}
     FROM pganalytics.query_samples q
     JOIN pganalytics.queries s ON s.server_id = q.server_id AND s.series_id = q.series_id;
 COMMENT ON VIEW pganalytics.query_stats IS
     'samples of query statistics with names and texts: cumulative counters, times in milliseconds';
+GRANT SELECT ON pganalytics.query_stats
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 -- query_deltas is what both reports below are made from: pairs of samples of a series and the
 -- difference of their counters, for the samples after "from" up to and at "to".
@@ -75,14 +58,9 @@ CREATE FUNCTION pganalytics.query_deltas(
     RETURNS TABLE (
         server_id integer, series_id integer, interval_start timestamptz, interval_end timestamptz,
         reset boolean,
-        calls bigint, plans bigint, rows bigint, total_exec_time double precision,
-        total_plan_time double precision, shared_blks_hit bigint, shared_blks_read bigint,
-        shared_blks_dirtied bigint, shared_blks_written bigint, local_blks_hit bigint,
-        local_blks_read bigint, local_blks_dirtied bigint, local_blks_written bigint,
-        temp_blks_read bigint, temp_blks_written bigint, shared_blk_read_time double precision,
-        shared_blk_write_time double precision, local_blk_read_time double precision,
-        local_blk_write_time double precision, temp_blk_read_time double precision,
-        temp_blk_write_time double precision, wal_records bigint, wal_fpi bigint, wal_bytes bigint)
+        {calls..total_plan_time} {name} {type},
+        {shared_blks_hit..} {name} {type}
+    )
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -152,66 +130,39 @@ AS $$
         FROM judged j OFFSET 0
     )
     SELECT p.server_id, p.series_id, (p.earlier).sampled_at, p.sampled_at, p.reset,
-           coalesce(p.calls, 0) - coalesce((p.base).calls, 0),
-           coalesce(p.plans, 0) - coalesce((p.base).plans, 0),
-           coalesce(p.rows, 0) - coalesce((p.base).rows, 0),
-           coalesce(p.total_exec_time, 0) - coalesce((p.base).total_exec_time, 0),
-           coalesce(p.total_plan_time, 0) - coalesce((p.base).total_plan_time, 0),
-           coalesce(p.shared_blks_hit, 0) - coalesce((p.base).shared_blks_hit, 0),
-           coalesce(p.shared_blks_read, 0) - coalesce((p.base).shared_blks_read, 0),
-           coalesce(p.shared_blks_dirtied, 0) - coalesce((p.base).shared_blks_dirtied, 0),
-           coalesce(p.shared_blks_written, 0) - coalesce((p.base).shared_blks_written, 0),
-           coalesce(p.local_blks_hit, 0) - coalesce((p.base).local_blks_hit, 0),
-           coalesce(p.local_blks_read, 0) - coalesce((p.base).local_blks_read, 0),
-           coalesce(p.local_blks_dirtied, 0) - coalesce((p.base).local_blks_dirtied, 0),
-           coalesce(p.local_blks_written, 0) - coalesce((p.base).local_blks_written, 0),
-           coalesce(p.temp_blks_read, 0) - coalesce((p.base).temp_blks_read, 0),
-           coalesce(p.temp_blks_written, 0) - coalesce((p.base).temp_blks_written, 0),
-           coalesce(p.shared_blk_read_time, 0) - coalesce((p.base).shared_blk_read_time, 0),
-           coalesce(p.shared_blk_write_time, 0) - coalesce((p.base).shared_blk_write_time, 0),
-           coalesce(p.local_blk_read_time, 0) - coalesce((p.base).local_blk_read_time, 0),
-           coalesce(p.local_blk_write_time, 0) - coalesce((p.base).local_blk_write_time, 0),
-           coalesce(p.temp_blk_read_time, 0) - coalesce((p.base).temp_blk_read_time, 0),
-           coalesce(p.temp_blk_write_time, 0) - coalesce((p.base).temp_blk_write_time, 0),
-           coalesce(p.wal_records, 0) - coalesce((p.base).wal_records, 0),
-           coalesce(p.wal_fpi, 0) - coalesce((p.base).wal_fpi, 0),
-           coalesce(p.wal_bytes, 0) - coalesce((p.base).wal_bytes, 0)
+           {calls..total_plan_time} coalesce(p.{name}, 0) - coalesce((p.base).{name}, 0),
+           {shared_blks_hit..} coalesce(p.{name}, 0) - coalesce((p.base).{name}, 0)
     FROM bases p
 $$;
 COMMENT ON FUNCTION pganalytics.query_deltas(timestamptz, timestamptz, boolean) IS
     'differences of counters for query_activity() and top_queries(), which add the names';
+GRANT EXECUTE ON FUNCTION pganalytics.query_deltas(timestamptz, timestamptz, boolean)
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE FUNCTION pganalytics.query_activity("from" timestamptz, "to" timestamptz)
     RETURNS TABLE (
         collector text, server text, database text, username text, queryid bigint,
         toplevel boolean, query text,
         interval_start timestamptz, interval_end timestamptz, reset boolean,
-        calls bigint, plans bigint, rows bigint, total_exec_time double precision,
-        total_plan_time double precision, mean_exec_time double precision, shared_blks_hit bigint,
-        shared_blks_read bigint, shared_blks_dirtied bigint, shared_blks_written bigint,
-        local_blks_hit bigint, local_blks_read bigint, local_blks_dirtied bigint,
-        local_blks_written bigint, temp_blks_read bigint, temp_blks_written bigint,
-        shared_blk_read_time double precision, shared_blk_write_time double precision,
-        local_blk_read_time double precision, local_blk_write_time double precision,
-        temp_blk_read_time double precision, temp_blk_write_time double precision,
-        wal_records bigint, wal_fpi bigint, wal_bytes bigint)
+        {calls..total_plan_time} {name} {type},
+        mean_exec_time double precision,
+        {shared_blks_hit..} {name} {type}
+    )
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT s.collector, s.server, s.database, s.username, s.queryid, s.toplevel, s.query,
            d.interval_start, d.interval_end, d.reset,
-           d.calls, d.plans, d.rows, d.total_exec_time, d.total_plan_time,
-           coalesce(d.total_exec_time / nullif(d.calls, 0), 0), d.shared_blks_hit,
-           d.shared_blks_read, d.shared_blks_dirtied, d.shared_blks_written, d.local_blks_hit,
-           d.local_blks_read, d.local_blks_dirtied, d.local_blks_written, d.temp_blks_read,
-           d.temp_blks_written, d.shared_blk_read_time, d.shared_blk_write_time,
-           d.local_blk_read_time, d.local_blk_write_time, d.temp_blk_read_time,
-           d.temp_blk_write_time, d.wal_records, d.wal_fpi, d.wal_bytes
+           {calls..total_plan_time} d.{name},
+           coalesce(d.total_exec_time / nullif(d.calls, 0), 0),
+           {shared_blks_hit..} d.{name}
     FROM pganalytics.query_deltas("from", "to", true) d
     JOIN pganalytics.queries s ON s.server_id = d.server_id AND s.series_id = d.series_id
 $$;
 COMMENT ON FUNCTION pganalytics.query_activity(timestamptz, timestamptz) IS
     'what each query did from sample to sample, in intervals that end after "from" and not after "to"';
+GRANT EXECUTE ON FUNCTION pganalytics.query_activity(timestamptz, timestamptz)
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE FUNCTION pganalytics.top_queries_between(
         "from" timestamptz, "to" timestamptz, max_rows integer DEFAULT 20,
@@ -219,26 +170,20 @@ CREATE FUNCTION pganalytics.top_queries_between(
     RETURNS TABLE (
         collector text, server text, database text, username text, queryid bigint,
         toplevel boolean, query text,
-        calls bigint, plans bigint, rows bigint, total_exec_time double precision,
-        total_plan_time double precision, mean_exec_time double precision, shared_blks_hit bigint,
-        shared_blks_read bigint, shared_blks_dirtied bigint, shared_blks_written bigint,
-        local_blks_hit bigint, local_blks_read bigint, local_blks_dirtied bigint,
-        local_blks_written bigint, temp_blks_read bigint, temp_blks_written bigint,
-        shared_blk_read_time double precision, shared_blk_write_time double precision,
-        local_blk_read_time double precision, local_blk_write_time double precision,
-        temp_blk_read_time double precision, temp_blk_write_time double precision,
-        wal_records bigint, wal_fpi bigint, wal_bytes bigint)
+        {calls..total_plan_time} {name} {type},
+        mean_exec_time double precision,
+        {shared_blks_hit..} {name} {type}
+    )
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     orders CONSTANT text[] := ARRAY[
-        'total_exec_time', 'mean_exec_time', 'calls', 'plans', 'rows', 'total_plan_time',
-        'shared_blks_hit', 'shared_blks_read', 'shared_blks_dirtied', 'shared_blks_written',
-        'local_blks_hit', 'local_blks_read', 'local_blks_dirtied', 'local_blks_written',
-        'temp_blks_read', 'temp_blks_written', 'shared_blk_read_time', 'shared_blk_write_time',
-        'local_blk_read_time', 'local_blk_write_time', 'temp_blk_read_time',
-        'temp_blk_write_time', 'wal_records', 'wal_fpi', 'wal_bytes'];
+        'total_exec_time', 'mean_exec_time',
+        {calls..rows} '{name}',
+        'total_plan_time',
+        {shared_blks_hit..} '{name}'
+    ];
 BEGIN
     IF ("from" < "to") IS NOT TRUE THEN
         RAISE EXCEPTION 'a period must end after it begins'
@@ -256,30 +201,8 @@ BEGIN
         WITH totals AS (
             SELECT d.server_id, d.series_id,
                    coalesce(sum(d.total_exec_time) / nullif(sum(d.calls), 0), 0) AS mean_exec_time,
-               sum(d.calls)::bigint AS calls,
-               sum(d.plans)::bigint AS plans,
-               sum(d.rows)::bigint AS rows,
-               sum(d.total_exec_time) AS total_exec_time,
-               sum(d.total_plan_time) AS total_plan_time,
-               sum(d.shared_blks_hit)::bigint AS shared_blks_hit,
-               sum(d.shared_blks_read)::bigint AS shared_blks_read,
-               sum(d.shared_blks_dirtied)::bigint AS shared_blks_dirtied,
-               sum(d.shared_blks_written)::bigint AS shared_blks_written,
-               sum(d.local_blks_hit)::bigint AS local_blks_hit,
-               sum(d.local_blks_read)::bigint AS local_blks_read,
-               sum(d.local_blks_dirtied)::bigint AS local_blks_dirtied,
-               sum(d.local_blks_written)::bigint AS local_blks_written,
-               sum(d.temp_blks_read)::bigint AS temp_blks_read,
-               sum(d.temp_blks_written)::bigint AS temp_blks_written,
-               sum(d.shared_blk_read_time) AS shared_blk_read_time,
-               sum(d.shared_blk_write_time) AS shared_blk_write_time,
-               sum(d.local_blk_read_time) AS local_blk_read_time,
-               sum(d.local_blk_write_time) AS local_blk_write_time,
-               sum(d.temp_blk_read_time) AS temp_blk_read_time,
-               sum(d.temp_blk_write_time) AS temp_blk_write_time,
-               sum(d.wal_records)::bigint AS wal_records,
-               sum(d.wal_fpi)::bigint AS wal_fpi,
-               sum(d.wal_bytes)::bigint AS wal_bytes
+                   {calls..total_plan_time} sum(d.{name})::{type} AS {name},
+                   {shared_blks_hit..} sum(d.{name})::{type} AS {name}
             FROM pganalytics.query_deltas($1, $2, false) d
             GROUP BY d.server_id, d.series_id
             HAVING sum(d.calls) > 0 OR sum(d.plans) > 0
@@ -287,12 +210,9 @@ BEGIN
             SELECT * FROM totals ORDER BY %1$I DESC, server_id, series_id LIMIT $3
         )
         SELECT s.collector, s.server, s.database, s.username, s.queryid, s.toplevel, s.query,
-               t.calls, t.plans, t.rows, t.total_exec_time, t.total_plan_time, t.mean_exec_time,
-               t.shared_blks_hit, t.shared_blks_read, t.shared_blks_dirtied, t.shared_blks_written,
-               t.local_blks_hit, t.local_blks_read, t.local_blks_dirtied, t.local_blks_written,
-               t.temp_blks_read, t.temp_blks_written, t.shared_blk_read_time,
-               t.shared_blk_write_time, t.local_blk_read_time, t.local_blk_write_time,
-               t.temp_blk_read_time, t.temp_blk_write_time, t.wal_records, t.wal_fpi, t.wal_bytes
+               {calls..total_plan_time} t.{name},
+               t.mean_exec_time,
+               {shared_blks_hit..} t.{name}
         FROM top t
         JOIN pganalytics.queries s ON s.server_id = t.server_id AND s.series_id = t.series_id
         ORDER BY t.%1$I DESC, t.server_id, t.series_id
@@ -301,6 +221,8 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.top_queries_between(timestamptz, timestamptz, integer, text) IS
     'the queries that did most in a period, by any of their counters';
+GRANT EXECUTE ON FUNCTION pganalytics.top_queries_between(timestamptz, timestamptz, integer, text)
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE FUNCTION pganalytics.top_queries(
         period interval DEFAULT '1 hour', max_rows integer DEFAULT 20,
@@ -308,15 +230,10 @@ CREATE FUNCTION pganalytics.top_queries(
     RETURNS TABLE (
         collector text, server text, database text, username text, queryid bigint,
         toplevel boolean, query text,
-        calls bigint, plans bigint, rows bigint, total_exec_time double precision,
-        total_plan_time double precision, mean_exec_time double precision, shared_blks_hit bigint,
-        shared_blks_read bigint, shared_blks_dirtied bigint, shared_blks_written bigint,
-        local_blks_hit bigint, local_blks_read bigint, local_blks_dirtied bigint,
-        local_blks_written bigint, temp_blks_read bigint, temp_blks_written bigint,
-        shared_blk_read_time double precision, shared_blk_write_time double precision,
-        local_blk_read_time double precision, local_blk_write_time double precision,
-        temp_blk_read_time double precision, temp_blk_write_time double precision,
-        wal_records bigint, wal_fpi bigint, wal_bytes bigint)
+        {calls..total_plan_time} {name} {type},
+        mean_exec_time double precision,
+        {shared_blks_hit..} {name} {type}
+    )
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -324,3 +241,5 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.top_queries(interval, integer, text) IS
     'the queries that did most in the period up to now, by any of their counters';
+GRANT EXECUTE ON FUNCTION pganalytics.top_queries(interval, integer, text)
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;

@@ -45,6 +45,9 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.partitioned_relations() IS
     'the tables that are kept by day, the column that decides, the index each partition gets, and whose retention counts';
+GRANT EXECUTE ON FUNCTION pganalytics.partitioned_relations()
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules,
+       pganalytics_maintenance;
 
 -- What every function below does first with a name: it is looked up in the list, and nothing else
 -- is ever taken as an identifier.
@@ -125,6 +128,7 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.make_partition(text, date) IS
     'makes the partition for one UTC day if there is none, and gives its name';
+GRANT EXECUTE ON FUNCTION pganalytics.make_partition(text, date) TO pganalytics_admin, pganalytics_ingest;
 
 -- For one relation or for all. While this makes a day, a push that needs the same one waits: the
 -- maintenance worker takes one relation per transaction.
@@ -168,3 +172,5 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.make_partitions(integer, text) IS
     'makes the missing partitions from today (UTC) to so many days ahead, of one relation or of all, and says how many';
+GRANT EXECUTE ON FUNCTION pganalytics.make_partitions(integer, text)
+    TO pganalytics_admin, pganalytics_maintenance;

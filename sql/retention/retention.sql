@@ -17,6 +17,8 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.partition_range(regclass) IS
     'what a partition by time holds; NULL for anything else';
+GRANT EXECUTE ON FUNCTION pganalytics.partition_range(regclass)
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 -- In C, because a session could give values of its own to settings before the library is loaded.
 CREATE FUNCTION pganalytics.retention_settings(OUT family text, OUT days integer)
@@ -25,6 +27,8 @@ CREATE FUNCTION pganalytics.retention_settings(OUT family text, OUT days integer
     AS 'MODULE_PATHNAME', 'pganalytics_retention_settings';
 COMMENT ON FUNCTION pganalytics.retention_settings() IS
     'how many days each family of tables is kept: the settings pganalytics.retention_*';
+GRANT EXECUTE ON FUNCTION pganalytics.retention_settings()
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 -- Days are added as hours: a session's time zone may have days of 23.
 CREATE VIEW pganalytics.partitions AS
@@ -61,6 +65,8 @@ COMMENT ON COLUMN pganalytics.partitions.attached IS
     'false: a table that is named like a day and is none, detached perhaps; it is left alone';
 COMMENT ON COLUMN pganalytics.partitions.drops_at IS
     'when all of it is older than the retention: the maintenance worker drops it within an hour; NULL: never';
+GRANT SELECT ON pganalytics.partitions
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE VIEW pganalytics.retention AS
     SELECT t.family,
@@ -83,6 +89,8 @@ COMMENT ON COLUMN pganalytics.retention.overdue IS
     'partitions that could go now; the log says why they did not';
 COMMENT ON COLUMN pganalytics.retention.strays IS
     'tables that are named like a partition and are none';
+GRANT SELECT ON pganalytics.retention
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 -- SECURITY DEFINER, as the next one: the maintenance worker has the rights of an ingest worker. It
 -- asks for the list and drops one partition per transaction, so that inserts never wait for more
@@ -96,6 +104,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION pganalytics.expired_partitions() IS
     'the partitions whose retention has passed, oldest first';
+GRANT EXECUTE ON FUNCTION pganalytics.expired_partitions() TO pganalytics_admin, pganalytics_maintenance;
 
 -- Dropping locks the parent against inserts, and inserts queue behind a lock that is only waited
 -- for: so the wait is shorter than that of the workers (500 ms), which then refuse no push. With the
@@ -132,6 +141,8 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.drop_expired_partition(regclass) IS
     'drops a partition whose retention has passed; false if there is no such partition any more';
+GRANT EXECUTE ON FUNCTION pganalytics.drop_expired_partition(regclass)
+    TO pganalytics_admin, pganalytics_maintenance;
 
 -- Dropping locks the parent against inserts until the end of the transaction, and whoever waits for
 -- that lock makes the inserts wait too: so it waits no longer than the caller's lock_timeout, or
@@ -177,3 +188,4 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.drop_partitions(text, date) IS
     'drops the partitions that end before a UTC day begins, and says how many';
+GRANT EXECUTE ON FUNCTION pganalytics.drop_partitions(text, date) TO pganalytics_admin;

@@ -4,6 +4,8 @@ CREATE FUNCTION pganalytics.preloaded() RETURNS boolean
     LANGUAGE c STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pganalytics_preloaded';
 COMMENT ON FUNCTION pganalytics.preloaded() IS 'whether shared_preload_libraries has loaded pganalytics; without it nothing listens';
+GRANT EXECUTE ON FUNCTION pganalytics.preloaded()
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE FUNCTION pganalytics.worker_states(
     OUT kind text, OUT number integer, OUT pid integer, OUT gateway_pid integer, OUT state text,
@@ -18,6 +20,9 @@ CREATE FUNCTION pganalytics.worker_states(
     LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pganalytics_worker_states';
 COMMENT ON FUNCTION pganalytics.worker_states() IS 'the rows of pganalytics.workers';
+GRANT EXECUTE ON FUNCTION pganalytics.worker_states()
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_api,
+       pganalytics_alerts;
 
 CREATE VIEW pganalytics.workers AS SELECT * FROM pganalytics.worker_states();
 COMMENT ON VIEW pganalytics.workers IS 'background workers and their gateways; totals since the server started';
@@ -35,11 +40,15 @@ COMMENT ON COLUMN pganalytics.workers.deadlines IS 'connections closed because a
 COMMENT ON COLUMN pganalytics.workers.evictions IS 'idle connections closed before their time, for pganalytics.max_idle_connections or to make room';
 COMMENT ON COLUMN pganalytics.workers.times_full IS 'times that new clients had to wait because pganalytics.max_connections were busy';
 COMMENT ON COLUMN pganalytics.workers.rate_limited IS 'connections closed before their handshake and requests answered 429, for pganalytics.rate_limit_* or too many failed logins; by whom: pganalytics.rate_limits';
+GRANT SELECT ON pganalytics.workers
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_alerts;
 
 CREATE FUNCTION pganalytics.wait_until_running(timeout interval DEFAULT '30 s') RETURNS boolean
     LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pganalytics_wait_until_running';
 COMMENT ON FUNCTION pganalytics.wait_until_running(interval) IS 'waits until every worker serves; false when the time is over first';
+GRANT EXECUTE ON FUNCTION pganalytics.wait_until_running(interval)
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE FUNCTION pganalytics.metrics(
     OUT relation text, OUT type text, OUT rows_path text, OUT keep text, OUT family text)
@@ -47,6 +56,8 @@ CREATE FUNCTION pganalytics.metrics(
     LANGUAGE c IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pganalytics_metrics';
 COMMENT ON FUNCTION pganalytics.metrics() IS 'the metrics that a push may hold: where they stand in it, where they are stored, which rows, and whose retention counts';
+GRANT EXECUTE ON FUNCTION pganalytics.metrics()
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE FUNCTION pganalytics.metric_columns(
     OUT relation text, OUT ordinal integer, OUT name text, OUT json_key text, OUT type text,
@@ -55,6 +66,8 @@ CREATE FUNCTION pganalytics.metric_columns(
     LANGUAGE c IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pganalytics_metric_columns';
 COMMENT ON FUNCTION pganalytics.metric_columns() IS 'the metric catalog of the library: what a push may hold and where it is stored';
+GRANT EXECUTE ON FUNCTION pganalytics.metric_columns()
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 DO $preload$
 BEGIN

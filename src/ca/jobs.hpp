@@ -1,6 +1,7 @@
 // Jobs: what a request asks for, done.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,8 @@ struct Surroundings {
     std::string directory;  // of the files that are made
     std::string host_name;  // of this machine
     pki::PassphraseSource passphrase;
-    core::Status (*close_sandbox)();  // called before anything that a stranger has written is read
+    // Called before anything that a stranger has written is read, and does nothing a second time.
+    std::function<core::Status()> close_sandbox;
 };
 
 // Run does the job and gives the payload of its reply, also when it fails.

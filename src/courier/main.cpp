@@ -10,10 +10,12 @@
 #include <string>
 
 #include "courier/config.hpp"
+#include "courier/libraries.hpp"
 #include "courier/link.hpp"
-#include "courier/process.hpp"
-#include "courier/sandbox.hpp"
+#include "courier/sandbox_rules.hpp"
 #include "courier/sender.hpp"
+#include "sandbox/process.hpp"
+#include "sandbox/sandbox.hpp"
 
 namespace pganalytics::courier {
 namespace {
@@ -25,6 +27,12 @@ using core::Unit;
 using protocol::FrameType;
 
 constexpr int kTurnMs = 1000;
+
+// Sixteen deliveries of 16 MiB, each once as it came and, of a mail, once more encoded; a thread
+// with its stack for each name that is looked up.
+constexpr rlim_t kAddressSpaceBytes = rlim_t{2} << 30;
+constexpr rlim_t kDescriptors = 256;
+constexpr rlim_t kStackBytes = rlim_t{8} << 20;
 
 void WaitFor(short events) {
     pollfd worker = {protocol::kWorkerFd, events, 0};
@@ -46,7 +54,7 @@ Result<Config> ReadConfig(Link& link) {
             !protocol::DecodeWhole(first.payload.data(), first.payload.size(), &told)) {
             return Error{"the first frame is no configuration"};
         }
-        return MakeConfig(told, HostName());
+        return MakeConfig(told, sandbox::HostName());
     }
 }
 
@@ -93,7 +101,7 @@ Status Deliver(Link& link, Sender& sender) {
 }
 
 int Main() {
-    PrepareProcess();
+    sandbox::PrepareProcess({protocol::kWorkerFd, true, true});
     Link link(protocol::kWorkerFd);
     auto fail = [&link](const std::string& message) {
         link.Send(FrameType::kFailed, 0, protocol::Failed{message});
@@ -102,9 +110,11 @@ int Main() {
     if (!StartLibraries()) return fail("the libraries for connections cannot be initialised");
     const auto config = ReadConfig(link);
     if (!config) return fail(config.error().message);
-    LimitMemory();
+    sandbox::LowerLimit(RLIMIT_NOFILE, kDescriptors);
+    sandbox::LowerLimit(RLIMIT_STACK, kStackBytes);
+    sandbox::LimitAddressSpace(kAddressSpaceBytes);
     Sender sender(*config);
-    const auto sandboxed = EnterSandbox();
+    const auto sandboxed = sandbox::Enter(kSandbox);
     if (!sandboxed) return fail(sandboxed.error().message);
     link.Send(FrameType::kReady, 0, protocol::Ready{*sandboxed ? 1u : 0u, 0, {}});
     const Status done = Deliver(link, sender);

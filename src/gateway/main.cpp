@@ -13,15 +13,17 @@
 #include "gateway/identity/authorize.hpp"
 #include "gateway/identity/client_check.hpp"
 #include "gateway/people/api_routes.hpp"
+#include "gateway/process/limits.hpp"
 #include "gateway/process/log.hpp"
-#include "gateway/process/process.hpp"
 #include "gateway/process/rate_limiter.hpp"
-#include "gateway/process/sandbox.hpp"
+#include "gateway/process/sandbox_rules.hpp"
 #include "gateway/process/startup.hpp"
 #include "gateway/process/worker_link.hpp"
 #include "gateway/routes.hpp"
 #include "http/server.hpp"
 #include "pki/client_certificate.hpp"
+#include "sandbox/process.hpp"
+#include "sandbox/sandbox.hpp"
 
 namespace pganalytics::gateway {
 namespace {
@@ -45,7 +47,9 @@ http::ServerOptions OptionsOf(const protocol::GatewayConfig& config) {
 }
 
 int Main() {
-    PrepareProcess();
+    sandbox::PrepareProcess({protocol::kWorkerFd, true, false});
+    UseAllDescriptors();
+    KeepBuffers();
     asio::io_context io(1);
     WorkerLink link(io, protocol::kWorkerFd);
     auto fail = [&link](const std::string& message) {
@@ -101,7 +105,7 @@ int Main() {
     link.StartWriter();
     side.Start();
     // From here on no file can be opened; no connection has been accepted yet.
-    auto sandboxed = EnterSandbox();
+    auto sandboxed = sandbox::Enter({kSandboxRules});
     if (!sandboxed) return fail(sandboxed.error().message);
     link.SendNow(protocol::FrameType::kReady,
                  protocol::Ready{*sandboxed ? 1u : 0u, 0, startup->certificate_sha256});

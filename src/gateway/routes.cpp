@@ -6,6 +6,7 @@
 #include <new>
 
 #include "gateway/people/api_routes.hpp"
+#include "protocol/api_routes.hpp"
 
 namespace pganalytics::gateway {
 namespace {
@@ -23,20 +24,45 @@ Task<Response> Alive(Exchange&) { co_return http::JsonResponse(200, R"({"status"
 // own. Whatever id they ask for, it is not the registered one.
 Task<Response> NoConfiguration(Exchange&) { co_return Response{200, "text/plain", "", {}}; }
 
-void List(const char* port, const std::vector<http::Route>& routes, std::string* out) {
-    for (const http::Route& route : routes) {
-        const JsonPtr line(cJSON_CreateObject(), &cJSON_Delete);
-        cJSON_AddStringToObject(line.get(), "port", port);
-        cJSON_AddStringToObject(line.get(), "method", std::string(route.method).c_str());
-        cJSON_AddStringToObject(line.get(), "path", std::string(route.path).c_str());
-        cJSON_AddStringToObject(line.get(), "access",
-                                std::string(http::AccessName(route.access)).c_str());
-        const std::unique_ptr<char, decltype(&cJSON_free)> text(cJSON_PrintUnformatted(line.get()),
-                                                                &cJSON_free);
-        if (text == nullptr) throw std::bad_alloc();
-        *out += text.get();
-        *out += '\n';
+void AddText(cJSON* object, const char* name, std::string_view text) {
+    cJSON_AddStringToObject(object, name, std::string(text).c_str());
+}
+
+JsonPtr LineOf(const char* port, std::string_view method, std::string_view path,
+               std::string_view access) {
+    JsonPtr line(cJSON_CreateObject(), &cJSON_Delete);
+    AddText(line.get(), "port", port);
+    AddText(line.get(), "method", method);
+    AddText(line.get(), "path", path);
+    AddText(line.get(), "access", access);
+    return line;
+}
+
+void AddInputs(cJSON* line, const char* name, std::span<const protocol::ApiInput> inputs) {
+    cJSON* const array = cJSON_AddArrayToObject(line, name);
+    for (const protocol::ApiInput& input : inputs) {
+        cJSON* const one = cJSON_CreateObject();
+        cJSON_AddItemToArray(array, one);
+        AddText(one, "name", input.name);
+        AddText(one, "type", protocol::NameOf(input.type));
+        cJSON_AddBoolToObject(one, "required", input.required);
+        if (input.most != 0) {
+            // As text: a double has not all digits of the greatest id.
+            cJSON_AddRawToObject(one, "least", std::to_string(input.least).c_str());
+            cJSON_AddRawToObject(one, "most", std::to_string(input.most).c_str());
+        }
+        if (input.choices != nullptr) AddText(one, "choices", input.choices);
+        if (input.unit != nullptr) AddText(one, "unit", input.unit);
+        if (input.otherwise != nullptr) AddText(one, "default", input.otherwise);
     }
+}
+
+void Write(const JsonPtr& line, std::string* out) {
+    const std::unique_ptr<char, decltype(&cJSON_free)> text(cJSON_PrintUnformatted(line.get()),
+                                                            &cJSON_free);
+    if (text == nullptr) throw std::bad_alloc();
+    *out += text.get();
+    *out += '\n';
 }
 
 // Calling makes the handler that calls a member of a service.
@@ -71,8 +97,17 @@ std::vector<http::Route> CollectorRoutes(const CollectorServices& services) {
 
 std::string ListRoutes() {
     std::string list;
-    List("collectors", CollectorRoutes({}), &list);
-    List("api", ApiRoutes(nullptr), &list);
+    for (const http::Route& route : CollectorRoutes({})) {
+        Write(LineOf("collectors", route.method, route.path, http::AccessName(route.access)),
+              &list);
+    }
+    for (const protocol::ApiRoute& route : protocol::kApiRoutes) {
+        const JsonPtr line =
+            LineOf("api", route.method, route.path, protocol::NameOf(route.access));
+        AddInputs(line.get(), "parameters", route.parameters);
+        AddInputs(line.get(), "body", route.body);
+        Write(line, &list);
+    }
     return list;
 }
 

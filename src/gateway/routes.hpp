@@ -20,7 +20,9 @@ struct CollectorServices {
 std::vector<http::Route> CollectorRoutes(const CollectorServices& services);
 
 // ListRoutes writes the routes of all ports, a JSON object a line: {"port", "method", "path",
-// "access"}; documents and tests are compared with it.
+// "access"}, and for people's "parameters" and "body", arrays of {"name", "type", "required"} with
+// "least" and "most" of a range, "choices", "unit" and "default" where there is one. Documents and
+// tests are compared with it.
 std::string ListRoutes();
 
 }  // namespace pganalytics::gateway

@@ -1,13 +1,15 @@
-// API routes: what the people's port answers, all of it in one table: the gateway lets requests in
-// by it, and the worker looks up by it who may ask. A new route is a line here and a handler in the
-// worker (src/pg/api/handlers.cpp); the build fails while one of the two is missing.
+// API routes: what the port for people answers, all of it in one table. The gateway lets requests
+// in by it; the worker looks up in it who may ask, reads parameters and bodies by it, and calls the
+// handler that it names. A new route is a line here and a function in src/pg/api.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "core/path_pattern.hpp"
+#include "protocol/api_inputs.hpp"
 
 namespace pganalytics::protocol {
 
@@ -23,61 +25,63 @@ constexpr std::string_view NameOf(ApiAccess access) {
     return kNames[static_cast<size_t>(access)];
 }
 
+// RunsAs: whose privileges count. kPerson is the rule: the role that has logged in, with GRANTs and
+// row security, and with GET in a read-only transaction. kWorker is for what handles sessions.
+// kAsker: as kPerson for a person, and those of the worker for a program, which has no role.
+enum class RunsAs : uint8_t { kPerson, kWorker, kAsker };
+
+// A line: handler, method, path (a pattern of core::MatchesPattern), who may ask, whose privileges
+// count, parameters of the query, fields of the body. The handler is pg::NAME(ApiCall*).
+#define PGANALYTICS_API_ROUTES(ROUTE)                                                              \
+    ROUTE(Health, "GET", "/api/v1/health", kAnyone, kWorker, kNoInputs, kNoInputs)                 \
+    ROUTE(Login, "POST", "/api/v1/auth/login", kSecret, kWorker, kNoInputs, kLoginBody)            \
+    ROUTE(Refresh, "POST", "/api/v1/auth/refresh", kSecret, kWorker, kNoInputs, kRefreshBody)      \
+    ROUTE(Logout, "POST", "/api/v1/auth/logout", kPerson, kWorker, kNoInputs, kNoInputs)           \
+    ROUTE(Me, "GET", "/api/v1/auth/me", kViewer, kPerson, kNoInputs, kNoInputs)                    \
+    ROUTE(ChangeOwnPassword, "POST", "/api/v1/auth/change-password", kPerson, kWorker, kNoInputs,  \
+          kPasswordBody)                                                                           \
+    ROUTE(Sessions, "GET", "/api/v1/auth/sessions", kViewer, kPerson, kNoInputs, kNoInputs)        \
+    ROUTE(EndSessionsOfRole, "POST", "/api/v1/auth/end-sessions", kAdmin, kPerson, kNoInputs,      \
+          kEndSessionsBody)                                                                        \
+    ROUTE(AuditLogs, "GET", "/api/v1/audit-logs", kAdmin, kPerson, kAuditLogParameters, kNoInputs) \
+    ROUTE(Metrics, "GET", "/metrics", kScraper, kAsker, kNoInputs, kNoInputs)                      \
+    ROUTE(Alerts, "GET", "/api/v1/alerts", kViewer, kPerson, kAlertParameters, kNoInputs)          \
+    ROUTE(Alert, "GET", "/api/v1/alerts/*", kViewer, kPerson, kNoInputs, kNoInputs)                \
+    ROUTE(AcknowledgeAlert, "POST", "/api/v1/alerts/*/acknowledge", kOperator, kPerson, kNoInputs, \
+          kAcknowledgeBody)                                                                        \
+    ROUTE(UnacknowledgeAlert, "DELETE", "/api/v1/alerts/*/acknowledge", kOperator, kPerson,        \
+          kNoInputs, kNoInputs)                                                                    \
+    ROUTE(SilenceAlert, "POST", "/api/v1/alerts/*/silence", kOperator, kPerson, kNoInputs,         \
+          kSilenceAlertBody)                                                                       \
+    ROUTE(Silences, "GET", "/api/v1/silences", kViewer, kPerson, kSilenceParameters, kNoInputs)    \
+    ROUTE(CreateSilence, "POST", "/api/v1/silences", kOperator, kPerson, kNoInputs, kSilenceBody)  \
+    ROUTE(EndSilence, "DELETE", "/api/v1/silences/*", kOperator, kPerson, kNoInputs, kNoInputs)    \
+    ROUTE(AlertRules, "GET", "/api/v1/alert-rules", kViewer, kPerson, kPageParameters, kNoInputs)  \
+    ROUTE(AlertRule, "GET", "/api/v1/alert-rules/*", kViewer, kPerson, kNoInputs, kNoInputs)       \
+    ROUTE(ChangeAlertRule, "PUT", "/api/v1/alert-rules/*", kAdmin, kPerson, kNoInputs, kRuleBody)
+
 enum class ApiRouteId : uint32_t {
-    kHealth,
-    kLogin,
-    kRefresh,
-    kLogout,
-    kMe,
-    kChangePassword,
-    kSessions,
-    kEndSessions,
-    kAuditLogs,
-    kMetrics,
-    kAlerts,
-    kAlert,
-    kAcknowledge,
-    kUnacknowledge,
-    kSilenceAlert,
-    kSilences,
-    kCreateSilence,
-    kEndSilence,
-    kAlertRules,
-    kAlertRule,
-    kChangeAlertRule,
+#define PGANALYTICS_ROUTE_ID(handler, ...) k##handler,
+    PGANALYTICS_API_ROUTES(PGANALYTICS_ROUTE_ID)
+#undef PGANALYTICS_ROUTE_ID
 };
 
 struct ApiRoute {
-    std::string_view method;
-    std::string_view path;  // a pattern of core::MatchesPattern
-    ApiAccess access;
     ApiRouteId id;
+    std::string_view method;
+    std::string_view path;
+    ApiAccess access;
+    RunsAs runs_as;
+    std::span<const ApiInput> parameters;
+    std::span<const ApiInput> body;
 };
 
 inline constexpr ApiRoute kApiRoutes[] = {
-    {"GET", "/api/v1/health", ApiAccess::kAnyone, ApiRouteId::kHealth},
-    {"POST", "/api/v1/auth/login", ApiAccess::kSecret, ApiRouteId::kLogin},
-    {"POST", "/api/v1/auth/refresh", ApiAccess::kSecret, ApiRouteId::kRefresh},
-    {"POST", "/api/v1/auth/logout", ApiAccess::kPerson, ApiRouteId::kLogout},
-    {"GET", "/api/v1/auth/me", ApiAccess::kViewer, ApiRouteId::kMe},
-    {"POST", "/api/v1/auth/change-password", ApiAccess::kPerson, ApiRouteId::kChangePassword},
-    {"GET", "/api/v1/auth/sessions", ApiAccess::kViewer, ApiRouteId::kSessions},
-    {"POST", "/api/v1/auth/end-sessions", ApiAccess::kAdmin, ApiRouteId::kEndSessions},
-    {"GET", "/api/v1/audit-logs", ApiAccess::kAdmin, ApiRouteId::kAuditLogs},
-    {"GET", "/metrics", ApiAccess::kScraper, ApiRouteId::kMetrics},
-    {"GET", "/api/v1/alerts", ApiAccess::kViewer, ApiRouteId::kAlerts},
-    {"GET", "/api/v1/alerts/*", ApiAccess::kViewer, ApiRouteId::kAlert},
-    {"POST", "/api/v1/alerts/*/acknowledge", ApiAccess::kOperator, ApiRouteId::kAcknowledge},
-    {"DELETE", "/api/v1/alerts/*/acknowledge", ApiAccess::kOperator, ApiRouteId::kUnacknowledge},
-    {"POST", "/api/v1/alerts/*/silence", ApiAccess::kOperator, ApiRouteId::kSilenceAlert},
-    {"GET", "/api/v1/silences", ApiAccess::kViewer, ApiRouteId::kSilences},
-    {"POST", "/api/v1/silences", ApiAccess::kOperator, ApiRouteId::kCreateSilence},
-    {"DELETE", "/api/v1/silences/*", ApiAccess::kOperator, ApiRouteId::kEndSilence},
-    {"GET", "/api/v1/alert-rules", ApiAccess::kViewer, ApiRouteId::kAlertRules},
-    {"GET", "/api/v1/alert-rules/*", ApiAccess::kViewer, ApiRouteId::kAlertRule},
-    {"PUT", "/api/v1/alert-rules/*", ApiAccess::kAdmin, ApiRouteId::kChangeAlertRule},
+#define PGANALYTICS_ROUTE(handler, method, path, access, runs_as, parameters, body) \
+    {ApiRouteId::k##handler, method, path, ApiAccess::access, RunsAs::runs_as, parameters, body},
+    PGANALYTICS_API_ROUTES(PGANALYTICS_ROUTE)
+#undef PGANALYTICS_ROUTE
 };
-inline constexpr size_t kApiRouteCount = sizeof(kApiRoutes) / sizeof(kApiRoutes[0]);
 
 // FindApiRoute gives the route of a request, nullptr if there is none.
 constexpr const ApiRoute* FindApiRoute(std::string_view method, std::string_view path) {
@@ -86,5 +90,13 @@ constexpr const ApiRoute* FindApiRoute(std::string_view method, std::string_view
     }
     return nullptr;
 }
+
+constexpr bool ApiInputsAreSound() {
+    for (const ApiRoute& route : kApiRoutes) {
+        if (!HaveSoundNames(route.parameters, route.body)) return false;
+    }
+    return true;
+}
+static_assert(ApiInputsAreSound(), "a route has too many inputs, or two of one name");
 
 }  // namespace pganalytics::protocol

@@ -515,6 +515,26 @@ GRANT SELECT (text) ON pganalytics.query_texts TO pganalytics_ingest;
 SELECT * FROM needless;
 REVOKE SELECT (text) ON pganalytics.query_texts FROM pganalytics_ingest;
 
+-- What viewers may, operators, administrators and the queries of rules may: each GRANT names all four.
+CREATE VIEW missing_grants AS
+    SELECT r.role, format('%s.%s', c.oid::regclass, a.attname) AS not_granted
+    FROM unnest('{pganalytics_operator,pganalytics_admin,pganalytics_rules}'::name[]) AS r(role),
+         pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE c.relnamespace = 'pganalytics'::regnamespace
+      AND has_column_privilege('pganalytics_viewer', c.oid, a.attnum, 'SELECT')
+      AND NOT has_column_privilege(r.role, c.oid, a.attnum, 'SELECT')
+    UNION ALL
+    SELECT r.role, p.oid::regprocedure::text
+    FROM unnest('{pganalytics_operator,pganalytics_admin,pganalytics_rules}'::name[]) AS r(role), pg_proc p
+    WHERE p.pronamespace = 'pganalytics'::regnamespace
+      AND has_function_privilege('pganalytics_viewer', p.oid, 'EXECUTE')
+      AND NOT has_function_privilege(r.role, p.oid, 'EXECUTE');
+SELECT * FROM missing_grants;
+REVOKE SELECT ON pganalytics.servers FROM pganalytics_rules;
+SELECT * FROM missing_grants WHERE not_granted LIKE '%.hostname';
+GRANT SELECT ON pganalytics.servers TO pganalytics_rules;
+DROP VIEW missing_grants;
+
 -- ca_certificate() reads the file that postgresql.conf names, whatever the session sets (also
 -- before the library is loaded and knows its settings), and only certificates leave that file.
 \c -

@@ -2,7 +2,7 @@
 \set SHOW_CONTEXT never
 SELECT pganalytics.make_partition('query_samples', (now() AT TIME ZONE 'UTC')::date - n)
        IS NOT NULL AS made FROM generate_series(0, 2) AS n;
-SELECT date_trunc('minute', now()) AS present \gset
+SELECT set_config('regress.present', date_trunc('minute', now())::text, false) AS present \gset
 
 INSERT INTO pganalytics.collectors (name, token_sha256) VALUES ('east', sha256('east'));
 INSERT INTO pganalytics.servers (server_id, collector_id, name, hostname) OVERRIDING SYSTEM VALUE
@@ -20,7 +20,7 @@ SELECT n, md5(n::text)::uuid, 'SELECT ' || n FROM generate_series(1, 60) AS n;
 SELECT setseed(0.5);
 DO $$
 DECLARE
-    present CONSTANT timestamptz := date_trunc('minute', now());
+    present CONSTANT timestamptz := current_setting('regress.present');
     moment timestamptz;
     began timestamptz;
     again timestamptz;

@@ -8,8 +8,7 @@
 
 namespace pganalytics::gateway {
 
-// ApiRoutes gives the routes of protocol::kApiRoutes; `service` must outlive them. With nullptr
-// they are for listing only.
+// ApiRoutes gives the routes of protocol::kApiRoutes; `service` must outlive them.
 std::vector<http::Route> ApiRoutes(ApiService* service);
 
 }  // namespace pganalytics::gateway

@@ -65,7 +65,7 @@ Response ResponseOf(const protocol::ApiReply& reply, bool with_token) {
     }
     Response response{status, std::string(reply.content_type), std::string(reply.body), {}};
     response.secret = true;
-    // The query is the client's own: it comes back in a field of its own only if it can.
+    // The worker has percent-encoded it; what could end the field is no address.
     if (IsFieldText(reply.next)) {
         response.headers.emplace_back("Link", "<" + std::string(reply.next) + ">; rel=\"next\"");
     }
@@ -216,9 +216,10 @@ Task<Response> ApiService::Health(http::Exchange& exchange) {
     protocol::ApiRequest question;
     question.method = "GET";
     question.path = exchange.request().path();
+    question.query = exchange.request().query();
     question.address = exchange.address();
     Response response = co_await AskWorker(question, kHealthTimeout);
-    if (response.status == 200) co_return response;
+    if (response.status == 200 || response.status == 400) co_return response;
     std::string document = R"({"status":"unavailable","timestamp":")" + FormatTime(UnixNow()) +
                            R"(","uptime":null,"database_ok":false})";
     co_return http::JsonResponse(503, std::move(document));

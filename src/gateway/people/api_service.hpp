@@ -31,8 +31,8 @@ class ApiService {
                                                         const http::Route& route);
 
     // Forward answers a request with what the worker answers; ForwardStranger does so for a route
-    // that is for anyone. Health answers GET /api/v1/health: 200 if the worker does, else 503,
-    // after kHealthTimeout at the latest.
+    // that is for anyone. Health answers GET /api/v1/health: 200 if the worker does, 400 for a
+    // parameter that is none, else 503, after kHealthTimeout at the latest.
     http::Task<http::Response> Forward(http::Exchange& exchange);
     http::Task<http::Response> ForwardStranger(http::Exchange& exchange);
     http::Task<http::Response> Health(http::Exchange& exchange);

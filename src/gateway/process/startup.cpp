@@ -5,7 +5,7 @@
 
 #include <vector>
 
-#include "gateway/process/process.hpp"
+#include "gateway/process/limits.hpp"
 #include "pki/identity.hpp"
 
 namespace pganalytics::gateway {

@@ -1,21 +1,16 @@
 // API alert rules: what rules there are, how they do, and changes of them.
-#include "pg/api/alerts.hpp"
+#include "pg/api/handlers.hpp"
 #include "pg/api/pages.hpp"
 #include "pg/base/statement.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"
-#include "utils/fmgrprotos.h"
 }
 
 namespace pganalytics::pg {
 namespace {
 
 constexpr char kNoRule[] = "there is no such rule";
-constexpr size_t kMaxNumberBytes = 32;
-constexpr size_t kMaxUrlBytes = 2048;
-constexpr size_t kMaxTextBytes = 32768;
-constexpr int64 kDaySeconds = 24 * 60 * 60;
 
 #define PGANALYTICS_RULE                                                                          \
     "pg_catalog.json_build_object('name', r.name, 'query', r.query, 'comparison', r.comparison, " \
@@ -63,18 +58,6 @@ Statement change_rule = {
      BOOLOID},
     nullptr};
 
-enum Field : int {
-    kThreshold,
-    kEnabled,
-    kSeverity,
-    kPendingFor,
-    kEvaluateEvery,
-    kAnnotations,
-    kRunbookUrl,
-    kQuery,
-    kFields
-};
-
 Datum NameFromPath(const ApiCall& call) { return TextDatum(PathSegment(call)); }
 
 void ReplyRule(ApiCall* call) {
@@ -83,47 +66,20 @@ void ReplyRule(ApiCall* call) {
     ReplyDocument(call, kNoRule);
 }
 
-// ReadNumber: a field that was left out is good, and NULL. ERROR 22003 for one out of range.
-Datum ReadNumber(const JsonField& field, bool* is_null) {
-    *is_null = field.value == nullptr;
-    if (*is_null) return Float8GetDatum(0);
-    return DirectFunctionCall1(float8in, CStringGetDatum(field.value));
-}
-
-Datum ReadFlag(const JsonField& field, bool* is_null) {
-    *is_null = field.value == nullptr;
-    return BoolGetDatum(field.value != nullptr && strcmp(field.value, "true") == 0);
-}
-
-bool IsWithin(Datum seconds, bool is_null, double least, double most) {
-    return is_null || (DatumGetFloat8(seconds) >= least && DatumGetFloat8(seconds) <= most);
-}
-
-// Fault gives what is wrong with a value, nullptr if nothing is. REQUIRES: numbers were read.
-const char* Fault(const JsonField* fields, const Datum* values, const bool* nulls) {
-    const char* const severity = fields[kSeverity].value;
-    if (severity != nullptr && strcmp(severity, "info") != 0 && strcmp(severity, "warning") != 0 &&
-        strcmp(severity, "critical") != 0) {
-        return "\"severity\" is info, warning or critical";
-    }
-    if (!IsWithin(values[kPendingFor + 1], nulls[kPendingFor + 1], 0, 7 * kDaySeconds)) {
-        return "\"pending_for\" is a number of seconds from 0 to 604800";
-    }
-    if (!IsWithin(values[kEvaluateEvery + 1], nulls[kEvaluateEvery + 1], 1, kDaySeconds)) {
-        return "\"evaluate_every\" is a number of seconds from 1 to 86400";
-    }
-    const char* const annotations = fields[kAnnotations].value;
+// Fault gives what is wrong with a change, nullptr if nothing is.
+const char* Fault(const ApiInputs& inputs) {
+    const char* const annotations = inputs.At("annotations").text;
     if (annotations != nullptr && annotations[0] != '{') return "\"annotations\" is an object";
-    const char* const url = fields[kRunbookUrl].value;
+    const char* const url = inputs.At("runbook_url").text;
     if (url != nullptr && strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0) {
         return "\"runbook_url\" begins with https:// or http://";
     }
-    for (const int needed :
-         {kEnabled, kSeverity, kPendingFor, kEvaluateEvery, kAnnotations, kQuery}) {
-        if (fields[needed].is_null) return psprintf("\"%s\" is not null", fields[needed].name);
+    for (const char* needed :
+         {"enabled", "severity", "pending_for", "evaluate_every", "annotations", "query"}) {
+        if (inputs.At(needed).is_null) return psprintf("\"%s\" is not null", needed);
     }
-    for (int i = 0; i < kFields; ++i) {
-        if (fields[i].value != nullptr || fields[i].is_null) return nullptr;
+    for (int i = 0; i < inputs.count; ++i) {
+        if (inputs.values[i].was_sent || inputs.values[i].is_null) return nullptr;
     }
     return "the body has a field at least";
 }
@@ -131,14 +87,7 @@ const char* Fault(const JsonField* fields, const Datum* values, const bool* null
 }  // namespace
 
 void AlertRules(ApiCall* call) {
-    enum Parameter : int { kPage, kPageSize, kParameters };
-    QueryField fields[kParameters] = {{"page"}, {"page_size"}};
-    ApiPage page;
-    const char* why = nullptr;
-    if (!ReadQueryFields(call->request->query, fields, kParameters, &why) ||
-        !ReadPage(fields[kPage].value, fields[kPageSize].value, &page, &why)) {
-        return RefuseCall(call, 422, why);
-    }
+    const ApiPage page = PageOf(*call);
     Datum values[] = {Int64GetDatum(page.size), Int64GetDatum(page.offset())};
     Execute(&list_rules, values);
     ReplyPage(call, page);
@@ -147,38 +96,21 @@ void AlertRules(ApiCall* call) {
 void AlertRule(ApiCall* call) { ReplyRule(call); }
 
 void ChangeAlertRule(ApiCall* call) {
-    constexpr JsonField kWanted[] = {
-        {"threshold", kMaxNumberBytes, nullptr, JsonKind::kNumber, true},
-        {"enabled", kMaxNumberBytes, nullptr, JsonKind::kBoolean, true},
-        {"severity", kMaxNumberBytes, nullptr, JsonKind::kText, true},
-        {"pending_for", kMaxNumberBytes, nullptr, JsonKind::kNumber, true},
-        {"evaluate_every", kMaxNumberBytes, nullptr, JsonKind::kNumber, true},
-        {"annotations", kMaxTextBytes, nullptr, JsonKind::kDocument, true},
-        {"runbook_url", kMaxUrlBytes, nullptr, JsonKind::kText, true},
-        {"query", kMaxTextBytes, nullptr, JsonKind::kText, true}};
-    static_assert(lengthof(kWanted) == kFields);
-    if (!ReadFields(call, kWanted, lengthof(kWanted))) return;
-    const JsonField* const fields = call->fields;
-    // The name stands before the fields.
-    bool nulls[kFields + 3] = {};
-    Datum values[] = {NameFromPath(*call),
-                      ReadNumber(fields[kThreshold], &nulls[kThreshold + 1]),
-                      ReadFlag(fields[kEnabled], &nulls[kEnabled + 1]),
-                      TextOrNull(fields[kSeverity].value, &nulls[kSeverity + 1]),
-                      ReadNumber(fields[kPendingFor], &nulls[kPendingFor + 1]),
-                      ReadNumber(fields[kEvaluateEvery], &nulls[kEvaluateEvery + 1]),
-                      TextOrNull(fields[kAnnotations].value, &nulls[kAnnotations + 1]),
-                      TextOrNull(fields[kRunbookUrl].value, &nulls[kRunbookUrl + 1]),
-                      TextOrNull(fields[kQuery].value, &nulls[kQuery + 1]),
-                      BoolGetDatum(fields[kThreshold].is_null),
-                      BoolGetDatum(fields[kRunbookUrl].is_null)};
-    static_assert(lengthof(values) == kFields + 3);
-    if (const char* const fault = Fault(fields, values, nulls); fault != nullptr) {
+    const ApiInputs& inputs = call->inputs;
+    if (const char* const fault = Fault(inputs); fault != nullptr) {
         return RefuseCall(call, 422, fault);
     }
+    Datum values[11] = {NameFromPath(*call)};
+    bool nulls[11] = {};
+    TakeArguments(inputs,
+                  {"threshold", "enabled", "severity", "pending_for", "evaluate_every",
+                   "annotations", "runbook_url", "query"},
+                  values + 1, nulls + 1);
+    values[9] = BoolGetDatum(inputs.At("threshold").is_null);
+    values[10] = BoolGetDatum(inputs.At("runbook_url").is_null);
     Execute(&look_at_rule, values);
     if (SPI_processed != 1) return RefuseCall(call, 404, kNoRule);
-    if (BoolOf(0, 1) && fields[kQuery].value != nullptr) {
+    if (BoolOf(0, 1) && inputs.At("query").text != nullptr) {
         return RefuseCall(
             call, 422,
             "\"query\" of a rule that the extension brings is as it is: turn the rule "

@@ -1,6 +1,5 @@
 // API alerts: alerts themselves: lists, one with all that is known of it, acknowledgements.
-#include "pg/api/alerts.hpp"
-
+#include "pg/api/handlers.hpp"
 #include "pg/api/pages.hpp"
 #include "pg/base/statement.hpp"
 
@@ -12,7 +11,6 @@ namespace pganalytics::pg {
 namespace {
 
 constexpr char kNoAlert[] = "there is no such alert";
-constexpr size_t kMaxCommentBytes = 4096;
 
 // What an alert is in an answer, of "a" and "muted_by".
 #define PGANALYTICS_ALERT_MEMBERS                                                           \
@@ -64,48 +62,6 @@ Statement acknowledge = {
     "SELECT pganalytics.acknowledge_alert($1, $2)", 2, {INT8OID, TEXTOID}, nullptr};
 Statement unacknowledge = {"SELECT pganalytics.unacknowledge_alert($1)", 1, {INT8OID}, nullptr};
 
-enum Parameter : int {
-    kState,
-    kSeverity,
-    kRule,
-    kAcknowledged,
-    kMuted,
-    kPage,
-    kPageSize,
-    kParameters
-};
-
-// IsOneOf: nothing was asked for, or one of these.
-template <size_t kCount>
-bool IsOneOf(const char* text, const char* const (&known)[kCount]) {
-    if (text == nullptr) return true;
-    for (const char* one : known) {
-        if (strcmp(text, one) == 0) return true;
-    }
-    return false;
-}
-
-bool ReadFilters(std::string_view query, QueryField* fields, ApiPage* page, const char** why) {
-    constexpr const char* kStates[] = {"pending", "firing", "resolved", "active"};
-    constexpr const char* kSeverities[] = {"info", "warning", "critical"};
-    constexpr const char* kBooleans[] = {"true", "false"};
-    if (!ReadQueryFields(query, fields, kParameters, why)) return false;
-    *why = "\"state\" is pending, firing, resolved, or active: both of the first";
-    if (!IsOneOf(fields[kState].value, kStates)) return false;
-    *why = "\"severity\" is info, warning or critical";
-    if (!IsOneOf(fields[kSeverity].value, kSeverities)) return false;
-    *why = "\"acknowledged\" is true or false";
-    if (!IsOneOf(fields[kAcknowledged].value, kBooleans)) return false;
-    *why = "\"muted\" is true or false";
-    if (!IsOneOf(fields[kMuted].value, kBooleans)) return false;
-    return ReadPage(fields[kPage].value, fields[kPageSize].value, page, why);
-}
-
-Datum FlagOrNull(const char* text, bool* is_null) {
-    *is_null = text == nullptr;
-    return BoolGetDatum(text != nullptr && strcmp(text, "true") == 0);
-}
-
 void ReplyAlert(ApiCall* call, int64 id) {
     Datum values[] = {Int64GetDatum(id)};
     Execute(&find_alert, values);
@@ -115,19 +71,12 @@ void ReplyAlert(ApiCall* call, int64 id) {
 }  // namespace
 
 void Alerts(ApiCall* call) {
-    QueryField fields[kParameters] = {{"state"}, {"severity"}, {"rule"},     {"acknowledged"},
-                                      {"muted"}, {"page"},     {"page_size"}};
-    ApiPage page;
-    const char* why = nullptr;
-    if (!ReadFilters(call->request->query, fields, &page, &why)) return RefuseCall(call, 422, why);
-    bool nulls[kParameters] = {};
-    Datum values[] = {TextOrNull(fields[kState].value, &nulls[kState]),
-                      TextOrNull(fields[kSeverity].value, &nulls[kSeverity]),
-                      TextOrNull(fields[kRule].value, &nulls[kRule]),
-                      FlagOrNull(fields[kAcknowledged].value, &nulls[kAcknowledged]),
-                      FlagOrNull(fields[kMuted].value, &nulls[kMuted]),
-                      Int64GetDatum(page.size),
-                      Int64GetDatum(page.offset())};
+    const ApiPage page = PageOf(*call);
+    Datum values[7] = {};
+    bool nulls[7] = {};
+    TakeArguments(call->inputs, {"state", "severity", "rule", "acknowledged", "muted", "page_size"},
+                  values, nulls);
+    values[6] = Int64GetDatum(page.offset());
     Execute(&list_alerts, values, nulls);
     ReplyPage(call, page);
 }
@@ -138,12 +87,11 @@ void Alert(ApiCall* call) {
 }
 
 void AcknowledgeAlert(ApiCall* call) {
-    constexpr JsonField kWanted[] = {{"comment", kMaxCommentBytes, nullptr, JsonKind::kText, true}};
     int64 id = 0;
     if (!ReadPathId(call, &id, kNoAlert)) return;
-    if (!call->request->body.empty() && !ReadFields(call, kWanted, lengthof(kWanted))) return;
     bool nulls[] = {false, false};
-    Datum values[] = {Int64GetDatum(id), TextOrNull(call->fields[0].value, &nulls[1])};
+    Datum values[] = {Int64GetDatum(id), 0};
+    TakeArguments(call->inputs, {"comment"}, values + 1, nulls + 1);
     Execute(&acknowledge, values, nulls);
     ReplyAlert(call, id);
 }

@@ -3,6 +3,7 @@
 
 #include "pg/api/call.hpp"
 #include "pg/api/events.hpp"
+#include "pg/api/handlers.hpp"
 #include "pg/api/scrapers.hpp"
 #include "pg/audit/record.hpp"
 #include "pg/base/secret_memory.hpp"
@@ -82,23 +83,42 @@ bool AdmitCall(ApiCall* call, ApiAccess access) {
     return Admit(call, LevelFor(access));
 }
 
+// In the order of the routes.
+constexpr void (*kHandlers[])(ApiCall*) = {
+#define PGANALYTICS_HANDLER(handler, ...) handler,
+    PGANALYTICS_API_ROUTES(PGANALYTICS_HANDLER)
+#undef PGANALYTICS_HANDLER
+};
+
+// ReadInputs reads what the route takes. False after a refusal, which names the input.
+bool ReadInputs(ApiCall* call) {
+    const char* why = nullptr;
+    uint32_t refusal = ReadParameters(call->request->query, *call->route, &call->inputs, &why);
+    if (refusal == 0) {
+        MemoryContext const caller = MemoryContextSwitchTo(call->secrets);
+        refusal = ReadBody(call->request->body, *call->route, &call->inputs, &why);
+        MemoryContextSwitchTo(caller);
+    }
+    if (refusal != 0) RefuseCall(call, refusal, why);
+    return refusal == 0;
+}
+
 void Answer(ApiCall* call) {
     const protocol::ApiRequest& request = *call->request;
-    const protocol::ApiRoute* const route = protocol::FindApiRoute(request.method, request.path);
-    if (route == nullptr) return RefuseCall(call, 404, "there is no such resource");
-    if (!AdmitCall(call, route->access)) return;
-    const ApiEntry& entry = EntryOf(route->id);
+    call->route = protocol::FindApiRoute(request.method, request.path);
+    if (call->route == nullptr) return RefuseCall(call, 404, "there is no such resource");
+    if (!AdmitCall(call, call->route->access) || !ReadInputs(call)) return;
     // What a function sets while it runs as a person is no setting of the next one's request.
     const int settings_before = NewGUCNestLevel();
-    if (entry.runs_as != RunsAs::kWorker) {
+    if (call->route->runs_as != protocol::RunsAs::kWorker) {
         PlanForReports();
         if (OidIsValid(call->person.oid)) {
             call->as_person = true;
             BecomePerson(call->person);
         }
-        if (route->method == "GET") XactReadOnly = true;
+        if (call->route->method == "GET") XactReadOnly = true;
     }
-    entry.handler(call);
+    kHandlers[static_cast<size_t>(call->route->id)](call);
     AtEOXact_GUC(false, settings_before);
 }
 

@@ -2,19 +2,6 @@
 
 namespace pganalytics::pg {
 
-bool ReadFields(ApiCall* call, const JsonField* wanted, int count) {
-    Assert(count <= kMaxApiFields);
-    memcpy(call->fields, wanted, sizeof(JsonField) * static_cast<size_t>(count));
-    const char* why = nullptr;
-    MemoryContext const caller = MemoryContextSwitchTo(call->secrets);
-    const JsonResult result = ReadJsonFields(call->request->body, call->fields, count, &why);
-    MemoryContextSwitchTo(caller);
-    if (result != JsonResult::kGood) {
-        RefuseCall(call, result == JsonResult::kNoJson ? 400 : 422, why);
-    }
-    return result == JsonResult::kGood;
-}
-
 void RefuseCall(ApiCall* call, uint32_t status, const char* message) {
     *call->reply = {};
     call->reply->status = status;

@@ -19,10 +19,9 @@ constexpr int kShownOfUnknownName = 6;
 
 void RouteOf(const ApiCall& call, char* out, size_t size) {
     const std::string_view method = call.request->method;
-    const protocol::ApiRoute* const route = protocol::FindApiRoute(method, call.request->path);
     // One route is one kind of refusal, whatever it is asked about. The gateway knows the routes; a
     // path that is none is not worth more than its beginning.
-    const std::string_view path = route == nullptr ? call.request->path : route->path;
+    const std::string_view path = call.route == nullptr ? call.request->path : call.route->path;
     pg_snprintf(out, size, "%.*s %.*s", static_cast<int>(Min(method.size(), size_t{8})),
                 method.data(), static_cast<int>(Min(path.size(), size_t{50})), path.data());
 }

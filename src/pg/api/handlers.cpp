@@ -1,9 +1,7 @@
-// API handlers: what answers each route of the port for people.
-#include "pg/api/alerts.hpp"
-#include "pg/api/audit_log.hpp"
-#include "pg/api/call.hpp"
+// API handlers: health, logins, sessions and passwords.
+#include "pg/api/handlers.hpp"
+
 #include "pg/api/events.hpp"
-#include "pg/api/scrapers.hpp"
 #include "pg/audit/record.hpp"
 #include "pg/base/guc.hpp"
 #include "pg/base/statement.hpp"
@@ -21,8 +19,6 @@ extern "C" {
 namespace pganalytics::pg {
 namespace {
 
-// As long as PostgreSQL's own clients take one.
-constexpr size_t kMaxPasswordBytes = 1024;
 constexpr size_t kMinPasswordBytes = 8;
 // What a role without a password and a wrong password have in common.
 constexpr char kBadLogin[] = "username or password is wrong";
@@ -47,12 +43,6 @@ Statement end_sessions = {"SELECT pganalytics.end_sessions($1)", 1, {NAMEOID}, n
 
 constexpr char kNoMember[] =
     "the role is no member of pganalytics_viewer, pganalytics_operator or pganalytics_admin";
-
-template <size_t kCount>
-bool ReadBody(ApiCall* call, const JsonField (&wanted)[kCount]) {
-    static_assert(kCount <= kMaxApiFields);
-    return ReadFields(call, wanted, static_cast<int>(kCount));
-}
 
 // AppendTime writes a time as RFC 3339 has it, in UTC, which is the worker's time zone.
 void AppendTime(StringInfo out, TimestampTz time) {
@@ -111,19 +101,6 @@ void ReplyTokens(ApiCall* call, const ApiSession& session, const LoginRole& role
     ReplyJson(call, out.data);
 }
 
-// Health says whether the database answers. It has no version in it: strangers may ask.
-void Health(ApiCall* call) {
-    Execute(&look, nullptr);
-    const TimestampTz now = GetCurrentTimestamp();
-    StringInfoData out;
-    initStringInfo(&out);
-    appendStringInfoString(&out, "{\"status\":\"ok\",\"timestamp\":");
-    AppendTime(&out, now);
-    appendStringInfo(&out, ",\"uptime\":%lld,\"database_ok\":true}",
-                     static_cast<long long>((now - PgStartTime) / USECS_PER_SEC));
-    ReplyJson(call, out.data);
-}
-
 // TryPassword is CheckPassword within the limits of guessing. False after a refusal, which has the
 // status `refusal` for a wrong password.
 bool TryPassword(ApiCall* call, const char* name, const char* password, uint32_t refusal,
@@ -148,15 +125,27 @@ bool TryPassword(ApiCall* call, const char* name, const char* password, uint32_t
     return true;
 }
 
+}  // namespace
+
+// Health says whether the database answers. It has no version in it: strangers may ask.
+void Health(ApiCall* call) {
+    Execute(&look, nullptr);
+    const TimestampTz now = GetCurrentTimestamp();
+    StringInfoData out;
+    initStringInfo(&out);
+    appendStringInfoString(&out, "{\"status\":\"ok\",\"timestamp\":");
+    AppendTime(&out, now);
+    appendStringInfo(&out, ",\"uptime\":%lld,\"database_ok\":true}",
+                     static_cast<long long>((now - PgStartTime) / USECS_PER_SEC));
+    ReplyJson(call, out.data);
+}
+
 void Login(ApiCall* call) {
-    constexpr JsonField kWanted[] = {{"username", kMaxPasswordBytes, nullptr},
-                                     {"password", kMaxPasswordBytes, nullptr}};
-    if (!ReadBody(call, kWanted)) return;
-    SetAuditActor(ShownName(call->fields[0].value));
+    const char* const username = call->inputs.At("username").text;
+    const char* const password = call->inputs.At("password").text;
+    SetAuditActor(ShownName(username));
     LoginRole role = {};
-    if (!TryPassword(call, call->fields[0].value, call->fields[1].value, 401, kBadLogin, &role)) {
-        return;
-    }
+    if (!TryPassword(call, username, password, 401, kBadLogin, &role)) return;
     if (role.level == PersonLevel::kNone) {
         TellLoginFailed(kNoMember);
         return RefuseCall(call, 403, kNoMember);
@@ -169,9 +158,7 @@ void Login(ApiCall* call) {
 }
 
 void Refresh(ApiCall* call) {
-    constexpr JsonField kWanted[] = {{"refresh_token", kMaxPasswordBytes, nullptr}};
-    if (!ReadBody(call, kWanted)) return;
-    const char* const token = call->fields[0].value;
+    const char* const token = call->inputs.At("refresh_token").text;
     constexpr char kGone[] = "the refresh token is not good (any more); log in again";
     core::Uuid session_id;
     ApiSession session;
@@ -225,11 +212,8 @@ void Me(ApiCall* call) {
 }
 
 void ChangeOwnPassword(ApiCall* call) {
-    constexpr JsonField kWanted[] = {{"old_password", kMaxPasswordBytes, nullptr},
-                                     {"new_password", kMaxPasswordBytes, nullptr}};
-    if (!ReadBody(call, kWanted)) return;
-    char* const old_password = call->fields[0].value;
-    char* const new_password = call->fields[1].value;
+    const char* const old_password = call->inputs.At("old_password").text;
+    const char* const new_password = call->inputs.At("new_password").text;
     LoginRole role = {};
     if (!TryPassword(call, NameStr(call->person.name), old_password, 403,
                      "the old password is wrong", &role)) {
@@ -247,7 +231,7 @@ void ChangeOwnPassword(ApiCall* call) {
         RefuseCall(call, 422, "\"new_password\" looks like a stored password");
     } else {
         MemoryContextSwitchTo(call->secrets);
-        ChangePassword(&role, new_password);
+        ChangePassword(&role, pstrdup(new_password));
         MemoryContextSwitchTo(caller);
         KeepSession(call->session, role);
         TellPasswordChanged(NameStr(role.name));
@@ -263,54 +247,11 @@ void Sessions(ApiCall* call) {
 }
 
 void EndSessionsOfRole(ApiCall* call) {
-    constexpr JsonField kWanted[] = {{"username", NAMEDATALEN - 1, nullptr}};
-    if (!ReadBody(call, kWanted)) return;
-    Datum values[] = {DirectFunctionCall1(namein, CStringGetDatum(call->fields[0].value))};
+    static_assert(protocol::kMaxRoleNameBytes == NAMEDATALEN - 1);
+    const char* const username = call->inputs.At("username").text;
+    Datum values[] = {DirectFunctionCall1(namein, CStringGetDatum(username))};
     Execute(&end_sessions, values);
     ReplyJson(call, psprintf("{\"ended\":%d}", Int4Of(0, 1)));
 }
-
-using protocol::ApiRouteId;
-
-constexpr ApiEntry kEntries[] = {
-    {ApiRouteId::kHealth, RunsAs::kWorker, Health},
-    {ApiRouteId::kLogin, RunsAs::kWorker, Login},
-    {ApiRouteId::kRefresh, RunsAs::kWorker, Refresh},
-    {ApiRouteId::kLogout, RunsAs::kWorker, Logout},
-    {ApiRouteId::kMe, RunsAs::kPerson, Me},
-    {ApiRouteId::kChangePassword, RunsAs::kWorker, ChangeOwnPassword},
-    {ApiRouteId::kSessions, RunsAs::kPerson, Sessions},
-    {ApiRouteId::kEndSessions, RunsAs::kPerson, EndSessionsOfRole},
-    {ApiRouteId::kAuditLogs, RunsAs::kPerson, AuditLogs},
-    {ApiRouteId::kMetrics, RunsAs::kAsker, Metrics},
-    {ApiRouteId::kAlerts, RunsAs::kPerson, Alerts},
-    {ApiRouteId::kAlert, RunsAs::kPerson, Alert},
-    {ApiRouteId::kAcknowledge, RunsAs::kPerson, AcknowledgeAlert},
-    {ApiRouteId::kUnacknowledge, RunsAs::kPerson, UnacknowledgeAlert},
-    {ApiRouteId::kSilenceAlert, RunsAs::kPerson, SilenceAlert},
-    {ApiRouteId::kSilences, RunsAs::kPerson, Silences},
-    {ApiRouteId::kCreateSilence, RunsAs::kPerson, CreateSilence},
-    {ApiRouteId::kEndSilence, RunsAs::kPerson, EndSilence},
-    {ApiRouteId::kAlertRules, RunsAs::kPerson, AlertRules},
-    {ApiRouteId::kAlertRule, RunsAs::kPerson, AlertRule},
-    {ApiRouteId::kChangeAlertRule, RunsAs::kPerson, ChangeAlertRule},
-};
-
-// In the order of the routes, so that none is without a handler.
-constexpr bool HasEveryRoute() {
-    if (lengthof(kEntries) != protocol::kApiRouteCount) return false;
-    for (size_t i = 0; i < lengthof(kEntries); ++i) {
-        if (kEntries[i].id != protocol::kApiRoutes[i].id ||
-            static_cast<size_t>(kEntries[i].id) != i) {
-            return false;
-        }
-    }
-    return true;
-}
-static_assert(HasEveryRoute());
-
-}  // namespace
-
-const ApiEntry& EntryOf(ApiRouteId id) { return kEntries[static_cast<size_t>(id)]; }
 
 }  // namespace pganalytics::pg

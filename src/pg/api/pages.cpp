@@ -1,17 +1,12 @@
 #include "pg/api/pages.hpp"
 
+#include "pg/api/query_fields.hpp"
 #include "pg/base/statement.hpp"
 
 namespace pganalytics::pg {
 
-bool ReadPage(const char* number, const char* size, ApiPage* page, const char** why) {
-    *page = {};
-    *why = "\"page\" is a number from 1 to 1000000";
-    if (number != nullptr && (!ParseCount(number, 1000000, &page->number) || page->number == 0)) {
-        return false;
-    }
-    *why = "\"page_size\" is a number from 1 to 1000";
-    return size == nullptr || (ParseCount(size, kMaxPageSize, &page->size) && page->size > 0);
+ApiPage PageOf(const ApiCall& call) {
+    return {call.inputs.At("page").integer, call.inputs.At("page_size").integer};
 }
 
 void ReplyPage(ApiCall* call, const ApiPage& page) {
@@ -32,6 +27,23 @@ void ReplyPage(ApiCall* call, const ApiPage& page) {
     ReplyJson(call, out.data);
 }
 
+char* LinkBefore(const ApiCall& call, int64 before) {
+    StringInfoData out;
+    initStringInfo(&out);
+    appendBinaryStringInfo(&out, call.request->path.data(),
+                           static_cast<int>(call.request->path.size()));
+    appendStringInfoChar(&out, '?');
+    for (int i = 0; i < call.inputs.count; ++i) {
+        const ApiValue& value = call.inputs.values[i];
+        const std::string_view name = value.input->name;
+        if (!value.was_sent || name == "offset" || name == "before") continue;
+        AppendParameter(&out, value);
+        appendStringInfoChar(&out, '&');
+    }
+    appendStringInfo(&out, "before=%lld", static_cast<long long>(before));
+    return out.data;
+}
+
 void ReplyDocument(ApiCall* call, const char* missing) {
     if (SPI_processed != 1) return RefuseCall(call, 404, missing);
     bool is_null = false;
@@ -40,7 +52,7 @@ void ReplyDocument(ApiCall* call, const char* missing) {
 
 std::string_view PathSegment(const ApiCall& call) {
     std::string_view path = call.request->path;
-    const std::string_view pattern = protocol::FindApiRoute(call.request->method, path)->path;
+    const std::string_view pattern = call.route->path;
     const size_t star = pattern.find('*');
     path.remove_prefix(star);
     path.remove_suffix(pattern.size() - star - 1);
@@ -49,14 +61,9 @@ std::string_view PathSegment(const ApiCall& call) {
 
 bool ReadPathId(ApiCall* call, int64* id, const char* missing) {
     const std::string_view segment = PathSegment(*call);
-    if (ParseCount(pnstrdup(segment.data(), segment.size()), PG_INT64_MAX / 20, id)) return true;
+    if (ParseCount(pnstrdup(segment.data(), segment.size()), protocol::kMaxId, id)) return true;
     RefuseCall(call, 404, missing);
     return false;
-}
-
-Datum TextOrNull(const char* text, bool* is_null) {
-    *is_null = text == nullptr;
-    return text == nullptr ? Datum{0} : CStringGetTextDatum(text);
 }
 
 }  // namespace pganalytics::pg

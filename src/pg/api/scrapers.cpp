@@ -2,6 +2,7 @@
 #include "pg/api/scrapers.hpp"
 
 #include "pg/api/events.hpp"
+#include "pg/api/handlers.hpp"
 #include "pg/base/guc.hpp"
 #include "pg/base/statement.hpp"
 #include "protocol/credential.hpp"

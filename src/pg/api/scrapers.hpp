@@ -1,4 +1,4 @@
-// API scrapers: programs that read GET /metrics, and what they get.
+// API scrapers: programs that read GET /metrics.
 #pragma once
 
 #include "pg/api/call.hpp"
@@ -8,8 +8,5 @@ namespace pganalytics::pg {
 // AdmitScraper finds out whether a request that names no person may read metrics: anyone may, or a
 // certificate was shown, or a token that is on record and not revoked. False after a refusal.
 bool AdmitScraper(ApiCall* call);
-
-// Metrics answers GET /metrics.
-void Metrics(ApiCall* call);
 
 }  // namespace pganalytics::pg

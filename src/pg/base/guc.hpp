@@ -1,5 +1,7 @@
-// GUC: the settings pganalytics.*, all listed in docs/reference/settings.md.
+// GUC: the settings pganalytics.*. settings.def is the table of them.
 #pragma once
+
+#include <string_view>
 
 #include "pg/base/prelude.hpp"
 #include "protocol/messages.hpp"
@@ -13,74 +15,31 @@ enum class IngestPath : int { kAuto, kDirect, kCopy, kSpi };
 // it tells of is refused.
 enum class AuditOverflow : int { kCount, kRefuse };
 
-// Settings are PostgreSQL's own variables: each holds the value now in force in this process.
+// Settings are PostgreSQL's own variables: each holds the value now in force in this process. The
+// member of a quantity ends in its unit; a choice holds a value of its enum.
 struct Settings {
-    int alert_access_threshold;  // the alert_* thresholds: read by rules of alerts, by name
-    char* alert_allowed_hosts;   // core/host_list.hpp
-    char* alert_ca_file;
-    int alert_certificate_days;
-    int alert_collector_silent_s;
-    int alert_failed_login_threshold;
-    char* alert_mail_from;  // "": pganalytics at the host's name
-    int alert_rate_limit_threshold;
-    int alert_timeout_s;
-    int api_port;
-    int api_session_lifetime_s;
-    int api_token_lifetime_s;
-    bool audit;
-    char* audit_anchor_channel;  // of NOTIFY; "": none
-    int audit_buffer_kb;
-    int audit_log_retention_days;
-    int audit_overflow;  // an AuditOverflow
-    int audit_wait_ms;
-    int batch_size;  // pushes per commit
-    char* ca_key_file;
-    int ca_lifetime_days;
-    char* ca_name;
-    char* ca_passphrase_command;
-    int cert_rotation_days;
-    int connection_lifetime_s;  // after which an HTTPS connection is asked to begin anew
-    int connection_timeout_ms;  // handshake, request head
-    char* database;             // the one database whose extension serves the port
-    int dedup_window_min;       // how long a retry is recognised
-    char* evaluation_time;      // evaluation_time.hpp reads it
-    char* external_url;         // with what links in alerts begin; read by SQL
-    int ingest_path;            // an IngestPath
-    int ingest_workers;
-    char* listen_addresses;
-    int login_failure_interval_s;
-    int login_failures;
-    int max_body_size_kb;
-    int max_connections;  // per ingest worker
-    int max_idle_connections;
-    int max_queries_per_db;
-    int metrics_access;  // a protocol::MetricsAccess
-    char* metrics_client_ca_file;
-    int mtls;  // a protocol::Mtls
-    int port;
-    double query_limit_alert_threshold;  // share of the queries of a database
-    int rate_limit_address;
-    int rate_limit_address_burst;
-    int rate_limit_collector;
-    int rate_limit_collector_burst;
-    int retention_alerts_days;
-    int retention_ledger_days;
-    int retention_logs_days;
-    int retention_metrics_days;
-    int retention_query_samples_days;
-    int server_cert_days;
-    char* server_names;
-    char* crl_url;
-    char* ssl_ca_file;
-    char* ssl_cert_file;
-    char* ssl_crl_file;
-    char* ssl_key_file;
-    char* smtp_relay;  // host:port
-    int token_key_rotation_days;
-    int token_lifetime_s;
-    int token_refresh_grace_s;
+#define SETTING_SWITCH(name, ...) bool name;
+#define SETTING_NUMBER(name, ...) int name;
+#define SETTING_QUANTITY(name, unit, ...) int name##_##unit;
+#define SETTING_SHARE(name, ...) double name;
+#define SETTING_CHOICE(name, ...) int name;
+#define SETTING_TEXT(name, ...) char* name;
+#include "pg/base/settings.def"
 };
 extern Settings settings;
+
+// What settings.def says of a setting that others than guc.cpp must know.
+enum class Protects : int { kOrdinary, kProtects };
+enum class Shown : int { kShown, kSecret };
+struct SettingFacts {
+    const char* name;  // with "pganalytics."
+    Protects protects;
+    Shown shown;
+};
+
+// FindSetting gives the facts of a setting by its whole name in any case, nullptr if the name is
+// not one of ours.
+const SettingFacts* FindSetting(std::string_view name);
 
 // Names of what is made in the data directory when nothing is configured.
 inline constexpr char kMadeAuthorityFile[] = "pganalytics_ca.crt";

@@ -22,6 +22,7 @@ from identities import ENROLL, REFRESH, RENEW, enroll, enrollment_token, forge_f
 from raw_tls import Presented
 
 DOCUMENT = product.SOURCE / "docs/operate/security.md"
+REFERENCE = product.SOURCE / "docs/reference/api.md"
 LOGIN = "/api/v1/auth/login"
 COLLECTOR_ACCESS = ("collector", "collector_now", "collector_grace")
 # Of a person's roles, each has what stands before it.
@@ -297,6 +298,45 @@ def test_document_has_every_route():
                                   for r in ROUTES)
 
 
+def reference(head):
+    """reference gives the rows of a table of docs/reference/api.md, cells without their marks."""
+    rows = REFERENCE.read_text().split(head, 1)[1].splitlines()[2:]
+    cells = ([cell.strip().strip("`") for cell in row.strip("|").split("|")]
+             for row in itertools.takewhile(lambda row: row.startswith("|"), rows))
+    return [[re.sub(r"{\w+}", "*", cell) for cell in row] for row in cells]
+
+
+def words(entry):
+    """words says what a parameter or a field is, as the reference does."""
+    if entry["type"] == "choice":
+        return " or ".join(", ".join(entry["choices"].split("|")).rsplit(", ", 1))
+    kind = {"flag": "true or false", "integer": "number"}.get(entry["type"], entry["type"])
+    if "most" not in entry:
+        return kind
+    if kind in ("text", "document"):
+        return f"{kind} of {entry['least']} to {entry['most']} bytes"
+    unit = f" of {entry['unit']}" if "unit" in entry else ""
+    return f"{kind}{unit} from {entry['least']} to {entry['most']}"
+
+
+def test_reference_has_every_route():
+    rows = reference("| route | who | what |")
+    assert sorted(row[:2] for row in rows) == sorted(
+        [f"{r['method']} {r['path']}", r["access"]] for r in ROUTES if r["port"] == "api")
+
+
+@pytest.mark.parametrize("head, inputs, last", [
+    ("| route | parameter | value | default | meaning |", "parameters",
+     lambda entry: entry.get("default", "")),
+    ("| route | field | value | needed | meaning |", "body",
+     lambda entry: "yes" if entry["required"] else "")])
+def test_reference_has_every_input(head, inputs, last):
+    """docs/reference/api.md has each parameter and field as the program reads it, and no other."""
+    assert [row[:4] for row in reference(head)] == [
+        [f"{r['method']} {r['path']}", entry["name"], words(entry), last(entry)]
+        for r in ROUTES if r["port"] == "api" for entry in r[inputs]]
+
+
 @pytest.mark.parametrize("kind", CALLERS)
 @pytest.mark.parametrize("route", ROUTES, ids=IDS)
 def test_access(site, route, kind):
@@ -336,6 +376,20 @@ def test_head_is_no_way_around(site, route):
         outcomes = [hostile.request(method, path) for method in ("HEAD", "GET")]
     assert outcomes[0].status == outcomes[1].status is not None, outcomes
     assert (outcomes[0].status == 200) == (route["access"] == "anyone"), outcomes
+
+
+@pytest.mark.parametrize("route", [r for r in ROUTES if r["port"] == "api"],
+                         ids=[i for i in IDS if i.startswith("api")])
+def test_no_other_parameters(site, route):
+    """A parameter that is none of the route's is named in the refusal."""
+    caller = Caller(site, "admin")
+    path, document, _ = SAMPLES["api", route["method"], route["path"]](caller)
+    path += ("&" if "?" in path else "?") + "of_no_route=1"
+    headers = [*JSON, ("Authorization", f"Bearer {caller.authorization}")]
+    body = json.dumps(document).encode() if document is not None else b""
+    with Hostile(site.port("api")) as hostile:
+        outcome = hostile.request(route["method"], path, body, headers)
+    assert outcome.status == 400 and '"of_no_route"' in outcome.json["detail"], outcome
 
 
 @pytest.mark.parametrize("port", ["collectors", "api"])

@@ -212,12 +212,12 @@ def test_timeout(own, settings):
         assert client.request("GET", HEALTH).status == 200
         kept = client.connection.sock
         began = time.monotonic()
-        silent = socket.create_connection(("localhost", own.port), timeout=30)
+        silent = socket.create_connection(("127.0.0.1", own.port), timeout=30)
         slow = client.raw_connection()
         slow.sendall(b"GET " + HEALTH.encode() + b" HTTP/1.1\r\nHost: l")
         assert is_cut(silent) and is_cut(slow)
         assert 0.9 < time.monotonic() - began < 4
-        not_tls = socket.create_connection(("localhost", own.port), timeout=30)
+        not_tls = socket.create_connection(("127.0.0.1", own.port), timeout=30)
         not_tls.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert is_cut(not_tls)
         # A connection that was idle all the while is not a slow one.

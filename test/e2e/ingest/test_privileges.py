@@ -6,8 +6,7 @@ import pytest
 
 from client import push_body, query_rows
 from cluster import wait_until
-
-TODAY = "format('pganalytics.query_samples_p%s', to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDD'))"
+from metric_pushes import at
 
 
 @pytest.fixture(params=["auto", "direct", "copy", "spi"])
@@ -20,8 +19,9 @@ def path(server, request):
 
 
 @pytest.fixture
-def leaf(server):
-    return server.db.value(f"SELECT {TODAY}::regclass::text")
+def leaf(server, today):
+    """leaf is the partition of what is pushed at today's first seconds."""
+    return f"pganalytics.query_samples_p{today:%Y%m%d}"
 
 
 def test_workers_are_not_superusers(server):
@@ -49,10 +49,11 @@ def test_workers_are_not_superusers(server):
                           "DROP FUNCTION pganalytics.note() CASCADE")
 
 
-def test_insert_is_refused_without_the_privilege(server, client, credentials, path, leaf):
+def test_insert_is_refused_without_the_privilege(server, client, credentials, path, leaf, today):
     """Whichever way rows go in, revoking INSERT stops them; granting it again lets them in."""
-    assert client.push(push_body(credentials.collector_id, query_rows(3, 1)), "1:1").status == 200
-    body = push_body(credentials.collector_id, query_rows(5, 2))
+    before = push_body(credentials.collector_id, query_rows(3, 1), at(today, 1))
+    assert client.push(before, "1:1").status == 200
+    body = push_body(credentials.collector_id, query_rows(5, 2), at(today, 2))
     for relation in ("pganalytics.query_samples", leaf):
         server.db.execute(f"REVOKE INSERT ON {relation} FROM pganalytics_ingest")
     try:
@@ -70,13 +71,14 @@ def test_insert_is_refused_without_the_privilege(server, client, credentials, pa
     assert server.samples(credentials) == 8
 
 
-def test_row_security_is_refused(server, client, credentials, path, leaf):
+def test_row_security_is_refused(server, client, credentials, path, leaf, today):
     """Bulk ways do not evaluate policies, so a table that has them is refused, not ignored."""
-    assert client.push(push_body(credentials.collector_id, query_rows(3, 1)), "1:1").status == 200
+    before = push_body(credentials.collector_id, query_rows(3, 1), at(today, 1))
+    assert client.push(before, "1:1").status == 200
     relations = ("pganalytics.query_samples", leaf)
     for relation in relations:
         server.db.execute(f"ALTER TABLE {relation} ENABLE ROW LEVEL SECURITY")
-    body = push_body(credentials.collector_id, query_rows(5, 2))
+    body = push_body(credentials.collector_id, query_rows(5, 2), at(today, 2))
     try:
         refused = client.push(body, "1:2")
         assert refused.status in (500, 503), refused
@@ -88,7 +90,7 @@ def test_row_security_is_refused(server, client, credentials, path, leaf):
     assert server.samples(credentials) == 8
 
 
-def test_trigger_fires_and_sees_every_row(server, client, credentials, leaf):
+def test_trigger_fires_and_sees_every_row(server, client, credentials, leaf, today):
     """`auto` leaves the direct way for a table with a trigger."""
     server.db.execute("CREATE TABLE pganalytics.seen (series_id int, calls bigint)")
     server.db.execute("GRANT INSERT ON pganalytics.seen TO pganalytics_ingest")
@@ -99,26 +101,26 @@ def test_trigger_fires_and_sees_every_row(server, client, credentials, leaf):
     server.db.execute(f"CREATE TRIGGER see AFTER INSERT ON {leaf} "
                       "FOR EACH ROW EXECUTE FUNCTION pganalytics.see()")
     try:
-        answer = client.push(push_body(credentials.collector_id, query_rows(50, 9)))
+        answer = client.push(push_body(credentials.collector_id, query_rows(50, 9), at(today, 1)))
         assert answer.status == 200, answer
         assert answer.receipt["stored"] == 50
         assert server.db.row("SELECT count(*), sum(calls) FROM pganalytics.seen") == (50, 450)
         assert server.samples(credentials) == 50
     finally:
         server.db.execute("DROP TABLE pganalytics.seen; DROP FUNCTION pganalytics.see() CASCADE")
-    answer = client.push(push_body(credentials.collector_id, query_rows(50, 10)))
+    answer = client.push(push_body(credentials.collector_id, query_rows(50, 10), at(today, 2)))
     assert answer.status == 200, answer
     assert server.samples(credentials) == 100
 
 
-def test_constraint_added_by_a_user_costs_only_the_bad_push(server, credentials, leaf):
+def test_constraint_added_by_a_user_costs_only_the_bad_push(server, credentials, leaf, today):
     """One push of a group breaks a CHECK: it alone is refused, its neighbours are stored."""
     server.db.execute(f"ALTER TABLE {leaf} ADD CONSTRAINT no_thirteen CHECK (calls <> 900013)")
     try:
         def push_some(sender):
             with server.client(credentials) as client:
-                return {i: client.push(push_body(credentials.collector_id, query_rows(10, 900000 + i)),
-                                       f"4:{i}") for i in range(sender, 40, 8)}
+                return {i: client.push(push_body(credentials.collector_id, query_rows(10, 900000 + i),
+                                                 at(today, i)), f"4:{i}") for i in range(sender, 40, 8)}
 
         answers = {}
         with concurrent.futures.ThreadPoolExecutor(8) as executor:

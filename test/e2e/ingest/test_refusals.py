@@ -296,7 +296,7 @@ def test_slow_and_silent_connections_are_cut(server, credentials):
     try:
         with server.client(credentials) as client:
             client.timeout = 60
-            silent = socket.create_connection(("localhost", server.port), timeout=60)
+            silent = socket.create_connection(("127.0.0.1", server.port), timeout=60)
             assert measured_until_closed(silent, None) < 4, "no ClientHello"
             raw = client.raw_connection()
             assert measured_until_closed(raw, b"X") < 4, "slow head"

@@ -41,7 +41,7 @@ def served_certificate(port):
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    with socket.create_connection(("localhost", port), timeout=10) as plain:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as plain:
         with context.wrap_socket(plain) as connection:
             return hashlib.sha256(connection.getpeercert(binary_form=True)).hexdigest()
 
@@ -219,7 +219,7 @@ def test_memory_of_idle_connections(make_server):
         idle = []
         try:
             for i in range(count):
-                plain = socket.create_connection(("localhost", own.port), timeout=20)
+                plain = socket.create_connection(("127.0.0.1", own.port), timeout=20)
                 connection = context.wrap_socket(plain, server_hostname="localhost")
                 if i % 20 == 0:  # some have been used before they idle
                     connection.sendall(b"GET /api/v1/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -245,7 +245,7 @@ def test_connections_over_the_limit_do_not_lock_out_the_others(make_server):
     own = make_server("limited", max_connections=10, max_idle_connections=10, ingest_workers=1,
                       connection_timeout="1s")
     credentials = own.collector()
-    idle = [socket.create_connection(("localhost", own.port), timeout=20) for _ in range(40)]
+    idle = [socket.create_connection(("127.0.0.1", own.port), timeout=20) for _ in range(40)]
     try:
         with own.client(credentials) as client:
             def push():

@@ -1,10 +1,9 @@
 """Client of the port for people."""
-import http.client
 import itertools
 import json
 
 import bad_tokens
-from client import Client
+from client import Client, Connection
 
 PASSWORD = "correct-horse-7"
 _addresses = itertools.count(2)
@@ -19,9 +18,8 @@ class ApiClient(Client):
         self.refresh_token = None
 
     def connect(self):
-        return http.client.HTTPSConnection(
-            "localhost", self.port, timeout=self.timeout, context=self.context,
-            source_address=self.address and (self.address, 0))
+        return Connection(self.port, self.context, timeout=self.timeout,
+                          source_address=self.address and (self.address, 0))
 
     def call(self, method, path, body=None, token=None, headers=None):
         """call sends a request with a JSON body (or bytes as they are) and gives the Answer."""

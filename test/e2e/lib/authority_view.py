@@ -26,7 +26,7 @@ def served(server):
     """served is the certificate that a client gets which trusts the authority alone."""
     context = ssl.create_default_context(cadata=server.db.value("SELECT pganalytics.ca_certificate()"))
     context.verify_flags |= ssl.VERIFY_X509_STRICT
-    with socket.create_connection(("localhost", server.port), timeout=10) as plain:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as plain:
         with context.wrap_socket(plain, server_hostname="localhost") as connection:
             return x509.load_der_x509_certificate(connection.getpeercert(binary_form=True))
 

@@ -79,6 +79,22 @@ def tls_context(ca_file):
     return context
 
 
+class Connection(http.client.HTTPSConnection):
+    """Connection goes to 127.0.0.1 and wants a certificate of localhost.
+
+    On most machines that name is ::1 too, and what is counted for an address would hang on which comes first.
+    """
+
+    def __init__(self, port, context, **options):
+        super().__init__("localhost", port, context=context, **options)
+        self.context = context
+
+    def connect(self):
+        plain = socket.create_connection(("127.0.0.1", self.port), self.timeout, self.source_address)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as http.client does
+        self.sock = self.context.wrap_socket(plain, server_hostname=self.host)
+
+
 class Client:
     """Client holds one keep-alive connection, made when first needed."""
 
@@ -101,8 +117,7 @@ class Client:
             self.connection = None
 
     def connect(self):
-        return http.client.HTTPSConnection(
-            "localhost", self.port, timeout=self.timeout, context=self.context)
+        return Connection(self.port, self.context, timeout=self.timeout)
 
     def request(self, method, path, body=b"", headers=None):
         if self.connection is None:
@@ -130,7 +145,7 @@ class Client:
 
     def raw_connection(self):
         """raw_connection is a TLS socket for bytes that no client library would send."""
-        plain = socket.create_connection(("localhost", self.port), timeout=self.timeout)
+        plain = socket.create_connection(("127.0.0.1", self.port), timeout=self.timeout)
         return self.context.wrap_socket(plain, server_hostname="localhost")
 
 

@@ -1,7 +1,10 @@
 """A server whose clock, and whose programs' clocks, a test moves while they run."""
+import datetime
 import os
+import pathlib
 import shutil
 import subprocess
+import time
 
 import cluster
 import product
@@ -9,17 +12,38 @@ import product
 HERE = product.SOURCE / "test" / "e2e" / "lib"
 
 
+def own_shift():
+    """own_shift is by how many seconds this process's own clock is moved (scripts/dates)."""
+    file = os.environ.get("CLOCK_SHIFT_FILE")
+    return int.from_bytes(pathlib.Path(file).read_bytes(), "little", signed=True) if file else 0
+
+
+def own_shift():
+    """own_shift is by how many seconds this process's own clock is moved (scripts/dates)."""
+    file = os.environ.get("CLOCK_SHIFT_FILE")
+    return int.from_bytes(pathlib.Path(file).read_bytes(), "little", signed=True) if file else 0
+
+
 class ShiftedClock:
-    """ShiftedClock is a file with seconds, and the library that adds them to the clock."""
+    """ShiftedClock is a file with seconds, and the library that adds them to the clock.
+
+    It begins as the clock of the process that makes it; `seconds` is by how much it is ahead of that.
+    """
 
     def __init__(self, root):
         self.library, self.file = root / "clock_shift.so", root / "clock_shift"
         subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", str(self.library),
                         str(HERE / "clock_shift.c"), "-ldl"], check=True)
         self.seconds = 0
-        self.file.write_bytes(bytes(8))
+        self._write()
         for path in (self.library, self.file):
             cluster.own(path)
+
+    def _write(self):
+        shift = own_shift() + self.seconds
+        # In place: the processes have the file mapped.
+        with open(self.file, "r+b" if self.file.exists() else "wb") as file:
+            file.write(shift.to_bytes(8, "little", signed=True))
 
     @property
     def environment(self):
@@ -28,17 +52,22 @@ class ShiftedClock:
     def advance(self, seconds):
         """advance moves the clock of every process that has the library, at once."""
         self.seconds += int(seconds)
-        with open(self.file, "r+b") as file:
-            file.write(self.seconds.to_bytes(8, "little"))
+        self._write()
+
+    def now(self):
+        return datetime.datetime.fromtimestamp(time.time() + self.seconds, datetime.timezone.utc)
+
+    def advance_to(self, moment):
+        """advance_to makes it that moment, a datetime with a time zone."""
+        self.advance((moment - self.now()).total_seconds())
 
 
-def shift(analytics, clock):
-    """shift makes a cluster that is not yet started run by that clock, its programs too.
+def shifted_postgres(root, clock):
+    """shifted_postgres makes a postgres in a new directory whose programs run by that clock.
 
     Those get no environment. So PostgreSQL runs from a copy of its directories, in which a program
     of ours is a line that sets the environment and executes the real one.
     """
-    root = analytics.root / f"shifted-{analytics.name}"
     bindir = root / cluster.BINDIR.relative_to("/")
     bindir.mkdir(parents=True)
     shutil.copy2(cluster.pg_program("postgres"), bindir)
@@ -57,4 +86,11 @@ def shift(analytics, clock):
         if not path.is_symlink():
             cluster.own(path)
     cluster.own(root)
-    analytics.command = ["/usr/bin/env", *settings, str(bindir / "postgres")]
+    return bindir / "postgres"
+
+
+def shift(analytics, clock):
+    """shift makes a cluster that is not yet started run by that clock, its programs too."""
+    settings = [f"{name}={value}" for name, value in clock.environment.items()]
+    postgres = shifted_postgres(analytics.root / f"shifted-{analytics.name}", clock)
+    analytics.command = ["/usr/bin/env", *settings, str(postgres)]

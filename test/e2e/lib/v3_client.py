@@ -26,7 +26,7 @@ class V3Client:
                 f"Authorization: Bearer {self.token}\r\nContent-Type: application/json\r\n"
                 f"Content-Length: {len(body)}\r\n" +
                 ("Expect: 100-continue\r\n" if expects else "") + "\r\n")
-        plain = socket.create_connection(("localhost", self.port), timeout=self.timeout)
+        plain = socket.create_connection(("127.0.0.1", self.port), timeout=self.timeout)
         with self.context.wrap_socket(plain, server_hostname="localhost") as tls:
             tls.sendall(head.encode())
             if expects:

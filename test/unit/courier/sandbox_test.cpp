@@ -1,6 +1,6 @@
 // Tests of the sandbox: each call that a courier must not make ends it, each that libraries try and
 // can do without fails, and what it needs works. Each in a process of its own.
-#include "courier/sandbox.hpp"
+#include "sandbox/sandbox.hpp"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -19,6 +19,7 @@
 #include <thread>
 
 #include "core/sanitizers.hpp"
+#include "courier/sandbox_rules.hpp"
 
 namespace pganalytics::courier {
 namespace {
@@ -30,7 +31,7 @@ constexpr int kNoSandbox = 99;
 int StatusOf(const std::function<int()>& run) {
     const pid_t pid = fork();
     if (pid == 0) {
-        const auto entered = EnterSandbox();
+        const auto entered = sandbox::Enter(kSandbox);
         _exit(entered && *entered ? run() : kNoSandbox);
     }
     int status = 0;

@@ -1,5 +1,7 @@
-// Audit settings: lists, and patterns for what extensions add.
+// Audit settings: PostgreSQL's by lists, other extensions' by patterns, ours by settings.def.
 #include "pg/audit/statements/settings.hpp"
+
+#include "pg/base/guc.hpp"
 
 namespace pganalytics::pg {
 namespace {
@@ -7,19 +9,7 @@ namespace {
 constexpr std::string_view kMasked = "(masked)";
 
 constexpr std::string_view kProtectingPrefixes[] = {
-    "ssl",
-    "krb_",
-    "gss_",
-    "pgaudit.",
-    "sepgsql.",
-    "pganalytics.alert",
-    "pganalytics.audit",
-    "pganalytics.ca_",
-    "pganalytics.crl_",
-    "pganalytics.login_",
-    "pganalytics.mtls",
-    "pganalytics.rate_limit",
-    "pganalytics.ssl_",
+    "ssl", "krb_", "gss_", "pgaudit.", "sepgsql.",
 };
 
 constexpr std::string_view kProtecting[] = {
@@ -53,9 +43,8 @@ constexpr std::string_view kProtecting[] = {
 // Commands of the operating system hold what their author has put there, credentials of an archive
 // for one.
 constexpr std::string_view kSecrets[] = {
-    "archive_cleanup_command", "archive_command",      "pganalytics.ca_passphrase_command",
-    "primary_conninfo",        "recovery_end_command", "restore_command",
-    "ssl_passphrase_command",
+    "archive_cleanup_command", "archive_command", "primary_conninfo",
+    "recovery_end_command",    "restore_command", "ssl_passphrase_command",
 };
 
 constexpr std::string_view kSecretParts[] = {
@@ -99,9 +88,6 @@ bool IsIn(const std::string_view (&names)[kSize], std::string_view name) {
     return false;
 }
 
-// Our own settings are numbers, switches, and the paths of files; a value of them is no secret.
-bool IsOurs(std::string_view name) { return StartsWith(name, "pganalytics."); }
-
 // IsUnknown: a setting that no library has defined, a place where applications put things of their
 // own.
 bool IsUnknown(std::string_view name) {
@@ -116,6 +102,9 @@ bool IsUnknown(std::string_view name) {
 }  // namespace
 
 bool ProtectsServer(std::string_view name) {
+    if (const SettingFacts* const own = FindSetting(name)) {
+        return own->protects == Protects::kProtects;
+    }
     for (const std::string_view prefix : kProtectingPrefixes) {
         if (StartsWith(name, prefix)) return true;
     }
@@ -123,14 +112,15 @@ bool ProtectsServer(std::string_view name) {
 }
 
 bool HoldsSecret(std::string_view name, std::string_view value) {
-    if (IsIn(kSecrets, name)) return true;
+    const SettingFacts* const own = FindSetting(name);
+    if (IsIn(kSecrets, name) || (own != nullptr && own->shown == Shown::kSecret)) return true;
     // "password = x" of a connection string, and the one in a URI: scheme://user:password@host.
     if (Contains(value, "password") && value.find('=') != std::string_view::npos) return true;
     const size_t scheme = value.find("://");
     if (scheme != std::string_view::npos && value.find('@', scheme) != std::string_view::npos) {
         return true;
     }
-    if (IsOurs(name) || IsIn(kNoSecrets, name)) return false;
+    if (own != nullptr || IsIn(kNoSecrets, name)) return false;
     if (IsUnknown(name)) return true;
     for (const std::string_view part : kSecretParts) {
         if (Contains(name, part)) return true;

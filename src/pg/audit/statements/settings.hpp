@@ -7,8 +7,8 @@
 
 namespace pganalytics::pg {
 
-// ProtectsServer: a change of the setting is told of as security.configured. docs/operate/audit.md
-// has the list.
+// ProtectsServer: a change of the setting is recorded as security.configured.
+// docs/reference/audit_sessions.md has the list, docs/reference/settings.md that of our own.
 bool ProtectsServer(std::string_view name);
 
 // HoldsSecret: the value of the setting is not to be written anywhere, by the setting's name or

@@ -1,4 +1,4 @@
-#include "courier/file_access.hpp"
+#include "sandbox/files.hpp"
 
 #include <fcntl.h>
 #include <linux/landlock.h>
@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
-namespace pganalytics::courier {
+namespace pganalytics::sandbox {
 namespace {
 
 // The C library has no functions for these (landlock(7)).
@@ -18,12 +18,6 @@ constexpr uint64_t kAll =
     LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_CHAR |
     LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |
     LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM;
-
-// resolv.conf may be a link into /run, certificates are links into /usr/share.
-constexpr const char* kReadable[] = {
-    "/etc",         "/run/NetworkManager", "/run/resolvconf",  "/run/systemd/resolve",
-    "/usr/lib/ssl", "/usr/share",          "/usr/local/share",
-};
 
 core::Error Failed(const char* what) {
     return core::Error{std::string("could not ") + what + ": " + std::strerror(errno)};
@@ -43,14 +37,14 @@ bool AddDirectory(int rules, const char* path) {
 
 }  // namespace
 
-core::Result<bool> RestrictFiles() {
+core::Result<bool> RestrictFiles(std::span<const char* const> readable) {
     landlock_ruleset_attr handled = {};
     handled.handled_access_fs = kAll;
     const auto rules =
         static_cast<int>(syscall(SYS_landlock_create_ruleset, &handled, sizeof(handled), 0));
     if (rules < 0 && (errno == ENOSYS || errno == EOPNOTSUPP)) return false;
     if (rules < 0) return Failed("make rules about files");
-    for (const char* const path : kReadable) {
+    for (const char* const path : readable) {
         if (!AddDirectory(rules, path)) return Failed("add a rule about files");
     }
     const long restricted = syscall(SYS_landlock_restrict_self, rules, 0);
@@ -59,4 +53,4 @@ core::Result<bool> RestrictFiles() {
     return true;
 }
 
-}  // namespace pganalytics::courier
+}  // namespace pganalytics::sandbox

@@ -1,0 +1,39 @@
+#include "gateway/process/limits.hpp"
+
+#include <malloc.h>
+#include <sys/resource.h>
+
+#include "sandbox/process.hpp"
+
+namespace pganalytics::gateway {
+namespace {
+
+// Below this malloc keeps pages instead of asking the kernel for zeroed ones each time.
+constexpr int kKeepBelowBytes = 4 << 20;
+
+// simdjson: 4 bytes of index and 5/3 of string buffer for each of the document's; the document
+// itself inflated; the bodies in memory; frames.
+constexpr uint64_t kAddressSpacePerBodyByte = 24;
+constexpr uint64_t kAddressSpaceBase = uint64_t{1} << 30;
+constexpr uint64_t kAddressSpacePerConnection = 256 << 10;
+
+}  // namespace
+
+void UseAllDescriptors() {
+    rlimit files = {};
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+}
+
+void KeepBuffers() {
+    mallopt(M_MMAP_THRESHOLD, kKeepBelowBytes);
+    mallopt(M_TRIM_THRESHOLD, 2 * kKeepBelowBytes);
+}
+
+void LimitMemory(uint64_t max_body_bytes, uint32_t max_connections) {
+    sandbox::LimitAddressSpace(kAddressSpaceBase + kAddressSpacePerBodyByte * max_body_bytes +
+                               kAddressSpacePerConnection * max_connections);
+}
+
+}  // namespace pganalytics::gateway
