@@ -23,7 +23,7 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
 # The lists of columns of query statistics come from the metric catalog.
-QUERY_CATALOG = src/protocol/catalog_queries.hpp
+QUERY_CATALOG = src/protocol/catalog/queries.hpp
 $(DATA_built): sql/install_script.awk $(QUERY_CATALOG) $(SQL_SOURCES) sql/order.txt
 	awk -f sql/install_script.awk $(QUERY_CATALOG) $(SQL_SOURCES) > $@
 .DELETE_ON_ERROR:

@@ -4,7 +4,7 @@
 # LAST, in its order; without LAST, to the end. {name} and {type} in it become those of the column. A
 # comma stands behind each but the last, and behind the last if the line ends with one.
 
-FILENAME ~ /catalog_queries/ {
+FILENAME ~ /catalog\/queries/ {
     if (match($0, /^ *(Count|Millis)\("[a-z_]+"/)) {
         split($0, quoted, "\"")
         name[++columns] = quoted[2]

@@ -7,8 +7,9 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # Room -> the rooms that its files may include, besides itself. The lower ones come first.
-CORE, PROTOCOL = {"src/core"}, {"src/core", "src/protocol"}
-GATEWAY = PROTOCOL | {"src/http", "src/pki", "src/ingest", "src/sandbox"}
+CORE = {"src/core"}
+PROTOCOL = CORE | {"src/protocol", "src/protocol/catalog"}
+GATEWAY = PROTOCOL | {"src/http", "src/pki", "src/pki/jwt", "src/ingest", "src/sandbox"}
 COLLECTOR = PROTOCOL | {"src/pki"}
 PG_BASE = PROTOCOL | {"src/pg/base"}
 PG_AUDIT = PG_BASE | {"src/pg/audit"}
@@ -18,10 +19,13 @@ PG_ALL = PG_STORE | {"src/pg/audit/statements", "src/pg/store", "src/pg/alerts",
 PROCESS = PG_ALL | {"bgworker/process"}
 ROOMS = {
     "src/core": set(),
-    "src/protocol": CORE,
-    "src/ingest": PROTOCOL,
+    "src/protocol/catalog": CORE,
+    "src/protocol": CORE | {"src/protocol/catalog"},
+    "src/ingest/json": PROTOCOL,
+    "src/ingest": PROTOCOL | {"src/ingest/json"},
     "src/http": CORE,
     "src/pki": CORE,
+    "src/pki/jwt": CORE | {"src/pki"},
     "src/sandbox": CORE,
     "src/ca": PROTOCOL | {"src/pki", "src/sandbox"},
     "src/courier": PROTOCOL | {"src/sandbox"},

@@ -8,8 +8,8 @@ from includes import ROOT, includes_of, resolve
 LIST = ROOT / "server_sources.txt"
 CODE = {".cpp", ".hpp", ".h"}
 # A string literal that begins with a statement of SQL, and what prepares or reads one.
-SQL = re.compile(r'"\s*(?:SELECT|INSERT|UPDATE|DELETE|MERGE|WITH|VALUES|SET|RESET|CALL|COPY|LOCK|LISTEN|NOTIFY'
-                 r'|CREATE|ALTER|DROP|TRUNCATE|GRANT|REVOKE|BEGIN|START|COMMIT|ROLLBACK|SAVEPOINT|DO)\b')
+SQL = re.compile(r'"\s*(?:SELECT|INSERT|UPDATE|DELETE|MERGE|WITH|VALUES|SET|RESET|CALL|COPY|LOCK|LISTEN'
+                 r"|NOTIFY|CREATE|ALTER|DROP|TRUNCATE|GRANT|REVOKE|BEGIN|START|COMMIT|ROLLBACK|SAVEPOINT)\b")
 SPI = re.compile(r"\bSPI_\w+|\bpg::Statement\b")
 
 

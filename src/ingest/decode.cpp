@@ -8,7 +8,7 @@
 
 #include "core/buffer.hpp"
 #include "core/text.hpp"
-#include "ingest/json_walk.hpp"
+#include "ingest/json/json_walk.hpp"
 #include "ingest/metric_reader.hpp"
 #include "ingest/unknown_reader.hpp"
 

@@ -9,12 +9,12 @@
 #include <string_view>
 #include <vector>
 
-#include "ingest/json_walk.hpp"
+#include "ingest/json/json_walk.hpp"
+#include "ingest/json/value_reader.hpp"
 #include "ingest/path_tree.hpp"
 #include "ingest/progress.hpp"
 #include "ingest/query_rows.hpp"
 #include "ingest/text_index.hpp"
-#include "ingest/value_reader.hpp"
 #include "protocol/row_builder.hpp"
 
 namespace pganalytics::ingest {

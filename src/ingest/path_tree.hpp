@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "protocol/catalog.hpp"
+#include "protocol/catalog/catalog.hpp"
 
 namespace pganalytics::ingest {
 

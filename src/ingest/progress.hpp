@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "ingest/accounts.hpp"
-#include "ingest/fault.hpp"
+#include "ingest/json/fault.hpp"
 #include "ingest/unstored.hpp"
 #include "protocol/row_builder.hpp"
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "ingest/accounts.hpp"
-#include "ingest/fault.hpp"
+#include "ingest/json/fault.hpp"
 #include "ingest/merge.hpp"
 #include "ingest/text_index.hpp"
 #include "protocol/row_builder.hpp"

@@ -1,6 +1,6 @@
 #include "ingest/unknown_reader.hpp"
 
-#include "ingest/value_reader.hpp"
+#include "ingest/json/value_reader.hpp"
 
 namespace pganalytics::ingest {
 namespace {

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "ingest/json_walk.hpp"
+#include "ingest/json/json_walk.hpp"
 #include "ingest/progress.hpp"
 #include "ingest/text_index.hpp"
 #include "protocol/row_builder.hpp"

@@ -13,7 +13,7 @@
 #include <string_view>
 
 #include "core/bytes.hpp"
-#include "protocol/catalog.hpp"
+#include "protocol/catalog/catalog.hpp"
 
 namespace pganalytics::protocol {
 

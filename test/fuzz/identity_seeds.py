@@ -9,7 +9,7 @@ import sys
 import uuid
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "e2e/lib"))
+sys.path.insert(0, str(HERE.parent / "e2e/lib/attacks"))
 
 import bad_certificates  # noqa: E402
 import bad_tokens  # noqa: E402

@@ -6,8 +6,8 @@
 #include <string>
 
 #include "core/text.hpp"
-#include "pki/base64url.hpp"
-#include "pki/jwt.hpp"
+#include "pki/jwt/base64url.hpp"
+#include "pki/jwt/jwt.hpp"
 #include "signed_token.hpp"
 
 namespace {

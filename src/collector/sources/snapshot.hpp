@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/types.hpp"
-#include "protocol/catalog.hpp"
+#include "protocol/catalog/catalog.hpp"
 
 namespace pganalytics::collector {
 

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "core/types.hpp"
-#include "pki/jwt.hpp"
+#include "pki/jwt/jwt.hpp"
 #include "protocol/messages.hpp"
 
 namespace pganalytics::gateway {

@@ -3,7 +3,7 @@
 #include "pg/base/guc.hpp"
 #include "pg/base/prelude.hpp"
 #include "pg/base/statement.hpp"
-#include "protocol/catalog.hpp"
+#include "protocol/catalog/catalog.hpp"
 
 namespace pganalytics::pg {
 namespace {

@@ -7,7 +7,8 @@ import sys
 import pytest
 
 # Frames, forged certificates and tokens, and a client that sends them are those of the end-to-end tests.
-sys.path.append(os.path.join(os.path.dirname(__file__), "../../e2e/lib"))
+LIB = os.path.join(os.path.dirname(__file__), "../../e2e/lib")
+sys.path += [LIB, os.path.join(LIB, "attacks")]
 
 from fake_worker import FakeWorker  # noqa: E402
 

@@ -1,5 +1,5 @@
 // Tests of the JSON grammar that simdjson leaves to us.
-#include "ingest/json.hpp"
+#include "ingest/json/json.hpp"
 
 #include <gtest/gtest.h>
 

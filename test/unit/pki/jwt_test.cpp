@@ -1,5 +1,5 @@
 // Tests of signed tokens: what is accepted, and every way of not being.
-#include "pki/jwt.hpp"
+#include "pki/jwt/jwt.hpp"
 
 #include <gtest/gtest.h>
 #include <openssl/hmac.h>

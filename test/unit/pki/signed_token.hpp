@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "pki/base64url.hpp"
+#include "pki/jwt/base64url.hpp"
 #include "pki/openssl.hpp"
 
 namespace pganalytics::pki {

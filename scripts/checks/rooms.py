@@ -1,0 +1,100 @@
+"""Checks the rooms: how many files each has, that a README says what it is for, and that the drawing of them
+in docs/inside is the one of today's includes (scripts/rooms writes it)."""
+import collections
+import importlib.machinery
+import importlib.util
+import pathlib
+import subprocess
+import sys
+
+from includes import ROOT
+
+MAX_FILES = 25
+MAX_README_LINES = 40
+TOPS = ("src", "bgworker", "sql", "test", "scripts", "bench", "docs", "contrib")
+# Of every room these are no files of its task.
+NOT_COUNTED = {"README.md", "CMakeLists.txt", ".gitignore"}
+# Folder -> why it may have more files than MAX_FILES.
+LARGE = {
+    "test/regress": "pg_regress runs the files of one folder, and expected/ has one output for each",
+}
+# Folder -> why it is no room: it needs no README and may have any number of files. Those below it, too.
+NO_ROOMS = {
+    "docs/man": "manual pages, which say themselves for whom they are",
+    "test/fixtures": "data that tests read",
+    "test/fuzz/corpus": "inputs that the fuzzers start from, written by them",
+    "test/isolation/expected": "outputs that the isolation tester compares",
+    "test/isolation/specs": "what the isolation tester runs; test/isolation/README.md speaks of it",
+    "test/regress/setup": "scripts that tests of test/regress include",
+}
+# The same, but with the bound of files.
+NO_README = {
+    "test/unit": "its rooms are those of src; test/unit/README.md speaks for all of them",
+}
+
+
+def load_script(path):
+    """load_script gives a program without suffix as a module."""
+    loader = importlib.machinery.SourceFileLoader(path.name, str(path))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(path.name, loader))
+    loader.exec_module(module)
+    return module
+
+
+def is_below(folder, folders):
+    return any(folder == one or folder.startswith(one + "/") for one in folders)
+
+
+def read_folders():
+    """read_folders gives folder -> the names of its files, for every folder that is a room."""
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "--", *TOPS], cwd=ROOT,
+                            check=True, text=True, capture_output=True).stdout.split("\n")
+    folders = collections.defaultdict(list)
+    for name in filter(None, listed):
+        path = pathlib.PurePosixPath(name)
+        if not (ROOT / name).is_file() or is_below(path.parent.as_posix(), NO_ROOMS):
+            continue
+        folders[path.parent.as_posix()].append(path.name)
+        for parent in list(path.parents)[1:-1]:
+            folders[parent.as_posix()]  # a folder that has nothing but rooms is one, too
+    return folders
+
+
+def check_folder(folder, names):
+    count = len(set(names) - NOT_COUNTED)
+    if count > MAX_FILES and folder not in LARGE:
+        yield f"{folder}:1: {count} files; a room has at most {MAX_FILES}"
+    if count <= MAX_FILES and folder in LARGE:
+        yield f"{folder}:1: {count} files; it needs no exception in {pathlib.Path(__file__).name}"
+    if is_below(folder, NO_README) and folder not in NO_README:
+        return
+    if "README.md" not in names:
+        yield f"{folder}:1: has no README.md"
+        return
+    lines = (ROOT / folder / "README.md").read_text(encoding="utf-8").count("\n")
+    if lines > MAX_README_LINES:
+        yield f"{folder}/README.md:{MAX_README_LINES + 1}: {lines} lines; at most {MAX_README_LINES}"
+
+
+def check_drawing():
+    for path, text in load_script(ROOT / "scripts/rooms").drawings().items():
+        now = path.read_text(encoding="utf-8").split("\n") if path.is_file() else []
+        for number, (old, new) in enumerate(zip([*now, None], [*text.split("\n"), None]), 1):
+            if old != new:
+                yield f"{path.relative_to(ROOT)}:{number}: is not what the includes are; run scripts/rooms"
+                break
+
+
+def main():
+    folders = read_folders()
+    problems = []
+    for folder, names in sorted(folders.items()):
+        problems += check_folder(folder, names)
+    problems += check_drawing()
+    print("\n".join(problems))
+    print(f"{len(folders)} rooms checked")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+// JSON walk: the steps that every reader of a JSON object repeats, with their faults.
+#pragma once
+
+#include <simdjson.h>
+
+#include <string>
+#include <string_view>
+
+#include "ingest/json/fault.hpp"
+#include "ingest/json/json.hpp"
+
+namespace pganalytics::ingest {
+
+namespace od = simdjson::ondemand;
+
+// ObjectOf and ArrayOf open a value. Faults: 400 malformed, 422 another type.
+inline Fault ObjectOf(od::value value, od::object* object) {
+    od::json_type type;
+    if (value.type().get(type) != simdjson::SUCCESS) return FaultOf(JsonStatus::kMalformed);
+    if (type != od::json_type::object) return {422, "must be an object"};
+    return FaultOf(value.get_object().get(*object) == simdjson::SUCCESS ? JsonStatus::kOk
+                                                                        : JsonStatus::kMalformed);
+}
+
+inline Fault ArrayOf(od::value value, od::array* array) {
+    od::json_type type;
+    if (value.type().get(type) != simdjson::SUCCESS) return FaultOf(JsonStatus::kMalformed);
+    if (type != od::json_type::array) return {422, "must be an array"};
+    return FaultOf(value.get_array().get(*array) == simdjson::SUCCESS ? JsonStatus::kOk
+                                                                      : JsonStatus::kMalformed);
+}
+
+// EachField calls read(key, value) for the fields of an object until one is at fault. The key may
+// stand in *key_scratch.
+template <typename Read>
+Fault EachField(od::object object, std::string* key_scratch, Read&& read) {
+    for (auto item : object) {
+        od::field field;
+        std::string_view key;
+        if (std::move(item).get(field) != simdjson::SUCCESS ||
+            !Unescape(FindString(field.key().raw()), key_scratch, &key)) {
+            return FaultOf(JsonStatus::kMalformed);
+        }
+        if (Fault fault = read(key, field.value())) return fault;
+    }
+    return {};
+}
+
+// Once says whether a key comes for the first time in the object that `seen` belongs to.
+inline Fault Once(uint32_t* seen, uint32_t bit) {
+    if ((*seen & bit) != 0) return {422, "is there twice"};
+    *seen |= bit;
+    return {};
+}
+
+// Skip checks the grammar of a value that nobody reads, at `depth` objects and arrays within the
+// document.
+inline Fault Skip(od::value value, int depth, std::string* scratch) {
+    return FaultOf(Validate(value, depth, scratch));
+}
+
+// RawText gives the text of a value that `read` reads to its end: a view of the document, without
+// the white space around it. Faults: those of `read`.
+template <typename Read>
+Fault RawText(od::value value, std::string_view* text, Read&& read) {
+    const std::string_view token = value.raw_json_token();
+    if (Fault fault = read()) return fault;
+    *text = token;
+    if (token.front() == '{' || token.front() == '[') {
+        // What follows the value begins at the next token.
+        const char* next = nullptr;
+        if (value.current_location().get(next) != simdjson::SUCCESS) {
+            return FaultOf(JsonStatus::kMalformed);
+        }
+        *text = {token.data(), static_cast<size_t>(next - token.data())};
+    }
+    *text = ScalarToken(*text);
+    return {};
+}
+
+}  // namespace pganalytics::ingest

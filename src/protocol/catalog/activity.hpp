@@ -1,0 +1,95 @@
+// Metric catalog: locks, connections and open transactions. Included by catalog.cpp alone.
+#pragma once
+
+#include "protocol/catalog/columns.hpp"
+
+namespace pganalytics::protocol {
+
+inline constexpr Column kLocksColumns[] = {
+    kSampledAtColumn,
+    kDatabaseKey,
+    Integer("pid"),
+    Integer("usesysid"),
+    Text("username"),
+    Text("locktype"),
+    Text("mode"),
+    Flag("granted"),
+    Integer("database_oid", "database"),
+    Integer("relation_oid", "relation"),
+    Integer("page"),
+    Integer("tuple"),
+    Text("virtualxid"),
+    Integer("transactionid"),
+    Integer("classid"),
+    Integer("objid"),
+    Integer("objsubid"),
+    Number("lock_age_seconds"),
+    Text("state"),
+    Text("query"),
+};
+
+inline constexpr Column kLockWaitsColumns[] = {
+    kSampledAtColumn,
+    kDatabaseKey,
+    Integer("blocked_pid"),
+    Text("blocked_user"),
+    Text("blocked_application"),
+    Text("blocked_query"),
+    Integer("blocking_pid"),
+    Text("blocking_user"),
+    Text("blocking_application"),
+    Text("blocking_query"),
+    Number("wait_time_seconds"),
+};
+
+// A session of pg_stat_activity, in whatever list it stands.
+inline constexpr Column kSessionColumns[] = {
+    kSampledAtColumn,
+    kDatabaseKey,
+    Integer("pid"),
+    Text("datname", "database"),
+    Text("username"),
+    Text("application_name"),
+    Text("client_address"),
+    Text("state"),
+    Text("query"),
+    Instant("query_start"),
+    Instant("state_change"),
+    Number("duration_seconds"),
+    Instant("backend_start"),
+};
+
+inline constexpr Column kConnectionsColumns[] = {
+    kSampledAtColumn,
+    kDatabaseKey,
+    Label("datname", "database"),
+    Label("state"),
+    Integer("count"),
+    Number("max_age_seconds"),
+    Number("min_age_seconds"),
+};
+
+inline constexpr Column kConnectionTotalsColumns[] = {
+    kSampledAtColumn,
+    kDatabaseKey,
+    Integer("total_connections"),
+};
+
+inline constexpr Metric kActivityMetrics[] = {
+    {"pg_locks", "lock_samples", "databases.*.active_locks[]", kLocksColumns, MetricId::kLocks,
+     Keep::kAll, Family::kMetrics},
+    {"pg_locks", "lock_wait_samples", "databases.*.lock_wait_chains[]", kLockWaitsColumns,
+     MetricId::kLockWaits, Keep::kAll, Family::kMetrics},
+    {"pg_locks", "blocking_query_samples", "databases.*.blocking_queries[]", kSessionColumns,
+     MetricId::kBlockingQueries, Keep::kAll, Family::kMetrics},
+    {"pg_connections", "connection_samples", "databases.*.connection_stats.by_state[]",
+     kConnectionsColumns, MetricId::kConnections, Keep::kAll, Family::kMetrics},
+    {"pg_connections", "connection_total_samples", "databases.*.connection_stats",
+     kConnectionTotalsColumns, MetricId::kConnectionTotals, Keep::kAll, Family::kMetrics},
+    {"pg_connections", "long_transaction_samples", "databases.*.long_running_transactions[]",
+     kSessionColumns, MetricId::kLongTransactions, Keep::kAll, Family::kMetrics},
+    {"pg_connections", "idle_transaction_samples", "databases.*.idle_transactions[]",
+     kSessionColumns, MetricId::kIdleTransactions, Keep::kAll, Family::kMetrics},
+};
+
+}  // namespace pganalytics::protocol

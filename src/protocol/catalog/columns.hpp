@@ -1,0 +1,63 @@
+// Metric catalog: the kinds of columns, so that an entry reads as a list. Included by the entries.
+#pragma once
+
+#include "protocol/catalog/types.hpp"
+
+namespace pganalytics::protocol {
+
+inline constexpr Column kSampledAtColumn = {
+    "sampled_at", "timestamp", ColumnType::kTimestamp, ColumnRole::kTime, Scope::kMetric, true};
+// The database a metric is about: its field, or the member of the object "databases".
+inline constexpr Column kDatabaseField = {
+    "database", "database", ColumnType::kText, ColumnRole::kDatabase, Scope::kMetric, true};
+inline constexpr Column kDatabaseKey = {
+    "database", "", ColumnType::kText, ColumnRole::kDatabase, Scope::kMember, true};
+
+constexpr Column Cell(std::string_view name, std::string_view key, ColumnType type,
+                      ColumnRole role) {
+    return {name, key, type, role, Scope::kRow, false};
+}
+
+constexpr Column Label(std::string_view name, std::string_view key) {
+    return Cell(name, key, ColumnType::kText, ColumnRole::kIdentity);
+}
+constexpr Column Count(std::string_view name, std::string_view key) {
+    return Cell(name, key, ColumnType::kInt8, ColumnRole::kCounter);
+}
+constexpr Column Millis(std::string_view name, std::string_view key) {
+    return Cell(name, key, ColumnType::kFloat8, ColumnRole::kCounter);
+}
+constexpr Column Integer(std::string_view name, std::string_view key) {
+    return Cell(name, key, ColumnType::kInt8, ColumnRole::kValue);
+}
+constexpr Column Number(std::string_view name, std::string_view key) {
+    return Cell(name, key, ColumnType::kFloat8, ColumnRole::kValue);
+}
+constexpr Column Flag(std::string_view name, std::string_view key) {
+    return Cell(name, key, ColumnType::kBool, ColumnRole::kValue);
+}
+constexpr Column Instant(std::string_view name, std::string_view key) {
+    return Cell(name, key, ColumnType::kTimestamp, ColumnRole::kValue);
+}
+constexpr Column Text(std::string_view name, std::string_view key) {
+    return Cell(name, key, ColumnType::kText, ColumnRole::kValue);
+}
+constexpr Column Lsn(std::string_view name, std::string_view key) {
+    return Cell(name, key, ColumnType::kLsn, ColumnRole::kValue);
+}
+constexpr Column Json(std::string_view name, std::string_view key) {
+    return Cell(name, key, ColumnType::kJson, ColumnRole::kValue);
+}
+
+// Where the collectors' name is ours too.
+constexpr Column Label(std::string_view name) { return Label(name, name); }
+constexpr Column Count(std::string_view name) { return Count(name, name); }
+constexpr Column Millis(std::string_view name) { return Millis(name, name); }
+constexpr Column Integer(std::string_view name) { return Integer(name, name); }
+constexpr Column Number(std::string_view name) { return Number(name, name); }
+constexpr Column Flag(std::string_view name) { return Flag(name, name); }
+constexpr Column Instant(std::string_view name) { return Instant(name, name); }
+constexpr Column Text(std::string_view name) { return Text(name, name); }
+constexpr Column Lsn(std::string_view name) { return Lsn(name, name); }
+
+}  // namespace pganalytics::protocol

@@ -1,0 +1,75 @@
+// Metric catalog: query statistics. Included by catalog.cpp alone.
+#pragma once
+
+#include <iterator>
+
+#include "protocol/catalog/columns.hpp"
+
+namespace pganalytics::protocol {
+
+// rebased: these counters are a base for the next sample and no activity since the one before; the
+// rows of a collector whose limit moves a query into or out of the `other` row say so.
+//
+// The names are those of pg_stat_statements in PostgreSQL 17; the keys are those that v3
+// collectors send, where they send the value at all.
+inline constexpr Column kQueryStatsColumns[] = {
+    kSampledAtColumn,
+    kDatabaseField,
+    {"username", "user", ColumnType::kText, ColumnRole::kIdentity, Scope::kRow, false},
+    {"queryid", "hash", ColumnType::kInt8, ColumnRole::kIdentity, Scope::kRow, true},
+    {"toplevel", "toplevel", ColumnType::kBool, ColumnRole::kIdentity, Scope::kRow, false},
+    {"query", "text", ColumnType::kText, ColumnRole::kText, Scope::kRow, false},
+    {"stats_since", "stats_since", ColumnType::kTimestamp, ColumnRole::kStatsSince, Scope::kRow,
+     false},
+    Flag("rebased"),
+    Count("calls"),
+    Count("plans"),
+    Count("rows"),
+    Millis("total_exec_time", "total_time"),
+    Millis("total_plan_time"),
+    Millis("min_exec_time", "min_time"),
+    Millis("max_exec_time", "max_time"),
+    Millis("mean_exec_time", "mean_time"),
+    Millis("stddev_exec_time", "stddev_time"),
+    Count("shared_blks_hit"),
+    Count("shared_blks_read"),
+    Count("shared_blks_dirtied"),
+    Count("shared_blks_written"),
+    Count("local_blks_hit"),
+    Count("local_blks_read"),
+    Count("local_blks_dirtied"),
+    Count("local_blks_written"),
+    Count("temp_blks_read"),
+    Count("temp_blks_written"),
+    Millis("shared_blk_read_time", "blk_read_time"),
+    Millis("shared_blk_write_time", "blk_write_time"),
+    Millis("local_blk_read_time"),
+    Millis("local_blk_write_time"),
+    Millis("temp_blk_read_time"),
+    Millis("temp_blk_write_time"),
+    Count("wal_records"),
+    Count("wal_fpi"),
+    Count("wal_bytes"),
+};
+static_assert(std::size(kQueryStatsColumns) <= kMaxColumns);
+static_assert(kQueryStatsColumns[kFirstCounter].name == "calls");
+
+inline constexpr Metric kQueriesMetrics[] = {
+    {"pg_query_stats", "query_samples", "queries[]", kQueryStatsColumns, MetricId::kQueryStats,
+     Keep::kAll, Family::kQuerySamples},
+};
+
+// What a gateway says of a push, by database; no JSON has it.
+inline constexpr Column kAccountsColumns[] = {
+    {"database", "", ColumnType::kText, ColumnRole::kDatabase, Scope::kRow, true},
+    {"observed", "", ColumnType::kInt8, ColumnRole::kValue, Scope::kRow, true},
+    {"unchanged", "", ColumnType::kInt8, ColumnRole::kValue, Scope::kRow, true},
+    {"merged", "", ColumnType::kInt8, ColumnRole::kValue, Scope::kRow, true},
+    {"beyond_limit", "", ColumnType::kInt8, ColumnRole::kValue, Scope::kRow, true},
+    {"discarded_too_large", "", ColumnType::kInt8, ColumnRole::kValue, Scope::kRow, true},
+    {"queries", "", ColumnType::kInt8, ColumnRole::kValue, Scope::kRow, true},
+};
+inline constexpr Metric kAccountsMetric = {
+    "", "push_accounts", "", kAccountsColumns, MetricId::kAccounts, Keep::kAll, Family::kMetrics};
+
+}  // namespace pganalytics::protocol
