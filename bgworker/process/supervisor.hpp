@@ -4,6 +4,7 @@
 
 #include "bgworker/process/channel.hpp"
 #include "bgworker/process/listener.hpp"
+#include "core/monotonic.hpp"
 #include "pg/base/shmem.hpp"
 
 namespace pganalytics::bgworker {
@@ -14,8 +15,8 @@ struct Gateway {
     GatewayState state;
     pid_t pid;
     Channel channel;
-    TimestampTz started_at;
-    TimestampTz leave_by;         // of a draining one
+    core::Instant started_at;
+    core::Timer leave_by;         // of a draining one
     uint64 pki_version;           // of the files that it has read at its start
     bool closed;                  // it has said that it accepts no more
     protocol::Counters counters;  // as it last said
@@ -32,11 +33,11 @@ struct Supervisor {
     protocol::GatewayRole role;
     Listeners listeners;
     Gateway gateways[kMaxGateways];
-    TimestampTz start_after;  // back-off: not before this
-    int failures;             // starts in a row that did not reach kServing, or died young
-    uint64 pki_version;       // of the files that the gateway that serves has read
-    bool reload_wanted;       // a reload came while a gateway was starting
-    WaitEventSet* events;     // the latch and every gateway's socket
+    // Its failures are starts in a row that did not reach kServing, or died young.
+    core::Backoff backoff{/*first_ms=*/100, /*longest_ms=*/5000};
+    uint64 pki_version;    // of the files that the gateway that serves has read
+    bool reload_wanted;    // a reload came while a gateway was starting
+    WaitEventSet* events;  // the latch and every gateway's socket
     bool events_stale;
 };
 

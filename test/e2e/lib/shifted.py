@@ -26,10 +26,10 @@ class ShiftedClock:
         return {"LD_PRELOAD": str(self.library), "CLOCK_SHIFT_FILE": str(self.file)}
 
     def advance(self, seconds):
-        """advance moves the clock of every process that has the library, at once."""
+        """advance moves the clock of every process that has the library, at once; back if below 0."""
         self.seconds += int(seconds)
         with open(self.file, "r+b") as file:
-            file.write(self.seconds.to_bytes(8, "little"))
+            file.write(self.seconds.to_bytes(8, "little", signed=True))
 
 
 def shift(analytics, clock):
