@@ -90,6 +90,7 @@ GRANT EXECUTE ON FUNCTION
     pganalytics.record_evaluation(text, timestamptz, jsonb[], double precision[], text, double precision),
     pganalytics.end_orphaned_alerts(timestamptz),
     pganalytics.prune_alerts(timestamptz, integer),
+    pganalytics.move_due_times(timestamptz, interval),
     pganalytics.sample_workers(timestamptz)
     TO pganalytics_alerts;
 
@@ -127,7 +128,7 @@ GRANT SELECT ON pganalytics.alert_channels, pganalytics.alert_channel_secrets TO
 GRANT SELECT,
       INSERT (channel, alert_id, fingerprint, group_key, status, alert, latest, created_at, waiting_since,
               due_at),
-      UPDATE (latest, state, due_at, attempts, settled_at, last_status, last_error)
+      UPDATE (latest, state, due_at, waiting_since, attempts, settled_at, last_status, last_error)
     ON pganalytics.alert_outbox TO pganalytics_alerts;
 GRANT SELECT, INSERT, UPDATE (resend_at, attempts, last_status, last_error, anchor, anchored_at)
     ON pganalytics.alert_channel_states TO pganalytics_alerts;
