@@ -41,7 +41,9 @@ void ShowGateway(Supervisor* supervisor, pid_t pid) {
 void ShowFiles(Supervisor* supervisor) {
     uint64 oldest = 0;
     for (const Gateway& gateway : supervisor->gateways) {
-        if (gateway.state == GatewayState::kNone || gateway.closed) continue;
+        if (gateway.state == GatewayState::kNone || gateway.state == GatewayState::kClosed) {
+            continue;
+        }
         if (oldest == 0 || gateway.pki_version < oldest) oldest = gateway.pki_version;
     }
     pg::ShowPki(supervisor->status, oldest);
@@ -82,7 +84,8 @@ void Start(Supervisor* supervisor) {
     Gateway* gateway = Find(supervisor, GatewayState::kNone);
     if (gateway == nullptr) {
         // Every place is taken by gateways that leave: the first of them has had its time.
-        gateway = Find(supervisor, GatewayState::kDraining);
+        gateway = Find(supervisor, GatewayState::kClosed);
+        if (gateway == nullptr) gateway = Find(supervisor, GatewayState::kDraining);
         KillProgram(gateway->pid);
         Remove(supervisor, gateway);
     }
@@ -101,7 +104,7 @@ void Start(Supervisor* supervisor) {
         return;
     }
     supervisor->reload_wanted = false;
-    gateway->state = GatewayState::kStarting;
+    Move(gateway, GatewayState::kNone, GatewayState::kStarting);
     gateway->pid = pid;
     gateway->started_at = Now();
     gateway->pki_version = pg::PkiVersion();
@@ -115,19 +118,19 @@ void Start(Supervisor* supervisor) {
 }
 
 void LetLeave(Supervisor* supervisor, Gateway* gateway) {
+    if (!Move(gateway, GatewayState::kServing, GatewayState::kDraining)) return;
     const long grace_ms = pg::settings.connection_lifetime_s * 1000L;
     protocol::Drain drain;
     drain.grace_ms = static_cast<uint32_t>(grace_ms);
     Send(&gateway->channel, protocol::FrameType::kDrain, 0, drain);
     Flush(&gateway->channel);
-    gateway->state = GatewayState::kDraining;
     gateway->leave_by.Start(Now(), grace_ms + 1000);
     supervisor->events_stale = true;
 }
 
 void OnReady(Supervisor* supervisor, Gateway* gateway, const protocol::Ready& ready) {
     Gateway* const old = Find(supervisor, GatewayState::kServing);
-    gateway->state = GatewayState::kServing;
+    if (!Move(gateway, GatewayState::kStarting, GatewayState::kServing)) return;
     supervisor->pki_version = gateway->pki_version;
     if (old != nullptr) LetLeave(supervisor, old);
     ShowGateway(supervisor, gateway->pid);
@@ -165,12 +168,13 @@ void OnFailed(Supervisor* supervisor, Gateway* gateway, std::string_view message
 // End kills a gateway before it waits for it: one that only closed its socket would block.
 void End(Supervisor* supervisor, Gateway* gateway, const char* why) {
     const GatewayState was = gateway->state;
+    const bool was_leaving = IsLeaving(*gateway);
     const pid_t pid = gateway->pid;
     const bool young = Now().MsSince(gateway->started_at) < kYoungMs;
     char end[128];
     DescribeEnd(kGatewayProgram, KillProgram(pid), end, sizeof(end));
     Remove(supervisor, gateway);
-    if (was == GatewayState::kDraining) return;
+    if (was_leaving) return;
     if (was == GatewayState::kServing) ShowGateway(supervisor, 0);
     char text[sizeof(supervisor->status->last_error)];
     pg_snprintf(text, sizeof(text), "gateway %d %s; it %s", pid, why, end);
@@ -276,7 +280,7 @@ bool OpenPort(Supervisor* supervisor) {
 
 void Tend(Supervisor* supervisor) {
     for (Gateway& gateway : supervisor->gateways) {
-        if (gateway.state == GatewayState::kDraining && gateway.leave_by.IsDue(Now())) {
+        if (IsLeaving(gateway) && gateway.leave_by.IsDue(Now())) {
             KillProgram(gateway.pid);
             Remove(supervisor, &gateway);
         } else if (gateway.state == GatewayState::kStarting &&
@@ -329,7 +333,7 @@ Handled HandleControl(Supervisor* supervisor, Gateway* gateway, const Frame& fra
                 !protocol::DecodeWhole(frame.payload, bytes, &draining)) {
                 return Handled::kBroken;
             }
-            gateway->closed = true;
+            Move(gateway, GatewayState::kDraining, GatewayState::kClosed);
             ShowFiles(supervisor);
             return Handled::kYes;
         }
