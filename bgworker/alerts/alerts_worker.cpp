@@ -9,7 +9,6 @@
 
 extern "C" {
 #include "libpq/pqsignal.h"
-#include "portability/instr_time.h"
 #include "storage/lock.h"
 #include "utils/timeout.h"
 }
@@ -18,8 +17,8 @@ namespace pganalytics::bgworker {
 namespace {
 
 constexpr long kTurnMs = 1000;
-constexpr int kSamplePeriodMs = 60 * 1000;
-constexpr int kPrunePeriodMs = 3600 * 1000;
+constexpr int64 kSamplePeriodMs = 60 * 1000;
+constexpr int64 kPrunePeriodMs = 3600 * 1000;
 // So many rows are removed in one transaction.
 constexpr int kPruneAtOnce = 10000;
 
@@ -32,8 +31,9 @@ struct Worker {
     MemoryContext evaluation;  // of one rule
     TimestampTz next_rule_at;
     bool failed;  // something in this turn; it is not tried again at once
-    TimestampTz sample_at;
-    TimestampTz prune_at;
+    core::Timer sample;
+    core::Timer prune;
+    int64 moved_ms;  // the clock was set by so much, and what is due in the tables is not moved yet
 };
 
 void OnTerminate(int signal) {
@@ -65,6 +65,17 @@ bool Run(Worker* worker, const char* what, Fn&& fn) {
     return error == nullptr;
 }
 
+// FollowClock moves what is due in the tables with the clock: a retry that was due in five seconds
+// is due in five seconds. False if it could not; it is tried again.
+bool FollowClock(Worker* worker) {
+    worker->moved_ms += TakeClockMove();
+    if (worker->moved_ms == 0) return true;
+    const bool moved = Run(worker, "move what is due with the clock",
+                           [worker] { pg::MoveDueTimes(GetCurrentTimestamp(), worker->moved_ms); });
+    if (moved) worker->moved_ms = 0;
+    return moved;
+}
+
 pg::RuleNames ListDueRules(Worker* worker) {
     pg::RuleNames rules = {};
     MemoryContextReset(worker->turn);
@@ -82,18 +93,10 @@ bool FindRule(Worker* worker, const char* name, TimestampTz at, pg::DueRule* rul
     return read && found;
 }
 
-double MsSince(instr_time began) {
-    instr_time now;
-    INSTR_TIME_SET_CURRENT(now);
-    INSTR_TIME_SUBTRACT(now, began);
-    return INSTR_TIME_GET_MILLISEC(now);
-}
-
 // Look runs the rule's query within its time. The error is in memory of the evaluation.
 ErrorData* Look(Worker* worker, const pg::DueRule& rule, TimestampTz at, pg::Findings* findings,
                 double* duration_ms) {
-    instr_time began;
-    INSTR_TIME_SET_CURRENT(began);
+    const core::Instant began = core::Instant::Now();
     MemoryContext const caller = MemoryContextSwitchTo(worker->evaluation);
     evaluating = 1;
     enable_timeout_after(STATEMENT_TIMEOUT, rule.limit_ms);
@@ -106,7 +109,7 @@ ErrorData* Look(Worker* worker, const pg::DueRule& rule, TimestampTz at, pg::Fin
     QueryCancelPending = false;
     // A lock of that kind outlives transactions. Nothing here takes one on purpose.
     LockReleaseAll(USER_LOCKMETHOD, true);
-    *duration_ms = MsSince(began);
+    *duration_ms = static_cast<double>(core::Instant::Now().ns() - began.ns()) / 1e6;
     if (error != nullptr && error->sqlerrcode == ERRCODE_QUERY_CANCELED &&
         *duration_ms >= rule.limit_ms) {
         error->message = psprintf("the rule took longer than its time_limit, %d ms", rule.limit_ms);
@@ -161,10 +164,11 @@ void Evaluate(Worker* worker, const char* name) {
 
 // GoOn is asked between two rules, and once a turn: here stands what must not wait until all rules
 // are through. False when the worker is to stop.
-bool GoOn(pg::WorkerStatus* status) {
+bool GoOn(Worker* worker) {
+    ReadClock();
     if (HandleInterrupts()) ReloadCourier();
     if (Stopping()) return false;
-    TendCourier(status);
+    if (FollowClock(worker)) TendCourier(worker->status);
     return true;
 }
 
@@ -173,19 +177,14 @@ void KeepHouse(Worker* worker) {
     const TimestampTz now = GetCurrentTimestamp();
     Run(worker, "settle the alerts of rules that are gone",
         [&] { worker->next_rule_at = pg::SettleAlerts(now); });
-    // A clock that was set back must not put anything off.
-    if (now >= worker->sample_at ||
-        TimestampTzPlusMilliseconds(now, kSamplePeriodMs) < worker->sample_at) {
-        worker->sample_at = TimestampTzPlusMilliseconds(now, kSamplePeriodMs);
+    if (worker->sample.IsDue(Now())) {
+        worker->sample.Start(Now(), kSamplePeriodMs);
         Run(worker, "sample the workers", [now] { pg::SampleWorkers(now); });
     }
-    if (now >= worker->prune_at ||
-        TimestampTzPlusMilliseconds(now, kPrunePeriodMs) < worker->prune_at) {
+    if (worker->prune.IsDue(Now()) && ClockIsSteady()) {
         int64 pruned = 0;
         Run(worker, "remove old alerts", [&] { pruned = pg::PruneAlerts(now, kPruneAtOnce); });
-        if (pruned < kPruneAtOnce) {
-            worker->prune_at = TimestampTzPlusMilliseconds(now, kPrunePeriodMs);
-        }
+        if (pruned < kPruneAtOnce) worker->prune.Start(Now(), kPrunePeriodMs);
     }
 }
 
@@ -209,11 +208,11 @@ void RunAlertsWorker() {
     worker.evaluation =
         AllocSetContextCreate(TopMemoryContext, "pganalytics rule", ALLOCSET_DEFAULT_SIZES);
     pg::SetState(worker.status, pg::WorkerState::kRunning);
-    while (GoOn(worker.status)) {
+    while (GoOn(&worker)) {
         if (!ExtensionExists()) return;
         worker.failed = false;
         const pg::RuleNames rules = ListDueRules(&worker);
-        for (int i = 0; i < rules.count && GoOn(worker.status); ++i) {
+        for (int i = 0; i < rules.count && GoOn(&worker); ++i) {
             Evaluate(&worker, rules.list[i]);
         }
         KeepHouse(&worker);

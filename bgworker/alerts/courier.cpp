@@ -13,8 +13,8 @@ using protocol::DeliveryOutcome;
 using protocol::FrameType;
 
 constexpr uint32_t kConnectTimeoutMs = 10000;
-constexpr long kFirstBackoffMs = 100;
-constexpr long kLastBackoffMs = 60000;
+constexpr int64 kFirstBackoffMs = 100;
+constexpr int64 kLongestBackoffMs = 60000;
 // Each delivery ends within its time; with one on its way a courier is not silent for longer.
 constexpr int kSilenceMs = 90000;
 constexpr char kUserAgent[] = "pganalytics/" PGANALYTICS_VERSION;
@@ -23,11 +23,11 @@ struct Courier {
     pg::WorkerStatus* status;
     pid_t pid;  // 0: there is none
     Channel channel;
-    TimestampTz heard_at;     // when it last said something, or was given something after a rest
-    bool outdated;            // settings have changed since it was started
-    const char* doomed;       // why it goes
-    int failures;             // couriers in a row that have delivered nothing
-    TimestampTz start_after;  // back-off
+    core::Instant heard_at;  // when it last said something, or was given something after a rest
+    bool outdated;           // settings have changed since it was started
+    const char* doomed;      // why it goes
+    // Its failures are couriers in a row that have delivered nothing.
+    core::Backoff backoff{kFirstBackoffMs, kLongestBackoffMs};
     // After a courier has died with several deliveries on their way, so many go one by one: the one
     // that did it is then found alone.
     int one_by_one;
@@ -56,12 +56,6 @@ void FailWith(const char* what, ErrorData* error) {
     FreeErrorData(error);
 }
 
-void BackOff() {
-    const long wait_ms = Min(kFirstBackoffMs << Min(courier.failures, 10), kLastBackoffMs);
-    ++courier.failures;
-    courier.start_after = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), wait_ms);
-}
-
 void Start() {
     static bool registered = false;
     if (!registered) before_shmem_exit(AtExit, 0);
@@ -73,11 +67,11 @@ void Start() {
         pg_snprintf(text, sizeof(text), "could not start %s: %s", kCourierProgram,
                     pg_strerror(errno));
         Fail(text);
-        BackOff();
+        courier.backoff.Fail(Now());
         return;
     }
     OpenChannel(&courier.channel, fd);
-    courier.heard_at = GetCurrentTimestamp();
+    courier.heard_at = Now();
     courier.outdated = false;
     pg::UpdateStatus(courier.status, [](pg::WorkerStatus* s) {
         s->gateway_pid = courier.pid;
@@ -110,7 +104,7 @@ void EndDoomed() {
     pg_snprintf(text, sizeof(text), "%s %s; it %s", kCourierProgram, courier.doomed, end);
     courier.doomed = nullptr;
     Fail(text);
-    BackOff();
+    courier.backoff.Fail(Now());
     pg::Flight* last = nullptr;
     int lost = 0;
     for (pg::Flight& flight : courier.flights.list) {
@@ -152,7 +146,7 @@ bool TakeDelivered(const Frame& frame) {
         if (flight.context == nullptr || flight.ended) continue;
         if (flight.request_id != frame.header.request_id) continue;
         pg::EndFlight(&flight, result);
-        courier.failures = 0;
+        courier.backoff.Reset();
         if (result.outcome == DeliveryOutcome::kSent && !result.message.empty()) {
             ereport(WARNING, errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
                     errmsg("alert channel %s: %.*s", flight.channel,
@@ -185,7 +179,7 @@ bool TakeFailed(const Frame& frame) {
 }
 
 bool TakeFrame(const Frame& frame) {
-    courier.heard_at = GetCurrentTimestamp();
+    courier.heard_at = Now();
     switch (frame.header.type) {
         case FrameType::kReady:
             return TakeReady(frame);
@@ -216,10 +210,8 @@ void Converse() {
         if (read == ReadResult::kClosed) courier.doomed = "has gone";
         if (read != ReadResult::kMore) break;
     }
-    const TimestampTz now = GetCurrentTimestamp();
-    if (pg::CountFlights(courier.flights) == 0) courier.heard_at = now;
-    if (courier.doomed == nullptr &&
-        TimestampDifferenceExceeds(courier.heard_at, now, kSilenceMs)) {
+    if (pg::CountFlights(courier.flights) == 0) courier.heard_at = Now();
+    if (courier.doomed == nullptr && Now().MsSince(courier.heard_at) >= kSilenceMs) {
         courier.doomed = "has said nothing for too long";
     }
     if (courier.doomed != nullptr) EndDoomed();
@@ -240,11 +232,8 @@ void SettleEnded() {
 
 // TakeDue takes what is due and gives it to the courier, of which one is started if there is none.
 void TakeDue() {
-    const TimestampTz now = GetCurrentTimestamp();
     const int most = courier.one_by_one > 0 ? 1 : pg::kMaxFlights;
-    // A clock that was set back must not put it off.
-    const bool backs_off = now < courier.start_after &&
-                           courier.start_after <= TimestampTzPlusMilliseconds(now, kLastBackoffMs);
+    const bool backs_off = !courier.backoff.MayTry(Now());
     if ((courier.pid != 0 && courier.outdated) || (courier.pid == 0 && backs_off) ||
         pg::CountFlights(courier.flights) >= most) {
         return;
@@ -296,8 +285,7 @@ void TendCourier(pg::WorkerStatus* status) {
 
 void ReloadCourier() {
     courier.outdated = true;
-    courier.failures = 0;
-    courier.start_after = 0;
+    courier.backoff.Reset();
 }
 
 void WaitForCourier(long timeout_ms) {
@@ -310,6 +298,7 @@ void WaitForCourier(long timeout_ms) {
                       WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH | WL_SOCKET_READABLE | unsent,
                       courier.channel.fd, timeout_ms, PG_WAIT_EXTENSION);
     ResetLatch(MyLatch);
+    ReadClock();
 }
 
 }  // namespace pganalytics::bgworker

@@ -38,14 +38,10 @@ struct Worker {
     bool stopped;           // the last row is audit.stopped
     uint32 singly;          // so many records are stored alone, for one of them was refused
     int64 anchored_id;
-    TimestampTz anchored_at;
-    TimestampTz chores_due_at;
+    core::Timer anchor;
+    core::Timer chores;
     AuditNotes notes;
 };
-
-bool IsDue(TimestampTz since, int period_ms) {
-    return GetCurrentTimestamp() >= TimestampTzPlusMilliseconds(since, period_ms);
-}
 
 // Commit runs fn(&head) in a transaction; the head is that of shared memory, and goes there behind
 // the commit. After a commit interrupts are held, so that nothing comes between it and what the
@@ -233,7 +229,7 @@ bool FollowSwitch(Worker* worker) {
 
 // Anchor says where the log ends to those who keep it elsewhere.
 void Anchor(Worker* worker) {
-    worker->anchored_at = GetCurrentTimestamp();
+    worker->anchor.Start(Now(), kAnchorPeriodMs);
     const pg::AuditHead head = pg::GetAuditHead();
     if (!OidIsValid(head.log) || head.id == worker->anchored_id) return;
     worker->anchored_id = head.id;
@@ -278,18 +274,16 @@ bool DropMonth(Worker* worker) {
 
 // DoChores makes the months ahead and drops those whose retention has passed.
 void DoChores(Worker* worker) {
-    worker->chores_due_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), kChoresPeriodMs);
+    worker->chores.Start(Now(), kChoresPeriodMs);
     ErrorData* const error = Commit(worker, [](pg::AuditHead*) { pg::MakeAuditMonths(); });
     if (error == nullptr) {
         RESUME_INTERRUPTS();
     } else {
         Failed(worker, error);
     }
-    while (DropMonth(worker)) HandleInterrupts();
+    while (ClockIsSteady() && DropMonth(worker)) HandleInterrupts();
     // What was in use is tried again.
-    if (!worker->resumed) {
-        worker->chores_due_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), kAnchorPeriodMs);
-    }
+    if (!worker->resumed) worker->chores.Start(Now(), kAnchorPeriodMs);
 }
 
 // Leave waits until nobody is left who could tell of something, if the server stops; if only the
@@ -323,13 +317,14 @@ void RunAuditWorker() {
     worker.context =
         AllocSetContextCreate(TopMemoryContext, "pganalytics audit", ALLOCSET_DEFAULT_SIZES);
     pg::AttachAuditDrain();
-    TimestampTz looked_at = GetCurrentTimestamp();
+    core::Timer look;
+    look.Start(ReadClock(), kTurnMs);
     while (!Stopping()) {
-        const TimestampTz began_at = GetCurrentTimestamp();
+        const core::Instant began_at = ReadClock();
         const bool stored = Drain(&worker) && FollowSwitch(&worker);
-        if (!stored || IsDue(looked_at, kTurnMs)) {
+        if (!stored || look.IsDue(began_at)) {
             if (!LogExists(&worker)) return;
-            looked_at = GetCurrentTimestamp();
+            look.Start(began_at, kTurnMs);
         }
         if (stored) {
             if (worker.status->state == pg::WorkerState::kStarting ||
@@ -337,17 +332,17 @@ void RunAuditWorker() {
                 pg::SetState(worker.status, pg::WorkerState::kRunning);
                 Report("waiting for events");
             }
-            if (worker.chores_due_at <= began_at) DoChores(&worker);
-            if (worker.anchored_at == 0 || IsDue(worker.anchored_at, kAnchorPeriodMs)) {
-                Anchor(&worker);
-            }
-            const long spent_ms = TimestampDifferenceMilliseconds(began_at, GetCurrentTimestamp());
+            if (worker.chores.IsDue(began_at)) DoChores(&worker);
+            if (worker.anchor.IsDue(began_at)) Anchor(&worker);
+            const int64 spent_ms = ReadClock().MsSince(began_at);
             if (spent_ms < kPauseMs) Sleep(kPauseMs - spent_ms);
             pg::WaitForAuditRecords(kTurnMs);
         } else {
             Sleep(kRetryMs);
         }
-        if (HandleInterrupts()) worker.chores_due_at = 0;
+        // When the clock was set, rows go into other months.
+        const bool moved = TakeClockMove() != 0;
+        if (HandleInterrupts() || moved) worker.chores.Expire();
     }
     Leave(&worker);
 }

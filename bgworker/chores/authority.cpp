@@ -19,26 +19,25 @@ namespace {
 
 using protocol::CaOperation;
 
-constexpr int64 kPeriodUs = 3600 * USECS_PER_SEC;
-constexpr long kFirstBackoffMs = 1000;
-constexpr long kLastBackoffMs = 60000;
+constexpr int64 kPeriodMs = 3600 * 1000;
+constexpr int64 kFirstBackoffMs = 1000;
+constexpr int64 kLongestBackoffMs = 60000;
 // For how long requests wait for gateways that know the authority: they start within a second, and
 // one that cannot start is no reason to issue nothing.
-constexpr int64 kSettleUs = 10 * USECS_PER_SEC;
+constexpr int64 kSettleMs = 10 * 1000;
 
 // State outlives a turn.
 struct State {
     pg::WorkerStatus* status;
     MemoryContext context;
     pg::AuthorityIds ids;
-    TimestampTz checked_at;  // when the files were last seen to
-    uint64 seen_version;     // of the identities that were looked at
-    TimestampTz retry_at;
-    int failures;
-    bool one_by_one;  // the last batch of requests ended the program
-    bool listed;      // this process has written the revocation lists
-    bool settling;    // gateways with the files before may serve, and what they show is trusted
-    TimestampTz settling_since;
+    core::Timer files_due;  // when the files are to be seen to
+    uint64 seen_version;    // of the identities that were looked at
+    core::Backoff backoff{kFirstBackoffMs, kLongestBackoffMs};
+    bool one_by_one;      // the last batch of requests ended the program
+    bool listed;          // this process has written the revocation lists
+    bool settling;        // gateways with the files before may serve, and what they show is trusted
+    core::Timer settled;  // settling lasts no longer than this
 };
 State state;
 
@@ -46,7 +45,7 @@ State state;
 bool Fail(const char* what, const char* why) {
     char text[sizeof(state.status->last_error)];
     pg_snprintf(text, sizeof(text), "could not %s: %s", what, why);
-    if (state.failures == 0 || strcmp(state.status->last_error, text) != 0) {
+    if (state.backoff.failures() == 0 || strcmp(state.status->last_error, text) != 0) {
         ereport(WARNING, errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
                 errmsg("pganalytics %s", text));
     }
@@ -86,9 +85,7 @@ void LogNotes(std::string_view notes) {
 
 // IsSettling: a certificate of an authority that gateways learn of just now would be refused.
 bool IsSettling() {
-    const TimestampTz now = GetCurrentTimestamp();
-    return state.settling && !pg::PkiServed() && now >= state.settling_since &&
-           now < state.settling_since + kSettleUs;
+    return state.settling && !pg::PkiServed() && !state.settled.IsDue(ReadClock());
 }
 
 // TakeFiles records what the program has found or made, and tells gateways that must read it anew.
@@ -114,7 +111,7 @@ bool TakeFiles(const CaExchange& exchange) {
                         &retired);
     });
     if (error != nullptr) return FailWith("record the certificate authority", error);
-    if (!served && !state.settling) state.settling_since = GetCurrentTimestamp();
+    if (!served && !state.settling) state.settled.Start(ReadClock(), kSettleMs);
     state.settling = !served;
     if (retired != nullptr) {
         ereport(LOG, errmsg("pganalytics no longer trusts certificate authority %s", retired));
@@ -361,9 +358,11 @@ bool SeeToAll(bool files_due) {
         char why[256];
         done = SeeToFiles(CaOperation::kEnsure, "see to the certificate authority's files", why,
                           sizeof(why));
-        if (done) state.checked_at = GetCurrentTimestamp();
-        ErrorData* const error = pg::Transact([] { pg::PruneIdentities(); });
-        if (error != nullptr) done = FailWith("remove old certificates", error);
+        if (done) state.files_due.Start(Now(), kPeriodMs);
+        if (ClockIsSteady()) {
+            ErrorData* const error = pg::Transact([] { pg::PruneIdentities(); });
+            if (error != nullptr) done = FailWith("remove old certificates", error);
+        }
     }
     // None of these waits for another that fails; without files none can be done.
     if (state.ids.count == 0) return false;
@@ -380,32 +379,24 @@ bool SeeToAll(bool files_due) {
 
 }  // namespace
 
-void TendAuthority(pg::WorkerStatus* status, MemoryContext context, bool reloaded) {
+void TendAuthority(pg::WorkerStatus* status, MemoryContext context, bool at_once) {
     state.status = status;
     state.context = context;
-    if (reloaded) {
-        state.checked_at = 0;
-        state.retry_at = 0;
-        state.failures = 0;
+    if (at_once) {
+        state.files_due.Expire();
+        state.backoff.Reset();
     }
-    const TimestampTz now = GetCurrentTimestamp();
-    // A clock that was set back must not put everything off.
-    const bool files_due = now >= state.checked_at + kPeriodUs || now < state.checked_at ||
-                           state.checked_at == 0 || (state.settling && pg::PkiServed());
+    const bool files_due = state.files_due.IsDue(Now()) || (state.settling && pg::PkiServed());
     if (!files_due && state.seen_version == pg::IdentityVersion()) return;
-    if (now < state.retry_at && state.retry_at < now + kLastBackoffMs * 1000) return;
+    if (!state.backoff.MayTry(Now())) return;
     MemoryContext const caller = MemoryContextSwitchTo(context);
     const bool done = SeeToAll(files_due);
     MemoryContextSwitchTo(caller);
     MemoryContextReset(context);
     if (done) {
-        state.failures = 0;
-        state.retry_at = 0;
+        state.backoff.Reset();
     } else {
-        const int doublings = Min(state.failures, 6);
-        ++state.failures;
-        state.retry_at =
-            TimestampTzPlusMilliseconds(now, Min(kFirstBackoffMs << doublings, kLastBackoffMs));
+        state.backoff.Fail(ReadClock());
     }
     Report("waiting for the next hour");
 }

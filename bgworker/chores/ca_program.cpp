@@ -67,7 +67,8 @@ enum class Outcome { kReply, kBroken, kEnded, kLate, kStopped };
 
 // Converse sends the request and waits for the reply.
 Outcome Converse(CaExchange* exchange) {
-    const TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), kTimeoutMs);
+    core::Timer deadline;
+    deadline.Start(ReadClock(), kTimeoutMs);
     for (;;) {
         if (!Flush(&channel)) return Outcome::kEnded;
         const ReadResult read = ReadMore(&channel);
@@ -79,7 +80,7 @@ Outcome Converse(CaExchange* exchange) {
         if (broken) return Outcome::kBroken;
         if (read == ReadResult::kClosed) return Outcome::kEnded;
         if (read == ReadResult::kMore) continue;
-        if (GetCurrentTimestamp() > deadline) return Outcome::kLate;
+        if (deadline.IsDue(ReadClock())) return Outcome::kLate;
         if (Stopping()) return Outcome::kStopped;
         const int unsent = HasUnsent(channel) ? WL_SOCKET_WRITEABLE : 0;
         WaitLatchOrSocket(

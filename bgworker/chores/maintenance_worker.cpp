@@ -97,6 +97,7 @@ Outcome Maintain(pg::WorkerStatus* status, bool due, MemoryContext context) {
     pgstat_report_activity(STATE_RUNNING, "making partitions");
     const Outcome made = MakePartitions(status, context);
     if (made == Outcome::kExtensionGone || made == Outcome::kAgain) return made;
+    if (!ClockIsSteady()) return made;
     pgstat_report_activity(STATE_RUNNING, "dropping expired partitions");
     const Outcome dropped = ApplyRetention(status, context);
     MemoryContextReset(context);
@@ -105,11 +106,9 @@ Outcome Maintain(pg::WorkerStatus* status, bool due, MemoryContext context) {
 
 // NoteExpired tells the audit log of certificates that have come to their end.
 void NoteExpired(pg::WorkerStatus* status) {
-    static TimestampTz next = 0;
-    const TimestampTz now = GetCurrentTimestamp();
-    // A clock that was set back must not put it off.
-    if (now < next && next < TimestampTzPlusMilliseconds(now, 2 * kExpiryMs)) return;
-    next = TimestampTzPlusMilliseconds(now, kExpiryMs);
+    static core::Timer next;
+    if (!next.IsDue(Now())) return;
+    next.Start(Now(), kExpiryMs);
     ErrorData* const error = pg::Transact([] { pg::NoteExpiredCertificates(); });
     if (error != nullptr) Note(status, error, "note", "expired certificates");
 }
@@ -126,10 +125,9 @@ void RunMaintenanceWorker() {
     // undone.
     pg::SetState(status, pg::WorkerState::kStarting);
     TendAuthority(status, context, false);
-    TimestampTz due_at = 0;
+    core::Timer next;
     while (!Stopping()) {
-        const TimestampTz now = GetCurrentTimestamp();
-        const bool due = now >= due_at;
+        const bool due = next.IsDue(Now());
         const Outcome outcome = Maintain(status, due, context);
         if (outcome == Outcome::kExtensionGone) return;
         if (status->state == pg::WorkerState::kStarting) {
@@ -139,15 +137,17 @@ void RunMaintenanceWorker() {
             const long wait_ms = outcome == Outcome::kDone    ? kPeriodMs
                                  : outcome == Outcome::kAgain ? kTurnMs
                                                               : kRetryMs;
-            due_at = TimestampTzPlusMilliseconds(now, wait_ms);
+            next.Start(Now(), wait_ms);
             Report("waiting for the next hour");
             pgstat_report_stat(true);
         }
         Sleep(kTurnMs);
-        // A new retention holds from now on.
+        // A new retention holds from now on. When the clock was set, other days need partitions and
+        // other certificates are at their end.
         const bool reloaded = HandleInterrupts();
-        if (reloaded) due_at = 0;
-        TendAuthority(status, context, reloaded);
+        const bool at_once = TakeClockMove() != 0 || reloaded;
+        if (at_once) next.Expire();
+        TendAuthority(status, context, at_once);
         NoteExpired(status);
     }
 }

@@ -2,6 +2,7 @@
 #include "bgworker/ingest/enrollments.hpp"
 
 #include "bgworker/process/identity_feed.hpp"
+#include "bgworker/process/worker.hpp"
 #include "pg/identity/enroll.hpp"
 #include "pg/identity/identity_state.hpp"
 
@@ -25,13 +26,13 @@ struct Waiting {
     protocol::EnrollRequest request;
     bool begun;
     pg::Enrollment enrollment;
-    TimestampTz since;
+    core::Instant since;
 };
 
 Waiting places[kMaxEnrollments];
 int taken = 0;
 uint64 seen_version = 0;
-TimestampTz look_at = 0;
+core::Timer look;
 
 void Reply(Gateway* gateway, uint32_t request_id, const protocol::EnrollReply& reply) {
     Send(&gateway->channel, protocol::FrameType::kEnrollReply, request_id, reply);
@@ -96,7 +97,7 @@ void Begin(Waiting* one, MemoryContext context) {
     pgstat_report_activity(STATE_RUNNING, "enrolling a collector");
     pg::BeginEnrollment(one->request, context, &one->enrollment);
     one->begun = true;
-    look_at = 0;  // it may have been issued long ago
+    look.Expire();  // it may have been issued long ago
     if (one->enrollment.status != 202) Answer(one);
     pgstat_report_activity(STATE_IDLE, "enrolling a collector");
 }
@@ -145,7 +146,7 @@ bool TakeEnrollment(Gateway* gateway, const Frame& frame) {
     one->payload = static_cast<char*>(MemoryContextAlloc(TopMemoryContext, bytes));
     memcpy(one->payload, frame.payload, bytes);
     protocol::DecodeWhole(one->payload, bytes, &one->request);
-    one->since = GetCurrentTimestamp();
+    one->since = Now();
     ++taken;
     return true;
 }
@@ -158,15 +159,14 @@ bool AdvanceEnrollments(MemoryContext context) {
     Waiting* const next = OldestToBegin();
     if (next != nullptr) Begin(next, context);
 
-    const TimestampTz now = GetCurrentTimestamp();
     const uint64 version = pg::IdentityVersion();
-    if (version != seen_version || now >= look_at) {
+    if (version != seen_version || look.IsDue(Now())) {
         seen_version = version;
-        look_at = TimestampTzPlusMilliseconds(now, kLookMs);
+        look.Start(Now(), kLookMs);
         Look(context);
     }
     for (Waiting& one : places) {
-        if (one.begun && TimestampDifferenceExceeds(one.since, now, kPatienceMs)) {
+        if (one.begun && Now().MsSince(one.since) >= kPatienceMs) {
             GiveUp(&one, context);
         }
     }

@@ -1,6 +1,7 @@
 // Identity feed: one copy of what was read, for all gateways of this process.
 #include "bgworker/process/identity_feed.hpp"
 
+#include "bgworker/process/worker.hpp"
 #include "pg/identity/identity.hpp"
 #include "pg/identity/identity_state.hpp"
 
@@ -11,7 +12,7 @@ constexpr int kRetryMs = 1000;
 
 MemoryContext kept = nullptr;  // what `identity` points into
 protocol::Identity identity;   // version 0: nothing was read yet
-TimestampTz retry_at = 0;
+core::Timer retry;
 
 void Read(Supervisor* supervisor) {
     MemoryContext const fresh =
@@ -22,10 +23,9 @@ void Read(Supervisor* supervisor) {
         if (kept != nullptr) MemoryContextDelete(kept);
         kept = fresh;
         identity = read;
-        retry_at = 0;
         return;
     }
-    retry_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), kRetryMs);
+    retry.Start(Now(), kRetryMs);
     MemoryContextDelete(fresh);
     // Once per change, not once a second.
     char text[sizeof(supervisor->status->last_error)];
@@ -41,7 +41,7 @@ void Read(Supervisor* supervisor) {
 
 void FeedIdentity(Supervisor* supervisor) {
     const bool stale = identity.version != pg::IdentityVersion() + 1;
-    if (stale && (retry_at == 0 || GetCurrentTimestamp() >= retry_at)) Read(supervisor);
+    if (stale && retry.IsDue(Now())) Read(supervisor);
     if (identity.version == 0) return;
     for (Gateway& gateway : supervisor->gateways) {
         if (gateway.state == GatewayState::kNone || gateway.identity_version == identity.version) {

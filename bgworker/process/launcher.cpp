@@ -19,17 +19,19 @@ namespace pganalytics::bgworker {
 namespace {
 
 constexpr long kTurnMs = 1000;
-constexpr int64 kYoungUs = 5 * USECS_PER_SEC;
-constexpr int kMaxDoublings = 6;  // 1 s, 2 s, ... 64 s
+constexpr int64 kYoungMs = 5000;
+constexpr int64 kFirstBackoffMs = 1000;
+constexpr int64 kLongestBackoffMs = 32000;
+constexpr int64 kNoSlotMs = 10000;
 
 // Child is a worker that the launcher keeps alive.
 struct Child {
     pg::WorkerStatus* status;
     BackgroundWorkerHandle* handle;
     bool was_running;
-    TimestampTz started_at;
-    TimestampTz not_before;
-    int failures;
+    core::Instant started_at;
+    core::Timer no_slot;  // the postmaster had no place for it: not before this
+    core::Backoff backoff{kFirstBackoffMs, kLongestBackoffMs};
 };
 
 Child children[pg::kMaxWorkers];
@@ -92,10 +94,10 @@ void StartChild(Child* child) {
     MemoryContext const caller = MemoryContextSwitchTo(TopMemoryContext);
     const bool registered = RegisterDynamicBackgroundWorker(&worker, &child->handle);
     MemoryContextSwitchTo(caller);
-    child->started_at = GetCurrentTimestamp();
+    child->started_at = Now();
     child->was_running = registered;
     if (!registered) {
-        child->not_before = TimestampTzPlusMilliseconds(child->started_at, 10000);
+        child->no_slot.Start(Now(), kNoSlotMs);
         ereport(WARNING, errcode(ERRCODE_INSUFFICIENT_RESOURCES),
                 errmsg("could not register background worker \"%s\"", worker.bgw_name),
                 errhint("Increase max_worker_processes."));
@@ -107,14 +109,15 @@ void TendChild(Child* child) {
         child->was_running = true;
         return;
     }
-    const TimestampTz now = GetCurrentTimestamp();
     if (child->was_running) {
         child->was_running = false;
-        const bool young = now < child->started_at + kYoungUs;
-        child->failures = young ? Min(child->failures + 1, kMaxDoublings) : 0;
-        child->not_before = young ? TimestampTzPlusMilliseconds(now, 500L << child->failures) : now;
+        if (Now().MsSince(child->started_at) < kYoungMs) {
+            child->backoff.Fail(Now());
+        } else {
+            child->backoff.Reset();
+        }
     }
-    if (now >= child->not_before) StartChild(child);
+    if (child->no_slot.IsDue(Now()) && child->backoff.MayTry(Now())) StartChild(child);
 }
 
 // DatabaseExists reads the heap of pg_database, as the autovacuum launcher does: in a cluster that
@@ -142,6 +145,16 @@ void WaitFor(pg::WorkerStatus* status, const char* why) {
     pg::SetState(status, pg::WorkerState::kWaiting);
     ereport(WARNING, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
             errmsg("pganalytics waits: %s", why));
+}
+
+// LogClockMove says that the wall clock was set: times in the tables and in the logs jump here.
+void LogClockMove() {
+    const int64 move_ms = TakeClockMove();
+    if (move_ms == 0) return;
+    ereport(LOG,
+            errmsg("the system clock was set %s by %.1f s", move_ms > 0 ? "forward" : "back",
+                   static_cast<double>(move_ms > 0 ? move_ms : -move_ms) / 1000),
+            errdetail("Within the next hour pganalytics removes nothing for its age."));
 }
 
 bool AnyIngestWorker() {
@@ -199,6 +212,7 @@ void RunLauncher() {
         }
         Sleep(kTurnMs);
         if (HandleInterrupts()) TellOfSettings();
+        LogClockMove();
     }
 }
 

@@ -27,15 +27,15 @@ bool TakeFrame(Gateway* gateway, Frame* frame) {
     return true;
 }
 
-bool EndTurn(Supervisor* supervisor, bool worked, TimestampTz* checked_at) {
+bool EndTurn(Supervisor* supervisor, bool worked, core::Timer* check) {
     constexpr long kTurnMs = 1000;
     FlushGateways(supervisor);
     pg::TellDueRefusals();
     const bool reloaded = HandleInterrupts();
     if (reloaded) Reload(supervisor);
     if (worked || reloaded) return true;
-    if (TimestampDifferenceExceeds(*checked_at, GetCurrentTimestamp(), kTurnMs)) {
-        *checked_at = GetCurrentTimestamp();
+    if (check->IsDue(Now())) {
+        check->Start(Now(), kTurnMs);
         if (!ExtensionExists()) return false;
         pgstat_report_stat(false);
     }

@@ -37,8 +37,8 @@ bool HandleFrame(Supervisor* supervisor, Gateway* gateway, const Frame& frame, W
 }
 
 // EndTurn ends a turn: answers go out, settings are read anew, and unless `worked` it waits for
-// gateways or the latch. False when the extension is gone.
-bool EndTurn(Supervisor* supervisor, bool worked, TimestampTz* checked_at);
+// gateways or the latch. `check` is when the extension is looked for. False when it is gone.
+bool EndTurn(Supervisor* supervisor, bool worked, core::Timer* check);
 
 // ServeGateways opens the port of a role and then calls turn() again and again, which takes what
 // the gateways have sent and says whether there was anything. It ends, with its gateways, when the
@@ -51,12 +51,13 @@ void ServeGateways(Supervisor* supervisor, pg::WorkerStatus* status, protocol::G
     // Once per process: the role, once taken, stays; so a dropped extension means a new process.
     if (AwaitExtension(status, sql_role) && OpenPort(supervisor)) {
         pg::SetState(status, pg::WorkerState::kStarting);
-        TimestampTz checked_at = GetCurrentTimestamp();
+        core::Timer check;
         bool exists = true;
         while (exists && !Stopping()) {
+            ReadClock();
             Tend(supervisor);
             FeedIdentity(supervisor);
-            exists = EndTurn(supervisor, turn(), &checked_at);
+            exists = EndTurn(supervisor, turn(), &check);
         }
     }
     pg::SetState(status, pg::WorkerState::kTerminating);

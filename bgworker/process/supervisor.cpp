@@ -15,15 +15,11 @@ extern "C" {
 namespace pganalytics::bgworker {
 namespace {
 
-constexpr long kFirstBackoffMs = 100;
-constexpr long kLastBackoffMs = 5000;
-constexpr int64 kYoungUs = 5 * USECS_PER_SEC;
-constexpr int64 kStartTimeoutUs = 30 * USECS_PER_SEC;
-constexpr long kLeaveMs = 400;
+constexpr int64 kYoungMs = 5000;
+constexpr int64 kStartTimeoutMs = 30000;
+constexpr int64 kLeaveMs = 400;
 
 Supervisor* own_supervisor = nullptr;
-
-TimestampTz After(long ms) { return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms); }
 
 Gateway* Find(Supervisor* supervisor, GatewayState state) {
     for (Gateway& gateway : supervisor->gateways) {
@@ -45,7 +41,9 @@ void ShowGateway(Supervisor* supervisor, pid_t pid) {
 void ShowFiles(Supervisor* supervisor) {
     uint64 oldest = 0;
     for (const Gateway& gateway : supervisor->gateways) {
-        if (gateway.state == GatewayState::kNone || gateway.closed) continue;
+        if (gateway.state == GatewayState::kNone || gateway.state == GatewayState::kClosed) {
+            continue;
+        }
         if (oldest == 0 || gateway.pki_version < oldest) oldest = gateway.pki_version;
     }
     pg::ShowPki(supervisor->status, oldest);
@@ -56,13 +54,6 @@ void Remove(Supervisor* supervisor, Gateway* gateway) {
     *gateway = {};
     supervisor->events_stale = true;
     ShowFiles(supervisor);
-}
-
-// Postpone plans the next start after a failure; the first one comes after 100 ms.
-void Postpone(Supervisor* supervisor) {
-    const int doublings = Min(supervisor->failures, 6);
-    ++supervisor->failures;
-    supervisor->start_after = After(Min(kFirstBackoffMs << doublings, kLastBackoffMs));
 }
 
 // IsStale: the gateway that serves has read files that have changed since.
@@ -93,7 +84,8 @@ void Start(Supervisor* supervisor) {
     Gateway* gateway = Find(supervisor, GatewayState::kNone);
     if (gateway == nullptr) {
         // Every place is taken by gateways that leave: the first of them has had its time.
-        gateway = Find(supervisor, GatewayState::kDraining);
+        gateway = Find(supervisor, GatewayState::kClosed);
+        if (gateway == nullptr) gateway = Find(supervisor, GatewayState::kDraining);
         KillProgram(gateway->pid);
         Remove(supervisor, gateway);
     }
@@ -108,13 +100,13 @@ void Start(Supervisor* supervisor) {
         char why[128];
         pg_snprintf(why, sizeof(why), "could not start a gateway: %s", pg_strerror(errno));
         pg::SetError(supervisor->status, why);
-        Postpone(supervisor);
+        supervisor->backoff.Fail(Now());
         return;
     }
     supervisor->reload_wanted = false;
-    gateway->state = GatewayState::kStarting;
+    Move(gateway, GatewayState::kNone, GatewayState::kStarting);
     gateway->pid = pid;
-    gateway->started_at = GetCurrentTimestamp();
+    gateway->started_at = Now();
     gateway->pki_version = pg::PkiVersion();
     ShowFiles(supervisor);
     OpenChannel(&gateway->channel, fd);
@@ -126,19 +118,19 @@ void Start(Supervisor* supervisor) {
 }
 
 void LetLeave(Supervisor* supervisor, Gateway* gateway) {
+    if (!Move(gateway, GatewayState::kServing, GatewayState::kDraining)) return;
     const long grace_ms = pg::settings.connection_lifetime_s * 1000L;
     protocol::Drain drain;
     drain.grace_ms = static_cast<uint32_t>(grace_ms);
     Send(&gateway->channel, protocol::FrameType::kDrain, 0, drain);
     Flush(&gateway->channel);
-    gateway->state = GatewayState::kDraining;
-    gateway->leave_by = After(grace_ms + 1000);
+    gateway->leave_by.Start(Now(), grace_ms + 1000);
     supervisor->events_stale = true;
 }
 
 void OnReady(Supervisor* supervisor, Gateway* gateway, const protocol::Ready& ready) {
     Gateway* const old = Find(supervisor, GatewayState::kServing);
-    gateway->state = GatewayState::kServing;
+    if (!Move(gateway, GatewayState::kStarting, GatewayState::kServing)) return;
     supervisor->pki_version = gateway->pki_version;
     if (old != nullptr) LetLeave(supervisor, old);
     ShowGateway(supervisor, gateway->pid);
@@ -157,7 +149,7 @@ void OnFailed(Supervisor* supervisor, Gateway* gateway, std::string_view message
     char text[sizeof(supervisor->status->last_error)];
     strlcpy(text, pnstrdup(message.data(), Min(message.size(), sizeof(text) - 1)), sizeof(text));
     const bool first =
-        strcmp(supervisor->status->last_error, text) != 0 || supervisor->failures == 0;
+        strcmp(supervisor->status->last_error, text) != 0 || supervisor->backoff.failures() == 0;
     const bool old_serves = Find(supervisor, GatewayState::kServing) != nullptr;
     pg::SetError(supervisor->status, text);
     // An administrator's reload is answered each time; what is tried by itself speaks once.
@@ -170,33 +162,33 @@ void OnFailed(Supervisor* supervisor, Gateway* gateway, std::string_view message
     }
     KillProgram(gateway->pid);
     Remove(supervisor, gateway);
-    Postpone(supervisor);
+    supervisor->backoff.Fail(Now());
 }
 
 // End kills a gateway before it waits for it: one that only closed its socket would block.
 void End(Supervisor* supervisor, Gateway* gateway, const char* why) {
     const GatewayState was = gateway->state;
+    const bool was_leaving = IsLeaving(*gateway);
     const pid_t pid = gateway->pid;
-    const bool young = GetCurrentTimestamp() < gateway->started_at + kYoungUs;
+    const bool young = Now().MsSince(gateway->started_at) < kYoungMs;
     char end[128];
     DescribeEnd(kGatewayProgram, KillProgram(pid), end, sizeof(end));
     Remove(supervisor, gateway);
-    if (was == GatewayState::kDraining) return;
+    if (was_leaving) return;
     if (was == GatewayState::kServing) ShowGateway(supervisor, 0);
     char text[sizeof(supervisor->status->last_error)];
     pg_snprintf(text, sizeof(text), "gateway %d %s; it %s", pid, why, end);
     pg::SetError(supervisor->status, text);
     // The first of a row is news; the rest would be a line every few seconds.
-    ereport(supervisor->failures == 0 ? WARNING : DEBUG1,
+    ereport(supervisor->backoff.failures() == 0 ? WARNING : DEBUG1,
             errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION), errmsg("pganalytics %s", text),
             errdetail("Another one is started."));
     // Without a word why not, the settings of a reload are tried again.
     if (was == GatewayState::kStarting) supervisor->reload_wanted = true;
     if (was == GatewayState::kStarting || young) {
-        Postpone(supervisor);
+        supervisor->backoff.Fail(Now());
     } else {
-        supervisor->failures = 0;
-        supervisor->start_after = 0;
+        supervisor->backoff.Reset();
     }
 }
 
@@ -287,13 +279,12 @@ bool OpenPort(Supervisor* supervisor) {
 }
 
 void Tend(Supervisor* supervisor) {
-    const TimestampTz now = GetCurrentTimestamp();
     for (Gateway& gateway : supervisor->gateways) {
-        if (gateway.state == GatewayState::kDraining && now > gateway.leave_by) {
+        if (IsLeaving(gateway) && gateway.leave_by.IsDue(Now())) {
             KillProgram(gateway.pid);
             Remove(supervisor, &gateway);
         } else if (gateway.state == GatewayState::kStarting &&
-                   now > gateway.started_at + kStartTimeoutUs) {
+                   Now().MsSince(gateway.started_at) >= kStartTimeoutMs) {
             OnFailed(supervisor, &gateway, "it was not ready after 30 s");
         }
     }
@@ -301,12 +292,12 @@ void Tend(Supervisor* supervisor) {
     const bool serves = Find(supervisor, GatewayState::kServing) != nullptr;
     if (pg::PkiVersion() == 0) return AwaitFiles(supervisor);
     const bool wanted = supervisor->reload_wanted || !serves || IsStale(*supervisor);
-    if (wanted && now >= supervisor->start_after) Start(supervisor);
+    if (wanted && supervisor->backoff.MayTry(Now())) Start(supervisor);
 }
 
 void Reload(Supervisor* supervisor) {
     supervisor->reload_wanted = true;
-    supervisor->start_after = 0;
+    supervisor->backoff.TryNow();
 }
 
 void WaitForGateways(Supervisor* supervisor, long timeout_ms) {
@@ -321,6 +312,7 @@ void WaitForGateways(Supervisor* supervisor, long timeout_ms) {
     WaitEventSetWait(supervisor->events, unsent ? Min(timeout_ms, 5L) : timeout_ms, occurred,
                      lengthof(occurred), PG_WAIT_EXTENSION);
     ResetLatch(MyLatch);
+    ReadClock();
 }
 
 Handled HandleControl(Supervisor* supervisor, Gateway* gateway, const Frame& frame) {
@@ -341,7 +333,7 @@ Handled HandleControl(Supervisor* supervisor, Gateway* gateway, const Frame& fra
                 !protocol::DecodeWhole(frame.payload, bytes, &draining)) {
                 return Handled::kBroken;
             }
-            gateway->closed = true;
+            Move(gateway, GatewayState::kDraining, GatewayState::kClosed);
             ShowFiles(supervisor);
             return Handled::kYes;
         }
@@ -408,9 +400,10 @@ void StopGateways(Supervisor* supervisor) {
         Send(&gateway.channel, protocol::FrameType::kDrain, 0, refuse);
         Flush(&gateway.channel);
     }
-    const TimestampTz deadline = After(kLeaveMs);
+    core::Timer deadline;
+    deadline.Start(ReadClock(), kLeaveMs);
     bool left = true;
-    while (left && GetCurrentTimestamp() < deadline) {
+    while (left && !deadline.IsDue(Now())) {
         left = false;
         for (Gateway& gateway : supervisor->gateways) {
             if (gateway.state == GatewayState::kNone) continue;

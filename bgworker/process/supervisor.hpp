@@ -2,26 +2,11 @@
 // starts beside it, and the old one finishes its requests and leaves.
 #pragma once
 
-#include "bgworker/process/channel.hpp"
+#include "bgworker/process/gateway.hpp"
 #include "bgworker/process/listener.hpp"
 #include "pg/base/shmem.hpp"
 
 namespace pganalytics::bgworker {
-
-enum class GatewayState { kNone, kStarting, kServing, kDraining };
-
-struct Gateway {
-    GatewayState state;
-    pid_t pid;
-    Channel channel;
-    TimestampTz started_at;
-    TimestampTz leave_by;         // of a draining one
-    uint64 pki_version;           // of the files that it has read at its start
-    bool closed;                  // it has said that it accepts no more
-    protocol::Counters counters;  // as it last said
-    uint64 identity_version;      // of the last Identity it was sent; 0: none
-    const char* doomed;  // why it goes at the end of this turn: frames of it are still in use
-};
 
 // One that serves, one that starts, and some that leave: reloads may come faster than old
 // connections end.
@@ -32,11 +17,11 @@ struct Supervisor {
     protocol::GatewayRole role;
     Listeners listeners;
     Gateway gateways[kMaxGateways];
-    TimestampTz start_after;  // back-off: not before this
-    int failures;             // starts in a row that did not reach kServing, or died young
-    uint64 pki_version;       // of the files that the gateway that serves has read
-    bool reload_wanted;       // a reload came while a gateway was starting
-    WaitEventSet* events;     // the latch and every gateway's socket
+    // Its failures are starts in a row that did not reach kServing, or died young.
+    core::Backoff backoff{/*first_ms=*/100, /*longest_ms=*/5000};
+    uint64 pki_version;    // of the files that the gateway that serves has read
+    bool reload_wanted;    // a reload came while a gateway was starting
+    WaitEventSet* events;  // the latch and every gateway's socket
     bool events_stale;
 };
 
@@ -65,20 +50,12 @@ enum class Handled { kYes, kNotControl, kBroken };
 // kBroken: the frame does not make sense, and the gateway must be ended.
 Handled HandleControl(Supervisor* supervisor, Gateway* gateway, const Frame& frame);
 
-// Doom marks a gateway that is gone or has broken the protocol; EndDoomed ends such gateways and
-// plans the next. Between the two, frames that were taken from it stay readable.
-inline void Doom(Gateway* gateway, const char* why) { gateway->doomed = why; }
+// EndDoomed ends the gateways that are doomed, and plans the next.
 void EndDoomed(Supervisor* supervisor);
 
 // FlushGateways writes to every gateway what it takes, gives back the frames that were read, and
 // ends those that are doomed: the end of a turn.
 void FlushGateways(Supervisor* supervisor);
-
-// TakesWork: requests of this gateway are answered; one that has not said that it is ready has
-// none.
-inline bool TakesWork(const Gateway& gateway) {
-    return gateway.state == GatewayState::kServing || gateway.state == GatewayState::kDraining;
-}
 
 // StopGateways asks all of them to answer what waits with 503 and leave, waits a moment, and ends
 // those that have not; closes the listening sockets.

@@ -11,7 +11,12 @@ extern "C" {
 namespace pganalytics::bgworker {
 namespace {
 
+constexpr int64 kSteadyMs = 3600 * 1000;
+
 pg::WorkerStatus* own_status = nullptr;
+core::Instant turn;
+core::ClockWatch clock_watch;
+int64 clock_move_ms = 0;
 
 void OnChildSignal(int) {
     const int saved_errno = errno;
@@ -45,6 +50,7 @@ pg::WorkerStatus* Begin(pg::WorkerKind kind, int index) {
     pqsignal(SIGCHLD, OnChildSignal);
     own_status = pg::StatusOf(kind, index);
     before_shmem_exit(AtExit, 0);
+    ReadClock();
     const TimestampTz now = GetCurrentTimestamp();
     pg::UpdateStatus(own_status, [now](pg::WorkerStatus* s) {
         s->pid = MyProcPid;
@@ -69,7 +75,23 @@ void Sleep(long timeout_ms) {
     WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, timeout_ms,
               PG_WAIT_EXTENSION);
     ResetLatch(MyLatch);
+    ReadClock();
 }
+
+core::Instant ReadClock() {
+    clock_move_ms += clock_watch.Look(&turn);
+    return turn;
+}
+
+core::Instant Now() { return turn; }
+
+int64 TakeClockMove() {
+    const int64 move_ms = clock_move_ms;
+    clock_move_ms = 0;
+    return move_ms;
+}
+
+bool ClockIsSteady() { return clock_watch.IsSteady(turn, kSteadyMs); }
 
 bool AwaitExtension(pg::WorkerStatus* status, const char* role) {
     constexpr long kPollMs = 500;

@@ -1,6 +1,7 @@
 // Worker: what every background worker of pganalytics does alike.
 #pragma once
 
+#include "core/monotonic.hpp"
 #include "pg/base/prelude.hpp"
 #include "pg/base/shmem.hpp"
 
@@ -23,10 +24,24 @@ pg::WorkerStatus* Begin(pg::WorkerKind kind, int index);
 // which DROP DATABASE of any database waits for ever. True if the configuration was reloaded.
 bool HandleInterrupts();
 
+// ReadClock reads the clock: the first thing in every turn of a loop, and after every wait.
+// Whatever follows asks Now(), so that all of a turn go by one time.
+core::Instant ReadClock();
+core::Instant Now();
+
+// TakeClockMove gives by how many milliseconds the wall clock was set since the last call, as far
+// as ReadClock has noticed: 0 if it was not, less than 0 if it was set back.
+int64 TakeClockMove();
+
+// ClockIsSteady: the wall clock was not set within the last hour. Until then nothing is removed for
+// its age: a clock that is a year ahead for a moment must not cost a year of data.
+bool ClockIsSteady();
+
 // Stopping: SIGTERM has come.
 inline bool Stopping() { return ShutdownRequestPending != 0; }
 
-// Sleep waits for the latch, at most `timeout_ms`; ends the process if the postmaster has died.
+// Sleep waits for the latch, at most `timeout_ms`, and reads the clock; ends the process if the
+// postmaster has died.
 void Sleep(long timeout_ms);
 
 // AwaitExtension waits until the extension exists and `role` can be taken, then becomes that

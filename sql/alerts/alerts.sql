@@ -266,7 +266,7 @@ COMMENT ON COLUMN pganalytics.alert_outbox.due_at IS 'it is not sent before; tha
 GRANT SELECT, DELETE,
       INSERT (channel, alert_id, fingerprint, group_key, status, alert, latest, created_at, waiting_since,
               due_at),
-      UPDATE (latest, state, due_at, attempts, settled_at, last_status, last_error)
+      UPDATE (latest, state, due_at, waiting_since, attempts, settled_at, last_status, last_error)
     ON pganalytics.alert_outbox TO pganalytics_alerts;
 GRANT SELECT, DELETE,
       INSERT (channel, fingerprint, group_key, status, alert, latest, created_at, waiting_since, due_at),

@@ -43,7 +43,9 @@ BEGIN
         ON CONFLICT ON CONSTRAINT alert_channel_states_pkey DO UPDATE
         SET anchor = excluded.anchor, anchored_at = excluded.anchored_at
         WHERE s.anchor IS DISTINCT FROM excluded.anchor
-          AND (s.anchored_at IS NULL OR s.anchored_at <= excluded.anchored_at - interval '1 min')
+          AND (s.anchored_at IS NULL OR s.anchored_at <= excluded.anchored_at - interval '1 min'
+               -- By a clock that was ahead.
+               OR s.anchored_at > excluded.anchored_at + interval '1 min')
         RETURNING s.channel)
     INSERT INTO pganalytics.alert_outbox (channel, fingerprint, group_key, status, alert, latest,
         created_at, waiting_since, due_at)
@@ -138,7 +140,9 @@ BEGIN
                    OR a.acknowledged_at IS NULL AND a.fired_at + c.escalate_after <= queue_notifications.at
                ELSE a.acknowledged_at IS NULL AND c.kind <> 'alertmanager' AND c.repeat_every > '0'
                    AND newest.state <> 'waiting'
-                   AND newest.created_at + c.repeat_every <= queue_notifications.at
+                   AND (newest.created_at + c.repeat_every <= queue_notifications.at
+                        -- By a clock that was ahead.
+                        OR newest.created_at > queue_notifications.at + interval '1 hour')
           END
       AND CASE c.matchers WHEN '[]' THEN true ELSE pganalytics.labels_match(a.labels, c.matchers) END;
 

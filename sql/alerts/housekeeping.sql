@@ -67,6 +67,29 @@ COMMENT ON FUNCTION pganalytics.prune_alerts(timestamptz, integer) IS
     'deletes resolved alerts, settled notifications and ended silences older than pganalytics.retention_alerts; returns how many alerts and notifications';
 GRANT EXECUTE ON FUNCTION pganalytics.prune_alerts(timestamptz, integer) TO pganalytics_alerts;
 
+-- When the clock was set while the worker runs, what waits goes on waiting for as long as it would have:
+-- a retry, a repetition, the time after which a delivery is given up, the next evaluation of a rule. What
+-- was found and told keeps its times: pending_for and escalate_after are measured from them, across
+-- restarts. A clock that was set while no worker ran is noticed where a time lies farther ahead than it can.
+CREATE FUNCTION pganalytics.move_due_times(at timestamptz, shift interval) RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE pganalytics.alert_outbox o
+    SET due_at = o.due_at + shift, waiting_since = o.waiting_since + shift
+    WHERE o.state = 'waiting';
+    UPDATE pganalytics.alert_channel_states s
+    SET resend_at = s.resend_at + shift, anchored_at = s.anchored_at + shift;
+    UPDATE pganalytics.alert_rule_states s
+    SET evaluate_at = s.evaluate_at + shift, evaluated_at = least(s.evaluated_at + shift, move_due_times.at);
+    UPDATE pganalytics.alert_outbox_state s SET compared_at = '-infinity';
+END
+$$;
+COMMENT ON FUNCTION pganalytics.move_due_times(timestamptz, interval) IS
+    'moves what waits with a clock that was set; for the worker of alerts';
+GRANT EXECUTE ON FUNCTION pganalytics.move_due_times(timestamptz, interval) TO pganalytics_alerts;
+
 -- The counters of the workers, each minute, so that rules can compare two times.
 CREATE TABLE pganalytics.self_samples (
     sampled_at timestamptz NOT NULL,

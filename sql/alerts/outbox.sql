@@ -145,17 +145,22 @@ BEGIN
         FROM (SELECT g.*, row_number() OVER (PARTITION BY g.channel ORDER BY g.due_at, g.first_id) AS place
               FROM (SELECT w.*, w.channel || '/' || w.group_key AS key FROM (
                         (SELECT DISTINCT ON (o.channel, o.group_key) o.channel, o.group_key,
-                                o.notification_id AS first_id, o.due_at, false AS resend
+                                o.notification_id AS first_id, o.due_at, false AS resend,
+                                (SELECT c.group_wait FROM pganalytics.alert_channels c
+                                 WHERE c.name = o.channel) AS group_wait
                          FROM pganalytics.alert_outbox o WHERE o.state = 'waiting'
                          ORDER BY o.channel, o.group_key, o.notification_id)
                         UNION ALL
-                        SELECT m.name, '{}:{}', 0, coalesce(r.resend_at, '-infinity'), true
+                        SELECT m.name, '{}:{}', 0, coalesce(r.resend_at, '-infinity'), true, NULL
                         FROM pganalytics.alert_channels m
                         LEFT JOIN pganalytics.alert_channel_states r ON r.channel = m.name
                         WHERE m.kind = 'alertmanager' AND NOT EXISTS (
                             SELECT FROM pganalytics.alert_outbox o
                             WHERE o.channel = m.name AND o.state = 'waiting')) AS w) AS g
-              WHERE g.due_at <= take_deliveries.at
+              -- No wait is longer than an hour, or group_wait: what is due later was due by a clock that
+              -- was ahead, and that was set back while no worker ran.
+              WHERE (g.due_at <= take_deliveries.at
+                     OR g.due_at > take_deliveries.at + greatest(interval '1 hour', g.group_wait))
                 AND NOT g.key = ANY (coalesce(busy, '{}'))) AS h
         JOIN pganalytics.alert_channels c ON c.name = h.channel AND c.enabled
         LEFT JOIN pganalytics.alert_channel_secrets s ON s.channel = c.name

@@ -194,7 +194,8 @@ CREATE FUNCTION pganalytics.issued_certificate(request uuid, timeout interval DE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    until_when timestamptz := clock_timestamp() + coalesce(timeout, '0 s');
+    -- Counted, not read off a clock, which may be set meanwhile.
+    turns_left bigint := ceil(EXTRACT(epoch FROM coalesce(timeout, '0 s')) / 0.02);
     one pganalytics.certificate_requests;
 BEGIN
     LOOP
@@ -211,12 +212,13 @@ BEGIN
         ELSIF one.state = 'refused' THEN
             RAISE EXCEPTION 'certificate was not issued: %', one.message
                 USING ERRCODE = 'invalid_parameter_value';
-        ELSIF clock_timestamp() >= until_when THEN
+        ELSIF turns_left <= 0 THEN
             RAISE EXCEPTION 'certificate request % is not decided yet', request
                 USING ERRCODE = 'object_not_in_prerequisite_state',
                       HINT = 'The row of kind maintenance in pganalytics.workers says what it waits for.';
         END IF;
         PERFORM pg_sleep(0.02);
+        turns_left := turns_left - 1;
     END LOOP;
 END
 $$;

@@ -470,6 +470,42 @@ SELECT queue(246);
 SELECT channel, at(created_at), alert -> 'annotations' ->> 'anchor' AS anchor, state FROM pganalytics.alert_outbox ORDER BY notification_id;
 ROLLBACK;
 
+-- A clock that was set. While the worker runs, what waits moves with it: a year on or back, it is due as soon as
+-- it would have been, and it is not given up.
+CALL begin_anew();
+INSERT INTO pganalytics.alert_channels (name, kind, url, repeat_every) VALUES ('hook', 'webhook', 'https://a.example', '4 hours');
+INSERT INTO pganalytics.alert_rule_states (rule, evaluate_at, evaluated_at) VALUES ('clock', t(60), t(0));
+SELECT fire('up', 0), queue(0);
+SELECT settle(30, 'again', 503, 'full', '1 minute');
+SELECT due FROM box;
+CREATE FUNCTION move(now double precision, shift interval) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    SET LOCAL ROLE pganalytics_alerts;
+    PERFORM pganalytics.move_due_times(t(now), shift);
+    RESET ROLE;
+END $$;
+CREATE FUNCTION moved(year double precision) RETURNS TABLE (due numeric, early text[], in_time text[], rule numeric[], back numeric)
+    LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM move(40 + year, make_interval(secs => year));
+    due := (SELECT b.due - year::numeric FROM box b);
+    early := ARRAY(SELECT k.delivery FROM take(89 + year) k);
+    in_time := ARRAY(SELECT k.delivery FROM take(90 + year) k);
+    rule := (SELECT ARRAY[at(r.evaluated_at), at(r.evaluate_at)] FROM pganalytics.alert_rule_states r WHERE r.rule = 'clock');
+    PERFORM move(40, make_interval(secs => -year));
+    back := (SELECT b.due FROM box b);
+    RETURN NEXT;
+END $$;
+SELECT * FROM moved(365 * 86400);
+SELECT * FROM moved(-365 * 86400);
+-- While none ran, the clock was set back by a year, which a time tells that is farther ahead than any wait.
+SELECT delivery FROM take(90 - 365 * 86400);
+SELECT settle(90);
+SELECT queue(90 - 365 * 86400);
+SELECT n, status, state FROM box;
+DELETE FROM pganalytics.alert_rule_states WHERE rule = 'clock';
+DROP FUNCTION move, moved;
+
 -- Rights. The secret is an administrator's and the worker's, by whatever way, and so is the URL.
 CALL begin_anew();
 INSERT INTO pganalytics.alert_channels (name, kind, url, authentication) VALUES ('hook', 'webhook', 'https://a.example/token', 'bearer');

@@ -3,13 +3,14 @@
 
 #include <algorithm>
 
+#include "core/monotonic.hpp"
+
 namespace pganalytics::collector {
 
 Millis BackoffDelay(int failures, Millis retry_after, double random) {
-    Millis ceiling = kFirstBackoff;
-    for (int i = 1; i < failures && ceiling < kLongestBackoff; ++i) ceiling *= 2;
-    ceiling = std::min(ceiling, kLongestBackoff);
-    const Millis jittered(static_cast<Millis::rep>(static_cast<double>(ceiling.count()) * random));
+    const int64_t ceiling_ms =
+        core::BackoffMs(failures, kFirstBackoff.count(), kLongestBackoff.count());
+    const Millis jittered(static_cast<Millis::rep>(static_cast<double>(ceiling_ms) * random));
     return std::max(jittered, std::min(retry_after, kLongestRetryAfter));
 }
 

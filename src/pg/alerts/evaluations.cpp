@@ -30,6 +30,11 @@ Statement settle = {
     {TIMESTAMPTZOID},
     nullptr};
 Statement sample = {"SELECT pganalytics.sample_workers($1)", 1, {TIMESTAMPTZOID}, nullptr};
+Statement move_due_times = {
+    "SELECT pganalytics.move_due_times($1, pg_catalog.make_interval(secs => $2))",
+    2,
+    {TIMESTAMPTZOID, FLOAT8OID},
+    nullptr};
 Statement prune = {
     "SELECT pganalytics.prune_alerts($1, $2)", 2, {TIMESTAMPTZOID, INT4OID}, nullptr};
 
@@ -89,6 +94,12 @@ TimestampTz SettleAlerts(TimestampTz at) {
 void SampleWorkers(TimestampTz at) {
     Datum values[] = {TimestampTzGetDatum(at)};
     Execute(&sample, values);
+}
+
+void MoveDueTimes(TimestampTz at, int64 shift_ms) {
+    Datum values[] = {TimestampTzGetDatum(at),
+                      Float8GetDatum(static_cast<double>(shift_ms) / 1000)};
+    Execute(&move_due_times, values);
 }
 
 int64 PruneAlerts(TimestampTz at, int most) {

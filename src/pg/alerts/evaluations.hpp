@@ -41,6 +41,9 @@ TimestampTz SettleAlerts(TimestampTz at);
 // SampleWorkers stores the workers' counters, for the rules that compare them over time.
 void SampleWorkers(TimestampTz at);
 
+// MoveDueTimes moves what is due in the tables by as much as the clock was set.
+void MoveDueTimes(TimestampTz at, int64 shift_ms);
+
 // PruneAlerts removes at most `most` rows whose retention is over and gives how many it removed.
 int64 PruneAlerts(TimestampTz at, int most);
 

@@ -2,14 +2,11 @@
 // that are refused.
 #include "pg/audit/refusals.hpp"
 
+#include "core/monotonic.hpp"
 #include "core/tally.hpp"
 #include "pg/audit/record.hpp"
 #include "protocol/api_routes.hpp"
 #include "protocol/token_text.hpp"
-
-extern "C" {
-#include <time.h>
-}
 
 namespace pganalytics::pg {
 namespace {
@@ -27,11 +24,7 @@ bool serves_people = false;
 // More than this in one frame a gateway cannot have refused.
 constexpr uint64 kMaxCount = 1000000000;
 
-int64 NowMs() {
-    timespec now = {};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return static_cast<int64>(now.tv_sec) * 1000 + now.tv_nsec / 1000000;
-}
+int64 NowMs() { return core::Instant::Now().ms(); }
 
 // NeededFor gives the role that a route wants, "" if it is none of people's.
 std::string_view NeededFor(std::string_view route) {

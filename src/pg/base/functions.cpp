@@ -1,4 +1,5 @@
 // Functions: the SQL functions about workers and files; sql/schema/workers.sql declares them.
+#include "core/monotonic.hpp"
 #include "pg/base/guc.hpp"
 #include "pg/base/prelude.hpp"
 #include "pg/base/shmem.hpp"
@@ -56,6 +57,14 @@ void RequirePreload() {
         errmsg("pganalytics is not loaded by shared_preload_libraries"),
         errhint("Add pganalytics to shared_preload_libraries in postgresql.conf and restart the "
                 "server."));
+}
+
+// MsOf is the length of an interval with months of 30 days, at most a year: nobody waits longer.
+int64 MsOf(const Interval& interval) {
+    constexpr double kLongestMs = 365.0 * 86400 * 1000;
+    const double days = interval.month * 30.0 + interval.day;
+    const double ms = days * 86400 * 1000 + static_cast<double>(interval.time) / 1000;
+    return static_cast<int64>(Max(Min(ms, kLongestMs), 0.0));
 }
 
 bool AllServe() {
@@ -140,12 +149,10 @@ Datum pganalytics_worker_states(PG_FUNCTION_ARGS) {
 Datum pganalytics_wait_until_running(PG_FUNCTION_ARGS) {
     using namespace pganalytics::pg;
     RequirePreload();
-    const Interval* const timeout = PG_GETARG_INTERVAL_P(0);
-    const TimestampTz deadline = DatumGetTimestampTz(
-        DirectFunctionCall2(timestamptz_pl_interval, TimestampTzGetDatum(GetCurrentTimestamp()),
-                            IntervalPGetDatum(timeout)));
+    pganalytics::core::Timer deadline;
+    deadline.Start(pganalytics::core::Instant::Now(), MsOf(*PG_GETARG_INTERVAL_P(0)));
     while (!AllServe()) {
-        if (GetCurrentTimestamp() >= deadline) PG_RETURN_BOOL(false);
+        if (deadline.IsDue(pganalytics::core::Instant::Now())) PG_RETURN_BOOL(false);
         WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 20, PG_WAIT_EXTENSION);
         ResetLatch(MyLatch);
         CHECK_FOR_INTERRUPTS();

@@ -2,12 +2,12 @@
 #include "pg/identity/rate_limits.hpp"
 
 #include "core/address.hpp"
+#include "core/monotonic.hpp"
 #include "pg/base/guc.hpp"
 
 extern "C" {
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "utils/acl.h"
@@ -89,11 +89,7 @@ void MapRequests() {
             errdetail("No request is limited until the server is restarted."));
 }
 
-uint64 NowNs() {
-    timespec now = {};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return static_cast<uint64>(now.tv_sec) * kNsPerSecond + static_cast<uint64>(now.tv_nsec);
-}
+uint64 NowNs() { return static_cast<uint64>(core::Instant::Now().ns()); }
 
 // RoleWord names a role by its oid, and names that no role has by their hash: they count alike, so
 // that a refusal says nothing about whether a role exists.

@@ -50,7 +50,7 @@ class ShiftedClock:
         return {"LD_PRELOAD": str(self.library), "CLOCK_SHIFT_FILE": str(self.file)}
 
     def advance(self, seconds):
-        """advance moves the clock of every process that has the library, at once."""
+        """advance moves the clock of every process that has the library, at once; back if below 0."""
         self.seconds += int(seconds)
         self._write()
 

@@ -1,0 +1,143 @@
+// Monotonic: instants, timers and back-offs. Every deadline, interval and back-off of the server's
+// workers is one of these; the wall clock, which an administrator or a resumed machine moves, is
+// for what is stored or shown, and for what a certificate or a token says.
+//
+// The clock is CLOCK_MONOTONIC, not CLOCK_BOOTTIME: it stands still while the machine is suspended,
+// and so do our programs. By CLOCK_BOOTTIME every program would be late at the moment of the
+// resume, although it had no chance to do anything. What follows the calendar looks at the wall
+// clock besides (ClockWatch).
+//
+// No heap, no exceptions, trivially destructible: usable in the server. Zeroed is valid.
+#pragma once
+
+#include <time.h>
+
+#include <algorithm>
+#include <compare>
+#include <cstdint>
+
+namespace pganalytics::core {
+
+// Instant is a moment of CLOCK_MONOTONIC. The default one lies before all others. Instants of
+// processes of one boot compare.
+class Instant {
+  public:
+    constexpr Instant() = default;
+    static constexpr Instant FromNs(int64_t ns) { return Instant(ns); }
+    static Instant Now() { return Instant(Read(CLOCK_MONOTONIC)); }
+
+    constexpr int64_t ns() const { return ns_; }
+    constexpr int64_t ms() const { return ns_ / kNsPerMs; }
+    constexpr Instant PlusMs(int64_t ms) const { return Instant(ns_ + ms * kNsPerMs); }
+    constexpr int64_t MsSince(Instant earlier) const { return (ns_ - earlier.ns_) / kNsPerMs; }
+    friend constexpr auto operator<=>(const Instant&, const Instant&) = default;
+
+  private:
+    friend class ClockWatch;
+    static constexpr int64_t kNsPerMs = 1'000'000;
+    constexpr explicit Instant(int64_t ns) : ns_(ns) {}
+    static int64_t Read(clockid_t clock) {
+        timespec now = {};
+        clock_gettime(clock, &now);
+        return static_cast<int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
+    }
+
+    int64_t ns_ = 0;
+};
+
+// Timer says when something is due. A new one is due at once.
+class Timer {
+  public:
+    constexpr void Start(Instant now, int64_t ms) { at_ = now.PlusMs(ms); }
+    constexpr void Expire() { at_ = {}; }
+    constexpr bool IsDue(Instant now) const { return now >= at_; }
+    // MsLeft is rounded up, so that whoever has waited for it finds the timer due; 0 if it is.
+    constexpr int64_t MsLeft(Instant now) const {
+        return IsDue(now) ? 0 : at_.PlusMs(1).MsSince(now);
+    }
+
+  private:
+    Instant at_;
+};
+
+// BackoffMs is the wait after so many failures, from 1: `first_ms`, then twice as long each time,
+// at most `longest_ms`.
+constexpr int64_t BackoffMs(int failures, int64_t first_ms, int64_t longest_ms) {
+    int64_t wait_ms = first_ms;
+    for (int i = 1; i < failures && wait_ms < longest_ms; ++i) wait_ms *= 2;
+    return std::min(wait_ms, longest_ms);
+}
+
+// Backoff says when something that fails may be tried again.
+class Backoff {
+  public:
+    constexpr Backoff(int64_t first_ms, int64_t longest_ms)
+        : first_ms_(first_ms), longest_ms_(longest_ms) {}
+
+    constexpr void Fail(Instant now) {
+        failures_ = std::min(failures_ + 1, kMostFailures);
+        timer_.Start(now, BackoffMs(failures_, first_ms_, longest_ms_));
+    }
+    constexpr void Reset() { *this = Backoff(first_ms_, longest_ms_); }
+    // TryNow ends the wait; the next failure waits as long as it would have.
+    constexpr void TryNow() { timer_.Expire(); }
+    constexpr bool MayTry(Instant now) const { return timer_.IsDue(now); }
+    constexpr int64_t MsLeft(Instant now) const { return timer_.MsLeft(now); }
+    // failures counts those in a row.
+    constexpr int failures() const { return failures_; }
+
+  private:
+    static constexpr int kMostFailures = 1000;
+    int64_t first_ms_;
+    int64_t longest_ms_;
+    Timer timer_;
+    int failures_ = 0;
+};
+
+// ClockWatch notices that the wall clock was set: between two looks it has not gone as far as the
+// monotonic one. A machine that was suspended looks like a clock that was set forward.
+class ClockWatch {
+  public:
+    // Less is what a network's clock corrects every day.
+    static constexpr int64_t kLeastMoveMs = 1000;
+
+    // Look gives by how much the wall clock was set since the last look, 0 at the first; `now` is
+    // the time of the look.
+    int64_t Look(Instant* now) {
+        int64_t wall_ns = 0;
+        // A process that is stopped between two readings must not see a move. Not for ever: on a
+        // machine as slow as that a move is noticed by the look after.
+        for (int i = 0; i < 3; ++i) {
+            *now = Instant::Now();
+            wall_ns = Instant::Read(CLOCK_REALTIME);
+            if (Instant::Now().MsSince(*now) < kLeastMoveMs / 10) return Compare(*now, wall_ns);
+        }
+        return 0;
+    }
+
+    // Compare is Look with clocks that were read.
+    constexpr int64_t Compare(Instant now, int64_t wall_ns) {
+        const int64_t offset_ms = (wall_ns - now.ns()) / Instant::kNsPerMs;
+        const int64_t move_ms = seen_ ? offset_ms - offset_ms_ : 0;
+        // A small step is taken in, so that many of them are no move either.
+        offset_ms_ = offset_ms;
+        seen_ = true;
+        if (move_ms > -kLeastMoveMs && move_ms < kLeastMoveMs) return 0;
+        moved_at_ = now;
+        was_moved_ = true;
+        return move_ms;
+    }
+
+    // IsSteady: the clock was not set within the last `ms`.
+    constexpr bool IsSteady(Instant now, int64_t ms) const {
+        return !was_moved_ || now.MsSince(moved_at_) >= ms;
+    }
+
+  private:
+    int64_t offset_ms_ = 0;  // of the wall clock to the monotonic one
+    Instant moved_at_;
+    bool seen_ = false;
+    bool was_moved_ = false;
+};
+
+}  // namespace pganalytics::core
