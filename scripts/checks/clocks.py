@@ -41,7 +41,6 @@ WALL_CLOCK = {
     "src/pg/base/shmem.cpp": "last_error_at, shown in pganalytics.workers",
     "src/pg/identity/authenticate.cpp": "the expiry of tokens and certificates",
     "src/pg/identity/rate_functions.cpp": "when a client was refused last, shown",
-    "src/pg/identity/tokens.cpp": "the expiry of tokens",
     "src/pg/store/accounts.cpp": "the day that a row is stored in",
     "src/pg/store/ledger.cpp": "the day that a row is stored in, and how long a key is remembered",
     "src/pg/store/samples.cpp": "which samples are too old, or of the future",
