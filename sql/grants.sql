@@ -62,6 +62,7 @@ GRANT EXECUTE ON FUNCTION
     pganalytics.retention_settings(),
     pganalytics.preloaded(),
     pganalytics.worker_states(),
+    pganalytics.worker_counters(),
     pganalytics.rate_buckets(),
     pganalytics.wait_until_running(interval),
     pganalytics.metrics(),

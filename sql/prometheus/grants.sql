@@ -6,7 +6,7 @@ GRANT SELECT ON pganalytics.prometheus_samples
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_api;
 GRANT EXECUTE ON FUNCTION pganalytics.prometheus_metrics(), pganalytics.audit_buffer()
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_api;
-GRANT EXECUTE ON FUNCTION pganalytics.worker_states() TO pganalytics_api;
+GRANT EXECUTE ON FUNCTION pganalytics.worker_states(), pganalytics.worker_counters() TO pganalytics_api;
 GRANT SELECT (name, token_sha256, last_used_at, revoked_at), UPDATE (last_used_at)
     ON pganalytics.scrape_tokens TO pganalytics_api;
 GRANT SELECT (sha256, state, not_after) ON pganalytics.certificates TO pganalytics_api;

@@ -273,7 +273,7 @@ Task<bool> Connection::ServeRequest() {
 
 Task<bool> Connection::Answer(const Response& response, bool keep, bool head_only) {
     if (response.status >= 400) ++server_.stats_.refused;
-    if (response.status == 429) ++server_.stats_.limited;
+    if (response.status == 429) ++server_.stats_.rate_limited;
     deadline_ = Clock::now() + server_.options_.connection_timeout;
     std::string bytes = Serialize(response, !keep, head_only, DateNow());
     const bool sent = co_await stream_.Write(bytes);

@@ -46,7 +46,7 @@ Task<> Server::Accept(Listener& listener) {
                                                 asio::redirect_error(asio::use_awaitable, error));
         if (draining_ || error) break;
         if (connections_.size() >= options_.max_connections) {
-            if (idle_.empty()) ++stats_.full;
+            if (idle_.empty()) ++stats_.times_full;
             CloseOldestIdle();
             // The kernel's queue holds who comes until one has gone.
             while (!draining_ && connections_.size() >= options_.max_connections) {
@@ -71,7 +71,7 @@ bool Server::AcceptOne(int listener) {
     if (Admit(client) != 0) {
         // A handshake costs more than anything else that a stranger can ask for.
         close(fd);
-        ++stats_.limited;
+        ++stats_.rate_limited;
         return true;
     }
     const int on = 1;
@@ -131,7 +131,7 @@ void Server::Close(Connection* connection) {
 
 void Server::CloseOldestIdle() {
     if (idle_.empty()) return;
-    ++stats_.evicted;
+    ++stats_.evictions;
     Close(idle_.front());
 }
 
