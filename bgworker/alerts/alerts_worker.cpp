@@ -157,8 +157,8 @@ void Evaluate(Worker* worker, const char* name) {
         pg::SetError(worker->status, text);
     }
     pg::UpdateStatus(worker->status, [&findings](pg::WorkerStatus* s) {
-        ++s->commits;
-        s->rows += findings.count;
+        s->Count(protocol::WorkerCounter::kCommits);
+        s->Count(protocol::WorkerCounter::kRows, findings.count);
     });
 }
 

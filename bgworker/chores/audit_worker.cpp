@@ -72,8 +72,8 @@ void Failed(Worker* worker, const ErrorData* error) {
 
 void CountRows(Worker* worker, uint32 rows) {
     pg::UpdateStatus(worker->status, [rows](pg::WorkerStatus* s) {
-        ++s->commits;
-        s->rows += rows;
+        s->Count(protocol::WorkerCounter::kCommits);
+        s->Count(protocol::WorkerCounter::kRows, rows);
     });
 }
 

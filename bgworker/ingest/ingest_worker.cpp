@@ -233,17 +233,19 @@ void Count(const Group& group) {
         }
     }
     pg::UpdateStatus(supervisor.status, [&](pg::WorkerStatus* s) {
-        s->pushes += pushes;
-        s->duplicates += duplicates;
-        s->rejected += rejected;
-        s->rows += static_cast<int64>(sum.stored);
-        s->observed += static_cast<int64>(sum.observed);
-        s->unchanged += static_cast<int64>(sum.unchanged);
-        s->merged += static_cast<int64>(sum.merged);
+        using enum protocol::WorkerCounter;
+        s->Count(kPushes, pushes);
+        s->Count(kDuplicates, duplicates);
+        s->Count(kRejected, rejected);
+        s->Count(kRows, static_cast<int64>(sum.stored));
+        s->Count(kObserved, static_cast<int64>(sum.observed));
+        s->Count(kUnchanged, static_cast<int64>(sum.unchanged));
+        s->Count(kMerged, static_cast<int64>(sum.merged));
         for (size_t r = 0; r < sum.discarded.size(); ++r) {
-            s->discarded[r] += static_cast<int64>(sum.discarded[r]);
+            s->Count(protocol::CounterOf(static_cast<protocol::DiscardReason>(r)),
+                     static_cast<int64>(sum.discarded[r]));
         }
-        s->commits += pushes > 0 ? 1 : 0;
+        s->Count(kCommits, pushes > 0 ? 1 : 0);
     });
     if (refused == nullptr) return;
     // Once per change, not per push: a full disk or a lost privilege would flood the log.

@@ -198,19 +198,13 @@ void CountConnections(Supervisor* supervisor, Gateway* gateway, const protocol::
     const protocol::Counters before = gateway->counters;
     gateway->counters = now;
     const bool serves = gateway->state == GatewayState::kServing;
-    auto since = [](uint64_t later, uint64_t earlier) {
-        return static_cast<int64>(later > earlier ? later - earlier : 0);
-    };
     pg::UpdateStatus(supervisor->status, [&](pg::WorkerStatus* s) {
         if (serves) s->connections = static_cast<int64>(now.connections_open);
-        s->accepted += since(now.connections_accepted, before.connections_accepted);
-        s->requests += since(now.requests, before.requests);
-        s->refused += since(now.requests_refused, before.requests_refused);
-        s->handshakes_failed += since(now.handshakes_failed, before.handshakes_failed);
-        s->deadlines += since(now.deadlines, before.deadlines);
-        s->evictions += since(now.evictions, before.evictions);
-        s->times_full += since(now.times_full, before.times_full);
-        s->rate_limited += since(now.rate_limited, before.rate_limited);
+        for (size_t i = 0; i < protocol::kGatewayCounters; ++i) {
+            if (now.totals[i] <= before.totals[i]) continue;
+            s->counters[protocol::kFirstGatewayCounter + i] +=
+                static_cast<int64>(now.totals[i] - before.totals[i]);
+        }
     });
 }
 

@@ -93,26 +93,7 @@ GRANT EXECUTE ON FUNCTION pganalytics.move_due_times(timestamptz, interval) TO p
 -- The counters of the workers, each minute, so that rules can compare two times.
 CREATE TABLE pganalytics.self_samples (
     sampled_at timestamptz NOT NULL,
-    kind text NOT NULL,
-    number integer NOT NULL,
-    state text NOT NULL,
-    started_at timestamptz,
-    restarts bigint NOT NULL,
-    gateway_restarts bigint NOT NULL,
-    connections bigint NOT NULL,
-    commits bigint NOT NULL,
-    pushes bigint NOT NULL,
-    duplicates bigint NOT NULL,
-    rejected bigint NOT NULL,
-    rows bigint NOT NULL,
-    accepted bigint NOT NULL,
-    requests bigint NOT NULL,
-    refused bigint NOT NULL,
-    handshakes_failed bigint NOT NULL,
-    deadlines bigint NOT NULL,
-    evictions bigint NOT NULL,
-    times_full bigint NOT NULL,
-    rate_limited bigint NOT NULL,
+    LIKE pganalytics.workers,
     PRIMARY KEY (sampled_at, kind, number)
 );
 COMMENT ON TABLE pganalytics.self_samples IS
@@ -127,13 +108,7 @@ CREATE FUNCTION pganalytics.sample_workers(at timestamptz) RETURNS void
 AS $$
 BEGIN
     DELETE FROM pganalytics.self_samples s WHERE s.sampled_at < at - interval '192 hours';
-    INSERT INTO pganalytics.self_samples (sampled_at, kind, number, state, started_at, restarts,
-        gateway_restarts, connections, commits, pushes, duplicates, rejected, rows, accepted, requests,
-        refused, handshakes_failed, deadlines, evictions, times_full, rate_limited)
-    SELECT at, w.kind, w.number, w.state, w.started_at, w.restarts,
-           w.gateway_restarts, w.connections, w.commits, w.pushes, w.duplicates, w.rejected, w.rows,
-           w.accepted, w.requests, w.refused, w.handshakes_failed, w.deadlines, w.evictions,
-           w.times_full, w.rate_limited
+    INSERT INTO pganalytics.self_samples SELECT at, w.*
     FROM pganalytics.workers w
     ON CONFLICT DO NOTHING;
 END

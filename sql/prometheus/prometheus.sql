@@ -131,43 +131,21 @@ UNION ALL
 SELECT 'pganalytics_gateway_' || s.name, s.type, s.help, w.labels, s.value
 FROM workers w CROSS JOIN LATERAL (VALUES
     ('connections', 'gauge', 'HTTPS connections that are open.', w.connections),
-    ('connections_accepted_total', 'counter', 'HTTPS connections accepted.', w.accepted),
-    ('requests_total', 'counter', 'Requests whose head was read.', w.requests),
-    ('requests_refused_total', 'counter', 'Requests answered with 4xx or 5xx.', w.refused),
-    ('handshakes_failed_total', 'counter', 'Connections that ended before TLS was agreed.',
-     w.handshakes_failed),
-    ('deadlines_total', 'counter', 'Connections closed because something took too long.',
-     w.deadlines),
-    ('evictions_total', 'counter', 'Idle connections closed before their time.', w.evictions),
-    ('full_total', 'counter', 'Times that new clients had to wait for a connection to end.',
-     w.times_full),
-    ('rate_limited_total', 'counter', 'Connections closed and requests refused by a rate limit.',
-     w.rate_limited),
     ('restarts_total', 'counter', 'Starts of a gateway after the first, reloads included.',
      w.gateway_restarts)
     ) AS s(name, type, help, value)
 WHERE w.kind IN ('ingest', 'api')
 UNION ALL
-SELECT 'pganalytics_ingest_' || s.name, 'counter', s.help, w.worker, s.value
-FROM workers w CROSS JOIN LATERAL (VALUES
-    ('pushes_stored_total', 'Pushes stored and acknowledged.', w.pushes),
-    ('pushes_duplicate_total', 'Pushes that had been stored before.', w.duplicates),
-    ('pushes_rejected_total', 'Pushes that the worker refused.', w.rejected),
-    ('commits_total', 'Transactions that have stored pushes.', w.commits),
-    ('rows_observed_total', 'Rows that stored pushes spoke of: stored, unchanged, merged and discarded.',
-     w.observed),
-    ('rows_stored_total', 'Rows stored.', w.rows),
-    ('rows_unchanged_total', 'Rows that were the same as before.', w.unchanged),
-    ('rows_merged_total', 'Rows folded into another row, whose counters are the sums.', w.merged)
-    ) AS s(name, help, value)
-WHERE w.kind = 'ingest'
-UNION ALL
-SELECT 'pganalytics_ingest_rows_discarded_total', 'counter', 'Rows not stored, by reason.',
-       w.worker || jsonb_build_object('reason', s.reason), s.value
-FROM workers w CROSS JOIN LATERAL (VALUES
-    ('too_old', w.discarded_too_old), ('in_future', w.discarded_in_future),
-    ('too_large', w.discarded_too_large)) AS s(reason, value)
-WHERE w.kind = 'ingest'
+-- Columns of pganalytics.workers by name. Rows that were discarded have the reason from that name.
+SELECT c.metric, 'counter', c.meaning,
+       CASE c.counted_by WHEN 'gateway' THEN w.labels
+            ELSE w.worker || jsonb_strip_nulls(jsonb_build_object(
+                'reason', substring(c.name FROM '^discarded_(.*)$'))) END,
+       (to_jsonb(w) ->> c.name)::double precision
+FROM workers w
+JOIN pganalytics.worker_counters() c
+  ON w.kind = 'ingest' OR w.kind = 'api' AND c.counted_by = 'gateway'
+WHERE c.metric IS NOT NULL
 UNION ALL
 SELECT 'pganalytics_audit_' || s.name, s.type, s.help, '{}'::jsonb, s.value
 FROM pganalytics.audit_buffer() b CROSS JOIN LATERAL (VALUES

@@ -24,22 +24,31 @@ GRANT EXECUTE ON FUNCTION pganalytics.worker_states()
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_api,
        pganalytics_alerts;
 
+CREATE FUNCTION pganalytics.worker_counters(OUT name text, OUT counted_by text, OUT metric text, OUT meaning text)
+    RETURNS SETOF record
+    LANGUAGE c IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pganalytics_worker_counters';
+COMMENT ON FUNCTION pganalytics.worker_counters() IS
+    'the counters among the columns of pganalytics.workers: who counts, and the Prometheus metric that shows it';
+GRANT EXECUTE ON FUNCTION pganalytics.worker_counters()
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_api;
+
 CREATE VIEW pganalytics.workers AS SELECT * FROM pganalytics.worker_states();
 COMMENT ON VIEW pganalytics.workers IS 'background workers and their gateways; totals since the server started';
 COMMENT ON COLUMN pganalytics.workers.restarts IS 'starts of the worker after its first';
 COMMENT ON COLUMN pganalytics.workers.gateway_restarts IS 'starts of a gateway after the first, reloads included';
-COMMENT ON COLUMN pganalytics.workers.rejected IS 'pushes that the worker refused; those refused by a gateway are counted in "refused" alone';
-COMMENT ON COLUMN pganalytics.workers.rows IS 'stored; for the audit worker, of the audit log';
-COMMENT ON COLUMN pganalytics.workers.observed IS 'rows that the stored pushes spoke of = rows + unchanged + merged + discarded';
 COMMENT ON COLUMN pganalytics.workers.connections IS 'open now, as the gateway has said within the last second';
-COMMENT ON COLUMN pganalytics.workers.accepted IS 'connections, by whomever';
-COMMENT ON COLUMN pganalytics.workers.requests IS 'requests whose head was read';
-COMMENT ON COLUMN pganalytics.workers.refused IS 'requests answered with 4xx or 5xx, by the gateway or by the worker';
-COMMENT ON COLUMN pganalytics.workers.handshakes_failed IS 'connections that ended before TLS was agreed';
-COMMENT ON COLUMN pganalytics.workers.deadlines IS 'connections closed because a handshake, a request or the taking of an answer took longer than pganalytics.connection_timeout allows';
-COMMENT ON COLUMN pganalytics.workers.evictions IS 'idle connections closed before their time, for pganalytics.max_idle_connections or to make room';
-COMMENT ON COLUMN pganalytics.workers.times_full IS 'times that new clients had to wait because pganalytics.max_connections were busy';
-COMMENT ON COLUMN pganalytics.workers.rate_limited IS 'connections closed before their handshake and requests answered 429, for pganalytics.rate_limit_* or too many failed logins; by whom: pganalytics.rate_limits';
+COMMENT ON COLUMN pganalytics.workers.last_error IS 'the last error of the worker or its gateway, or what it waits for';
+COMMENT ON COLUMN pganalytics.workers.last_error_at IS 'when that was';
+DO $comments$
+DECLARE
+    counter record;
+BEGIN
+    FOR counter IN SELECT * FROM pganalytics.worker_counters() LOOP
+        EXECUTE pg_catalog.format('COMMENT ON COLUMN pganalytics.workers.%I IS %L', counter.name, counter.meaning);
+    END LOOP;
+END
+$comments$;
 GRANT SELECT ON pganalytics.workers
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_alerts;
 

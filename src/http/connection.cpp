@@ -272,7 +272,7 @@ Task<bool> Connection::ServeRequest() {
 
 Task<bool> Connection::Answer(const Response& response, bool keep, bool head_only) {
     if (response.status >= 400) ++server_.stats.refused;
-    if (response.status == 429) ++server_.stats.limited;
+    if (response.status == 429) ++server_.stats.rate_limited;
     deadline_ = Clock::now() + server_.options.connection_timeout;
     std::string bytes = Serialize(response, !keep, head_only, DateNow());
     const bool sent = co_await stream_.Write(bytes);

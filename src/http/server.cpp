@@ -42,7 +42,7 @@ Task<> Server::Accept(Listener& listener) {
                                                 asio::redirect_error(asio::use_awaitable, error));
         if (context_.draining || error) break;
         if (connections_.size() >= context_.options.max_connections) {
-            if (context_.idle.empty()) ++context_.stats.full;
+            if (context_.idle.empty()) ++context_.stats.times_full;
             CloseOldestIdle();
             // The kernel's queue holds who comes until one has gone.
             while (!context_.draining && connections_.size() >= context_.options.max_connections) {
@@ -67,7 +67,7 @@ bool Server::AcceptOne(int listener) {
     if (context_.Admit(client) != 0) {
         // A handshake costs more than anything else that a stranger can ask for.
         close(fd);
-        ++context_.stats.limited;
+        ++context_.stats.rate_limited;
         return true;
     }
     const int on = 1;
@@ -123,7 +123,7 @@ void Server::Close(Connection* connection) {
 
 void Server::CloseOldestIdle() {
     if (context_.idle.empty()) return;
-    ++context_.stats.evicted;
+    ++context_.stats.evictions;
     Close(context_.idle.front());
 }
 

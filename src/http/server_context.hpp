@@ -42,7 +42,8 @@ inline constexpr std::chrono::seconds kIdleGrace{1};
 // Bodies in memory over all connections, in bodies of the largest size.
 inline constexpr uint64_t kBodiesInMemory = 4;
 
-// ServerStats are totals since the start; `open` is now.
+// ServerStats are totals since the start; `open` is now. Their names are those of the columns of
+// pganalytics.workers.
 struct ServerStats {
     uint64_t open = 0;
     uint64_t accepted = 0;
@@ -50,9 +51,9 @@ struct ServerStats {
     uint64_t requests = 0;
     uint64_t refused = 0;  // answered with 4xx or 5xx
     uint64_t deadlines = 0;
-    uint64_t evicted = 0;  // idle connections closed to make room
-    uint64_t full = 0;     // times that accepting had to wait
-    uint64_t limited = 0;  // connections closed and requests answered 429 by a rate limit
+    uint64_t evictions = 0;     // idle connections closed to make room
+    uint64_t times_full = 0;    // times that accepting had to wait
+    uint64_t rate_limited = 0;  // connections closed and requests answered 429 by a rate limit
 };
 
 struct ServerContext {

@@ -14,6 +14,7 @@
 #include "core/types.hpp"
 #include "protocol/credential.hpp"
 #include "protocol/frame.hpp"
+#include "protocol/worker_counters.hpp"
 
 namespace pganalytics::protocol {
 
@@ -101,19 +102,9 @@ struct LogLine {
 // Counters are totals since the gateway began, sent once a second when one has changed.
 struct Counters {
     uint64_t connections_open = 0;
-    uint64_t connections_accepted = 0;
-    uint64_t requests = 0;
-    uint64_t requests_refused = 0;  // answered with 4xx or 5xx, by whomever
-    uint64_t handshakes_failed = 0;
-    uint64_t deadlines = 0;     // connections closed because a request or answer took too long
-    uint64_t evictions = 0;     // idle connections closed before their time
-    uint64_t times_full = 0;    // that accepting had to wait until a busy connection ended
-    uint64_t rate_limited = 0;  // connections closed and requests answered with 429
+    std::array<uint64_t, kGatewayCounters> totals = {};  // by GatewayCounter
 
-    static void VisitFields(auto& m, auto&& visit) {
-        visit(m.connections_open, m.connections_accepted, m.requests, m.requests_refused,
-              m.handshakes_failed, m.deadlines, m.evictions, m.times_full, m.rate_limited);
-    }
+    static void VisitFields(auto& m, auto&& visit) { visit(m.connections_open, m.totals); }
     friend bool operator==(const Counters&, const Counters&) = default;
 };
 
@@ -211,6 +202,13 @@ enum class DiscardReason : uint32_t { kTooOld, kInFuture, kTooLarge };
 inline constexpr uint32_t kDiscardReasons = 3;
 inline constexpr std::string_view kDiscardReasonNames[kDiscardReasons] = {"too_old", "in_future",
                                                                           "too_large"};
+
+constexpr WorkerCounter CounterOf(DiscardReason reason) {
+    return static_cast<WorkerCounter>(static_cast<uint32_t>(WorkerCounter::kDiscardedTooOld) +
+                                      static_cast<uint32_t>(reason));
+}
+static_assert(CounterOf(DiscardReason::kInFuture) == WorkerCounter::kDiscardedInFuture);
+static_assert(CounterOf(DiscardReason::kTooLarge) == WorkerCounter::kDiscardedTooLarge);
 
 // Receipt answers a push, after its commit. status 200: the counts are exact and durable.
 // 403, 409, 422, 503: nothing of the push was stored; `message` and `sqlstate` say why.

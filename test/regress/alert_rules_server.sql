@@ -178,11 +178,8 @@ ROLLBACK;
 -- not make two of one, and one alone is only itself silent, unless requests are refused meanwhile.
 CREATE FUNCTION pg_temp.sampled(seconds float8, kind text, number int, refused int, restarts int, gateways int)
     RETURNS int LANGUAGE sql AS $$
-    INSERT INTO pganalytics.self_samples (sampled_at, kind, number, state, restarts, gateway_restarts, connections,
-        commits, pushes, duplicates, rejected, rows, accepted, requests, refused, handshakes_failed, deadlines,
-        evictions, times_full, rate_limited)
-    VALUES (pg_temp.at(seconds), kind, number, 'running', restarts, gateways, 0, 0, 0, 0, 0, 0, 0, 0, refused,
-            0, 0, 0, 0, 0) RETURNING 1 $$;
+    INSERT INTO pganalytics.self_samples (sampled_at, kind, number, restarts, gateway_restarts, refused)
+    VALUES (pg_temp.at(seconds), kind, number, restarts, gateways, refused) RETURNING 1 $$;
 BEGIN;
 SELECT count(pg_temp.pushed(server, seconds)) FROM (VALUES (1, -60), (2, 0)) AS p(server, seconds);
 SELECT * FROM pg_temp.evaluate('ingest_stalled', pg_temp.at(300));

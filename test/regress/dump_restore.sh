@@ -151,8 +151,7 @@ SELECT pganalytics.queue_notifications(now());
 SELECT pganalytics.acknowledge_alert(max(alert_id), 'on it') FROM pganalytics.alerts;
 SELECT pganalytics.silence_alerts('[{"name": "x", "value": "1|2", "isRegex": true}]', '1 hour', 'it''s known');
 SELECT pganalytics.create_maintenance_window('nightly', '[]', now(), '1 hour', 'backups', '1 day', 'Europe/Berlin');
-INSERT INTO pganalytics.self_samples
-SELECT now(), 'ingest', 1, 'running', now(), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0;
+INSERT INTO pganalytics.self_samples (sampled_at, kind, number) VALUES (now(), 'ingest', 1);
 -- The audit log: appended as its worker does, with a month before this one.
 SELECT pganalytics.make_audit_partition((now() AT TIME ZONE 'UTC')::date),
        pganalytics.make_audit_partition((now() AT TIME ZONE 'UTC')::date - 40);

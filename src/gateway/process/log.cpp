@@ -13,14 +13,9 @@ std::chrono::seconds IntervalOf(Log::Kind kind) {
 protocol::Counters CountersOf(const http::ServerStats& stats) {
     protocol::Counters counters;
     counters.connections_open = stats.open;
-    counters.connections_accepted = stats.accepted;
-    counters.requests = stats.requests;
-    counters.requests_refused = stats.refused;
-    counters.handshakes_failed = stats.handshakes_failed;
-    counters.deadlines = stats.deadlines;
-    counters.evictions = stats.evicted;
-    counters.times_full = stats.full;
-    counters.rate_limited = stats.limited;
+#define GATEWAY_COUNTER(id, name, ...) \
+    counters.totals[static_cast<size_t>(protocol::GatewayCounter::id)] = stats.name;
+#include "protocol/worker_counters.def"
     return counters;
 }
 
@@ -55,11 +50,11 @@ http::Task<> Monitor(http::asio::io_context& io, const http::Server& server, Wor
             link.Send(protocol::FrameType::kCounters, counters);
             sent = counters;
         }
-        if (stats.full > full) {
+        if (stats.times_full > full) {
             log.Line(Log::Kind::kConnections, true,
                      "all of pganalytics.max_connections are busy, new clients wait");
         }
-        full = stats.full;
+        full = stats.times_full;
     }
 }
 

@@ -50,6 +50,9 @@ bool IsWanted(const WorkerStatus& status) {
     return status.kind != WorkerKind::kIngest || status.index < settings.ingest_workers;
 }
 
+// What worker_states() gives: nine columns, the counters, and the last error with its time.
+constexpr int kWorkerColumns = 9 + static_cast<int>(protocol::kWorkerCounters) + 2;
+
 void RequirePreload() {
     if (SharedMemoryReady()) return;
     ereport(
@@ -83,6 +86,7 @@ extern "C" {
 
 PG_FUNCTION_INFO_V1(pganalytics_preloaded);
 PG_FUNCTION_INFO_V1(pganalytics_worker_states);
+PG_FUNCTION_INFO_V1(pganalytics_worker_counters);
 PG_FUNCTION_INFO_V1(pganalytics_wait_until_running);
 PG_FUNCTION_INFO_V1(pganalytics_ca_certificate_file);
 PG_FUNCTION_INFO_V1(pganalytics_server_url);
@@ -96,49 +100,54 @@ Datum pganalytics_worker_states(PG_FUNCTION_ARGS) {
     using namespace pganalytics::pg;
     InitMaterializedSRF(fcinfo, 0);
     auto* const result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
+    // The library may be newer than the extension's objects in this database.
+    if (result->setDesc->natts != kWorkerColumns) {
+        ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
+                errmsg("pganalytics.worker_states() has other columns than its library"),
+                errhint("Run ALTER EXTENSION pganalytics UPDATE."));
+    }
     if (!SharedMemoryReady()) PG_RETURN_NULL();
     WorkerStatus statuses[kMaxWorkers];
     const int count = CopyStatuses(statuses);
     for (int i = 0; i < count; ++i) {
         const WorkerStatus& s = statuses[i];
         if (!IsWanted(s)) continue;
-        Datum values[] = {CStringGetTextDatum(NameOf(s.kind)),
-                          Int32GetDatum(s.index + 1),
-                          Int32GetDatum(s.pid),
-                          Int32GetDatum(s.gateway_pid),
-                          CStringGetTextDatum(NameOf(s.state)),
-                          TimestampTzGetDatum(s.started_at),
-                          Int64GetDatum(Max(s.starts - 1, 0)),
-                          Int64GetDatum(Max(s.gateway_starts - 1, 0)),
-                          Int64GetDatum(s.connections),
-                          Int64GetDatum(s.commits),
-                          Int64GetDatum(s.pushes),
-                          Int64GetDatum(s.duplicates),
-                          Int64GetDatum(s.rejected),
-                          Int64GetDatum(s.rows),
-                          Int64GetDatum(s.observed),
-                          Int64GetDatum(s.unchanged),
-                          Int64GetDatum(s.merged),
-                          Int64GetDatum(s.discarded[0]),
-                          Int64GetDatum(s.discarded[1]),
-                          Int64GetDatum(s.discarded[2]),
-                          Int64GetDatum(s.accepted),
-                          Int64GetDatum(s.requests),
-                          Int64GetDatum(s.refused),
-                          Int64GetDatum(s.handshakes_failed),
-                          Int64GetDatum(s.deadlines),
-                          Int64GetDatum(s.evictions),
-                          Int64GetDatum(s.times_full),
-                          Int64GetDatum(s.rate_limited),
-                          CStringGetTextDatum(s.last_error),
-                          TimestampTzGetDatum(s.last_error_at)};
-        bool nulls[lengthof(values)] = {};
-        nulls[2] = s.pid == 0;
-        nulls[3] = s.gateway_pid == 0;
-        nulls[5] = s.started_at == 0;
-        nulls[28] = s.last_error[0] == '\0';
-        nulls[29] = s.last_error_at == 0;
-        static_assert(lengthof(values) == 30 && lengthof(s.discarded) == 3);
+        Datum values[kWorkerColumns] = {};
+        bool nulls[kWorkerColumns] = {};
+        int column = 0;
+        auto put = [&](Datum value, bool is_null = false) {
+            values[column] = value;
+            nulls[column++] = is_null;
+        };
+        put(CStringGetTextDatum(NameOf(s.kind)));
+        put(Int32GetDatum(s.index + 1));
+        put(Int32GetDatum(s.pid), s.pid == 0);
+        put(Int32GetDatum(s.gateway_pid), s.gateway_pid == 0);
+        put(CStringGetTextDatum(NameOf(s.state)));
+        put(TimestampTzGetDatum(s.started_at), s.started_at == 0);
+        put(Int64GetDatum(Max(s.starts - 1, 0)));
+        put(Int64GetDatum(Max(s.gateway_starts - 1, 0)));
+        put(Int64GetDatum(s.connections));
+        for (const int64 counter : s.counters) put(Int64GetDatum(counter));
+        put(CStringGetTextDatum(s.last_error), s.last_error[0] == '\0');
+        put(TimestampTzGetDatum(s.last_error_at), s.last_error_at == 0);
+        Assert(column == kWorkerColumns);
+        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+    }
+    PG_RETURN_NULL();
+}
+
+// The table of counters, in the order of the columns of worker_states().
+Datum pganalytics_worker_counters(PG_FUNCTION_ARGS) {
+    using namespace pganalytics;
+    InitMaterializedSRF(fcinfo, 0);
+    auto* const result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
+    for (const protocol::WorkerCounterFacts& counter : protocol::kWorkerCounterFacts) {
+        Datum values[] = {CStringGetTextDatum(counter.name),
+                          CStringGetTextDatum(counter.of_gateway ? "gateway" : "worker"),
+                          CStringGetTextDatum(counter.metric),
+                          CStringGetTextDatum(counter.meaning)};
+        bool nulls[lengthof(values)] = {false, false, counter.metric[0] == '\0', false};
         tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
     }
     PG_RETURN_NULL();

@@ -31,27 +31,14 @@ struct WorkerStatus {
     TimestampTz started_at;
     int64 starts;
     int64 gateway_starts;
-    int64 commits;
-    int64 pushes;      // stored and acknowledged
-    int64 duplicates;  // answered with their first receipt
-    int64 rejected;    // refused by the worker
-    int64 rows;        // stored
-    int64 observed;    // rows of the pushes that were stored; rows + what follows
-    int64 unchanged;
-    int64 merged;
-    int64 discarded[protocol::kDiscardReasons];
-    int64 connections;  // open now, as the gateway last said
-    // Of the gateways, added up over their lives:
-    int64 accepted;
-    int64 requests;
-    int64 refused;  // answered with 4xx or 5xx
-    int64 handshakes_failed;
-    int64 deadlines;
-    int64 evictions;
-    int64 times_full;
-    int64 rate_limited;
+    int64 connections;                          // open now, as the gateway last said
+    int64 counters[protocol::kWorkerCounters];  // by WorkerCounter; Count() adds to them
     TimestampTz last_error_at;
     char last_error[256];
+
+    void Count(protocol::WorkerCounter counter, int64 more = 1) {
+        counters[static_cast<size_t>(counter)] += more;
+    }
 };
 
 inline constexpr int kMaxWorkers = 5 + kMaxIngestWorkers;

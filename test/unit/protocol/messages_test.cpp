@@ -101,7 +101,7 @@ TEST(Messages, EveryCutFails) {
     ExpectEveryCutFails(Ready{1, 0, "ab"});
     ExpectEveryCutFails(Failed{"why"});
     ExpectEveryCutFails(LogLine{1, "line"});
-    ExpectEveryCutFails(Counters{1, 2, 3, 4, 5, 6, 7, 8, 9});
+    ExpectEveryCutFails(Counters{1, {2, 3, 4, 5, 6, 7, 8, 9}});
     ExpectEveryCutFails(AuthRequest{});
     ExpectEveryCutFails(AuthReply{403, 0, {}, "no"});
     ExpectEveryCutFails(HealthRequest{});
