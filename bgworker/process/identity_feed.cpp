@@ -1,6 +1,7 @@
 // Identity feed: one copy of what was read, for all gateways of this process.
 #include "bgworker/process/identity_feed.hpp"
 
+#include "pg/base/trouble.hpp"
 #include "pg/identity/identity.hpp"
 #include "pg/identity/identity_state.hpp"
 
@@ -27,13 +28,8 @@ void Read(Supervisor* supervisor) {
     }
     retry_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), kRetryMs);
     MemoryContextDelete(fresh);
-    // Once per change, not once a second.
-    char text[sizeof(supervisor->status->last_error)];
-    pg_snprintf(text, sizeof(text), "could not read keys and certificates: %s", error->message);
-    if (strcmp(text, supervisor->status->last_error) != 0) {
-        ereport(WARNING, errcode(error->sqlerrcode), errmsg("pganalytics %s", text));
-    }
-    pg::SetError(supervisor->status, text);
+    pg::ReportTrouble(supervisor->status, error->sqlerrcode,
+                      "could not read keys and certificates: %s", error->message);
     FreeErrorData(error);
 }
 

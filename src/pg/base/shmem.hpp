@@ -51,7 +51,7 @@ struct WorkerStatus {
     int64 times_full;
     int64 rate_limited;
     TimestampTz last_error_at;
-    char last_error[256];
+    char last_error[256];  // UTF-8
 };
 
 inline constexpr int kMaxWorkers = 5 + kMaxIngestWorkers;
@@ -100,8 +100,7 @@ void UpdateStatus(WorkerStatus* status, Change&& change) {
 // CopyStatuses copies all rows (kMaxWorkers of them) and gives their number.
 int CopyStatuses(WorkerStatus* out);
 
-// SetState and SetError change one worker's row; an error is kept, with its time, until the next.
+// SetState changes one worker's row. Its last_error is set by trouble.hpp alone.
 void SetState(WorkerStatus* status, WorkerState state);
-void SetError(WorkerStatus* status, const char* message);
 
 }  // namespace pganalytics::pg
