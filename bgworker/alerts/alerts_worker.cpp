@@ -6,6 +6,7 @@
 #include "bgworker/process/worker.hpp"
 #include "pg/alerts/evaluations.hpp"
 #include "pg/base/session.hpp"
+#include "pg/base/trouble.hpp"
 
 extern "C" {
 #include "libpq/pqsignal.h"
@@ -47,12 +48,10 @@ void OnTerminate(int signal) {
 // Failed says what could not be done, in the log once, and frees the error. That the extension was
 // dropped meanwhile is found out in the next turn.
 void Failed(Worker* worker, ErrorData* error, const char* what) {
-    char text[sizeof(worker->status->last_error)];
-    pg_snprintf(text, sizeof(text), "could not %s: %s", what, error->message);
-    if (strcmp(worker->status->last_error, text) != 0 && ExtensionExists()) {
-        ereport(WARNING, errcode(error->sqlerrcode), errmsg("pganalytics %s", text));
+    if (ExtensionExists()) {
+        pg::ReportTrouble(worker->status, error->sqlerrcode, "could not %s: %s", what,
+                          error->message);
     }
-    pg::SetError(worker->status, text);
     FreeErrorData(error);
     worker->failed = true;
 }
@@ -152,9 +151,7 @@ void Evaluate(Worker* worker, const char* name) {
         return;
     }
     if (failure != nullptr) {
-        char text[sizeof(worker->status->last_error)];
-        pg_snprintf(text, sizeof(text), "rule %s: %s", rule.name, failure);
-        pg::SetError(worker->status, text);
+        pg::ShowTrouble(worker->status, "rule %s: %s", rule.name, failure);
     }
     pg::UpdateStatus(worker->status, [&findings](pg::WorkerStatus* s) {
         s->Count(protocol::WorkerCounter::kCommits);

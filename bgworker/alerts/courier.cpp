@@ -5,6 +5,7 @@
 #include "bgworker/process/worker.hpp"
 #include "pg/alerts/deliveries.hpp"
 #include "pg/base/guc.hpp"
+#include "pg/base/trouble.hpp"
 
 namespace pganalytics::bgworker {
 namespace {
@@ -39,20 +40,12 @@ void AtExit(int, Datum) {
     if (courier.pid != 0) KillProgram(courier.pid);
 }
 
-// Fail says what went wrong, in the log once per change.
-void Fail(const char* text) {
-    if (strcmp(courier.status->last_error, text) != 0) {
-        ereport(WARNING, errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
-                errmsg("pganalytics %s", text));
-    }
-    pg::SetError(courier.status, text);
-}
-
 // FailWith frees the error. That the extension was dropped meanwhile is no failure.
 void FailWith(const char* what, ErrorData* error) {
-    char text[sizeof(courier.status->last_error)];
-    pg_snprintf(text, sizeof(text), "could not %s: %s", what, error->message);
-    if (ExtensionExists()) Fail(text);
+    if (ExtensionExists()) {
+        pg::ReportTrouble(courier.status, ERRCODE_EXTERNAL_ROUTINE_EXCEPTION, "could not %s: %s",
+                          what, error->message);
+    }
     FreeErrorData(error);
 }
 
@@ -63,10 +56,8 @@ void Start() {
     int fd = -1;
     courier.pid = StartProgram(kCourierProgram, nullptr, 0, &fd);
     if (courier.pid == 0) {
-        char text[sizeof(courier.status->last_error)];
-        pg_snprintf(text, sizeof(text), "could not start %s: %s", kCourierProgram,
-                    pg_strerror(errno));
-        Fail(text);
+        pg::ReportTrouble(courier.status, ERRCODE_EXTERNAL_ROUTINE_EXCEPTION,
+                          "could not start %s: %s", kCourierProgram, pg_strerror(errno));
         courier.backoff.Fail(Now());
         return;
     }
@@ -100,10 +91,9 @@ void End(char* out, size_t out_size) {
 void EndDoomed() {
     char end[160];
     End(end, sizeof(end));
-    char text[sizeof(courier.status->last_error)];
-    pg_snprintf(text, sizeof(text), "%s %s; it %s", kCourierProgram, courier.doomed, end);
+    pg::ReportTrouble(courier.status, ERRCODE_EXTERNAL_ROUTINE_EXCEPTION, "%s %s; it %s",
+                      kCourierProgram, courier.doomed, end);
     courier.doomed = nullptr;
-    Fail(text);
     courier.backoff.Fail(Now());
     pg::Flight* last = nullptr;
     int lost = 0;

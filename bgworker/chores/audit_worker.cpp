@@ -8,6 +8,7 @@
 #include "pg/audit/head.hpp"
 #include "pg/base/guc.hpp"
 #include "pg/base/session.hpp"
+#include "pg/base/trouble.hpp"
 
 extern "C" {
 #include "commands/async.h"
@@ -63,11 +64,8 @@ ErrorData* Commit(Worker* worker, Fn&& fn) {
 // Failed says what could not be done, in the log once, and has the end of the log looked at again.
 void Failed(Worker* worker, const ErrorData* error) {
     worker->resumed = false;
-    if (strcmp(worker->status->last_error, error->message) != 0) {
-        ereport(WARNING, errcode(error->sqlerrcode),
-                errmsg("pganalytics could not write the audit log: %s", error->message));
-    }
-    pg::SetError(worker->status, error->message);
+    pg::ReportTrouble(worker->status, error->sqlerrcode, "could not write the audit log: %s",
+                      error->message);
 }
 
 void CountRows(Worker* worker, uint32 rows) {
@@ -147,7 +145,7 @@ ErrorData* Store(Worker* worker, const pg::AuditRecord* const* records, uint32 c
 ErrorData* StoreUnreadable(Worker* worker, const pg::AuditRecord& record, const ErrorData* why) {
     ereport(WARNING, errcode(why->sqlerrcode),
             errmsg("an event of the audit log could not be stored as it is: %s", why->message));
-    pg::SetError(worker->status, why->message);
+    pg::ShowTrouble(worker->status, "%s", why->message);
     static pg::AuditRecord readable;
     UnreadableOf(record, &readable);
     const pg::AuditRecord* const records[] = {&readable};

@@ -3,8 +3,10 @@
 
 #include "bgworker/chores/ca_program.hpp"
 #include "bgworker/process/worker.hpp"
+#include "core/utf8.hpp"
 #include "pg/base/guc.hpp"
 #include "pg/base/session.hpp"
+#include "pg/base/trouble.hpp"
 #include "pg/identity/authority_records.hpp"
 #include "pg/identity/identity_state.hpp"
 
@@ -43,13 +45,11 @@ State state;
 
 // Fail says what went wrong, once per change.
 bool Fail(const char* what, const char* why) {
-    char text[sizeof(state.status->last_error)];
-    pg_snprintf(text, sizeof(text), "could not %s: %s", what, why);
-    if (state.backoff.failures() == 0 || strcmp(state.status->last_error, text) != 0) {
+    if (pg::ShowTrouble(state.status, "could not %s: %s", what, why) ||
+        state.backoff.failures() == 0) {
         ereport(WARNING, errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
-                errmsg("pganalytics %s", text));
+                errmsg("pganalytics %s", state.status->last_error));
     }
-    pg::SetError(state.status, text);
     return false;
 }
 
@@ -127,7 +127,7 @@ bool SeeToFiles(CaOperation operation, const char* what, char* why, size_t why_s
     protocol::CaRequest head;
     head.operation = operation;
     const bool answered = AskCa(head, &exchange);
-    strlcpy(why, exchange.error, why_size);
+    core::CopyUtf8(exchange.error, why, why_size);
     bool done = answered;
     if (answered) {
         LogNotes(exchange.reply.notes);
@@ -239,7 +239,7 @@ bool MakeTokenKey(char* why, size_t why_size) {
     protocol::CaRequest head;
     head.operation = CaOperation::kMakeTokenKey;
     bool done = AskCa(head, &exchange);
-    strlcpy(why, exchange.error, why_size);
+    core::CopyUtf8(exchange.error, why, why_size);
     if (!done) {
         Fail("make a key for tokens", exchange.error);
     } else {
@@ -247,7 +247,7 @@ bool MakeTokenKey(char* why, size_t why_size) {
         ErrorData* const error =
             pg::Transact([&exchange] { pg::RecordTokenKey(exchange.reply.token_key); });
         if (error != nullptr) {
-            strlcpy(why, error->message, why_size);
+            core::CopyUtf8(error->message, why, why_size);
             done = FailWith("record a key for tokens", error);
         }
     }

@@ -3,6 +3,7 @@
 
 #include "bgworker/process/program.hpp"
 #include "bgworker/process/worker.hpp"
+#include "core/utf8.hpp"
 #include "pg/base/guc.hpp"
 
 extern "C" {
@@ -140,9 +141,7 @@ bool AskCa(protocol::CaRequest head, CaExchange* exchange) {
             Fail(exchange, "%s was ended with the worker", kAuthorityProgram);
             return false;
     }
-    const std::string_view message = exchange->reply.message;
-    pg_snprintf(exchange->error, sizeof(exchange->error), "%.*s",
-                static_cast<int>(Min(message.size(), size_t{250})), message.data());
+    core::CopyUtf8(exchange->reply.message, exchange->error, sizeof(exchange->error));
     return exchange->reply.failed == 0;
 }
 

@@ -4,6 +4,7 @@
 #include "bgworker/chores/authority.hpp"
 #include "bgworker/process/worker.hpp"
 #include "pg/base/session.hpp"
+#include "pg/base/trouble.hpp"
 #include "pg/identity/authority_records.hpp"
 #include "pg/store/chores.hpp"
 
@@ -27,7 +28,7 @@ Outcome Note(pg::WorkerStatus* status, ErrorData* error, const char* what, const
     }
     ereport(WARNING, errcode(error->sqlerrcode),
             errmsg("could not %s %s: %s", what, name, error->message));
-    pg::SetError(status, error->message);
+    pg::ShowTrouble(status, "%s", error->message);
     FreeErrorData(error);
     return Outcome::kFailed;
 }

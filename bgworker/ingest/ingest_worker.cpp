@@ -5,6 +5,7 @@
 #include "bgworker/ingest/enrollments.hpp"
 #include "bgworker/process/serve.hpp"
 #include "pg/base/session.hpp"
+#include "pg/base/trouble.hpp"
 #include "pg/identity/tokens.hpp"
 #include "pg/store/health.hpp"
 #include "pg/store/store.hpp"
@@ -249,18 +250,11 @@ void Count(const Group& group) {
     });
     if (refused == nullptr) return;
     // Once per change, not per push: a full disk or a lost privilege would flood the log.
-    char text[sizeof(supervisor.status->last_error)];
-    pg_snprintf(text, sizeof(text), "%s: %.*s", refused->sqlstate.data(),
-                static_cast<int>(Min(refused->message.size(), size_t{200})),
-                refused->message.data());
-    if (strcmp(text, supervisor.status->last_error) != 0) {
-        ereport(
-            WARNING,
-            errcode(MAKE_SQLSTATE(refused->sqlstate[0], refused->sqlstate[1], refused->sqlstate[2],
-                                  refused->sqlstate[3], refused->sqlstate[4])),
-            errmsg("pganalytics could not store a push: %s", text));
-    }
-    pg::SetError(supervisor.status, text);
+    const auto& state = refused->sqlstate;
+    pg::ReportTrouble(supervisor.status,
+                      MAKE_SQLSTATE(state[0], state[1], state[2], state[3], state[4]),
+                      "could not store a push: %s: %.*s", state.data(),
+                      static_cast<int>(refused->message.size()), refused->message.data());
 }
 
 void StoreGroup(Group* group) {

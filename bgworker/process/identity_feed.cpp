@@ -2,6 +2,7 @@
 #include "bgworker/process/identity_feed.hpp"
 
 #include "bgworker/process/worker.hpp"
+#include "pg/base/trouble.hpp"
 #include "pg/identity/identity.hpp"
 #include "pg/identity/identity_state.hpp"
 
@@ -27,13 +28,8 @@ void Read(Supervisor* supervisor) {
     }
     retry.Start(Now(), kRetryMs);
     MemoryContextDelete(fresh);
-    // Once per change, not once a second.
-    char text[sizeof(supervisor->status->last_error)];
-    pg_snprintf(text, sizeof(text), "could not read keys and certificates: %s", error->message);
-    if (strcmp(text, supervisor->status->last_error) != 0) {
-        ereport(WARNING, errcode(error->sqlerrcode), errmsg("pganalytics %s", text));
-    }
-    pg::SetError(supervisor->status, text);
+    pg::ReportTrouble(supervisor->status, error->sqlerrcode,
+                      "could not read keys and certificates: %s", error->message);
     FreeErrorData(error);
 }
 

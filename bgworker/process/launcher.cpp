@@ -6,6 +6,7 @@
 #include "bgworker/process/settings_watch.hpp"
 #include "bgworker/process/worker.hpp"
 #include "pg/base/session.hpp"
+#include "pg/base/trouble.hpp"
 
 extern "C" {
 #include "access/heapam.h"
@@ -140,9 +141,7 @@ bool DatabaseExists() {
 
 // WaitFor shows and logs once what keeps the workers from being started.
 void WaitFor(pg::WorkerStatus* status, const char* why) {
-    if (status->state == pg::WorkerState::kWaiting && strcmp(status->last_error, why) == 0) return;
-    pg::SetError(status, why);
-    pg::SetState(status, pg::WorkerState::kWaiting);
+    if (!pg::ShowWaiting(status, why)) return;
     ereport(WARNING, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
             errmsg("pganalytics waits: %s", why));
 }

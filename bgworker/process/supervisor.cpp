@@ -4,7 +4,9 @@
 #include "bgworker/process/gateway_config.hpp"
 #include "bgworker/process/program.hpp"
 #include "bgworker/process/worker.hpp"
+#include "core/utf8.hpp"
 #include "pg/audit/refusals.hpp"
+#include "pg/base/trouble.hpp"
 #include "pg/identity/identity_state.hpp"
 #include "pg/identity/rate_limits.hpp"
 
@@ -74,7 +76,7 @@ void AwaitFiles(Supervisor* supervisor) {
         strlcat(why, maintenance->last_error, sizeof(why));
     });
     if (known && strcmp(supervisor->status->last_error, why) != 0) {
-        pg::SetError(supervisor->status, why);
+        pg::ShowTrouble(supervisor->status, "%s", why);
     }
 }
 
@@ -97,9 +99,7 @@ void Start(Supervisor* supervisor) {
     if (pg::RequestRatesFd() >= 0) fds[count++] = pg::RequestRatesFd();
     const pid_t pid = StartProgram(kGatewayProgram, fds, count, &fd);
     if (pid == 0) {
-        char why[128];
-        pg_snprintf(why, sizeof(why), "could not start a gateway: %s", pg_strerror(errno));
-        pg::SetError(supervisor->status, why);
+        pg::ShowTrouble(supervisor->status, "could not start a gateway: %s", pg_strerror(errno));
         supervisor->backoff.Fail(Now());
         return;
     }
@@ -146,16 +146,14 @@ void OnReady(Supervisor* supervisor, Gateway* gateway, const protocol::Ready& re
 
 // OnFailed: new settings that do not work keep the old gateway; without one there is a back-off.
 void OnFailed(Supervisor* supervisor, Gateway* gateway, std::string_view message) {
-    char text[sizeof(supervisor->status->last_error)];
-    strlcpy(text, pnstrdup(message.data(), Min(message.size(), sizeof(text) - 1)), sizeof(text));
-    const bool first =
-        strcmp(supervisor->status->last_error, text) != 0 || supervisor->backoff.failures() == 0;
+    const bool first = pg::ShowTrouble(supervisor->status, "%.*s", static_cast<int>(message.size()),
+                                       message.data()) ||
+                       supervisor->backoff.failures() == 0;
     const bool old_serves = Find(supervisor, GatewayState::kServing) != nullptr;
-    pg::SetError(supervisor->status, text);
     // An administrator's reload is answered each time; what is tried by itself speaks once.
     if (first || (old_serves && !IsStale(*supervisor))) {
         ereport(WARNING, errcode(ERRCODE_CONFIG_FILE_ERROR),
-                errmsg("pganalytics gateway could not start: %s", text),
+                errmsg("pganalytics gateway could not start: %s", supervisor->status->last_error),
                 old_serves ? errhint("The gateway with the old settings goes on; mend the settings "
                                      "and reload.")
                            : errhint("Nobody is served until the settings are mended."));
@@ -176,12 +174,11 @@ void End(Supervisor* supervisor, Gateway* gateway, const char* why) {
     Remove(supervisor, gateway);
     if (was_leaving) return;
     if (was == GatewayState::kServing) ShowGateway(supervisor, 0);
-    char text[sizeof(supervisor->status->last_error)];
-    pg_snprintf(text, sizeof(text), "gateway %d %s; it %s", pid, why, end);
-    pg::SetError(supervisor->status, text);
+    pg::ShowTrouble(supervisor->status, "gateway %d %s; it %s", pid, why, end);
     // The first of a row is news; the rest would be a line every few seconds.
     ereport(supervisor->backoff.failures() == 0 ? WARNING : DEBUG1,
-            errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION), errmsg("pganalytics %s", text),
+            errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
+            errmsg("pganalytics %s", supervisor->status->last_error),
             errdetail("Another one is started."));
     // Without a word why not, the settings of a reload are tried again.
     if (was == GatewayState::kStarting) supervisor->reload_wanted = true;
@@ -260,10 +257,7 @@ bool OpenPort(Supervisor* supervisor) {
     char why[256];
     while (
         !OpenListeners(PortOf(supervisor->role), use, &supervisor->listeners, why, sizeof(why))) {
-        if (strcmp(status->last_error, why) != 0) {
-            ereport(WARNING, errcode(ERRCODE_SYSTEM_ERROR), errmsg("pganalytics %s", why));
-        }
-        pg::SetError(status, why);
+        pg::ReportTrouble(status, ERRCODE_SYSTEM_ERROR, "%s", why);
         pg::SetState(status, pg::WorkerState::kWaiting);
         Sleep(kRetryMs);
         HandleInterrupts();
@@ -343,11 +337,11 @@ Handled HandleControl(Supervisor* supervisor, Gateway* gateway, const Frame& fra
         case protocol::FrameType::kLog: {
             protocol::LogLine line;
             if (!protocol::DecodeWhole(frame.payload, bytes, &line)) return Handled::kBroken;
+            const std::string_view message = core::CutUtf8(line.message, 1000);
             ereport(line.warning != 0 ? WARNING : LOG,
                     errcode(line.warning != 0 ? ERRCODE_WARNING : ERRCODE_SUCCESSFUL_COMPLETION),
                     errmsg("pganalytics gateway %d: %.*s", gateway->pid,
-                           static_cast<int>(Min(line.message.size(), size_t{1000})),
-                           line.message.data()));
+                           static_cast<int>(message.size()), message.data()));
             return Handled::kYes;
         }
         case protocol::FrameType::kRefused: {

@@ -2,6 +2,7 @@
 #include "bgworker/process/worker.hpp"
 
 #include "pg/base/session.hpp"
+#include "pg/base/trouble.hpp"
 
 extern "C" {
 #include "libpq/pqsignal.h"
@@ -35,9 +36,7 @@ void AtExit(int, Datum) {
 
 // Wait says once, in the row and in the log, what the worker waits for.
 void Wait(pg::WorkerStatus* status, const char* what) {
-    if (status->state == pg::WorkerState::kWaiting && strcmp(status->last_error, what) == 0) return;
-    pg::SetError(status, what);
-    pg::SetState(status, pg::WorkerState::kWaiting);
+    if (!pg::ShowWaiting(status, what)) return;
     Report(what);
     ereport(LOG, errmsg("pganalytics worker waits: %s", what));
 }

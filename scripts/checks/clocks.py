@@ -51,7 +51,7 @@ READS = re.compile(
     r"TimestampDifference\w*|TimestampTzPlus\w*|std::time)\b|(?<![\w.>])time\s*\(\s*(?:nullptr|NULL|0|&)"
     r"|\b(?:[Cc]lock_?|SystemClock\(\))(?:->|\.)Now\(\)")
 # Names in lists of what a sandbox allows.
-ALLOWED_CALL = re.compile(r"SCMP_SYS\(\w+\)")
+ALLOWED_CALL = re.compile(r'SCMP_SYS\(\w+\)|^\s*\{"\w+"')
 COMMENT = re.compile(r"//.*")
 
 

@@ -66,7 +66,7 @@ LIBRARIES = {
     "libdeflate": {"ingest", "collector"},
     "zstd": {"ingest"},
     "zlib": {"ingest", "collector"},
-    "cjson/": {"http", "ingest", "gateway", "collector"},
+    "cjson/": {"gateway", "collector"},
     "seccomp": {"sandbox"},
     "linux/landlock": {"sandbox"},
     "curl/": {"collector", "courier"},

@@ -3,22 +3,9 @@
 
 #include <charconv>
 
-#include "core/text.hpp"
+#include "core/json_string.hpp"
 
 namespace pganalytics::core {
-namespace {
-
-constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
-
-// Utf8Length is the length of the well-formed sequence at the start of `text`, 0 if there is none.
-size_t Utf8Length(std::string_view text) {
-    const auto lead = static_cast<unsigned char>(text.front());
-    const size_t length = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-    if (length > text.size() || !core::IsValidUtf8(text.substr(0, length))) return 0;
-    return length;
-}
-
-}  // namespace
 
 void JsonWriter::Clear() {
     text_.clear();
@@ -42,10 +29,8 @@ void JsonWriter::Close(char bracket) {
 }
 
 void JsonWriter::Key(std::string_view key) {
-    Comma();
-    text_ += '"';
-    text_ += key;
-    text_ += "\":";
+    String(key);
+    text_ += ':';
     need_comma_ = false;
 }
 
@@ -68,56 +53,14 @@ void JsonWriter::Bool(bool value) {
     text_ += value ? "true" : "false";
 }
 
-void JsonWriter::Escape(unsigned char c) {
-    static constexpr char kHex[] = "0123456789abcdef";
-    text_ += '\\';
-    switch (c) {
-        case '"':
-        case '\\':
-            text_ += static_cast<char>(c);
-            break;
-        case '\n':
-            text_ += 'n';
-            break;
-        case '\r':
-            text_ += 'r';
-            break;
-        case '\t':
-            text_ += 't';
-            break;
-        default:
-            text_ += "u00";
-            text_ += kHex[c >> 4];
-            text_ += kHex[c & 15];
-    }
-}
-
 void JsonWriter::String(std::string_view value) {
     Comma();
-    text_ += '"';
-    size_t copied = 0;  // everything before this is in text_
-    size_t at = 0;
-    while (at < value.size()) {
-        const auto c = static_cast<unsigned char>(value[at]);
-        if (c >= 0x20 && c < 0x80 && c != '"' && c != '\\') {
-            ++at;
-            continue;
-        }
-        const size_t sequence = c < 0x80 ? 0 : Utf8Length(value.substr(at));
-        if (sequence > 0) {
-            at += sequence;
-            continue;
-        }
-        text_.append(value, copied, at - copied);
-        if (c >= 0x80 || c == 0) {
-            text_ += kReplacement;
-        } else {
-            Escape(c);
-        }
-        copied = ++at;
-    }
-    text_.append(value, copied);
-    text_ += '"';
+    WriteJsonString(value, [this](std::string_view piece) { text_ += piece; });
+}
+
+void JsonWriter::Document(std::string_view json) {
+    Comma();
+    text_ += json;
 }
 
 }  // namespace pganalytics::core

@@ -19,8 +19,7 @@ class JsonWriter {
     void BeginArray() { Open('['); }
     void EndArray() { Close(']'); }
 
-    // Key begins a member; the next call writes its value. REQUIRES: no character of `key` needs
-    // escaping.
+    // Key begins a member; the next call writes its value. Escapes as String does.
     void Key(std::string_view key);
 
     void Int(int64_t value);
@@ -30,12 +29,17 @@ class JsonWriter {
     // String escapes what JSON wants escaped and replaces each byte that is not part of
     // well-formed UTF-8, and NUL, by U+FFFD: PostgreSQL can store neither.
     void String(std::string_view value);
+    // Document writes a JSON document as it stands. REQUIRES: it is one.
+    void Document(std::string_view json);
+
+    // Member writes a key and its value.
+    void Member(std::string_view key, std::string_view value) { Key(key), String(value); }
+    void Member(std::string_view key, int64_t value) { Key(key), Int(value); }
 
   private:
     void Comma();
     void Open(char bracket);
     void Close(char bracket);
-    void Escape(unsigned char c);
 
     std::string text_;
     bool need_comma_ = false;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <ctime>
 
+#include "core/utf8.hpp"
+
 namespace pganalytics::courier {
 namespace {
 
@@ -24,10 +26,8 @@ std::string Base64(std::string_view bytes) {
 // CharacterEnd moves a cut back to where a character of UTF-8 begins; of no use where there is
 // none.
 size_t CharacterEnd(std::string_view text, size_t cut) {
-    if (cut >= text.size()) return text.size();
-    size_t end = cut;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-    return end == 0 ? cut : end;
+    const size_t end = core::CutUtf8(text, cut).size();
+    return end == 0 && !text.empty() ? cut : end;
 }
 
 std::string Join(const std::vector<std::string>& addresses) {

@@ -1,30 +1,24 @@
 #include "http/problem.hpp"
 
-#include <cjson/cJSON.h>
-
-#include <memory>
-#include <new>
+#include "core/json_writer.hpp"
 
 namespace pganalytics::http {
 
 Response Problem(const ProblemDetails& details) {
-    const std::unique_ptr<cJSON, decltype(&cJSON_Delete)> root(cJSON_CreateObject(), &cJSON_Delete);
-    const std::string title(ReasonPhrase(details.status));
-    cJSON_AddStringToObject(root.get(), "type", "about:blank");
-    cJSON_AddStringToObject(root.get(), "title", title.c_str());
-    cJSON_AddNumberToObject(root.get(), "status", details.status);
-    cJSON_AddStringToObject(root.get(), "detail", details.detail.c_str());
-    if (!details.path.empty()) cJSON_AddStringToObject(root.get(), "path", details.path.c_str());
-    if (!details.sqlstate.empty()) {
-        cJSON_AddStringToObject(root.get(), "sqlstate", details.sqlstate.c_str());
-    }
-    cJSON_AddNumberToObject(root.get(), "code", details.status);
-    cJSON_AddStringToObject(root.get(), "message", title.c_str());
-    cJSON_AddStringToObject(root.get(), "details", details.detail.c_str());
-    const std::unique_ptr<char, decltype(&cJSON_free)> text(cJSON_PrintUnformatted(root.get()),
-                                                            &cJSON_free);
-    if (text == nullptr) throw std::bad_alloc();
-    Response response{details.status, "application/problem+json", std::string(text.get()), {}};
+    const std::string_view title = ReasonPhrase(details.status);
+    core::JsonWriter json;
+    json.BeginObject();
+    json.Member("type", "about:blank");
+    json.Member("title", title);
+    json.Member("status", details.status);
+    json.Member("detail", details.detail);
+    if (!details.path.empty()) json.Member("path", details.path);
+    if (!details.sqlstate.empty()) json.Member("sqlstate", details.sqlstate);
+    json.Member("code", details.status);
+    json.Member("message", title);
+    json.Member("details", details.detail);
+    json.EndObject();
+    Response response{details.status, "application/problem+json", json.text(), {}};
     if (details.retry_after_s > 0) {
         response.headers.emplace_back("Retry-After", std::to_string(details.retry_after_s));
     }

@@ -3,6 +3,8 @@
 #include <bit>
 #include <cstring>
 
+#include "core/utf8.hpp"
+
 namespace pganalytics::ingest {
 namespace {
 
@@ -177,7 +179,7 @@ Fault MetricReader::EnterMember(const PathNode& any, std::string_view name) {
     } else if (name.find('\0') != std::string_view::npos) {
         return {422, "must not contain NUL (\\u0000)"};
     }
-    const std::string_view label = CutText(name, kMaxLabelBytes);
+    const std::string_view label = core::CutUtf8(name, kMaxLabelBytes);
     if (label.size() != name.size()) progress_->unstored.CountField("", any.path);
     members_[any.any_level] = label;
     return {};

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <ctime>
 
+#include "core/utf8.hpp"
+
 namespace pganalytics::pki {
 namespace {
 
@@ -43,12 +45,9 @@ bool SetLife(X509* certificate, const X509* issuer, int64_t not_before, int64_t 
            ASN1_TIME_set(X509_getm_notAfter(certificate), not_after) != nullptr;
 }
 
-// CommonName cuts a name to what fits, never within a character.
+// CommonName cuts a name to what fits.
 std::string CommonName(const std::string& name) {
-    if (name.size() <= kMaxCommonName) return name;
-    size_t size = kMaxCommonName;
-    while (size > 0 && (static_cast<unsigned char>(name[size]) & 0xC0) == 0x80) --size;
-    return name.substr(0, size);
+    return std::string(core::CutUtf8(name, kMaxCommonName));
 }
 
 bool SetSubject(X509* certificate, const std::string& name) {

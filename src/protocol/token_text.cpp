@@ -2,6 +2,9 @@
 
 #include <cstring>
 
+#include "core/hex.hpp"
+#include "core/json_string.hpp"
+
 namespace pganalytics::protocol {
 namespace {
 
@@ -20,8 +23,6 @@ struct Text {
     }
     void Add(char c) { Add(std::string_view(&c, 1)); }
 };
-
-constexpr char kHexDigits[] = "0123456789abcdef";
 
 // AddBase64Url: RFC 4648 section 5, without padding.
 void AddBase64Url(Text* text, const unsigned char* bytes, size_t size) {
@@ -49,23 +50,8 @@ void AddNumber(Text* text, int64_t number) {
     text->Add(std::string_view(digits + at, sizeof(digits) - at));
 }
 
-// AddString adds a JSON string (RFC 8259 section 7).
 void AddString(Text* text, std::string_view value) {
-    text->Add('"');
-    for (const char c : value) {
-        const auto code = static_cast<unsigned char>(c);
-        if (c == '"' || c == '\\') {
-            text->Add('\\');
-            text->Add(c);
-        } else if (code < 0x20) {
-            text->Add("\\u00");
-            text->Add(kHexDigits[code >> 4]);
-            text->Add(kHexDigits[code & 15]);
-        } else {
-            text->Add(c);
-        }
-    }
-    text->Add('"');
+    core::WriteJsonString(value, [text](std::string_view piece) { text->Add(piece); });
 }
 
 void AddUuid(Text* text, const core::Uuid& uuid) {
@@ -134,8 +120,7 @@ size_t AppendSignature(const unsigned char (&signature)[kTokenSignatureBytes], c
 void WriteUuid(const core::Uuid& uuid, char* out) {
     for (size_t i = 0; i < sizeof(uuid.bytes); ++i) {
         if (i == 4 || i == 6 || i == 8 || i == 10) *out++ = '-';
-        *out++ = kHexDigits[uuid.bytes[i] >> 4];
-        *out++ = kHexDigits[uuid.bytes[i] & 15];
+        out = core::WriteHex(uuid.bytes + i, 1, out);
     }
 }
 

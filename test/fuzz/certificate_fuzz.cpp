@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/text.hpp"
+#include "core/utf8.hpp"
 #include "pki/client_certificate.hpp"
 
 namespace {

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "core/buffer.hpp"
-#include "core/text.hpp"
+#include "core/utf8.hpp"
 #include "ingest/decode.hpp"
 #include "ingest/inflate.hpp"
 #include "protocol/frame.hpp"

@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "core/text.hpp"
+#include "core/utf8.hpp"
 #include "pki/jwt/base64url.hpp"
 #include "pki/jwt/jwt.hpp"
 #include "signed_token.hpp"

@@ -5,6 +5,8 @@
 
 #include <memory>
 
+#include "core/utf8.hpp"
+
 namespace pganalytics::collector {
 namespace {
 
@@ -18,7 +20,7 @@ Json Parse(const std::string& text) {
 
 std::string Member(const cJSON* object, const char* name) {
     const char* value = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
-    return value == nullptr ? "" : std::string(value).substr(0, kMaxQuotedBytes);
+    return value == nullptr ? "" : std::string(core::CutUtf8(value, kMaxQuotedBytes));
 }
 
 }  // namespace
@@ -46,7 +48,9 @@ std::string Describe(const Answer& answer) {
     std::string text = "HTTP status " + std::to_string(answer.status);
     const Json problem = Parse(answer.body);
     if (!problem) {
-        if (!answer.body.empty()) text += ": " + answer.body.substr(0, kMaxQuotedBytes);
+        if (answer.body.empty()) return text;
+        text += ": ";
+        text += core::CutUtf8(answer.body, kMaxQuotedBytes);
         return text;
     }
     std::string title = Member(problem.get(), "title");

@@ -3,7 +3,7 @@
 #include <cstring>
 #include <utility>
 
-#include "core/text.hpp"
+#include "core/utf8.hpp"
 
 namespace pganalytics::gateway {
 namespace {

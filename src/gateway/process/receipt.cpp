@@ -1,12 +1,8 @@
 #include "gateway/process/receipt.hpp"
 
-#include <cjson/cJSON.h>
-
 #include <cstdio>
-#include <ctime>
-#include <memory>
-#include <new>
 
+#include "core/json_writer.hpp"
 #include "core/text.hpp"
 #include "http/problem.hpp"
 
@@ -17,8 +13,8 @@ namespace {
 constexpr int kConfigVersion = 1;
 constexpr int kNextCheckSeconds = 300;
 
-void AddCount(cJSON* object, const char* name, uint64_t count) {
-    cJSON_AddNumberToObject(object, name, static_cast<double>(count));
+void Count(core::JsonWriter* json, std::string_view name, uint64_t count) {
+    json->Member(name, static_cast<int64_t>(count));
 }
 
 std::string FormatLsn(uint64_t lsn) {
@@ -26,13 +22,6 @@ std::string FormatLsn(uint64_t lsn) {
     std::snprintf(text, sizeof(text), "%X/%X", static_cast<unsigned>(lsn >> 32),
                   static_cast<unsigned>(lsn));
     return text;
-}
-
-std::string Print(const cJSON* root) {
-    const std::unique_ptr<char, decltype(&cJSON_free)> text(cJSON_PrintUnformatted(root),
-                                                            &cJSON_free);
-    if (text == nullptr) throw std::bad_alloc();
-    return text.get();
 }
 
 http::Response Refusal(const protocol::Receipt& receipt) {
@@ -49,55 +38,53 @@ http::Response Refusal(const protocol::Receipt& receipt) {
 
 http::Response ReceiptResponse(const protocol::Receipt& receipt, const PushFacts& facts) {
     if (receipt.status != 200) return Refusal(receipt);
-    const std::unique_ptr<cJSON, decltype(&cJSON_Delete)> root(cJSON_CreateObject(), &cJSON_Delete);
-    cJSON_AddStringToObject(root.get(), "status", "success");
-    cJSON_AddStringToObject(root.get(), "collector_id",
-                            core::FormatUuid(facts.collector_id).c_str());
-    AddCount(root.get(), "metrics_inserted", receipt.stored);
-    AddCount(root.get(), "bytes_received", facts.body_bytes);
+    core::JsonWriter json;
+    json.BeginObject();
+    json.Member("status", "success");
+    json.Member("collector_id", core::FormatUuid(facts.collector_id));
+    Count(&json, "metrics_inserted", receipt.stored);
+    Count(&json, "bytes_received", facts.body_bytes);
     const auto spent = std::chrono::steady_clock::now() - facts.begin;
-    const auto spent_ms = std::chrono::duration_cast<std::chrono::milliseconds>(spent);
-    cJSON_AddNumberToObject(root.get(), "processing_time_ms",
-                            static_cast<double>(spent_ms.count()));
-    cJSON_AddNumberToObject(root.get(), "next_config_version", kConfigVersion);
-    cJSON_AddNumberToObject(root.get(), "next_check_in_seconds", kNextCheckSeconds);
-    cJSON_AddBoolToObject(root.get(), "duplicate", receipt.duplicate != 0);
-    if (facts.trust_version != 0) AddCount(root.get(), "trust_version", facts.trust_version);
-    cJSON* rows = cJSON_AddObjectToObject(root.get(), "rows");
-    AddCount(rows, "observed", receipt.observed);
-    AddCount(rows, "stored", receipt.stored);
-    AddCount(rows, "unchanged", receipt.unchanged);
-    AddCount(rows, "merged", receipt.merged);
-    cJSON* discarded = cJSON_AddObjectToObject(rows, "discarded");
+    json.Member("processing_time_ms",
+                std::chrono::duration_cast<std::chrono::milliseconds>(spent).count());
+    json.Member("next_config_version", kConfigVersion);
+    json.Member("next_check_in_seconds", kNextCheckSeconds);
+    json.Key("duplicate");
+    json.Bool(receipt.duplicate != 0);
+    if (facts.trust_version != 0) Count(&json, "trust_version", facts.trust_version);
+    json.Key("rows");
+    json.BeginObject();
+    Count(&json, "observed", receipt.observed);
+    Count(&json, "stored", receipt.stored);
+    Count(&json, "unchanged", receipt.unchanged);
+    Count(&json, "merged", receipt.merged);
+    json.Key("discarded");
+    json.BeginObject();
     for (uint32_t i = 0; i < protocol::kDiscardReasons; ++i) {
-        AddCount(discarded, std::string(protocol::kDiscardReasonNames[i]).c_str(),
-                 receipt.discarded[i]);
+        Count(&json, protocol::kDiscardReasonNames[i], receipt.discarded[i]);
     }
-    cJSON_AddStringToObject(root.get(), "commit_lsn", FormatLsn(receipt.commit_lsn).c_str());
-    cJSON* not_stored = facts.unstored.empty()
-                            ? cJSON_CreateObject()
-                            : cJSON_ParseWithLength(facts.unstored.data(), facts.unstored.size());
-    cJSON_AddItemToObject(root.get(), "not_stored", not_stored);
-    return http::JsonResponse(200, Print(root.get()));
+    json.EndObject();
+    json.EndObject();
+    json.Member("commit_lsn", FormatLsn(receipt.commit_lsn));
+    json.Key("not_stored");
+    json.Document(facts.unstored.empty() ? "{}" : facts.unstored);
+    json.EndObject();
+    return http::JsonResponse(200, json.text());
 }
 
 http::Response TokenResponse(std::string_view token, int64_t expires_at) {
-    const std::unique_ptr<cJSON, decltype(&cJSON_Delete)> root(cJSON_CreateObject(), &cJSON_Delete);
-    cJSON_AddStringToObject(root.get(), "token", std::string(token).c_str());
-    cJSON_AddStringToObject(root.get(), "expires_at", FormatTime(expires_at).c_str());
-    http::Response response = http::JsonResponse(200, Print(root.get()));
+    core::JsonWriter json;
+    json.BeginObject();
+    json.Member("token", token);
+    json.Member("expires_at", FormatTime(expires_at));
+    json.EndObject();
+    http::Response response = http::JsonResponse(200, json.text());
     response.secret = true;
     return response;
 }
 
 std::string FormatTime(int64_t unix_seconds) {
-    const time_t seconds = unix_seconds;
-    struct tm utc = {};
-    char time[64] = {};
-    if (gmtime_r(&seconds, &utc) != nullptr) {
-        strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%SZ", &utc);
-    }
-    return time;
+    return core::FormatTimestamp(core::MicrosOfUnix(unix_seconds));
 }
 
 }  // namespace pganalytics::gateway

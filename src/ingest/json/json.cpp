@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "core/hex.hpp"
+
 namespace pganalytics::ingest {
 namespace {
 
@@ -9,19 +11,12 @@ namespace od = simdjson::ondemand;
 
 constexpr size_t kMaxNumberLength = 1000;
 
-int HexValue(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
 // Hex4 reads the four digits of \uXXXX at `at`; -1 if they are not there.
 int Hex4(std::string_view bytes, size_t at) {
     if (at + 4 > bytes.size()) return -1;
     int value = 0;
     for (size_t i = at; i < at + 4; ++i) {
-        const int digit = HexValue(bytes[i]);
+        const int digit = core::HexDigit(bytes[i]);
         if (digit < 0) return -1;
         value = value * 16 + digit;
     }

@@ -5,7 +5,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "core/text.hpp"
+#include "core/rfc3339.hpp"
+#include "core/utf8.hpp"
 
 namespace pganalytics::ingest {
 namespace {
@@ -155,13 +156,6 @@ Fault ReadInteger(od::value json, int64_t* value) {
     return MismatchOf(json, "must be an integer of 64 bits");
 }
 
-std::string_view CutText(std::string_view text, size_t max_bytes) {
-    if (text.size() <= max_bytes) return text;
-    size_t end = max_bytes;
-    while (end > 0 && (text[end] & 0xC0) == 0x80) --end;
-    return text.substr(0, end);
-}
-
 Fault CheckName(std::string_view name) {
     if (name.find('\0') != std::string_view::npos) return {422, "must not contain NUL (\\u0000)"};
     if (name.size() > kMaxNameBytes) {
@@ -264,7 +258,7 @@ Fault ValueReader::LooseString(od::value json, const Column& column, Cell* cell,
     cell->is_text = true;
     cell->in_scratch = text.data() == scratch_.data();
     cell->text =
-        column.role == protocol::ColumnRole::kIdentity ? CutText(text, kMaxLabelBytes) : text;
+        column.role == protocol::ColumnRole::kIdentity ? core::CutUtf8(text, kMaxLabelBytes) : text;
     *fits = cell->text.size() == text.size();
     return {};
 }

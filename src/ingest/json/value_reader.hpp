@@ -25,9 +25,6 @@ Fault ReadText(od::value json, size_t max_bytes, std::string* scratch, std::stri
 // ReadInteger accepts exactly the integers of 64 bits, written without fraction or exponent.
 Fault ReadInteger(od::value json, int64_t* value);
 
-// CutText gives the longest head of a UTF-8 text that ends with a character within max_bytes.
-std::string_view CutText(std::string_view text, size_t max_bytes);
-
 // CheckName refuses what cannot be the name of a database: more than kMaxNameBytes, NUL.
 Fault CheckName(std::string_view name);
 

@@ -1,6 +1,7 @@
 // API events: a record for each.
 #include "pg/api/events.hpp"
 
+#include "core/hex.hpp"
 #include "pg/audit/record.hpp"
 #include "pg/audit/refusals.hpp"
 #include "pg/audit/statements/message.hpp"
@@ -29,8 +30,7 @@ void RouteOf(const ApiCall& call, char* out, size_t size) {
 // SetSession names a session by the beginning of its id, as audit/token_changes.cpp does.
 void SetSession(AuditRecord* record, const ApiSession& session) {
     char id[8 + 1];
-    const unsigned char* const bytes = session.session_id.bytes;
-    pg_snprintf(id, sizeof(id), "%02x%02x%02x%02x", bytes[0], bytes[1], bytes[2], bytes[3]);
+    *core::WriteHex(session.session_id.bytes, 4, id) = '\0';
     SetAuditResource(record, "session", id);
 }
 

@@ -1,5 +1,6 @@
 #include "pg/api/sessions.hpp"
 
+#include "core/hex.hpp"
 #include "pg/base/digest.hpp"
 #include "pg/base/guc.hpp"
 #include "pg/base/statement.hpp"
@@ -70,27 +71,13 @@ void DrawRandom(void* out, size_t size) {
     }
 }
 
-char* WriteHex(const unsigned char* bytes, size_t count, char* out) {
-    constexpr char kDigits[] = "0123456789abcdef";
-    for (size_t i = 0; i < count; ++i) {
-        *out++ = kDigits[bytes[i] >> 4];
-        *out++ = kDigits[bytes[i] & 0x0F];
-    }
-    return out;
-}
-
-int HexDigit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 void MakeToken(const core::Uuid& session_id, RefreshToken* token) {
     unsigned char secret[kSecretBytes];
     DrawRandom(secret, sizeof(secret));
     memcpy(token->text, kPrefix.data(), kPrefix.size());
     char* const next =
-        WriteHex(session_id.bytes, sizeof(session_id.bytes), token->text + kPrefix.size());
-    *WriteHex(secret, sizeof(secret), next) = '\0';
+        core::WriteHex(session_id.bytes, sizeof(session_id.bytes), token->text + kPrefix.size());
+    *core::WriteHex(secret, sizeof(secret), next) = '\0';
     explicit_bzero(secret, sizeof(secret));
 }
 
@@ -155,11 +142,10 @@ bool SessionOfToken(std::string_view token, core::Uuid* session_id) {
     if (token.size() != kRefreshTokenBytes || !token.starts_with(kPrefix)) return false;
     token.remove_prefix(kPrefix.size());
     for (size_t i = 0; i < token.size(); i += 2) {
-        const int high = HexDigit(token[i]);
-        const int low = HexDigit(token[i + 1]);
-        if (high < 0 || low < 0) return false;
+        const int value = core::HexByte(token.data() + i);
+        if (value < 0) return false;
         if (i / 2 < sizeof(session_id->bytes)) {
-            session_id->bytes[i / 2] = static_cast<unsigned char>(high << 4 | low);
+            session_id->bytes[i / 2] = static_cast<unsigned char>(value);
         }
     }
     return true;

@@ -1,6 +1,8 @@
 // Audit head: one line, "database table time number:hash".
 #include "pg/audit/head.hpp"
 
+#include "core/hex.hpp"
+
 extern "C" {
 #include <fcntl.h>
 #include <unistd.h>
@@ -24,12 +26,9 @@ void WarnOfFile(const char* what) {
 
 AuditAnchor AnchorOf(const AuditHead& head) {
     AuditAnchor anchor;
-    int used =
+    const int used =
         pg_snprintf(anchor.text, sizeof(anchor.text), "%lld:", static_cast<long long>(head.id));
-    for (const unsigned char byte : head.hash.bytes) {
-        used += pg_snprintf(anchor.text + used, sizeof(anchor.text) - static_cast<size_t>(used),
-                            "%02x", byte);
-    }
+    *core::WriteHex(head.hash.bytes, sizeof(head.hash.bytes), anchor.text + used) = '\0';
     return anchor;
 }
 
@@ -61,8 +60,7 @@ bool ReadAuditHeadFile(AuditHead* head) {
     head->recorded_at = recorded_at;
     head->id = id;
     for (size_t i = 0; i < sizeof(head->hash.bytes); ++i) {
-        const char pair[] = {digits[2 * i], digits[2 * i + 1], '\0'};
-        head->hash.bytes[i] = static_cast<unsigned char>(strtoul(pair, nullptr, 16));
+        head->hash.bytes[i] = static_cast<unsigned char>(core::HexByte(digits + 2 * i));
     }
     return true;
 }

@@ -1,6 +1,7 @@
 // Audit: records on their way to the ring.
 #include "pg/audit/record.hpp"
 
+#include "core/hex.hpp"
 #include "pg/audit/role.hpp"
 #include "pg/base/guc.hpp"
 #include "pg/base/shmem.hpp"
@@ -61,12 +62,12 @@ size_t CharacterAt(std::string_view text) {
 
 // AppendText escapes; in JSON a backslash and a quote need another backslash.
 void AppendText(Out* out, std::string_view text, bool json) {
-    constexpr char kHex[] = "0123456789abcdef";
     for (size_t i = 0; i < text.size() && !out->full;) {
         const size_t length = CharacterAt(text.substr(i));
         if (length == 0) {
             const auto byte = static_cast<unsigned char>(text[i++]);
-            const char escaped[] = {'\\', '\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
+            char escaped[5] = {'\\', '\\', 'x'};
+            core::WriteHex(&byte, 1, escaped + 3);
             Append(out, json ? std::string_view(escaped, 5) : std::string_view(escaped + 1, 4));
             continue;
         }

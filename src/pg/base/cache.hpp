@@ -19,12 +19,12 @@ class Cache {
     constexpr Cache(const char* name, int64 max_entries) : name_(name), max_entries_(max_entries) {}
 
     // Prepare makes the table if there is none, and empties one that has grown too large. Called
-    // before a block's first Enter; entries got before may be gone.
-    void Prepare() {
+    // before a block's first Enter; entries got before may be gone. Gives whether they are.
+    bool Prepare() {
         if (table_ != nullptr && touched_ == NIL && hash_get_num_entries(table_) > max_entries_) {
             Forget();
         }
-        if (table_ != nullptr) return;
+        if (table_ != nullptr) return false;
         context_ =
             AllocSetContextCreate(TopMemoryContext, "pganalytics cache", ALLOCSET_DEFAULT_SIZES);
         MemoryContextSetIdentifier(context_, name_);
@@ -33,6 +33,7 @@ class Cache {
         control.entrysize = sizeof(Entry);
         control.hcxt = context_;
         table_ = hash_create(name_, 1024, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+        return true;
     }
 
     // Enter gives the entry of a key. A new one is zero but for its key, and touched.

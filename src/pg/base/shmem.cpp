@@ -90,12 +90,4 @@ void SetState(WorkerStatus* status, WorkerState state) {
     UpdateStatus(status, [state](WorkerStatus* s) { s->state = state; });
 }
 
-void SetError(WorkerStatus* status, const char* message) {
-    const TimestampTz now = GetCurrentTimestamp();
-    UpdateStatus(status, [message, now](WorkerStatus* s) {
-        strlcpy(s->last_error, message, sizeof(s->last_error));
-        s->last_error_at = now;
-    });
-}
-
 }  // namespace pganalytics::pg

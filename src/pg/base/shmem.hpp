@@ -34,7 +34,7 @@ struct WorkerStatus {
     int64 connections;                          // open now, as the gateway last said
     int64 counters[protocol::kWorkerCounters];  // by WorkerCounter; Count() adds to them
     TimestampTz last_error_at;
-    char last_error[256];
+    char last_error[256];  // UTF-8
 
     void Count(protocol::WorkerCounter counter, int64 more = 1) {
         counters[static_cast<size_t>(counter)] += more;
@@ -87,8 +87,7 @@ void UpdateStatus(WorkerStatus* status, Change&& change) {
 // CopyStatuses copies all rows (kMaxWorkers of them) and gives their number.
 int CopyStatuses(WorkerStatus* out);
 
-// SetState and SetError change one worker's row; an error is kept, with its time, until the next.
+// SetState changes one worker's row. Its last_error is set by trouble.hpp alone.
 void SetState(WorkerStatus* status, WorkerState state);
-void SetError(WorkerStatus* status, const char* message);
 
 }  // namespace pganalytics::pg

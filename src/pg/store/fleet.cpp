@@ -1,13 +1,14 @@
 // Fleet: look-ups through small caches, in front of three small tables.
 #include "pg/store/fleet.hpp"
 
+#include "core/utf8.hpp"
+#include "pg/base/cache.hpp"
 #include "pg/base/statement.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "mb/pg_wchar.h"
-#include "utils/hsearch.h"
 }
 
 namespace pganalytics::pg {
@@ -20,6 +21,7 @@ struct ServerKey {
 struct ServerEntry {
     ServerKey key;
     int32 server_id;
+    bool touched;
     uint64 description;  // hash of host name and versions as stored
 };
 struct DatabaseKey {
@@ -29,18 +31,12 @@ struct DatabaseKey {
 struct DatabaseEntry {
     DatabaseKey key;
     int32 database_id;
+    bool touched;
 };
 
-HTAB* servers = nullptr;
-HTAB* databases = nullptr;
-
-HTAB* NewCache(const char* name, Size key_size, Size entry_size) {
-    HASHCTL control = {};
-    control.keysize = key_size;
-    control.entrysize = entry_size;
-    control.hcxt = TopMemoryContext;
-    return hash_create(name, 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-}
+constexpr int64 kMaxEntries = 100000;
+Cache<ServerKey, ServerEntry> servers("pganalytics servers", kMaxEntries);
+Cache<DatabaseKey, DatabaseEntry> databases("pganalytics databases", kMaxEntries);
 
 void CopyName(char (&out)[NAMEDATALEN], std::string_view name) {
     memset(out, 0, sizeof(out));
@@ -112,19 +108,19 @@ void CheckName(std::string_view name, const char* what) {
 
 int32 ServerOf(const protocol::Push& push) {
     CheckName(push.server_name, "name of the server");
-    if (servers == nullptr) {
-        servers = NewCache("pganalytics servers", sizeof(ServerKey), sizeof(ServerEntry));
-    }
+    servers.Prepare();
     ServerKey key = {};
     key.collector_id = push.collector_id;
     CopyName(key.name, push.server_name);
     const uint64 description = Describe(push);
-    auto* entry = static_cast<ServerEntry*>(hash_search(servers, &key, HASH_FIND, nullptr));
-    if (entry != nullptr && entry->description == description) return entry->server_id;
+    bool found = false;
+    ServerEntry* const entry = servers.Enter(key, &found);
+    if (found && entry->description == description) return entry->server_id;
+    servers.Touch(entry);
 
     // Host names may have 253 bytes (RFC 1035) and are shown, never compared.
-    const std::string_view hostname = push.hostname.substr(0, 255);
-    const std::string_view version = push.collector_version.substr(0, NAMEDATALEN - 1);
+    const std::string_view hostname = core::CutUtf8(push.hostname, 255);
+    const std::string_view version = core::CutUtf8(push.collector_version, NAMEDATALEN - 1);
     if (!pg_verify_mbstr(PG_UTF8, hostname.data(), static_cast<int>(hostname.size()), true) ||
         !pg_verify_mbstr(PG_UTF8, version.data(), static_cast<int>(version.size()), true)) {
         ereport(ERROR, errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
@@ -136,46 +132,45 @@ int32 ServerOf(const protocol::Push& push) {
     const Datum server_version = Int32GetDatum(static_cast<int32>(push.server_version));
     const Datum collector_version = TextDatum(version);
     const bool no_version = push.server_version == 0;
-    int32 server_id = entry == nullptr ? 0 : entry->server_id;
-    if (entry == nullptr) {
+    if (!found) {
         Datum find[] = {collector, name};
         Datum row[] = {collector, name, host, server_version, collector_version};
         bool nulls[] = {false, false, false, no_version, false};
-        server_id = FindOrAdd(&find_server, find, &add_server, row, nulls, "server");
+        entry->server_id = FindOrAdd(&find_server, find, &add_server, row, nulls, "server");
     }
-    Datum row[] = {Int32GetDatum(server_id), host, server_version, collector_version};
+    Datum row[] = {Int32GetDatum(entry->server_id), host, server_version, collector_version};
     bool nulls[] = {false, false, no_version, false};
     Execute(&describe_server, row, nulls);
 
-    entry = static_cast<ServerEntry*>(hash_search(servers, &key, HASH_ENTER, nullptr));
-    entry->server_id = server_id;
     entry->description = description;
-    return server_id;
+    return entry->server_id;
 }
 
 int32 DatabaseOf(int32 server_id, std::string_view name) {
     CheckName(name, "name of the database");
-    if (databases == nullptr) {
-        databases = NewCache("pganalytics databases", sizeof(DatabaseKey), sizeof(DatabaseEntry));
-    }
+    databases.Prepare();
     DatabaseKey key = {};
     key.server_id = server_id;
     CopyName(key.name, name);
-    auto* entry = static_cast<DatabaseEntry*>(hash_search(databases, &key, HASH_FIND, nullptr));
-    if (entry != nullptr) return entry->database_id;
+    bool found = false;
+    DatabaseEntry* const entry = databases.Enter(key, &found);
+    if (found) return entry->database_id;
     Datum row[] = {Int32GetDatum(server_id), TextDatum(name)};
-    const int32 database_id =
-        FindOrAdd(&find_database, row, &add_database, row, nullptr, "database");
-    entry = static_cast<DatabaseEntry*>(hash_search(databases, &key, HASH_ENTER, nullptr));
-    entry->database_id = database_id;
-    return database_id;
+    entry->database_id = FindOrAdd(&find_database, row, &add_database, row, nullptr, "database");
+    return entry->database_id;
 }
 
+void CommitFleet() {
+    servers.Commit();
+    databases.Commit();
+}
+void ForgetTouchedFleet() {
+    servers.Abort();
+    databases.Abort();
+}
 void ForgetFleet() {
-    if (servers != nullptr) hash_destroy(servers);
-    if (databases != nullptr) hash_destroy(databases);
-    servers = nullptr;
-    databases = nullptr;
+    servers.Forget();
+    databases.Forget();
 }
 
 }  // namespace pganalytics::pg

@@ -17,7 +17,10 @@ int32 ServerOf(const protocol::Push& push);
 // DatabaseOf gives the number of a database of a server, adding it when it is new. Errors as above.
 int32 DatabaseOf(int32 server_id, std::string_view name);
 
-// ForgetFleet empties the caches: after an abort, and when the extension was made anew.
+// CommitFleet and ForgetTouchedFleet end a transaction: after an abort, what it added or changed is
+// not in the tables. ForgetFleet: the extension was made anew.
+void CommitFleet();
+void ForgetTouchedFleet();
 void ForgetFleet();
 
 // CheckName raises 22001 or 22021 unless the bytes may be the name of an object in PostgreSQL.

@@ -1,12 +1,12 @@
 // Series: the cache, and what a block of rows asks of it.
 #include "pg/store/series.hpp"
 
+#include "pg/base/cache.hpp"
 #include "pg/store/fleet.hpp"
 #include "pg/store/series_store.hpp"
 
 extern "C" {
 #include "mb/pg_wchar.h"
-#include "nodes/pg_list.h"
 #include "utils/hsearch.h"
 }
 
@@ -21,33 +21,25 @@ struct UserEntry {
     int32 number;
 };
 
-HTAB* series = nullptr;
-HTAB* users = nullptr;
-List* touched = NIL;  // of SeriesKey*, in touched_context
-MemoryContext cache_context = nullptr;
-MemoryContext touched_context = nullptr;
+Cache<SeriesKey, SeriesEntry> series("pganalytics series", kMaxEntries);
+HTAB* users = nullptr;  // lives as long as the series, whose keys have its numbers
+MemoryContext users_context = nullptr;
+
+void ForgetUsers() {
+    users = nullptr;
+    if (users_context != nullptr) MemoryContextDelete(users_context);
+    users_context = nullptr;
+}
 
 void PrepareCaches() {
-    if (series != nullptr && hash_get_num_entries(series) > kMaxEntries && touched == NIL) {
-        ForgetSeries();
-    }
-    if (series != nullptr) return;
-    cache_context =
-        AllocSetContextCreate(TopMemoryContext, "pganalytics series", ALLOCSET_DEFAULT_SIZES);
-    if (touched_context == nullptr) {
-        touched_context = AllocSetContextCreate(TopMemoryContext, "pganalytics touched series",
-                                                ALLOCSET_SMALL_SIZES);
-    }
+    if (series.Prepare()) ForgetUsers();
+    if (users != nullptr) return;
+    users_context =
+        AllocSetContextCreate(TopMemoryContext, "pganalytics users", ALLOCSET_SMALL_SIZES);
     HASHCTL control = {};
-    control.keysize = sizeof(SeriesKey);
-    control.entrysize = sizeof(SeriesEntry);
-    control.hcxt = cache_context;
-    series =
-        hash_create("pganalytics series", 4096, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-    control = {};
     control.keysize = NAMEDATALEN;
     control.entrysize = sizeof(UserEntry);
-    control.hcxt = cache_context;
+    control.hcxt = users_context;
     users = hash_create("pganalytics users", 64, &control, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
 }
 
@@ -59,17 +51,6 @@ int32 UserNumber(std::string_view name) {
     auto* const entry = static_cast<UserEntry*>(hash_search(users, key, HASH_ENTER, &found));
     if (!found) entry->number = static_cast<int32>(hash_get_num_entries(users));
     return entry->number;
-}
-
-// Touch remembers that the transaction in progress changed an entry.
-void Touch(SeriesEntry* entry) {
-    if (entry->touched) return;
-    entry->touched = true;
-    MemoryContext const caller = MemoryContextSwitchTo(touched_context);
-    auto* const key = static_cast<SeriesKey*>(palloc(sizeof(SeriesKey)));
-    *key = entry->key;
-    touched = lappend(touched, key);
-    MemoryContextSwitchTo(caller);
 }
 
 // NameCache saves hashing a name again for each row: equal words in a block are equal texts.
@@ -139,7 +120,7 @@ void Follow(SeriesEntry* entry, const SeriesChange& row, int64 calls, TimestampT
     SeriesChange change = row;
     change.reset_at = reset ? row.sampled_at : 0;
     entry->last_seen = Max(entry->last_seen, row.sampled_at);
-    Touch(entry);
+    series.Touch(entry);
     seen->list[seen->count++] = change;
 }
 
@@ -175,16 +156,9 @@ void ResolveSeries(int32 server_id, const protocol::RowBlock& block, const Sampl
         key.toplevel = row.IsNull(kTopLevel) || row.Word(kTopLevel) != 0 ? 1 : 0;
         key.queryid = row.Int8(kQueryId);
         bool found = false;
-        auto* const entry =
-            static_cast<SeriesEntry*>(hash_search(series, &key, HASH_ENTER, &found));
+        SeriesEntry* const entry = series.Enter(key, &found);
         entries[i] = entry;
         if (found && entry->has_text) continue;
-        // Half an entry can be left by an ERROR between HASH_ENTER and Touch.
-        const bool unresolved = !found || (entry->series_id == 0 && !entry->touched);
-        if (unresolved) {
-            memset(reinterpret_cast<char*>(entry) + sizeof(key), 0, sizeof(*entry) - sizeof(key));
-            Touch(entry);
-        }
         const bool brings_text = !row.IsNull(kQueryText);
         const SeriesChange change = {
             entry,
@@ -193,7 +167,7 @@ void ResolveSeries(int32 server_id, const protocol::RowBlock& block, const Sampl
             row.Int8(kSampledAt),
             0,
             !row.IsNull(kStatsSince)};
-        if (unresolved) missing.list[missing.count++] = change;
+        if (!found) missing.list[missing.count++] = change;
         if (brings_text) textless.list[textless.count++] = change;
     }
 
@@ -204,7 +178,7 @@ void ResolveSeries(int32 server_id, const protocol::RowBlock& block, const Sampl
         SeriesEntry* const entry = textless.list[i].entry;
         if (entry->has_text) continue;
         entry->has_text = true;
-        Touch(entry);
+        series.Touch(entry);
         textless.list[wanting++] = textless.list[i];
     }
     if (wanting > 0) {
@@ -227,30 +201,11 @@ void ResolveSeries(int32 server_id, const protocol::RowBlock& block, const Sampl
     if (seen.count > 0) NoteSeen(server_id, seen.list, seen.count);
 }
 
-void CommitSeries() {
-    ListCell* cell = nullptr;
-    foreach (cell, touched) {
-        auto* const entry =
-            static_cast<SeriesEntry*>(hash_search(series, lfirst(cell), HASH_FIND, nullptr));
-        if (entry != nullptr) entry->touched = false;
-    }
-    touched = NIL;
-    if (touched_context != nullptr) MemoryContextReset(touched_context);
-}
-
-void ForgetTouchedSeries() {
-    ListCell* cell = nullptr;
-    foreach (cell, touched) hash_search(series, lfirst(cell), HASH_REMOVE, nullptr);
-    touched = NIL;
-    if (touched_context != nullptr) MemoryContextReset(touched_context);
-}
-
+void CommitSeries() { series.Commit(); }
+void ForgetTouchedSeries() { series.Abort(); }
 void ForgetSeries() {
-    CommitSeries();
-    series = nullptr;
-    users = nullptr;
-    if (cache_context != nullptr) MemoryContextDelete(cache_context);
-    cache_context = nullptr;
+    series.Forget();
+    ForgetUsers();
 }
 
 }  // namespace pganalytics::pg

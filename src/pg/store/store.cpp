@@ -155,10 +155,11 @@ ErrorData* TryGroup(PushJob** jobs, int count, MemoryContext context) {
     Begin(jobs, count);
     ErrorData* const error = Transact([jobs, count, context] { StoreGroup(jobs, count, context); });
     if (error != nullptr) {
-        ForgetFleet();
+        ForgetTouchedFleet();
         ForgetTouchedSamples();
         return error;
     }
+    CommitFleet();
     CommitSamples();
     // A duplicate was committed by another transaction, which is visible, so it is flushed.
     const XLogRecPtr flushed = GetFlushRecPtr(nullptr);

@@ -156,6 +156,25 @@ BROKEN = {
 }
 
 
+def test_errors_are_cut_between_characters(own, add_rule):
+    """An error that is too long for pganalytics.workers is read by clients of every encoding."""
+    add_rule("wide", "SELECT ('x' || repeat('é', 400))::int AS value")
+    add_rule("wider", "SELECT repeat('é', 400)::int AS value")
+    for name in ("wide", "wider"):  # of the two, a cut by bytes splits a character in one
+        wait_until(lambda rule=name: f"rule {rule}: " in (own.db.value(
+            "SELECT last_error FROM pganalytics.workers WHERE kind = 'alerts'") or ""), 20, "its error")
+    with psycopg2.connect(own.db.dsn) as other, other.cursor() as cursor:
+        other.set_client_encoding("LATIN1")
+
+        def shown():
+            cursor.execute("SELECT last_error FROM pganalytics.workers WHERE kind = 'alerts'")
+            return cursor.fetchone()[0]
+
+        for name in ("wide", "wider"):
+            wait_until(lambda rule=name: shown().startswith(f"rule {rule}: "), 20, "its error")
+            assert shown().endswith("é")
+
+
 def test_broken_rules(own, add_rule):
     """Each is counted, says why, and stops no other."""
     own.db.execute("CREATE TABLE short_lived ()")

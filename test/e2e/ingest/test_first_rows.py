@@ -187,6 +187,18 @@ def test_encodings_of_a_body(server, client, credentials, encoding, tmp_path):
     assert server.samples(credentials) == 30
 
 
+def test_long_versions_are_cut_between_characters(server, client, credentials):
+    """A collector's version is only shown: no push is refused for its length."""
+    for before in ("", "x"):  # of the two, a cut by bytes splits a character in one
+        body = push_body(credentials.collector_id, query_rows(1, 3))
+        body["version"] = before + 100 * "é"
+        answer = client.push(json.dumps(body).encode())
+        assert answer.status == 200, answer
+        assert server.db.value("SELECT collector_version FROM pganalytics.servers "
+                               "WHERE collector_id = %s",
+                               credentials.collector_id) == before + 31 * "é"
+
+
 def test_all_ways_of_inserting_store_the_same(server):
     moment = datetime.datetime.now(datetime.timezone.utc)
     rows = query_rows(200, 7)

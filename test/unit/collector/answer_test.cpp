@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/utf8.hpp"
+
 namespace pganalytics::collector {
 namespace {
 
@@ -64,6 +66,16 @@ TEST(Describe, QuotesTheProblemDocument) {
               "HTTP status 422: bad value: metrics[0].queries[3].calls");
     EXPECT_EQ(Describe(Of(401, R"({"code":401,"message":"token expired"})")),
               "HTTP status 401: token expired");
+}
+
+TEST(Describe, CutsBetweenCharacters) {
+    std::string wide;
+    for (int i = 0; i < 400; ++i) wide += "\u20ac";
+    for (const char* before : {"", "x", "xx"}) {
+        EXPECT_TRUE(core::IsValidUtf8(Describe(Of(502, before + wide)))) << before;
+        const std::string problem = R"({"title":")" + (before + wide) + R"("})";
+        EXPECT_TRUE(core::IsValidUtf8(Describe(Of(422, problem)))) << before;
+    }
 }
 
 TEST(Describe, CutsWhatIsNoProblemDocument) {

@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <limits>
 
-#include "core/text.hpp"
+#include "core/utf8.hpp"
 
 namespace pganalytics::core {
 namespace {

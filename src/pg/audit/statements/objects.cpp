@@ -58,6 +58,24 @@ bool IsFunction(ObjectType type) {
            type == OBJECT_AGGREGATE;
 }
 
+// Join puts ", " between what write(text, element) appends for each element of a list.
+template <typename Write>
+void Join(StringInfo text, List* list, Write&& write) {
+    ListCell* cell = nullptr;
+    foreach (cell, list) {
+        if (cell != list_head(list)) appendStringInfoString(text, ", ");
+        write(text, lfirst(cell));
+    }
+}
+
+template <typename Write>
+const char* Join(List* list, Write&& write) {
+    StringInfoData text;
+    initStringInfo(&text);
+    Join(&text, list, write);
+    return text.data;
+}
+
 const char* NameWithArguments(ObjectType type, const ObjectWithArgs* object) {
     StringInfoData text;
     initStringInfo(&text);
@@ -69,15 +87,11 @@ const char* NameWithArguments(ObjectType type, const ObjectWithArgs* object) {
                                       : Qualified(schema, StringAt(object->objname, 0)));
     if (object->args_unspecified) return text.data;
     appendStringInfoChar(&text, '(');
-    const char* separator = "";
-    ListCell* cell = nullptr;
-    foreach (cell, object->objargs) {
-        const auto* const argument = static_cast<TypeName*>(lfirst(cell));
+    Join(&text, object->objargs, [](StringInfo out, void* element) {
+        const auto* const argument = static_cast<TypeName*>(element);
         // A prefix operator has no left side.
-        appendStringInfo(&text, "%s%s", separator,
-                         argument == nullptr ? "none" : TypeNameOf(argument));
-        separator = ", ";
-    }
+        appendStringInfoString(out, argument == nullptr ? "none" : TypeNameOf(argument));
+    });
     appendStringInfoChar(&text, ')');
     return text.data;
 }
@@ -85,19 +99,14 @@ const char* NameWithArguments(ObjectType type, const ObjectWithArgs* object) {
 // NameOfMixed joins what a list holds besides Strings: the types of a cast, the type and the name
 // of a domain's constraint.
 const char* NameOfMixed(List* parts) {
-    StringInfoData text;
-    initStringInfo(&text);
-    ListCell* cell = nullptr;
-    foreach (cell, parts) {
-        auto* const part = static_cast<Node*>(lfirst(cell));
-        if (text.len > 0) appendStringInfoString(&text, ", ");
+    return Join(parts, [](StringInfo out, void* element) {
+        auto* const part = static_cast<Node*>(element);
         if (IsA(part, TypeName)) {
-            appendStringInfoString(&text, TypeNameOf(reinterpret_cast<TypeName*>(part)));
+            appendStringInfoString(out, TypeNameOf(reinterpret_cast<TypeName*>(part)));
         } else if (IsA(part, String)) {
-            appendStringInfoString(&text, quote_identifier(strVal(part)));
+            appendStringInfoString(out, quote_identifier(strVal(part)));
         }
-    }
-    return text.data;
+    });
 }
 
 bool IsRelation(ObjectType type) {
@@ -237,25 +246,15 @@ const char* NameOfRole(const RoleSpec* role) {
 }
 
 const char* NamesOfRoles(List* roles) {
-    StringInfoData text;
-    initStringInfo(&text);
-    ListCell* cell = nullptr;
-    foreach (cell, roles) {
-        appendStringInfo(&text, "%s%s", text.len > 0 ? ", " : "",
-                         quote_identifier(NameOfRole(static_cast<RoleSpec*>(lfirst(cell)))));
-    }
-    return text.data;
+    return Join(roles, [](StringInfo out, void* role) {
+        appendStringInfoString(out, quote_identifier(NameOfRole(static_cast<RoleSpec*>(role))));
+    });
 }
 
 const char* NamesOf(List* strings) {
-    StringInfoData text;
-    initStringInfo(&text);
-    ListCell* cell = nullptr;
-    foreach (cell, strings) {
-        appendStringInfo(&text, "%s%s", text.len > 0 ? ", " : "",
-                         quote_identifier(strVal(lfirst(cell))));
-    }
-    return text.data;
+    return Join(strings, [](StringInfo out, void* string) {
+        appendStringInfoString(out, quote_identifier(strVal(string)));
+    });
 }
 
 }  // namespace pganalytics::pg

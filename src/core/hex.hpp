@@ -1,0 +1,35 @@
+// Hex: the digits of base 16, in lower case when they are written, in either case when they are
+// read. No containers: the server includes this.
+#pragma once
+
+#include <cstddef>
+
+namespace pganalytics::core {
+
+inline constexpr char kHexDigits[] = "0123456789abcdef";
+
+// HexDigit is the value of a digit, -1 for any other character.
+constexpr int HexDigit(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+// HexByte is the value of the two digits at `digits`, -1 if they are none.
+constexpr int HexByte(const char* digits) {
+    const int high = HexDigit(digits[0]);
+    const int low = high < 0 ? -1 : HexDigit(digits[1]);
+    return low < 0 ? -1 : high << 4 | low;
+}
+
+// WriteHex writes the two digits of each byte, without a NUL, and gives the place behind them.
+constexpr char* WriteHex(const unsigned char* bytes, size_t size, char* out) {
+    for (size_t i = 0; i < size; ++i) {
+        *out++ = kHexDigits[bytes[i] >> 4];
+        *out++ = kHexDigits[bytes[i] & 15];
+    }
+    return out;
+}
+
+}  // namespace pganalytics::core

@@ -1,0 +1,47 @@
+// Tests of UTF-8: what is well-formed, and that nothing is cut inside a character.
+#include "core/utf8.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "core/text.hpp"
+
+namespace pganalytics::core {
+namespace {
+
+TEST(Utf8, AcceptsWellFormedSequencesOnly) {
+    for (const char* text : {"", "a", "\u00e9", "\u20ac", "\U0001F600", "\U0010FFFF", "\uFFFF"}) {
+        EXPECT_TRUE(IsValidUtf8(text)) << text;
+    }
+    EXPECT_TRUE(IsValidUtf8(std::string_view("\0", 1)));
+    for (const char* text : {"\x80", "\xC0\x80", "\xC1\xBF", "\xC3", "\xE0\x9F\xBF", "\xED\xA0\x80",
+                             "\xE2\x82", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80",
+                             "\xFF", "\xF0\x9F\x98", "a\xC3(", "\xE2(\xA1"}) {
+        EXPECT_FALSE(IsValidUtf8(text)) << Hex(text);
+    }
+}
+
+std::string Copied(std::string_view text, size_t out_size) {
+    std::string out(out_size, 'x');
+    CopyUtf8(text, out.data(), out_size);
+    return out.c_str();
+}
+
+TEST(Utf8, CutsBetweenCharacters) {
+    const std::string text = "a\u00e9\u20ac\U0001F600";  // 1 + 2 + 3 + 4 bytes
+    const size_t ends[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 10};
+    for (size_t most = 0; most < std::size(ends); ++most) {
+        EXPECT_EQ(CutUtf8(text, most), text.substr(0, ends[most])) << most;
+        EXPECT_EQ(Copied(text, most + 1), text.substr(0, ends[most])) << most;
+    }
+}
+
+TEST(Utf8, CopiesWhatIsNoTextAsQuestionMarks) {
+    EXPECT_EQ(Copied("a\xFF\u00e9\xC3", 10), "a?\u00e9?");
+    EXPECT_EQ(Copied(std::string_view("a\0b", 3), 10), "a?b");
+    EXPECT_EQ(Copied("", 1), "");
+}
+
+}  // namespace
+}  // namespace pganalytics::core
