@@ -7,7 +7,10 @@ extern "C" {
 #include "catalog/pg_database.h"
 #include "common/jsonapi.h"
 #include "executor/executor.h"
+#include "libpq/libpq-be.h"
 #include "mb/pg_wchar.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/datetime.h"
 #include "utils/guc_tables.h"
@@ -96,6 +99,36 @@ inline bool ReadTimestampTz(const char* text, TimestampTz* out) {
     if (DecodeDateTime(fields, types, count, &kind, &parts, &fraction, &zone) != 0) return false;
 #endif
     return kind == DTK_DATE && tm2timestamp(&parts, fraction, &zone, out) == 0;
+}
+
+// AuthenticatedIdentity gives the identity that the client has proved, nullptr if none. 16 keeps it
+// outside of the Port.
+inline const char* AuthenticatedIdentity([[maybe_unused]] const Port& port) {
+#if PG_VERSION_NUM >= 160000
+    return MyClientConnectionInfo.authn_id;
+#else
+    return port.authn_id;
+#endif
+}
+
+// MakeWaitEventSet makes one that lives until it is freed. 17 takes a resource owner in the place
+// of the memory context (50c67c2019a).
+inline WaitEventSet* MakeWaitEventSet(int events) {
+#if PG_VERSION_NUM >= 170000
+    return CreateWaitEventSet(nullptr, events);
+#else
+    return CreateWaitEventSet(TopMemoryContext, events);
+#endif
+}
+
+// IsBackgroundWorker: whether a process is neither a session nor an autovacuum worker. 18 marks
+// sessions in the place of background workers.
+inline bool IsBackgroundWorker(const PGPROC& process) {
+#if PG_VERSION_NUM >= 180000
+    return !process.isRegularBackend && (process.statusFlags & PROC_IS_AUTOVACUUM) == 0;
+#else
+    return process.isBackgroundWorker;
+#endif
 }
 
 }  // namespace pganalytics::pg
