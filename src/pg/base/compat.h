@@ -5,6 +5,7 @@
 
 extern "C" {
 #include "catalog/pg_database.h"
+#include "commands/defrem.h"
 #include "common/jsonapi.h"
 #include "executor/executor.h"
 #include "libpq/libpq-be.h"
@@ -109,6 +110,28 @@ inline const char* AuthenticatedIdentity([[maybe_unused]] const Port& port) {
 #else
     return port.authn_id;
 #endif
+}
+
+// MembershipOption: what a statement says of one option of a membership. GRANT sets it to true or
+// false; of REVOKE, kTrue means that the option alone is taken away and the membership stays.
+enum class MembershipOption { kUnsaid, kTrue, kFalse };
+
+// OptionOf reads "admin", "inherit" or "set". Before 16 there is but one flag, for admin.
+inline MembershipOption OptionOf(const GrantRoleStmt& grant, const char* name) {
+    MembershipOption said = MembershipOption::kUnsaid;
+#if PG_VERSION_NUM >= 160000
+    ListCell* cell = nullptr;
+    foreach (cell, grant.opt) {
+        auto* const option = static_cast<DefElem*>(lfirst(cell));
+        if (strcmp(option->defname, name) != 0) continue;
+        // GRANT takes the last of several.
+        said = !grant.is_grant || defGetBoolean(option) ? MembershipOption::kTrue
+                                                        : MembershipOption::kFalse;
+    }
+#else
+    if (grant.admin_opt && strcmp(name, "admin") == 0) said = MembershipOption::kTrue;
+#endif
+    return said;
 }
 
 // MakeWaitEventSet makes one that lives until it is freed. 17 takes a resource owner in the place
