@@ -3,6 +3,7 @@
 #include "bgworker/process/server_stop.hpp"
 
 #include "bgworker/process/worker.hpp"
+#include "pg/base/compat.h"
 
 extern "C" {
 #include <fcntl.h>
@@ -30,7 +31,8 @@ bool AnySession() {
         // Read without a lock: whoever comes or goes meanwhile is seen the next time.
         const PGPROC* const process = &ProcGlobal->allProcs[i];
         const int pid = process->pid;
-        if (pid == 0 || process->isBackgroundWorker || !OidIsValid(process->databaseId)) continue;
+        if (pid == 0 || pg::IsBackgroundWorker(*process) || !OidIsValid(process->databaseId))
+            continue;
         // Who has left leaves the place as it was.
         if (BackendPidGetProc(pid) == process && !IsWalSender(pid)) return true;
     }

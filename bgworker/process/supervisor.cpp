@@ -6,6 +6,7 @@
 #include "bgworker/process/worker.hpp"
 #include "core/utf8.hpp"
 #include "pg/audit/refusals.hpp"
+#include "pg/base/compat.h"
 #include "pg/base/trouble.hpp"
 #include "pg/identity/identity_state.hpp"
 #include "pg/identity/rate_limits.hpp"
@@ -228,7 +229,7 @@ void TakeLastWords(Supervisor* supervisor, Gateway* gateway) {
 
 void RebuildEvents(Supervisor* supervisor) {
     if (supervisor->events != nullptr) FreeWaitEventSet(supervisor->events);
-    supervisor->events = CreateWaitEventSet(TopMemoryContext, 2 + kMaxGateways);
+    supervisor->events = pg::MakeWaitEventSet(2 + kMaxGateways);
     AddWaitEventToSet(supervisor->events, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, nullptr);
     AddWaitEventToSet(supervisor->events, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, nullptr, nullptr);
     for (Gateway& gateway : supervisor->gateways) {

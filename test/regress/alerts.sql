@@ -73,8 +73,11 @@ INSERT INTO pganalytics.alert_rules (name, query, threshold_setting)
 VALUES ('x', 'SELECT 1 AS value', 'pganalytics.nothing');
 INSERT INTO pganalytics.alert_rules (name, query, threshold_setting)
 VALUES ('x', 'SELECT 1 AS value', 'pganalytics.database');
+-- PostgreSQL 16 has other words for it.
+\set VERBOSITY sqlstate
 INSERT INTO pganalytics.alert_rules (name, query, threshold_setting)
 VALUES ('x', 'SELECT 1 AS value', 'pganalytics.ca_passphrase_command');
+\set VERBOSITY default
 INSERT INTO pganalytics.alert_rules (name, query, threshold, labels)
 VALUES ('x', 'SELECT 1 AS value', 1, '{"severity": "none"}');
 INSERT INTO pganalytics.alert_rules (name, query, threshold, labels)
@@ -182,7 +185,10 @@ SELECT * FROM pganalytics.run_rule('SELECT 1 AS value FROM shop.canary', now());
 SELECT * FROM pganalytics.run_rule('SELECT 1 AS value FROM pg_catalog.pg_authid', now());
 SELECT * FROM pganalytics.run_rule('SELECT 1 AS value FROM pganalytics.alert_channel_secrets', now());
 SELECT * FROM pganalytics.run_rule('SELECT pg_read_file(''postgresql.conf'') AS a, 1 AS value', now());
+-- PostgreSQL 16 has other words for it.
+\set VERBOSITY sqlstate
 SELECT * FROM pganalytics.run_rule('SELECT pg_terminate_backend(pg_backend_pid())::int AS value', now());
+\set VERBOSITY default
 SELECT * FROM pganalytics.run_rule('SELECT shop.raise() AS value', now());
 SELECT * FROM pganalytics.run_rule('SELECT shop.commit() AS value', now());
 SELECT * FROM pganalytics.run_rule('SELECT 1 / 0 AS value', now());

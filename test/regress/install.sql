@@ -6,10 +6,13 @@ SET client_min_messages = error;
 CREATE EXTENSION pganalytics;
 RESET client_min_messages;
 
+-- The types of tables, which PostgreSQL 17 takes for members, come and go with them.
 SELECT pg_describe_object(d.classid, d.objid, 0) COLLATE "C" AS object
 FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
 WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
   AND e.extname = 'pganalytics'
+  AND NOT EXISTS (SELECT FROM pg_type t WHERE d.classid = 'pg_type'::regclass AND t.oid = d.objid
+                    AND (t.typrelid <> 0 OR t.typcategory = 'A'))
 ORDER BY object;
 
 -- It makes no partition: a restore would find them in its way.

@@ -31,12 +31,13 @@ RESET datestyle;
 RESET timezone;
 
 -- What a partition is: own index, the parent's constraints, INSERT for the workers, not a member
--- of the extension; the parents have no index.
+-- of the extension; the parents have no index. PostgreSQL 18 counts NOT NULL among constraints.
 SELECT regexp_replace(pg_get_indexdef(i.indexrelid), '_p\d{8}', '_pDAY', 'g') AS index
 FROM pg_index i WHERE i.indrelid IN (SELECT partition FROM pganalytics.partitions
                                      WHERE day = :'today') ORDER BY 1;
 SELECT conname, contype, pg_temp.undated(conrelid::regclass) FROM pg_constraint
 WHERE conrelid IN (SELECT partition FROM pganalytics.partitions WHERE day = :'today')
+  AND contype <> 'n'
 ORDER BY conname;
 SELECT pg_temp.undated(partition), pg_get_userbyid(a.grantee) AS grantee, a.privilege_type
 FROM pganalytics.partitions p JOIN pg_class c ON c.oid = p.partition, aclexplode(c.relacl) a

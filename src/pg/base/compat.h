@@ -5,9 +5,13 @@
 
 extern "C" {
 #include "catalog/pg_database.h"
+#include "commands/defrem.h"
 #include "common/jsonapi.h"
 #include "executor/executor.h"
+#include "libpq/libpq-be.h"
 #include "mb/pg_wchar.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/datetime.h"
 #include "utils/guc_tables.h"
@@ -96,6 +100,58 @@ inline bool ReadTimestampTz(const char* text, TimestampTz* out) {
     if (DecodeDateTime(fields, types, count, &kind, &parts, &fraction, &zone) != 0) return false;
 #endif
     return kind == DTK_DATE && tm2timestamp(&parts, fraction, &zone, out) == 0;
+}
+
+// AuthenticatedIdentity gives the identity that the client has proved, nullptr if none. 16 keeps it
+// outside of the Port.
+inline const char* AuthenticatedIdentity([[maybe_unused]] const Port& port) {
+#if PG_VERSION_NUM >= 160000
+    return MyClientConnectionInfo.authn_id;
+#else
+    return port.authn_id;
+#endif
+}
+
+// MembershipOption: what a statement says of one option of a membership. GRANT sets it to true or
+// false; of REVOKE, kTrue means that the option alone is taken away and the membership stays.
+enum class MembershipOption { kUnsaid, kTrue, kFalse };
+
+// OptionOf reads "admin", "inherit" or "set". Before 16 there is but one flag, for admin.
+inline MembershipOption OptionOf(const GrantRoleStmt& grant, const char* name) {
+    MembershipOption said = MembershipOption::kUnsaid;
+#if PG_VERSION_NUM >= 160000
+    ListCell* cell = nullptr;
+    foreach (cell, grant.opt) {
+        auto* const option = static_cast<DefElem*>(lfirst(cell));
+        if (strcmp(option->defname, name) != 0) continue;
+        // GRANT takes the last of several.
+        said = !grant.is_grant || defGetBoolean(option) ? MembershipOption::kTrue
+                                                        : MembershipOption::kFalse;
+    }
+#else
+    if (grant.admin_opt && strcmp(name, "admin") == 0) said = MembershipOption::kTrue;
+#endif
+    return said;
+}
+
+// MakeWaitEventSet makes one that lives until it is freed. 17 takes a resource owner in the place
+// of the memory context (50c67c2019a).
+inline WaitEventSet* MakeWaitEventSet(int events) {
+#if PG_VERSION_NUM >= 170000
+    return CreateWaitEventSet(nullptr, events);
+#else
+    return CreateWaitEventSet(TopMemoryContext, events);
+#endif
+}
+
+// IsBackgroundWorker: whether a process is neither a session nor an autovacuum worker. 18 marks
+// sessions in the place of background workers.
+inline bool IsBackgroundWorker(const PGPROC& process) {
+#if PG_VERSION_NUM >= 180000
+    return !process.isRegularBackend && (process.statusFlags & PROC_IS_AUTOVACUUM) == 0;
+#else
+    return process.isBackgroundWorker;
+#endif
 }
 
 }  // namespace pganalytics::pg

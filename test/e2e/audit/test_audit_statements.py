@@ -56,6 +56,8 @@ SUCCESS = [
      "role", "kept", {"new_name": "renamed"}),
     ("GRANT kept TO other WITH ADMIN OPTION", None, "role.granted", "role", "kept",
      {"members": "other", "admin_option": True}),
+    ("REVOKE ADMIN OPTION FOR kept FROM other", None, "role.revoked", "role", "kept",
+     {"members": "other", "admin_option": True}),
     ("REVOKE kept FROM other", None, "role.revoked", "role", "kept", {"members": "other"}),
     ("ALTER GROUP kept ADD USER other", "ALTER GROUP kept DROP USER other", "role.granted", "role",
      "kept", {"members": "other"}),
@@ -204,6 +206,23 @@ class TestStatements:
             ("role.granted", "mixed", "other"), ("auth.password_changed", "mixed", None),
             ("role.altered", "mixed", None), ("role.dropped", "mixed", None),
             ("role.dropped", "other", None), ("role.created", "other", None)]
+
+    def test_options_of_memberships(self, audit, admin):
+        """Of several that say the same, PostgreSQL takes the last."""
+        if admin.connection.server_version < 160000:
+            pytest.skip("memberships have options besides ADMIN since PostgreSQL 16")
+        audit.mark()
+        admin.execute("GRANT kept TO other WITH INHERIT FALSE, SET TRUE")
+        admin.execute("GRANT kept TO other WITH ADMIN FALSE, ADMIN TRUE, SET FALSE")
+        admin.execute("REVOKE INHERIT OPTION FOR kept FROM other")
+        admin.execute("REVOKE SET OPTION FOR kept FROM other")
+        admin.execute("REVOKE ADMIN OPTION FOR kept FROM other")
+        admin.execute("REVOKE kept FROM other")
+        options = [{key: value for key, value in e.details.items() if key.endswith("_option")}
+                   for e in audit.events("role.granted", "role.revoked")]
+        assert options == [{"inherit_option": False, "set_option": True},
+                           {"admin_option": True, "set_option": False}, {"inherit_option": True},
+                           {"set_option": True}, {"admin_option": True}, {}]
 
     def test_grant_within_create_schema(self, audit, admin):
         audit.mark()

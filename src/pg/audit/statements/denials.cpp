@@ -7,6 +7,7 @@
 #include "pg/audit/statements/hooks.hpp"
 #include "pg/audit/statements/login.hpp"
 #include "pg/audit/statements/message.hpp"
+#include "pg/base/compat.h"
 
 extern "C" {
 #include "access/parallel.h"
@@ -187,12 +188,14 @@ void OnStart(QueryDesc* query, int flags) {
     CloseDenialWatch(&watch);
 }
 
-void OnRun(QueryDesc* query, ScanDirection direction, uint64 count, bool once) {
+// Once: execute_once, a bool, which 18 has no more (3eea7a0c97e).
+template <typename... Once>
+void OnRun(QueryDesc* query, ScanDirection direction, uint64 count, Once... once) {
     const auto run = [=] {
         if (previous_run_hook != nullptr) {
-            previous_run_hook(query, direction, count, once);
+            previous_run_hook(query, direction, count, once...);
         } else {
-            standard_ExecutorRun(query, direction, count, once);
+            standard_ExecutorRun(query, direction, count, once...);
         }
     };
     if (!WatchesDenials()) {

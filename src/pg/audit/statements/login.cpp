@@ -5,6 +5,7 @@
 
 #include "pg/audit/record.hpp"
 #include "pg/audit/statements/hooks.hpp"
+#include "pg/base/compat.h"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -50,7 +51,8 @@ void OnAuthentication(Port* port, int status) {
 #ifdef USE_SSL
     if (port->ssl_in_use) AddAuditDetail(&record, "tls", be_tls_get_version(port));
 #endif
-    if (port->authn_id != nullptr) AddAuditDetail(&record, "identity", port->authn_id);
+    const char* const identity = AuthenticatedIdentity(*port);
+    if (identity != nullptr) AddAuditDetail(&record, "identity", identity);
     char version[32];
     pg_snprintf(version, sizeof(version), "%u.%u", PG_PROTOCOL_MAJOR(port->proto),
                 PG_PROTOCOL_MINOR(port->proto));

@@ -2,6 +2,7 @@
 // only when the statement has proved it to be what it should be.
 #include "pg/audit/statements/objects.hpp"
 #include "pg/audit/statements/statements.hpp"
+#include "pg/base/compat.h"
 
 extern "C" {
 #include "commands/defrem.h"
@@ -64,13 +65,13 @@ int AddAttributes(AuditRecord* record, List* options) {
 }
 
 // AddMembers tells of one role to which members are added, or which lose them.
-void AddMembers(Node* statement, List** records, bool is_grant, const char* role,
-                const char* members, bool admin) {
+AuditRecord* AddMembers(Node* statement, List** records, bool is_grant, const char* role,
+                        const char* members) {
     AuditRecord* const record =
         AddStatementRecord(records, is_grant ? AuditEvent::kRoleGranted : AuditEvent::kRoleRevoked,
                            statement, "role", role);
     AddAuditDetail(record, "members", members);
-    if (admin) AddAuditDetail(record, "admin_option", true);
+    return record;
 }
 
 void DescribeCreate(CreateRoleStmt* create, List** records) {
@@ -82,13 +83,17 @@ void DescribeCreate(CreateRoleStmt* create, List** records) {
     const char* const self = quote_identifier(create->role);
     ListCell* cell = nullptr;
     foreach (cell, RolesOf(create->options, "addroleto")) {
-        AddMembers(statement, records, true, NameOfRole(static_cast<RoleSpec*>(lfirst(cell))), self,
-                   false);
+        AddMembers(statement, records, true, NameOfRole(static_cast<RoleSpec*>(lfirst(cell))),
+                   self);
     }
-    for (const char* kind : {"rolemembers", "adminmembers"}) {
-        List* const members = RolesOf(create->options, kind);
-        if (members == NIL) continue;
-        AddMembers(statement, records, true, create->role, NamesOfRoles(members), kind[0] == 'a');
+    List* const members = RolesOf(create->options, "rolemembers");
+    if (members != NIL) {
+        AddMembers(statement, records, true, create->role, NamesOfRoles(members));
+    }
+    List* const admins = RolesOf(create->options, "adminmembers");
+    if (admins != NIL) {
+        AddAuditDetail(AddMembers(statement, records, true, create->role, NamesOfRoles(admins)),
+                       "admin_option", true);
     }
 }
 
@@ -97,7 +102,7 @@ void DescribeAlter(AlterRoleStmt* alter, List** records) {
     const char* const role = NameOfRole(alter->role);
     List* const members = RolesOf(alter->options, "rolemembers");
     if (members != NIL) {
-        AddMembers(statement, records, alter->action > 0, role, NamesOfRoles(members), false);
+        AddMembers(statement, records, alter->action > 0, role, NamesOfRoles(members));
         return;
     }
     if (Option(alter->options, "password") != nullptr) {
@@ -111,11 +116,22 @@ void DescribeAlter(AlterRoleStmt* alter, List** records) {
 }
 
 void DescribeMembership(GrantRoleStmt* grant, List** records) {
+    constexpr struct {
+        const char* option;
+        const char* detail;
+    } kMembershipOptions[] = {
+        {"admin", "admin_option"}, {"inherit", "inherit_option"}, {"set", "set_option"}};
     ListCell* cell = nullptr;
     foreach (cell, grant->granted_roles) {
         const auto* const role = static_cast<AccessPriv*>(lfirst(cell));
-        AddMembers(reinterpret_cast<Node*>(grant), records, grant->is_grant, role->priv_name,
-                   NamesOfRoles(grant->grantee_roles), grant->admin_opt);
+        AuditRecord* const record =
+            AddMembers(reinterpret_cast<Node*>(grant), records, grant->is_grant, role->priv_name,
+                       NamesOfRoles(grant->grantee_roles));
+        for (const auto& [option, detail] : kMembershipOptions) {
+            const MembershipOption said = OptionOf(*grant, option);
+            if (said == MembershipOption::kUnsaid) continue;
+            AddAuditDetail(record, detail, said == MembershipOption::kTrue);
+        }
     }
 }
 
