@@ -55,8 +55,9 @@ deps-bench:
 
 # sudo where the caller may not write to PostgreSQL's directories; `make install` itself asks nothing.
 SUDO = $(shell test -w '$(PG_BINDIR)' || echo sudo)
-.PHONY: check install-for-tests check-lint check-unit check-regress check-isolation check-dump check-e2e check-fuzz check-bench
-CHECKS = check-lint check-unit check-regress check-isolation check-dump check-e2e check-fuzz check-bench
+.PHONY: check install-for-tests check-lint check-unit check-regress check-isolation check-dump check-e2e check-dates check-fuzz \
+	check-bench
+CHECKS = check-lint check-unit check-regress check-isolation check-dump check-e2e check-dates check-fuzz check-bench
 check:
 	@scripts/check $(CHECKS)
 
@@ -77,6 +78,8 @@ check-dump: deps-test install-for-tests
 	scripts/regress dump
 check-e2e: deps-test install-for-tests
 	scripts/e2e
+check-dates: deps-test install-for-tests
+	scripts/dates
 check-fuzz: deps-test
 	scripts/fuzz
 

@@ -159,7 +159,8 @@ class Cluster:
         # A socket's path must fit in 107 bytes, and ours may stand deep in somebody's home.
         self.sockets = pathlib.Path(tempfile.mkdtemp(prefix="pga."))
         own(self.sockets)
-        self.command = [pg_program("postgres")]
+        # scripts/dates gives one whose clock is moved.
+        self.command = [os.environ.get("PGANALYTICS_POSTGRES") or pg_program("postgres")]
         self.process = None
 
     def init(self):
@@ -174,8 +175,8 @@ class Cluster:
         self.configure({
             "port": self.port, "listen_addresses": "127.0.0.1",
             "unix_socket_directories": str(self.sockets), "log_line_prefix": "%m [%p] %b ",
-            "max_wal_size": "4GB", "shared_buffers": "128MB", "timezone": "UTC",
-            "log_timezone": "UTC", **self.settings})
+            "max_wal_size": "4GB", "shared_buffers": "128MB",
+            "timezone": os.environ.get("PGTZ", "UTC"), "log_timezone": "UTC", **self.settings})
         return self
 
     def configure(self, settings):
