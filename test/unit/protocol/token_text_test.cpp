@@ -72,7 +72,7 @@ TEST(TokenText, NamesOfRolesCannotWriteClaims) {
     claims.subject = "x\",\"sid\":\"\\\n\x01\xC3\xA4";
     const std::string input = Written(claims);
     const std::string body = Decoded(input.substr(input.find('.') + 1));
-    EXPECT_NE(body.find("\"sub\":\"x\\\",\\\"sid\\\":\\\"\\\\\\u000a\\u0001\xC3\xA4\","),
+    EXPECT_NE(body.find("\"sub\":\"x\\\",\\\"sid\\\":\\\"\\\\\\n\\u0001\xC3\xA4\","),
               std::string::npos)
         << body;
 }
