@@ -50,7 +50,7 @@ bool Fail(const char* what, const char* why) {
         ereport(WARNING, errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
                 errmsg("pganalytics %s", text));
     }
-    pg::SetError(state.status, text);
+    pg::SetError(state.status, text, pg::WorkerErrorKind::kAuthority);
     return false;
 }
 

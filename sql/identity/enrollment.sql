@@ -192,14 +192,17 @@ COMMENT ON COLUMN pganalytics.collector_credentials.has_token IS
 COMMENT ON COLUMN pganalytics.collector_credentials.certificates IS
     'its certificates that are good now; two while one is being replaced';
 
--- What the ingest workers call. status is HTTP's; 202: the request waits for its certificate.
+-- What the ingest workers call. status is HTTP's; 202: the request waits for its certificate. refusal is
+-- the kind of a refusal that the audit log records, by the names in src/pg/identity/enroll.cpp; message
+-- is for people alone.
 
 -- One statement decides who has used the token: whoever is second waits for the first one's commit,
 -- and then finds it used. It is looked at before: an UPDATE, even of no row, is told to every worker
 -- and gateway, and must not be to be had for any word that a stranger sends.
 CREATE FUNCTION pganalytics.enroll_collector(
     token_sha256 bytea, csr bytea, address text,
-    OUT status integer, OUT message text, OUT certificate_request_id uuid, OUT collector_id uuid)
+    OUT status integer, OUT message text, OUT certificate_request_id uuid, OUT collector_id uuid,
+    OUT refusal text)
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -217,15 +220,19 @@ BEGIN
         status := 403;
         IF NOT FOUND THEN
             message := 'enrollment token is not known';
+            refusal := 'secret_unknown';
             RETURN;
         ELSIF one.revoked_at IS NOT NULL THEN
             message := 'enrollment token was revoked';
+            refusal := 'secret_revoked';
             RETURN;
         ELSIF one.expires_at <= now() THEN
             message := 'enrollment token has expired';
+            refusal := 'secret_expired';
             RETURN;
         ELSIF NOT one.enabled THEN
             message := 'collector is disabled';
+            refusal := 'collector_disabled';
             RETURN;
         ELSIF one.same THEN
             -- The answer was lost, or has not come yet.
@@ -235,6 +242,7 @@ BEGIN
             RETURN;
         ELSIF one.used_at IS NOT NULL THEN
             message := 'enrollment token was used before';
+            refusal := 'secret_used';
             RETURN;
         END IF;
 
@@ -265,7 +273,7 @@ COMMENT ON FUNCTION pganalytics.enroll_collector(bytea, bytea, text) IS
 -- its key does not change twenty times an hour.
 CREATE FUNCTION pganalytics.renew_certificate(
     collector_id uuid, csr bytea, address text,
-    OUT status integer, OUT message text, OUT certificate_request_id uuid)
+    OUT status integer, OUT message text, OUT certificate_request_id uuid, OUT refusal text)
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -284,6 +292,7 @@ BEGIN
           AND r.requested_at > now() - interval '1 hour') >= 20 THEN
         status := 429;
         message := 'this collector has asked for 20 certificates within an hour';
+        refusal := 'too_many_renewals';
         RETURN;
     END IF;
     INSERT INTO pganalytics.certificate_requests AS r (collector_id, csr, origin, address)
@@ -299,7 +308,7 @@ COMMENT ON FUNCTION pganalytics.renew_certificate(uuid, bytea, text) IS
 CREATE FUNCTION pganalytics.register_collector(
     secret_sha256 bytea, name text, csr bytea, address text,
     OUT status integer, OUT message text, OUT certificate_request_id uuid, OUT collector_id uuid,
-    OUT token text)
+    OUT token text, OUT refusal text)
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -314,12 +323,16 @@ BEGIN
     status := 403;
     IF NOT FOUND THEN
         message := 'registration secret is not known';
+        refusal := 'secret_unknown';
     ELSIF one.revoked_at IS NOT NULL THEN
         message := 'registration secret was revoked';
+        refusal := 'secret_revoked';
     ELSIF one.expires_at <= now() THEN
         message := 'registration secret has expired';
+        refusal := 'secret_expired';
     ELSIF one.uses_left = 0 THEN
         message := 'registration secret was used as often as it may be';
+        refusal := 'secret_used';
     END IF;
     IF message IS NOT NULL THEN
         RETURN;
@@ -335,6 +348,7 @@ BEGIN
                  AND (c.enabled AND c.registration_until > now()) IS NOT TRUE) THEN
         status := 409;
         message := taken;
+        refusal := 'name_taken';
         RETURN;
     END IF;
     INSERT INTO pganalytics.collectors AS c (name, token_sha256)
@@ -350,6 +364,7 @@ BEGIN
         IF NOT FOUND THEN
             status := 409;
             message := taken;
+            refusal := 'name_taken';
             RETURN;
         END IF;
     END IF;

@@ -90,9 +90,10 @@ void SetState(WorkerStatus* status, WorkerState state) {
     UpdateStatus(status, [state](WorkerStatus* s) { s->state = state; });
 }
 
-void SetError(WorkerStatus* status, const char* message) {
+void SetError(WorkerStatus* status, const char* message, WorkerErrorKind kind) {
     const TimestampTz now = GetCurrentTimestamp();
-    UpdateStatus(status, [message, now](WorkerStatus* s) {
+    UpdateStatus(status, [message, kind, now](WorkerStatus* s) {
+        s->last_error_kind = kind;
         strlcpy(s->last_error, message, sizeof(s->last_error));
         s->last_error_at = now;
     });

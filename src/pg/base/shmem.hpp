@@ -19,6 +19,10 @@ enum class WorkerState : int {
     kTerminating,  // leaving
 };
 
+// WorkerErrorKind is what other workers tell an error by. kAuthority: why there are no files of the
+// certificate authority for gateways.
+enum class WorkerErrorKind { kOther, kAuthority };
+
 // WorkerStatus is one worker's row. Its worker alone writes it, under the lock; totals are since
 // the server started and survive the worker's own restarts.
 struct WorkerStatus {
@@ -51,6 +55,7 @@ struct WorkerStatus {
     int64 times_full;
     int64 rate_limited;
     TimestampTz last_error_at;
+    WorkerErrorKind last_error_kind;
     char last_error[256];
 };
 
@@ -102,6 +107,7 @@ int CopyStatuses(WorkerStatus* out);
 
 // SetState and SetError change one worker's row; an error is kept, with its time, until the next.
 void SetState(WorkerStatus* status, WorkerState state);
-void SetError(WorkerStatus* status, const char* message);
+void SetError(WorkerStatus* status, const char* message,
+              WorkerErrorKind kind = WorkerErrorKind::kOther);
 
 }  // namespace pganalytics::pg
