@@ -45,8 +45,11 @@ State state;
 
 // Fail says what went wrong, once per change.
 bool Fail(const char* what, const char* why) {
-    if (pg::ShowTrouble(state.status, "could not %s: %s", what, why) ||
-        state.backoff.failures() == 0) {
+    const bool is_news = pg::ShowTrouble(state.status, "could not %s: %s", what, why);
+    pg::UpdateStatus(state.status, [](pg::WorkerStatus* s) {
+        s->last_error_kind = pg::WorkerErrorKind::kAuthority;
+    });
+    if (is_news || state.backoff.failures() == 0) {
         ereport(WARNING, errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
                 errmsg("pganalytics %s", state.status->last_error));
     }

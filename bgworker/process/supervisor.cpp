@@ -73,7 +73,7 @@ void AwaitFiles(Supervisor* supervisor) {
     bool known = false;
     pg::UpdateStatus(supervisor->status, [&](pg::WorkerStatus*) {
         // What it said while it waited for the extension has passed.
-        known = strncmp(maintenance->last_error, "could not ", 10) == 0;
+        known = maintenance->last_error_kind == pg::WorkerErrorKind::kAuthority;
         strlcat(why, maintenance->last_error, sizeof(why));
     });
     if (known && strcmp(supervisor->status->last_error, why) != 0) {

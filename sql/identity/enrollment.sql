@@ -204,14 +204,17 @@ COMMENT ON COLUMN pganalytics.collector_credentials.certificates IS
 GRANT SELECT ON pganalytics.collector_credentials
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
--- For the ingest workers. status is that of HTTP; 202: the request waits for its certificate.
+-- For the ingest workers. status is that of HTTP; 202: the request waits for its certificate. refusal is
+-- the kind of a refusal that the audit log records, by the names in src/pg/identity/enroll.cpp; message
+-- is for people alone.
 
 -- One UPDATE decides who has used the token: the second caller waits for the commit of the first, and then
 -- finds it used. A SELECT comes first: an UPDATE, even of no row, makes every worker and gateway read again,
 -- and a stranger who sends a wrong token must not cause that.
 CREATE FUNCTION pganalytics.enroll_collector(
     token_sha256 bytea, csr bytea, address text,
-    OUT status integer, OUT message text, OUT certificate_request_id uuid, OUT collector_id uuid)
+    OUT status integer, OUT message text, OUT certificate_request_id uuid, OUT collector_id uuid,
+    OUT refusal text)
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -229,15 +232,19 @@ BEGIN
         status := 403;
         IF NOT FOUND THEN
             message := 'enrollment token is not known';
+            refusal := 'secret_unknown';
             RETURN;
         ELSIF one.revoked_at IS NOT NULL THEN
             message := 'enrollment token was revoked';
+            refusal := 'secret_revoked';
             RETURN;
         ELSIF one.expires_at <= now() THEN
             message := 'enrollment token has expired';
+            refusal := 'secret_expired';
             RETURN;
         ELSIF NOT one.enabled THEN
             message := 'collector is disabled';
+            refusal := 'collector_disabled';
             RETURN;
         ELSIF one.same THEN
             -- The answer was lost, or is not there yet.
@@ -247,6 +254,7 @@ BEGIN
             RETURN;
         ELSIF one.used_at IS NOT NULL THEN
             message := 'enrollment token was used before';
+            refusal := 'secret_used';
             RETURN;
         END IF;
 
@@ -278,7 +286,7 @@ GRANT EXECUTE ON FUNCTION pganalytics.enroll_collector(bytea, bytea, text) TO pg
 -- table: twenty keys an hour are the limit.
 CREATE FUNCTION pganalytics.renew_certificate(
     collector_id uuid, csr bytea, address text,
-    OUT status integer, OUT message text, OUT certificate_request_id uuid)
+    OUT status integer, OUT message text, OUT certificate_request_id uuid, OUT refusal text)
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -297,6 +305,7 @@ BEGIN
           AND r.requested_at > now() - interval '1 hour') >= 20 THEN
         status := 429;
         message := 'this collector has asked for 20 certificates within an hour';
+        refusal := 'too_many_renewals';
         RETURN;
     END IF;
     INSERT INTO pganalytics.certificate_requests AS r (collector_id, csr, origin, address)
@@ -313,7 +322,7 @@ GRANT EXECUTE ON FUNCTION pganalytics.renew_certificate(uuid, bytea, text) TO pg
 CREATE FUNCTION pganalytics.register_collector(
     secret_sha256 bytea, name text, csr bytea, address text,
     OUT status integer, OUT message text, OUT certificate_request_id uuid, OUT collector_id uuid,
-    OUT token text)
+    OUT token text, OUT refusal text)
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -328,12 +337,16 @@ BEGIN
     status := 403;
     IF NOT FOUND THEN
         message := 'registration secret is not known';
+        refusal := 'secret_unknown';
     ELSIF one.revoked_at IS NOT NULL THEN
         message := 'registration secret was revoked';
+        refusal := 'secret_revoked';
     ELSIF one.expires_at <= now() THEN
         message := 'registration secret has expired';
+        refusal := 'secret_expired';
     ELSIF one.uses_left = 0 THEN
         message := 'registration secret was used as often as it may be';
+        refusal := 'secret_used';
     END IF;
     IF message IS NOT NULL THEN
         RETURN;
@@ -349,6 +362,7 @@ BEGIN
                  AND (c.enabled AND c.registration_until > now()) IS NOT TRUE) THEN
         status := 409;
         message := taken;
+        refusal := 'name_taken';
         RETURN;
     END IF;
     INSERT INTO pganalytics.collectors AS c (name, token_sha256)
@@ -364,6 +378,7 @@ BEGIN
         IF NOT FOUND THEN
             status := 409;
             message := taken;
+            refusal := 'name_taken';
             RETURN;
         END IF;
     END IF;

@@ -32,7 +32,7 @@ class Checker {
         Own();
         const Answer health = client.Send(link, AliveRequest());
         if (health.status == 0) {
-            Fail("pganalytics at " + config_.url + ": " + health.error + Cure(health.error, link));
+            Fail("pganalytics at " + config_.url + ": " + health.error + Cure(health, link));
             return;
         }
         Ok("pganalytics at " + config_.url + ": TLS, server verified by " + VerifiedBy(link));
@@ -123,11 +123,9 @@ class Checker {
         return config_.token.empty() ? "certificate" : "certificate and token";
     }
 
-    static std::string Cure(const std::string& error, const Link& link) {
-        if (error.find("certificate") == std::string::npos &&
-            error.find("public key") == std::string::npos) {
-            return "";
-        }
+    static std::string Cure(const Answer& answer, const Link& link) {
+        if (answer.why == NoAnswer::kSenderRefused) return collector::Advice(answer);
+        if (answer.why != NoAnswer::kServerUnverified) return "";
         return "; set server.ca_file or server.pin (now: verified by " + VerifiedBy(link) + ")";
     }
 

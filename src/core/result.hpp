@@ -7,11 +7,18 @@
 
 namespace pganalytics::core {
 
+// ErrorKind is what callers tell errors apart by, never by the message. kExpired: what was shown
+// was good once.
+enum class ErrorKind { kOther, kExpired };
+
 // Error says what went wrong in a form a person can act on. `status` is the HTTP status a peer
-// gets for it, 0 where no peer is concerned.
+// gets for it, 0 where no peer is concerned. `path` is where in a body the fault is, as JSON path;
+// "" for the whole of it.
 struct Error {
     std::string message;
     int status = 0;
+    std::string path = {};
+    ErrorKind kind = ErrorKind::kOther;
 };
 
 // Result<T> holds a T or an Error. REQUIRES: ok() before value(), !ok() before error().

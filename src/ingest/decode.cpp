@@ -69,8 +69,12 @@ enum PushKey : uint32_t {
 
 std::string MetricPath(int64_t index) { return "metrics[" + std::to_string(index) + "]"; }
 
+Error ErrorAt(const std::string& path, const std::string& reason, int status) {
+    return {path + ": " + reason, status, path};
+}
+
 Error ErrorOf(const Fault& fault) {
-    return {(fault.path().empty() ? "$" : fault.path()) + ": " + fault.reason(), fault.status()};
+    return ErrorAt(fault.path().empty() ? "$" : fault.path(), fault.reason(), fault.status());
 }
 
 // AtEnd says whether nothing but white space follows what was read.
@@ -289,8 +293,8 @@ Error RefuseDocument(std::string_view body, od::document* document) {
     } else {
         good = CheckScalar(ScalarToken(body));
     }
-    if (good) return {"$: must be an object", 422};
-    return {"$: not well-formed JSON", 400};
+    if (good) return ErrorAt("$", "must be an object", 422);
+    return ErrorAt("$", "not well-formed JSON", 400);
 }
 
 }  // namespace
@@ -305,7 +309,7 @@ Decoder::~Decoder() = default;
 Result<DecodedPush> Decoder::Decode(std::string_view body, uint32_t max_queries_per_db) {
     DecodedPush push;
     const size_t start = body.find_first_not_of(" \t\r\n");
-    if (start == std::string_view::npos) return Error{"$: the body is empty", 400};
+    if (start == std::string_view::npos) return ErrorAt("$", "the body is empty", 400);
     od::document document;
     const simdjson::padded_string_view padded(body.data(), body.size(),
                                               body.size() + core::Buffer::kPadding);
@@ -315,14 +319,14 @@ Result<DecodedPush> Decoder::Decode(std::string_view body, uint32_t max_queries_
         case simdjson::MEMALLOC:
             throw std::bad_alloc();
         case simdjson::UTF8_ERROR:
-            return Error{"$: not UTF-8", 400};
+            return ErrorAt("$", "not UTF-8", 400);
         default:
-            return Error{"$: not well-formed JSON", 400};
+            return ErrorAt("$", "not well-formed JSON", 400);
     }
     if (body[start] != '{') return RefuseDocument(body.substr(start), &document);
     od::object object;
     if (document.get_object().get(object) != simdjson::SUCCESS) {
-        return Error{"$: not well-formed JSON", 400};
+        return ErrorAt("$", "not well-formed JSON", 400);
     }
     Walk walk(seed_, max_queries_per_db, &push);
     Fault fault = walk.ReadPush(object);
@@ -330,10 +334,6 @@ Result<DecodedPush> Decoder::Decode(std::string_view body, uint32_t max_queries_
     if (body.size() > kKeptCapacity) memory_->parser = od::parser();
     if (fault) return ErrorOf(fault);
     return push;
-}
-
-std::string_view ErrorPath(std::string_view message) {
-    return message.substr(0, message.find(": "));
 }
 
 }  // namespace pganalytics::ingest

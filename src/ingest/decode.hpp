@@ -40,8 +40,8 @@ class Decoder {
     // Decode reads one document. Of the queries of one snapshot of a database max_queries_per_db
     // are kept and the others become one row (protocol/query_limit.hpp); 0 keeps all.
     // REQUIRES: core::Buffer::kPadding readable bytes behind `body`. Errors: 400 what is not JSON;
-    // 422 JSON that is not a push; 413 more rows than a push may bring. Messages are "<JSON path>:
-    // <reason>", the path "$" for the document itself.
+    // 422 JSON that is not a push; 413 more rows than a push may bring. The error has
+    // the JSON path, "$" for the document itself; its message is "<path>: <reason>".
     core::Result<DecodedPush> Decode(std::string_view body, uint32_t max_queries_per_db);
 
   private:
@@ -49,8 +49,5 @@ class Decoder {
     uint64_t seed_;
     std::unique_ptr<Memory> memory_;
 };
-
-// ErrorPath gives the JSON path at the head of a Decode error's message.
-std::string_view ErrorPath(std::string_view message);
 
 }  // namespace pganalytics::ingest

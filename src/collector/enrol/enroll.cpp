@@ -79,10 +79,7 @@ int Fail(const std::string& text) {
 std::string Cure(const Failure& failure, const Link& link) {
     switch (failure.status) {
         case 0:
-            if (failure.message.find("public key") == failure.message.npos &&
-                failure.message.find("certificate") == failure.message.npos) {
-                return "";
-            }
+            if (failure.why != NoAnswer::kServerUnverified) return "";
             return "; the token was not sent. The server is to be verified by " + VerifiedBy(link) +
                    ": compare --pin and --server with what create_enrollment_token() gave, and add "
                    "the server's name to pganalytics.server_names if its certificate lacks it";

@@ -8,7 +8,7 @@ namespace {
 Failure Of(const core::Error& error) { return {error.message, 0, Millis{0}}; }
 
 Failure Of(const std::string& what, const Answer& answer) {
-    return {what + Describe(answer), answer.status, answer.retry_after};
+    return {what + Describe(answer), answer.status, answer.retry_after, answer.why};
 }
 
 Request JsonRequest(const std::string& path, const core::JsonWriter& json) {

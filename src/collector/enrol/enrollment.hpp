@@ -20,6 +20,7 @@ struct Failure {
     std::string message;
     int status = 0;  // of the answer, 0 when there was none or it is not the answer's fault
     Millis retry_after{0};
+    NoAnswer why = NoAnswer::kOther;
 };
 template <typename T>
 using Outcome = std::variant<T, Failure>;

@@ -62,20 +62,12 @@ std::string Describe(const Answer& answer) {
 }
 
 std::string Advice(const Answer& answer) {
-    const auto says = [&answer](const char* text) {
-        return answer.error.find(text) != std::string::npos;
-    };
-    // OpenSSL's words for the alerts of RFC 8446 section 6.2.
-    const bool refused = says("alert certificate revoked") || says("alert certificate expired") ||
-                         says("alert certificate unknown") || says("alert certificate required") ||
-                         says("alert bad certificate") || says("alert unknown ca") ||
-                         says("alert unsupported certificate");
-    if (answer.status == 403 || refused) {
+    if (answer.status == 403 || (answer.status == 0 && answer.why == NoAnswer::kSenderRefused)) {
         return "; if its certificate has expired or was revoked, or its token was taken away, "
                "enrol "
                "this collector again with a new token: pganalytics-collector enroll";
     }
-    if (says("certificate") || says("public key") || says("CAfile")) {
+    if (answer.status == 0 && answer.why == NoAnswer::kServerUnverified) {
         return "; the server is not verified, nothing was sent to it: pganalytics-collector check "
                "says by what it should be";
     }

@@ -9,11 +9,16 @@
 
 namespace pganalytics::collector {
 
+// NoAnswer is why there was none. kServerUnverified: the server's certificate or key is not the
+// expected one, and nothing was sent. kSenderRefused: the server did not accept our certificate.
+enum class NoAnswer { kOther, kServerUnverified, kSenderRefused };
+
 struct Answer {
     int status = 0;     // HTTP status, 0 when there was no answer
-    std::string error;  // why there was none
+    std::string error;  // why there was none, for people
     std::string body;
     Millis retry_after{0};
+    NoAnswer why = NoAnswer::kOther;
 };
 
 // Verdict: kStored only for 200, which means committed. kRefused: the same bytes will never be

@@ -1,6 +1,8 @@
 // libcurl, driven so that a stop request is seen at once.
 #include "collector/push/https_client.hpp"
 
+#include <openssl/ssl.h>
+
 #include <algorithm>
 #include <new>
 
@@ -76,6 +78,48 @@ void SetIdentity(CURL* easy, const Link& link) {
     Set(easy, CURLOPT_SSLKEYTYPE, "PEM");
 }
 
+// IsAboutSender: an alert of RFC 8446 section 6.2 by which a server refuses a certificate of ours.
+bool IsAboutSender(int alert) {
+    switch (alert) {
+        case SSL_AD_BAD_CERTIFICATE:
+        case SSL_AD_UNSUPPORTED_CERTIFICATE:
+        case SSL_AD_CERTIFICATE_REVOKED:
+        case SSL_AD_CERTIFICATE_EXPIRED:
+        case SSL_AD_CERTIFICATE_UNKNOWN:
+        case SSL_AD_UNKNOWN_CA:
+        case SSL_AD_CERTIFICATE_REQUIRED:
+            return true;
+        default:
+            return false;
+    }
+}
+
+NoAnswer WhyOf(CURLcode outcome, int alert) {
+    switch (outcome) {
+        case CURLE_PEER_FAILED_VERIFICATION:
+        case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+        case CURLE_SSL_CACERT_BADFILE:
+        case CURLE_SSL_ISSUER_ERROR:
+            return NoAnswer::kServerUnverified;
+        default:
+            return IsAboutSender(alert) ? NoAnswer::kSenderRefused : NoAnswer::kOther;
+    }
+}
+
+// OnTlsEvent keeps the alert with which a server ends a connection: libcurl has it in its text
+// only.
+void OnTlsEvent(const SSL* ssl, int where, int value) {
+    if ((where & SSL_CB_READ_ALERT) != SSL_CB_READ_ALERT) return;
+    *static_cast<int*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl))) = value & 0xff;
+}
+
+CURLcode OnTlsContext(CURL*, void* context, void* alert) {
+    auto* const ctx = static_cast<SSL_CTX*>(context);
+    SSL_CTX_set_app_data(ctx, alert);
+    SSL_CTX_set_info_callback(ctx, &OnTlsEvent);
+    return CURLE_OK;
+}
+
 }  // namespace
 
 Request PushRequest(const std::string& gzip_body, const std::string& idempotency_key) {
@@ -130,6 +174,9 @@ Answer HttpsClient::Send(const Link& link, const Request& request) {
     Set(easy, CURLOPT_ERRORBUFFER, message);
     Set(easy, CURLOPT_WRITEFUNCTION, &KeepBody);
     Set(easy, CURLOPT_WRITEDATA, &answer.body);
+    Set(easy, CURLOPT_SSL_CTX_FUNCTION, &OnTlsContext);
+    Set(easy, CURLOPT_SSL_CTX_DATA, static_cast<void*>(&alert_));
+    alert_ = -1;
     SetVerification(easy, link);
     SetIdentity(easy, link);
 
@@ -164,6 +211,7 @@ Answer HttpsClient::Send(const Link& link, const Request& request) {
         answer.error = "stopped before the answer came";
     } else {
         answer.error = message[0] != '\0' ? message : curl_easy_strerror(outcome);
+        answer.why = WhyOf(outcome, alert_);
     }
     return answer;
 }

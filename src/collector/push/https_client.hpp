@@ -48,6 +48,7 @@ class HttpsClient {
 
   private:
     const StopSignal* stop_;
+    int alert_ = -1;  // of TLS, the last that the server has sent; declared before what writes it
     std::unique_ptr<CURLM, decltype(&curl_multi_cleanup)> multi_;
     std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> easy_;
 };

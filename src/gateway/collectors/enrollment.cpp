@@ -39,9 +39,9 @@ Result<std::string> ReadCsr(const JsonBody& body) {
     auto pem = body.Text("csr", kMaxRequestPemBytes);
     if (!pem) return pem.error();
     auto der = pki::RequestFromPem(*pem);
-    if (!der) return Error{"csr: " + der.error().message, 422};
+    if (!der) return Error{"csr: " + der.error().message, 422, "csr"};
     if (auto key = pki::CheckRequest(*der); !key) {
-        return Error{"csr: " + key.error().message, 422};
+        return Error{"csr: " + key.error().message, 422, "csr"};
     }
     return der;
 }

@@ -113,7 +113,8 @@ Result<PreparedPush> PreparePush(const PushSender& sender, core::Buffer* body, u
     body->Release();
     if (!decoded) return decoded.error();
     if (!(decoded->collector_id == push.collector_id)) {
-        return Error{"collector_id: is not the collector this token was given to", 403};
+        return Error{"collector_id: is not the collector this token was given to", 403,
+                     "collector_id"};
     }
     Result<std::string> frame = MakeFrame(*decoded, push);
     if (!frame) return frame.error();

@@ -150,8 +150,8 @@ Status Authorizer::ReadToken(std::string_view token, Access access, Credential* 
     const auto claims =
         identity_.tokens().Verify(token, protocol::kCollectorAudience, UnixNow(), expired);
     if (!claims) {
-        *kind = claims.error().message == pki::kTokenHasExpired ? RefusalKind::kTokenExpired
-                                                                : RefusalKind::kTokenForged;
+        *kind = claims.error().kind == core::ErrorKind::kExpired ? RefusalKind::kTokenExpired
+                                                                 : RefusalKind::kTokenForged;
         return claims.error();
     }
     const auto subject = core::ParseUuid(claims->subject);

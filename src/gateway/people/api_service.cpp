@@ -144,7 +144,7 @@ std::optional<Response> ApiService::ReadPerson(http::Exchange& exchange, const h
     const auto claims = identity_.tokens().Verify(token, protocol::kApiAudience, UnixNow());
     if (!claims) {
         // Every token of a person comes to its end within minutes: that is no news.
-        if (claims.error().message != pki::kTokenHasExpired) {
+        if (claims.error().kind != core::ErrorKind::kExpired) {
             refuse(protocol::RefusalKind::kTokenForged);
         }
         return Unauthorized(claims.error().message, true);

@@ -1,7 +1,6 @@
 #include "gateway/process/answers.hpp"
 
 #include "http/problem.hpp"
-#include "ingest/decode.hpp"
 
 namespace pganalytics::gateway {
 
@@ -12,9 +11,7 @@ http::Response Unavailable(std::string_view detail, unsigned retry_after_s) {
 http::Response RefusalOf(const core::Error& error) {
     if (error.status == 0) return {0, "", "", {}};
     if (error.status == 503) return Unavailable(error.message);
-    const std::string_view path = ingest::ErrorPath(error.message);
-    return http::Problem(http::ProblemDetails{
-        error.status, error.message, path == error.message ? "" : std::string(path), "", 0});
+    return http::Problem(http::ProblemDetails{error.status, error.message, error.path, "", 0});
 }
 
 std::optional<http::Response> Unanswered(WorkerAnswer answer) {

@@ -13,8 +13,8 @@ namespace pganalytics::gateway {
 // Unavailable is 503 with Retry-After: come again with the same.
 http::Response Unavailable(std::string_view detail, unsigned retry_after_s = 5);
 
-// RefusalOf makes a problem document of an error; with 503 as Unavailable. A message of the form
-// "<place>: <reason>" names the place in the body. Status 0, the client is gone: no answer.
+// RefusalOf makes a problem document of an error; with 503 as Unavailable. Status 0, the client is
+// gone: no answer.
 http::Response RefusalOf(const core::Error& error);
 
 // Unanswered is the answer where the worker gave none, nothing for kAnswered.

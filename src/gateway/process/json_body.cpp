@@ -46,7 +46,7 @@ bool HasTwice(const cJSON* object) {
 }
 
 Error Bad(const char* name, const std::string& why) {
-    return {std::string(name) + ": " + why, 422};
+    return {std::string(name) + ": " + why, 422, name};
 }
 
 }  // namespace

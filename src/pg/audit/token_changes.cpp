@@ -101,13 +101,13 @@ void TellSession(const RowChange& change) {
     const bool ended = change.after == nullptr || (IsNull(change, change.before, "ended_at") &&
                                                    !IsNull(change, row, "ended_at"));
     if (ended && was_live) {
-        const char* const reason =
+        const char* const end_reason =
             change.after == nullptr ? "removed" : TextOf(change, row, "end_reason");
-        const bool logout = strcmp(reason, "logout") == 0;
+        const bool logout = strcmp(end_reason, "logout") == 0;
         BeginChange(&record, logout ? AuditEvent::kLogout : AuditEvent::kSessionEnded, "session",
                     id);
         AddColumns(&record, change, row, {"role_name"});
-        if (!logout) AddAuditDetail(&record, "reason", reason);
+        if (!logout) AddAuditDetail(&record, "reason", end_reason);
         PutAudit(record);
     }
     if (change.after == nullptr || ActsForAuditSubject(AuditSource::kApi)) return;

@@ -19,6 +19,10 @@ enum class WorkerState : int {
     kTerminating,  // leaving
 };
 
+// WorkerErrorKind is what other workers tell an error by. kAuthority: why there are no files of the
+// certificate authority for gateways.
+enum class WorkerErrorKind { kOther, kAuthority };
+
 // WorkerStatus is one worker's row. Its worker alone writes it, under the lock; totals are since
 // the server started and survive the worker's own restarts.
 struct WorkerStatus {
@@ -34,6 +38,7 @@ struct WorkerStatus {
     int64 connections;                          // open now, as the gateway last said
     int64 counters[protocol::kWorkerCounters];  // by WorkerCounter; Count() adds to them
     TimestampTz last_error_at;
+    WorkerErrorKind last_error_kind;
     char last_error[256];  // UTF-8
 
     void Count(protocol::WorkerCounter counter, int64 more = 1) {

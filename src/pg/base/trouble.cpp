@@ -16,6 +16,7 @@ bool Show(WorkerStatus* status, const char* format, va_list arguments) {
         is_news = strcmp(s->last_error, text) != 0;
         memcpy(s->last_error, text, sizeof(text));
         s->last_error_at = now;
+        s->last_error_kind = WorkerErrorKind::kOther;
     });
     return is_news;
 }

@@ -24,19 +24,19 @@ using protocol::EnrollRequest;
 constexpr uint32_t kRetryAfterSeconds = 5;
 
 Statement enroll = {
-    "SELECT status, message, certificate_request_id, collector_id, NULL::pg_catalog.text "
+    "SELECT status, message, certificate_request_id, collector_id, NULL::pg_catalog.text, refusal "
     "FROM pganalytics.enroll_collector($1, $2, $3)",
     3,
     {BYTEAOID, BYTEAOID, TEXTOID},
     nullptr};
 Statement renew = {
-    "SELECT status, message, certificate_request_id, $1, NULL::pg_catalog.text "
+    "SELECT status, message, certificate_request_id, $1, NULL::pg_catalog.text, refusal "
     "FROM pganalytics.renew_certificate($1, $2, $3)",
     3,
     {UUIDOID, BYTEAOID, TEXTOID},
     nullptr};
 Statement register_one = {
-    "SELECT status, message, certificate_request_id, collector_id, token "
+    "SELECT status, message, certificate_request_id, collector_id, token, refusal "
     "FROM pganalytics.register_collector($1, $2, $3, $4)",
     4,
     {BYTEAOID, TEXTOID, BYTEAOID, TEXTOID},
@@ -61,12 +61,40 @@ void Refuse(Enrollment* out, uint32_t status, std::string_view message) {
     if (status == 429) out->retry_after_s = 600;
 }
 
+// SetRefusal reads the kind of a refusal by the name that the functions give it.
+void SetRefusal(std::string_view name, Enrollment* out) {
+    using protocol::RefusalKind;
+    constexpr struct {
+        std::string_view name;
+        RefusalKind kind;
+    } kKinds[] = {
+        {"secret_unknown", RefusalKind::kSecretUnknown},
+        {"secret_revoked", RefusalKind::kSecretRevoked},
+        {"secret_expired", RefusalKind::kSecretExpired},
+        {"secret_used", RefusalKind::kSecretUsed},
+        {"collector_disabled", RefusalKind::kCollectorDisabled},
+        {"name_taken", RefusalKind::kNameTaken},
+        {"too_many_renewals", RefusalKind::kTooManyRenewals},
+    };
+    if (name.empty()) return;
+    for (const auto& one : kKinds) {
+        if (one.name != name) continue;
+        out->is_recorded = true;
+        out->refusal = one.kind;
+        return;
+    }
+    elog(ERROR, "enrollment was refused as \"%.*s\"", static_cast<int>(name.size()), name.data());
+}
+
 // Take reads the one row that the functions give.
 void Take(MemoryContext context, Enrollment* out) {
     if (SPI_processed != 1) elog(ERROR, "enrollment gave %lu rows", SPI_processed);
     const auto status = static_cast<uint32_t>(Int4Of(0, 1));
     const std::string_view message = CopyBytes(BytesOf(0, 2), context);
-    if (status != 200 && status != 202) return Refuse(out, status, message);
+    if (status != 200 && status != 202) {
+        Refuse(out, status, message);
+        return SetRefusal(BytesOf(0, 6), out);
+    }
     out->status = status;
     out->request_id = UuidOf(0, 3);
     out->collector_id = UuidOf(0, 4);
@@ -148,24 +176,6 @@ void ReadDecision(uint64 row, MemoryContext context, Enrollment* enrollment) {
     }
 }
 
-// TellOfSecret tells of what a one-time token, a registration secret or a renewal was refused for.
-// The functions in sql/identity/enrollment.sql decide, and say it in these words.
-void TellOfSecret(const EnrollRequest& request, const Enrollment& refused) {
-    using protocol::RefusalKind;
-    const std::string_view why = refused.message;
-    if (refused.status == 409) return TellRefusal(RefusalKind::kNameTaken, request.credential);
-    if (refused.status == 429) {
-        return TellRefusal(RefusalKind::kTooManyRenewals, request.credential);
-    }
-    if (refused.status != 403 || request.kind == EnrollKind::kRenewal) return;
-    RefusalKind kind = RefusalKind::kSecretUnknown;
-    if (why.ends_with("was revoked")) kind = RefusalKind::kSecretRevoked;
-    if (why.ends_with("has expired")) kind = RefusalKind::kSecretExpired;
-    if (why.find(" was used ") != std::string_view::npos) kind = RefusalKind::kSecretUsed;
-    if (why == "collector is disabled") kind = RefusalKind::kCollectorDisabled;
-    TellRefusal(kind, request.credential);
-}
-
 // RefuseForError: a lock, a full disk; the message is not for strangers.
 void RefuseForError(ErrorData* error, Enrollment* out) {
     ereport(LOG, errcode(error->sqlerrcode),
@@ -190,8 +200,8 @@ void BeginEnrollment(const EnrollRequest& request, MemoryContext context, Enroll
     ErrorData* const error = Transact([&request, context, out] { Begin(request, context, out); });
     if (error != nullptr) {
         RefuseForError(error, out);
-    } else {
-        TellOfSecret(request, *out);
+    } else if (out->is_recorded) {
+        TellRefusal(out->refusal, request.credential);
     }
     EndAuditSubject();
     MemoryContextSwitchTo(caller);

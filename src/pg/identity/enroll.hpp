@@ -7,6 +7,7 @@
 #include "core/types.hpp"
 #include "pg/base/prelude.hpp"
 #include "protocol/messages.hpp"
+#include "protocol/refusals.hpp"
 
 namespace pganalytics::pg {
 
@@ -18,6 +19,8 @@ inline constexpr size_t kTokenTextBytes = 68;  // of new_token()
 struct Enrollment {
     uint32_t status;  // as EnrollReply's; 202: it waits for its certificate
     uint32_t retry_after_s;
+    bool is_recorded;  // a refusal that the audit log records, as this kind:
+    protocol::RefusalKind refusal;
     core::Uuid request_id;
     core::Uuid collector_id;
     char token[kTokenTextBytes];   // of a registration; NUL in its first byte: none

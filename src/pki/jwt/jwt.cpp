@@ -245,7 +245,7 @@ Result<TokenClaims> TokenVerifier::Verify(std::string_view token, std::string_vi
         return Refused("is not valid yet");
     }
     if (expired == Expired::kRefuse && read.expires_at <= now) {
-        return Error{std::string(kTokenHasExpired), 403};
+        return Error{"the token has expired", 403, "", core::ErrorKind::kExpired};
     }
     return read;
 }

@@ -31,9 +31,6 @@ struct TokenClaims {
     std::optional<core::Sha256> certificate;  // cnf x5t#S256 (RFC 8705 section 3.1)
 };
 
-// kTokenHasExpired is the message of the one error that Expired::kAccept would not have given.
-inline constexpr std::string_view kTokenHasExpired = "the token has expired";
-
 class TokenVerifier {
   public:
     // AddKey adds a key by its kid: an uncompressed point on P-256. False if it is none.

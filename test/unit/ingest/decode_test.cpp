@@ -170,7 +170,7 @@ TEST(Decode, TooManyRows) {
     const auto push = DecodeText(Document(lines + Repeated(line, most + 1) + time));
     ASSERT_FALSE(push.ok());
     EXPECT_EQ(push.error().status, 413);
-    EXPECT_EQ(ErrorPath(push.error().message), "metrics[0].entries[500000]");
+    EXPECT_EQ(push.error().path, "metrics[0].entries[500000]");
 }
 
 TEST(Decode, TooManyCells) {
@@ -182,7 +182,7 @@ TEST(Decode, TooManyCells) {
     const auto push = DecodeText(Document(QueryStats(Repeated(kRow, most + 1))));
     ASSERT_FALSE(push.ok());
     EXPECT_EQ(push.error().status, 413);
-    EXPECT_EQ(ErrorPath(push.error().message), "metrics[0].queries[" + std::to_string(most) + "]");
+    EXPECT_EQ(push.error().path, "metrics[0].queries[" + std::to_string(most) + "]");
 }
 
 TEST(Decode, AnErrorLeavesNothingBehind) {
@@ -322,8 +322,7 @@ TEST(Decode, BadPushesAreRefusedByPath) {
         const auto push = DecodeText(bad.json);
         ASSERT_FALSE(push.ok()) << bad.name;
         EXPECT_EQ(push.error().status, bad.status) << bad.name << ": " << push.error().message;
-        EXPECT_EQ(ErrorPath(push.error().message), bad.path)
-            << bad.name << ": " << push.error().message;
+        EXPECT_EQ(push.error().path, bad.path) << bad.name << ": " << push.error().message;
     }
 }
 

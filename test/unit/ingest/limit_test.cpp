@@ -161,7 +161,7 @@ TEST(Limit, ASumOutOfRangeIsRefused) {
     const auto push = DecodeText(Document(QueryStats(rows)), 1);
     ASSERT_FALSE(push.ok());
     EXPECT_EQ(push.error().status, 422);
-    EXPECT_EQ(ErrorPath(push.error().message), "metrics[0].calls");
+    EXPECT_EQ(push.error().path, "metrics[0].calls");
     EXPECT_TRUE(DecodeText(Document(QueryStats(rows)), 2).ok());
 }
 

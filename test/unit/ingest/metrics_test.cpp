@@ -422,7 +422,7 @@ TEST_F(Metrics, WhatIsRefusedEverywhere) {
         const auto push = DecodeText(Document(bad.json));
         ASSERT_FALSE(push.ok()) << bad.json;
         EXPECT_EQ(push.error().status, bad.status) << push.error().message;
-        EXPECT_EQ(ErrorPath(push.error().message), bad.path) << push.error().message;
+        EXPECT_EQ(push.error().path, bad.path) << push.error().message;
     }
 }
 
