@@ -20,7 +20,8 @@ EXCEPTIONS = [
      "a postmaster that cannot start yet says why in its log alone"),
 ]
 
-HOLDS_TEXT = r"(?:message|message_id|errmsg|error_text|error|why|why_not|reason|detail|last_error|problem|stderr|errors|what)"
+HOLDS_TEXT = (r"(?:message|message_id|errmsg|error_text|error|why|why_not|reason|detail|last_error|problem|"
+              r"stderr|errors|what)")
 CXX = [re.compile(pattern) for pattern in (
     # message.find("..."), message.ends_with(kWords), also of a member or the result of a call
     rf"\b{HOLDS_TEXT}(?:\(\))?\.(?:find|rfind|starts_with|ends_with|contains|compare)\(",
@@ -43,8 +44,8 @@ COMMENT = {".py": "#", "": "#", ".sql": "--"}
 
 
 def files():
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "src", "bgworker", "bench", "scripts",
-                             "sql"], check=True, capture_output=True, text=True).stdout.split("\n")
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "src", "bgworker", "bench",
+                             "scripts", "sql"], check=True, capture_output=True, text=True).stdout.split("\n")
     for name in filter(None, listed):
         path = pathlib.Path(name)
         if not path.is_file() or name == "scripts/checks/messages.py":
