@@ -13,7 +13,8 @@ def main():
     named = set(re.findall(r"^(?:- )?(test_\w+\.py)", LIST.read_text(encoding="utf-8"), re.MULTILINE))
     files = {path.name: path for path in LIST.parent.rglob("test_*.py")}
     with_days = {name for name, path in files.items() if DAYS.search(path.read_text(encoding="utf-8"))}
-    problems = [f"{files[name].relative_to(ROOT)}:1: has to do with days and is not in {LIST.relative_to(ROOT)}"
+    problems = [f"{files[name].relative_to(ROOT)}:1: has to do with days and is not in "
+                f"{LIST.relative_to(ROOT)}"
                 for name in sorted(with_days - named)]
     problems += [f"{LIST.relative_to(ROOT)}: there is no {name}" for name in sorted(named - files.keys())]
     print("\n".join(problems), end="\n" if problems else "")
