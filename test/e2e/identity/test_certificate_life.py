@@ -55,7 +55,13 @@ def enrol(server, one):
         one.name)
     program, *arguments = shlex.split(command)
     assert program == "pganalytics-collector" and one.token not in command
-    one.enrolled = one.run(*arguments, input=one.token + "\n")
+
+    def try_once():
+        one.enrolled = one.run(*arguments, input=one.token + "\n")
+        return "is asking for a certificate" not in one.enrolled.stderr
+
+    # A running collector that tries to renew has the directory meanwhile.
+    wait_until(try_once, 20, "the state directory")
     assert one.enrolled.returncode == 0, one.enrolled.stderr
     return one
 
