@@ -31,7 +31,7 @@ CREATE FUNCTION pganalytics.worker_counters(OUT name text, OUT counted_by text, 
 COMMENT ON FUNCTION pganalytics.worker_counters() IS
     'the counters among the columns of pganalytics.workers: who counts, and the Prometheus metric that shows it';
 GRANT EXECUTE ON FUNCTION pganalytics.worker_counters()
-    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_api;
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_api;
 
 CREATE VIEW pganalytics.workers AS SELECT * FROM pganalytics.worker_states();
 COMMENT ON VIEW pganalytics.workers IS 'background workers and their gateways; totals since the server started';

@@ -44,7 +44,7 @@ SELECT name, state, used_at, created_by FROM pganalytics.enrollments ORDER BY na
 -- The workers' side. A token is used once; the same request again is the same certificate.
 RESET ROLE;
 GRANT SELECT ON given TO pganalytics_ingest;
-CREATE TEMP TABLE used (what text, status integer, message text, request uuid, collector_id uuid);
+CREATE TEMP TABLE used (what text, status integer, message text, request uuid, collector_id uuid, refusal text);
 GRANT ALL ON used TO pganalytics_ingest;
 SET ROLE pganalytics_ingest;
 CREATE FUNCTION pg_temp.use(what text, token text, csr text) RETURNS void LANGUAGE sql AS $$
