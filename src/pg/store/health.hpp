@@ -12,7 +12,7 @@ namespace pganalytics::pg {
 // REQUIRES: no transaction in progress; the current role is the ingest role.
 protocol::HealthReply AnswerHealth(const protocol::HealthRequest& request, MemoryContext context);
 
-// Pushes wait while this worker reads the figures. The limit is that for a lock.
+// Pushes wait while this worker reads the figures, so the limit is short: the same as for a lock.
 inline constexpr int kHealthLimitMs = 500;
 
 }  // namespace pganalytics::pg
