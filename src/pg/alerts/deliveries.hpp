@@ -1,4 +1,5 @@
-// Deliveries: the statements by which the courier's supervisor reads the outbox and settles.
+// Deliveries: the statements by which the supervisor of the courier reads the outbox and records
+// results in it.
 #pragma once
 
 #include "pg/base/prelude.hpp"
@@ -6,40 +7,42 @@
 
 namespace pganalytics::pg {
 
-// Flight is a delivery between its taking and its settling; all it has is in its own context.
+// Flight is a delivery in progress: taken from the outbox, its result not yet stored. All its data
+// is in its own context.
 struct Flight {
-    MemoryContext context;  // nullptr: the place is free
+    MemoryContext context;  // nullptr: the slot is free
     uint32_t request_id;
     protocol::Delivery delivery;
     const char* key;  // of the group, as take_deliveries() names it
     const char* channel;
     const char* group_key;
     Datum notification_ids;  // bigint[]
-    bool ended;              // what came of it is in `result`, and is to be settled
+    bool ended;              // `result` is set and must be stored
     protocol::Delivered result;
 };
 
 inline constexpr int kMaxFlights = static_cast<int>(protocol::kMaxDeliveriesInFlight);
 
-// Flights are all that are there. Zeroed: none.
+// Flights holds all deliveries in progress. Zeroed: none.
 struct Flights {
     Flight list[kMaxFlights];
     uint32_t last_id;
 };
 
-// CountFlights counts the places in use.
+// CountFlights counts the slots in use.
 int CountFlights(const Flights& flights);
 
-// TakeFlights takes what is due into free places, so that no more than `most` are in use; the new
-// ones have a request_id and are not sent yet. Gives the error if it failed, and no new ones then.
-// REQUIRES: no transaction is open.
+// TakeFlights takes due deliveries from the outbox into free slots, so that at most `most` are in
+// use. Each new one has a request_id and is not sent yet. Returns the error if it failed; then
+// there are no new ones. REQUIRES: no transaction is open.
 ErrorData* TakeFlights(Flights* flights, int most);
 
-// SettleFlight writes down what came of a flight and frees its place; if it fails, gives the error
-// and keeps the flight. REQUIRES: flight->ended; no transaction is open.
+// SettleFlight stores the result of a delivery in the outbox and frees its slot. If it fails, it
+// returns the error and keeps the delivery. REQUIRES: flight->ended; no transaction is open.
 ErrorData* SettleFlight(Flight* flight);
 
-// EndFlight notes what came of a flight. LandFlight frees its place; the outbox still has it.
+// EndFlight keeps the result of a delivery in memory. LandFlight frees the slot; the notifications
+// are still in the outbox.
 void EndFlight(Flight* flight, const protocol::Delivered& result);
 void LandFlight(Flight* flight);
 

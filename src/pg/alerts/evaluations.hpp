@@ -1,8 +1,8 @@
-// Evaluations: what the alerts worker reads and writes: the rules that are due, what they found,
-// and the chores of its tables (sql/alerts).
+// Evaluations: the statements by which the alerts worker reads due rules, stores what they found,
+// and cleans its tables (sql/alerts).
 //
-// Everything here raises ERROR as its statement does.
-// REQUIRES: SPI connected (Transact), the role pganalytics_alerts in force.
+// Every function raises ERROR as its statement does.
+// REQUIRES: SPI connected (Transact), the current role is pganalytics_alerts.
 #pragma once
 
 #include "pg/alerts/rules.hpp"
@@ -15,36 +15,35 @@ struct RuleNames {
     int count;
 };
 
-// DueRule is a rule that is to be evaluated now.
+// DueRule is a rule that must be evaluated now.
 struct DueRule {
     const char* name;
     const char* query;
     int limit_ms;  // for the query, at least 1
 };
 
-// ListDueRules gives the names of the rules that are due at `at`, in memory of `context`.
+// ListDueRules returns the names of the rules that are due at `at`, allocated in `context`.
 RuleNames ListDueRules(TimestampTz at, MemoryContext context);
 
-// FindDueRule reads a rule if it is still due: the rules before it may have taken a while. `name`
-// must live as long as the rule; the query is in memory of `context`.
+// FindDueRule reads a rule if it is still due: evaluating the rules before it may have taken a
+// while. `name` must live as long as the rule; the query is allocated in `context`.
 bool FindDueRule(const char* name, TimestampTz at, MemoryContext context, DueRule* rule);
 
-// RecordEvaluation stores the findings of a rule, or `failure`, unless that is nullptr, in place of
-// them.
+// RecordEvaluation stores the findings of a rule, or `failure` in their place if it is not nullptr.
 void RecordEvaluation(const DueRule& rule, TimestampTz at, const Findings& findings,
                       const char* failure, double duration_ms);
 
-// SettleAlerts ends the alerts of rules that are gone and queues notifications. It gives the time
-// at which the next rule is due, DT_NOEND if there is none.
+// SettleAlerts ends the alerts of rules that no longer exist and queues notifications. Returns the
+// time at which the next rule is due; DT_NOEND: there is none.
 TimestampTz SettleAlerts(TimestampTz at);
 
-// SampleWorkers stores the workers' counters, for the rules that compare them over time.
+// SampleWorkers stores the workers' counters for rules that compare them over time.
 void SampleWorkers(TimestampTz at);
 
-// MoveDueTimes moves what is due in the tables by as much as the clock was set.
+// MoveDueTimes shifts the due times in the tables by as much as the clock was set.
 void MoveDueTimes(TimestampTz at, int64 shift_ms);
 
-// PruneAlerts removes at most `most` rows whose retention is over and gives how many it removed.
+// PruneAlerts removes at most `most` rows whose retention is over and returns their number.
 int64 PruneAlerts(TimestampTz at, int most);
 
 }  // namespace pganalytics::pg

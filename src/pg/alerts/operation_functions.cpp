@@ -1,4 +1,4 @@
-// Alert functions: what operations on alerts need of the server; sql/alerts/operations.sql
+// Alert functions: a function in C that operations on alerts need; sql/alerts/operations.sql
 // declares it.
 #include "pg/audit/record.hpp"
 
@@ -10,8 +10,8 @@ extern "C" {
 
 PG_FUNCTION_INFO_V1(pganalytics_acting_role);
 
-// pganalytics_acting_role gives the role of a person at the port for people, else the one that has
-// logged in: neither SET ROLE nor a function with its owner's rights changes it.
+// pganalytics_acting_role returns the role of the person at the port for people, otherwise the role
+// that has logged in. Neither SET ROLE nor a SECURITY DEFINER function changes it.
 Datum pganalytics_acting_role(PG_FUNCTION_ARGS) {
     using namespace pganalytics::pg;
     if (ActsForAuditSubject(AuditSource::kApi)) {

@@ -1,4 +1,4 @@
-// Rule functions: what rules of alerts are in SQL; sql/alerts/engine.sql declares them.
+// Rule functions: the functions of alert rules that SQL calls. sql/alerts/engine.sql declares them.
 #include "pg/alerts/rule_template.hpp"
 #include "pg/alerts/rules.hpp"
 #include "pg/base/guc.hpp"
@@ -16,8 +16,8 @@ namespace {
     pg_unreachable();
 }
 
-// ReadSetting gives a setting in its own unit. ERROR 42704 if there is none of the name, 22023 if
-// it is no number.
+// ReadSetting returns a setting in its own unit. ERROR 42704 if there is no such setting, 22023 if
+// it is not a number.
 double ReadSetting(const char* name) {
     constexpr char kPrefix[] = "pganalytics.";
     const char* const text = strncmp(name, kPrefix, sizeof(kPrefix) - 1) == 0
@@ -45,7 +45,7 @@ PG_FUNCTION_INFO_V1(pganalytics_alert_retention);
 PG_FUNCTION_INFO_V1(pganalytics_in_extension_script);
 PG_FUNCTION_INFO_V1(pganalytics_expand_template);
 
-// A row per label set. Errors: those of RunRule.
+// Returns a row for each label set. Errors: those of RunRule.
 Datum pganalytics_run_rule(PG_FUNCTION_ARGS) {
     using namespace pganalytics::pg;
     InitMaterializedSRF(fcinfo, 0);
@@ -66,7 +66,8 @@ Datum pganalytics_check_rule_query(PG_FUNCTION_ARGS) {
     PG_RETURN_BOOL(true);
 }
 
-// In C, because a session that has not loaded the library knows no settings, or its own.
+// In C, because a session that has not loaded the library does not know our settings, or knows only
+// placeholders that it has set itself.
 Datum pganalytics_setting_value(PG_FUNCTION_ARGS) {
     PG_RETURN_FLOAT8(pganalytics::pg::ReadSetting(text_to_cstring(PG_GETARG_TEXT_PP(0))));
 }

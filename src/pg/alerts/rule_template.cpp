@@ -20,8 +20,8 @@ void AppendLabel(StringInfo out, Jsonb* labels, const char* name, int length) {
     appendBinaryStringInfo(out, found.val.string.val, found.val.string.len);
 }
 
-// Replace appends what stands for the braces at `at`, and gives what follows them; nullptr if they
-// mean nothing.
+// Replace appends what the braces at `at` stand for and returns the text after them; nullptr if
+// they mean nothing.
 const char* Replace(StringInfo out, const char* at, Jsonb* labels, const char* value) {
     constexpr char kLabels[] = "$labels.";
     constexpr char kValue[] = "$value";

@@ -1,4 +1,4 @@
-// Rule template: the texts of an annotation, with an alert's labels and value in them.
+// Rule template: expands the texts of annotations with the labels and the value of an alert.
 #pragma once
 
 #include "pg/base/prelude.hpp"
@@ -9,9 +9,9 @@ extern "C" {
 
 namespace pganalytics::pg {
 
-// ExpandTemplate replaces {{ $labels.x }} by the label x, or nothing if there is none, and
-// {{ $value }} by `value`, each once from left to right: what a label brings is not looked at
-// again. Everything else stays as it is. In the current memory context.
+// ExpandTemplate replaces {{ $labels.x }} by the label x, or by nothing if there is none, and {{
+// $value }} by `value`. It makes one pass from left to right and does not expand what a label
+// brings. Everything else stays as it is. The result is in the current memory context.
 char* ExpandTemplate(const char* text, Jsonb* labels, const char* value);
 
 }  // namespace pganalytics::pg

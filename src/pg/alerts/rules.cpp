@@ -1,5 +1,5 @@
-// Rules: the query is parsed, its columns are looked at, and it runs with the rights of a role that
-// nobody is a member of. Whoever writes a rule does not decide as whom it runs.
+// Rules: parses the query, checks its columns, and runs it with the privileges of a role that has
+// no members. The author of a rule cannot choose the role that runs it.
 #include "pg/alerts/rules.hpp"
 
 #include "pg/base/compat.h"
@@ -20,7 +20,7 @@ namespace {
 
 constexpr char kValueColumn[] = "value";
 
-// IsLabelName: what Prometheus and Alertmanager take as one.
+// IsLabelName is true for a name that Prometheus and Alertmanager accept as a label.
 bool IsLabelName(const char* name) {
     constexpr char kFirst[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
     constexpr char kRest[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
@@ -49,7 +49,7 @@ bool IsNumber(Oid type) {
     pg_unreachable();
 }
 
-// CheckColumns gives the number of the column "value", from 1.
+// CheckColumns returns the number of the column "value", from 1.
 int CheckColumns(TupleDesc descriptor) {
     int value_column = 0;
     for (int i = 0; i < descriptor->natts; ++i) {
@@ -81,7 +81,8 @@ int CheckColumns(TupleDesc descriptor) {
     return value_column;
 }
 
-// PrepareRule parses the query. `value_column` as CheckColumns gives it. REQUIRES: SPI connected.
+// PrepareRule parses the query and sets *value_column as CheckColumns does. REQUIRES: SPI
+// connected.
 SPIPlanPtr PrepareRule(const char* query, int* value_column) {
     SPIPlanPtr const plan = SPI_prepare(query, 0, nullptr);
     if (plan == nullptr) {
@@ -107,7 +108,8 @@ SPIPlanPtr PrepareRule(const char* query, int* value_column) {
     return plan;
 }
 
-// CutLabel gives at most kMaxLabelBytes. Texts that only differ behind the cut stay different.
+// CutLabel cuts a text to kMaxLabelBytes. Texts that differ only behind the cut stay different: the
+// mark has a hash of the whole text.
 const char* CutLabel(char* text) {
     const auto length = static_cast<int>(strlen(text));
     if (length <= kMaxLabelBytes) return text;
@@ -134,7 +136,7 @@ Jsonb* LabelsOf(HeapTuple tuple, TupleDesc descriptor, int value_column) {
     for (int column = 1; column <= descriptor->natts; ++column) {
         if (column == value_column) continue;
         char* const text = SPI_getvalue(tuple, descriptor, column);
-        // To those who are told of alerts an empty label is none.
+        // Receivers of alerts treat an empty label as absent.
         if (text == nullptr || *text == '\0') continue;
         PushText(&state, WJB_KEY, NameStr(TupleDescAttr(descriptor, column - 1)->attname));
         PushText(&state, WJB_VALUE, CutLabel(text));
@@ -175,8 +177,8 @@ void RefuseTwins(const Findings& findings) {
     }
 }
 
-// Restrict makes the subtransaction one that reads, as somebody who may do no more, and alike for
-// whoever calls.
+// Restrict makes the subtransaction read-only, switches to the role of rules, and fixes the
+// settings so that the caller does not influence the result.
 void Restrict(TimestampTz at) {
     const Oid role = get_role_oid(kRulesRole, false);
     Oid user = InvalidOid;
@@ -248,7 +250,7 @@ Findings RunRule(const char* query, TimestampTz at, MemoryContext context) {
         findings = Read(query, context);
         SPI_finish();
     });
-    // The role, the settings and what SPI holds are as before.
+    // The rollback restores the role and the settings and releases what SPI holds.
     RollbackAndReleaseCurrentSubTransaction();
     MemoryContextSwitchTo(caller);
     CurrentResourceOwner = owner;

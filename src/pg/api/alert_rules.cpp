@@ -1,4 +1,4 @@
-// API alert rules: what rules there are, how they do, and changes of them.
+// API alert rules: lists rules with their state, and changes them.
 #include "pg/api/handlers.hpp"
 #include "pg/api/pages.hpp"
 #include "pg/base/statement.hpp"
@@ -43,7 +43,7 @@ Statement find_rule = {"SELECT " PGANALYTICS_RULE "::text FROM " PGANALYTICS_OF_
 #undef PGANALYTICS_OF_RULES
 Statement look_at_rule = {
     "SELECT builtin FROM pganalytics.alert_rules WHERE name = $1", 1, {TEXTOID}, nullptr};
-// NULL leaves a column as it is; $10 and $11 say that threshold and runbook_url become NULL.
+// NULL leaves a column unchanged; $10 and $11 set threshold and runbook_url to NULL.
 Statement change_rule = {
     "UPDATE pganalytics.alert_rules SET "
     "threshold = CASE WHEN $10 THEN NULL ELSE coalesce($2, threshold) END, "
@@ -66,7 +66,7 @@ void ReplyRule(ApiCall* call) {
     ReplyDocument(call, kNoRule);
 }
 
-// Fault gives what is wrong with a change, nullptr if nothing is.
+// Fault returns what is wrong with a change; nullptr if nothing is.
 const char* Fault(const ApiInputs& inputs) {
     const char* const annotations = inputs.At("annotations").text;
     if (annotations != nullptr && annotations[0] != '{') return "\"annotations\" is an object";

@@ -1,4 +1,4 @@
-// API alerts: alerts themselves: lists, one with all that is known of it, acknowledgements.
+// API alerts: lists alerts, shows one with its history, and acknowledges them.
 #include "pg/api/handlers.hpp"
 #include "pg/api/pages.hpp"
 #include "pg/base/statement.hpp"
@@ -12,7 +12,7 @@ namespace {
 
 constexpr char kNoAlert[] = "there is no such alert";
 
-// What an alert is in an answer, of "a" and "muted_by".
+// The members of an alert in an answer. They need the tables "a" (alerts) and "m" (mutes).
 #define PGANALYTICS_ALERT_MEMBERS                                                           \
     "'id', a.alert_id, 'rule', a.rule, 'severity', a.severity, 'state', a.state, "          \
     "'labels', a.labels, 'annotations', a.annotations, 'runbook_url', a.runbook_url, "      \
@@ -22,7 +22,7 @@ constexpr char kNoAlert[] = "there is no such alert";
     "'acknowledged_by', a.acknowledged_by, 'acknowledgement', a.acknowledgement, "          \
     "'muted_by', coalesce(m.muted_by, '{}'), 'fingerprint', a.fingerprint"
 
-// The page first, and all else of its alerts alone: there may be years of them.
+// Select the page first and the details only of its alerts: the table may hold years of alerts.
 Statement list_alerts = {
     "WITH mutes AS MATERIALIZED (SELECT * FROM pganalytics.alert_mutes(pg_catalog.now())), "
     "found AS MATERIALIZED (SELECT a.alert_id, a.started_at FROM pganalytics.alerts a "

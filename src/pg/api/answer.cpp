@@ -1,4 +1,4 @@
-// API: who asks, whether that person may, and as whom the answer is made.
+// API: finds out who asks, checks that person's access, and calls the handler with the right role.
 #include "pg/api/answer.hpp"
 
 #include "pg/api/call.hpp"
@@ -20,12 +20,13 @@ namespace {
 
 using protocol::ApiAccess;
 
-// The longest that a request may take, or statement_timeout if that is shorter: well under what a
-// gateway waits for its worker.
+// The longest time for a request, or statement_timeout if that is shorter. It is well under the
+// time that a gateway waits for its worker.
 constexpr int kApiLimitMs = 10000;
 constexpr char kNotLoggedIn[] = "the session has ended; log in again";
 
-// NeedsPerson: a route for who has logged in; LevelFor: with at least these privileges.
+// NeedsPerson is true for a route that needs a login; LevelFor returns the privileges that it
+// needs.
 bool NeedsPerson(ApiAccess access) {
     return access != ApiAccess::kAnyone && access != ApiAccess::kSecret;
 }
@@ -57,7 +58,7 @@ bool Admit(ApiCall* call, PersonLevel needed) {
         RefuseCall(call, 401, kNotLoggedIn);
         return false;
     }
-    // A role that was renamed is another one to those who hold its token.
+    // A role that was renamed no longer matches the tokens with its former name.
     EndReason why = EndReason::kRole;
     if (request.role != NameStr(session->role_name) ||
         !FindLoginRole(NameStr(session->role_name), &call->person) ||
@@ -76,7 +77,7 @@ bool Admit(ApiCall* call, PersonLevel needed) {
     return true;
 }
 
-// AdmitCall lets in whoever the route is for. False after a refusal.
+// AdmitCall checks that the sender may use the route. False after a refusal.
 bool AdmitCall(ApiCall* call, ApiAccess access) {
     if (!NeedsPerson(access)) return true;
     if (access == ApiAccess::kScraper && call->request->role.empty()) return AdmitScraper(call);
@@ -90,7 +91,7 @@ constexpr void (*kHandlers[])(ApiCall*) = {
 #undef PGANALYTICS_HANDLER
 };
 
-// ReadInputs reads what the route takes. False after a refusal, which names the input.
+// ReadInputs reads the inputs of the route. False after a refusal, which names the input.
 bool ReadInputs(ApiCall* call) {
     const char* why = nullptr;
     uint32_t refusal = ReadParameters(call->request->query, *call->route, &call->inputs, &why);
@@ -108,7 +109,8 @@ void Answer(ApiCall* call) {
     call->route = protocol::FindApiRoute(request.method, request.path);
     if (call->route == nullptr) return RefuseCall(call, 404, "there is no such resource");
     if (!AdmitCall(call, call->route->access) || !ReadInputs(call)) return;
-    // What a function sets while it runs as a person is no setting of the next one's request.
+    // A function that runs as a person may change settings: undo that, so that the next request
+    // does not see them.
     const int settings_before = NewGUCNestLevel();
     if (call->route->runs_as != protocol::RunsAs::kWorker) {
         PlanForReports();
@@ -122,14 +124,15 @@ void Answer(ApiCall* call) {
     AtEOXact_GUC(false, settings_before);
 }
 
-// LimitMs: the setting statement_timeout does nothing by itself in a background worker.
+// LimitMs applies statement_timeout here: in a background worker the setting has no effect by
+// itself.
 int LimitMs() { return StatementTimeout > 0 ? Min(StatementTimeout, kApiLimitMs) : kApiLimitMs; }
 
-// ClassOf gives the first two characters of an SQLSTATE, as ERRCODE_TO_CATEGORY does.
+// ClassOf returns the class of an SQLSTATE (its first two characters), as ERRCODE_TO_CATEGORY does.
 int ClassOf(int sqlerrcode) { return ERRCODE_TO_CATEGORY(sqlerrcode); }
 
-// Explain makes an answer of an ERROR. What a person may not see is not in it: of an error that is
-// not known there is the SQLSTATE, and the rest in the log.
+// Explain turns an ERROR into an answer without anything that a person may not see: of an
+// unexpected error the answer has only the SQLSTATE, and the server log the rest.
 void Explain(ApiCall* call, const ErrorData& error, uint64 told_denials) {
     const int category = ClassOf(error.sqlerrcode);
     const char* const message = error.message == nullptr ? "" : error.message;
@@ -181,11 +184,12 @@ protocol::ApiReply AnswerApi(const protocol::ApiRequest& request, MemoryContext 
     BeginApiEvents(call);
     const uint64 told_denials = ToldDenials();
     enable_timeout_after(STATEMENT_TIMEOUT, LimitMs());
-    // Triggers that wait for the commit run as the person, too.
+    // Triggers that are deferred to the commit run as the person, too.
     ErrorData* const error = Transact([&call] { Answer(&call); });
     BecomeWorker();
     disable_timeout(STATEMENT_TIMEOUT, false);
-    // It may have fired behind the last place that looks; the next statement is not to be canceled.
+    // The timeout may have fired after the last check for interrupts. Do not let it cancel the next
+    // statement.
     QueryCancelPending = false;
     EndSecretMemory(call.secrets);
     if (error != nullptr) Explain(&call, *error, told_denials);

@@ -7,7 +7,7 @@
 namespace pganalytics::pg {
 
 // AnswerApi answers a request; the answer lives in `context`. Never raises an ERROR.
-// REQUIRES: no transaction in progress; the role of the api worker in force.
+// REQUIRES: no transaction in progress; the current role is that of the api worker.
 protocol::ApiReply AnswerApi(const protocol::ApiRequest& request, MemoryContext context);
 
 }  // namespace pganalytics::pg

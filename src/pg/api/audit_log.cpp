@@ -1,5 +1,5 @@
 // API audit log: GET /api/v1/audit-logs, a page of the audit log as JSON or CSV.
-// Paged by key: rows that come meanwhile neither repeat nor hide one.
+// The log is paged by key, so that new rows neither repeat nor hide a row.
 #include "pg/api/handlers.hpp"
 #include "pg/api/pages.hpp"
 #include "pg/base/statement.hpp"
@@ -12,7 +12,7 @@ extern "C" {
 namespace pganalytics::pg {
 namespace {
 
-// The names of the v3 server's entries stand behind ours.
+// The last five columns repeat data under the names of the v3 server.
 Statement find = {
     "SELECT l.id, pg_catalog.to_char(l.occurred_at, $12), pg_catalog.to_char(l.recorded_at, $12), "
     "l.event, l.severity, l.source, l.outcome, l.pid, l.actor, l.role, l.address, l.application, "
@@ -59,8 +59,7 @@ constexpr Member kMembers[] = {{"id", true},
                                {"ip_address", false},
                                {"created_at", false}};
 
-// Find runs the statement, for one row more than asked for: whether there is one decides whether
-// there is a next page.
+// Find selects one row more than asked for; that row tells whether there is a next page.
 void Find(const ApiInputs& inputs) {
     constexpr int kArguments = 12;
     Datum values[kArguments] = {};
@@ -72,7 +71,7 @@ void Find(const ApiInputs& inputs) {
     const char* const action = inputs.At("action").text;
     const size_t size = action == nullptr ? 0 : strlen(action);
     const bool by_prefix = size > 0 && action[size - 1] == '*';
-    // Either the whole name or its beginning.
+    // Use either the whole name or its beginning.
     nulls[by_prefix ? 1 : 2] = true;
     if (by_prefix) values[2] = TextDatum(std::string_view(action, size - 1));
     values[9] = Int64GetDatum(inputs.At("limit").integer + 1);
@@ -80,8 +79,8 @@ void Find(const ApiInputs& inputs) {
     Execute(&find, values, nulls);
 }
 
-// AppendCell writes a field of RFC 4180. A text that a spreadsheet would take for a formula gets an
-// apostrophe in front, by which it takes it for a text.
+// AppendCell writes a field as in RFC 4180. A text that a spreadsheet would take as a formula gets
+// an apostrophe in front, so that the spreadsheet takes it as text.
 void AppendCell(StringInfo out, const char* text) {
     if (text == nullptr) return;
     appendStringInfoChar(out, '"');
@@ -133,7 +132,7 @@ void AuditLogs(ApiCall* call) {
     initStringInfo(&out);
     initStringInfo(&row_text);
     AppendHead(&out, csv);
-    // What closes the document has room, too.
+    // Leave room for the end of the document.
     constexpr size_t kRoom = kMaxReplyBytes - 64;
     const uint64 found = SPI_processed;
     uint64 row = 0;

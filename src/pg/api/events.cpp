@@ -1,4 +1,4 @@
-// API events: a record for each.
+// API events: builds an audit record for each event.
 #include "pg/api/events.hpp"
 
 #include "core/hex.hpp"
@@ -20,14 +20,14 @@ constexpr int kShownOfUnknownName = 6;
 
 void RouteOf(const ApiCall& call, char* out, size_t size) {
     const std::string_view method = call.request->method;
-    // One route is one kind of refusal, whatever it is asked about. The gateway knows the routes; a
-    // path that is none is not worth more than its beginning.
+    // All requests of one route are one kind of refusal, whatever object they name. For a path that
+    // is no route, show only the beginning.
     const std::string_view path = call.route == nullptr ? call.request->path : call.route->path;
     pg_snprintf(out, size, "%.*s %.*s", static_cast<int>(Min(method.size(), size_t{8})),
                 method.data(), static_cast<int>(Min(path.size(), size_t{50})), path.data());
 }
 
-// SetSession names a session by the beginning of its id, as audit/token_changes.cpp does.
+// SetSession identifies a session by the beginning of its id, as audit/token_changes.cpp does.
 void SetSession(AuditRecord* record, const ApiSession& session) {
     char id[8 + 1];
     *core::WriteHex(session.session_id.bytes, 4, id) = '\0';

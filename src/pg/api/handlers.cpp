@@ -20,14 +20,15 @@ namespace pganalytics::pg {
 namespace {
 
 constexpr size_t kMinPasswordBytes = 8;
-// What a role without a password and a wrong password have in common.
+// One message for a role without a password and for a wrong password, so that nobody can tell them
+// apart.
 constexpr char kBadLogin[] = "username or password is wrong";
 
-// What stands in the answer is what the database says in the name of the person.
+// The database itself reports the person's name and the servers that the person sees.
 Statement look_around = {
     "SELECT current_user, (SELECT pg_catalog.count(*) FROM pganalytics.servers)", 0, {}, nullptr};
 Statement look = {"SELECT 1", 0, {}, nullptr};
-// The view has a person's own sessions, and all of them for administrators.
+// The view shows a person's own sessions; administrators see all.
 Statement list_sessions = {
     "SELECT pg_catalog.json_build_object('sessions', coalesce(pg_catalog.json_agg("
     "pg_catalog.json_build_object('session_id', s.session_id, 'username', s.role_name, "
@@ -44,14 +45,14 @@ Statement end_sessions = {"SELECT pganalytics.end_sessions($1)", 1, {NAMEOID}, n
 constexpr char kNoMember[] =
     "the role is no member of pganalytics_viewer, pganalytics_operator or pganalytics_admin";
 
-// AppendTime writes a time as RFC 3339 has it, in UTC, which is the worker's time zone.
+// AppendTime writes a time in RFC 3339 format, in UTC, which is the worker's time zone.
 void AppendTime(StringInfo out, TimestampTz time) {
     char text[MAXDATELEN + 1];
     JsonEncodeDateTime(text, TimestampTzGetDatum(time), TIMESTAMPTZOID, nullptr);
     appendStringInfo(out, "\"%s\"", text);
 }
 
-// AppendRoles lists the roles that a person has: each brings those before it.
+// AppendRoles lists the roles that a person has: each role includes those before it.
 void AppendRoles(StringInfo out, PersonLevel level) {
     constexpr const char* kNames[] = {"viewer", "operator", "admin"};
     appendStringInfoChar(out, '[');
@@ -61,7 +62,7 @@ void AppendRoles(StringInfo out, PersonLevel level) {
     appendStringInfoChar(out, ']');
 }
 
-// AppendUser writes two members of an object.
+// AppendUser writes the members "username" and "roles" of an object.
 void AppendUser(StringInfo out, const char* name, PersonLevel level) {
     appendStringInfoString(out, "\"username\":");
     escape_json(out, name);
@@ -69,8 +70,8 @@ void AppendUser(StringInfo out, const char* name, PersonLevel level) {
     AppendRoles(out, level);
 }
 
-// ReplyTokens answers with the tokens of a session; an ERROR where none can be signed, so that the
-// session is as it was.
+// ReplyTokens answers with the tokens of a session. It raises an ERROR if no token can be signed,
+// so that the session stays unchanged.
 void ReplyTokens(ApiCall* call, const ApiSession& session, const LoginRole& role,
                  const RefreshToken& refresh) {
     protocol::TokenClaims claims;
@@ -101,8 +102,8 @@ void ReplyTokens(ApiCall* call, const ApiSession& session, const LoginRole& role
     ReplyJson(call, out.data);
 }
 
-// TryPassword is CheckPassword within the limits of guessing. False after a refusal, which has the
-// status `refusal` for a wrong password.
+// TryPassword is CheckPassword with a limit on wrong attempts. False after a refusal; for a wrong
+// password its status is `refusal`.
 bool TryPassword(ApiCall* call, const char* name, const char* password, uint32_t refusal,
                  const char* message, LoginRole* role) {
     const char* const address =
@@ -127,7 +128,7 @@ bool TryPassword(ApiCall* call, const char* name, const char* password, uint32_t
 
 }  // namespace
 
-// Health says whether the database answers. It has no version in it: strangers may ask.
+// Health reports whether the database answers. It does not show the version: strangers may ask.
 void Health(ApiCall* call) {
     Execute(&look, nullptr);
     const TimestampTz now = GetCurrentTimestamp();
@@ -172,7 +173,7 @@ void Refresh(ApiCall* call) {
     if (!IsNext(session, token) ||
         (why = EndReason::kRole, !FindLoginRole(NameStr(session.role_name), &role)) ||
         !FitsRole(session, role, &why)) {
-        // Of two who hold the same token one has stolen it, and nobody can say which.
+        // Two parties hold the same token: one has stolen it, and we cannot tell which.
         if (why == EndReason::kReplay) TellReplay(session);
         EndSession(session, why);
         return RefuseCall(call, 401, kGone);
@@ -192,7 +193,7 @@ void Logout(ApiCall* call) {
     ReplyJson(call, "{\"status\":\"ok\"}");
 }
 
-// Me shows who asks and how much of the fleet that person sees, by GRANTs and row security.
+// Me shows who asks and how many servers that person sees, given GRANTs and row security.
 void Me(ApiCall* call) {
     Execute(&look_around, nullptr);
     bool is_null = false;
@@ -220,7 +221,7 @@ void ChangeOwnPassword(ApiCall* call) {
         return;
     }
     MemoryContext const caller = MemoryContextSwitchTo(call->secrets);
-    // Looking copies it.
+    // IsVerifier copies the password, so call it in `secrets`.
     const bool is_verifier = IsVerifier(new_password);
     MemoryContextSwitchTo(caller);
     if (strlen(new_password) < kMinPasswordBytes) {

@@ -1,4 +1,4 @@
-// API inputs: names and encoding first, then each value by its type.
+// API inputs: checks names and encoding first, then reads each value by its type.
 #include "pg/api/inputs.hpp"
 
 #include "pg/api/json_fields.hpp"
@@ -34,7 +34,7 @@ JsonKind KindOf(InputType type) {
     return JsonKind::kText;
 }
 
-// MostBytes: what is no text is short.
+// MostBytes is the longest value of an input: 64 bytes for all but texts and documents.
 size_t MostBytes(const ApiInput& input) {
     const bool is_text = input.type == InputType::kText || input.type == InputType::kDocument;
     return is_text ? static_cast<size_t>(input.most) : 64;
@@ -54,7 +54,7 @@ char* ListChoices(const char* choices) {
     return out.data;
 }
 
-// Expected says in a sentence what a value of this input is.
+// Expected describes in a sentence which values this input accepts.
 char* Expected(const ApiInput& input) {
     switch (input.type) {
         case InputType::kInteger:
@@ -78,8 +78,8 @@ char* Expected(const ApiInput& input) {
                     static_cast<long long>(input.least), static_cast<long long>(input.most));
 }
 
-// FindChoice gives the table's spelling of a choice, whose case does not count; nullptr if it is
-// none.
+// FindChoice finds a choice, ignoring case, and returns it in the table's spelling; nullptr if
+// there is no such choice.
 const char* FindChoice(const ApiInput& input, const char* text) {
     const size_t size = strlen(text);
     for (std::string_view rest = input.choices; !rest.empty();) {
@@ -102,7 +102,7 @@ bool IsWithin(float8 number, const ApiInput& input) {
                                number <= static_cast<float8>(input.most));
 }
 
-// Understand reads value->text by its type. ERROR 22003 for a number that is too large for one.
+// Understand reads value->text by its type. ERROR 22003 for a number out of range.
 bool Understand(ApiValue* value) {
     const ApiInput& input = *value->input;
     switch (input.type) {
@@ -128,7 +128,7 @@ bool Understand(ApiValue* value) {
     return true;
 }
 
-// Add gives a value to the next input. False, with a sentence in *why, for one that is not good.
+// Add sets the value of the next input. False, with a sentence in *why, if the value is invalid.
 bool Add(ApiInputs* inputs, const ApiInput& input, const char* text, bool is_null,
          const char** why) {
     ApiValue* const value = &inputs->values[inputs->count++];

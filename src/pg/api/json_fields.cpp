@@ -1,4 +1,4 @@
-// JSON fields: PostgreSQL's own parser, with actions that take a flat object.
+// JSON fields: PostgreSQL's own parser, with actions that accept a flat object.
 #include "pg/api/json_fields.hpp"
 
 #include "pg/base/compat.h"
@@ -14,13 +14,14 @@ struct Reading {
     JsonLexContext* lexer;
     JsonField* fields;
     int count;
-    JsonField* next;      // whose value comes now
-    JsonField* document;  // of which we are inside
-    const char* began;    // where it begins
-    const char* why;      // the first thing that is wrong
+    JsonField* next;      // the field whose value comes next
+    JsonField* document;  // the document field that is being read
+    const char* began;    // where that document begins
+    const char* why;      // the first fault
 };
 
-// Note keeps the first fault. The parser goes on: that the whole is JSON comes first.
+// Note keeps the first fault. The parser goes on, because invalid JSON is reported before any
+// fault.
 void Note(Reading* reading, const char* why) {
     if (reading->why == nullptr) reading->why = why;
 }
@@ -57,7 +58,7 @@ void NoteKind(Reading* reading, const JsonField& field) {
     Note(reading, psprintf("\"%s\" is %s", field.name, NameOf(field.kind)));
 }
 
-// TakeNested is for an object or an array that begins.
+// TakeNested handles the start of an object or array.
 void TakeNested(Reading* reading, const char* why_not) {
     if (reading->document != nullptr) return;
     if (reading->next != nullptr) return NoteKind(reading, *reading->next);
@@ -82,7 +83,7 @@ JsonActionResult OnField(void* state, char* name, bool) noexcept {
     for (int i = 0; i < reading->count; ++i) {
         if (strcmp(reading->fields[i].name, name) == 0) reading->next = &reading->fields[i];
     }
-    // A name that is not known is not repeated: it may be a secret in the wrong place.
+    // Do not repeat an unknown name: it may be a secret in the wrong place.
     if (reading->next == nullptr) {
         Note(reading, "the body has a field that is not known");
     } else if (reading->next->value != nullptr || reading->next->is_null) {

@@ -1,4 +1,4 @@
-// JSON fields: the members of a small JSON object that a stranger has sent.
+// JSON fields: reads the members of a small JSON object that a stranger has sent.
 #pragma once
 
 #include <string_view>
@@ -7,19 +7,19 @@
 
 namespace pganalytics::pg {
 
-// JsonKind is what a member is. kDocument: an array or an object, of whatever.
+// JsonKind is the type of a member. kDocument: an array or an object with any content.
 enum class JsonKind { kText, kNumber, kBoolean, kDocument };
 
-// JsonField is a member that an object must have, or may if it is optional. `value` is filled,
-// NUL-terminated, in the memory context that is current; it may be filled whatever the result, and
-// even after an ERROR. It is a text without its quotes, and anything else as it was written.
+// JsonField is a member that an object must have, or may have if it is optional. `value` is
+// NUL-terminated, in the current memory context: a string without its quotes, anything else as
+// written. It may be set whatever the result, and even after an ERROR.
 struct JsonField {
     const char* name;
     size_t max_bytes;
     char* value;
     JsonKind kind = JsonKind::kText;
-    bool optional = false;  // it may be left out, or be null
-    bool is_null = false;   // it is there, and null
+    bool optional = false;  // may be absent or null
+    bool is_null = false;   // present as null
 };
 
 enum class JsonResult {
@@ -28,10 +28,10 @@ enum class JsonResult {
     kBadField,  // not an object of these fields, each once, of its kind and of 1 to max_bytes bytes
 };
 
-// ReadJsonFields reads an object of these fields and no others. With another result than kGood,
-// *why says in one sentence what is wrong, without a value, and no value is to be used. What it
-// reads may be secret: nothing of it is left but in the current memory context. ERROR 54001 for
-// what is nested very deeply.
+// ReadJsonFields reads an object that has these fields and no others. Unless the result is kGood,
+// *why says in one sentence what is wrong, without any value, and the caller must not use the
+// values. The body may be secret: copies of it are only in the current memory context. ERROR 54001
+// if it is nested too deeply.
 JsonResult ReadJsonFields(std::string_view json, JsonField* fields, int count, const char** why);
 
 }  // namespace pganalytics::pg

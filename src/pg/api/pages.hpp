@@ -1,11 +1,11 @@
-// API pages: lists that are given page by page, in the shape that v3's clients know.
+// API pages: returns lists page by page, in the format that v3 clients know.
 #pragma once
 
 #include "pg/api/call.hpp"
 
 namespace pganalytics::pg {
 
-// ApiPage is which page of a list is asked for, from 1.
+// ApiPage is the page of a list that the request asks for, from 1.
 struct ApiPage {
     int64 number;
     int64 size;
@@ -13,26 +13,26 @@ struct ApiPage {
     int64 offset() const { return (number - 1) * size; }
 };
 
-// PageOf gives what the parameters "page" and "page_size" ask for.
+// PageOf reads the parameters "page" and "page_size".
 ApiPage PageOf(const ApiCall& call);
 
-// ReplyPage answers with {data, total, page, page_size, total_pages}. REQUIRES: the row that was
-// selected last has the total and the JSON array of the page.
+// ReplyPage answers with {data, total, page, page_size, total_pages}. REQUIRES: the last statement
+// selected one row with the total and the JSON array of the page.
 void ReplyPage(ApiCall* call, const ApiPage& page);
 
-// LinkBefore gives the next page of a list that is paged by key: the path, with the parameters as
-// they were read, but for "offset", and with "before". Nothing is taken from the text of the
-// query: a name or a value may have been written there in more ways than one.
+// LinkBefore returns the link to the next page of a list that is paged by key: the path, the
+// parameters without "offset", and "before". It writes the parameters as they were read and copies
+// nothing from the query string, where a name or a value may be encoded in more than one way.
 char* LinkBefore(const ApiCall& call, int64 before);
 
-// ReplyDocument answers with the JSON in the row that was selected last; with 404 and `missing` if
-// there is none.
+// ReplyDocument answers with the JSON in the row that the last statement selected, or with 404 and
+// `missing` if it selected none.
 void ReplyDocument(ApiCall* call, const char* missing);
 
-// PathSegment gives what of the request's path stands where the route's pattern has its "*".
+// PathSegment returns the part of the request's path that matches the "*" of the route's pattern.
 std::string_view PathSegment(const ApiCall& call);
 
-// ReadPathId reads it as a number. False, after a refusal with 404, for anything else.
+// ReadPathId reads that part as a number. If it is none, it refuses with 404 and returns false.
 bool ReadPathId(ApiCall* call, int64* id, const char* missing);
 
 }  // namespace pganalytics::pg

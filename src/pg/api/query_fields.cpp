@@ -1,4 +1,4 @@
-// Query fields: percent-decoding, and the strict reading of what it gives.
+// Query fields: decodes percent-encoding and checks the result strictly.
 #include "pg/api/query_fields.hpp"
 
 #include "core/hex.hpp"
@@ -13,7 +13,8 @@ namespace {
 
 constexpr int kMaxShownName = 64;
 
-// Decode gives nullptr for what is not encoded as it should be, or is no text.
+// Decode returns nullptr if the encoding is invalid or the result is not valid UTF-8 text without
+// NUL.
 const char* Decode(std::string_view encoded) {
     auto* const text = static_cast<char*>(palloc(encoded.size() + 1));
     int size = 0;

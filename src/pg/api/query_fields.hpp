@@ -1,4 +1,4 @@
-// Query fields: the parameters of a request's query, as forms encode them.
+// Query fields: reads the parameters of a query string, which is encoded as forms are.
 #pragma once
 
 #include <string_view>
@@ -7,21 +7,21 @@
 
 namespace pganalytics::pg {
 
-// QueryField is a parameter that a query may have. `value` is filled, NUL-terminated, in the
-// current memory context; nullptr: it is not there, or is empty.
+// QueryField is a parameter that a query may have. `value` is NUL-terminated, in the current memory
+// context; nullptr: absent or empty.
 struct QueryField {
     const char* name;
     const char* value;
 };
 
-// ReadQueryFields reads a query that has none but these parameters, each at most once. False, with
-// one sentence in *why that names the parameter, if it does not.
+// ReadQueryFields reads a query that has only these parameters, each at most once. Otherwise it
+// returns false, with one sentence in *why that names the parameter.
 bool ReadQueryFields(std::string_view query, QueryField* fields, int count, const char** why);
 
 // ParseCount reads a decimal number without a sign up to `most`. False for anything else.
 bool ParseCount(const char* text, int64 most, int64* count);
 
-// ParseInstant reads a time as RFC 3339 has it, or a date, which is its midnight; UTC where there
+// ParseInstant reads a time in RFC 3339 format, or a date, which means its midnight. UTC if there
 // is no offset. False for anything else.
 bool ParseInstant(const char* text, TimestampTz* instant);
 

@@ -1,4 +1,5 @@
-// API scrapers: tokens of programs by their hash, and the metrics in Prometheus' text format.
+// API scrapers: looks up a program's token by its hash, and returns the metrics in Prometheus text
+// format.
 #include "pg/api/scrapers.hpp"
 
 #include "pg/api/events.hpp"
@@ -17,7 +18,7 @@ namespace {
 
 constexpr char kTextFormat[] = "text/plain; version=0.0.4; charset=utf-8";
 
-// A look-up by the hash: what it takes tells nothing of the token.
+// Look up by the hash: the time it takes reveals nothing about the token.
 Statement find_token = {
     "SELECT name, revoked_at IS NOT NULL, "
     "coalesce(last_used_at < pg_catalog.now() - interval '1 minute', true) "
@@ -44,7 +45,7 @@ bool AdmitScraper(ApiCall* call) {
     const protocol::ApiRequest& request = *call->request;
     if (settings.metrics_access == static_cast<int>(protocol::MetricsAccess::kAnyone)) return true;
     if (protocol::IsZero(request.scrape_token)) {
-        // The setting as it is now: the gateway's files may be older.
+        // Check the current setting: the gateway may still use older files.
         const bool asked_for_one = settings.metrics_client_ca_file[0] != '\0';
         if (request.scrape_certified != 0 && asked_for_one) return true;
         return Refuse(call, protocol::RefusalKind::kNothingShown,

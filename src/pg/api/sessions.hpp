@@ -1,4 +1,4 @@
-// API sessions: what the table pganalytics.api_sessions knows of a login.
+// API sessions: reads and writes the sessions of logins in pganalytics.api_sessions.
 #pragma once
 
 #include <string_view>
@@ -20,9 +20,9 @@ struct ApiSession {
     TimestampTz expires_at;
 };
 
-// RefreshToken: "pgs_" and the hex of the session's id and 32 random bytes. That the id is in it
-// makes every earlier token of a session known for what it is, though only the last one's SHA-256
-// is kept; who does not know one of them cannot know the id.
+// RefreshToken is "pgs_" and the hex of the session's id and of 32 random bytes. The id lets us
+// recognize every earlier token of a session, though only the SHA-256 of the last one is kept.
+// Nobody can know the id without one of these tokens.
 inline constexpr size_t kRefreshTokenBytes = 4 + 2 * (16 + 32);
 struct RefreshToken {
     char text[kRefreshTokenBytes + 1];
@@ -30,35 +30,36 @@ struct RefreshToken {
 
 enum class EndReason { kLogout, kReplay, kRole, kPassword };
 
-// All of these need SPI connected and the role of the worker in force.
+// All functions need SPI connected; the current role must be that of the worker.
 
-// StartSession adds a session for a role that has just shown its password, and removes those that
-// ended a week ago.
+// StartSession adds a session for a role whose password was just checked, and removes sessions that
+// expired a week ago.
 void StartSession(const LoginRole& role, std::string_view address, ApiSession* session,
                   RefreshToken* token);
 
-// FindSession locks and reads a session; false if there is none, it has ended, or it has expired.
+// FindSession locks and reads a session. False if there is none, or it has ended or expired.
 bool FindSession(const core::Uuid& session_id, ApiSession* session);
 
-// SessionOfToken gives the id that a refresh token names; false for what is no refresh token.
+// SessionOfToken reads the id in a refresh token; false if the text is no refresh token.
 bool SessionOfToken(std::string_view token, core::Uuid* session_id);
 
-// IsNext: this is the refresh token that the session waits for.
+// IsNext is true for the refresh token that the session expects next.
 bool IsNext(const ApiSession& session, std::string_view token);
 
 // NextToken replaces the session's refresh token.
 void NextToken(const ApiSession& session, RefreshToken* token);
 
-// FitsRole: the role of the session is still the one that logged in, with the same password.
-// kRole or kPassword in *why if not.
+// FitsRole is true if the role is still the one that logged in, with the same password. Otherwise
+// *why is kRole or kPassword.
 bool FitsRole(const ApiSession& session, const LoginRole& role, EndReason* why);
 
-// NoteUse keeps last_used_at, to the minute.
+// NoteUse updates last_used_at, at most once a minute.
 void NoteUse(const ApiSession& session);
 
 void EndSession(const ApiSession& session, EndReason reason);
 
-// KeepSession makes a session one of its role's new password, and ends all others of the role.
+// KeepSession keeps a session valid after its role's password has changed, and ends all other
+// sessions of the role.
 void KeepSession(const ApiSession& session, const LoginRole& role);
 
 }  // namespace pganalytics::pg

@@ -1,4 +1,4 @@
-// API silences: of one alert, and by matchers.
+// API silences: silences one alert, or all that match.
 #include "pg/api/handlers.hpp"
 #include "pg/api/pages.hpp"
 #include "pg/base/statement.hpp"

@@ -1,4 +1,5 @@
-// Authenticate: whom a Credential names today, by the tables.
+// Authenticate: finds in the tables which collector a Credential names, and whether it may come in
+// now.
 #pragma once
 
 #include <string_view>
@@ -25,28 +26,29 @@ enum class AuthResult {
     kCertificateRevoked,
 };
 
-// Reason is what a refused client is told, with 403.
+// Reason is the text that a refused client gets, with status 403.
 std::string_view Reason(AuthResult result);
 
-// TellOfRefusal tells the audit log of it; of kGood nothing.
+// TellOfRefusal records a refusal in the audit log. For kGood it does nothing.
 void TellOfRefusal(AuthResult result, const protocol::Credential& credential);
 
-// Holder is who sends a request.
+// Holder is the collector that sends a request.
 struct Holder {
     core::Uuid collector_id;
-    uint32 max_queries_per_db;      // of this collector, else of all
-    TimestampTz tokens_valid_from;  // signed tokens issued before are refused
+    uint32 max_queries_per_db;      // the collector's own limit, else that of the settings
+    TimestampTz tokens_valid_from;  // signed tokens issued earlier are refused
 };
 
-// Authenticate finds the collector that a credential names, if it may come in now. All that the
-// credential shows must be good and name the same collector. A signed token may have expired
-// `grace_s` seconds ago. One look-up by an index; *holder is set with kGood alone.
+// Authenticate finds the collector that a credential names and checks that it may come in now.
+// Everything that the credential shows must be valid and name the same collector. A signed token
+// may have expired up to `grace_s` seconds ago. It takes one index look-up. *holder is set only
+// with kGood.
 // REQUIRES: SPI connected.
 AuthResult Authenticate(const protocol::Credential& credential, Holder* holder, int64 grace_s = 0);
 
-// Admit is Authenticate for the request that asks, before all others of a connection. If
-// certificates come from the authority of an administrator, one that is not on record is put there,
-// provided that everything else is good. REQUIRES: as Authenticate; a transaction that may write.
+// Admit is Authenticate for the AuthRequest that comes first on a connection. If an administrator's
+// authority issues the certificates, Admit records a certificate that is not on record, provided
+// that everything else is valid. REQUIRES: as Authenticate; a transaction that may write.
 AuthResult Admit(const protocol::AuthRequest& request, Holder* holder);
 
 }  // namespace pganalytics::pg

@@ -78,7 +78,7 @@ Datum IdsDatum(const AuthorityIds& ids) {
                    [](const char* id, bool*) { return CStringGetTextDatum(id); });
 }
 
-// Record gives the certificate's id, or 0 with *was_there: it is on record.
+// Record returns the certificate's id, or 0 with *was_there if it is already on record.
 Datum Record(const CaCertificate& one, const core::Uuid* collector_id, bool* was_there) {
     const bool authority = one.kind == CaCertificateKind::kAuthority;
     Datum values[] = {TextDatum(authority                                ? "authority"
@@ -106,7 +106,7 @@ void Decide(const PendingRequest& request, const Datum* certificate, std::string
     bool nulls[] = {false, certificate == nullptr, message.empty()};
     Execute(&decide_request, values, nulls);
     if (certificate != nullptr && !BoolOf(0, 1)) {
-        // Its certificate must not be on record either.
+        // The ERROR rolls back: the certificate must not stay on record.
         ereport(ERROR, errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
                 errmsg("certificate request was decided by somebody else"));
     }
@@ -242,7 +242,7 @@ int ReadEndedKids(MemoryContext context, TokenKid** out) {
     return ReadKids(&ended_keys, context, out);
 }
 
-// A key verifies as long as a token of it can live or be exchanged for another.
+// A key verifies for as long as one of its tokens can be valid or be exchanged for another.
 void RecordTokenKey(const protocol::TokenKey& key) {
     const int collectors_s = settings.token_lifetime_s + settings.token_refresh_grace_s;
     const double verifies_s = Max(collectors_s, settings.api_token_lifetime_s);

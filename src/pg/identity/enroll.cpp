@@ -1,4 +1,4 @@
-// Enroll: calls of the functions in sql/identity/enrollment.sql, and their results.
+// Enroll: calls the functions in sql/identity/enrollment.sql and reads their results.
 #include "pg/identity/enroll.hpp"
 
 #include "pg/audit/record.hpp"
@@ -61,7 +61,7 @@ void Refuse(Enrollment* out, uint32_t status, std::string_view message) {
     if (status == 429) out->retry_after_s = 600;
 }
 
-// SetRefusal reads the kind of a refusal by the name that the functions give it.
+// SetRefusal sets the kind of a refusal from the name that the SQL functions return.
 void SetRefusal(std::string_view name, Enrollment* out) {
     using protocol::RefusalKind;
     constexpr struct {
@@ -86,7 +86,7 @@ void SetRefusal(std::string_view name, Enrollment* out) {
     elog(ERROR, "enrollment was refused as \"%.*s\"", static_cast<int>(name.size()), name.data());
 }
 
-// Take reads the one row that the functions give.
+// Take reads the one row that the functions return.
 void Take(MemoryContext context, Enrollment* out) {
     if (SPI_processed != 1) elog(ERROR, "enrollment gave %lu rows", SPI_processed);
     const auto status = static_cast<uint32_t>(Int4Of(0, 1));
@@ -109,7 +109,7 @@ bool IsText(std::string_view text, size_t most) {
            pg_verify_mbstr(PG_UTF8, text.data(), static_cast<int>(text.size()), true);
 }
 
-// IssuesCertificates: certificates are made here, and clients are asked for them.
+// IssuesCertificates is true if we issue certificates and ask clients for them.
 bool IssuesCertificates(const char** why) {
     *why = nullptr;
     if (!IssuesToCollectors()) {
@@ -160,7 +160,7 @@ void Begin(const EnrollRequest& request, MemoryContext context, Enrollment* out)
     }
 }
 
-// ReadDecision leaves what a registration has got: its token may be good without a certificate.
+// ReadDecision keeps the token of a registration: it may be valid without a certificate.
 void ReadDecision(uint64 row, MemoryContext context, Enrollment* enrollment) {
     if (BytesOf(row, 2) == "refused") {
         enrollment->status = 422;
@@ -176,7 +176,8 @@ void ReadDecision(uint64 row, MemoryContext context, Enrollment* enrollment) {
     }
 }
 
-// RefuseForError: a lock, a full disk; the message is not for strangers.
+// RefuseForError handles errors such as a lock or a full disk. It logs the message and does not
+// send it: strangers must not see it.
 void RefuseForError(ErrorData* error, Enrollment* out) {
     ereport(LOG, errcode(error->sqlerrcode),
             errmsg("pganalytics could not enroll a collector: %s", error->message));

@@ -21,7 +21,7 @@ Statement find_revoked = {
     0,
     {},
     nullptr};
-// Of the authority that issues now: others' lists are in certificate_revocation_list().
+// The list of the current issuer. certificate_revocation_list() has those of other authorities.
 Statement find_revocation_list = {
     "SELECT l.der FROM pganalytics.revocation_lists l WHERE l.issuer = "
     "(SELECT t.authority_ids[1] FROM pganalytics.trust t ORDER BY t.version DESC LIMIT 1) "
@@ -59,12 +59,12 @@ std::string_view ReadOne(Statement* statement, MemoryContext context) {
 ErrorData* ReadIdentity(protocol::GatewayRole role, MemoryContext context,
                         protocol::Identity* out) {
     *out = {};
-    // Before the snapshots: what is committed behind it makes it grow once more. From 1 on, since a
-    // gateway that knows nothing is at 0.
+    // Read the version before the snapshots: a later commit increments it again, so no change is
+    // missed. Versions start at 1, because a gateway that knows nothing has 0.
     out->version = IdentityVersion() + 1;
     return Transact([role, context, out] {
         out->token_keys = ReadTokenKeys(context);
-        // People show no certificates, but programs that scrape may have one of our authority.
+        // People show no certificates, but programs that scrape may show one of our authority.
         out->revoked = ReadRevoked(context);
         if (role == protocol::GatewayRole::kApi) return;
         out->crl = ReadOne(&find_revocation_list, context);

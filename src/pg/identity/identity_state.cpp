@@ -1,4 +1,4 @@
-// Identity state: the trigger that notices changes, and what it does at commit.
+// Identity state: a trigger notices changes; a callback publishes them at commit.
 #include "pg/identity/identity_state.hpp"
 
 #include "pg/base/shmem.hpp"
@@ -12,11 +12,11 @@ namespace pganalytics::pg {
 namespace {
 
 bool callback_registered = false;
-bool changed = false;  // by the transaction of this process
+bool changed = false;  // by this process's current transaction
 
-// AtXactEvent: a version that grew before its commit could be read by a worker that then finds the
-// old rows; so it grows after it. COMMIT PREPARED would come from another session, which no
-// callback of this one sees.
+// AtXactEvent increments the version after the commit. Before it, a worker could read the new
+// version and still find the old rows. It refuses PREPARE: another session would run COMMIT
+// PREPARED, and a callback of this session would not see that.
 void AtXactEvent(XactEvent event, void*) {
     switch (event) {
         case XACT_EVENT_PRE_PREPARE:
@@ -90,8 +90,7 @@ extern "C" {
 
 PG_FUNCTION_INFO_V1(pganalytics_identity_changed);
 
-// pganalytics_identity_changed is an AFTER trigger, for each statement, on every table of
-// identities.
+// pganalytics_identity_changed is an AFTER trigger, for each statement, on every identity table.
 Datum pganalytics_identity_changed(PG_FUNCTION_ARGS) {
     if (!CALLED_AS_TRIGGER(fcinfo)) {
         ereport(ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),

@@ -1,4 +1,4 @@
-// Login: roles by PostgreSQL's own code and catalogs.
+// Login: reads roles through PostgreSQL's own code and catalogs.
 #include "pg/identity/login.hpp"
 
 #include "pg/base/compat.h"
@@ -30,14 +30,15 @@ PersonLevel LevelOf(Oid role) {
                   {"pganalytics_viewer", PersonLevel::kViewer}};
     for (const auto& ours : kRoles) {
         const Oid oid = get_role_oid(ours.name, true);
-        // Privileges, not membership: what a NOINHERIT role could SET ROLE to is not used here.
+        // Check privileges, not membership: a NOINHERIT role could SET ROLE, but that does not
+        // count here.
         if (OidIsValid(oid) && has_privs_of_role(role, oid)) return ours.level;
     }
     return PersonLevel::kNone;
 }
 
-// VerifierOf gives the SCRAM verifier of a role that may log in, nullptr if there is none: no such
-// role, no LOGIN, no password, an MD5 one, or one that was valid until a time that has passed.
+// VerifierOf returns the SCRAM verifier of a role that may log in. nullptr if there is no such
+// role, no LOGIN, no password, an MD5 password, or one whose VALID UNTIL has passed.
 const char* VerifierOf(const char* name, LoginRole* role) {
     if (strlen(name) >= NAMEDATALEN) return nullptr;
     HeapTuple const tuple = SearchSysCache1(AUTHNAME, CStringGetDatum(name));
@@ -64,13 +65,13 @@ bool Complete(const char* verifier, LoginRole* role) {
 }  // namespace
 
 ErrorData* PrepareLogins() {
-    // PostgreSQL's digests belong to a transaction.
+    // PostgreSQL's digests need a transaction.
     return Transact([] {
         char random[33];
         if (!pg_strong_random(random, sizeof(random) - 1)) {
             elog(ERROR, "could not draw random bytes");
         }
-        // Any bytes but NUL: a password that is no UTF-8 is taken as it is.
+        // Any bytes but NUL will do: PostgreSQL uses a password that is not UTF-8 unchanged.
         for (char& c : random) c = static_cast<char>(c | 1);
         random[sizeof(random) - 1] = '\0';
         const char* const verifier = encrypt_password(PASSWORD_TYPE_SCRAM_SHA_256, "", random);
@@ -87,7 +88,7 @@ bool FindLoginRole(const char* name, LoginRole* role) {
 bool CheckPassword(const char* name, const char* password, LoginRole* role) {
     const char* const verifier = VerifierOf(name, role);
     const char* detail = nullptr;
-    // Strangers do not learn from the time which roles there are.
+    // Verify against the mock if there is no verifier: the time must not reveal which roles exist.
     const bool right = plain_crypt_verify(name, verifier == nullptr ? mock_verifier : verifier,
                                           password, &detail) == STATUS_OK;
     return right && verifier != nullptr && Complete(verifier, role);

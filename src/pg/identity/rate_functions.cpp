@@ -1,4 +1,5 @@
-// Rate functions: the buckets of all clients as rows; sql/identity/rate_limits.sql declares them.
+// Rate functions: return the buckets of all clients as rows. sql/identity/rate_limits.sql declares
+// them.
 #include "core/address.hpp"
 #include "pg/base/prelude.hpp"
 #include "pg/base/shmem.hpp"
@@ -31,7 +32,7 @@ const char* NameOf(RateKind kind) {
     return "login address";
 }
 
-// SeesClients: where people log in from, and who tries to, is the administrators' to know.
+// SeesClients: only administrators see who tries to log in and from where.
 bool SeesClients() {
     const Oid admin = get_role_oid("pganalytics_admin", true);
     return superuser() || (OidIsValid(admin) && has_privs_of_role(GetUserId(), admin));
@@ -80,7 +81,7 @@ extern "C" {
 
 PG_FUNCTION_INFO_V1(pganalytics_rate_buckets);
 
-// A row for each bucket in use; none without shared_preload_libraries.
+// Returns a row for each bucket in use; none without shared_preload_libraries.
 Datum pganalytics_rate_buckets(PG_FUNCTION_ARGS) {
     using namespace pganalytics::pg;
     InitMaterializedSRF(fcinfo, 0);

@@ -1,4 +1,4 @@
-// Rate limits: making the memory, and what an attempt to log in takes.
+// Rate limits: makes the memory and counts attempts to log in.
 #include "pg/identity/rate_limits.hpp"
 
 #include "core/address.hpp"
@@ -22,27 +22,27 @@ using core::RateLimit;
 using core::RateSlot;
 using core::RateTable;
 
-// 1 MiB: buckets of 16,384 addresses and collectors.
+// 1 MiB: buckets for 16,384 addresses and collectors.
 constexpr uint32 kRequestSlots = 16384;
 constexpr size_t kRequestBytes = kRequestSlots * sizeof(RateSlot);
-// Of the server's own memory: a gateway, which strangers talk to, has no part in these.
+// In the server's own shared memory: gateways, which talk to strangers, have no access to it.
 constexpr uint32 kLoginSlots = 4096;
 constexpr size_t kLoginBytes = kLoginSlots * sizeof(RateSlot);
 
-// A role from anywhere and a network for any role may fail so much more often.
+// The limits of a role from all networks, and of a network for all roles, are wider by this factor.
 constexpr uint64 kWiderBy = 10;
 constexpr uint64 kUnknownRole = uint64{1} << 63;
 constexpr uint64 kNsPerSecond = 1000000000;
 
-// Made in the postmaster; every process of the server has them from it.
+// Made in the postmaster; every process of the server inherits them.
 RateTable requests;
 RateTable logins;
 core::SipKey secret;
 int requests_fd = -1;
 void* requests_memory = nullptr;
 
-// OpenMemory gives a descriptor of memory that nobody can make shorter, or else of a file that has
-// no name any more; -1 with errno.
+// OpenMemory returns a descriptor of memory that nobody can shrink, or else of a file that is
+// already unlinked; -1 with errno.
 int OpenMemory() {
     int fd = memfd_create("pganalytics_rates", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     const bool sealable = fd >= 0;
@@ -53,7 +53,8 @@ int OpenMemory() {
         if (fd < 0) return -1;
         unlink(kFile);
     }
-    // Taken now: a page that is missing later would be a SIGBUS in whoever touches it.
+    // Allocate all pages now: a page that is missing later would raise SIGBUS in the process that
+    // touches it.
     int error = posix_fallocate(fd, 0, kRequestBytes);
     if (error == 0 && sealable &&
         fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
@@ -91,8 +92,8 @@ void MapRequests() {
 
 uint64 NowNs() { return static_cast<uint64>(core::Instant::Now().ns()); }
 
-// RoleWord names a role by its oid, and names that no role has by their hash: they count alike, so
-// that a refusal says nothing about whether a role exists.
+// RoleWord identifies an existing role by its oid and any other name by its hash. Both count the
+// same way, so that a refusal does not reveal whether a role exists.
 uint64 RoleWord(const char* role) {
     const Oid oid = get_role_oid(role, true);
     if (OidIsValid(oid)) return oid;
@@ -103,7 +104,7 @@ bool IsOfRequests(RateKind kind) {
     return kind == RateKind::kAddress || kind == RateKind::kCollector;
 }
 
-// LimitOf is the limit of a kind by the settings now in force.
+// LimitOf returns the limit of a kind by the settings now in force.
 RateLimit LimitOf(RateKind kind) {
     const uint64 interval_ns = settings.login_failure_interval_s * kNsPerSecond;
     const auto burst = static_cast<uint64>(settings.login_failures);
@@ -123,7 +124,7 @@ RateLimit LimitOf(RateKind kind) {
     return {interval_ns / kWiderBy, burst * kWiderBy};
 }
 
-// LoginKeys are the buckets of an attempt, the narrowest first.
+// LoginKeys are the keys of the buckets of an attempt, the narrowest first.
 struct LoginKeys {
     RateKey keys[3];
 };
@@ -175,7 +176,7 @@ bool ReadRate(uint32 i, core::RateUse* use, bool* exhausted) {
     const bool of_requests = i < requests.count();
     const RateTable& table = of_requests ? requests : logins;
     if (!table.Read(of_requests ? i : i - requests.count(), use)) return false;
-    // A gateway that somebody has taken over can write any kind.
+    // A compromised gateway can write any kind.
     if (IsOfRequests(use->key.kind) != of_requests) return false;
     *exhausted = table.Peek(use->key, LimitOf(use->key.kind), NowNs()) != 0;
     return true;
@@ -189,14 +190,14 @@ uint64 SinceNs(uint64 at_ns) {
 uint32 TakeLogin(const char* role, const char* address) {
     const LoginKeys login = KeysOf(role, address);
     const uint64 now = NowNs();
-    // A refused attempt takes nothing: whoever goes on trying is not locked out for longer.
+    // A refused attempt takes nothing: further attempts do not make the wait longer.
     for (const RateKey& key : login.keys) {
         if (logins.Peek(key, LimitOf(key.kind), now) == 0) continue;
         return SecondsOf(logins.Take(key, LimitOf(key.kind), now));
     }
     uint64 wait = 0;
     for (const RateKey& key : login.keys) {
-        // Not in Max, a macro that would take twice.
+        // Not inside Max: the macro would evaluate Take twice.
         const uint64 own_wait = logins.Take(key, LimitOf(key.kind), now);
         wait = Max(wait, own_wait);
     }

@@ -1,4 +1,5 @@
-// Signing keys: libcrypto's part. Its handles are held across no call that may raise ERROR.
+// Signing keys: the calls of libcrypto. None of its handles is held across a call that may raise
+// ERROR.
 #include "pg/identity/signing_keys.hpp"
 
 extern "C" {
@@ -31,7 +32,7 @@ bool Complain(const char* file, const char* what, const char** why) {
     return false;
 }
 
-// ReadKeyFile reads a file into `text`, which it leaves empty if it gives false.
+// ReadKeyFile reads a file into `text`. If it returns false, it leaves no part of the file there.
 bool ReadKeyFile(const char* file, char* text, size_t* size, const char** why) {
     const int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0) return Complain(file, "could not be opened", why);
@@ -54,7 +55,7 @@ bool ReadKeyFile(const char* file, char* text, size_t* size, const char** why) {
     return true;
 }
 
-// A key that is encrypted must not make libcrypto ask a terminal.
+// libcrypto must not ask for a passphrase at a terminal if a key is encrypted.
 int NoPassphrase(char*, int, int, void*) { return 0; }
 
 EVP_PKEY* ParseKey(const char* text, size_t size) {
@@ -111,7 +112,7 @@ EVP_PKEY* FindKey(const protocol::TokenKey& wanted, const char** why) {
     return key;
 }
 
-// SplitSignature turns libcrypto's DER into r and s (RFC 7518 section 3.4).
+// SplitSignature converts libcrypto's DER into r and s (RFC 7518 section 3.4).
 bool SplitSignature(const unsigned char* der, size_t size,
                     unsigned char (&signature)[protocol::kTokenSignatureBytes]) {
     ECDSA_SIG* const parsed = d2i_ECDSA_SIG(nullptr, &der, static_cast<long>(size));

@@ -1,5 +1,5 @@
-// Signing keys: the private halves of token_keys, files in the data directory that only workers
-// read.
+// Signing keys: the private halves of token_keys. They are files in the data directory that only
+// workers read.
 #pragma once
 
 #include <string_view>
@@ -10,13 +10,13 @@
 
 namespace pganalytics::pg {
 
-// How many keys are kept in memory: one that signs, and those before it until they no longer do.
+// The most keys in memory: the one that signs, and its predecessors while they may still sign.
 inline constexpr int kMaxSigningKeys = 4;
 
 // Sign makes the ES256 signature of `text` with the key `wanted.kid`, whose public half must be
-// `wanted.point`. The file pganalytics_token_<kid>.key is read at its first use; it must be regular
-// and closed to group and others, as PostgreSQL has it for keys. False, with a reason in *why that
-// names the file. Raises no ERROR.
+// `wanted.point`. It reads the file pganalytics_token_<kid>.key at the first use. The file must be
+// regular and not accessible to group or others, as PostgreSQL requires of key files. False, with a
+// reason in *why that names the file. Raises no ERROR.
 bool Sign(const protocol::TokenKey& wanted, std::string_view text,
           unsigned char (&signature)[protocol::kTokenSignatureBytes], const char** why);
 

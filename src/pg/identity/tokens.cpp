@@ -1,4 +1,4 @@
-// Tokens: which key signs, and what a collector's token says.
+// Tokens: chooses the key that signs and sets the claims of a collector's token.
 #include "pg/identity/tokens.hpp"
 
 #include "pg/audit/refusals.hpp"
@@ -12,10 +12,10 @@
 namespace pganalytics::pg {
 namespace {
 
-// A verifier lets a token's iat be this much in the future.
+// A verifier accepts a token whose iat is at most this much in the future.
 constexpr int64 kLeewaySeconds = 60;
 
-// The newest that every gateway knows; one that is newer still rather than none.
+// Prefer the newest key that every gateway knows. If there is none, use a newer one.
 Statement find_signing_keys = {
     "SELECT kid, public_key FROM pganalytics.token_keys "
     "WHERE revoked_at IS NULL AND signs_until > pg_catalog.now() "
@@ -50,8 +50,8 @@ void Answer(const protocol::Credential& credential, protocol::TokenReply* reply,
         return Refuse(reply, 403, Reason(result));
     }
 
-    // A token may not be older than tokens_valid_from, which is between two seconds, or somewhat in
-    // the future: pganalytics.revoke_tokens() says why.
+    // issued_at must not be before tokens_valid_from. That time may lie between two full seconds or
+    // somewhat in the future; pganalytics.revoke_tokens() explains why.
     int64 issued_at = UnixNow();
     if (holder.tokens_valid_from != DT_NOBEGIN) {
         issued_at = Max(issued_at, UnixOf(holder.tokens_valid_from) + 1);
@@ -87,7 +87,7 @@ protocol::TokenKey TokenKeyOf(uint64 row) {
     const std::string_view kid = BytesOf(row, 1);
     const std::string_view point = BytesOf(row, 2);
     protocol::TokenKey key = {};
-    // The table's checks have fixed both lengths.
+    // The table's CHECK constraints fix both lengths.
     memcpy(key.kid, kid.data(), Min(kid.size(), sizeof(key.kid) - 1));
     memcpy(key.point, point.data(), Min(point.size(), sizeof(key.point)));
     return key;

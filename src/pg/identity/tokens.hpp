@@ -1,4 +1,4 @@
-// Tokens: signing them (ES256), with the newest key of pganalytics.token_keys.
+// Tokens: signs tokens (ES256) with the newest key of pganalytics.token_keys.
 #pragma once
 
 #include <string_view>
@@ -12,13 +12,14 @@ namespace pganalytics::pg {
 // TokenKeyOf reads (kid, public_key), the first two columns of a row of SPI_tuptable.
 protocol::TokenKey TokenKeyOf(uint64 row);
 
-// SignToken signs the claims, with a token_id that it draws. The token lives in the current memory
-// context. False with a reason when no key can sign: none is there yet, or its file is not as it
-// must be. REQUIRES: SPI connected; SELECT on token_keys.
+// SignToken signs the claims with a random token_id. The token lives in the current memory context.
+// False with a reason when no key can sign: there is none yet, or its file is not valid. REQUIRES:
+// SPI connected; SELECT on token_keys.
 bool SignToken(const protocol::TokenClaims& claims, std::string_view* token, const char** why);
 
 // AnswerTokenRequest answers a TokenRequest: 200 with a token, 403, or 503. Its strings live in
-// `context`. Never raises an ERROR. REQUIRES: no transaction in progress; the ingest role in force.
+// `context`. Never raises an ERROR. REQUIRES: no transaction in progress; the current role is the
+// ingest role.
 protocol::TokenReply AnswerTokenRequest(const protocol::TokenRequest& request,
                                         MemoryContext context);
 

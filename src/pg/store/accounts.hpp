@@ -1,20 +1,20 @@
-// Accounts: what became of the rows of each push, by database.
+// Accounts: count what became of the rows of each push, by database.
 #pragma once
 
 #include "pg/store/metrics/push_job.hpp"
 
 namespace pganalytics::pg {
 
-// ResolveDatabases sets the numbers of the databases that the jobs' accounts name, adding those
-// that are new in the order of their names, so that two workers never wait for each other in a
-// circle. ERROR as DatabaseOf. REQUIRES: jobs sorted by server; SPI connected.
+// ResolveDatabases sets the numbers of the databases that the jobs' accounts name. It adds new
+// databases in the order of their names, so that two workers cannot deadlock. ERROR as DatabaseOf.
+// REQUIRES: jobs sorted by server; SPI connected.
 void ResolveDatabases(PushJob* const* jobs, int count);
 
-// SumUp writes the counts of a receipt: what the gateway says, and the tallies.
+// SumUp fills the counts of a receipt from the gateway's counts and the tallies.
 void SumUp(PushJob* job);
 
-// AddAccounts writes the rows of push_accounts; each push gets one of no database, if only of
-// zeros. REQUIRES: SPI connected, tallies complete.
+// AddAccounts inserts the rows of push_accounts. Each push gets a row for "no database" too, even
+// if all its counts are zero. REQUIRES: SPI connected, tallies complete.
 void AddAccounts(PushJob* const* jobs, int count);
 
 }  // namespace pganalytics::pg

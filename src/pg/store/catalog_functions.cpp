@@ -1,5 +1,5 @@
-// Catalog functions: the metric catalog and the retention settings as rows, so that SQL can use
-// what the library knows.
+// Catalog functions: return the metric catalog and the retention settings as rows, so that SQL can
+// use what the library knows.
 #include "pg/base/guc.hpp"
 #include "pg/base/prelude.hpp"
 #include "pg/base/statement.hpp"
@@ -135,8 +135,8 @@ Datum pganalytics_metric_columns(PG_FUNCTION_ARGS) {
     PG_RETURN_NULL();
 }
 
-// What postgresql.conf says, in C because a session could set a name that the library, not loaded
-// yet, does not know.
+// This returns what postgresql.conf says. It is in C because SQL would read the setting by its
+// name: before the library is loaded, a session could set a placeholder of that name.
 Datum pganalytics_retention_settings(PG_FUNCTION_ARGS) {
     using namespace pganalytics;
     InitMaterializedSRF(fcinfo, 0);

@@ -1,8 +1,8 @@
-// Chores: what the maintenance worker reads and does with the tables kept by day (sql/retention and
-// sql/schema).
+// Chores: the statements by which the maintenance worker manages the tables that are partitioned by
+// day (sql/retention and sql/schema).
 //
-// Everything here raises ERROR as its statement does.
-// REQUIRES: SPI connected (Transact), the role pganalytics_maintenance in force.
+// Every function raises ERROR as its statement does.
+// REQUIRES: SPI connected (Transact), the current role is pganalytics_maintenance.
 #pragma once
 
 #include "pg/base/prelude.hpp"
@@ -14,15 +14,16 @@ struct RelationNames {
     uint64 count;
 };
 
-// ListPartitionedRelations and ListExpiredPartitions give names, in memory of `context`.
+// ListPartitionedRelations and ListExpiredPartitions return names allocated in `context`.
 RelationNames ListPartitionedRelations(MemoryContext context);
 RelationNames ListExpiredPartitions(MemoryContext context);
 
-// MakePartitionsAhead makes the days ahead of one relation. ERROR 55P03 (lock_not_available) when
-// somebody holds locks on it.
+// MakePartitionsAhead creates the partitions of one relation for the days ahead. ERROR 55P03
+// (lock_not_available) when another session holds locks on it.
 void MakePartitionsAhead(const char* relation);
 
-// DropExpiredPartition drops a partition if its retention is still over; false if it has gone.
+// DropExpiredPartition drops a partition if its retention is still over. False: it no longer
+// exists.
 bool DropExpiredPartition(const char* partition);
 
 }  // namespace pganalytics::pg

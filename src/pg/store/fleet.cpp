@@ -1,4 +1,4 @@
-// Fleet: look-ups through small caches, in front of three small tables.
+// Fleet: caches in front of the tables of servers and databases.
 #include "pg/store/fleet.hpp"
 
 #include "core/utf8.hpp"
@@ -81,7 +81,7 @@ Statement add_database = {
     {INT4OID, TEXTOID},
     nullptr};
 
-// FindOrAdd looks up, adds if missing, and looks again: another worker may have been faster.
+// FindOrAdd looks up, adds if missing, and looks up again: another worker may have added it first.
 int32 FindOrAdd(Statement* find, Datum* key, Statement* add, Datum* row, bool* row_nulls,
                 const char* what) {
     Execute(find, key);
@@ -118,7 +118,7 @@ int32 ServerOf(const protocol::Push& push) {
     if (found && entry->description == description) return entry->server_id;
     servers.Touch(entry);
 
-    // Host names may have 253 bytes (RFC 1035) and are shown, never compared.
+    // Host names may have 253 bytes (RFC 1035). They are shown, never compared.
     const std::string_view hostname = core::CutUtf8(push.hostname, 255);
     const std::string_view version = core::CutUtf8(push.collector_version, NAMEDATALEN - 1);
     if (!pg_verify_mbstr(PG_UTF8, hostname.data(), static_cast<int>(hostname.size()), true) ||

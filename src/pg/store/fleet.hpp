@@ -1,4 +1,4 @@
-// Fleet: for which server and database a push is.
+// Fleet: finds the server and the database that a push is about.
 #pragma once
 
 #include <string_view>
@@ -9,21 +9,23 @@
 
 namespace pganalytics::pg {
 
-// ServerOf gives the server a push speaks of, adding it at its first push and keeping its host
-// name and versions up to date. ERROR 22001 for a name of 64 bytes or more, 22021 for bad UTF-8.
-// REQUIRES: SPI connected.
+// ServerOf returns the server that a push names. It adds the server at its first push and keeps its
+// host name and versions up to date. ERROR 22001 for a name of 64 bytes or more, 22021 for bad
+// UTF-8. REQUIRES: SPI connected.
 int32 ServerOf(const protocol::Push& push);
 
-// DatabaseOf gives the number of a database of a server, adding it when it is new. Errors as above.
+// DatabaseOf returns the number of a database of a server and adds it when it is new. Errors as
+// above.
 int32 DatabaseOf(int32 server_id, std::string_view name);
 
-// CommitFleet and ForgetTouchedFleet end a transaction: after an abort, what it added or changed is
-// not in the tables. ForgetFleet: the extension was made anew.
+// Call CommitFleet after a commit and ForgetTouchedFleet after an abort: what an aborted
+// transaction added or changed is not in the tables. Call ForgetFleet when the extension was
+// dropped and created again.
 void CommitFleet();
 void ForgetTouchedFleet();
 void ForgetFleet();
 
-// CheckName raises 22001 or 22021 unless the bytes may be the name of an object in PostgreSQL.
+// CheckName raises 22001 or 22021 unless the bytes are a valid name of a PostgreSQL object.
 void CheckName(std::string_view name, const char* what);
 
 }  // namespace pganalytics::pg

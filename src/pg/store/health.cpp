@@ -13,7 +13,7 @@ extern "C" {
 namespace pganalytics::pg {
 namespace {
 
-// What a gateway takes from its worker, less a message's own fields.
+// The longest reply that a gateway accepts from its worker, less the message's own fields.
 constexpr size_t kMaxBodyBytes = (size_t{1} << 20) - 1024;
 
 Statement read_health = {
@@ -26,7 +26,8 @@ void Refuse(protocol::HealthReply* reply, uint32_t status, std::string_view mess
 
 void Read(const protocol::HealthRequest& request, protocol::HealthReply* reply,
           MemoryContext context) {
-    // The function only reads; a trigger or function put in its place by somebody may not write.
+    // The function only reads. Somebody may have replaced it or added a trigger; that code must not
+    // write.
     XactReadOnly = true;
     Holder holder;
     const AuthResult result = Authenticate(request.credential, &holder);
@@ -50,13 +51,14 @@ void Read(const protocol::HealthRequest& request, protocol::HealthReply* reply,
 protocol::HealthReply AnswerHealth(const protocol::HealthRequest& request, MemoryContext context) {
     MemoryContext const caller = MemoryContextSwitchTo(context);
     protocol::HealthReply reply;
-    // The setting statement_timeout does nothing in a background worker: its main loop would have
-    // to arm the timeout, as here.
+    // The setting statement_timeout has no effect in a background worker: its main loop must arm
+    // the timeout, as here.
     enable_timeout_after(STATEMENT_TIMEOUT, kHealthLimitMs);
     ErrorData* const error =
         Transact([&reply, &request, context] { Read(request, &reply, context); });
     disable_timeout(STATEMENT_TIMEOUT, false);
-    // It may have fired behind the last place that looks; the next statement is not to be canceled.
+    // The timeout may have fired after the last check for interrupts. Do not let it cancel the next
+    // statement.
     QueryCancelPending = false;
     if (error != nullptr) Refuse(&reply, 503, error->message == nullptr ? "" : error->message);
     MemoryContextSwitchTo(caller);

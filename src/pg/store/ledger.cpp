@@ -1,4 +1,4 @@
-// Ledger: keys, receipts found, rows added; one statement for a whole group.
+// Ledger: locks keys, finds receipts and adds rows, with one statement for a whole group.
 #include "pg/store/ledger.hpp"
 
 #include "pg/base/guc.hpp"

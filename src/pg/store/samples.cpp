@@ -35,7 +35,7 @@ const RowBlock* BlockOf(const PushJob& job, const Metric& metric) {
     return nullptr;
 }
 
-// Gather appends the rows of a block that lie in the window, and discards the others.
+// Gather appends the rows of a block that lie in the window and counts the others as discarded.
 void Gather(PushJob* job, const RowBlock& block, const SampleWindow& window, MetricRows* rows) {
     int32* series = nullptr;
     if (block.metric->id == MetricId::kQueryStats) {
@@ -80,7 +80,7 @@ MetricRows GatherAll(PushJob* const* jobs, int count, const Metric& metric,
     return rows;
 }
 
-// Decide clears `kept` of the rows that are not to be stored.
+// Decide clears `kept` of the rows that must not be stored.
 void Decide(const MetricRows& rows, const SampleWindow& window) {
     switch (rows.metric->keep) {
         case Keep::kAll:
@@ -120,8 +120,8 @@ void Insert(const MetricRows& rows, MemoryContext context) {
 }  // namespace
 
 void LockMetric(int32 server_id, const Metric& metric) {
-    // Two numbers make another kind of lock than the one number of a push's key. "pg" keeps clear
-    // of what other programs may lock.
+    // A lock with two numbers never conflicts with the one-number lock of a push's key. The class
+    // begins with "pg" so that it differs from the locks of other programs.
     constexpr int32 kClass = 0x70670000;
     DirectFunctionCall2(pg_advisory_xact_lock_int4,
                         Int32GetDatum(kClass | static_cast<int32>(metric.id)),

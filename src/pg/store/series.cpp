@@ -1,4 +1,4 @@
-// Series: the cache, and what a block of rows asks of it.
+// Series: the cache, and the changes that a block of rows makes to it.
 #include "pg/store/series.hpp"
 
 #include "pg/base/cache.hpp"
@@ -13,7 +13,7 @@ extern "C" {
 namespace pganalytics::pg {
 namespace {
 
-// About 100 MB of entries; beyond it the cache starts anew.
+// About 100 MB of entries. When it is full, the cache is emptied.
 constexpr int64 kMaxEntries = 1000000;
 
 struct UserEntry {
@@ -22,7 +22,7 @@ struct UserEntry {
 };
 
 Cache<SeriesKey, SeriesEntry> series("pganalytics series", kMaxEntries);
-HTAB* users = nullptr;  // lives as long as the series, whose keys have its numbers
+HTAB* users = nullptr;  // its numbers are in the keys of `series`: empty both together
 MemoryContext users_context = nullptr;
 
 void ForgetUsers() {
@@ -53,7 +53,7 @@ int32 UserNumber(std::string_view name) {
     return entry->number;
 }
 
-// NameCache saves hashing a name again for each row: equal words in a block are equal texts.
+// NameCache avoids hashing a name again for each row: equal words in a block are equal texts.
 struct NameCache {
     uint64_t word;
     bool valid;
@@ -82,7 +82,7 @@ std::string_view CellText(const protocol::RowBlock& block, protocol::Row row, ui
     return row.IsNull(column) ? std::string_view{} : block.Text(row.Word(column));
 }
 
-// AddMissing resolves the entries that were not cached: from the tables, else by adding them.
+// AddMissing resolves the entries that were not cached: it loads them from the tables or adds them.
 void AddMissing(int32 server_id, Changes missing) {
     LoadSeries(server_id, missing.list, missing.count);
     Changes fresh = NewChanges(static_cast<uint32_t>(missing.count));
@@ -99,17 +99,20 @@ void AddMissing(int32 server_id, Changes missing) {
     }
 }
 
-// Follow compares a sample with the one before it and says what must be written about the series.
+// Follow compares a sample with the one before it and appends to `seen` what must be updated in the
+// series.
 void Follow(SeriesEntry* entry, const SeriesChange& row, int64 calls, TimestampTz stats_since,
             bool rebased, Changes* seen) {
-    // Old collectors sample twice in a second and write whole seconds: twins may come in any order.
+    // Old collectors sample twice in a second and send whole seconds: two samples of the same time
+    // may come in any order.
     const bool newer = row.sampled_at > entry->last_sampled;
     const bool fell = entry->last_sampled != 0 && newer && calls < entry->last_calls;
-    // A collector repeats stats_since until a push with it is acknowledged: only one that is not
-    // before the sample we know tells of a new beginning.
+    // A collector repeats stats_since until a push with it is acknowledged. Only a stats_since that
+    // is not before the sample we know means that the counters started again.
     const bool told = stats_since != 0 && stats_since >= Max(entry->last_sampled, entry->last_seen);
-    // A base makes reports read the series in full, as a reset does; their own look at the samples
-    // tells the two apart. Whether it is news is not known here: another worker may have had it.
+    // A base makes reports read the series in full, as a reset does; reports tell the two apart by
+    // the samples. We cannot know whether the base is new: another worker may have received it
+    // already.
     const bool reset = !entry->fresh && (rebased || fell || told);
     entry->fresh = false;
     if (newer) {
@@ -172,7 +175,7 @@ void ResolveSeries(int32 server_id, const protocol::RowBlock& block, const Sampl
     }
 
     if (missing.count > 0) AddMissing(server_id, missing);
-    // A series added just now has its text; has_text says which of the others still want theirs.
+    // A series that was just added has its text. has_text says which of the others still need one.
     int wanting = 0;
     for (int i = 0; i < textless.count; ++i) {
         SeriesEntry* const entry = textless.list[i].entry;

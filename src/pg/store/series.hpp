@@ -1,5 +1,5 @@
-// Series: from the identity of a query to its number, through a cache in the worker's memory in
-// front of query_series and query_texts.
+// Series: maps the identity of a query to its series number. A cache in the worker's memory stands
+// in front of query_series and query_texts.
 #pragma once
 
 #include <cstdint>
@@ -16,20 +16,20 @@ struct SampleWindow {
     bool Holds(TimestampTz at) const { return at >= oldest && at <= newest; }
 };
 
-// ResolveSeries gives the series number of each row of a block of kQueryStats, adding series and
-// texts that are new and noting resets: counters that have fallen since the sample before, a row
-// that says so (stats_since), or one that is a base (rebased). `out` has block.rows elements; rows
-// outside the window get 0 and leave no trace. ERROR 22001/22021 for names or texts PostgreSQL
+// ResolveSeries finds the series number of each row of a block of kQueryStats. It adds new series
+// and texts and stores the time of a reset: the counters have fallen since the sample before, the
+// row says so (stats_since), or the row is a base (rebased). `out` has block.rows elements; rows
+// outside the window get 0 and change nothing. ERROR 22001/22021 for names or texts that PostgreSQL
 // cannot hold. REQUIRES: SPI connected.
 void ResolveSeries(int32 server_id, const protocol::RowBlock& block, const SampleWindow& window,
                    int32* out);
 
-// CommitSeries and ForgetTouchedSeries end a transaction: after an abort, what it added or changed
-// in the cache must go, for it is not in the tables.
+// Call CommitSeries after a commit and ForgetTouchedSeries after an abort: what an aborted
+// transaction added to the cache or changed in it is not in the tables.
 void CommitSeries();
 void ForgetTouchedSeries();
 
-// ForgetSeries empties the cache: the extension was made anew.
+// ForgetSeries empties the cache. Call it when the extension was dropped and created again.
 void ForgetSeries();
 
 }  // namespace pganalytics::pg

@@ -1,4 +1,4 @@
-// Series store: the statements behind the series cache. Used by series.cpp alone.
+// Series store: the statements behind the series cache. Only series.cpp uses it.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace pganalytics::pg {
 
-// SeriesEntry is one cached series. `key` is compared as bytes: every byte is set.
+// SeriesEntry is one cached series. Its `key` is compared as bytes, so every byte must be set.
 struct SeriesKey {
     int32 server_id;
     int32 database_id;
@@ -20,14 +20,14 @@ struct SeriesEntry {
     SeriesKey key;
     int32 series_id;  // 0: not resolved yet
     bool has_text;
-    bool touched;              // by the transaction in progress
-    bool fresh;                // added by it: its first sample cannot be a reset
+    bool touched;              // by the current transaction
+    bool fresh;                // added by it; its first sample cannot be a reset
     TimestampTz last_seen;     // as stored
-    TimestampTz last_sampled;  // of the newest sample this worker saw
-    int64 last_calls;          // of that sample
+    TimestampTz last_sampled;  // time of the newest sample this worker saw
+    int64 last_calls;          // calls in that sample
 };
 
-// NewSeries is what a row says of a series that is not cached, or of one that must be changed.
+// SeriesChange is what a row says about a series that is not cached or that must be updated.
 struct SeriesChange {
     SeriesEntry* entry;
     std::string_view username;
@@ -39,10 +39,10 @@ struct SeriesChange {
 
 // LoadSeries fills series_id, has_text and last_seen of the entries that exist in query_series.
 void LoadSeries(int32 server_id, const SeriesChange* changes, int count);
-// AddTexts stores the texts that are new; AddSeries then refers to them by hash.
+// AddTexts stores the texts that are new. AddSeries refers to them by hash, so call AddTexts first.
 void AddTexts(const SeriesChange* changes, int count);
 void AddSeries(int32 server_id, const SeriesChange* changes, int count);
-// AttachTexts gives texts to series that were stored without one.
+// AttachTexts adds the texts to series that were stored without one.
 void AttachTexts(int32 server_id, const SeriesChange* changes, int count);
 // NoteSeen moves last_seen and reset_at forward.
 void NoteSeen(int32 server_id, const SeriesChange* changes, int count);

@@ -1,4 +1,4 @@
-// Store: the transaction of a group, and what becomes of each push in it.
+// Store: runs the transaction of a group and decides each push in it.
 #include "pg/store/store.hpp"
 
 #include "pg/audit/record.hpp"
@@ -19,7 +19,8 @@ namespace {
 
 using protocol::Receipt;
 
-// The extension the caches were filled from; another oid means it was dropped and made anew.
+// The extension from which the caches were filled. Another oid means that it was dropped and
+// created again.
 Oid cached_extension = InvalidOid;
 
 void Refuse(Receipt* receipt, uint32_t status, std::string_view message) {
@@ -28,7 +29,7 @@ void Refuse(Receipt* receipt, uint32_t status, std::string_view message) {
     receipt->message = message;
 }
 
-// StatusOfError maps an ERROR to what the sender should do: 422, it will never go in; 503, later.
+// StatusOfError maps an ERROR to what the sender should do: 422, give up; 503, retry later.
 uint32_t StatusOfError(int sqlstate) {
     switch (ERRCODE_TO_CATEGORY(sqlstate)) {
         case MAKE_SQLSTATE('2', '2', '0', '0', '0'):  // data exception
@@ -48,7 +49,7 @@ uint32_t RetryAfter(int sqlstate) {
             return 1;
         case MAKE_SQLSTATE('5', '3', '0', '0', '0'):  // disk or memory full
             return 10;
-        default:  // privileges, a missing table: for an administrator to mend
+        default:  // privileges, a missing table: an administrator must act
             return 30;
     }
 }
@@ -61,8 +62,8 @@ void RefuseForError(Receipt* receipt, const ErrorData* error) {
     memcpy(receipt->sqlstate.data(), unpack_sql_state(error->sqlerrcode), 5);
 }
 
-// CheckExtension empties the caches when the extension is another one than before. REQUIRES: a
-// lock on one of its tables, so that it cannot go from now on.
+// CheckExtension empties the caches if the extension was dropped and created again. REQUIRES: a
+// lock on one of its tables, so that nobody can drop it from now on.
 void CheckExtension() {
     const Oid extension = ExtensionOid();
     if (!OidIsValid(extension)) {
@@ -75,8 +76,8 @@ void CheckExtension() {
     cached_extension = extension;
 }
 
-// CheckSender asks again who sends a push, now in the push's own transaction: what an administrator
-// has committed before this counts.
+// CheckSender authenticates the sender of a push again, in the push's own transaction, so that
+// changes which an administrator has committed since apply.
 void CheckSender(PushJob* job) {
     Holder holder;
     const AuthResult result = Authenticate(job->push.credential, &holder);
@@ -97,11 +98,11 @@ int CompareKeys(const void* a, const void* b) noexcept {
     if (left->server_id != right->server_id) return left->server_id < right->server_id ? -1 : 1;
     const int order =
         memcmp(left->push.push_key.bytes, right->push.push_key.bytes, sizeof(core::Uuid));
-    // Jobs stand in one array, so the order of addresses is the order of arrival.
+    // All jobs are in one array, so the order of addresses is the order of arrival.
     return order != 0 ? order : (left < right ? -1 : 1);
 }
 
-// PartOpen moves the jobs that are not decided to the front of `open` and gives their number.
+// PartOpen copies the jobs that are not decided to `open` and returns their number.
 int PartOpen(PushJob** jobs, int count, PushJob** open) {
     int kept = 0;
     for (int i = 0; i < count; ++i) {
@@ -110,7 +111,8 @@ int PartOpen(PushJob** jobs, int count, PushJob** open) {
     return kept;
 }
 
-// StoreGroup is the way of the pushes inside the transaction; docs/inside/architecture.md tells it.
+// StoreGroup does the work of a group inside the transaction; docs/inside/architecture.md describes
+// the steps.
 void StoreGroup(PushJob** jobs, int count, MemoryContext context) {
     auto** const open =
         static_cast<PushJob**>(palloc(sizeof(PushJob*) * static_cast<size_t>(count)));
@@ -138,7 +140,7 @@ void StoreGroup(PushJob** jobs, int count, MemoryContext context) {
     AddAccounts(open, open_count);
 }
 
-// Begin makes the jobs what they were before a try.
+// Begin clears what an earlier try has set in the jobs.
 void Begin(PushJob** jobs, int count) {
     for (int i = 0; i < count; ++i) {
         jobs[i]->receipt = {};
@@ -149,8 +151,9 @@ void Begin(PushJob** jobs, int count) {
     }
 }
 
-// TryGroup runs one transaction over the jobs. After a commit all are decided but those that wait
-// for their twin. nullptr, or why nothing of the group is stored.
+// TryGroup runs one transaction over the jobs. After a commit, all are decided except those that
+// wait for an earlier job with the same key. Returns nullptr, or the error because of which nothing
+// was stored.
 ErrorData* TryGroup(PushJob** jobs, int count, MemoryContext context) {
     Begin(jobs, count);
     ErrorData* const error = Transact([jobs, count, context] { StoreGroup(jobs, count, context); });
@@ -161,11 +164,11 @@ ErrorData* TryGroup(PushJob** jobs, int count, MemoryContext context) {
     }
     CommitFleet();
     CommitSamples();
-    // A duplicate was committed by another transaction, which is visible, so it is flushed.
+    // Another transaction committed the duplicate. We can see it, so its WAL is flushed.
     const XLogRecPtr flushed = GetFlushRecPtr(nullptr);
     const XLogRecPtr committed = Max(XactLastCommitEnd, flushed);
     for (int i = 0; i < count; ++i) {
-        // Here, where nothing is tried again.
+        // Record refusals only after the commit: before it, a retry would record them twice.
         TellOfRefusal(jobs[i]->refusal, jobs[i]->push.credential);
         if (jobs[i]->names_another) {
             TellRefusal(protocol::RefusalKind::kPushOfAnother, jobs[i]->push.credential);
@@ -203,7 +206,7 @@ void StorePushes(PushJob* jobs, int count, MemoryContext context) {
                 if (own != nullptr) RefuseForError(&open[i]->receipt, own);
             }
         }
-        // Those that waited for their twin go again: it is in the ledger now.
+        // Try the jobs that waited for the same key: the first one is in the ledger now.
         int waiting = 0;
         for (int i = 0; i < left; ++i) {
             if (open[i]->receipt.status == 0) open[waiting++] = open[i];

@@ -1,10 +1,11 @@
-// Bulk: typed rows into a day-partitioned table, by one of three ways under one interface.
+// Bulk: inserts typed rows into a day-partitioned table, by one of three paths.
 //
-//   direct  table_multi_insert into the day's leaf, then its indexes. The fastest; for leaves that
-//           have nothing but columns and indexes, whose NOT NULL it checks itself.
-//   copy    COPY's binary machinery into the parent: triggers, checks, generated columns, routing.
-//   spi     INSERT ... SELECT FROM unnest: distributed tables and hypertables, which see only
-//           what passes through the planner.
+//   direct  table_multi_insert into the day's leaf, then into its indexes. The fastest, but only
+//           for leaves that have nothing but columns and indexes. It checks NOT NULL itself.
+//   copy    COPY in binary format into the parent: runs triggers, checks, generated columns and
+//           routing.
+//   spi     INSERT ... SELECT FROM unnest: for distributed tables and hypertables, which see only
+//           statements that pass through the planner.
 #pragma once
 
 #include <cstdint>
@@ -20,10 +21,11 @@ struct BulkColumn {
     bool not_null;
 };
 
-struct SlotPool;  // of the direct way
+struct SlotPool;  // see bulk_direct.cpp
 
-// BulkTable describes a target in schema pganalytics, partitioned by the day of `day_column` and
-// indexed by `series_column` first in each leaf. It lives as long as the worker.
+// BulkTable describes a target table in schema pganalytics. The table is partitioned by the day of
+// `day_column`; in each leaf, `series_column` is the first column of the index. A BulkTable lives
+// as long as the worker.
 struct BulkTable {
     const char* relation;
     int columns;
@@ -33,7 +35,7 @@ struct BulkTable {
     SlotPool* slots;
 };
 
-// RowSet gathers the rows of one table for one transaction. Lives in `context`.
+// RowSet collects the rows of one table for one transaction. It lives in `context`.
 struct RowSet {
     BulkTable* table;
     MemoryContext context;
@@ -43,8 +45,8 @@ struct RowSet {
     bool* nulls;    // rows x columns
 };
 
-// NewRowSet makes an empty set in `context`. AddRow appends a row and gives its cells to fill;
-// the pointers hold until the next AddRow.
+// NewRowSet makes an empty set in `context`. AddRow appends a row and returns its cells for the
+// caller to fill; the pointers are valid until the next AddRow.
 RowSet* NewRowSet(BulkTable* table, MemoryContext context);
 struct RowCells {
     Datum* values;
@@ -52,21 +54,21 @@ struct RowCells {
 };
 RowCells AddRow(RowSet* set);
 
-// DayOf gives the number of the UTC day (since 2000-01-01) that holds a timestamp.
+// DayOf returns the number of the UTC day (since 2000-01-01) that contains a timestamp.
 int32_t DayOf(TimestampTz timestamp);
 
-// LeafOf gives the partition of `relation` for a day, making it if it is missing; ERROR as
+// LeafOf returns the partition of `relation` for a day and creates it if it is missing. ERROR as
 // pganalytics.make_partition() raises it. REQUIRES: SPI connected.
 Oid LeafOf(const char* relation, int32_t day);
 
-// BulkInsert stores every row of the set and gives their number, which equals set->rows.
-// Errors: 42501 without INSERT on the target or with row security in force for the role; 23502 for
-// a NULL in a NOT NULL column; 09000 if a trigger suppressed a row; 55P03 if a lock is not had in
-// lock_timeout; what triggers raise.
+// BulkInsert stores every row of the set and returns their number, which equals set->rows.
+// Errors: 42501 if the role lacks INSERT on the target or row security applies to it; 23502 for a
+// NULL in a NOT NULL column; 09000 if a trigger suppressed a row; 55P03 if a lock is not granted
+// within lock_timeout; what triggers raise.
 // REQUIRES: a transaction with SPI connected.
 uint64_t BulkInsert(RowSet* set, IngestPath path);
 
-// SortedRow is a row's place in the order of insertion.
+// SortedRow is a row with the key by which rows are sorted before insertion.
 struct SortedRow {
     int32_t day;
     int32_t series;
@@ -74,13 +76,15 @@ struct SortedRow {
     uint32_t row;
 };
 
-// The three ways; BulkInsert chooses. Direct takes `count` rows, all of one leaf, in their order.
+// The three paths; BulkInsert chooses one. InsertDirect takes `count` rows that all belong to one
+// leaf, in the order given.
 uint64_t InsertDirect(RowSet* set, const SortedRow* order, uint32_t count, Oid leaf);
 uint64_t InsertByCopy(RowSet* set);
 uint64_t InsertBySpi(RowSet* set);
 
-// IsPlainLeaf: a table whose columns are exactly the set's and that has no trigger, check,
-// generated column or default to honour, so that table_multi_insert skips nothing.
+// IsPlainLeaf is true for a table whose columns are exactly the set's and that has no trigger,
+// check, generated column or default. table_multi_insert, which runs none of these, then skips
+// nothing.
 bool IsPlainLeaf(Oid leaf, const BulkTable& table);
 
 // CheckInsertAllowed raises 42501 unless the current user may INSERT and no row security applies.

@@ -1,4 +1,4 @@
-// Bulk, the way of COPY: its binary format from memory into the parent.
+// Bulk, the copy path: feeds COPY in binary format from memory into the parent.
 #include <bit>
 
 #include "pg/store/metrics/bulk.hpp"
@@ -17,8 +17,8 @@ extern "C" {
 namespace pganalytics::pg {
 namespace {
 
-// The callback of BeginCopyFrom has no argument of its own, so its cursor is static. One is enough:
-// a worker runs one COPY at a time.
+// The callback of BeginCopyFrom has no argument of its own, so its cursor is static. One cursor is
+// enough: a worker runs one COPY at a time.
 struct Cursor {
     const RowSet* set;
     uint32_t next_row;
@@ -60,7 +60,7 @@ void PutCell(Oid type, Datum value) {
     }
 }
 
-// Stage puts the next piece of the stream into the buffer; false at its end.
+// Stage puts the next piece of the stream into the buffer; false at the end of the stream.
 bool Stage() {
     cursor.staged_at = 0;
     resetStringInfo(&cursor.staged);
@@ -86,12 +86,12 @@ bool Stage() {
 void Start(const RowSet* set) {
     cursor = {};
     cursor.set = set;
-    // In the context of the transaction: COPY calls back from contexts that it resets.
+    // Allocate the buffer in the transaction's context: COPY calls back in contexts that it resets.
     initStringInfo(&cursor.staged);
     appendBinaryStringInfo(&cursor.staged, "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", 19);
 }
 
-// COPY asks for any size between minread and maxread; what does not fit waits in the buffer.
+// COPY asks for any size between minread and maxread. What does not fit stays in the buffer.
 int ReadData(void* out, int, int max) noexcept {
     int copied = 0;
     while (copied < max) {
@@ -113,7 +113,7 @@ uint64_t InsertByCopy(RowSet* set) {
         makeRangeVar(pstrdup("pganalytics"), pstrdup(table.relation), -1), RowExclusiveLock);
     CheckInsertAllowed(relation);
 
-    // What DoCopy would have set up; CopyFrom itself checks neither privileges nor row security.
+    // Set up what DoCopy would. CopyFrom itself checks neither privileges nor row security.
     ParseState* const pstate = make_parsestate(nullptr);
     pstate->p_sourcetext = "pganalytics push";
     addRangeTableEntryForRelation(pstate, relation, RowExclusiveLock, nullptr, false, false);

@@ -1,4 +1,4 @@
-// Bulk, the direct way: table_multi_insert into a plain leaf, then its indexes.
+// Bulk, the direct path: table_multi_insert into a plain leaf, then into its indexes.
 #include <iterator>
 
 #include "pg/base/compat.h"
@@ -13,8 +13,8 @@ extern "C" {
 namespace pganalytics::pg {
 
 // The slots live as long as the worker: making 1000 of them in each transaction costs 0.6 ms. They
-// have a private tuple descriptor, so no relation's cache entry is pinned by them. Each table has
-// its own, as many as its largest batch has needed.
+// have a private tuple descriptor, so they pin no relation's cache entry. Each table has its own
+// slots, as many as its largest batch needed so far.
 struct SlotPool {
     TupleDesc desc;
     uint32_t count;
@@ -25,7 +25,7 @@ namespace {
 
 constexpr auto kSlots = static_cast<uint32_t>(std::size(SlotPool{}.slots));
 
-// PreparePool gives the table's slots, `wanted` of them at least or kSlots.
+// PreparePool returns the table's slots: at least `wanted`, but at most kSlots.
 SlotPool* PreparePool(BulkTable* table, Relation leaf, uint32_t wanted) {
     MemoryContext const caller = MemoryContextSwitchTo(TopMemoryContext);
     if (table->slots == nullptr) {
@@ -80,7 +80,7 @@ uint64_t InsertDirect(RowSet* set, const SortedRow* order, uint32_t rows, Oid le
     for (uint32_t begin = 0; begin < rows; begin += kSlots) {
         const uint32_t count = Min(kSlots, rows - begin);
         for (uint32_t i = 0; i < count; ++i) {
-            // The slot reads the set's own cells: a virtual slot never frees its arrays.
+            // The slot points to the set's own cells: a virtual slot never frees its arrays.
             TupleTableSlot* const slot = slots[i];
             const size_t at = order[begin + i].row * columns;
             CheckNotNull(table, set->nulls + at, leaf);

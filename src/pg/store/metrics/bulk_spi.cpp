@@ -1,4 +1,4 @@
-// Bulk, the way of SPI: INSERT ... SELECT FROM unnest, which the planner sees and can route.
+// Bulk, the SPI path: INSERT ... SELECT FROM unnest, which the planner sees and can route.
 #include "pg/base/statement.hpp"
 #include "pg/store/metrics/bulk.hpp"
 

@@ -1,22 +1,21 @@
-// Change states: what metric_series says of series whose rows are stored when they change. Used by
-// keep_changes.cpp alone.
+// Change states: reads and writes the states in metric_series of series whose rows are stored only
+// when they change. Only keep_changes.cpp uses it.
 #pragma once
 
 #include "pg/store/metrics/metric_rows.hpp"
 
 namespace pganalytics::pg {
 
-// ChangeState is the state of one series.
 struct ChangeState {
     int32 database_id;
     int32 series_id;
-    bool is_stored;         // value_hash and stored_at hold; false for one that is new or gone
-    bool is_gone;           // gone_at holds
-    bool changed;           // here, not yet in the table
-    uint64 value_hash;      // of the newest rows
-    TimestampTz stored_at;  // time of these; 0: never
+    bool is_stored;         // value_hash and stored_at are set; false for a new or a gone series
+    bool is_gone;           // gone_at is set
+    bool changed;           // in memory, not yet in the table
+    uint64 value_hash;      // of the newest stored rows
+    TimestampTz stored_at;  // time of those rows; 0: never
     TimestampTz gone_at;
-    TimestampTz named_at;  // newest time in this group; 0: none
+    TimestampTz named_at;  // newest sample of this group that names it; 0: none
 };
 
 struct ChangeStates {
@@ -24,17 +23,17 @@ struct ChangeStates {
     uint32 count;
 };
 
-// LoadChangeStates gives the states of all series of a metric in some databases of a server.
+// LoadChangeStates reads the states of all series of a metric in some databases of a server.
 ChangeStates LoadChangeStates(int32 server_id, const protocol::Metric& metric,
                               const int32* databases, int count);
 
-// StatesOfDatabase gives those of one database, in place.
+// StatesOfDatabase returns the part of `states` that belongs to one database; it copies nothing.
 ChangeStates StatesOfDatabase(const ChangeStates& states, int32 database_id);
 
-// FindChangeState gives the state of a series of one database. ERROR XX000 if it is not there.
+// FindChangeState returns the state of a series of one database. ERROR XX000 if it is not there.
 ChangeState* FindChangeState(const ChangeStates& of_database, int32 series_id);
 
-// SaveChangeStates writes what has changed.
+// SaveChangeStates updates the table with the states that have changed.
 void SaveChangeStates(int32 server_id, const ChangeStates& states);
 
 }  // namespace pganalytics::pg

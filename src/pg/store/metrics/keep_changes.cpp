@@ -1,4 +1,4 @@
-// Keep changes: compares what each sample says of a series with what is stored of it.
+// Keep changes: compares each sample of a series with what is stored of that series.
 #include <algorithm>
 #include <tuple>
 
@@ -14,7 +14,7 @@ extern "C" {
 namespace pganalytics::pg {
 namespace {
 
-// Said is what a row says of its series.
+// Said is a row with its sort key and the hash of its values.
 struct Said {
     int32 server_id;
     int32 database_id;
@@ -23,11 +23,11 @@ struct Said {
     uint64 hash;
     MetricRow* row;
 
-    // Of equal rows the first to come is stored.
+    // `row` comes last in the key: of equal rows, the first to arrive is stored.
     auto Place() const { return std::tie(server_id, database_id, series_id, at, hash, row); }
 };
 
-// SampleTimes are the times at which a group has samples of a database, each once.
+// SampleTimes lists the distinct times of the samples that a group has of one database.
 struct SampleTimes {
     TimestampTz* list;
     uint32 count;
@@ -55,7 +55,7 @@ uint64 HashCells(const MetricRow& row) {
     return hash;
 }
 
-// Compare decides on the rows of one series at one time, and gives what is stored of it then.
+// Compare decides on the rows of one series at one time and updates the state of the series.
 void Compare(Said* begin, const Said* end, ChangeState* state) {
     const TimestampTz at = begin->at;
     uint64 sum = 0;
@@ -88,10 +88,10 @@ SampleTimes TimesOf(const Said* begin, const Said* end) {
     return {times, static_cast<uint32>(std::unique(times, times + count) - times)};
 }
 
-// MarkGone marks the series of a database that its newest sample does not name, with the time of
-// the first sample that did not.
+// MarkGone marks the series that the newest sample of their database does not name. It sets gone_at
+// to the time of the first sample that did not name the series.
 void MarkGone(const ChangeStates& states, const SampleTimes& times) {
-    // A late retry does not know what has come since.
+    // A late retry does not name the series that newer samples have: do not mark those as gone.
     for (uint32 i = 0; i < states.count; ++i) {
         const ChangeState& state = states.list[i];
         if (state.stored_at > times.newest() || (state.is_gone && state.gone_at > times.newest())) {

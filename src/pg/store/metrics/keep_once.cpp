@@ -1,4 +1,4 @@
-// Keep once: a cache of what is known to be stored, in front of an index of the table.
+// Keep once: a cache of contents that are known to be stored, in front of an index of the table.
 #include "pg/base/cache.hpp"
 #include "pg/base/digest.hpp"
 #include "pg/base/statement.hpp"
@@ -14,7 +14,7 @@ extern "C" {
 namespace pganalytics::pg {
 namespace {
 
-// About 30 MB of entries; beyond it the cache starts anew.
+// About 30 MB of entries. When it is full, the cache is emptied.
 constexpr int64 kMaxEntries = 300000;
 
 struct ContentKey {
@@ -25,7 +25,7 @@ struct ContentKey {
 };
 struct Content {
     ContentKey key;
-    TimestampTz stored_at;  // its row's sampled_at; 0: not known to be stored
+    TimestampTz stored_at;  // sampled_at of its row; 0: not known to be stored
     bool touched;
 };
 Cache<ContentKey, Content> cache("pganalytics contents", kMaxEntries);
@@ -35,7 +35,7 @@ struct Unknown {
     MetricRow* row;
 };
 
-// OFFSET 0 keeps the look-up by the whole key, see series_store.cpp.
+// OFFSET 0 forces one index look-up by the whole key for each row, see series_store.cpp.
 Statement find_log_lines = {
     "SELECT i.ordinality, l.sampled_at FROM unnest($1, $2, $3) WITH ORDINALITY "
     "AS i(server_id, series_id, content_hash, ordinality) CROSS JOIN LATERAL "
@@ -104,7 +104,8 @@ void KeepOnce(const MetricRows& rows, TimestampTz oldest) {
         for (int t = 0; t < text_count; ++t) AddToHash(texts[t], &key.texts);
         bool found = false;
         Content* const content = cache.Enter(key, &found);
-        // Found and touched: an earlier row of this group is stored, or its line was there before.
+        // If the entry is found and touched, an earlier row of this group is stored, or the table
+        // already had that line.
         row->kept = !found || (!content->touched && content->stored_at < oldest);
         if (!row->kept) continue;
         cache.Touch(content);
@@ -113,7 +114,8 @@ void KeepOnce(const MetricRows& rows, TimestampTz oldest) {
         unknown[count++] = {content, row};
     }
     if (count > 0) {
-        // The second of two workers that get the same line looks after the first has committed.
+        // Lock before the look-up: of two workers that get the same line, the second then looks
+        // after the first has committed.
         LockServers(rows, [](const MetricRow& row) { return row.kept; });
         FindStored(FinderOf(*rows.metric), unknown, count, oldest);
     }

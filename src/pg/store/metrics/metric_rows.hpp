@@ -1,5 +1,4 @@
-// Metric rows: the rows that the pushes of a group bring of one metric, on their way into its
-// table.
+// Metric rows: the rows of one metric that the pushes of a group bring, before they are inserted.
 #pragma once
 
 #include "pg/store/metrics/push_job.hpp"
@@ -11,25 +10,26 @@ struct MetricRow {
     const protocol::RowBlock* block;
     protocol::Row row;
     TimestampTz at;
-    int64 content_hash;  // where each is stored once
-    uint32 account;      // place among the job's
+    int64 content_hash;  // only of metrics with Keep::kOnce
+    uint32 account;      // index into the job's accounts
     int32 series_id;
-    bool kept;  // it is to be stored; otherwise it is unchanged
+    bool kept;  // to be stored; false: unchanged
 
     int32 server_id() const { return job->server_id; }
     int32 database_id() const { return job->database_ids[account]; }
 };
 
-// MetricRows are in the order of the jobs: by server, then push key.
+// MetricRows are in the order of the jobs: by server, then by push key.
 struct MetricRows {
     const protocol::Metric* metric;
     MetricRow* list;
     uint32 count;
 };
 
-// LockServers makes other workers wait that store rows of this metric and one of these servers, in
-// the order of the servers so that two workers never wait in a circle, until the end of the
-// transaction. Takes the rows for which wanted(row) is true. ERROR 55P03 after lock_timeout.
+// LockServers locks this metric for each server that has a row for which wanted(row) is true, until
+// the end of the transaction. Other workers that store rows of the same metric and server wait. It
+// locks in the order of the servers, so that two workers cannot deadlock. ERROR 55P03 after
+// lock_timeout.
 void LockMetric(int32 server_id, const protocol::Metric& metric);
 template <typename Wanted>
 void LockServers(const MetricRows& rows, Wanted&& wanted) {

@@ -17,7 +17,7 @@ namespace {
 
 using protocol::ColumnRole;
 
-// About 50 MB of entries; beyond it the cache starts anew.
+// About 50 MB of entries. When it is full, the cache is emptied.
 constexpr int64 kMaxEntries = 500000;
 
 struct SeriesKey {
@@ -33,7 +33,7 @@ struct Series {
 };
 Cache<SeriesKey, Series> cache("pganalytics metric series", kMaxEntries);
 
-// LabelColumns are the places of the columns that make the labels, and of that of the database.
+// LabelColumns lists the columns whose texts are the labels of a series.
 struct LabelColumns {
     uint32_t list[protocol::kMaxColumns];
     int count;
@@ -58,7 +58,7 @@ struct Missing {
     pg_uuid_t label_hash;
 };
 
-// OFFSET 0 keeps the look-up by the whole key, see series_store.cpp.
+// OFFSET 0 forces one index look-up by the whole key for each row, see series_store.cpp.
 Statement load_series = {
     "SELECT i.ordinality, s.series_id FROM unnest($2, $3, $4) WITH ORDINALITY "
     "AS i(server_id, database_id, label_hash, ordinality) "
@@ -69,7 +69,7 @@ Statement load_series = {
     {TEXTOID, INT4ARRAYOID, INT4ARRAYOID, 2951 /* uuid[] */},
     nullptr};
 
-// Labels come as the text of an array: unnest() would take an array of arrays apart.
+// Labels are passed as the text of an array: unnest() would flatten an array of arrays.
 Statement add_series = {
     "INSERT INTO pganalytics.metric_series (server_id, relation, database_id, labels, label_hash, "
     "first_seen) SELECT i.server_id, $1, i.database_id, i.labels::pg_catalog.text[], i.label_hash, "
@@ -117,7 +117,7 @@ void Load(Datum relation, const Missing* missing, int count) {
     }
 }
 
-// AddMissing resolves the entries that were not cached: from the table, else by adding them.
+// AddMissing resolves the entries that were not cached: it loads them from the table or adds them.
 void AddMissing(const protocol::Metric& metric, const LabelColumns& labels, Missing* missing,
                 int count) {
     for (int i = 0; i < count; ++i) {
@@ -149,7 +149,8 @@ void AddMissing(const protocol::Metric& metric, const LabelColumns& labels, Miss
     }
 }
 
-// NamesTheSame: two rows of one block with equal words in the columns that name the series.
+// NamesTheSame is true for two rows of one block that have equal words in the columns that name the
+// series.
 bool NamesTheSame(const MetricRow& a, const MetricRow& b, const LabelColumns& labels) {
     if (a.block != b.block || a.account != b.account) return false;
     for (int c = 0; c < labels.count; ++c) {

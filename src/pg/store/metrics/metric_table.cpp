@@ -88,7 +88,7 @@ MetricTable* TableOf(const protocol::Metric& metric) {
 
 void FillCells(const MetricTable& table, const protocol::RowBlock& block, protocol::Row row,
                RowCells cells) {
-    // A cell's word is its Datum, where the type is passed by value.
+    // The word of a cell is its Datum if the type is passed by value.
     static_assert(sizeof(Datum) == sizeof(uint64_t) && FLOAT8PASSBYVAL);
     Datum* const values = cells.values + kFixedColumns;
     bool* const nulls = cells.nulls + kFixedColumns;
@@ -110,7 +110,7 @@ void FillCells(const MetricTable& table, const protocol::RowBlock& block, protoc
 
 void VerifyTexts(const protocol::RowBlock& block) {
     const auto columns = static_cast<uint32_t>(block.metric->columns.size());
-    // A text is well-formed if the heap is and it begins and ends between two characters.
+    // A text is valid if the heap is valid and the text begins and ends between two characters.
     auto between_characters = [&block](uint64_t at) {
         return at == block.heap_bytes ||
                (static_cast<unsigned char>(block.heap[at]) & 0xC0) != 0x80;

@@ -1,5 +1,5 @@
-// Metric table: the target of a metric's rows, described by the catalog, and how a row of a frame
-// becomes a row of it.
+// Metric table: the target of a metric's rows, as the catalog describes it, and how a row of a
+// frame becomes a row of that table.
 #pragma once
 
 #include "pg/store/metrics/bulk.hpp"
@@ -7,27 +7,27 @@
 
 namespace pganalytics::pg {
 
-// MetricTable has server_id, series_id, sampled_at, then the counters and values of the catalog in
-// their order; where each is stored once, a hash of its content last.
+// MetricTable has the columns server_id, series_id and sampled_at, then the counters and values in
+// the order of the catalog. With Keep::kOnce its last column is a hash of the content.
 struct MetricTable {
     BulkTable bulk;
     int cells;                              // columns that come from the frame
-    uint8_t source[protocol::kMaxColumns];  // their places in the catalog
-    bool words;  // they stand together in a frame, and each is its Datum as it is
+    uint8_t source[protocol::kMaxColumns];  // their indexes in the catalog
+    bool words;  // the cells are adjacent in a frame, and each word is its Datum
 };
 
-// TableOf gives the table of a metric; it lives as long as the worker.
+// TableOf returns the table of a metric; it lives as long as the worker.
 MetricTable* TableOf(const protocol::Metric& metric);
 
-// FillCells writes the cells that come from the frame. Texts are copied into the current context.
-// ERROR 22P02 for a JSON that is none. REQUIRES: VerifyTexts of the block.
+// FillCells sets the cells that come from the frame. It copies texts into the current context.
+// ERROR 22P02 for invalid JSON. REQUIRES: VerifyTexts of the block.
 void FillCells(const MetricTable& table, const protocol::RowBlock& block, protocol::Row row,
                RowCells cells);
 
 // VerifyTexts raises 22021 unless every text of the block is valid UTF-8.
 void VerifyTexts(const protocol::RowBlock& block);
 
-// TextOf gives a cell's text, "" for one that is NULL.
+// TextOf returns the text of a cell, "" if the cell is NULL.
 inline std::string_view TextOf(const protocol::RowBlock& block, protocol::Row row,
                                uint32_t column) {
     return row.IsNull(column) ? std::string_view{} : block.Text(row.Word(column));

@@ -1,4 +1,4 @@
-// Push job: one push on its way through a group, as all of the store knows it.
+// Push job: what the store knows of one push while it processes a group.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace pganalytics::pg {
 
-// Tally counts what a worker made of the rows of one database of a push.
+// Tally counts what the worker did with the rows of one database of a push.
 struct Tally {
     uint64 stored;
     uint64 unchanged;  // stored already
@@ -17,21 +17,21 @@ struct Tally {
     uint64 in_future;
 };
 
-// PushJob is one push on its way through a group. Its strings and blocks are views into the frame,
-// which must stay where it is until the receipt is sent.
+// The strings and blocks of a PushJob are views into the frame, which must stay in place until the
+// receipt is sent.
 struct PushJob {
     protocol::Push push;
     const protocol::RowBlock* blocks;
-    const protocol::Account* accounts;  // by name; as CheckAccounts gives them
+    const protocol::Account* accounts;  // sorted by name; CheckAccounts returns them
     uint32 account_count;
     Tally* tallies;             // one for each account
-    int32* database_ids;        // of each account; 0 for what belongs to no database
+    int32* database_ids;        // one for each account; 0: no database
     protocol::Receipt receipt;  // status 0: not decided yet
     int32 server_id;
     uint32 max_queries_per_db;  // the collector's
-    bool waits_twin;            // an earlier job of this group has the same key
+    bool waits_twin;            // an earlier job of this group has the same key: wait for it
     AuthResult refusal;         // why its sender may not push (any more)
-    bool names_another;         // it is of another collector than its credential
+    bool names_another;         // it names another collector than its credential does
 };
 
 }  // namespace pganalytics::pg
