@@ -217,7 +217,7 @@ def test_passwords_stay_in_no_memory(server, person):
         assert other.raw(said).status == 200
         memories = {"worker": memory_of(worker), "gateway": memory_of(gateway)}
     # What is no secret is there.
-    assert name.encode() in memories["worker"] and b"Authorization: Bearer" in memories["gateway"]
+    assert name.encode() in memories["worker"] and b"pganalytics-gateway" in memories["gateway"]
     found = {(who, what): memory.count(secret.encode()) for who, memory in memories.items()
              for what, secret in (("old", old), ("new", new), ("late", late), ("refused", refused))}
     assert not any(found.values()), found
