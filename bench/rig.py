@@ -33,7 +33,7 @@ def say(text=""):
 
 
 def program(name, *arguments):
-    """program runs one of the programs of bench/CMakeLists.txt and gives what it measured."""
+    """program runs one of the programs of bench/load and gives what it measured."""
     done = subprocess.run([str(PROGRAMS / name), *map(str, arguments)], text=True,
                           capture_output=True, check=False)
     if done.returncode != 0:
