@@ -21,14 +21,14 @@ constexpr std::string_view NameOf(InputType type) {
 
 struct ApiInput {
     const char* name;
-    InputType type = InputType::kText;
     // The range of kInteger and kNumber; how many bytes a kText or kDocument has. Both 0: any.
     int64_t least = 0;
     int64_t most = 0;
     const char* choices = nullptr;    // of kChoice, with "|" between them
     const char* otherwise = nullptr;  // the value of a parameter that is not there; nullptr: none
     const char* unit = nullptr;       // "minutes"
-    bool required = false;            // a body must have it
+    InputType type = InputType::kText;
+    bool required = false;  // a body must have it
 };
 
 // An input that a route may have beside others.
@@ -40,19 +40,19 @@ constexpr ApiInput Text(const char* name, int64_t most_bytes = 0) {
 constexpr ApiInput Integer(const char* name, int64_t least, int64_t most,
                            const char* otherwise = nullptr) {
     return {.name = name,
-            .type = InputType::kInteger,
             .least = least,
             .most = most,
-            .otherwise = otherwise};
+            .otherwise = otherwise,
+            .type = InputType::kInteger};
 }
 constexpr ApiInput Number(const char* name) { return {.name = name, .type = InputType::kNumber}; }
 constexpr ApiInput Flag(const char* name) { return {.name = name, .type = InputType::kFlag}; }
 constexpr ApiInput Time(const char* name) { return {.name = name, .type = InputType::kTime}; }
 constexpr ApiInput Choice(const char* name, const char* choices, const char* otherwise = nullptr) {
-    return {.name = name, .type = InputType::kChoice, .choices = choices, .otherwise = otherwise};
+    return {.name = name, .choices = choices, .otherwise = otherwise, .type = InputType::kChoice};
 }
 constexpr ApiInput Document(const char* name, int64_t most_bytes) {
-    return {.name = name, .type = InputType::kDocument, .least = 1, .most = most_bytes};
+    return {.name = name, .least = 1, .most = most_bytes, .type = InputType::kDocument};
 }
 constexpr ApiInput Minutes(const char* name) {
     ApiInput input = Integer(name, 1, 366 * 24 * 60);
@@ -61,7 +61,7 @@ constexpr ApiInput Minutes(const char* name) {
 }
 constexpr ApiInput Seconds(const char* name, int64_t least, int64_t most) {
     return {
-        .name = name, .type = InputType::kNumber, .least = least, .most = most, .unit = "seconds"};
+        .name = name, .least = least, .most = most, .unit = "seconds", .type = InputType::kNumber};
 }
 constexpr ApiInput Required(ApiInput input) {
     input.required = true;
