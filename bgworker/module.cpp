@@ -1,4 +1,4 @@
-// Module: what PostgreSQL calls by name: the library's start and the workers' entry points.
+// Module: the functions that PostgreSQL calls by name: _PG_init and the workers' entry points.
 #include "bgworker/alerts/alerts_worker.hpp"
 #include "bgworker/api/api_worker.hpp"
 #include "bgworker/chores/audit_worker.hpp"
@@ -35,16 +35,16 @@ PGDLLEXPORT void pganalytics_api_main(Datum);
 
 void _PG_init(void) {
     pganalytics::pg::DefineSettings();
-    // Without shared_preload_libraries the SQL objects work and nothing listens.
+    // Without shared_preload_libraries the SQL objects work, but no worker runs.
     if (!process_shared_preload_libraries_in_progress) return;
     pganalytics::pg::RequestSharedMemory(kSharedParts, lengthof(kSharedParts));
-    // pg_upgrade starts the server without us being wanted.
+    // pg_upgrade starts the server for its own use: install no hooks and start no workers.
     if (IsBinaryUpgrade) return;
     pganalytics::pg::InstallAuditHooks();
     pganalytics::bgworker::RegisterLauncher();
 }
 
-// The postmaster starts a static worker again only if it ends with 1.
+// The postmaster restarts a static worker only if it exits with code 1.
 void pganalytics_launcher_main(Datum) {
     pganalytics::bgworker::RunLauncher();
     proc_exit(1);

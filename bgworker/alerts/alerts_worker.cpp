@@ -1,5 +1,5 @@
-// Alerts worker: a loop of short transactions. A rule that is slow or broken costs itself alone: it
-// is evaluated in one transaction that reads, and what it has found is recorded in another.
+// Alerts worker: a loop of short transactions. Each rule runs in one transaction, and its result is
+// stored in another, so that a slow or broken rule does not disturb the others.
 #include "bgworker/alerts/alerts_worker.hpp"
 
 #include "bgworker/alerts/courier.hpp"
@@ -20,21 +20,21 @@ namespace {
 constexpr long kTurnMs = 1000;
 constexpr int64 kSamplePeriodMs = 60 * 1000;
 constexpr int64 kPrunePeriodMs = 3600 * 1000;
-// So many rows are removed in one transaction.
+// The most rows to remove in one transaction.
 constexpr int kPruneAtOnce = 10000;
 
-// A query runs that nobody is to wait for at a shutdown.
+// Set while a rule's query runs. A shutdown cancels that query and does not wait for it.
 volatile sig_atomic_t evaluating = 0;
 
 struct Worker {
     pg::WorkerStatus* status;
-    MemoryContext turn;        // what the turn has read
-    MemoryContext evaluation;  // of one rule
+    MemoryContext turn;        // holds what the turn has read
+    MemoryContext evaluation;  // holds the data of one rule's evaluation
     TimestampTz next_rule_at;
-    bool failed;  // something in this turn; it is not tried again at once
+    bool failed;  // a step of this turn failed: do not retry at once
     core::Timer sample;
     core::Timer prune;
-    int64 moved_ms;  // the clock was set by so much, and what is due in the tables is not moved yet
+    int64 moved_ms;  // how far the clock was set, not yet applied to the tables' due times
 };
 
 void OnTerminate(int signal) {
@@ -45,8 +45,8 @@ void OnTerminate(int signal) {
     SignalHandlerForShutdownRequest(signal);
 }
 
-// Failed says what could not be done, in the log once, and frees the error. That the extension was
-// dropped meanwhile is found out in the next turn.
+// Failed logs once what could not be done, and frees the error. If the extension was dropped, it
+// logs nothing; the next turn notices that.
 void Failed(Worker* worker, ErrorData* error, const char* what) {
     if (ExtensionExists()) {
         pg::ReportTrouble(worker->status, error->sqlerrcode, "could not %s: %s", what,
@@ -64,8 +64,8 @@ bool Run(Worker* worker, const char* what, Fn&& fn) {
     return error == nullptr;
 }
 
-// FollowClock moves what is due in the tables with the clock: a retry that was due in five seconds
-// is due in five seconds. False if it could not; it is tried again.
+// FollowClock moves the due times in the tables by as much as the clock was set: a retry that was
+// due in five seconds stays due in five seconds. False if that failed; the next call retries.
 bool FollowClock(Worker* worker) {
     worker->moved_ms += TakeClockMove();
     if (worker->moved_ms == 0) return true;
@@ -83,8 +83,8 @@ pg::RuleNames ListDueRules(Worker* worker) {
     return rules;
 }
 
-// FindRule reads a rule that is still due: those before it may have taken a while. False if it is
-// not, or could not be read.
+// FindRule reads a rule if it is still due; the rules before it may have taken a while. False if it
+// is not due or could not be read.
 bool FindRule(Worker* worker, const char* name, TimestampTz at, pg::DueRule* rule) {
     bool found = false;
     const bool read = Run(worker, "read a rule",
@@ -92,7 +92,7 @@ bool FindRule(Worker* worker, const char* name, TimestampTz at, pg::DueRule* rul
     return read && found;
 }
 
-// Look runs the rule's query within its time. The error is in memory of the evaluation.
+// Look runs the rule's query within its time limit. The error is allocated in worker->evaluation.
 ErrorData* Look(Worker* worker, const pg::DueRule& rule, TimestampTz at, pg::Findings* findings,
                 double* duration_ms) {
     const core::Instant began = core::Instant::Now();
@@ -103,10 +103,11 @@ ErrorData* Look(Worker* worker, const pg::DueRule& rule, TimestampTz at, pg::Fin
         pg::Transact([&] { *findings = pg::RunRule(rule.query, at, worker->evaluation); });
     disable_timeout(STATEMENT_TIMEOUT, false);
     evaluating = 0;
-    // It may have been set behind the last place that looks; the next statement is not to be
-    // canceled.
+    // The timeout or SIGTERM may have asked for a cancel after the last check for interrupts. Do
+    // not let it cancel the next statement.
     QueryCancelPending = false;
-    // A lock of that kind outlives transactions. Nothing here takes one on purpose.
+    // The query may have taken session-level advisory locks, which outlive the transaction. The
+    // worker itself takes none.
     LockReleaseAll(USER_LOCKMETHOD, true);
     *duration_ms = static_cast<double>(core::Instant::Now().ns() - began.ns()) / 1e6;
     if (error != nullptr && error->sqlerrcode == ERRCODE_QUERY_CANCELED &&
@@ -136,13 +137,12 @@ void Evaluate(Worker* worker, const char* name) {
     pg::Findings findings = {};
     double duration_ms = 0;
     ErrorData* error = Look(worker, rule, at, &findings, &duration_ms);
-    // What was cut short for a shutdown says nothing about the rule.
+    // The query may have been canceled for the shutdown; that says nothing about the rule.
     if (error != nullptr && Stopping()) return;
     const char* failure = error == nullptr ? nullptr : error->message;
     error = Record(worker, rule, at, findings, failure, duration_ms);
     if (error != nullptr) {
-        // Of what the rule has found something cannot be stored: then that is what is wrong with
-        // it.
+        // The findings cannot be stored: store that error as the rule's failure instead.
         failure = error->message;
         error = Record(worker, rule, at, {}, failure, duration_ms);
     }
@@ -159,8 +159,8 @@ void Evaluate(Worker* worker, const char* name) {
     });
 }
 
-// GoOn is asked between two rules, and once a turn: here stands what must not wait until all rules
-// are through. False when the worker is to stop.
+// GoOn is called once a turn and between two rules: it does what must not wait until all rules have
+// run. False when the worker must stop.
 bool GoOn(Worker* worker) {
     ReadClock();
     if (HandleInterrupts()) ReloadCourier();
@@ -169,7 +169,7 @@ bool GoOn(Worker* worker) {
     return true;
 }
 
-// KeepHouse does what is due beside the rules.
+// KeepHouse settles alerts of rules that are gone, samples the workers and removes old alerts.
 void KeepHouse(Worker* worker) {
     const TimestampTz now = GetCurrentTimestamp();
     Run(worker, "settle the alerts of rules that are gone",

@@ -1,11 +1,11 @@
-// Alerts worker: evaluates the rules that are due, tells of what has changed, and keeps the tables
-// of alerts short.
+// Alerts worker: evaluates the rules that are due, notifies people of changes, and removes old
+// alerts.
 #pragma once
 
 namespace pganalytics::bgworker {
 
-// RunAlertsWorker takes a turn each second, or sooner when a rule is due; it returns when it is to
-// stop, or when the extension was dropped.
+// RunAlertsWorker takes a turn each second, or sooner if a rule is due. It returns when the worker
+// must stop or the extension was dropped.
 void RunAlertsWorker();
 
 }  // namespace pganalytics::bgworker

@@ -1,3 +1,4 @@
+// Courier: starts pganalytics-courier, sends it deliveries, and takes their results.
 #include "bgworker/alerts/courier.hpp"
 
 #include "bgworker/process/channel.hpp"
@@ -16,7 +17,8 @@ using protocol::FrameType;
 constexpr uint32_t kConnectTimeoutMs = 10000;
 constexpr int64 kFirstBackoffMs = 100;
 constexpr int64 kLongestBackoffMs = 60000;
-// Each delivery ends within its time; with one on its way a courier is not silent for longer.
+// Each delivery ends within its timeout, so a courier with a delivery in progress is never silent
+// for longer than this.
 constexpr int kSilenceMs = 90000;
 constexpr char kUserAgent[] = "pganalytics/" PGANALYTICS_VERSION;
 
@@ -24,13 +26,13 @@ struct Courier {
     pg::WorkerStatus* status;
     pid_t pid;  // 0: there is none
     Channel channel;
-    core::Instant heard_at;  // when it last said something, or was given something after a rest
+    core::Instant heard_at;  // when it last sent a frame, or was last idle
     bool outdated;           // settings have changed since it was started
-    const char* doomed;      // why it goes
-    // Its failures are couriers in a row that have delivered nothing.
+    const char* doomed;      // why it must end; nullptr: it need not
+    // Counts as failures the couriers in a row that delivered nothing.
     core::Backoff backoff{kFirstBackoffMs, kLongestBackoffMs};
-    // After a courier has died with several deliveries on their way, so many go one by one: the one
-    // that did it is then found alone.
+    // After a courier died with several deliveries in progress, this many deliveries are sent one
+    // by one, to find the one that killed it.
     int one_by_one;
     pg::Flights flights;
 };
@@ -40,7 +42,7 @@ void AtExit(int, Datum) {
     if (courier.pid != 0) KillProgram(courier.pid);
 }
 
-// FailWith frees the error. That the extension was dropped meanwhile is no failure.
+// FailWith logs the error and frees it. If the extension was dropped meanwhile, that is no failure.
 void FailWith(const char* what, ErrorData* error) {
     if (ExtensionExists()) {
         pg::ReportTrouble(courier.status, ERRCODE_EXTERNAL_ROUTINE_EXCEPTION, "could not %s: %s",
@@ -79,7 +81,7 @@ void Start() {
     Send(&courier.channel, FrameType::kCourierConfig, 0, config);
 }
 
-// End ends the courier and gives how it ended, in `out`.
+// End ends the courier and writes to `out` how it ended.
 void End(char* out, size_t out_size) {
     DescribeEnd(kCourierProgram, KillProgram(courier.pid), out, out_size);
     CloseChannel(&courier.channel);
@@ -87,7 +89,7 @@ void End(char* out, size_t out_size) {
     pg::UpdateStatus(courier.status, [](pg::WorkerStatus* s) { s->gateway_pid = 0; });
 }
 
-// EndDoomed ends a courier that is gone or has broken the protocol, and plans what comes after.
+// EndDoomed ends a courier that is gone or has broken the protocol, and puts its deliveries back.
 void EndDoomed() {
     char end[160];
     End(end, sizeof(end));
@@ -103,7 +105,8 @@ void EndDoomed() {
         ++lost;
     }
     if (lost == 1) {
-        // It may be its doing. As one that failed it waits, and is given up in the end.
+        // This delivery may have killed the courier. Count it as failed: it then waits for its
+        // retry and is given up in the end.
         protocol::Delivered result;
         result.message = "the courier ended while it was on its way";
         pg::EndFlight(last, result);
@@ -122,7 +125,7 @@ bool IsPrintable(std::string_view text) {
     return true;
 }
 
-// TakeDelivered notes what came of a delivery. False if it makes no sense.
+// TakeDelivered keeps the result of a delivery. False if the frame is not valid.
 bool TakeDelivered(const Frame& frame) {
     protocol::Delivered result;
     if (!protocol::DecodeWhole(frame.payload, frame.header.payload_bytes, &result) ||
@@ -155,7 +158,7 @@ bool TakeReady(const Frame& frame) {
     return true;
 }
 
-// TakeFailed keeps what a courier says that cannot start; its end follows.
+// TakeFailed keeps the reason of a courier that cannot start; the courier ends after it.
 bool TakeFailed(const Frame& frame) {
     static char why[200];
     protocol::Failed failed;
@@ -182,9 +185,9 @@ bool TakeFrame(const Frame& frame) {
     }
 }
 
-// Converse writes what the courier takes and reads all that it has said.
+// Converse writes as much as the courier takes and reads all frames that it has sent.
 void Converse() {
-    // However much it leaves unread: how long it may is bounded by its silence.
+    // Ignore how much the courier leaves unread: kSilenceMs limits how long it may do so.
     static_cast<void>(Flush(&courier.channel));
     for (;;) {
         const ReadResult read = ReadMore(&courier.channel);
@@ -207,8 +210,8 @@ void Converse() {
     if (courier.doomed != nullptr) EndDoomed();
 }
 
-// SettleEnded writes down what came of deliveries. One that cannot be settled is tried again in the
-// next turn; its group waits for it.
+// SettleEnded stores the results of deliveries. A result that cannot be stored is retried in the
+// next turn; the alert group of the delivery waits for it.
 void SettleEnded() {
     for (pg::Flight& flight : courier.flights.list) {
         if (flight.context == nullptr || !flight.ended) continue;
@@ -220,7 +223,7 @@ void SettleEnded() {
     }
 }
 
-// TakeDue takes what is due and gives it to the courier, of which one is started if there is none.
+// TakeDue takes due deliveries and sends them to the courier. It starts one if there is none.
 void TakeDue() {
     const int most = courier.one_by_one > 0 ? 1 : pg::kMaxFlights;
     const bool backs_off = !courier.backoff.MayTry(Now());
@@ -246,7 +249,7 @@ void TakeDue() {
         }
         const size_t unsent = courier.channel.outbox.size();
         Send(&courier.channel, FrameType::kDelivery, flight.request_id, flight.delivery);
-        // What a courier would not take is too large for receivers, too.
+        // A delivery that is too large for the courier is too large for receivers, too: give it up.
         if (courier.channel.outbox.size() - unsent > protocol::kMaxDeliveryBytes) {
             courier.channel.outbox.Cut(unsent);
             protocol::Delivered result;

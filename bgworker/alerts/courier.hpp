@@ -1,5 +1,5 @@
-// Courier: the worker's side of deliveries. What is due is taken from the outbox, given to
-// pganalytics-courier, and settled when it says what came of it.
+// Courier: the worker's side of deliveries. It takes due deliveries from the outbox, sends them to
+// pganalytics-courier, and stores their results.
 #pragma once
 
 #include "pg/base/prelude.hpp"
@@ -7,15 +7,15 @@
 
 namespace pganalytics::bgworker {
 
-// TendCourier takes what is due, as much as a courier may have at a time, sends it, and settles
-// what has ended, each in a transaction of its own. A courier is started when there is something to
-// send, and stays. One that dies or breaks the protocol is followed by another after 100 ms to a
-// minute; what it had on its way is sent again. Called every turn. REQUIRES: no transaction is
-// open.
+// TendCourier takes due deliveries, at most as many as a courier may have at a time, sends them,
+// and stores the results of those that ended, each in its own transaction. It starts a courier when
+// there is something to send; the courier then stays. If a courier dies or breaks the protocol, the
+// next one starts after 100 ms to a minute; the deliveries in progress are sent again. Called every
+// turn. REQUIRES: no transaction is open.
 void TendCourier(pg::WorkerStatus* status);
 
-// ReloadCourier has the courier followed by another, with the settings now in force, as soon as it
-// has nothing on its way; until then it is given nothing more.
+// ReloadCourier replaces the courier by one with the current settings as soon as it has no delivery
+// in progress. Until then it gets no new ones.
 void ReloadCourier();
 
 // WaitForCourier waits for the latch or the courier's socket, at most `timeout_ms`; ends the

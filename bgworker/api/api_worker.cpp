@@ -1,4 +1,4 @@
-// API worker: takes the requests of people one at a time and answers each after its commit.
+// API worker: takes the requests of people one at a time and answers each after its transaction.
 #include "bgworker/api/api_worker.hpp"
 
 #include "bgworker/process/serve.hpp"
@@ -11,7 +11,7 @@ namespace {
 
 Supervisor supervisor;
 
-// Whatever a gateway says is checked as if a stranger had written it.
+// IsPlausible checks what a gateway sends as if a stranger had written it.
 bool IsPlausible(const protocol::ApiRequest& request) {
     constexpr size_t kMaxTargetBytes = 16 << 10;
     return request.role.size() < NAMEDATALEN && request.method.size() <= 16 &&
@@ -31,14 +31,14 @@ bool AnswerRequest(Gateway* gateway, const Frame& frame, MemoryContext context) 
     const protocol::ApiReply reply = pg::AnswerApi(request, context);
     Send(&gateway->channel, protocol::FrameType::kApiReply, frame.header.request_id, reply);
     pgstat_report_activity(STATE_IDLE, "answering a person");
-    // It may hold a password, and the answer holds tokens.
+    // The request may hold a password, and the answer tokens: overwrite both.
     explicit_bzero(const_cast<char*>(frame.payload), frame.header.payload_bytes);
     if (!reply.body.empty())
         explicit_bzero(const_cast<char*>(reply.body.data()), reply.body.size());
     return true;
 }
 
-// ServeFrame serves one frame of a gateway. False when none is there.
+// ServeFrame serves one frame of a gateway. False if there is none.
 bool ServeFrame(Gateway* gateway, MemoryContext context) {
     Frame frame;
     if (!TakeFrame(gateway, &frame)) return false;
@@ -53,7 +53,7 @@ bool ServeFrame(Gateway* gateway, MemoryContext context) {
 void RunApiWorker() {
     pg::WorkerStatus* const status = Begin(pg::WorkerKind::kApi, 0);
     pg::ConnectToDatabase();
-    // What ALTER ROLE makes of a password: no other kind can log in here.
+    // ALTER ROLE hashes new passwords as this setting says; only SCRAM passwords can log in here.
     SetConfigOption("password_encryption", "scram-sha-256", PGC_USERSET, PGC_S_OVERRIDE);
     if (ErrorData* const error = pg::PrepareLogins()) ReThrowError(error);
     MemoryContext const context =

@@ -3,8 +3,7 @@
 
 namespace pganalytics::bgworker {
 
-// RunApiWorker is the worker's whole life. It returns when the worker must stop or the extension is
-// gone.
+// RunApiWorker runs the worker. It returns when the worker must stop or the extension was dropped.
 void RunApiWorker();
 
 }  // namespace pganalytics::bgworker

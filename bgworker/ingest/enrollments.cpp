@@ -1,4 +1,4 @@
-// Enrollments: a small array, looked through when identities have changed.
+// Enrollments: a small array of requests, checked when identities have changed.
 #include "bgworker/ingest/enrollments.hpp"
 
 #include "bgworker/process/identity_feed.hpp"
@@ -9,20 +9,20 @@
 namespace pganalytics::bgworker {
 namespace {
 
-// In a fleet that enrols at once each waits some hundredths of a second for its turn.
+// If many collectors enrol at once, each waits some hundredths of a second for its turn.
 constexpr int kMaxEnrollments = 64;
 constexpr uint32_t kMaxRequestBytes = 16384;
-// Less than a gateway waits for an answer.
+// Shorter than the time that a gateway waits for an answer.
 constexpr int kPatienceMs = 20000;
 constexpr int kLookMs = 1000;
 constexpr uint32_t kRetryAfterSeconds = 5;
 
-// Waiting is one request; zeroed, a free place.
+// Waiting is one request. Zeroed, it is a free slot.
 struct Waiting {
     Gateway* gateway;
-    pid_t gateway_pid;  // another gateway may stand in the same place when it is answered
+    pid_t gateway_pid;  // another gateway may use the slot when the answer is ready
     uint32_t request_id;
-    char* payload;  // what `request` points into
+    char* payload;  // holds the data of `request`
     protocol::EnrollRequest request;
     bool begun;
     pg::Enrollment enrollment;
@@ -64,8 +64,8 @@ void Answer(Waiting* one) {
     Free(one);
 }
 
-// Finish answers what is decided. A registration is good without a certificate, where none is
-// required.
+// Finish answers a request that is decided. A registration may succeed without a certificate if
+// none is required.
 void Finish(Waiting* one, MemoryContext context) {
     const bool registers = one->request.kind == protocol::EnrollKind::kRegistration;
     if (registers && one->enrollment.status != 200) {
@@ -97,12 +97,12 @@ void Begin(Waiting* one, MemoryContext context) {
     pgstat_report_activity(STATE_RUNNING, "enrolling a collector");
     pg::BeginEnrollment(one->request, context, &one->enrollment);
     one->begun = true;
-    look.Expire();  // it may have been issued long ago
+    look.Expire();  // the certificate may have been issued long ago
     if (one->enrollment.status != 202) Answer(one);
     pgstat_report_activity(STATE_IDLE, "enrolling a collector");
 }
 
-// Look asks the tables what has become of those that wait.
+// Look reads from the tables which of the waiting requests are decided.
 void Look(MemoryContext context) {
     pg::Enrollment* waiting[kMaxEnrollments];
     int count = 0;

@@ -19,8 +19,8 @@ extern "C" {
 namespace pganalytics::bgworker {
 namespace {
 
-// A group ends when this many bytes of frames are in it, whatever batch_size says: its rows are in
-// memory twice until the commit.
+// A group ends at this many bytes of frames, whatever batch_size says: its rows are in memory twice
+// until the commit.
 constexpr size_t kMaxGroupBytes = size_t{16} << 20;
 
 struct Group {
@@ -30,13 +30,13 @@ struct Group {
     Gateway** gateways;
     int count;
     size_t bytes;
-    bool alone;  // holds a large push and takes no other
+    bool alone;  // the group has a large push and takes no other
 };
 
 // Question is a HealthRequest that waits until the pushes of its turn are stored.
 struct Question {
     Gateway* gateway;
-    pid_t gateway_pid;  // another gateway may stand in the same place when it is answered
+    pid_t gateway_pid;  // another gateway may use the slot when the answer is ready
     uint32_t request_id;
     protocol::HealthRequest request;
 };
@@ -45,7 +45,7 @@ constexpr int kMaxQuestions = 16;
 Supervisor supervisor;
 Question questions[kMaxQuestions];
 int question_count = 0;
-// The gateway whose next frame is a large push that had to let a group go first.
+// The gateway whose next frame is a large push that was put off to the next group.
 Gateway* large_is_due = nullptr;
 
 void NewGroup(Group* group) {
@@ -61,7 +61,7 @@ void NewGroup(Group* group) {
     MemoryContextSwitchTo(caller);
 }
 
-// TakeAccounts checks the accounts of a push and makes room for the worker's own.
+// TakeAccounts checks the accounts of a push and allocates the worker's own data of each.
 bool TakeAccounts(pg::PushJob* job, MemoryContext context, const char** why) {
     const protocol::RowBlock* const block = protocol::AccountsBlock(job->blocks, job->push.blocks);
     job->account_count = block == nullptr ? 0 : block->rows;
@@ -76,7 +76,7 @@ bool TakeAccounts(pg::PushJob* job, MemoryContext context, const char** why) {
 }
 
 // AddPush decodes a push frame into the group. False, with a reason, if the gateway broke the
-// protocol: what it says is checked as if a stranger had written it.
+// protocol: check what it sends as if a stranger had written it.
 bool AddPush(Group* group, Gateway* gateway, const Frame& frame, const char** why) {
     pg::PushJob* const job = &group->jobs[group->count];
     core::ByteReader reader(frame.payload, frame.header.payload_bytes);
@@ -139,7 +139,8 @@ bool TakeQuestion(Gateway* gateway, const Frame& frame) {
     return true;
 }
 
-// AnswerQuestion answers the oldest question: one in a turn, so that pushes have every other one.
+// AnswerQuestion answers the oldest question, only one in a turn, so that pushes are stored in
+// between.
 bool AnswerQuestion(Group* group) {
     if (question_count == 0) return false;
     const Question question = questions[0];
@@ -162,7 +163,7 @@ bool IsFull(const Group& group) {
     return group.count == pg::settings.batch_size || group.bytes >= kMaxGroupBytes || group.alone;
 }
 
-// TakeWork serves a frame that is a request of a gateway's client.
+// TakeWork handles a frame with a request of a gateway's client.
 bool TakeWork(Group* group, Gateway* gateway, const Frame& frame, const char** why) {
     switch (frame.header.type) {
         case protocol::FrameType::kAuthRequest:
@@ -180,13 +181,14 @@ bool TakeWork(Group* group, Gateway* gateway, const Frame& frame, const char** w
     }
 }
 
-// TakeFrames reads what a gateway has sent, until the group is full or nothing waits.
+// TakeFrames reads frames of a gateway until the group is full or no frame is left.
 void TakeFrames(Group* group, Gateway* gateway) {
     Frame frame;
     while (!IsFull(*group) && gateway->state != GatewayState::kNone && gateway->doomed == nullptr &&
            TakeFrame(gateway, &frame)) {
         if (IsLarge(frame) && group->count > 0) {
-            // It gets a transaction of its own, the next one: those here are not to wait for it.
+            // Store the large push in the next transaction, alone, so that the pushes of this group
+            // do not wait for it.
             PutBack(&gateway->channel, frame);
             large_is_due = gateway;
             return;
@@ -199,7 +201,7 @@ void TakeFrames(Group* group, Gateway* gateway) {
     }
 }
 
-// TakeAllFrames fills the group. A large push that was put off is taken before anything else.
+// TakeAllFrames fills the group. It takes a large push that was put off first.
 void TakeAllFrames(Group* group) {
     Gateway* const first = large_is_due;
     large_is_due = nullptr;
@@ -249,7 +251,7 @@ void Count(const Group& group) {
         s->Count(kCommits, pushes > 0 ? 1 : 0);
     });
     if (refused == nullptr) return;
-    // Once per change, not per push: a full disk or a lost privilege would flood the log.
+    // Log once per change, not per push: a full disk or a lost privilege would flood the log.
     const auto& state = refused->sqlstate;
     pg::ReportTrouble(supervisor.status,
                       MAKE_SQLSTATE(state[0], state[1], state[2], state[3], state[4]),
@@ -273,7 +275,8 @@ void StoreGroup(Group* group) {
     pgstat_report_activity(STATE_IDLE, activity);
 }
 
-// GiveBackMemory returns what a large push needed to the system: the next one may be an hour away.
+// GiveBackMemory returns the memory of a large push to the system: the next one may be an hour
+// away.
 void GiveBackMemory(Group* group) {
     MemoryContextReset(group->context);
 #ifdef __GLIBC__
@@ -281,9 +284,10 @@ void GiveBackMemory(Group* group) {
 #endif
 }
 
-// TakeTurn takes what has come and stores it. False if nothing has.
+// TakeTurn stores the pushes and answers the requests that have come. False if there was nothing to
+// do.
 bool TakeTurn(Group* group) {
-    // Of the turn before, whose frames have gone since.
+    // Free the memory of the turn before only now: its frames are no longer in use.
     if (group->alone) GiveBackMemory(group);
     NewGroup(group);
     TakeAllFrames(group);

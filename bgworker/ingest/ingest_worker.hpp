@@ -3,7 +3,8 @@
 
 namespace pganalytics::bgworker {
 
-// RunIngestWorker is the life of ingest worker `index`, 0-based; it returns when it is to stop.
+// RunIngestWorker runs ingest worker `index`, 0-based. It returns when the worker must stop or the
+// extension was dropped.
 void RunIngestWorker(int index);
 
 }  // namespace pganalytics::bgworker
