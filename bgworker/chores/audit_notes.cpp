@@ -1,4 +1,5 @@
-// Audit notes: records of the kinds audit.*, with what a verification needs to know of a gap.
+// Audit notes: records of the kinds audit.*, with the details that a verification needs about a
+// gap.
 #include "bgworker/chores/audit_notes.hpp"
 
 #include "pg/audit/head.hpp"
@@ -8,7 +9,8 @@ namespace {
 
 using protocol::AuditEvent;
 
-// A number that no log reaches: whoever writes such a row must not end the counting.
+// No log reaches this id. If somebody inserts a row with such an id, do not continue the numbers
+// from it.
 constexpr int64 kMaxBelievedId = int64{1} << 62;
 
 void AddTime(pg::AuditRecord* record, const char* key, TimestampTz time) {
@@ -27,7 +29,7 @@ void NoteReplaced(const pg::AuditHead& known, AuditNotes* notes) {
     AddHash(note, "other_last_hash", known);
 }
 
-// A verification accepts the hole before this row, and only this one.
+// This note lets a verification accept the gap before its row, and only this gap.
 void NoteMissing(int64 last_id, const pg::AuditHead& known, AuditNotes* notes) {
     pg::AuditRecord* const note = AddNote(notes, AuditEvent::kAuditGap, "rows are missing");
     pg::AddAuditDetail(note, "missing_from", last_id + 1);

@@ -1,5 +1,5 @@
-// Audit notes: what the audit worker itself tells of, and what it finds when it comes back to a
-// log.
+// Audit notes: the records about the log itself, and the check of the log's end when the audit
+// worker starts or resumes.
 #pragma once
 
 #include "pg/audit/record.hpp"
@@ -7,36 +7,36 @@
 
 namespace pganalytics::bgworker {
 
-// AuditNotes are records of the worker's own, in the order in which they are to be stored.
+// AuditNotes are records that the worker itself makes, in the order in which to store them.
 struct AuditNotes {
     pg::AuditRecord list[4];
     uint32 count;
 };
 
-// AddNote begins the next one, about the log.
+// AddNote begins the next note. Its resource is the log.
 pg::AuditRecord* AddNote(AuditNotes* notes, protocol::AuditEvent event, std::string_view reason);
 
-// StoreNotes appends them. ERROR and REQUIRES as StoreAuditRecords.
+// StoreNotes appends the notes to the log. ERROR and REQUIRES as StoreAuditRecords.
 void StoreNotes(const AuditNotes& notes, pg::AuditHead* head);
 
-// KnownEnd is where the log ended when it was last seen.
+// KnownEnd is the end of the log as it was last seen.
 struct KnownEnd {
-    pg::AuditHead head;  // log 0: nothing is known
-    bool exact;          // this server's worker has committed it; else rows may have come behind it
+    pg::AuditHead head;  // log 0: unknown
+    bool exact;          // committed by a worker of this server; if false, valid rows may follow it
 };
 
-// ContinueLog compares the end of the table with what is known, notes what is wrong, and gives the
-// row after which the log goes on: where rows were changed, the one that was there before, so that
-// the chain shows it for ever.
+// ContinueLog compares the end of the table with the known end, adds a note for each fault, and
+// returns the row to which the next one is chained. If rows were changed, that is the original row,
+// so that the chain shows the change forever.
 pg::AuditHead ContinueLog(const pg::AuditTail& tail, const KnownEnd& known, AuditNotes* notes);
 
-// NoteLost tells of records that found the buffer full.
+// NoteLost notes that records were lost because the buffer was full.
 void NoteLost(uint64 lost, TimestampTz since, AuditNotes* notes);
 
-// NoteCrash tells that the server has ended without the worker's last word.
+// NoteCrash notes that the server ended without an audit.stopped record.
 void NoteCrash(const pg::AuditTail& tail, AuditNotes* notes);
 
-// UnreadableOf gives what can be stored of a record that PostgreSQL does not take as it is.
+// UnreadableOf writes to *readable what can be stored of a record that PostgreSQL refuses.
 void UnreadableOf(const pg::AuditRecord& record, pg::AuditRecord* readable);
 
 }  // namespace pganalytics::bgworker

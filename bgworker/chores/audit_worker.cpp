@@ -1,5 +1,5 @@
-// Audit worker: a loop of group commits. A record leaves the ring after the commit that has stored
-// it, so that a worker that ends in between leaves it to its successor.
+// Audit worker: a loop of group commits. A record leaves the ring only after the commit that stored
+// it: if the worker ends before, its successor stores the record.
 #include "bgworker/chores/audit_worker.hpp"
 
 #include "bgworker/chores/audit_notes.hpp"
@@ -19,7 +19,7 @@ namespace {
 
 using protocol::AuditEvent;
 
-// A group is begun this long after the last one, so that a stream of events shares commits.
+// The shortest time between the starts of two turns, so that a stream of events shares commits.
 constexpr long kPauseMs = 10;
 constexpr long kTurnMs = 1000;
 constexpr long kRetryMs = 1000;
@@ -27,26 +27,27 @@ constexpr long kLeavingTurnMs = 20;
 constexpr int kAnchorPeriodMs = 60 * 1000;
 constexpr int kChoresPeriodMs = 3600 * 1000;
 constexpr uint32 kMaxGroup = 256;
-// After so many groups the worker looks at everything else.
+// After this many groups the worker does its other work.
 constexpr int kMaxGroups = 16;
 
 struct Worker {
     pg::WorkerStatus* status;
-    MemoryContext context;  // of one transaction
-    bool resumed;           // what the table ends with was compared with what is known
-    bool begun;             // audit.started or its like was written
-    bool telling;           // pganalytics.audit was on when it was last told of
+    MemoryContext context;  // for one transaction
+    bool resumed;           // the end of the table was compared with the known end
+    bool begun;             // Resume has succeeded once
+    bool telling;           // the last value of pganalytics.audit that was recorded
     bool stopped;           // the last row is audit.stopped
-    uint32 singly;          // so many records are stored alone, for one of them was refused
+    uint32 singly;          // store this many records one by one: one of them was refused
     int64 anchored_id;
     core::Timer anchor;
     core::Timer chores;
     AuditNotes notes;
 };
 
-// Commit runs fn(&head) in a transaction; the head is that of shared memory, and goes there behind
-// the commit. After a commit interrupts are held, so that nothing comes between it and what the
-// caller does about it; the caller lets them go. The error is in memory of the worker's context.
+// Commit runs fn(&head) in a transaction. fn gets a copy of the head in shared memory; the changed
+// copy is written back after the commit. After a commit interrupts are held, so that none comes
+// between the commit and what the caller does next; the caller resumes them. The error is allocated
+// in worker->context.
 template <typename Fn>
 ErrorData* Commit(Worker* worker, Fn&& fn) {
     MemoryContextReset(worker->context);
@@ -61,7 +62,7 @@ ErrorData* Commit(Worker* worker, Fn&& fn) {
     return error;
 }
 
-// Failed says what could not be done, in the log once, and has the end of the log looked at again.
+// Failed logs the error once, and makes the worker check the end of the audit log again.
 void Failed(Worker* worker, const ErrorData* error) {
     worker->resumed = false;
     pg::ReportTrouble(worker->status, error->sqlerrcode, "could not write the audit log: %s",
@@ -75,14 +76,14 @@ void CountRows(Worker* worker, uint32 rows) {
     });
 }
 
-// IsOfTheRecord: the error may be of what is in a record, and not of the table or the machine.
+// IsOfTheRecord: the cause may be the content of a record, not the table or the machine.
 bool IsOfTheRecord(const ErrorData* error) {
     const int category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
     return category == ERRCODE_DATA_EXCEPTION || category == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION;
 }
 
-// Resume finds out where the log goes on and writes what is to be told of that; the first time also
-// that it begins.
+// Resume finds the row after which the log continues and records any fault in it. The first time,
+// and for a new log, it also records whether auditing is on.
 bool Resume(Worker* worker) {
     AuditNotes* const notes = &worker->notes;
     notes->count = 0;
@@ -112,7 +113,7 @@ bool Resume(Worker* worker) {
         Failed(worker, error);
         return false;
     }
-    // Of a log that goes on, a switch that was turned is told of later.
+    // If the same log continues, FollowSwitch records a change of pganalytics.audit later.
     if (!worker->begun || known.head.log != pg::GetAuditHead().log) worker->telling = telling;
     worker->begun = true;
     worker->resumed = true;
@@ -124,7 +125,8 @@ bool Resume(Worker* worker) {
     return true;
 }
 
-// LogExists has the end of the log looked at again when the table is another one than before.
+// LogExists is true if there is an audit log. If the table is a new one, the worker checks its end
+// again.
 bool LogExists(Worker* worker) {
     Oid log = InvalidOid;
     ErrorData* const error = pg::Transact([&log] { log = pg::AuditLogOid(); });
@@ -141,7 +143,7 @@ ErrorData* Store(Worker* worker, const pg::AuditRecord* const* records, uint32 c
                   [=](pg::AuditHead* head) { pg::StoreAuditRecords(records, count, head); });
 }
 
-// StoreUnreadable stores what can be stored of a record that was refused.
+// StoreUnreadable stores those parts of a refused record that can be stored.
 ErrorData* StoreUnreadable(Worker* worker, const pg::AuditRecord& record, const ErrorData* why) {
     ereport(WARNING, errcode(why->sqlerrcode),
             errmsg("an event of the audit log could not be stored as it is: %s", why->message));
@@ -152,8 +154,8 @@ ErrorData* StoreUnreadable(Worker* worker, const pg::AuditRecord& record, const 
     return Store(worker, records, 1);
 }
 
-// Drain stores what is in the ring, or some of it if there is much. False if it could not be
-// stored; it stays there.
+// Drain stores the records of the ring, or the first of them if there are many. False if that
+// failed; the records then stay in the ring.
 bool Drain(Worker* worker) {
     for (int group = 0; group < kMaxGroups; ++group) {
         if (!worker->resumed && !Resume(worker)) return false;
@@ -199,7 +201,7 @@ bool Drain(Worker* worker) {
     return true;
 }
 
-// Say appends one row of the worker's own. False if it could not.
+// Say records one event of the worker itself. False if that failed.
 bool Say(Worker* worker, AuditEvent event, const char* reason) {
     worker->notes.count = 0;
     AddNote(&worker->notes, event, reason);
@@ -215,7 +217,7 @@ bool Say(Worker* worker, AuditEvent event, const char* reason) {
     return true;
 }
 
-// FollowSwitch tells when pganalytics.audit was turned.
+// FollowSwitch records a change of pganalytics.audit. False if that failed.
 bool FollowSwitch(Worker* worker) {
     if (worker->telling == pg::settings.audit) return true;
     const bool said = pg::settings.audit
@@ -225,7 +227,8 @@ bool FollowSwitch(Worker* worker) {
     return said;
 }
 
-// Anchor says where the log ends to those who keep it elsewhere.
+// Anchor publishes the end of the log (server log, file, NOTIFY) for those who keep a copy
+// elsewhere.
 void Anchor(Worker* worker) {
     worker->anchor.Start(Now(), kAnchorPeriodMs);
     const pg::AuditHead head = pg::GetAuditHead();
@@ -242,7 +245,8 @@ void Anchor(Worker* worker) {
     FreeErrorData(error);
 }
 
-// DropMonth drops a month and tells of it in the same transaction. False if there was none.
+// DropMonth drops an expired month and records that in the same transaction. False if there was
+// none or the drop failed.
 bool DropMonth(Worker* worker) {
     bool dropped = false;
     ErrorData* const error = Commit(worker, [worker, &dropped](pg::AuditHead* head) {
@@ -270,7 +274,7 @@ bool DropMonth(Worker* worker) {
     return true;
 }
 
-// DoChores makes the months ahead and drops those whose retention has passed.
+// DoChores makes the partitions of the next months and drops those whose retention has passed.
 void DoChores(Worker* worker) {
     worker->chores.Start(Now(), kChoresPeriodMs);
     ErrorData* const error = Commit(worker, [](pg::AuditHead*) { pg::MakeAuditMonths(); });
@@ -280,12 +284,13 @@ void DoChores(Worker* worker) {
         Failed(worker, error);
     }
     while (ClockIsSteady() && DropMonth(worker)) HandleInterrupts();
-    // What was in use is tried again.
+    // After a failure, such as a month in use, retry in a minute.
     if (!worker->resumed) worker->chores.Start(Now(), kAnchorPeriodMs);
 }
 
-// Leave waits until nobody is left who could tell of something, if the server stops; if only the
-// worker does, its successor finds what is in the ring.
+// Leave empties the ring and records the stop. If the server stops, it first waits until no process
+// is left that could put records into the ring. If only this worker stops, its successor stores the
+// records that come later.
 void Leave(Worker* worker) {
     const bool last_word = ServerIsStopping();
     while (last_word && OthersAreThere()) {
@@ -309,7 +314,8 @@ void RunAuditWorker() {
     static Worker worker;
     worker.status = Begin(pg::WorkerKind::kAudit, 0);
     pg::ConnectToDatabase();
-    // Flushed here before the ring forgets it; a standby that is away must not fill the ring.
+    // Records are flushed to disk here before they leave the ring. Do not wait for a standby: one
+    // that is away would let the ring fill up.
     SetConfigOption("synchronous_commit", "local", PGC_USERSET, PGC_S_OVERRIDE);
     if (!AwaitExtension(worker.status, pg::kAuditRole)) return;
     worker.context =
@@ -338,7 +344,7 @@ void RunAuditWorker() {
         } else {
             Sleep(kRetryMs);
         }
-        // When the clock was set, rows go into other months.
+        // If the clock was set, rows go into other months.
         const bool moved = TakeClockMove() != 0;
         if (HandleInterrupts() || moved) worker.chores.Expire();
     }

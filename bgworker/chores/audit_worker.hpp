@@ -1,4 +1,5 @@
-// Audit worker: moves the records of the ring into the audit log, chained, and says where it ends.
+// Audit worker: moves the records of the ring into the audit log, chains them, and publishes the
+// end of the log.
 #pragma once
 
 namespace pganalytics::bgworker {

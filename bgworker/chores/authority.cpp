@@ -1,4 +1,4 @@
-// Authority: what is due, in what order, and what happens when it fails.
+// Authority: decides what is due and in what order, and handles failures.
 #include "bgworker/chores/authority.hpp"
 
 #include "bgworker/chores/ca_program.hpp"
@@ -24,26 +24,26 @@ using protocol::CaOperation;
 constexpr int64 kPeriodMs = 3600 * 1000;
 constexpr int64 kFirstBackoffMs = 1000;
 constexpr int64 kLongestBackoffMs = 60000;
-// For how long requests wait for gateways that know the authority: they start within a second, and
-// one that cannot start is no reason to issue nothing.
+// The longest time for which requests wait until all gateways know a new authority. Gateways start
+// within a second; one that cannot start must not stop the issuing.
 constexpr int64 kSettleMs = 10 * 1000;
 
-// State outlives a turn.
+// State is kept between turns.
 struct State {
     pg::WorkerStatus* status;
     MemoryContext context;
     pg::AuthorityIds ids;
-    core::Timer files_due;  // when the files are to be seen to
-    uint64 seen_version;    // of the identities that were looked at
+    core::Timer files_due;  // when to check the files
+    uint64 seen_version;    // the identity version of the last complete pass
     core::Backoff backoff{kFirstBackoffMs, kLongestBackoffMs};
-    bool one_by_one;      // the last batch of requests ended the program
+    bool one_by_one;      // the last batch of requests crashed the program
     bool listed;          // this process has written the revocation lists
-    bool settling;        // gateways with the files before may serve, and what they show is trusted
-    core::Timer settled;  // settling lasts no longer than this
+    bool settling;        // some gateways may still use the former files, which stay trusted
+    core::Timer settled;  // settling ends here at the latest
 };
 State state;
 
-// Fail says what went wrong, once per change.
+// Fail shows and logs what went wrong, once per change. Returns false.
 bool Fail(const char* what, const char* why) {
     const bool is_news = pg::ShowTrouble(state.status, "could not %s: %s", what, why);
     pg::UpdateStatus(state.status, [](pg::WorkerStatus* s) {
@@ -56,20 +56,21 @@ bool Fail(const char* what, const char* why) {
     return false;
 }
 
-// FailWith frees the error. That the extension was dropped meanwhile is no failure; the worker sees
-// to that.
+// FailWith is Fail for an ErrorData, which it frees. If the extension was dropped meanwhile, that
+// is no failure; the worker handles it.
 bool FailWith(const char* what, ErrorData* error) {
     if (ExtensionExists()) Fail(what, error->message);
     FreeErrorData(error);
     return false;
 }
 
-// Fingerprint is one number for the made files that gateways read.
+// Fingerprint returns a hash of the certificates that gateways read from our files.
 uint64 Fingerprint(const CaExchange& exchange) {
     uint64 fingerprint = 0;
     for (uint32_t i = 0; i < exchange.reply.certificates; ++i) {
         const protocol::CaCertificate& one = exchange.certificates[i];
-        // A given server certificate comes with a reload, at which every worker starts a gateway.
+        // Skip a server certificate that the administrator provides: it changes only with a reload,
+        // and then every worker starts a gateway anyway.
         if (one.kind == protocol::CaCertificateKind::kServer && !pg::MakeCertificate()) continue;
         uint64 part = 0;
         memcpy(&part, one.sha256.bytes, sizeof(part));
@@ -86,14 +87,14 @@ void LogNotes(std::string_view notes) {
     }
 }
 
-// IsSettling: a certificate of an authority that gateways learn of just now would be refused.
+// IsSettling: some gateway may not know the new authority yet and would refuse its certificates.
 bool IsSettling() {
     return state.settling && !pg::PkiServed() && !state.settled.IsDue(ReadClock());
 }
 
-// TakeFiles records what the program has found or made, and tells gateways that must read it anew.
-// Until all of them have, collectors are told to trust what was before as well: the next connection
-// may meet any gateway.
+// TakeFiles stores what the program has found or made, and makes workers replace gateways that have
+// old files. Until all gateways have the new files, collectors must trust the former authority as
+// well: their next connection may reach any gateway.
 bool TakeFiles(const CaExchange& exchange) {
     state.ids = {};
     for (uint32_t i = 0; i < exchange.reply.certificates; ++i) {
@@ -123,7 +124,8 @@ bool TakeFiles(const CaExchange& exchange) {
     return true;
 }
 
-// SeeToFiles runs an operation after which the files are as they should be.
+// SeeToFiles runs an operation of the program on the authority's files. False if it failed; `why`
+// gets the error of the program.
 bool SeeToFiles(CaOperation operation, const char* what, char* why, size_t why_size) {
     Report("seeing to the certificate authority");
     CaExchange exchange = {};
@@ -135,7 +137,7 @@ bool SeeToFiles(CaOperation operation, const char* what, char* why, size_t why_s
     if (answered) {
         LogNotes(exchange.reply.notes);
         done = TakeFiles(exchange);
-        // Of less weight: what is there is good, but something was to be better.
+        // The files are usable, but the program reported a problem; log it and retry later.
         if (done && exchange.error[0] != '\0') done = Fail(what, exchange.error);
     } else {
         Fail(what, exchange.error);
@@ -149,8 +151,8 @@ bool Refuse(const pg::PendingRequest& request, const char* why) {
     return error == nullptr || FailWith("refuse a certificate request", error);
 }
 
-// RefuseHopeless ends the requests that are not for the program; gives how many are left, at the
-// front.
+// RefuseHopeless refuses the requests that cannot be granted, moves the others to the front and
+// returns how many these are.
 int RefuseHopeless(pg::PendingRequest* requests, int count, bool* done) {
     int left = 0;
     for (int i = 0; i < count; ++i) {
@@ -170,11 +172,11 @@ int RefuseHopeless(pg::PendingRequest* requests, int count, bool* done) {
     return left;
 }
 
-// A v3 collector goes on showing its certificate when it has expired, and is then shut out, however
-// good its token is.
+// A v3 collector never renews: it keeps showing an expired certificate and is then refused even
+// with a valid token. So give it a long life.
 constexpr int kDaysWithoutRenewal = 825;
 
-// IssueBatch gives every request its certificate or its refusal, in one transaction.
+// IssueBatch stores a certificate or a refusal for every request, in one transaction.
 bool IssueBatch(pg::PendingRequest* requests, int count) {
     CaExchange exchange = {};
     for (int i = 0; i < count; ++i) {
@@ -191,7 +193,8 @@ bool IssueBatch(pg::PendingRequest* requests, int count) {
     const bool answered = AskCa(head, &exchange);
     bool done = false;
     if (!answered) {
-        // A request that ends the program must not keep the others waiting.
+        // A request that crashes the program must not block the others: refuse it if it was alone,
+        // else send the requests one by one.
         const bool broke = exchange.reply.failed == 0;
         if (broke && count == 1) {
             Refuse(requests[0], "the program that issues certificates could not deal with it");
@@ -262,8 +265,9 @@ void TokenKeyFile(const pg::TokenKid& kid, char* out, size_t out_size) {
     pg_snprintf(out, out_size, "pganalytics_token_%s.key", kid.kid);
 }
 
-// SeeToTokenKeys makes a key when none is left to sign much longer, or their files are not here: a
-// database can be restored into another cluster. Files of keys that sign no more are removed.
+// SeeToTokenKeys makes a new key if no key may sign for much longer, or if the files of the keys
+// are missing: a database can be restored into another cluster. It removes the files of keys that
+// no longer sign.
 bool SeeToTokenKeys() {
     pg::TokenKid* signing = nullptr;
     pg::TokenKid* ended = nullptr;
@@ -316,8 +320,8 @@ bool ServeJobs() {
     }
 }
 
-// SeeToLists writes the revocation lists when what they hold has changed or two thirds of their
-// life have passed, and once at the start: their file may be gone, or of an older backup.
+// SeeToLists writes the revocation lists if their content has changed or two thirds of their life
+// have passed, and once at the start: their file may be missing or come from an older backup.
 bool SeeToLists() {
     CaExchange exchange = {};
     pg::ListStates states;
@@ -367,7 +371,7 @@ bool SeeToAll(bool files_due) {
             if (error != nullptr) done = FailWith("remove old certificates", error);
         }
     }
-    // None of these waits for another that fails; without files none can be done.
+    // If one of these steps fails, the others still run. Without files none can run.
     if (state.ids.count == 0) return false;
     const uint64 version = pg::IdentityVersion();
     const bool settling = IsSettling();
@@ -375,7 +379,7 @@ bool SeeToAll(bool files_due) {
     done = SeeToLists() && done;
     done = SeeToTokenKeys() && done;
     done = ServeJobs() && done;
-    // What waits for gateways is looked at again when they serve.
+    // Requests that wait for gateways are read again when the gateways serve.
     if (done && !settling && !IsSettling()) state.seen_version = version;
     return done;
 }

@@ -1,4 +1,5 @@
-// Authority: the maintenance worker's care for certificates: what is asked for, what is due.
+// Authority: the certificate work of the maintenance worker: it serves requests and renews what is
+// due.
 #pragma once
 
 #include "pg/base/prelude.hpp"
@@ -6,12 +7,12 @@
 
 namespace pganalytics::bgworker {
 
-// TendAuthority does what is due for the certificate authority, and nothing if nothing is: makes
-// and renews files, issues for the requests that wait, does what administrators have asked for,
-// writes revocation lists, makes keys for tokens. What fails is logged once, stands in the worker's
-// row, and is tried again with a back-off. Called every turn, with `at_once` after a change of
-// settings or of the clock. Memory comes from `context`, which it resets. REQUIRES: no transaction
-// is open.
+// TendAuthority does the work that is due for the certificate authority: it makes and renews files,
+// issues certificates for waiting requests, runs the operations that administrators asked for,
+// writes revocation lists, and makes keys for tokens. A failure is logged once, is shown in the
+// worker's row, and is retried with a back-off. Called every turn, with `at_once` after a change of
+// settings or of the clock. It allocates in `context` and resets it. REQUIRES: no transaction is
+// open.
 void TendAuthority(pg::WorkerStatus* status, MemoryContext context, bool at_once);
 
 }  // namespace pganalytics::bgworker

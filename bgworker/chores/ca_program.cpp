@@ -20,7 +20,8 @@ constexpr uint32_t kRevocationListDays = 7;
 pid_t running = 0;
 Channel channel;
 
-// AtExit: PDEATHSIG would do it too, a moment after this process has gone.
+// AtExit ends the program. PDEATHSIG would do that too, but only a moment after this process has
+// ended.
 void AtExit(int, Datum) {
     if (running != 0) KillProgram(running);
 }
@@ -43,7 +44,7 @@ void Fail(CaExchange* exchange, const char* format, const char* detail) {
     pg_snprintf(exchange->error, sizeof(exchange->error), format, detail);
 }
 
-// TakeReply decodes what has come; its texts stay in the channel's buffer.
+// TakeReply decodes the reply; its texts stay in the channel's buffer.
 bool TakeReply(const Frame& frame, CaExchange* exchange) {
     core::ByteReader reader(frame.payload, frame.header.payload_bytes);
     protocol::CaReply* const reply = &exchange->reply;
@@ -107,7 +108,7 @@ bool AskCa(protocol::CaRequest head, CaExchange* exchange) {
         return false;
     }
     OpenChannel(&channel, fd);
-    // The head with its items is one payload.
+    // The head and its items form one payload.
     core::ByteSink<Outbox> sink(&channel.outbox);
     protocol::FrameHeader header = {protocol::kFrameMagic, protocol::FrameType::kCaRequest,
                                     protocol::kFrameVersion, 0, 0};
@@ -121,7 +122,7 @@ bool AskCa(protocol::CaRequest head, CaExchange* exchange) {
     memcpy(channel.outbox.data(), &header, sizeof(header));
 
     const Outcome outcome = Converse(exchange);
-    // It ends by itself once its reply is read; what it would still do has been done.
+    // After its reply the program has nothing left to do, so it is safe to kill it.
     char end[160];
     DescribeEnd(kAuthorityProgram, KillProgram(running), end, sizeof(end));
     running = 0;

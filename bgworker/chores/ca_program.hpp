@@ -1,4 +1,4 @@
-// CA program: one request to pganalytics-ca, one reply from it.
+// CA program: sends one request to pganalytics-ca and reads its reply.
 #pragma once
 
 #include "bgworker/process/channel.hpp"
@@ -6,15 +6,15 @@
 
 namespace pganalytics::bgworker {
 
-// CaExchange holds a request while it is written and the reply while it is read; all of it lives
-// in the context that was current at BeginCaRequest.
+// CaExchange holds a request and its reply. The arrays of the reply live in the context that was
+// current at AskCa; FreeCa frees the rest.
 struct CaExchange {
-    Outbox request;  // the items; the head is written before them
+    Outbox request;  // the items; AskCa writes the head before them
     uint32_t items;
     protocol::CaReply reply;
     protocol::CaCertificate* certificates;
     protocol::CaList* lists;
-    char error[256];  // why there is no reply, or what the reply says has failed
+    char error[256];  // why there is no reply, or what failed according to the reply
 };
 
 // AddCaItem appends an item of a request: a CaIssue or a CaRevoked.
@@ -25,10 +25,10 @@ void AddCaItem(CaExchange* exchange, const Item& item) {
     ++exchange->items;
 }
 
-// AskCa starts the program with a request of the settings now in force and those of `head` that are
-// not, waits for its reply, and reaps it. False, with exchange->error, if it could not be started,
-// ended without a reply, took more than a minute, broke the protocol, or failed. Serves
-// interrupts while it waits. REQUIRES: no transaction is open. The reply's texts stay until FreeCa.
+// AskCa fills `head` with the current settings, starts the program, sends it the request, waits for
+// the reply, and reaps it. False, with exchange->error, if it could not be started, ended without a
+// reply, took more than a minute, broke the protocol, or failed. Handles interrupts while it waits.
+// The texts of the reply stay valid until FreeCa. REQUIRES: no transaction is open.
 bool AskCa(protocol::CaRequest head, CaExchange* exchange);
 void FreeCa(CaExchange* exchange);
 

@@ -16,11 +16,11 @@ constexpr long kPeriodMs = 3600 * 1000;
 constexpr long kRetryMs = 60 * 1000;
 constexpr long kExpiryMs = 5 * 1000;
 
-// kAgain: somebody holds locks, and is let go on before the rest is tried.
+// kAgain: another session holds a lock; do the rest in a later turn.
 enum class Outcome { kDone, kAgain, kFailed, kExtensionGone };
 
-// Note says in the log and in pganalytics.workers what could not be done, and frees the error. That
-// the extension was dropped meanwhile is no failure.
+// Note logs what could not be done, shows it in pganalytics.workers, and frees the error. If the
+// extension was dropped meanwhile, that is no failure.
 Outcome Note(pg::WorkerStatus* status, ErrorData* error, const char* what, const char* name) {
     if (!ExtensionExists()) {
         FreeErrorData(error);
@@ -33,9 +33,9 @@ Outcome Note(pg::WorkerStatus* status, ErrorData* error, const char* what, const
     return Outcome::kFailed;
 }
 
-// MakePartitions makes the days ahead, one relation in a transaction: a push that needs one of
-// them waits for no more. After a lock that was not to be had it goes on a turn later: DROP
-// EXTENSION would otherwise meet this worker at every relation.
+// MakePartitions makes the partitions of the next days, each relation in its own transaction, so
+// that a push waits for one relation at most. If it cannot get a lock, it continues a turn later:
+// otherwise DROP EXTENSION would conflict with this worker at every relation.
 Outcome MakePartitions(pg::WorkerStatus* status, MemoryContext context) {
     pg::RelationNames relations = {};
     ErrorData* error =
@@ -63,8 +63,8 @@ Outcome MakePartitions(pg::WorkerStatus* status, MemoryContext context) {
     return outcome;
 }
 
-// ApplyRetention drops the partitions whose retention has passed, each in a transaction of its own:
-// pushes wait for one of them at most. What somebody uses stays until the next time.
+// ApplyRetention drops the partitions whose retention has passed, each in its own transaction, so
+// that pushes wait for one of them at most. A partition in use stays until the next time.
 Outcome ApplyRetention(pg::WorkerStatus* status, MemoryContext context) {
     pg::RelationNames expired = {};
     ErrorData* error =
@@ -105,7 +105,7 @@ Outcome Maintain(pg::WorkerStatus* status, bool due, MemoryContext context) {
     return made == Outcome::kFailed ? made : dropped;
 }
 
-// NoteExpired tells the audit log of certificates that have come to their end.
+// NoteExpired records in the audit log which certificates have expired.
 void NoteExpired(pg::WorkerStatus* status) {
     static core::Timer next;
     if (!next.IsDue(Now())) return;
@@ -122,8 +122,7 @@ void RunMaintenanceWorker() {
     if (!AwaitExtension(status, pg::kMaintenanceRole)) return;
     MemoryContext const context =
         AllocSetContextCreate(TopMemoryContext, "pganalytics maintenance", ALLOCSET_DEFAULT_SIZES);
-    // First: gateways wait for its files. That something failed is no reason to leave the rest
-    // undone.
+    // Do this first: gateways wait for its files. If it fails, continue with the rest.
     pg::SetState(status, pg::WorkerState::kStarting);
     TendAuthority(status, context, false);
     core::Timer next;
@@ -143,8 +142,8 @@ void RunMaintenanceWorker() {
             pgstat_report_stat(true);
         }
         Sleep(kTurnMs);
-        // A new retention holds from now on. When the clock was set, other days need partitions and
-        // other certificates are at their end.
+        // Apply a new retention now. If the clock was set, other days need partitions and other
+        // certificates have expired.
         const bool reloaded = HandleInterrupts();
         const bool at_once = TakeClockMove() != 0 || reloaded;
         if (at_once) next.Expire();

@@ -1,4 +1,4 @@
-// Channel: one buffer in, one out.
+// Channel: one buffer to read into and one to write from.
 #include "bgworker/process/channel.hpp"
 
 extern "C" {
@@ -9,7 +9,8 @@ extern "C" {
 namespace pganalytics::bgworker {
 namespace {
 
-// Large enough for dozens of pushes of 100 queries; a larger frame makes it grow for that frame.
+// Large enough for dozens of pushes of 100 queries. It grows for a larger frame and shrinks after
+// it.
 constexpr size_t kBufferBytes = size_t{8} << 20;
 constexpr size_t kMaxUnsentBytes = size_t{16} << 20;
 
@@ -89,7 +90,7 @@ bool NextFrame(Channel* channel, Frame* frame, bool* broken) {
     }
     const size_t bytes = sizeof(frame->header) + frame->header.payload_bytes;
     if (available < bytes) {
-        // Growing moves the buffer, so only when no frame of it is in use.
+        // Growing moves the buffer: grow only when no frame in it is in use.
         if (channel->taken == 0 && bytes > channel->capacity) Resize(channel, bytes);
         return false;
     }
@@ -119,7 +120,7 @@ bool Flush(Channel* channel) {
         } else if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
             return channel->outbox.size() <= kMaxUnsentBytes;
         } else {
-            // It has gone. What it said before is still to be read, and then its end.
+            // The peer is gone. ReadMore still returns what it sent before, and then its end.
             channel->outbox.Free();
         }
     }

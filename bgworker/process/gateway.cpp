@@ -1,4 +1,4 @@
-// Gateway: the one place where its state changes.
+// Gateway: changes its state, in this one place.
 #include "bgworker/process/gateway.hpp"
 
 namespace pganalytics::bgworker {

@@ -1,4 +1,4 @@
-// Gateway configuration: the settings now in force, as a gateway is told them at its start.
+// Gateway configuration: makes the Config frame from the current settings.
 #include "bgworker/process/gateway_config.hpp"
 
 #include "pg/base/guc.hpp"
@@ -28,8 +28,8 @@ protocol::GatewayConfig ConfigOf(protocol::GatewayRole role, int listeners) {
     pg::FillRates(&config);
     config.metrics_access = static_cast<protocol::MetricsAccess>(pg::settings.metrics_access);
     if (role == protocol::GatewayRole::kApi) {
-        // People show a password or a token, and nothing long; programs that scrape may show a
-        // certificate.
+        // People send a password or a token and short bodies; programs that scrape metrics may show
+        // a certificate.
         config.mtls = protocol::Mtls::kOptional;
         config.ca_file = pg::settings.metrics_client_ca_file;
         config.crl_file = {};

@@ -1,4 +1,4 @@
-// Gateway configuration: what a gateway of each role is told.
+// Gateway configuration: the Config frame for a gateway of each role.
 #pragma once
 
 #include "pg/base/prelude.hpp"
@@ -8,8 +8,8 @@ namespace pganalytics::bgworker {
 
 int PortOf(protocol::GatewayRole role);
 
-// ConfigOf is the Config frame of a gateway that is given so many listening sockets. Its strings
-// are the settings' own.
+// ConfigOf returns the Config frame for a gateway that gets `listeners` listening sockets. Its
+// strings point into the settings.
 protocol::GatewayConfig ConfigOf(protocol::GatewayRole role, int listeners);
 
 }  // namespace pganalytics::bgworker

@@ -1,4 +1,4 @@
-// Identity feed: one copy of what was read, for all gateways of this process.
+// Identity feed: keeps one copy of keys and certificates for all gateways of this process.
 #include "bgworker/process/identity_feed.hpp"
 
 #include "bgworker/process/worker.hpp"
@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kRetryMs = 1000;
 
-MemoryContext kept = nullptr;  // what `identity` points into
+MemoryContext kept = nullptr;  // holds the data of `identity`
 protocol::Identity identity;   // version 0: nothing was read yet
 core::Timer retry;
 

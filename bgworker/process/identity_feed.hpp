@@ -7,14 +7,15 @@
 
 namespace pganalytics::bgworker {
 
-// FeedIdentity reads the tables when something was committed to them since it last did, and sends
-// the result to every gateway that does not have it. Called every turn; a gateway accepts nothing
-// before it has the first one. When the tables cannot be read, gateways keep what they have, the
-// worker's row says why, and it is tried again a second later.
-// REQUIRES: no transaction in progress; the worker's role in force.
+// FeedIdentity reads the identity tables if they have changed since the last read, and sends the
+// result to every gateway that does not have it. Called every turn; a gateway accepts nothing
+// before the first one. If the tables cannot be read, gateways keep what they have, the worker's
+// row says why, and FeedIdentity retries a second later.
+// REQUIRES: no transaction in progress; the current role is that of the worker.
 void FeedIdentity(Supervisor* supervisor);
 
-// TrustDocument is the document of GET /api/v1/pki/trust as it was last sent; "" before.
+// TrustDocument is the document of GET /api/v1/pki/trust as it was last read; "" before the first
+// read.
 std::string_view TrustDocument();
 
 }  // namespace pganalytics::bgworker

@@ -31,7 +31,7 @@ struct Child {
     BackgroundWorkerHandle* handle;
     bool was_running;
     core::Instant started_at;
-    core::Timer no_slot;  // the postmaster had no place for it: not before this
+    core::Timer no_slot;  // the postmaster had no free slot: retry then
     core::Backoff backoff{kFirstBackoffMs, kLongestBackoffMs};
 };
 
@@ -50,8 +50,8 @@ void ListChildren() {
     }
 }
 
-// IsRunning: started, or on its way. A launcher that was itself started again has no handles, but
-// the rows of its predecessor's workers show their processes.
+// IsRunning: the worker runs or is being started. A restarted launcher has no handles, but the rows
+// of the workers that its predecessor started show their pids.
 bool IsRunning(const Child& child) {
     pid_t pid = 0;
     if (child.handle != nullptr && GetBackgroundWorkerPid(child.handle, &pid) != BGWH_STOPPED) {
@@ -66,7 +66,7 @@ struct ChildNames {
 };
 
 const ChildNames& NamesOf(pg::WorkerKind kind) {
-    // In the order of the kinds; the launcher starts itself.
+    // In the order of the kinds. The launcher is here only for that order.
     static constexpr ChildNames kNames[] = {
         {kLauncherMain, "pganalytics launcher"}, {kMaintenanceMain, "pganalytics maintenance"},
         {kAuditMain, "pganalytics audit"},       {kAlertsMain, "pganalytics alerts"},
@@ -139,14 +139,14 @@ bool DatabaseExists() {
     return exists;
 }
 
-// WaitFor shows and logs once what keeps the workers from being started.
+// WaitFor shows and logs once what keeps the launcher from starting workers.
 void WaitFor(pg::WorkerStatus* status, const char* why) {
     if (!pg::ShowWaiting(status, why)) return;
     ereport(WARNING, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
             errmsg("pganalytics waits: %s", why));
 }
 
-// LogClockMove says that the wall clock was set: times in the tables and in the logs jump here.
+// LogClockMove logs that the wall clock was set: times in the tables and in the logs jump here.
 void LogClockMove() {
     const int64 move_ms = TakeClockMove();
     if (move_ms == 0) return;
@@ -166,7 +166,7 @@ bool AnyIngestWorker() {
 }
 
 // MayStart: the database exists and nobody else has the port. With SO_REUSEPORT another cluster of
-// the same user could have it too, and connections would go to either; so ask without it first.
+// the same user could bind it too, and connections would go to either; so probe without it first.
 bool MayStart(pg::WorkerStatus* status) {
     char why[256];
     if (!DatabaseExists()) {
@@ -200,7 +200,7 @@ void RegisterLauncher() {
 
 void RunLauncher() {
     pg::WorkerStatus* const status = Begin(pg::WorkerKind::kLauncher, 0);
-    // No database: only the catalogs that all share.
+    // Connect to no database: the launcher needs only the shared catalogs.
     BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
     TellOfSettings();
     ListChildren();

@@ -1,12 +1,13 @@
-// Launcher: the one worker that is always there; it starts the others and starts them again.
+// Launcher: the one worker that always runs; it starts and restarts the others.
 #pragma once
 
 namespace pganalytics::bgworker {
 
-// RegisterLauncher tells the postmaster of it. REQUIRES: shared_preload_libraries are loading.
+// RegisterLauncher registers it with the postmaster. REQUIRES: shared_preload_libraries are
+// loading.
 void RegisterLauncher();
 
-// RunLauncher is its life; it returns when it is to stop.
+// RunLauncher runs it and returns when it must stop.
 void RunLauncher();
 
 }  // namespace pganalytics::bgworker

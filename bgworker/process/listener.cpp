@@ -1,4 +1,4 @@
-// Listener: resolve, bind, listen.
+// Listener: resolves addresses, binds, and listens.
 #include "bgworker/process/listener.hpp"
 
 extern "C" {
@@ -14,7 +14,7 @@ namespace {
 
 constexpr int kBacklog = 1024;
 
-// Wanted is what is to be opened, and where the reason goes if it cannot be.
+// Wanted is what to open, and where to write the reason of a failure.
 struct Wanted {
     int port;
     PortUse use;
@@ -64,7 +64,7 @@ bool OpenAddress(const char* address, const Wanted& wanted, Listeners* listeners
     bool opened = false;
     bool failed = false;
     for (const addrinfo* info = found; info != nullptr && !failed; info = info->ai_next) {
-        // A machine without IPv6 still resolves localhost to ::1: one family is enough.
+        // A machine without IPv6 still resolves localhost to ::1, so one family is enough.
         const int before = listeners->count;
         if (OpenOne(*info, address, wanted, listeners)) {
             opened = true;

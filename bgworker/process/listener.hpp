@@ -1,5 +1,5 @@
 // Listener: the listening sockets of a port. The worker binds and keeps them; its gateways inherit
-// them, so that a client who connects while no gateway lives waits in the kernel's queue.
+// them. So a client that connects while no gateway runs waits in the kernel's queue.
 #pragma once
 
 #include "pg/base/guc.hpp"
@@ -14,13 +14,13 @@ struct Listeners {
     int fds[kMaxListeners];
 };
 
-// PortUse: kShared is with SO_REUSEPORT, so that each ingest worker has its own queue; kOwn is
-// without; kProbe too, and does not listen. The latter two fail if anybody, another cluster of the
-// same user too, has the port.
+// PortUse: kShared binds with SO_REUSEPORT, so that each ingest worker has its own queue. kOwn
+// binds without it; kProbe too, but does not listen. Both fail if any process has the port, even
+// another cluster of the same user.
 enum class PortUse { kShared, kOwn, kProbe };
 
-// OpenListeners binds and listens on a port of every configured address. False, with a reason, if
-// any address failed; then nothing is left open.
+// OpenListeners binds the port on every configured address and listens. False, with a reason, if an
+// address failed; then no socket is left open.
 bool OpenListeners(int port, PortUse use, Listeners* listeners, char* why, size_t why_size);
 void CloseListeners(Listeners* listeners);
 

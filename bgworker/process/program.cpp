@@ -1,4 +1,4 @@
-// Program: what happens between fork and exec, and why.
+// Program: fork, exec and wait.
 #include "bgworker/process/program.hpp"
 
 #include "protocol/messages.hpp"
@@ -21,19 +21,19 @@ constexpr int kExecFailed = 127;
 // when it forked, and exit() would run PostgreSQL's exit callbacks.
 [[noreturn]] void BecomeProgram(const char* path, const char* name, int worker_fd, const int* fds,
                                 int count, pid_t parent) {
-    // First of all: a program must not outlive its worker, not even a stopped one that never reads
-    // the end of file on its socket. getppid closes the race with a parent that is gone already.
+    // Do this first: a program must not outlive its worker, not even a stopped one that never reads
+    // the end of file on its socket. getppid finds a parent that ended before the prctl.
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) _exit(kExecFailed);
-    // Its own process group: the postmaster signals its children's groups, and a fast shutdown must
-    // let the worker empty the gateway first.
+    // Make a process group: the postmaster signals the groups of its children, and at a fast
+    // shutdown the worker must empty the gateway first.
     setpgid(0, 0);
     for (int signal_number = 1; signal_number < NSIG; ++signal_number) {
         struct sigaction action = {};
         action.sa_handler = SIG_DFL;
         sigaction(signal_number, &action, nullptr);
     }
-    // Out of the way first: dup2 onto itself would keep close-on-exec, and one may sit on another's
-    // place.
+    // Move the descriptors to high numbers first: dup2 onto itself would keep close-on-exec, and a
+    // descriptor may have a number that another one needs.
     constexpr int kHigh = 64;
     int high[1 + kMaxProgramFds];
     high[0] = fcntl(worker_fd, F_DUPFD, kHigh);
@@ -57,7 +57,7 @@ constexpr int kExecFailed = 127;
 }  // namespace
 
 pid_t StartProgram(const char* name, const int* fds, int count, int* fd) {
-    // Beside the server's own program, where `make install` puts it.
+    // The program is in the directory of the server's program, where `make install` puts it.
     char path[MAXPGPATH];
     strlcpy(path, my_exec_path, sizeof(path));
     get_parent_directory(path);

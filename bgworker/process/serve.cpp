@@ -1,4 +1,4 @@
-// Serve: reading frames, and what a turn ends with.
+// Serve: reads frames and ends a turn.
 #include "bgworker/process/serve.hpp"
 
 #include "pg/audit/refusals.hpp"
@@ -18,8 +18,8 @@ bool TakeFrame(Gateway* gateway, Frame* frame) {
             case ReadResult::kBlocked:
                 return false;
             case ReadResult::kClosed:
-                // What it sent whole before it died is served all the same; its senders come again
-                // and find their receipts.
+                // The worker still handles what the gateway sent whole before it died; the
+                // collectors send again and then get their receipts.
                 Doom(gateway, "has closed its socket");
                 return false;
         }

@@ -1,4 +1,4 @@
-// Serve: the main loop of a worker with gateways, and what it does with each frame of theirs.
+// Serve: the main loop of a worker with gateways, and the handling of their frames.
 #pragma once
 
 #include "bgworker/process/identity_feed.hpp"
@@ -7,13 +7,13 @@
 
 namespace pganalytics::bgworker {
 
-// TakeFrame gives the next frame that has come whole from a gateway. False when none has; a gateway
-// that is gone or sends bytes that are no frames is doomed.
+// TakeFrame takes the next whole frame of a gateway. False if there is none. It dooms a gateway
+// that is gone or sends bytes that are no frame.
 bool TakeFrame(Gateway* gateway, Frame* frame);
 
-// HandleFrame serves a frame that concerns the gateway itself, and gives any other to
-// work(frame, &why): false, with a reason, if it is none that a gateway may send. That dooms the
-// gateway, and HandleFrame is false.
+// HandleFrame handles a frame about the gateway itself and passes any other frame to work(frame,
+// &why), which returns false, with a reason, if a gateway must not send such a frame. Then
+// HandleFrame dooms the gateway and returns false.
 template <typename Work>
 bool HandleFrame(Supervisor* supervisor, Gateway* gateway, const Frame& frame, Work&& work) {
     const char* why = "sent a frame that a worker does not take";
@@ -36,19 +36,20 @@ bool HandleFrame(Supervisor* supervisor, Gateway* gateway, const Frame& frame, W
     return ok;
 }
 
-// EndTurn ends a turn: answers go out, settings are read anew, and unless `worked` it waits for
-// gateways or the latch. `check` is when the extension is looked for. False when it is gone.
+// EndTurn ends a turn: it sends answers, reloads settings, and unless `worked` waits for gateways
+// or the latch. `check` says when to look for the extension. False if the extension was dropped.
 bool EndTurn(Supervisor* supervisor, bool worked, core::Timer* check);
 
-// ServeGateways opens the port of a role and then calls turn() again and again, which takes what
-// the gateways have sent and says whether there was anything. It ends, with its gateways, when the
-// worker must stop or the extension is gone.
+// ServeGateways opens the port of a role and then calls turn() in a loop. turn() handles what the
+// gateways have sent and returns whether there was anything. The loop ends, and the gateways with
+// it, when the worker must stop or the extension was dropped.
 // REQUIRES: Begin, ConnectToDatabase; `supervisor` zeroed.
 template <typename Turn>
 void ServeGateways(Supervisor* supervisor, pg::WorkerStatus* status, protocol::GatewayRole role,
                    const char* sql_role, Turn&& turn) {
     StartSupervisor(supervisor, status, role);
-    // Once per process: the role, once taken, stays; so a dropped extension means a new process.
+    // SET ROLE cannot be undone here: if the extension is dropped, exit and let the launcher start
+    // another process.
     if (AwaitExtension(status, sql_role) && OpenPort(supervisor)) {
         pg::SetState(status, pg::WorkerState::kStarting);
         core::Timer check;

@@ -1,5 +1,5 @@
-// Server stop: what the postmaster says of itself in its pid file, and who has a place in the array
-// of processes.
+// Server stop: reads the postmaster's state from its pid file, and the sessions from the array of
+// processes.
 #include "bgworker/process/server_stop.hpp"
 
 #include "bgworker/process/worker.hpp"
@@ -28,12 +28,12 @@ bool IsWalSender(int pid) {
 
 bool AnySession() {
     for (int i = 0; i < MaxBackends; ++i) {
-        // Read without a lock: whoever comes or goes meanwhile is seen the next time.
+        // Read without a lock: the next call sees a process that starts or ends meanwhile.
         const PGPROC* const process = &ProcGlobal->allProcs[i];
         const int pid = process->pid;
         if (pid == 0 || pg::IsBackgroundWorker(*process) || !OidIsValid(process->databaseId))
             continue;
-        // Who has left leaves the place as it was.
+        // The slot of an ended process keeps its old content.
         if (BackendPidGetProc(pid) == process && !IsWalSender(pid)) return true;
     }
     return false;

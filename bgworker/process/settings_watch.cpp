@@ -1,4 +1,4 @@
-// Settings watch: two lists of names and values in the order of names.
+// Settings watch: compares two lists of names and values, sorted by name.
 #include "bgworker/process/settings_watch.hpp"
 
 #include "pg/audit/record.hpp"
@@ -23,7 +23,7 @@ namespace {
 constexpr char kFile[] = "pganalytics_settings";
 constexpr char kTemporaryFile[] = "pganalytics_settings.tmp";
 constexpr char kSeed[] = "seed";
-// What a secret's value begins with here: a byte that no setting of a file can hold.
+// The first byte of a hashed secret. No setting in a file can contain this byte.
 constexpr char kHidden = '\x01';
 
 struct Setting {
@@ -31,7 +31,7 @@ struct Setting {
     const char* value;
 };
 
-// Settings of one moment, with the memory that holds them.
+// Moment is all settings at one time, with the memory that holds them.
 struct Moment {
     MemoryContext memory;
     Setting* list;
@@ -41,12 +41,13 @@ struct Moment {
 Moment last = {nullptr, nullptr, 0};
 uint64 seed = 0;
 
-// CanChange: by a file or the command line. The others describe the server or a transaction.
+// CanChange: a file or the command line can set the variable. The others describe the server or a
+// transaction.
 bool CanChange(const config_generic& variable) {
     return variable.context != PGC_INTERNAL && (variable.flags & GUC_DISALLOW_IN_FILE) == 0;
 }
 
-// ValueOf gives what is compared and kept: a secret only as a hash under a seed of this server.
+// ValueOf returns the value to compare and to keep. It hashes a secret with a seed of this server.
 char* ValueOf(const char* name) {
     char* const value = GetConfigOptionByName(name, nullptr, true);
     if (value == nullptr) return pstrdup("");
@@ -65,7 +66,8 @@ Moment NewMoment() {
             nullptr, 0};
 }
 
-// ReadCurrent reads those in force. ERROR if a value cannot be shown. REQUIRES: a transaction.
+// ReadCurrent reads the current settings. ERROR if a value cannot be shown. REQUIRES: a
+// transaction.
 void ReadCurrent(Moment* moment) {
     MemoryContext const caller = MemoryContextSwitchTo(moment->memory);
     int count = 0;
@@ -78,7 +80,8 @@ void ReadCurrent(Moment* moment) {
     MemoryContextSwitchTo(caller);
 }
 
-// NextLine cuts a line off `text`, takes the escapes out of it, and splits it at its first '='.
+// NextLine takes a line off `text`, removes its escapes, and splits it at its first '='. False at
+// the end and for a line without '='.
 bool NextLine(char** text, Setting* setting) {
     char* at = *text;
     if (*at == '\0') return false;
@@ -101,7 +104,7 @@ bool NextLine(char** text, Setting* setting) {
     return setting->value != nullptr;
 }
 
-// ReadFile reads those of the server's last life. None if there is no file.
+// ReadFile reads the settings that were in force before the restart. None if there is no file.
 void ReadFile(Moment* moment) {
     const int file = OpenTransientFile(kFile, O_RDONLY | PG_BINARY);
     if (file < 0) {
@@ -179,8 +182,9 @@ void TellOf(const Setting& before, const Setting& now, bool at_start) {
     pg::PutAuditRecord(record);
 }
 
-// TellOfDifferences goes through both lists. A setting that is in one of them alone has come or
-// gone with its library, which shared_preload_libraries tells of, or is an application's own.
+// TellOfDifferences records, if `tell`, each setting whose value differs. True if the lists differ.
+// It skips a setting that is in one list only: its library was added or removed, which the record
+// of shared_preload_libraries shows, or it is an application's own setting.
 bool TellOfDifferences(const Moment& before, const Moment& now, bool at_start, bool tell) {
     bool differs = before.count != now.count;
     for (int i = 0, j = 0; i < before.count && j < now.count;) {
@@ -195,7 +199,7 @@ bool TellOfDifferences(const Moment& before, const Moment& now, bool at_start, b
     return differs;
 }
 
-// WasOn: a reload that turns the log off is still told of.
+// WasOn: the audit log was on before. A reload that turns it off is still recorded.
 bool WasOn(const Moment& moment) {
     for (int i = 0; i < moment.count; ++i) {
         if (strcmp(moment.list[i].name, "pganalytics.audit") == 0) {

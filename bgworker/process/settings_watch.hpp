@@ -1,12 +1,13 @@
-// Settings watch: what a reload or a restart has changed, told to the audit log. It stands in the
-// launcher, because no setting of that process is overridden by a role, a database or ourselves.
+// Settings watch: records in the audit log which settings a reload or a restart has changed. It
+// runs in the launcher because in that process no role, no database and no code of ours overrides a
+// setting.
 #pragma once
 
 namespace pganalytics::bgworker {
 
-// TellOfSettings compares the settings now in force with those of the last call, or of the last
-// life of the server, which a file in the data directory keeps (secrets as a number that says only
-// whether they differ). Warns if the file cannot be read or written.
+// TellOfSettings compares the current settings with those of the last call and records the
+// differences. The first call compares with those before the restart, from a file in the data
+// directory; that file has secrets only as hashes. Warns if the file cannot be read or written.
 void TellOfSettings();
 
 }  // namespace pganalytics::bgworker

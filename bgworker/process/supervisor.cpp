@@ -1,4 +1,4 @@
-// Supervisor: starting, replacing and ending gateways.
+// Supervisor: starts, replaces and ends gateways.
 #include "bgworker/process/supervisor.hpp"
 
 #include "bgworker/process/gateway_config.hpp"
@@ -39,8 +39,8 @@ void ShowGateway(Supervisor* supervisor, pid_t pid) {
     });
 }
 
-// ShowFiles tells the maintenance worker which files connections may still meet. One that starts
-// counts too: it will serve with what it has read.
+// ShowFiles shows the maintenance worker the oldest files that a gateway may still use. A starting
+// gateway counts too: it will serve with the files that it has read.
 void ShowFiles(Supervisor* supervisor) {
     uint64 oldest = 0;
     for (const Gateway& gateway : supervisor->gateways) {
@@ -59,10 +59,10 @@ void Remove(Supervisor* supervisor, Gateway* gateway) {
     ShowFiles(supervisor);
 }
 
-// IsStale: the gateway that serves has read files that have changed since.
+// IsStale: the files have changed since the serving gateway read them.
 bool IsStale(const Supervisor& supervisor) { return supervisor.pki_version != pg::PkiVersion(); }
 
-// AwaitFiles shows that no gateway can start yet, and why when the maintenance worker knows.
+// AwaitFiles shows that no gateway can start yet, and why if the maintenance worker knows.
 void AwaitFiles(Supervisor* supervisor) {
     if (supervisor->status->state != pg::WorkerState::kWaiting) {
         pg::SetState(supervisor->status, pg::WorkerState::kWaiting);
@@ -72,7 +72,7 @@ void AwaitFiles(Supervisor* supervisor) {
     const pg::WorkerStatus* const maintenance = pg::StatusOf(pg::WorkerKind::kMaintenance, 0);
     bool known = false;
     pg::UpdateStatus(supervisor->status, [&](pg::WorkerStatus*) {
-        // What it said while it waited for the extension has passed.
+        // Ignore errors of any other kind, such as that it waited for the extension.
         known = maintenance->last_error_kind == pg::WorkerErrorKind::kAuthority;
         strlcat(why, maintenance->last_error, sizeof(why));
     });
@@ -86,14 +86,14 @@ static_assert(kMaxListeners + 1 <= kMaxProgramFds);
 void Start(Supervisor* supervisor) {
     Gateway* gateway = Find(supervisor, GatewayState::kNone);
     if (gateway == nullptr) {
-        // Every place is taken by gateways that leave: the first of them has had its time.
+        // Leaving gateways take every slot: kill one of them, a closed one if there is any.
         gateway = Find(supervisor, GatewayState::kClosed);
         if (gateway == nullptr) gateway = Find(supervisor, GatewayState::kDraining);
         KillProgram(gateway->pid);
         Remove(supervisor, gateway);
     }
     int fd = -1;
-    // The listening sockets, then the memory of rate limits.
+    // Pass the listening sockets, then the shared memory of rate limits.
     int fds[kMaxListeners + 1];
     int count = supervisor->listeners.count;
     memcpy(fds, supervisor->listeners.fds, sizeof(int) * static_cast<size_t>(count));
@@ -145,13 +145,14 @@ void OnReady(Supervisor* supervisor, Gateway* gateway, const protocol::Ready& re
     pgstat_report_activity(STATE_IDLE, "ready");
 }
 
-// OnFailed: new settings that do not work keep the old gateway; without one there is a back-off.
+// OnFailed ends a gateway that could not start. The old gateway, if there is one, keeps serving.
+// The next start waits for the back-off.
 void OnFailed(Supervisor* supervisor, Gateway* gateway, std::string_view message) {
     const bool first = pg::ShowTrouble(supervisor->status, "%.*s", static_cast<int>(message.size()),
                                        message.data()) ||
                        supervisor->backoff.failures() == 0;
     const bool old_serves = Find(supervisor, GatewayState::kServing) != nullptr;
-    // An administrator's reload is answered each time; what is tried by itself speaks once.
+    // Warn after every failed reload of an administrator; warn of automatic retries only once.
     if (first || (old_serves && !IsStale(*supervisor))) {
         ereport(WARNING, errcode(ERRCODE_CONFIG_FILE_ERROR),
                 errmsg("pganalytics gateway could not start: %s", supervisor->status->last_error),
@@ -164,7 +165,8 @@ void OnFailed(Supervisor* supervisor, Gateway* gateway, std::string_view message
     supervisor->backoff.Fail(Now());
 }
 
-// End kills a gateway before it waits for it: one that only closed its socket would block.
+// End kills a gateway before it waits for it: a gateway that only closed its socket would block the
+// wait.
 void End(Supervisor* supervisor, Gateway* gateway, const char* why) {
     const GatewayState was = gateway->state;
     const bool was_leaving = IsLeaving(*gateway);
@@ -176,12 +178,12 @@ void End(Supervisor* supervisor, Gateway* gateway, const char* why) {
     if (was_leaving) return;
     if (was == GatewayState::kServing) ShowGateway(supervisor, 0);
     pg::ShowTrouble(supervisor->status, "gateway %d %s; it %s", pid, why, end);
-    // The first of a row is news; the rest would be a line every few seconds.
+    // Warn only of the first in a row of failures; the others would be a line every few seconds.
     ereport(supervisor->backoff.failures() == 0 ? WARNING : DEBUG1,
             errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
             errmsg("pganalytics %s", supervisor->status->last_error),
             errdetail("Another one is started."));
-    // Without a word why not, the settings of a reload are tried again.
+    // It ended without a Failed frame: try the reloaded settings again.
     if (was == GatewayState::kStarting) supervisor->reload_wanted = true;
     if (was == GatewayState::kStarting || young) {
         supervisor->backoff.Fail(Now());
@@ -190,8 +192,9 @@ void End(Supervisor* supervisor, Gateway* gateway, const char* why) {
     }
 }
 
-// CountConnections adds what a gateway has counted since it last said: totals outlive gateways. One
-// that leaves still counts, but the connections that are open are those of the one that serves.
+// CountConnections adds to the worker's totals what a gateway has counted since its last report;
+// the totals outlive gateways. A leaving gateway still adds to them, but the worker shows only the
+// open connections of the serving one.
 void CountConnections(Supervisor* supervisor, Gateway* gateway, const protocol::Counters& now) {
     const protocol::Counters before = gateway->counters;
     gateway->counters = now;
@@ -212,8 +215,8 @@ void AtExit(int, Datum) {
     }
 }
 
-// TakeLastWords takes what a gateway that leaves still has to say of itself. Requests are not
-// served any more.
+// TakeLastWords reads the last frames of a gateway at a stop and counts the refusals in them. It
+// does not handle requests.
 void TakeLastWords(Supervisor* supervisor, Gateway* gateway) {
     Frame frame;
     bool broken = false;
@@ -295,8 +298,8 @@ void WaitForGateways(Supervisor* supervisor, long timeout_ms) {
     for (Gateway& gateway : supervisor->gateways) {
         unsent = unsent || (gateway.state != GatewayState::kNone && HasUnsent(gateway.channel));
     }
-    // A receipt that did not fit in the socket is rare: looking again soon is simpler than a
-    // second set of events.
+    // A receipt rarely does not fit in the socket: a shorter wait is simpler than a second set of
+    // events.
     WaitEvent occurred[2 + kMaxGateways];
     WaitEventSetWait(supervisor->events, unsent ? Min(timeout_ms, 5L) : timeout_ms, occurred,
                      lengthof(occurred), PG_WAIT_EXTENSION);
@@ -405,7 +408,7 @@ void StopGateways(Supervisor* supervisor) {
                 left = true;
             }
         }
-        // A child's end sets the latch.
+        // The end of a child sets the latch.
         if (left) Sleep(20);
     }
     for (Gateway& gateway : supervisor->gateways) {

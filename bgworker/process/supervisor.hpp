@@ -1,5 +1,5 @@
-// Supervisor: the gateways of one worker. One serves; while settings are reloaded a new one
-// starts beside it, and the old one finishes its requests and leaves.
+// Supervisor: the gateways of one worker. One serves. At a reload a new one starts beside it; then
+// the old one finishes its requests and exits.
 #pragma once
 
 #include "bgworker/process/gateway.hpp"
@@ -8,8 +8,7 @@
 
 namespace pganalytics::bgworker {
 
-// One that serves, one that starts, and some that leave: reloads may come faster than old
-// connections end.
+// One serves, one starts, and the others leave: reloads may come faster than old connections end.
 inline constexpr int kMaxGateways = 6;
 
 struct Supervisor {
@@ -17,26 +16,28 @@ struct Supervisor {
     protocol::GatewayRole role;
     Listeners listeners;
     Gateway gateways[kMaxGateways];
-    // Its failures are starts in a row that did not reach kServing, or died young.
+    // Counts as failures the starts in a row that did not reach kServing or ended within 5 s of the
+    // start.
     core::Backoff backoff{/*first_ms=*/100, /*longest_ms=*/5000};
-    uint64 pki_version;    // of the files that the gateway that serves has read
+    uint64 pki_version;    // of the files that the serving gateway has read
     bool reload_wanted;    // a reload came while a gateway was starting
     WaitEventSet* events;  // the latch and every gateway's socket
     bool events_stale;
 };
 
-// StartSupervisor prepares a zeroed supervisor; nothing runs yet. Its gateways die with the worker.
+// StartSupervisor prepares a zeroed supervisor and starts nothing yet. The gateways end with the
+// worker.
 void StartSupervisor(Supervisor* supervisor, pg::WorkerStatus* status, protocol::GatewayRole role);
 
-// OpenPort waits until the port of the supervisor's role can be bound. False if the worker is to
-// stop. What it waits for stands in the worker's row.
+// OpenPort waits until it can bind the port of the supervisor's role. False if the worker must
+// stop. The worker's row shows what it waits for.
 bool OpenPort(Supervisor* supervisor);
 
-// Tend brings the gateways to what they should be: starts one when none serves and the back-off
-// allows, ends those whose time is over. Called every turn.
+// Tend starts a gateway if one is needed and the back-off allows, and ends those whose time is
+// over. Called every turn.
 void Tend(Supervisor* supervisor);
 
-// Reload starts a gateway with the settings now in force beside the one that serves.
+// Reload starts a gateway with the current settings beside the one that serves.
 void Reload(Supervisor* supervisor);
 
 // WaitForGateways waits until a gateway's socket or the latch is ready, or `timeout_ms` has passed.
@@ -45,20 +46,19 @@ void WaitForGateways(Supervisor* supervisor, long timeout_ms);
 // Handled says what HandleControl did with a frame.
 enum class Handled { kYes, kNotControl, kBroken };
 
-// HandleControl serves the frames that concern the gateway itself (ready, draining, failed, log,
-// counters).
-// kBroken: the frame does not make sense, and the gateway must be ended.
+// HandleControl handles the frames about the gateway itself (ready, draining, failed, log, refused,
+// counters). kBroken: the frame is not valid, and the gateway must be ended.
 Handled HandleControl(Supervisor* supervisor, Gateway* gateway, const Frame& frame);
 
-// EndDoomed ends the gateways that are doomed, and plans the next.
+// EndDoomed ends the doomed gateways and plans the next start.
 void EndDoomed(Supervisor* supervisor);
 
-// FlushGateways writes to every gateway what it takes, gives back the frames that were read, and
-// ends those that are doomed: the end of a turn.
+// FlushGateways, at the end of a turn, writes to every gateway as much as it takes, releases the
+// frames that were read, and ends doomed gateways.
 void FlushGateways(Supervisor* supervisor);
 
-// StopGateways asks all of them to answer what waits with 503 and leave, waits a moment, and ends
-// those that have not; closes the listening sockets.
+// StopGateways closes the listening sockets, asks all gateways to answer waiting requests with 503
+// and exit, waits a moment, and kills those that still run.
 void StopGateways(Supervisor* supervisor);
 
 }  // namespace pganalytics::bgworker

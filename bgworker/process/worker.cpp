@@ -34,7 +34,7 @@ void AtExit(int, Datum) {
     });
 }
 
-// Wait says once, in the row and in the log, what the worker waits for.
+// Wait shows and logs, once, what the worker waits for.
 void Wait(pg::WorkerStatus* status, const char* what) {
     if (!pg::ShowWaiting(status, what)) return;
     Report(what);

@@ -1,4 +1,4 @@
-// Worker: what every background worker of pganalytics does alike.
+// Worker: what all background workers of pganalytics have in common.
 #pragma once
 
 #include "core/monotonic.hpp"
@@ -7,7 +7,7 @@
 
 namespace pganalytics::bgworker {
 
-// Names of the entry points in the library, as the postmaster looks them up.
+// Names of the entry points, by which the postmaster finds them in the library.
 inline constexpr char kLibrary[] = "pganalytics";
 inline constexpr char kLauncherMain[] = "pganalytics_launcher_main";
 inline constexpr char kIngestMain[] = "pganalytics_ingest_main";
@@ -16,25 +16,25 @@ inline constexpr char kAuditMain[] = "pganalytics_audit_main";
 inline constexpr char kAlertsMain[] = "pganalytics_alerts_main";
 inline constexpr char kMaintenanceMain[] = "pganalytics_maintenance_main";
 
-// Begin sets up signals and the worker's row; every worker's first call. When the process ends, in
-// whatever way, its row says so.
+// Begin sets up signals and the worker's row. Every worker calls it first. However the process
+// exits, its row then shows that.
 pg::WorkerStatus* Begin(pg::WorkerKind kind, int index);
 
-// HandleInterrupts is called every turn of a loop: it serves barriers and cancellation, without
-// which DROP DATABASE of any database waits for ever. True if the configuration was reloaded.
+// HandleInterrupts handles barriers and cancellation. Call it every turn of a loop: otherwise DROP
+// DATABASE of any database waits forever. True if the configuration was reloaded.
 bool HandleInterrupts();
 
-// ReadClock reads the clock: the first thing in every turn of a loop, and after every wait.
-// Whatever follows asks Now(), so that all of a turn go by one time.
+// ReadClock reads the clock. Call it first in every turn of a loop and after every wait; all else
+// calls Now(), so that one turn uses one time.
 core::Instant ReadClock();
 core::Instant Now();
 
-// TakeClockMove gives by how many milliseconds the wall clock was set since the last call, as far
-// as ReadClock has noticed: 0 if it was not, less than 0 if it was set back.
+// TakeClockMove returns by how many milliseconds the wall clock was set since the last call, as far
+// as ReadClock has noticed: 0 if it was not set, less than 0 if it was set back.
 int64 TakeClockMove();
 
-// ClockIsSteady: the wall clock was not set within the last hour. Until then nothing is removed for
-// its age: a clock that is a year ahead for a moment must not cost a year of data.
+// ClockIsSteady: the wall clock was not set within the last hour. Remove nothing for its age unless
+// it is true: a clock that is a year ahead for a moment must not cost a year of data.
 bool ClockIsSteady();
 
 // Stopping: SIGTERM has come.
@@ -44,15 +44,15 @@ inline bool Stopping() { return ShutdownRequestPending != 0; }
 // postmaster has died.
 void Sleep(long timeout_ms);
 
-// AwaitExtension waits until the extension exists and `role` can be taken, then becomes that
-// role. False if the worker is to stop instead. What it waits for stands in the worker's row.
+// AwaitExtension waits until the extension exists and the process can become `role`, and then does
+// so. False if the worker must stop. The worker's row shows what it waits for.
 bool AwaitExtension(pg::WorkerStatus* status, const char* role);
 
-// ExtensionExists is asked when nothing is to do: after DROP EXTENSION the port closes, and the
-// worker waits for CREATE EXTENSION again. True if it could not be found out.
+// ExtensionExists is called when there is no work: after DROP EXTENSION the worker exits, which
+// closes the port, and the next one waits for CREATE EXTENSION. True if the check failed.
 bool ExtensionExists();
 
-// Report shows in pg_stat_activity what the worker does now.
+// Report shows in pg_stat_activity what the worker does.
 void Report(const char* activity);
 
 }  // namespace pganalytics::bgworker
