@@ -34,7 +34,7 @@ struct Worker {
     bool failed;  // a step of this turn failed: do not retry at once
     core::Timer sample;
     core::Timer prune;
-    int64 moved_ms;  // how far the clock was set, not yet applied to the tables' due times
+    int64 moved_ms;  // by how much the clock was set; due times are not moved yet
 };
 
 void OnTerminate(int signal) {

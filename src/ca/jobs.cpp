@@ -27,14 +27,14 @@ constexpr char kListFile[] = "pganalytics_crl.pem";
 constexpr size_t kKidDigits = 15;
 constexpr int64_t kDay = 86400;
 
-// Certificate is a CaCertificate with what it views.
+// Certificate owns the texts that a CaCertificate points to.
 struct Certificate {
     CaCertificateKind kind = CaCertificateKind::kRefused;
     pki::Facts facts;
     std::string message;
 };
 
-// List is a CaList with what it views.
+// List owns the texts that a CaList points to.
 struct List {
     std::string issuer;
     std::string der;
@@ -109,9 +109,9 @@ class Job {
         return Error{"the operation is unknown"};
     }
 
-    // Finish: the server's certificate is of the old authority and is made again by the new one. A
-    // crash in between leaves a certificate of an authority that is not trusted, which is mended
-    // before a gateway starts with it.
+    // Finish ends the rotation: the new authority issues the server's certificate again, because
+    // the old one issued the present one. A crash in between leaves a certificate of an authority
+    // that is no longer trusted; the next job replaces it before a gateway starts with it.
     Status Finish(pki::Authority* authority) {
         Status done = authority->Finish();
         if (!done) return done;
@@ -134,7 +134,7 @@ class Job {
         }
         for (const pki::CertPtr& certificate : authority->certificates()) {
             Add(CaCertificateKind::kAuthority, certificate.get());
-            // Those behind a given one are somebody else's.
+            // The further certificates of a provided authority belong to others.
             if (authority->given()) break;
         }
         return head_.cert_file.empty() ? EnsureServer(authority) : DescribeServer();
@@ -162,8 +162,8 @@ class Job {
         return Unit{};
     }
 
-    // DescribeServer tells what is known of a given certificate. One that cannot be read is the
-    // gateway's to complain about.
+    // DescribeServer reports the facts of a server certificate that the administrator provides. If
+    // it cannot be read, that is no error here: the gateway reports that.
     Status DescribeServer() {
         if (head_.operation == CaOperation::kRotateServer) {
             return Error{"the server certificate is an administrator's"};
@@ -178,8 +178,8 @@ class Job {
         return Unit{};
     }
 
-    // The key is read, and whatever that takes is over, before the sandbox closes; then the
-    // requests.
+    // Issue reads the key, which may take a passphrase command, then closes the sandbox, and only
+    // then parses the requests.
     Status Issue(pki::Authority* authority) {
         auto issuer = authority->KeyOf(0);
         if (!issuer) return issuer.error();
@@ -204,8 +204,8 @@ class Job {
                                              {head_.now, issue.days});
     }
 
-    // MakeLists writes the file before the worker has the lists in a table: what a crash between
-    // them leaves behind counts, so that no number is ever used twice.
+    // MakeLists writes the file before the worker stores the lists in a table. A crash may come
+    // between the two, so the numbers in the file count too: no number may be used twice.
     Status MakeLists(pki::Authority* authority) {
         const std::string file = surroundings_.directory + "/" + kListFile;
         int64_t number = static_cast<int64_t>(head_.list_number);
@@ -221,7 +221,7 @@ class Job {
         }
         std::string text;
         for (size_t i = 0; i < authority->certificates().size(); ++i) {
-            // Of a given chain the first certificate has its key here.
+            // Of a provided chain, only the key of the first certificate is here.
             if (authority->given() && i > 0) break;
             auto issuer = authority->KeyOf(i);
             if (!issuer) return issuer.error();

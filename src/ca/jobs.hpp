@@ -1,4 +1,4 @@
-// Jobs: what a request asks for, done.
+// Jobs: does what a request asks for.
 #pragma once
 
 #include <functional>
@@ -10,16 +10,17 @@
 
 namespace pganalytics::ca {
 
-// Surroundings: what a job has beside its request.
+// Surroundings is what a job needs besides its request.
 struct Surroundings {
-    std::string directory;  // of the files that are made
-    std::string host_name;  // of this machine
+    std::string directory;  // where to make files
+    std::string host_name;  // the name of this machine
     pki::PassphraseSource passphrase;
-    // Called before anything that a stranger has written is read, and does nothing a second time.
+    // The job calls this before it parses anything that a stranger has written. A second call does
+    // nothing.
     std::function<core::Status()> close_sandbox;
 };
 
-// Run does the job and gives the payload of its reply, also when it fails.
+// Run does the job and returns the payload of the reply, also if the job fails.
 std::string Run(const Request& request, const Surroundings& surroundings);
 
 }  // namespace pganalytics::ca

@@ -1,4 +1,4 @@
-// Link: the one frame that comes from the worker, and the one that goes back.
+// Link: reads the one request from the worker and writes the one reply.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace pganalytics::ca {
 
-// Request owns the bytes that its messages only view.
+// Request owns the bytes that its messages point into.
 struct Request {
     std::string payload;
     protocol::CaRequest head;
@@ -17,11 +17,11 @@ struct Request {
     std::vector<protocol::CaRevoked> revoked;
 };
 
-// ReadRequest reads a frame from a descriptor. Errors: the end before it was whole, bytes that are
-// no request.
+// ReadRequest reads a frame from a descriptor. Errors: the input ends too early; the bytes are no
+// request.
 core::Result<Request> ReadRequest(int fd);
 
-// WriteReply writes a reply of this payload, whole.
+// WriteReply writes a whole reply with this payload.
 core::Status WriteReply(int fd, const std::string& payload);
 
 }  // namespace pganalytics::ca

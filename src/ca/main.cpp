@@ -1,6 +1,6 @@
 // pganalytics-ca: the only program that reads the key of the certificate authority. The maintenance
-// worker starts it in the data directory for each job, with its socket as descriptor 3: one request
-// frame in, one reply out, and it ends.
+// worker starts it in the data directory for each job, with its socket as descriptor 3. It reads
+// one request, writes one reply, and exits.
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -21,8 +21,8 @@
 namespace pganalytics::ca {
 namespace {
 
-// LockDirectory keeps a second one out, which would only be there if the worker was started again
-// before the first had ended. The lock goes with the process.
+// LockDirectory waits until no other pganalytics-ca runs; another one can run only if the worker
+// was restarted before it ended. The lock ends with the process.
 bool LockDirectory() {
     const int fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     while (fd >= 0 && flock(fd, LOCK_EX) != 0) {
@@ -56,7 +56,8 @@ int Main() {
         closed = true;
         return core::Unit{};
     };
-    // The sandbox lets no command be run, so it closes behind the command, when that is needed.
+    // The sandbox forbids running a command, so close it only after the passphrase command, if that
+    // is needed.
     surroundings.passphrase = [&command, &secret,
                                &surroundings]() -> core::Result<const pki::Secret*> {
         if (command.empty()) return nullptr;

@@ -19,7 +19,7 @@ constexpr int kExecFailed = 127;
 
 Error Failed(const std::string& why) { return {"pganalytics.ca_passphrase_command " + why}; }
 
-// Wait gives the child's status, whatever signals come.
+// Wait returns the child's status. Signals do not interrupt it.
 int Wait(pid_t pid) {
     int status = 0;
     while (waitpid(pid, &status, 0) < 0) {
@@ -36,7 +36,7 @@ Result<pki::Secret> RunPassphraseCommand(const std::string& command) {
     const pid_t pid = fork();
     if (pid < 0) return Failed(std::string("could not be run: ") + strerror(errno));
     if (pid == 0) {
-        // Everything else of this process is closed on exec.
+        // exec closes all other descriptors of this process.
         dup2(ends[1], STDOUT_FILENO);
         execl("/bin/sh", "sh", "-c", command.c_str(), static_cast<char*>(nullptr));
         _exit(kExecFailed);
@@ -51,7 +51,7 @@ Result<pki::Secret> RunPassphraseCommand(const std::string& command) {
         if (n <= 0) break;
         size += static_cast<size_t>(n);
     }
-    // A command that goes on printing gets SIGPIPE.
+    // A command that still prints gets SIGPIPE.
     close(ends[0]);
     const int status = Wait(pid);
     const void* const line_end = std::memchr(buffer, '\n', size);

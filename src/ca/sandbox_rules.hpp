@@ -1,13 +1,13 @@
-// Sandbox rules: the system calls of the program that holds the authority's key, beside those of
-// every program (sandbox/filter.cpp). It reads and writes files and the descriptors that it has: no
-// network, no other program, no other process.
+// Sandbox rules: the system calls of the program that holds the authority's key, in addition to
+// those of every program (sandbox/filter.cpp). It may read and write files and its open
+// descriptors, but use no network, start no program and touch no other process.
 #pragma once
 
 #include "sandbox/rules.hpp"
 
 namespace pganalytics::ca {
 
-// Where a libc has two ways to do a thing, both.
+// If C libraries use different calls for the same thing, all of them are listed.
 inline constexpr sandbox::Rule kSandboxRules[] = {
     // reads certificates and lists
     {"fcntl"},
@@ -18,7 +18,7 @@ inline constexpr sandbox::Rule kSandboxRules[] = {
     {"open"},
     {"openat"},
     {"stat"},
-    // writes a new file, then puts it in the place of the old one
+    // writes a new file, then replaces the old one by it
     {"fchmod"},
     {"fsync"},
     {"rename"},

@@ -26,7 +26,7 @@ core::Error Failed(const char* what) {
 
 bool AddDirectory(int rules, const char* path) {
     const int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return true;  // there is none, so nothing in it is read
+    if (fd < 0) return true;  // it does not exist, so there is nothing to allow
     landlock_path_beneath_attr beneath = {};
     beneath.allowed_access = kReading;
     beneath.parent_fd = fd;

@@ -1,4 +1,4 @@
-// Files: which files a program can read once its sandbox is closed.
+// Files: limits which files a program can read once its sandbox is closed.
 #pragma once
 
 #include <span>
@@ -7,9 +7,9 @@
 
 namespace pganalytics::sandbox {
 
-// RestrictFiles leaves the process the files below `readable`, to read: nothing else in the file
-// system. A directory that does not exist is left out. Gives whether the kernel has Landlock, which
-// does it; without it the rights of the files alone hold.
+// RestrictFiles lets the process only read files below the directories `readable` and nothing else
+// in the file system. It skips a directory that does not exist. False if the kernel has no
+// Landlock; then only the file permissions apply.
 // REQUIRES: no_new_privs is set, one thread.
 core::Result<bool> RestrictFiles(std::span<const char* const> readable);
 

@@ -9,9 +9,9 @@
 namespace pganalytics::sandbox {
 namespace {
 
-// What the C library and OpenSSL need in any program. getrandom is called only when OpenSSL
-// reseeds, after hours; clock_gettime and gettimeofday only where the clock source keeps them out
-// of the vDSO: without them a program would die in production only.
+// The calls that the C library and OpenSSL need in any program. OpenSSL calls getrandom only when
+// it reseeds, after hours; clock_gettime and gettimeofday are system calls only where the clock
+// source keeps them out of the vDSO. Without these rules a program would die only in production.
 constexpr Rule kBase[] = {
     // memory for data, never for code
     {"brk"},
@@ -20,7 +20,7 @@ constexpr Rule kBase[] = {
     {"mprotect", {HasBits(2, PROT_EXEC, 0)}},
     {"mremap"},
     {"munmap"},
-    // descriptors that are open
+    // open descriptors
     {"close"},
     {"read"},
     {"write"},
@@ -30,11 +30,11 @@ constexpr Rule kBase[] = {
     {"getpid"},
     {"getrandom"},
     {"gettimeofday"},
-    // signals that it gets, and calls that they interrupt
+    // signals, and calls that they interrupt
     {"restart_syscall"},
     {"rt_sigprocmask"},
     {"rt_sigreturn"},
-    // its end
+    // exit
     {"exit"},
     {"exit_group"},
 };
@@ -71,7 +71,7 @@ core::Result<FilterPtr> MakeFilter(std::span<const Rule> own) {
             if (const int error = Add(filter.get(), rule, call)) return Failed(rule, error);
         }
     }
-    // For threads that have begun already.
+    // Apply the filter also to threads that already run.
     if (const int error = seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_TSYNC, 1)) {
         return core::Error{std::string("could not make the sandbox for all threads: ") +
                            std::strerror(-error)};

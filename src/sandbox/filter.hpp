@@ -1,4 +1,4 @@
-// Filter: the rules of a program and those of every program, as libseccomp has them.
+// Filter: makes the seccomp filter from the rules of one program and the rules of every program.
 #pragma once
 
 #include <seccomp.h>
@@ -16,9 +16,9 @@ struct FilterDeleter {
 };
 using FilterPtr = std::unique_ptr<void, FilterDeleter>;
 
-// MakeFilter gives the filter that kills the process at any call that neither `own` nor the rules
-// of every program speak of. Errors: a name that libseccomp does not know, rules that contradict
-// each other.
+// MakeFilter returns a filter that kills the process at any call without a rule in `own` or in the
+// rules of every program. Errors: a name that libseccomp does not know, rules that contradict each
+// other.
 core::Result<FilterPtr> MakeFilter(std::span<const Rule> own);
 
 }  // namespace pganalytics::sandbox

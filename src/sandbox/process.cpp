@@ -29,12 +29,14 @@ void PrepareProcess(const Process& process) {
     signal(SIGPIPE, SIG_IGN);
     if (process.first_to_go) GoFirst();
     LowerLimit(RLIMIT_CORE, 0);
-    // Last of what uses /proc: its files there are root's then.
+    // Do this after all uses of /proc: then root owns the files of this process there.
     if (process.hides_memory) prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     fcntl(process.worker_fd, F_SETFD, FD_CLOEXEC);
-    // Another arena, for a thread, would count the processors, which no sandbox allows.
+    // A second malloc arena, for a thread, would count the processors, and no sandbox allows that
+    // call.
     mallopt(M_ARENA_MAX, 1);
-    // OpenSSL reads the time zone at the first certificate of a peer.
+    // OpenSSL reads the time zone at the first certificate of a peer; read it before the sandbox
+    // closes.
     tzset();
 }
 

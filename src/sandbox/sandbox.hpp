@@ -8,16 +8,16 @@
 
 namespace pganalytics::sandbox {
 
-// Sandbox is what a program leaves itself.
+// Sandbox is what a program may still do.
 struct Sandbox {
-    std::span<const Rule> calls;  // beside those of every program (filter.cpp)
-    // If there are any, files below these directories alone are opened, and only to read them.
+    std::span<const Rule> calls;  // in addition to those of every program (filter.cpp)
+    // If there are any, the program can open only files below these directories, and only to read.
     std::span<const char* const> readable_directories = {};
 };
 
-// Enter sets no_new_privs and closes the sandbox for good, for all threads: a system call that no
-// rule speaks of ends the process. Gives whether there is a sandbox: there is none without
-// libseccomp, under sanitizers and under valgrind.
+// Enter sets no_new_privs and closes the sandbox for good, for all threads: a system call without a
+// rule ends the process. False if there is no sandbox: without libseccomp, under sanitizers and
+// under valgrind.
 // REQUIRES: it has not been entered before. One thread, if there are readable directories.
 core::Result<bool> Enter(const Sandbox& sandbox);
 
