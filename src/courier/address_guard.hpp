@@ -1,5 +1,5 @@
-// Address guard: to which addresses a courier may connect, judged when it does, because what a name
-// means may be another thing by then.
+// Address guard: decides to which addresses a courier may connect. It checks at the moment of
+// connecting, because a name may resolve to another address by then.
 #pragma once
 
 #include <cstdint>
@@ -10,13 +10,13 @@
 
 namespace pganalytics::courier {
 
-// IsPublic: the address is one of the internet's, for one host. Not so: loopback, private, shared
-// (CGNAT), link-local, multicast, unspecified, documentation, benchmarking and reserved addresses
-// (IANA's registries of special-purpose addresses), and IPv6 addresses in which such an IPv4
-// address stands: mapped, translated (RFC 6052), 6to4. Of Teredo no address is public.
+// IsPublic is true for a public unicast address. Not public: loopback, private, shared (CGNAT),
+// link-local, multicast, unspecified, documentation, benchmarking and reserved addresses (IANA's
+// registries of special-purpose addresses), IPv6 addresses that contain such an IPv4 address
+// (mapped, translated by RFC 6052, 6to4), and all Teredo addresses.
 bool IsPublic(const core::Address& address);
 
-// Target is where a URL leads.
+// Target is the server that a URL names.
 struct Target {
     bool encrypted = true;
     std::string host;  // without brackets
@@ -25,8 +25,8 @@ struct Target {
 
 enum class Verdict { kAllowed, kNotPublic, kNotEncrypted };
 
-// Judge decides about one connection. What a list of hosts names may be anything; for all else the
-// address must be public and the connection encrypted.
+// Judge decides about one connection. A target in the list of allowed hosts may have any address
+// and need not be encrypted; any other address must be public and the connection encrypted.
 Verdict Judge(std::string_view allowed_hosts, const Target& target, const core::Address& address);
 
 }  // namespace pganalytics::courier

@@ -1,4 +1,5 @@
-// Config: what a courier is told, checked, with what it reads of files before its sandbox closes.
+// Config: the checked configuration of a courier, with the file content that it reads before its
+// sandbox closes.
 #pragma once
 
 #include <cstdint>
@@ -21,9 +22,9 @@ struct Config {
     std::string user_agent;
 };
 
-// MakeConfig checks the worker's words and reads the file of authorities. Errors: a malformed list,
-// relay or sender; a file that cannot be read or has no certificate in it; limits of time that are
-// 0.
+// MakeConfig checks the configuration from the worker and reads the file of authorities. Errors: a
+// malformed list, relay or sender; a file that cannot be read or has no certificate in it; a
+// timeout of 0.
 core::Result<Config> MakeConfig(const protocol::CourierConfig& told, const std::string& host_name);
 
 }  // namespace pganalytics::courier

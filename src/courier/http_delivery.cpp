@@ -30,7 +30,7 @@ std::string PartOf(CURLU* url, CURLUPart part, unsigned flags = 0) {
     return text;
 }
 
-// IsFieldValue: what may stand in a header without ending its line (RFC 9110 section 5.5).
+// IsFieldValue: the text may be in a header without ending its line (RFC 9110 section 5.5).
 bool IsFieldValue(std::string_view text) {
     return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
 }
@@ -172,8 +172,8 @@ size_t HttpDelivery::TakeBody(char* data, size_t size, size_t count, void* self)
 }
 
 std::string HttpDelivery::Excerpt() const {
-    // Receivers like to repeat what they were sent, and who reads the message need not know it. The
-    // path of some receivers' URLs is their password.
+    // Receivers may repeat what they were sent, and readers of the message must not learn a secret
+    // from it. In the URLs of some receivers the path is the password.
     if (!delivery().secret.empty() && body_.find(delivery().secret) != std::string::npos) return {};
     if (path_.size() > 1 && body_.find(path_) != std::string::npos) return {};
     return Printable(body_, kMaxExcerptBytes);
@@ -192,7 +192,7 @@ Outcome HttpDelivery::Finish(CURLcode result) {
         if (!refused_.empty()) outcome.message += "; " + refused_;
         return outcome;
     }
-    // Its head decides, whatever becomes of the rest: the receiver has judged.
+    // The head of the answer decides the outcome, even if the body fails.
     outcome.status = Status();
     outcome.outcome = OfHttpStatus(outcome.status);
     if (outcome.outcome == DeliveryOutcome::kSent) return outcome;

@@ -1,4 +1,4 @@
-// HTTP delivery: a POST to a receiver whose URL somebody has given, and who may be anybody.
+// HTTP delivery: a POST to a receiver. A user has entered its URL, so do not trust the receiver.
 #pragma once
 
 #include <vector>
@@ -11,9 +11,10 @@ namespace pganalytics::courier {
 
 class HttpDelivery : public Transfer {
   public:
-    // Make prepares a delivery; `now` is Unix time in seconds. Errors, for which no other attempt
-    // would do better: a URL that is malformed, has a password or another scheme than https and
-    // http; a secret that is missing or cannot stand in a header.
+    // Make prepares a delivery; `now` is Unix time in seconds. Errors, which a retry would not
+    // mend: a URL that is malformed, has a user name or a password, or has a scheme other than
+    // https and http; a content type that is malformed; a secret that is missing or cannot be in a
+    // header.
     static core::Result<std::unique_ptr<Transfer>> Make(const Config& config, Parcel parcel,
                                                         int64_t now);
 
@@ -28,17 +29,17 @@ class HttpDelivery : public Transfer {
     static curl_socket_t OpenSocket(void* self, curlsocktype purpose, curl_sockaddr* address);
     static size_t TakeHeader(char* data, size_t size, size_t count, void* self);
     static size_t TakeBody(char* data, size_t size, size_t count, void* self);
-    // What the receiver says, if it is fit for a log.
+    // Excerpt returns the beginning of the answer's body; "" if the body repeats a secret.
     std::string Excerpt() const;
 
     UrlPtr url_;
     const Target target_;
     const std::string path_;
     WipedList headers_;
-    int opened_ = 0;              // connections that were begun
-    std::string refused_;         // why the guard let one not be begun
+    int opened_ = 0;              // connections that were started
+    std::string refused_;         // why the address guard refused a connection
     size_t header_bytes_ = 0;     // of all answers
-    bool head_is_whole_ = false;  // of an answer that is not 1xx
+    bool head_is_whole_ = false;  // of an answer other than 1xx
     std::string body_;
 };
 

@@ -1,10 +1,10 @@
-// Libraries: how libcurl and OpenSSL are used so that they leave no secrets behind.
+// Libraries: sets up libcurl and OpenSSL so that they leave no secrets in memory.
 #pragma once
 
 namespace pganalytics::courier {
 
-// StartLibraries gives libcurl and OpenSSL memory that is overwritten when they free it, where
-// copies of secrets may be, and initialises them. False if that is not to be had.
+// StartLibraries makes libcurl and OpenSSL overwrite memory when they free it, because it may hold
+// copies of secrets, and initialises them. False if that failed.
 bool StartLibraries();
 
 }  // namespace pganalytics::courier

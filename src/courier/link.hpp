@@ -1,4 +1,4 @@
-// Link: frames from the worker and to it, over a socket that never makes the courier wait.
+// Link: frames from and to the worker, over a socket that never blocks the courier.
 #pragma once
 
 #include <optional>
@@ -19,13 +19,13 @@ class Link {
   public:
     explicit Link(int fd);
 
-    // Take gives the next whole frame, std::nullopt while there is none. Errors: bytes that are no
-    // frame, or one that is larger than a delivery. What came before the worker left is lost with
-    // it: ended() is true then.
+    // Take returns the next whole frame, or std::nullopt if there is none. Errors: bytes that are
+    // no frame, or a frame that is larger than a delivery. If the worker has gone, ended() is true
+    // and an incomplete frame is lost.
     core::Result<std::optional<Frame>> Take();
     bool ended() const { return ended_; }
 
-    // Send keeps a frame until Flush writes it, as much as the socket takes.
+    // Send queues a frame and calls Flush, which writes as much as the socket takes.
     template <typename Message>
     void Send(protocol::FrameType type, uint32_t request_id, const Message& message) {
         protocol::AppendFrame(type, request_id, message, &unsent_);
@@ -35,13 +35,13 @@ class Link {
     bool has_unsent() const { return !unsent_.empty(); }
 
   private:
-    // Fill reads up to `size` bytes behind those there are. True if all are there.
+    // Fill reads on until `to` has `size` bytes. True once it has all of them.
     bool Fill(char* to, size_t size);
 
     const int fd_;
     protocol::FrameHeader header_ = {};
-    std::optional<Payload> payload_;  // of the frame whose header is whole
-    size_t filled_ = 0;               // of the header, or of the payload
+    std::optional<Payload> payload_;  // set once the header is complete
+    size_t filled_ = 0;               // bytes read of the header, or of the payload
     bool ended_ = false;
     std::string unsent_;
 };

@@ -37,7 +37,7 @@ Result<std::vector<std::string>> ReadRecipients(std::string_view lines) {
     return recipients;
 }
 
-// CodeOf gives the code of a reply's last line, 0 for all other lines (RFC 5321 section 4.2.1).
+// CodeOf returns the code of a reply's last line, 0 for all other lines (RFC 5321 section 4.2.1).
 uint32_t CodeOf(std::string_view line) {
     if (line.size() < kCodeBytes || (line.size() > kCodeBytes && line[kCodeBytes] == '-')) return 0;
     uint32_t code = 0;
@@ -51,7 +51,7 @@ uint32_t CodeOf(std::string_view line) {
 std::string RelayUrl(const Config& config) {
     const bool ipv6 = config.relay_host.find(':') != std::string::npos;
     const std::string host = ipv6 ? "[" + config.relay_host + "]" : config.relay_host;
-    // libcurl takes the path for the name in EHLO.
+    // libcurl sends the path as the name in EHLO.
     return "smtp://" + host + ":" + std::to_string(config.relay_port) + "/" + config.host_name;
 }
 
@@ -76,14 +76,15 @@ MailDelivery::MailDelivery(const Config& config, Parcel parcel, std::vector<std:
     for (const std::string& recipient : recipients_) envelope_.Add(recipient);
     Set(CURLOPT_URL, RelayUrl(config_).c_str());
     Set(CURLOPT_PROTOCOLS_STR, "smtp");
-    // TLS where the relay offers it, whoever it is: against listeners. The relay is next door, its
-    // certificate often one that it has made itself, and it is shown no password.
+    // Use TLS if the relay offers it, without verification: that protects against eavesdroppers.
+    // The relay is in the same network, its certificate is often self-signed, and it gets no
+    // password.
     Set(CURLOPT_USE_SSL, static_cast<long>(CURLUSESSL_TRY));
     Set(CURLOPT_SSL_VERIFYPEER, 0L);
     Set(CURLOPT_SSL_VERIFYHOST, 0L);
     Set(CURLOPT_MAIL_FROM, from.c_str());
     Set(CURLOPT_MAIL_RCPT, envelope_.get());
-    // One address that is wrong must not keep the others from hearing of it.
+    // One wrong address must not keep the mail from the other recipients.
     Set(CURLOPT_MAIL_RCPT_ALLLOWFAILS, 1L);
     Set(CURLOPT_UPLOAD, 1L);
     Set(CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(message_.size()));
@@ -100,7 +101,7 @@ int MailDelivery::TakeTrace(CURL*, curl_infotype type, char* data, size_t size, 
     if (type != CURLINFO_HEADER_OUT) return 0;
     const std::string_view command(data, size);
     auto* const delivery = static_cast<MailDelivery*>(self);
-    // By then it is decided, and what comes is a farewell.
+    // At QUIT the outcome is decided: ignore the replies after it.
     delivery->leaving_ = delivery->leaving_ || command.substr(0, 4) == "QUIT";
     if (!delivery->leaving_) delivery->naming_recipients_ = command.substr(0, 5) == "RCPT ";
     return 0;

@@ -1,4 +1,4 @@
-// Mail delivery: one message to the relay, which does the rest.
+// Mail delivery: sends one message to the mail relay, which forwards it.
 #pragma once
 
 #include <vector>
@@ -10,8 +10,8 @@ namespace pganalytics::courier {
 
 class MailDelivery : public Transfer {
   public:
-    // Make prepares a delivery; `now` is Unix time in seconds. Errors, for which no other attempt
-    // would do better: no recipients, too many, or one that is no address.
+    // Make prepares a delivery; `now` is Unix time in seconds. Errors, which a retry would not
+    // mend: no recipients, more than 100, or one that is no mail address.
     static core::Result<std::unique_ptr<Transfer>> Make(const Config& config, Parcel parcel,
                                                         int64_t now);
 
@@ -28,14 +28,14 @@ class MailDelivery : public Transfer {
     const std::vector<std::string> recipients_;
     WipedList envelope_;
     std::string message_;
-    size_t given_ = 0;  // bytes of the message
+    size_t given_ = 0;  // bytes of the message already given to libcurl
     size_t reply_bytes_ = 0;
     bool naming_recipients_ = false;  // RCPT was the last command
-    bool leaving_ = false;            // QUIT was
-    uint32_t reply_ = 0;              // the last one
-    std::string refusal_;             // the last reply of 4xx or 5xx
+    bool leaving_ = false;            // QUIT was sent
+    uint32_t reply_ = 0;              // the code of the last reply
+    std::string refusal_;             // the last reply with 4xx or 5xx
     size_t refused_recipients_ = 0;
-    bool deferred_ = false;  // a recipient was: nobody gets it now, so that nobody gets it twice
+    bool deferred_ = false;  // a recipient was deferred: stop, so that nobody gets the mail twice
 };
 
 }  // namespace pganalytics::courier

@@ -10,9 +10,9 @@
 namespace pganalytics::courier {
 namespace {
 
-constexpr size_t kPlainSubjectBytes = 65;  // "Subject: " and these fit a line
-constexpr size_t kWordBytes = 39;          // become 52 digits; an encoded word has at most 75 bytes
-constexpr size_t kLineBytes = 57;          // become 76 digits
+constexpr size_t kPlainSubjectBytes = 65;  // with "Subject: " these fit in a line
+constexpr size_t kWordBytes = 39;  // in base64 52 digits; an encoded word has at most 75 bytes
+constexpr size_t kLineBytes = 57;  // in base64 76 digits
 
 std::string Base64(std::string_view bytes) {
     std::string out(4 * ((bytes.size() + 2) / 3) + 1, '\0');
@@ -23,8 +23,8 @@ std::string Base64(std::string_view bytes) {
     return out;
 }
 
-// CharacterEnd moves a cut back to where a character of UTF-8 begins; of no use where there is
-// none.
+// CharacterEnd moves a cut back to the start of a UTF-8 character. Returns the cut itself if there
+// is none before it.
 size_t CharacterEnd(std::string_view text, size_t cut) {
     const size_t end = core::CutUtf8(text, cut).size();
     return end == 0 && !text.empty() ? cut : end;
@@ -66,7 +66,7 @@ std::string FormatDate(int64_t date) {
     std::tm parts = {};
     gmtime_r(&seconds, &parts);
     char text[64];
-    // In the C locale, which this program never leaves.
+    // The names are English: this program always runs in the C locale.
     const size_t size = std::strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S +0000", &parts);
     return {text, size};
 }

@@ -1,4 +1,4 @@
-// Mail message: an RFC 5322 message out of parts, none of which can add a line to its header.
+// Mail message: makes an RFC 5322 message from parts. No part can add a line to its header.
 #pragma once
 
 #include <cstdint>
@@ -11,20 +11,20 @@ namespace pganalytics::courier {
 struct Mail {
     std::string from;
     std::vector<std::string> to;
-    std::string id;      // of the Message-ID, at the sender's host
-    std::string domain;  // of it
+    std::string id;      // left part of the Message-ID
+    std::string domain;  // right part of the Message-ID
     std::string_view subject;
     std::string_view body;  // UTF-8
     int64_t date = 0;       // Unix time in seconds
 };
 
-// FormatMail writes the message, lines ending in CRLF and none longer than 78 bytes but that of a
-// long address. Its body is base64: nothing in it means anything to a mail server.
+// FormatMail writes the message. Lines end in CRLF and have at most 78 bytes, except one with a
+// long address. The body is base64, so no text in it has a meaning to a mail server.
 // REQUIRES: addresses are core::IsMailAddress.
 std::string FormatMail(const Mail& mail);
 
-// EncodeSubject gives a text as it may stand in a header: as it is if it is short printable ASCII,
-// else as encoded words (RFC 2047), folded. Control characters become spaces.
+// EncodeSubject returns the text in the form for a header: unchanged if it is short printable
+// ASCII, else as folded encoded words (RFC 2047). Control characters become spaces.
 std::string EncodeSubject(std::string_view text);
 
 // FormatDate writes "Mon, 23 Nov 2026 14:00:00 +0000".

@@ -1,6 +1,6 @@
 // pganalytics-courier: delivers alerts to receivers on the network, so that no process of
-// PostgreSQL has to. Started by the alerts worker with its socket as descriptor 3; everything else
-// it needs comes in the first frame.
+// PostgreSQL has to. The alerts worker starts it with a socket as descriptor 3; the first frame has
+// its configuration.
 #include <poll.h>
 #include <unistd.h>
 
@@ -28,8 +28,8 @@ using protocol::FrameType;
 
 constexpr int kTurnMs = 1000;
 
-// Sixteen deliveries of 16 MiB, each once as it came and, of a mail, once more encoded; a thread
-// with its stack for each name that is looked up.
+// Enough for sixteen deliveries of 16 MiB, for the encoded copy of each mail, and for a thread with
+// its stack for each name lookup.
 constexpr rlim_t kAddressSpaceBytes = rlim_t{2} << 30;
 constexpr rlim_t kDescriptors = 256;
 constexpr rlim_t kStackBytes = rlim_t{8} << 20;
@@ -58,8 +58,8 @@ Result<Config> ReadConfig(Link& link) {
     }
 }
 
-// Begin starts the delivery that a frame brings. Errors: the frame is none, its number is in use,
-// or more are on their way than may be.
+// Begin starts the delivery in a frame. Errors: the frame is no delivery, its request_id is in use,
+// or too many deliveries are in progress.
 Status Begin(Sender& sender, Frame frame) {
     Parcel parcel{std::move(frame.payload), {}};
     const bool good =
@@ -76,8 +76,8 @@ Status Begin(Sender& sender, Frame frame) {
     return Unit{};
 }
 
-// Deliver runs until the worker leaves. What is on its way then is not waited for: nobody would
-// hear what came of it.
+// Deliver runs until the worker has gone. Then it drops the deliveries in progress: nobody could
+// get their results.
 Status Deliver(Link& link, Sender& sender) {
     for (;;) {
         for (;;) {
@@ -128,7 +128,8 @@ int Main() {
 
 int main() {
     try {
-        // No destructors: libraries' own would run under a filter they do not know.
+        // Run no destructors and exit handlers: those of libraries may use calls that the filter
+        // does not allow.
         _exit(pganalytics::courier::Main());
     } catch (const std::exception& error) {
         std::fprintf(stderr, "pganalytics-courier: %s\n", error.what());

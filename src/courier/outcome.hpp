@@ -1,4 +1,4 @@
-// Outcome: what came of a delivery, and what answers of receivers mean.
+// Outcome: the result of a delivery, and what the answers of receivers mean.
 #pragma once
 
 #include <cstdint>
@@ -16,18 +16,18 @@ struct Outcome {
     std::string message;
 };
 
-// OfHttpStatus: 2xx is sent; 408, 425, 429 and 5xx may be otherwise later; all else is dead, also
-// 3xx: a redirect could lead anywhere and is never followed.
+// OfHttpStatus: 2xx is sent; 408, 425, 429 and 5xx are retried; all else is dead, even 3xx: a
+// redirect could lead anywhere and is never followed.
 protocol::DeliveryOutcome OfHttpStatus(uint32_t status);
 
-// OfSmtpReply: 2xx is sent, 5xx dead (RFC 5321 section 4.2.1), all else again.
+// OfSmtpReply: 2xx is sent, 5xx is dead (RFC 5321 section 4.2.1), all else is retried.
 protocol::DeliveryOutcome OfSmtpReply(uint32_t reply);
 
-// RetryAfter bounds what a receiver asks for, in seconds.
+// RetryAfter limits the delay that a receiver asks for, in seconds.
 uint32_t RetryAfter(int64_t seconds);
 
-// Printable makes a text of a stranger's bytes that may stand in a log: printable ASCII, one line,
-// at most `max_bytes` long.
+// Printable makes a stranger's bytes safe for a log: printable ASCII, one line, at most `max_bytes`
+// long.
 std::string Printable(std::string_view bytes, size_t max_bytes);
 
 }  // namespace pganalytics::courier

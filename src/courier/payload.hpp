@@ -7,7 +7,8 @@
 
 namespace pganalytics::courier {
 
-// Payload is overwritten when it goes. Moved, its bytes stay where they are, and so do views of it.
+// Payload overwrites its bytes when it is destroyed. A move keeps the bytes in place, so views of
+// them stay valid.
 class Payload {
   public:
     explicit Payload(size_t size) : bytes_(size) {}

@@ -1,6 +1,6 @@
-// Sandbox rules: the system calls of a program that connects to whom it is told to, beside those of
-// every program (sandbox/filter.cpp). Connections over IP, threads, and reading files: no other
-// program or process, no file written, no port opened.
+// Sandbox rules: the system calls of a program that connects to any host it is told to, in addition
+// to those of every program (sandbox/filter.cpp). It may make IP connections, start threads and
+// read files, but start no program, touch no other process, write no file and listen on no port.
 #pragma once
 
 #include <fcntl.h>
@@ -17,13 +17,13 @@
 
 namespace pganalytics::courier {
 
-inline constexpr uint64_t kSocketType = 0xF;  // beside SOCK_CLOEXEC and SOCK_NONBLOCK
+inline constexpr uint64_t kSocketType = 0xF;  // without SOCK_CLOEXEC and SOCK_NONBLOCK
 inline constexpr uint64_t kThread = CLONE_VM | CLONE_THREAD | CLONE_SIGHAND;
 inline constexpr uint64_t kWriting = O_ACCMODE | O_CREAT | O_TRUNC;
 
-// Where a libc has two ways to do a thing, both.
+// If C libraries use different calls for the same thing, all of them are listed.
 inline constexpr sandbox::Rule kSandboxRules[] = {
-    // connects over TCP, and over UDP to the servers of names
+    // connects over TCP, and over UDP to name servers
     {"connect"},
     {"getpeername"},
     {"getsockname"},
@@ -33,10 +33,11 @@ inline constexpr sandbox::Rule kSandboxRules[] = {
     {"socket", {sandbox::Is(0, AF_INET), sandbox::HasBits(1, kSocketType, SOCK_DGRAM)}},
     {"socket", {sandbox::Is(0, AF_INET6), sandbox::HasBits(1, kSocketType, SOCK_STREAM)}},
     {"socket", {sandbox::Is(0, AF_INET6), sandbox::HasBits(1, kSocketType, SOCK_DGRAM)}},
-    // a netlink socket, by which getaddrinfo learns which families of addresses there are
+    // a netlink socket: getaddrinfo asks it which address families there are
     {"bind"},
     {"socket", {sandbox::Is(0, AF_NETLINK), sandbox::Is(2, NETLINK_ROUTE)}},
-    // The C library asks nscd first, and some resolvers a service of theirs; DNS is what is left.
+    // The C library asks nscd first, and some resolvers ask their own service. With this error they
+    // use DNS.
     {"socket", {sandbox::Is(0, AF_UNIX)}, EAFNOSUPPORT},
     // reads, writes and ends connections
     {"ioctl", {sandbox::Is(1, FIONBIO)}},
@@ -51,9 +52,9 @@ inline constexpr sandbox::Rule kSandboxRules[] = {
     {"sendto"},
     {"shutdown"},
     {"writev"},
-    // threads, of which the resolver is one, and what wakes the one that waits; processes never
+    // threads (the resolver uses them) and what wakes a waiting thread, but no processes
     {"clone", {sandbox::HasBits(0, kThread, kThread)}},
-    {"clone3", {}, ENOSYS},  // its flags are out of a filter's sight; clone is tried then
+    {"clone3", {}, ENOSYS},  // a filter cannot see its flags; libc then tries clone
     {"eventfd2"},
     {"gettid"},
     {"pipe2"},
@@ -78,13 +79,13 @@ inline constexpr sandbox::Rule kSandboxRules[] = {
     {"stat"},
     {"statx"},
     {"uname"},
-    // A module of the resolver that is not in the C library cannot be loaded, and the next is
-    // asked.
+    // A resolver module outside the C library cannot be loaded; the resolver then uses the next
+    // one.
     {"mmap", {sandbox::HasBits(2, PROT_EXEC, PROT_EXEC)}, EACCES},
 };
 
-// resolv.conf may be a link into /run, certificates are links into /usr/share. The data directory,
-// with all that the server's user can read in it, is in none of them.
+// resolv.conf may be a link into /run, and certificates are links into /usr/share. None of these
+// directories contains the data directory, whose files the server's user can read.
 inline constexpr const char* kReadableDirectories[] = {
     "/etc",         "/run/NetworkManager", "/run/resolvconf",  "/run/systemd/resolve",
     "/usr/lib/ssl", "/usr/share",          "/usr/local/share",

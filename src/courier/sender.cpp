@@ -44,7 +44,7 @@ std::vector<Sender::Ended> Sender::Step() {
         const CURLcode result = message->data.result;
         for (auto at = transfers_.begin(); at != transfers_.end(); ++at) {
             if (at->second->easy() != message->easy_handle) continue;
-            // The message goes with the handle.
+            // Removing the handle frees the message; `result` was copied before.
             curl_multi_remove_handle(multi_.get(), at->second->easy());
             ended_.push_back({at->first, at->second->Finish(result)});
             transfers_.erase(at);

@@ -1,4 +1,4 @@
-// Sender: the deliveries that are on their way, all at a time.
+// Sender: runs all deliveries in progress at the same time.
 #pragma once
 
 #include <curl/curl.h>
@@ -11,7 +11,8 @@
 
 namespace pganalytics::courier {
 
-// Sender is for one thread. REQUIRES: curl_global_init was called; `config` outlives it.
+// Sender must be used by one thread only. REQUIRES: curl_global_init was called; `config` outlives
+// it.
 class Sender {
   public:
     struct Ended {
@@ -24,9 +25,9 @@ class Sender {
     Sender(const Sender&) = delete;
     Sender& operator=(const Sender&) = delete;
 
-    // Begin starts a delivery. One that cannot even begin ends at once, as the others do.
+    // Begin starts a delivery. If that fails, the next Step returns it as ended.
     void Begin(uint32_t request_id, Parcel parcel, int64_t now);
-    // Step moves all deliveries on without waiting and gives those that have ended.
+    // Step advances all deliveries without waiting and returns those that have ended.
     std::vector<Ended> Step();
     // Wait waits until a delivery or one of `fd`'s events is ready, or `timeout_ms` have passed.
     void Wait(int fd, short events, int timeout_ms);

@@ -40,7 +40,7 @@ std::string DeliveryId(const protocol::Delivery& delivery) {
     unsigned size = 0;
     bool good = context && EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) == 1;
     for (const std::string_view part : {delivery.key, delivery.subject, delivery.body}) {
-        // With its length in front no two lists of parts are the same bytes.
+        // Hash each length first, so that two different lists of parts never give the same bytes.
         const uint64_t length = part.size();
         good = good && EVP_DigestUpdate(context.get(), &length, sizeof(length)) == 1 &&
                EVP_DigestUpdate(context.get(), part.data(), part.size()) == 1;

@@ -1,4 +1,4 @@
-// Signature: by what receivers recognise a delivery, and that it is ours.
+// Signature: lets receivers recognise a repeated delivery, and verify that it is ours.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@ namespace pganalytics::courier {
 // HMAC-SHA256 of "<now>.<body>". `now` is Unix time in seconds.
 std::string SignatureOf(std::string_view secret, std::string_view body, int64_t now);
 
-// DeliveryId is the same each time that the same is delivered, and another for all else: 32 hex
-// digits.
+// DeliveryId returns 32 hex digits, which are the same for each attempt of a delivery and differ
+// between deliveries.
 std::string DeliveryId(const protocol::Delivery& delivery);
 
 }  // namespace pganalytics::courier

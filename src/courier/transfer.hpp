@@ -1,4 +1,4 @@
-// Transfer: one delivery on its way. Base of HttpDelivery and MailDelivery.
+// Transfer: one delivery in progress. Base of HttpDelivery and MailDelivery.
 #pragma once
 
 #include <curl/curl.h>
@@ -14,13 +14,13 @@
 
 namespace pganalytics::courier {
 
-// Parcel is a delivery with the bytes that its texts are in.
+// Parcel is a delivery with the bytes that its texts point into.
 struct Parcel {
     Payload payload;
     protocol::Delivery delivery;
 };
 
-// WipedList is a list of lines for libcurl that is overwritten when it goes.
+// WipedList is a list of lines for libcurl. Its destructor overwrites them.
 class WipedList {
   public:
     WipedList() = default;
@@ -46,7 +46,7 @@ class Transfer {
 
     CURL* easy() const { return easy_.get(); }
 
-    // Finish says what came of it, once libcurl is done with the handle.
+    // Finish returns the outcome, once libcurl is done with the handle.
     virtual Outcome Finish(CURLcode result) = 0;
 
   protected:
@@ -55,7 +55,7 @@ class Transfer {
         if (curl_easy_setopt(easy(), option, value) != CURLE_OK) throw std::bad_alloc();
     }
     const protocol::Delivery& delivery() const { return parcel_.delivery; }
-    // Why libcurl gave up, in its words.
+    // Reason returns libcurl's message about its error.
     std::string Reason(CURLcode result) const;
     uint32_t Status() const;
 

@@ -1,4 +1,4 @@
-// Sandbox: what a program may still ask of the kernel once it deals with strangers.
+// Sandbox: limits what a program may ask of the kernel while it handles data of strangers.
 #pragma once
 
 #include <span>
