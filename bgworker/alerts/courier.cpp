@@ -24,7 +24,7 @@ constexpr char kUserAgent[] = "pganalytics/" PGANALYTICS_VERSION;
 
 struct Courier {
     pg::WorkerStatus* status;
-    pid_t pid;  // 0: there is none
+    pid_t pid;  // 0: no courier runs
     Channel channel;
     core::Instant heard_at;  // when it last sent a frame, or was last idle
     bool outdated;           // settings have changed since it was started

@@ -82,7 +82,8 @@ bool NextFrame(Channel* channel, Frame* frame, bool* broken) {
     *broken = false;
     const size_t available = channel->filled - channel->taken;
     if (available < sizeof(frame->header)) return false;
-    // Frames are multiples of 8 long, so each begins at a multiple of 8 of an aligned buffer.
+    // The buffer is aligned and frames are multiples of 8 bytes long, so each frame is aligned to
+    // 8.
     memcpy(&frame->header, channel->buffer + channel->taken, sizeof(frame->header));
     if (!protocol::IsValidHeader(frame->header)) {
         *broken = true;

@@ -121,8 +121,9 @@ void TendChild(Child* child) {
     if (child->no_slot.IsDue(Now()) && child->backoff.MayTry(Now())) StartChild(child);
 }
 
-// DatabaseExists reads the heap of pg_database, as the autovacuum launcher does: in a cluster that
-// nobody has connected to yet, its indexes are not in the cache of a process without a database.
+// DatabaseExists reads the heap of pg_database, as the autovacuum launcher does: if nobody has
+// connected to the cluster yet, a process without a database has no index of pg_database in its
+// relation cache.
 bool DatabaseExists() {
     bool exists = false;
     ErrorData* const error = pg::Transact([&exists] {

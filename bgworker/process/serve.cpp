@@ -18,8 +18,8 @@ bool TakeFrame(Gateway* gateway, Frame* frame) {
             case ReadResult::kBlocked:
                 return false;
             case ReadResult::kClosed:
-                // The worker still handles what the gateway sent whole before it died; the
-                // collectors send again and then get their receipts.
+                // The worker still handles what the gateway sent whole before it died; its clients
+                // send again and then get their receipts.
                 Doom(gateway, "has closed its socket");
                 return false;
         }

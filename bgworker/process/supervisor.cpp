@@ -298,8 +298,8 @@ void WaitForGateways(Supervisor* supervisor, long timeout_ms) {
     for (Gateway& gateway : supervisor->gateways) {
         unsent = unsent || (gateway.state != GatewayState::kNone && HasUnsent(gateway.channel));
     }
-    // A receipt rarely does not fit in the socket: a shorter wait is simpler than a second set of
-    // events.
+    // It is rare that a receipt does not fit in the socket: a shorter wait is simpler than a second
+    // set of events.
     WaitEvent occurred[2 + kMaxGateways];
     WaitEventSetWait(supervisor->events, unsent ? Min(timeout_ms, 5L) : timeout_ms, occurred,
                      lengthof(occurred), PG_WAIT_EXTENSION);

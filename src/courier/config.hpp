@@ -14,7 +14,7 @@ struct Config {
     uint32_t connect_timeout_ms = 0;
     uint32_t timeout_ms = 0;
     std::string allowed_hosts;
-    std::string authorities;  // PEM; "": those of the system
+    std::string authorities;  // PEM; "": use the system's
     std::string relay_host;
     uint16_t relay_port = 0;
     std::string mail_from;

@@ -128,7 +128,7 @@ int Main() {
 
 int main() {
     try {
-        // Run no destructors and exit handlers: those of libraries may use calls that the filter
+        // Run no destructors or exit handlers: those of libraries may use calls that the filter
         // does not allow.
         _exit(pganalytics::courier::Main());
     } catch (const std::exception& error) {
