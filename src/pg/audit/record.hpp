@@ -32,8 +32,8 @@ bool HasAuditSubject();
 std::string_view AuditActor();
 bool ActsForAuditSubject(AuditSource source);
 
-// ActsForSomebody: a session acts here, or an audit subject, or a background worker that is not
-// ours.
+// ActsForSomebody: this process is a session, or a background worker that is not ours, or it has an
+// audit subject.
 bool ActsForSomebody();
 
 // Auditing: pganalytics.audit is on and the library was preloaded.

@@ -1,4 +1,4 @@
-// Statement: kept plans and their arguments.
+// Statement: saved plans and their arguments.
 #include "pg/base/statement.hpp"
 
 extern "C" {

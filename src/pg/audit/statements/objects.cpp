@@ -31,7 +31,7 @@ RangeVar RelationOfNames(const List* names, int count) {
     return relation;
 }
 
-// NameOfType names a type that is to be altered, with its schema.
+// NameOfType returns the name of a type that a statement alters, with its schema.
 const char* NameOfType(const TypeName* type) {
     if (list_length(type->names) != 1 || !OidIsValid(MyDatabaseId)) return TypeNameOf(type);
     const char* const name = StringAt(type->names, 0);

@@ -8,7 +8,7 @@
 namespace pganalytics::pg {
 
 // ProtectsServer: a change of the setting is recorded as security.configured.
-// docs/reference/audit_sessions.md has the list, docs/reference/settings.md that of our own.
+// docs/reference/audit_sessions.md lists PostgreSQL's settings, docs/reference/settings.md ours.
 bool ProtectsServer(std::string_view name);
 
 // HoldsSecret: the value must not be written anywhere, because of the setting's name or because it
