@@ -8,7 +8,7 @@
 namespace pganalytics::pg {
 
 // ProtectsServer: a change of the setting is recorded as security.configured.
-// docs/reference/audit_sessions.md lists PostgreSQL's settings, docs/reference/settings.md ours.
+// docs/reference/audit_sessions.md lists them, docs/reference/settings.md lists ours.
 bool ProtectsServer(std::string_view name);
 
 // HoldsSecret: the value must not be written anywhere, because of the setting's name or because it
