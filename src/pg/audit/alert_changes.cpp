@@ -1,5 +1,5 @@
-// Audit alerts: what the trigger tells of alerts: rules, what people do about alerts, and whom they
-// are sent to. Never a channel's secret.
+// Audit alerts: what the trigger records about alerts: rules, what people do about alerts, and the
+// channels that they are sent to. It never records a channel's secret.
 #include "pg/audit/changes.hpp"
 
 namespace pganalytics::pg {
@@ -10,13 +10,13 @@ namespace {
 
 constexpr int kMaxColumns = 9;
 
-// Kept says what a table of what an administrator or operator keeps has in common with the others.
+// Kept describes how changes of one table of the alerts' configuration are recorded.
 struct Kept {
     AuditEvent event;
     const char* type;
     const char* id;
-    const char* shown[kMaxColumns];  // of one that is new or goes; nullptr: no more
-    const char* untold[3];           // whose change is none
+    const char* shown[kMaxColumns];  // recorded when a row is created or removed; nullptr: no more
+    const char* untold[3];           // columns whose change is not recorded
 };
 
 int CountOf(const char* const* names, int most) {
@@ -25,7 +25,8 @@ int CountOf(const char* const* names, int most) {
     return count;
 }
 
-// BeginKept begins to tell of a change. False for an UPDATE without one.
+// BeginKept begins the record of a change. Returns false for an UPDATE that changes nothing but
+// `untold` columns.
 bool BeginKept(AuditRecord* record, const RowChange& change, const Kept& kept) {
     const bool updated = change.before != nullptr && change.after != nullptr;
     if (updated && !DiffersBeside(change, kept.untold, CountOf(kept.untold, 3))) return false;
@@ -54,7 +55,7 @@ void TellKept(const RowChange& change, const Kept& kept) {
     PutAudit(record);
 }
 
-// HostOf gives a URL up to its path: who knows the address of a webhook can often use it.
+// HostOf returns a URL without its path: whoever knows the full URL of a webhook can often use it.
 AuditValue HostOf(const RowChange& change, HeapTuple row) {
     if (IsNull(change, row, "url")) return {AuditValue::Kind::kNull, {}};
     const std::string_view url = TextOf(change, row, "url");
@@ -142,7 +143,7 @@ void TellSilence(const RowChange& change) {
     const bool was_over =
         change.before != nullptr && TimeOf(change, change.before, "ends_at") <= now;
     const bool is_over = change.after == nullptr || TimeOf(change, change.after, "ends_at") <= now;
-    // Rows of the past that go are no news.
+    // The removal of a silence that was over already is not recorded.
     if (change.after == nullptr && was_over) return;
     constexpr const char* kStamped[] = {"ended_by"};
     const bool updated = change.before != nullptr && change.after != nullptr;

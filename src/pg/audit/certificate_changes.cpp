@@ -1,4 +1,4 @@
-// Audit certificates: what the trigger tells of certificates and of requests for them.
+// Audit certificates: what the trigger records about certificates and requests for them.
 #include "pg/audit/changes.hpp"
 #include "pg/base/statement.hpp"
 
@@ -12,8 +12,8 @@ using protocol::AuditEvent;
 
 namespace {
 
-// GoodOneBefore gives the serial number of another certificate of the same holder that is good, ""
-// if there is none. Asked with the rights of the table's owner, as foreign keys ask.
+// GoodOneBefore returns the serial number of another valid certificate of the same holder, "" if
+// there is none. It queries with the privileges of the table's owner, as foreign keys do.
 const char* GoodOneBefore(const RowChange& change) {
     static Statement find = {
         "SELECT c.serial FROM pganalytics.certificates c "
@@ -89,7 +89,7 @@ void TellCertificate(const RowChange& change) {
          [&](AuditRecord* record) { AddChanges(record, change, kToldAlready, told); });
 }
 
-// Enrolling ends when the certificate is there, which another process has issued.
+// An enrolment ends when another process has issued the certificate, or has failed to.
 void TellCertificateRequest(const RowChange& change) {
     if (change.before == nullptr || change.after == nullptr || !Differs(change, "state") ||
         strcmp(TextOf(change, change.after, "origin"), "token") != 0) {

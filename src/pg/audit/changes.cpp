@@ -1,4 +1,4 @@
-// Audit changes: the trigger, and what it tells of collectors.
+// Audit changes: the trigger, and what it records about collectors.
 #include "pg/audit/changes.hpp"
 
 extern "C" {
@@ -24,7 +24,7 @@ void TellCollectorToken(const RowChange& change, const char* id, bool had_one) {
     PutAudit(record);
 }
 
-// Watched is a table with the trigger. `emptied` is what TRUNCATE of it is told as.
+// Watched is a table with the trigger. `emptied` is the event that records a TRUNCATE of it.
 struct Watched {
     const char* table;
     AuditEvent emptied;
@@ -110,8 +110,8 @@ extern "C" {
 
 PG_FUNCTION_INFO_V1(pganalytics_audit_change);
 
-// pganalytics_audit_change is an AFTER trigger, for each row, and for TRUNCATE for the statement.
-// Errors: 53000 where the buffer of the log is full and nothing may be done untold.
+// pganalytics_audit_change is an AFTER trigger, for each row; for TRUNCATE, for each statement.
+// Errors: 53000 if the buffer of the log is full and pganalytics.audit_overflow is 'refuse'.
 Datum pganalytics_audit_change(PG_FUNCTION_ARGS) {
     using namespace pganalytics::pg;
     if (!CALLED_AS_TRIGGER(fcinfo)) {

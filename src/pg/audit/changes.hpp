@@ -1,12 +1,13 @@
-// Audit changes: what triggers on the tables of identities and of alerts tell of, by table: whoever
-// changed a row, by whatever statement.
+// Audit changes: triggers on the tables of identities and alerts record each change of a row,
+// whoever made it and by whatever statement. Each table has a function of its own.
 #pragma once
 
 #include "pg/audit/rows.hpp"
 
 namespace pganalytics::pg {
 
-// BeginChange fills a record about a row, with the role in force; `id` names its resource.
+// BeginChange begins a record about a row and adds the current role. `type` and `id` name the
+// resource.
 void BeginChange(AuditRecord* record, protocol::AuditEvent event, const char* type, const char* id);
 
 // AddColumns adds the values of columns under their names.
@@ -18,7 +19,7 @@ void AddColumns(AuditRecord* record, const RowChange& change, HeapTuple row,
     }
 }
 
-// Each tells of one change of a row of its table. ERROR as reading the row raises it.
+// Each records one change of a row of its table. Raises any ERROR of reading the row.
 void TellCollector(const RowChange& change);
 void TellCertificate(const RowChange& change);
 void TellCertificateRequest(const RowChange& change);

@@ -76,7 +76,7 @@ void WriteAuditHeadFile(const AuditHead& head) {
     if (!written && errno == 0) errno = ENOSPC;
     if (!written) WarnOfFile("write");
     CloseTransientFile(file);
-    // It flushes the file, renames it and flushes the directory.
+    // durable_rename flushes the file, renames it and flushes the directory.
     if (written) (void)durable_rename(kTemporaryFile, kAuditHeadFile, WARNING);
 }
 

@@ -1,5 +1,5 @@
-// Audit head: where the log ends, in the forms that are kept outside of it: a text that whoever
-// keeps it can give to pganalytics.verify_audit_log(), and a file that survives the server.
+// Audit head: the end of the log, kept outside of the log in two forms: a text that people can keep
+// and later pass to pganalytics.verify_audit_log(), and a file that survives the server.
 #pragma once
 
 #include "pg/audit/ring.hpp"
@@ -14,12 +14,12 @@ struct AuditAnchor {
 };
 AuditAnchor AnchorOf(const AuditHead& head);
 
-// ReadAuditHeadFile gives what was last written. False if there is no file, or none that can be
-// read, of which it warns.
+// ReadAuditHeadFile reads the head that was written last. Returns false if there is no file, or,
+// with a WARNING, if the file cannot be read.
 bool ReadAuditHeadFile(AuditHead* head);
 
-// WriteAuditHeadFile replaces the file; a crash leaves the old one or the new one. Warns if it
-// fails.
+// WriteAuditHeadFile replaces the file; a crash leaves the old one or the new one. Logs a WARNING
+// if it fails.
 void WriteAuditHeadFile(const AuditHead& head);
 
 }  // namespace pganalytics::pg

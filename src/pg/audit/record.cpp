@@ -1,4 +1,4 @@
-// Audit: records on their way to the ring.
+// Audit: makes records and puts them into the ring.
 #include "pg/audit/record.hpp"
 
 #include "core/hex.hpp"
@@ -17,22 +17,23 @@ namespace {
 
 constexpr size_t kMaxDetailBytes = 512;
 constexpr std::string_view kMark = "\xE2\x80\xA6";
-// Room that the last member always finds.
+// AddMember always leaves room for this member.
 constexpr std::string_view kCutMember = ",\"cut\":true";
 constexpr int kMaxLevels = 64;
 
 AuditSubject subject;
 bool has_subject = false;
 
-// told[n] counts the events of the transaction at nesting level n + 1; deeper ones share the last.
+// told[n] counts the events recorded at transaction nesting level n + 1; deeper levels share the
+// last counter.
 uint32 told[kMaxLevels];
 bool watching_transactions = false;
 uint64 told_denials = 0;
 
-// Out writes into a field of fixed size, whole characters at a time.
+// Out writes whole characters into a field of fixed size.
 struct Out {
     char* at;
-    char* end;  // where the zero goes at the latest
+    char* end;  // the last place for the terminating zero
     bool full;
 };
 
@@ -45,10 +46,10 @@ void Append(Out* out, std::string_view bytes) {
     out->at += bytes.size();
 }
 
-// CharacterAt gives the bytes of the UTF-8 character that `text` begins with, 0 if there is none.
-// Texts of a session are in the encoding of its database; of another one only ASCII is taken as it
-// is: a conversion could raise an ERROR. A client that has no database yet has said nothing of its
-// encoding, and what looks like UTF-8 is taken for it.
+// CharacterAt returns the length of the UTF-8 character that `text` begins with, 0 if there is
+// none. Texts of a session are in the encoding of its database. If that is not UTF-8, only ASCII is
+// copied: a conversion could raise an ERROR. A client without a database has named no encoding yet;
+// what looks like UTF-8 is then taken as UTF-8.
 size_t CharacterAt(std::string_view text) {
     const auto first = static_cast<unsigned char>(text[0]);
     if (first < 0x20 || first == 0x7F) return 0;
@@ -60,7 +61,8 @@ size_t CharacterAt(std::string_view text) {
     return static_cast<size_t>(length);
 }
 
-// AppendText escapes; in JSON a backslash and a quote need another backslash.
+// AppendText writes bytes that are no character as \xHH. In JSON it also puts a backslash before
+// each backslash and quote.
 void AppendText(Out* out, std::string_view text, bool json) {
     for (size_t i = 0; i < text.size() && !out->full;) {
         const size_t length = CharacterAt(text.substr(i));
@@ -78,13 +80,13 @@ void AppendText(Out* out, std::string_view text, bool json) {
     }
 }
 
-// AppendCut is AppendText into at most `limit` bytes, with the mark at the end of what was cut.
+// AppendCut is AppendText into at most `limit` bytes. A text that is cut ends in kMark.
 void AppendCut(Out* out, std::string_view text, size_t limit, bool json) {
     const size_t room = Min(static_cast<size_t>(out->end - out->at), limit);
     Out part = {out->at, out->at + room - Min(room, kMark.size()), false};
     AppendText(&part, text, json);
     if (part.full) {
-        // It may fit without the mark.
+        // Without room for the mark the whole text may fit.
         Out whole = {out->at, out->at + room, false};
         AppendText(&whole, text, json);
         if (!whole.full) {
@@ -110,7 +112,8 @@ bool IsCut(const AuditRecord& record) {
     return details.ends_with(kCutMember) || details == "{\"cut\":true";
 }
 
-// AddMember adds ,"key": and what write(out) writes; all of it or "cut": true in its place.
+// AddMember adds ,"key": and what write(out) writes. If that does not fit, it adds "cut": true
+// instead.
 template <typename Write>
 void AddMember(AuditRecord* record, std::string_view key, Write&& write) {
     if (IsCut(*record)) return;
@@ -129,7 +132,7 @@ void AddMember(AuditRecord* record, std::string_view key, Write&& write) {
 
 void AppendQuoted(Out* out, std::string_view text) {
     Append(out, "\"");
-    // Its closing quote must fit, too.
+    // The closing quote must fit, too: otherwise AddMember drops the member.
     if (!out->full) AppendCut(out, text, kMaxDetailBytes, true);
     Append(out, "\"");
 }
@@ -165,7 +168,7 @@ void OnTransaction(XactEvent event, void*) noexcept {
     if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE) memset(told, 0, sizeof(told));
 }
 
-// The level is still that of the savepoint.
+// At these events the nesting level is still that of the savepoint.
 void OnSavepoint(SubXactEvent event, SubTransactionId, SubTransactionId, void*) noexcept {
     const int level = LevelIndex();
     if (event == SUBXACT_EVENT_ABORT_SUB) {
@@ -204,7 +207,7 @@ bool ActsForSomebody() { return MyProcPort != nullptr || has_subject || !IsOwnWo
 bool Auditing() { return settings.audit && SharedMemoryReady(); }
 
 void BeginAudit(AuditRecord* record, protocol::AuditEvent event) {
-    // The texts are filled or emptied below; all of it would be two kilobytes to clear.
+    // The texts are set or emptied below. Clearing the whole record would mean two kilobytes.
     record->occurred_at = GetCurrentTimestamp();
     record->event = event;
     record->source = AuditSource::kServer;

@@ -1,5 +1,5 @@
-// Audit refusals: two counts, so that collectors that refresh their tokens take no place of those
-// that are refused.
+// Audit refusals: two tallies, so that collectors that refresh their tokens take no place away from
+// those that are refused.
 #include "pg/audit/refusals.hpp"
 
 #include "core/monotonic.hpp"
@@ -18,15 +18,15 @@ using Due = core::Counted<Refusal>;
 core::Tally<Refusal, 32, protocol::kRefusalKinds> refusals;
 core::Tally<Refusal, 64, protocol::kRefusalKinds> refreshes;
 
-// A worker serves one of the ports.
+// A worker serves one of the two ports.
 bool serves_people = false;
 
-// More than this in one frame a gateway cannot have refused.
+// A gateway cannot have refused more than this in one frame.
 constexpr uint64 kMaxCount = 1000000000;
 
 int64 NowMs() { return core::Instant::Now().ms(); }
 
-// NeededFor gives the role that a route wants, "" if it is none of people's.
+// NeededFor returns the role that a route requires, "" if it is no route for people.
 std::string_view NeededFor(std::string_view route) {
     const size_t space = route.find(' ');
     if (space == std::string_view::npos) return "";

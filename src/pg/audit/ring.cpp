@@ -1,5 +1,5 @@
-// Audit ring: a bounded queue after Vyukov. Each slot has a turn: the number of the record that may
-// be put in it, and one more once it stands there.
+// Audit ring: a bounded queue after Vyukov. The turn of a slot is the number of the record that may
+// be put into it; once the record is there, it is that number plus one.
 #include "pg/audit/ring.hpp"
 
 #include "pg/base/guc.hpp"
@@ -21,13 +21,13 @@ struct Ring {
     uint32 slots;  // a power of two
     TimestampTz made_at;
     pg_atomic_uint64 next;   // number of the record that is put next
-    pg_atomic_uint64 first;  // number of the oldest that is there; the drain alone writes it
+    pg_atomic_uint64 first;  // number of the oldest record; only the drain writes it
     pg_atomic_uint64 lost;
     pg_atomic_uint64 lost_since;  // a TimestampTz; 0: none was lost
-    pg_atomic_uint64 lost_ever;   // those that were told of, too
+    pg_atomic_uint64 lost_ever;   // including those already recorded
     pg_atomic_uint32 asleep;      // the drain waits for its latch
-    Latch* volatile drain;        // in the array of PGPROCs, which stays where it is
-    AuditHead head;               // under the lock of the workers' rows
+    Latch* volatile drain;        // in the array of PGPROCs, which never moves
+    AuditHead head;               // protected by the lock of the workers' rows
 };
 
 Ring* ring = nullptr;
@@ -40,13 +40,13 @@ uint32 SlotCount() {
 
 Slot* SlotOf(uint64 number) { return &slots[number & (ring->slots - 1)]; }
 
-// Claim gives the number of a free slot. False if all are taken.
+// Claim reserves a free slot and gives its record number. False if no slot is free.
 bool Claim(uint64* number) {
     uint64 wanted = pg_atomic_read_u64(&ring->next);
     for (;;) {
         const uint64 turn = pg_atomic_read_u64(&SlotOf(wanted)->turn);
         if (turn == wanted) {
-            // On failure `wanted` becomes what is there.
+            // On failure this sets `wanted` to the current value of `next`.
             if (pg_atomic_compare_exchange_u64(&ring->next, &wanted, wanted + 1)) break;
         } else if (turn < wanted) {
             return false;
@@ -126,7 +126,8 @@ bool AuditRingHasRoom() {
 
 AuditRingUse GetAuditRingUse() {
     if (ring == nullptr) return {};
-    // In this order: what is released in between makes the difference greater, never negative.
+    // Read `first` before `next`: a release in between makes the difference too large, never
+    // negative.
     const uint64 first = pg_atomic_read_u64(&ring->first);
     const uint64 next = pg_atomic_read_u64(&ring->next);
     const uint64 used = Min(next - Min(first, next), static_cast<uint64>(ring->slots));
@@ -157,7 +158,7 @@ uint64 LostAuditRecords(TimestampTz* since) {
 
 void ForgetLostAuditRecords(uint64 count) {
     pg_atomic_write_u64(&ring->lost_since, 0);
-    // Those lost meanwhile have found the time of an earlier one.
+    // Records lost meanwhile found lost_since set already and did not set it themselves.
     if (pg_atomic_fetch_sub_u64(&ring->lost, static_cast<int64>(count)) != count) {
         uint64 never = 0;
         pg_atomic_compare_exchange_u64(&ring->lost_since, &never,
@@ -177,7 +178,7 @@ void DetachAuditDrain() { ring->drain = nullptr; }
 void WaitForAuditRecords(long timeout_ms) {
     pg_atomic_write_u32(&ring->asleep, 1);
     pg_memory_barrier();
-    // One may have been put before anybody could see that this process sleeps.
+    // A record may have been put before its producer could see that this process sleeps.
     if (PeekAuditRecord(0) == nullptr) {
         WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, timeout_ms,
                   PG_WAIT_EXTENSION);

@@ -1,6 +1,6 @@
-// Audit ring: records of the audit log on their way from every process of the server to the audit
-// worker, in shared memory. Any number of producers, without a lock: one that holds locks, that has
-// just raised an ERROR or that has no PGPROC may put a record.
+// Audit ring: a queue in shared memory that takes records from every process of the server to the
+// audit worker. Producers need no lock: a process may put a record while it holds locks, when it
+// has just raised an ERROR, or if it has no PGPROC.
 #pragma once
 
 #include "core/types.hpp"
@@ -9,12 +9,12 @@
 
 namespace pganalytics::pg {
 
-// AuditSource: who tells. AuditOutcome: what became of what was asked for.
+// AuditSource: where the event came from. AuditOutcome: how the action ended.
 enum class AuditSource : uint8 { kSession, kApi, kCollectors, kServer };
 enum class AuditOutcome : uint8 { kSuccess, kDenied, kFailed };
 
-// AuditRecord is one event. Texts end with a zero; they are UTF-8 without control characters, as
-// audit/record.hpp writes them. `details` is a JSON object without its closing brace, "" for none.
+// AuditRecord is one event. record.hpp writes its texts: they end with a zero, and are UTF-8
+// without control characters. `details` is a JSON object without its closing brace, "" for none.
 struct AuditRecord {
     TimestampTz occurred_at;
     protocol::AuditEvent event;
@@ -32,8 +32,9 @@ struct AuditRecord {
     char details[1344];
 };
 
-// AuditHead is the last row of a log: its number, hash and time. Number 0: it has no rows. The log
-// itself is named by its database and table: CREATE EXTENSION makes another one.
+// AuditHead is the last row of a log: its number, hash and time. Number 0: the log has no rows.
+// `database` and `log`, the OID of its table, identify the log: each CREATE EXTENSION makes another
+// one.
 struct AuditHead {
     Oid database;
     Oid log;
@@ -42,20 +43,22 @@ struct AuditHead {
     core::Sha256 hash;
 };
 
-// AuditRingBytes is the shared memory it takes; StartAuditRing makes it (shmem.cpp).
+// AuditRingBytes returns the size of the ring in shared memory. StartAuditRing makes the ring or
+// attaches to it (shmem.cpp).
 Size AuditRingBytes();
 void StartAuditRing();
 
-// PutAuditRecord waits for room at most pganalytics.audit_wait, and only while somebody drains.
-// False if there was none: the record is counted as lost, and the drain tells of the gap. Raises no
-// ERROR, takes no lock. Without shared memory it does nothing and gives true.
+// PutAuditRecord puts a record into the ring. If the ring is full, it waits at most
+// pganalytics.audit_wait, and only while the audit worker is attached. Returns false if no room
+// appeared: the record is counted as lost, and the audit worker records the gap. Raises no ERROR,
+// takes no lock. Without shared memory it does nothing and returns true.
 bool PutAuditRecord(const AuditRecord& record);
 
 // AuditRingHasRoom: a record put now would find room.
 bool AuditRingHasRoom();
 
-// AuditRingUse is what the ring holds: of so many slots, records put and not committed yet, and how
-// many were lost since it was made. All zero without shared memory.
+// AuditRingUse counts the ring's slots, the records in it that are not committed to the log yet,
+// and the records lost since the ring was made. All zero without shared memory.
 struct AuditRingUse {
     uint32 slots;
     uint32 used;
@@ -63,28 +66,30 @@ struct AuditRingUse {
 };
 AuditRingUse GetAuditRingUse();
 
-// The rest is for the audit worker alone. PeekAuditRecord gives the record at a place from the
-// oldest on, nullptr if it is not there (yet); it stays until ReleaseAuditRecords gives so many of
-// the oldest back. So what was not committed is there for the worker's successor.
+// Only the audit worker calls the functions from here to WaitForAuditRecords. PeekAuditRecord
+// returns the record at a place counted from the oldest, nullptr if there is none yet. Records stay
+// until ReleaseAuditRecords frees the `count` oldest. So the next audit worker finds what this one
+// has not committed.
 const AuditRecord* PeekAuditRecord(uint32 place);
 void ReleaseAuditRecords(uint32 count);
 
-// LostAuditRecords gives how many records were lost, and when the first of them was, until
-// ForgetLostAuditRecords takes off so many that were told of.
+// LostAuditRecords returns how many lost records are not in the log yet, and when the first of them
+// was lost. ForgetLostAuditRecords subtracts `count` that the log now mentions.
 uint64 LostAuditRecords(TimestampTz* since);
 void ForgetLostAuditRecords(uint64 count);
 
 // AttachAuditDrain makes producers wake this process, until it ends or detaches.
-// WaitForAuditRecords sleeps until a record is there, the latch is set, or the time is over.
+// WaitForAuditRecords sleeps until there is a record, the latch is set, or the timeout has passed.
 void AttachAuditDrain();
 void DetachAuditDrain();
 void WaitForAuditRecords(long timeout_ms);
 
-// Of the last row that this server's worker has committed; log 0 after a start of the server.
+// The last row that the audit worker has committed since the server started; log 0: none yet.
 AuditHead GetAuditHead();
 void SetAuditHead(const AuditHead& head);
 
-// AuditRingMadeAt: since when events are kept. A crash of any process makes the ring anew.
+// AuditRingMadeAt returns the time since which the ring keeps events. If any process crashes,
+// PostgreSQL makes a new, empty ring.
 TimestampTz AuditRingMadeAt();
 
 }  // namespace pganalytics::pg

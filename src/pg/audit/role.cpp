@@ -1,4 +1,4 @@
-// Audit role: one name kept, of the role that was last in force.
+// Audit role: keeps one name, that of the role that was noted last.
 #include "pg/audit/role.hpp"
 
 extern "C" {
@@ -15,7 +15,7 @@ char noted_name[NAMEDATALEN];
 Oid RoleInForce() {
     Oid role = InvalidOid;
     int context = 0;
-    // GetUserId would be an assertion failure before there is one.
+    // GetUserId fails an assertion while the process has no role yet.
     GetUserIdAndSecContext(&role, &context);
     return role;
 }

@@ -1,5 +1,5 @@
-// Audit role: in whose rights this process acts, known without a look into a catalog when an ERROR
-// is under way.
+// Audit role: the name of the current role, known without reading a catalog while PostgreSQL
+// handles an ERROR.
 #pragma once
 
 #include <string_view>
@@ -11,11 +11,11 @@ namespace pganalytics::pg {
 // IsOwnWorker: this process is one of our background workers.
 bool IsOwnWorker();
 
-// NoteActingRole finds the name of the role in force if it has changed since. Costs a comparison
-// when it has not. REQUIRES: no ERROR is under way.
+// NoteActingRole looks up the name of the current role if that has changed since the last call. If
+// not, it costs one comparison. REQUIRES: no ERROR is being handled.
 void NoteActingRole();
 
-// ActingRole gives the name of the role in force, "" if it was not noted.
+// ActingRole returns the name of the current role, "" if it was not noted.
 std::string_view ActingRole();
 
 }  // namespace pganalytics::pg

@@ -1,4 +1,5 @@
-// Audit rows: comparing by the types' own bytes, writing without the session's settings.
+// Audit rows: compares values byte by byte, and formats them independently of the session's
+// settings.
 #include "pg/audit/rows.hpp"
 
 extern "C" {
@@ -71,13 +72,13 @@ bool IsAmong(const char* name, const char* const* columns, int count) {
     return false;
 }
 
-// IsOpaque: nobody can read anything in its value, and of some nobody is to.
+// IsOpaque: the value means nothing to a reader, or nobody may read it.
 bool IsOpaque(std::string_view name) {
     return name.ends_with("sha256") || name == "pem" || name == "public_key" || name == "csr";
 }
 
-// ForEachOther calls do_one(number, name) for each column that is not among those given and
-// differs, until it gives false.
+// ForEachOther calls do_one(number, name) for each column that differs and is not in `without`,
+// until do_one returns false.
 template <typename DoOne>
 void ForEachOther(const RowChange& change, const char* const* without, int count, DoOne&& do_one) {
     const TupleDesc columns = RelationGetDescr(change.relation);

@@ -6,18 +6,18 @@
 
 namespace pganalytics::pg {
 
-// RowChange is what a row trigger was fired for: without `before` an INSERT, without `after` a
-// DELETE.
+// RowChange is the change that fired a row trigger. `before` is nullptr for an INSERT, `after` for
+// a DELETE.
 struct RowChange {
     Relation relation;
     HeapTuple before;
     HeapTuple after;
 };
 
-// ValueOf gives a column for the details: booleans and integers as JSON, times as ISO 8601 in UTC,
-// intervals as PostgreSQL has them, whatever the session's settings are. TextOf gives it as text,
-// "" for NULL. TimeOf is of a timestamptz that is not NULL. ERROR as the type's output function
-// raises it. In the current context.
+// ValueOf returns a column's value for the details, whatever the session's settings are: booleans
+// and integers as JSON, times as ISO 8601 in UTC, intervals in PostgreSQL's style. TextOf returns
+// the value as text, "" for NULL. TimeOf reads a timestamptz that is not NULL. Raises any ERROR of
+// the type's output function. Allocates in the current context.
 AuditValue ValueOf(const RowChange& change, HeapTuple row, const char* column);
 const char* TextOf(const RowChange& change, HeapTuple row, const char* column);
 TimestampTz TimeOf(const RowChange& change, HeapTuple row, const char* column);
@@ -31,11 +31,11 @@ inline HeapTuple NewestOf(const RowChange& change) {
 // Differs: a column has another value than before. REQUIRES: an UPDATE.
 bool Differs(const RowChange& change, const char* column);
 
-// DiffersBeside: a column that is not among these has.
+// DiffersBeside: a column other than `columns` differs.
 bool DiffersBeside(const RowChange& change, const char* const* columns, int count);
 
-// AddChanges adds old and new value of each column that differs and is not among these. Of hashes,
-// keys and certificates it says only that they differ.
+// AddChanges adds the old and the new value of each column that differs and is not in `without`.
+// For hashes, keys and certificates it only says that they have changed.
 void AddChanges(AuditRecord* record, const RowChange& change, const char* const* without,
                 int count);
 

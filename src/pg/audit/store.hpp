@@ -1,4 +1,5 @@
-// Audit store: what the audit worker does to pganalytics.audit_log (sql/audit/audit_log.sql).
+// Audit store: how the audit worker reads and writes pganalytics.audit_log
+// (sql/audit/audit_log.sql).
 #pragma once
 
 #include <string_view>
@@ -7,31 +8,32 @@
 
 namespace pganalytics::pg {
 
-// AuditLogOid gives the table of the log, InvalidOid if there is none. REQUIRES: a transaction.
+// AuditLogOid returns the OID of the log's table, InvalidOid if there is none. REQUIRES: a
+// transaction.
 Oid AuditLogOid();
 
-// StoreAuditRecords appends rows after *head, which becomes the last of them. ERROR as the
-// statement raises it, and 55000 if the log is not the one that *head is of.
+// StoreAuditRecords appends rows after *head and sets *head to the last of them. ERROR 55000 if
+// *head is of another log, and any ERROR of the statement.
 // REQUIRES: a transaction with SPI connected.
 void StoreAuditRecords(const AuditRecord* const* records, uint32 count, AuditHead* head);
 
 // AuditTail is the end of the log as the table has it.
 struct AuditTail {
     AuditHead last;
-    std::string_view last_event;  // in memory of SPI
-    bool has_known;               // the row that was asked for is there, and has this hash
+    std::string_view last_event;  // valid until SPI_finish
+    bool has_known;               // row `known_id` exists, with known_hash
     core::Sha256 known_hash;
 };
 
-// ReadAuditTail also looks for row `known_id`. ERROR as the statement raises it. REQUIRES: as
-// above.
+// ReadAuditTail reads the end of the log, and looks for row `known_id`. Raises any ERROR of the
+// statement. REQUIRES: as above.
 AuditTail ReadAuditTail(int64 known_id);
 
 // MakeAuditMonths makes this month's partition and the next. ERROR and REQUIRES as above.
 void MakeAuditMonths();
 
-// ExpiredAuditMonth is a month that was dropped; its texts are in memory of SPI. A month without
-// rows has numbers of 0.
+// ExpiredAuditMonth is a month that was dropped. Its texts are valid until SPI_finish. If it had no
+// rows, its ids are 0.
 struct ExpiredAuditMonth {
     std::string_view month;
     int64 first_id;

@@ -1,4 +1,5 @@
-// Audit tokens: what the trigger tells of tokens, secrets, keys and sessions. Never a hash of one.
+// Audit tokens: what the trigger records about tokens, secrets, keys and sessions. It never records
+// their hashes.
 #include "pg/audit/changes.hpp"
 
 namespace pganalytics::pg {
@@ -7,13 +8,13 @@ using protocol::AuditEvent;
 
 namespace {
 
-// Token says what a table of tokens, secrets or keys has in common with the others.
+// Token describes how changes of one table of tokens, secrets or keys are recorded.
 struct Token {
     const char* type;
     const char* id;
-    const char* shown[4];  // of it; nullptr: no more
-    const char* ends;      // when nothing can be done with it any more; nullptr: never
-    const char* used[3];   // what the collectors' worker writes, who tells of it in its words
+    const char* shown[4];  // recorded with each event; nullptr: no more
+    const char* ends;      // the time after which it is useless; nullptr: none
+    const char* used[3];   // the collectors' worker writes these and records their use itself
 };
 
 void AddShown(AuditRecord* record, const RowChange& change, const Token& token) {
@@ -63,8 +64,8 @@ void TellToken(const RowChange& change, const Token& token) {
     PutAudit(record);
 }
 
-// ShortId is the beginning of a session's id: enough to see which rows are of one session. With the
-// whole id somebody could end it.
+// ShortId returns the beginning of a session's id: enough to see which records are of one session.
+// Whoever knows the whole id could end the session.
 const char* ShortId(const char* id) { return pnstrdup(id, 8); }
 
 constexpr Token kEnrollmentToken = {"enrollment_token",
@@ -80,7 +81,7 @@ constexpr Token kRegistrationSecret = {"registration_secret",
 constexpr Token kTokenKey = {
     "token_key", "kid", {"signs_from", "signs_until", "verifies_until"}, "verifies_until", {}};
 
-// That it was used fires no trigger.
+// Using a scrape token fires no trigger.
 constexpr Token kScrapeToken = {"scrape_token", "name", {"created_by"}, nullptr, {}};
 
 }  // namespace
@@ -91,7 +92,7 @@ void TellTokenKey(const RowChange& change) { TellToken(change, kTokenKey); }
 void TellScrapeToken(const RowChange& change) { TellToken(change, kScrapeToken); }
 
 void TellSession(const RowChange& change) {
-    // That a session begins, its worker tells.
+    // The worker records the beginning of a session itself.
     if (change.before == nullptr) return;
     const HeapTuple row = NewestOf(change);
     const char* const id = ShortId(TextOf(change, row, "session_id"));

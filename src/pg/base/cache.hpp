@@ -1,5 +1,5 @@
-// Cache: a hash table that lives as long as the worker in front of a table, and forgets what an
-// aborted transaction has put into it.
+// Cache: a hash table in front of a table. It lives as long as the worker, and drops the entries
+// that an aborted transaction has added or changed.
 #pragma once
 
 #include "pg/base/prelude.hpp"
@@ -11,15 +11,16 @@ extern "C" {
 
 namespace pganalytics::pg {
 
-// Entry begins with `Key key`, which is compared as bytes (every byte of it is set), and has a
-// `bool touched`: by the transaction in progress.
+// Entry begins with `Key key`. Keys are compared as bytes, so every byte of them must be set. Entry
+// also has a `bool touched`: the transaction in progress has added or changed the entry.
 template <typename Key, typename Entry>
 class Cache {
   public:
     constexpr Cache(const char* name, int64 max_entries) : name_(name), max_entries_(max_entries) {}
 
-    // Prepare makes the table if there is none, and empties one that has grown too large. Called
-    // before a block's first Enter; entries got before may be gone. Gives whether they are.
+    // Prepare makes the table if there is none, and empties it if it has grown too large. Call it
+    // before a block's first Enter. If it returns true, entries from earlier calls of Enter are
+    // gone.
     bool Prepare() {
         if (table_ != nullptr && touched_ == NIL && hash_get_num_entries(table_) > max_entries_) {
             Forget();
@@ -36,12 +37,13 @@ class Cache {
         return true;
     }
 
-    // Enter gives the entry of a key. A new one is zero but for its key, and touched.
+    // Enter returns the entry of a key. A new entry is touched, and zero except for its key.
     Entry* Enter(const Key& key, bool* found) {
         auto* entry = static_cast<Entry*>(hash_search(table_, &key, HASH_FIND, nullptr));
         *found = entry != nullptr;
         if (*found) return entry;
-        // Remembered first: should there be no memory for the entry, there is nothing to remove.
+        // Remember the key first: then an ERROR for lack of memory leaves no entry that Abort would
+        // miss.
         Remember(key);
         entry = static_cast<Entry*>(hash_search(table_, &key, HASH_ENTER, nullptr));
         memset(reinterpret_cast<char*>(entry) + sizeof(Key), 0, sizeof(Entry) - sizeof(Key));
@@ -49,14 +51,14 @@ class Cache {
         return entry;
     }
 
-    // Touch says that the transaction in progress changes an entry.
+    // Touch marks an entry as changed by the transaction in progress.
     void Touch(Entry* entry) {
         if (entry->touched) return;
         Remember(entry->key);
         entry->touched = true;
     }
 
-    // Commit keeps what was touched, Abort removes it.
+    // Commit keeps the touched entries, Abort removes them.
     void Commit() {
         ListCell* cell = nullptr;
         foreach (cell, touched_) {
@@ -72,7 +74,7 @@ class Cache {
         ForgetTouched();
     }
 
-    // Forget empties the cache. Entries that the transaction in progress has got are gone.
+    // Forget empties the cache. Pointers that Enter has returned are invalid afterwards.
     void Forget() {
         ForgetTouched();
         table_ = nullptr;

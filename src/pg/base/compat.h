@@ -28,8 +28,8 @@ inline void InsertIndexTuples(ResultRelInfo* relinfo, TupleTableSlot* slot, ESta
 #endif
 }
 
-// JsonActionResult: what an action of pg_parse_json gives; nothing before PostgreSQL 16.
-// MakeJsonLexer hides that 17 lets the caller bring the lexer's memory.
+// JsonActionResult is what an action of pg_parse_json returns: nothing before PostgreSQL 16.
+// MakeJsonLexer hides the argument that 17 added, with which a caller may pass the lexer's memory.
 #if PG_VERSION_NUM >= 160000
 using JsonActionResult = JsonParseErrorType;
 inline JsonActionResult JsonActionDone() { return JSON_SUCCESS; }
@@ -56,8 +56,8 @@ inline bool MayConnect(Oid role) {
 #endif
 }
 
-// ConfigVariables gives all settings in the order of their names; 16 counts them itself
-// (3057465acfb).
+// ConfigVariables returns all settings in the order of their names. Since 16, PostgreSQL's function
+// counts them, too (3057465acfb).
 inline config_generic** ConfigVariables(int* count) {
 #if PG_VERSION_NUM >= 160000
     return get_guc_variables(count);
@@ -67,8 +67,8 @@ inline config_generic** ConfigVariables(int* count) {
 #endif
 }
 
-// AllocateGucExtra gives memory for what a check hook keeps; nullptr without any. The server frees
-// it, with its own functions since 16 (407b50f2d42).
+// AllocateGucExtra allocates what a check hook passes on in `extra`; nullptr if there is no memory.
+// The server frees it, since 16 with functions of its own (407b50f2d42).
 inline void* AllocateGucExtra(size_t bytes) {
 #if PG_VERSION_NUM >= 160000
     return guc_malloc(LOG, bytes);
@@ -77,8 +77,8 @@ inline void* AllocateGucExtra(size_t bytes) {
 #endif
 }
 
-// ReadTimestampTz reads a point in time and raises no ERROR: false if the text is none, or an
-// infinite one. As check_recovery_target_time() does it.
+// ReadTimestampTz parses a point in time, as check_recovery_target_time() does. Raises no ERROR: it
+// returns false if the text is not a time, or an infinite one.
 inline bool ReadTimestampTz(const char* text, TimestampTz* out) {
     char work[MAXDATELEN + MAXDATEFIELDS];
     char* fields[MAXDATEFIELDS];
@@ -102,8 +102,8 @@ inline bool ReadTimestampTz(const char* text, TimestampTz* out) {
     return kind == DTK_DATE && tm2timestamp(&parts, fraction, &zone, out) == 0;
 }
 
-// AuthenticatedIdentity gives the identity that the client has proved, nullptr if none. 16 keeps it
-// outside of the Port.
+// AuthenticatedIdentity returns the identity that the client has proved, nullptr if none. Since 16
+// it is not in the Port.
 inline const char* AuthenticatedIdentity([[maybe_unused]] const Port& port) {
 #if PG_VERSION_NUM >= 160000
     return MyClientConnectionInfo.authn_id;
@@ -112,11 +112,11 @@ inline const char* AuthenticatedIdentity([[maybe_unused]] const Port& port) {
 #endif
 }
 
-// MembershipOption: what a statement says of one option of a membership. GRANT sets it to true or
-// false; of REVOKE, kTrue means that the option alone is taken away and the membership stays.
+// MembershipOption: what a statement says about one option of a membership. GRANT sets it to true
+// or false. For REVOKE, kTrue means that only the option is revoked and the membership stays.
 enum class MembershipOption { kUnsaid, kTrue, kFalse };
 
-// OptionOf reads "admin", "inherit" or "set". Before 16 there is but one flag, for admin.
+// OptionOf reads the option "admin", "inherit" or "set". Before 16 there is only a flag for admin.
 inline MembershipOption OptionOf(const GrantRoleStmt& grant, const char* name) {
     MembershipOption said = MembershipOption::kUnsaid;
 #if PG_VERSION_NUM >= 160000
@@ -124,7 +124,7 @@ inline MembershipOption OptionOf(const GrantRoleStmt& grant, const char* name) {
     foreach (cell, grant.opt) {
         auto* const option = static_cast<DefElem*>(lfirst(cell));
         if (strcmp(option->defname, name) != 0) continue;
-        // GRANT takes the last of several.
+        // If an option is given several times, GRANT uses the last.
         said = !grant.is_grant || defGetBoolean(option) ? MembershipOption::kTrue
                                                         : MembershipOption::kFalse;
     }
@@ -134,8 +134,8 @@ inline MembershipOption OptionOf(const GrantRoleStmt& grant, const char* name) {
     return said;
 }
 
-// MakeWaitEventSet makes one that lives until it is freed. 17 takes a resource owner in the place
-// of the memory context (50c67c2019a).
+// MakeWaitEventSet makes a set that lives until it is freed. Since 17, its first argument is a
+// resource owner instead of a memory context (50c67c2019a).
 inline WaitEventSet* MakeWaitEventSet(int events) {
 #if PG_VERSION_NUM >= 170000
     return CreateWaitEventSet(nullptr, events);
@@ -145,7 +145,7 @@ inline WaitEventSet* MakeWaitEventSet(int events) {
 }
 
 // IsBackgroundWorker: whether a process is neither a session nor an autovacuum worker. 18 marks
-// sessions in the place of background workers.
+// sessions instead of background workers.
 inline bool IsBackgroundWorker(const PGPROC& process) {
 #if PG_VERSION_NUM >= 180000
     return !process.isRegularBackend && (process.statusFlags & PROC_IS_AUTOVACUUM) == 0;

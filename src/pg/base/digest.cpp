@@ -14,7 +14,7 @@ uint64 HashOf(std::string_view text, uint64 seed) {
                                static_cast<int>(text.size()), seed);
 }
 
-// DigestParts hashes the texts with `gap` bytes of zero behind each.
+// DigestParts hashes the texts, each followed by `gap` zero bytes (0 or 1).
 core::Sha256 DigestParts(const std::string_view* texts, int count, size_t gap) {
     constexpr uint8 kEnd = 0;
     core::Sha256 digest;

@@ -1,4 +1,4 @@
-// Digest: hashes of texts. SHA-256 for what is stored and decides what a row is; a quick one for
+// Digest: hashes of texts. SHA-256 where a hash is stored and identifies a row; a quick hash for
 // what the worker keeps in memory.
 #pragma once
 
@@ -10,20 +10,20 @@
 
 namespace pganalytics::pg {
 
-// DigestTexts gives the SHA-256 over the texts, each followed by a byte of zero.
-// REQUIRES: a transaction. ERROR XX000 if the library for it fails.
+// DigestTexts returns the SHA-256 of the texts, each followed by a zero byte.
+// REQUIRES: a transaction. ERROR XX000 if the crypto library fails.
 core::Sha256 DigestTexts(const std::string_view* texts, int count);
 
-// DigestBytes gives the SHA-256 of the bytes. ERROR as above.
+// DigestBytes returns the SHA-256 of the bytes. ERROR as above.
 core::Sha256 DigestBytes(std::string_view bytes);
 
-// QuickHash is 128 bits with seeds that the worker draws when it starts: nobody outside can look
-// for two texts that share them. Never stored.
+// QuickHash has 128 bits and is never stored. Its seeds are random numbers of this process, so that
+// nobody outside can search for two texts with the same hash.
 struct QuickHash {
     uint64 half[2];
 };
 
-// EmptyHash is the hash of nothing; AddToHash adds a text to it. The length of each text counts.
+// EmptyHash is the hash of no texts; AddToHash adds a text and its length to a hash.
 QuickHash EmptyHash();
 void AddToHash(std::string_view text, QuickHash* hash);
 

@@ -1,4 +1,4 @@
-// Evaluation time: a setting whose text is read once, when it is set.
+// Evaluation time: a setting whose text is parsed once, when it is set.
 #include "pg/base/evaluation_time.hpp"
 
 #include "pg/base/compat.h"
@@ -6,7 +6,7 @@
 namespace pganalytics::pg {
 namespace {
 
-// In the setting's own memory; nullptr: now.
+// The setting's `extra`, which PostgreSQL owns; nullptr: now.
 const TimestampTz* set_time = nullptr;
 
 }  // namespace
@@ -35,7 +35,7 @@ TimestampTz EvaluationTime() {
 }
 
 void SetEvaluationTime(TimestampTz at) {
-    // With its zone: the session's may be any.
+    // The text includes the time zone: the session may have any.
     char text[MAXDATELEN + 1];
     pg_tm parts = {};
     fsec_t fraction = 0;

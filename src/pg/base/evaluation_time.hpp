@@ -1,4 +1,4 @@
-// Evaluation time: the time as of which rules of alerts look at the tables.
+// Evaluation time: the time as of which alert rules read the tables.
 #pragma once
 
 #include "pg/base/prelude.hpp"
@@ -7,15 +7,16 @@ namespace pganalytics::pg {
 
 inline constexpr char kEvaluationTimeSetting[] = "pganalytics.evaluation_time";
 
-// The hooks of that setting: a time as timestamptz takes it, or nothing.
+// The check and assign hooks of that setting. Its value is a time as timestamptz accepts it, or
+// empty.
 bool CheckEvaluationTime(char** value, void** extra, GucSource source) noexcept;
 void AssignEvaluationTime(const char* value, void* extra) noexcept;
 
-// EvaluationTime gives what is set, else the beginning of the transaction.
+// EvaluationTime returns the time that is set, else the start of the transaction.
 // REQUIRES: a transaction.
 TimestampTz EvaluationTime();
 
-// SetEvaluationTime sets it until the subtransaction ends.
+// SetEvaluationTime sets the time until the subtransaction ends.
 void SetEvaluationTime(TimestampTz at);
 
 }  // namespace pganalytics::pg

@@ -50,7 +50,7 @@ bool IsWanted(const WorkerStatus& status) {
     return status.kind != WorkerKind::kIngest || status.index < settings.ingest_workers;
 }
 
-// What worker_states() gives: nine columns, the counters, and the last error with its time.
+// Columns of worker_states(): nine, the counters, and the last error with its time.
 constexpr int kWorkerColumns = 9 + static_cast<int>(protocol::kWorkerCounters) + 2;
 
 void RequirePreload() {
@@ -62,7 +62,8 @@ void RequirePreload() {
                 "server."));
 }
 
-// MsOf is the length of an interval with months of 30 days, at most a year: nobody waits longer.
+// MsOf returns an interval in milliseconds. A month counts as 30 days. The result is at most a
+// year: nobody waits longer.
 int64 MsOf(const Interval& interval) {
     constexpr double kLongestMs = 365.0 * 86400 * 1000;
     const double days = interval.month * 30.0 + interval.day;
@@ -153,8 +154,8 @@ Datum pganalytics_worker_counters(PG_FUNCTION_ARGS) {
     PG_RETURN_NULL();
 }
 
-// True as soon as every worker runs and every ingest worker has a gateway that serves; false after
-// the time given. Errors: 55000 without shared_preload_libraries.
+// Returns true as soon as every worker runs and every ingest worker has a gateway that serves;
+// false after the given time. Errors: 55000 without shared_preload_libraries.
 Datum pganalytics_wait_until_running(PG_FUNCTION_ARGS) {
     using namespace pganalytics::pg;
     RequirePreload();
@@ -169,12 +170,13 @@ Datum pganalytics_wait_until_running(PG_FUNCTION_ARGS) {
     PG_RETURN_BOOL(true);
 }
 
-// Where the certificates are that verify the server: as configured, else the made authority.
+// The file with the certificates that verify the server: the configured one, else that of the
+// generated authority.
 Datum pganalytics_ca_certificate_file(FunctionCallInfo) {
     PG_RETURN_TEXT_P(cstring_to_text(pganalytics::pg::ServerAuthorityFile()));
 }
 
-// Where collectors reach this server, as far as the server can know.
+// The URL at which collectors reach this server, as far as the server can know it.
 Datum pganalytics_server_url(FunctionCallInfo) {
     using namespace pganalytics::pg;
     char host[256] = "localhost";

@@ -41,7 +41,7 @@ constexpr config_enum_entry kMtls[] = {
     {nullptr, 0, false},
 };
 
-// CheckName: what fits a common name (ub-common-name, RFC 5280 appendix A.1).
+// CheckName accepts what fits into a common name (ub-common-name, RFC 5280 appendix A.1).
 bool CheckName(char** value, void**, GucSource) noexcept {
     if (**value != '\0' && strlen(*value) <= 64) return true;
     GUC_check_errdetail("The name of a certificate authority has 1 to 64 bytes.");
@@ -49,7 +49,7 @@ bool CheckName(char** value, void**, GucSource) noexcept {
     return false;
 }
 
-// CheckServerNames: what may stand in a certificate without being quoted.
+// CheckServerNames accepts what needs no quoting in a certificate.
 bool CheckServerNames(char** value, void**, GucSource) noexcept {
     constexpr char kGood[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:*";
     if (**value == '\0' || SplitAddresses(*value, [kGood](const char* name) {
@@ -63,7 +63,7 @@ bool CheckServerNames(char** value, void**, GucSource) noexcept {
     return false;
 }
 
-// CheckUrl: what stands in certificates and in alerts as it is, so no more than an address needs.
+// CheckUrl accepts only printable ASCII: certificates and alerts contain the URL as it is.
 bool CheckUrl(const char* value, const char* example) {
     constexpr size_t kMaxBytes = 1024;
     if (*value == '\0') return true;

@@ -8,15 +8,15 @@
 
 namespace pganalytics::pg {
 
-// How rows reach their table; kAuto chooses by what the table is (bulk.hpp).
+// How rows are written to their table; kAuto chooses by the properties of the table (bulk.hpp).
 enum class IngestPath : int { kAuto, kDirect, kCopy, kSpi };
 
-// What happens to an event when the buffer of the audit log is full: it is counted as lost, or what
-// it tells of is refused.
+// What happens when the buffer of the audit log is full: the event is counted as lost, or the
+// action itself is refused.
 enum class AuditOverflow : int { kCount, kRefuse };
 
-// Settings are PostgreSQL's own variables: each holds the value now in force in this process. The
-// member of a quantity ends in its unit; a choice holds a value of its enum.
+// Settings are the variables that PostgreSQL writes: each holds the value now in force in this
+// process. The name of a quantity ends in its unit; a choice holds a value of its enum.
 struct Settings {
 #define SETTING_SWITCH(name, ...) bool name;
 #define SETTING_NUMBER(name, ...) int name;
@@ -28,7 +28,7 @@ struct Settings {
 };
 extern Settings settings;
 
-// What settings.def says of a setting that others than guc.cpp must know.
+// The columns of settings.def that code outside of guc.cpp needs.
 enum class Protects : int { kOrdinary, kProtects };
 enum class Shown : int { kShown, kSecret };
 struct SettingFacts {
@@ -37,11 +37,11 @@ struct SettingFacts {
     Shown shown;
 };
 
-// FindSetting gives the facts of a setting by its whole name in any case, nullptr if the name is
-// not one of ours.
+// FindSetting finds the facts of a setting by its full name, ignoring case; nullptr if the setting
+// is not one of ours.
 const SettingFacts* FindSetting(std::string_view name);
 
-// Names of what is made in the data directory when nothing is configured.
+// Files that pganalytics generates in the data directory if none are configured.
 inline constexpr char kMadeAuthorityFile[] = "pganalytics_ca.crt";
 inline constexpr char kMadeCertFile[] = "pganalytics_server.crt";
 inline constexpr char kMadeKeyFile[] = "pganalytics_server.key";
@@ -50,28 +50,29 @@ inline constexpr int kMaxIngestWorkers = 32;
 inline constexpr int kMaxListenAddresses = 8;
 
 // DefineSettings registers every setting. Called once, from _PG_init. Settings that need a restart
-// can be defined only while shared_preload_libraries loads; in a library loaded later they are
-// shown and do nothing.
+// can be defined only while shared_preload_libraries loads; if the library is loaded later, they
+// are shown but do nothing.
 void DefineSettings();
 
-// CertFile and KeyFile: as configured, else the made ones. MakeCertificate: neither is configured.
+// CertFile and KeyFile return the configured files, else the generated ones. MakeCertificate:
+// neither file is configured.
 bool MakeCertificate();
 const char* CertFile();
 const char* KeyFile();
 
-// AuthorityIsGiven: certificates are issued here with an administrator's key. IssuesToCollectors:
-// false when ssl_ca_file alone is set, whose key somebody else has.
+// AuthorityIsGiven: this server issues certificates with an administrator's key. IssuesToCollectors
+// is false if ssl_ca_file alone is set: somebody else has its key.
 bool AuthorityIsGiven();
 bool IssuesToCollectors();
 
-// ClientAuthorityFile has the authorities that collectors' certificates are verified against, ""
-// with mtls = off. ServerAuthorityFile has what collectors verify the server with; of a given
-// server certificate that is its own chain.
+// ClientAuthorityFile names the file of the authorities that verify collectors' certificates, ""
+// with mtls = off. ServerAuthorityFile names the file with which collectors verify the server. For
+// a configured server certificate that is its own chain.
 const char* ClientAuthorityFile();
 const char* ServerAuthorityFile();
 
-// SplitAddresses calls visit(address) for each comma-separated entry, trimmed, until it gives
-// false. False if an entry is empty or longer than 255 bytes, or visit gave false.
+// SplitAddresses calls visit(address) for each comma-separated entry, trimmed, until visit returns
+// false. Returns false if an entry is empty or longer than 255 bytes, or if visit did.
 template <typename Visit>
 bool SplitAddresses(const char* list, Visit&& visit) {
     const char* at = list;

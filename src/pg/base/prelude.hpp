@@ -1,9 +1,9 @@
 // Prelude: PostgreSQL's headers as C, in the one order that works. Every file of src/pg and
 // bgworker includes this first; no other directory may.
 //
-// Code here runs in the backend's regime: ERROR is a longjmp. So it holds only trivially
-// destructible locals, uses no containers of the standard library, is compiled without exceptions,
-// and allocates with palloc in a context that is reset (docs/inside/architecture.md, "The seam").
+// In this code an ERROR is a longjmp. So it has only trivially destructible locals, uses no
+// containers of the standard library, is compiled without exceptions, and allocates with palloc in
+// a context that is reset (docs/inside/architecture.md, "The seam").
 #pragma once
 
 extern "C" {
@@ -33,7 +33,8 @@ extern "C" {
 #include "utils/timestamp.h"
 }
 
-// PostgreSQL's port.h redirects these to its own; the standard library's headers must not see it.
+// PostgreSQL defines these as macros (port.h and c.h); the standard library's headers must not see
+// them.
 #undef snprintf
 #undef vsnprintf
 #undef sprintf

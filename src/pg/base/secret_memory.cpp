@@ -14,7 +14,7 @@ MemoryContext MakeSecretMemory(MemoryContext parent) {
 void EndSecretMemory(MemoryContext secrets) {
     if (secrets == nullptr) return;
     MemoryContextReset(secrets);
-    // The first block is one piece with the context itself (aset.c), and empty after a reset.
+    // aset.c allocates the first block together with the context itself; a reset empties it.
     auto* const first = static_cast<char*>(MemoryContextAlloc(secrets, 8));
     auto* const end = reinterpret_cast<char*>(secrets) + kBytes;
     Assert(first > reinterpret_cast<char*>(secrets) && first < end);

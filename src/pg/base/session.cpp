@@ -1,4 +1,4 @@
-// Session: connecting, and becoming a role that may do little.
+// Session: connects, and becomes a role with few privileges.
 #include "pg/base/session.hpp"
 
 #include "pg/base/guc.hpp"
@@ -11,23 +11,23 @@ extern "C" {
 namespace pganalytics::pg {
 
 void ConnectToDatabase() {
-    // As the bootstrap superuser: a NOLOGIN role cannot connect before PostgreSQL 17.
+    // Connect as the bootstrap superuser: before PostgreSQL 17, a NOLOGIN role cannot connect.
     BackgroundWorkerInitializeConnection(settings.database, nullptr, 0);
-    // A worker waits half a second for a lock, then answers 503: statement_timeout does nothing in
-    // a background worker, lock_timeout does.
+    // A worker waits half a second for a lock, then answers 503. lock_timeout works in a background
+    // worker, statement_timeout does nothing there.
     SetConfigOption("lock_timeout", "500ms", PGC_SUSET, PGC_S_OVERRIDE);
     SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_OVERRIDE);
     SetConfigOption("timezone", "UTC", PGC_USERSET, PGC_S_OVERRIDE);
     SetConfigOption("default_transaction_isolation", "read committed", PGC_USERSET, PGC_S_OVERRIDE);
-    // A read-only default would refuse every push; the port is for writing.
+    // With a read-only default every push would fail.
     SetConfigOption("default_transaction_read_only", "off", PGC_USERSET, PGC_S_OVERRIDE);
-    // Every statement of a worker looks up by key. Its plans are kept for the worker's life, and
-    // one made while a table was empty would scan it for ever.
+    // Every statement of a worker looks up rows by key. A worker keeps its plans as long as it
+    // lives. A plan made while a table was empty would scan the whole table for ever.
     SetConfigOption("enable_seqscan", "off", PGC_USERSET, PGC_S_OVERRIDE);
     SetConfigOption("enable_hashjoin", "off", PGC_USERSET, PGC_S_OVERRIDE);
     SetConfigOption("enable_mergejoin", "off", PGC_USERSET, PGC_S_OVERRIDE);
-    // A scan that is the only way then counts as beyond all measure, and would be compiled each
-    // time: 200 ms for reading three rows.
+    // If a scan is the only possible plan, these settings give it a huge cost, and JIT would
+    // compile it each time: 200 ms to read three rows.
     SetConfigOption("jit", "off", PGC_USERSET, PGC_S_OVERRIDE);
     SetConfigOption("plan_cache_mode", "force_generic_plan", PGC_USERSET, PGC_S_OVERRIDE);
     KeepCommitsDurable();

@@ -13,31 +13,31 @@ inline constexpr char kIngestRole[] = "pganalytics_ingest";
 inline constexpr char kMaintenanceRole[] = "pganalytics_maintenance";
 inline constexpr char kAuditRole[] = "pganalytics_audit";
 inline constexpr char kAlertsRole[] = "pganalytics_alerts";
-// As whom the queries of rules run; nobody is a member of it.
+// The queries of alert rules run as this role; nobody is a member of it.
 inline constexpr char kRulesRole[] = "pganalytics_rules";
 inline constexpr char kApiRole[] = "pganalytics_api";
 
 // ConnectToDatabase attaches the worker to pganalytics.database. FATAL if it does not exist.
 void ConnectToDatabase();
 
-// ExtensionOid gives the extension's oid or InvalidOid. REQUIRES: a transaction.
+// ExtensionOid returns the extension's OID or InvalidOid. REQUIRES: a transaction.
 Oid ExtensionOid();
 
-// BecomeRole makes a role the session's user, for good. False, with a reason to show, if it is
-// missing. REQUIRES: no transaction.
+// BecomeRole makes a role the session's user, for good. Returns false, with a reason to show, if
+// the role does not exist. REQUIRES: no transaction.
 bool BecomeRole(const char* name, const char** why);
 
 // KeepCommitsDurable raises synchronous_commit to 'local' if it is 'off': an acknowledged push
 // must survive a crash. Called at start and after each reload.
 void KeepCommitsDurable();
 
-// PlanForReports gives the planner its free choice until the transaction ends: ConnectToDatabase
-// has set it up for look-ups by key. REQUIRES: a transaction.
+// PlanForReports allows all plans until the transaction ends. ConnectToDatabase has restricted the
+// planner to look-ups by key. REQUIRES: a transaction.
 void PlanForReports();
 
 // Transact runs fn() in a transaction with SPI connected and a read-write snapshot per statement.
-// nullptr after a commit; else the transaction is aborted and the error is given, copied into the
-// caller's context. REQUIRES: as Try.
+// Returns nullptr after a commit. After an ERROR it aborts the transaction and returns the error,
+// copied into the caller's context. REQUIRES: as Try.
 template <typename Fn>
 ErrorData* Transact(Fn&& fn) {
     MemoryContext const caller = CurrentMemoryContext;

@@ -1,4 +1,5 @@
-// Shmem: what each worker says of itself, for pganalytics.workers and wait_until_running().
+// Shmem: the state of each worker in shared memory, for pganalytics.workers and
+// wait_until_running().
 #pragma once
 
 #include "pg/base/guc.hpp"
@@ -13,30 +14,30 @@ namespace pganalytics::pg {
 enum class WorkerKind : int { kLauncher, kMaintenance, kAudit, kAlerts, kApi, kIngest };
 enum class WorkerState : int {
     kStopped,      // no process
-    kStarting,     // process, no gateway that serves yet
+    kStarting,     // has a process; no gateway serves yet
     kWaiting,      // for CREATE EXTENSION, or for a condition that last_error names
     kRunning,      // serving
-    kTerminating,  // leaving
+    kTerminating,  // shutting down
 };
 
-// WorkerErrorKind is what other workers tell an error by. kAuthority: why there are no files of the
-// certificate authority for gateways.
+// WorkerErrorKind lets other workers recognise an error. kAuthority: the error says why gateways
+// have no files from the certificate authority.
 enum class WorkerErrorKind { kOther, kAuthority };
 
-// WorkerStatus is one worker's row. Its worker alone writes it, under the lock; totals are since
-// the server started and survive the worker's own restarts.
+// WorkerStatus is one worker's row. Only that worker writes it, under the lock. Totals count from
+// the start of the server; a restart of the worker does not reset them.
 struct WorkerStatus {
     WorkerKind kind;
     int index;  // 0-based among its kind
     WorkerState state;
     pid_t pid;
     pid_t gateway_pid;
-    uint64 pki_version;  // of the oldest files that a gateway of it may show; 0: no gateway does
+    uint64 pki_version;  // of the oldest files that its gateways use; 0: none accepts connections
     TimestampTz started_at;
     int64 starts;
     int64 gateway_starts;
-    int64 connections;                          // open now, as the gateway last said
-    int64 counters[protocol::kWorkerCounters];  // by WorkerCounter; Count() adds to them
+    int64 connections;                          // open now, as the gateway last reported
+    int64 counters[protocol::kWorkerCounters];  // by WorkerCounter; Count() adds to one
     TimestampTz last_error_at;
     WorkerErrorKind last_error_kind;
     char last_error[256];  // UTF-8
@@ -48,16 +49,16 @@ struct WorkerStatus {
 
 inline constexpr int kMaxWorkers = 5 + kMaxIngestWorkers;
 
-// SharedState is all that the library keeps in shared memory.
+// SharedState is what the library keeps in shared memory, apart from the SharedParts.
 struct SharedState {
     pg_atomic_uint64 identity_version;  // identity_state.hpp
-    pg_atomic_uint64 pki_version;       // likewise
-    uint64 pki_fingerprint;             // the maintenance worker's own
+    pg_atomic_uint64 pki_version;       // identity_state.hpp, too
+    uint64 pki_fingerprint;             // only the maintenance worker uses it
     WorkerStatus statuses[kMaxWorkers];
 };
 
-// SharedPart is shared memory of a part of the library above this one: its size, and what makes or
-// attaches it, called with AddinShmemInitLock held.
+// SharedPart is shared memory of a room above this one. bytes() returns its size. start() makes it
+// or attaches to it, and is called with AddinShmemInitLock held.
 struct SharedPart {
     Size (*bytes)();
     void (*start)();
@@ -70,13 +71,13 @@ void RequestSharedMemory(const SharedPart* parts, int count);
 // SharedMemoryReady: the library was preloaded.
 bool SharedMemoryReady();
 
-// Shared gives it. REQUIRES: SharedMemoryReady().
+// Shared returns the shared state. REQUIRES: SharedMemoryReady().
 SharedState* Shared();
 
 // WakeWorkers sets the latch of every worker that runs. Raises no ERROR.
 void WakeWorkers();
 
-// StatusOf gives the row of one worker. REQUIRES: SharedMemoryReady().
+// StatusOf returns the row of one worker. REQUIRES: SharedMemoryReady().
 WorkerStatus* StatusOf(WorkerKind kind, int index);
 
 // UpdateStatus runs change(row) under the lock. change must not raise ERROR.
@@ -89,10 +90,10 @@ void UpdateStatus(WorkerStatus* status, Change&& change) {
     UnlockStatus();
 }
 
-// CopyStatuses copies all rows (kMaxWorkers of them) and gives their number.
+// CopyStatuses copies all rows (kMaxWorkers of them) and returns their number.
 int CopyStatuses(WorkerStatus* out);
 
-// SetState changes one worker's row. Its last_error is set by trouble.hpp alone.
+// SetState sets the state in one worker's row. trouble.hpp sets last_error.
 void SetState(WorkerStatus* status, WorkerState state);
 
 }  // namespace pganalytics::pg

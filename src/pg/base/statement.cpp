@@ -1,4 +1,4 @@
-// Statement: kept plans and their arguments.
+// Statement: saved plans and their arguments.
 #include "pg/base/statement.hpp"
 
 extern "C" {
@@ -62,7 +62,7 @@ core::Uuid UuidOf(uint64 row, int column) {
 core::Sha256 DigestOf(uint64 row, int column) {
     const std::string_view bytes = BytesOf(row, column);
     core::Sha256 digest;
-    // The tables' checks let no other length in.
+    // The CHECK constraints of the tables allow no other length.
     if (bytes.size() == sizeof(digest.bytes)) memcpy(digest.bytes, bytes.data(), bytes.size());
     return digest;
 }

@@ -10,7 +10,7 @@ namespace pganalytics::pg {
 
 inline constexpr int kMaxArguments = 20;
 
-// Statement is a static object per statement; zero-initialised apart from its text and types.
+// Statement is a static object for one SQL statement. Its plan starts as nullptr.
 struct Statement {
     const char* sql;
     int arguments;
@@ -18,12 +18,13 @@ struct Statement {
     SPIPlanPtr plan;
 };
 
-// Execute runs the statement, planning it first if need be; results are in SPI_tuptable and
-// SPI_processed. ERROR as the statement raises it. REQUIRES: SPI connected.
+// Execute runs the statement; the first call plans it. Results are in SPI_tuptable and
+// SPI_processed. Raises any ERROR of the statement. REQUIRES: SPI connected.
 void Execute(Statement* statement, Datum* values, bool* nulls = nullptr);
 
-// Result cells of row `row` of SPI_tuptable, column numbers from 1. For NULL the last four give
-// false, nothing, or zeroes. BytesOf views a text or a bytea, which stays until SPI_finish.
+// These read a cell of row `row` of SPI_tuptable; columns count from 1. For NULL the last four
+// return false, an empty view, or zeroes. BytesOf returns a view of a text or a bytea; it is valid
+// until SPI_finish.
 Datum CellOf(uint64 row, int column, bool* is_null);
 int32 Int4Of(uint64 row, int column);
 int64 Int8Of(uint64 row, int column);
@@ -32,21 +33,21 @@ std::string_view BytesOf(uint64 row, int column);
 core::Uuid UuidOf(uint64 row, int column);
 core::Sha256 DigestOf(uint64 row, int column);
 
-// CopyBytes copies into a context what is to stay after SPI_finish. A byte of zero ends the copy.
+// CopyBytes copies bytes that must outlive SPI_finish into a context. A zero byte follows the copy.
 std::string_view CopyBytes(std::string_view bytes, MemoryContext context);
 
 // MakeArray builds a one-dimensional array of `type`; nulls may be nullptr. TextDatum copies bytes
-// that the caller knows to be valid in the database's encoding, BytesDatum any bytes, into a bytea.
-// All in the current context.
+// into a text; the caller knows that they are valid in the database's encoding. BytesDatum copies
+// any bytes into a bytea. All allocate in the current context.
 Datum MakeArray(const Datum* values, const bool* nulls, int count, Oid type);
 Datum TextDatum(std::string_view text);
 Datum BytesDatum(std::string_view bytes);
 Datum DigestDatum(const core::Sha256& digest);
 
-// UuidDatum views the UUID.
+// UuidDatum points to the UUID; it copies nothing.
 inline Datum UuidDatum(const core::Uuid& uuid) { return PointerGetDatum(uuid.bytes); }
 
-// ArrayOf builds an array with an element for each item: give(item, &is_null) gives its Datum.
+// ArrayOf builds an array with an element for each item: give(item, &is_null) returns its Datum.
 template <typename Item, typename Give>
 Datum ArrayOf(const Item* items, int count, Oid type, Give&& give) {
     auto* const values = static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<size_t>(count)));

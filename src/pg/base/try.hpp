@@ -5,9 +5,9 @@
 
 namespace pganalytics::pg {
 
-// Try runs fn() and gives nullptr, or the whole ErrorData of the ERROR it raised, copied into the
-// caller's memory context. The caller aborts the transaction and frees the copy (FreeErrorData).
-// FATAL and PANIC are not caught: they end the process as PostgreSQL means them to.
+// Try runs fn() and returns nullptr, or the whole ErrorData of the ERROR that fn() raised, copied
+// into the caller's memory context. The caller aborts the transaction and frees the copy
+// (FreeErrorData). FATAL and PANIC are not caught: they end the process, as PostgreSQL intends.
 // REQUIRES: fn holds only trivially destructible locals, and so does everything it calls.
 template <typename Fn>
 ErrorData* Try(Fn&& fn) {

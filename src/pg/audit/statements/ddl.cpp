@@ -1,5 +1,5 @@
-// Audit DDL: the object that a statement alters, or that is in no schema. Options of servers, user
-// mappings and subscriptions, comments and labels are never looked at.
+// Audit DDL: finds the object that a statement alters, and objects that are in no schema. It never
+// reads options of servers, user mappings and subscriptions, comments or labels.
 #include "pg/audit/statements/ddl.hpp"
 
 #include "pg/audit/statements/objects.hpp"

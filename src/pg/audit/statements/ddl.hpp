@@ -1,4 +1,4 @@
-// Audit DDL: the object of a statement that creates or alters one.
+// Audit DDL: finds the object that a statement creates or alters.
 #pragma once
 
 #include "pg/base/prelude.hpp"
@@ -15,10 +15,10 @@ struct DdlTarget {
     const char* name;
 };
 
-// TargetOfDdl gives the object of a statement. False if it is about none, about several (DROP,
-// TRUNCATE), or no DDL.
+// TargetOfDdl finds the object of a statement. Returns false if the statement has no object or
+// several (DROP, TRUNCATE), or is no DDL.
 bool TargetOfDdl(Node* statement, DdlTarget* target);
-// TargetOfCreate is its part for what is made in a schema.
+// TargetOfCreate is the part of TargetOfDdl for statements that create an object in a schema.
 bool TargetOfCreate(Node* statement, DdlTarget* target);
 
 }  // namespace pganalytics::pg

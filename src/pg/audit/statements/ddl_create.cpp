@@ -1,4 +1,4 @@
-// Audit DDL: the object that a statement creates. Options, bodies and defaults are never looked at.
+// Audit DDL: finds the object that a statement creates. It never reads options, bodies or defaults.
 #include "pg/audit/statements/ddl.hpp"
 
 #include "pg/audit/statements/objects.hpp"
@@ -20,7 +20,8 @@ DdlTarget Listed(const char* kind, List* names) {
 }
 
 DdlTarget IndexOf(const IndexStmt* index) {
-    // It is where its table is, and without a name PostgreSQL makes one up.
+    // An index is in the schema of its table. If the statement has no name for it, PostgreSQL
+    // invents one.
     if (index->idxname == nullptr) {
         const char* const table = NameOfRelation(index->relation, Purpose::kFind);
         return {"index", table == nullptr ? nullptr : psprintf("on %s", table)};
@@ -29,7 +30,7 @@ DdlTarget IndexOf(const IndexStmt* index) {
 }
 
 DdlTarget SchemaOf(const CreateSchemaStmt* create) {
-    // CREATE SCHEMA AUTHORIZATION names it after its owner.
+    // CREATE SCHEMA AUTHORIZATION names the schema after its owner.
     return {"schema",
             quote_identifier(create->schemaname != nullptr ? create->schemaname
                                                            : NameOfRole(create->authrole))};

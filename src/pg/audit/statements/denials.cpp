@@ -1,6 +1,6 @@
-// Audit denials: an error context callback hears of an ERROR at the moment at which it is raised,
-// before anybody can catch it, and costs two assignments where none is. The hook for messages tells
-// of the rest: what was refused before a statement ran, which nothing in a session can swallow.
+// Audit denials: PostgreSQL calls an error context callback at the moment an ERROR is raised,
+// before anybody can catch it. Without an ERROR it costs two assignments. The hook for messages
+// records the rest: what was refused before a statement ran, which nothing in a session can catch.
 #include "pg/audit/statements/denials.hpp"
 
 #include "pg/audit/role.hpp"
@@ -23,14 +23,14 @@ ExecutorStart_hook_type previous_start_hook = nullptr;
 ExecutorRun_hook_type previous_run_hook = nullptr;
 ExecutorFinish_hook_type previous_finish_hook = nullptr;
 
-// For the copy of an error under way. Made by the postmaster with a first block, so that a backend
-// need not ask for memory then.
+// For the copy of an error while it is handled. The postmaster makes the context with a first
+// block, so that a backend need not ask for memory then.
 MemoryContext copy_context = nullptr;
 bool telling = false;
 bool next_is_told = false;
 
-// What ERRORs that are told of look like when they arrive in the server's log: hashes of the place
-// in the source and of the message.
+// Hashes of the ERRORs that have been recorded, to recognise them when they arrive at the server's
+// log. A hash covers the place in the source and the message.
 uint32 told[8];
 uint32 told_count = 0;
 
@@ -62,14 +62,14 @@ void BeginDenial(AuditRecord* record, Node* statement) {
     record->outcome = AuditOutcome::kDenied;
     if (statement == nullptr) return;
     AddAuditDetail(record, "command", CreateCommandName(statement));
-    // The check of a setting refuses with a text of its own.
+    // A setting's check refuses with a message of its own, so name the setting here.
     if (IsA(statement, VariableSetStmt)) {
         const char* const name = reinterpret_cast<VariableSetStmt*>(statement)->name;
         SetAuditResource(record, "setting", name == nullptr ? "" : name);
     }
 }
 
-// A statement's own name for the object has its schema, the message's has not.
+// The object's name from the statement has the schema, the one in the message has not.
 bool IsSame(const AuditRecord& about, const AuditRecord& denial) {
     const std::string_view id = denial.resource_id;
     return id.empty() || std::string_view(about.resource_id).ends_with(id);
@@ -99,7 +99,8 @@ void OnError(void* arg) noexcept {
     MemoryContextSwitchTo(caller);
     // A warning with this SQLSTATE has refused nothing.
     if (error->elevel >= ERROR) {
-        // errfinish goes on with the outer ones; all of them are alive.
+        // errfinish calls the outer watches next: they must ignore this ERROR. All of them still
+        // exist.
         for (ErrorContextCallback* outer = watch->entry.previous; outer != nullptr;
              outer = outer->previous) {
             if (outer->callback == OnError) {
@@ -143,9 +144,10 @@ void Start(QueryDesc* query, int flags) {
     }
 }
 
-// TellOfDeniedPlan names the relation exactly, which the message does not. Privileges are checked
-// before anything is opened or locked, so that catalogs can be read although an ERROR is under way;
-// should that fail, the denial is told of by its message, and raised again from its copy.
+// TellOfDeniedPlan records the exact relation, which the message does not have. PostgreSQL checks
+// privileges before it opens or locks anything, so catalogs can be read although an ERROR is being
+// handled. If reading them fails, the denial is recorded from its message, and the ERROR is raised
+// again from its copy.
 void TellOfDeniedPlan(const QueryDesc* query) {
     MemoryContext const caller = MemoryContextSwitchTo(copy_context);
     ErrorData* const error = CopyErrorData();
@@ -188,7 +190,7 @@ void OnStart(QueryDesc* query, int flags) {
     CloseDenialWatch(&watch);
 }
 
-// Once: execute_once, a bool, which 18 has no more (3eea7a0c97e).
+// Once is the bool execute_once, which 18 has removed (3eea7a0c97e).
 template <typename... Once>
 void OnRun(QueryDesc* query, ScanDirection direction, uint64 count, Once... once) {
     const auto run = [=] {
@@ -233,7 +235,8 @@ bool WatchesDenials() { return Auditing() && !IsParallelWorker() && ActsForSomeb
 void DenialIsTold() { next_is_told = true; }
 
 void OpenDenialWatch(DenialWatch* watch, Node* statement) {
-    // Should telling have failed itself, for want of memory, the next statement begins anew.
+    // `telling` is still true if recording itself has failed, for lack of memory. Reset it at the
+    // next statement.
     if (error_context_stack == nullptr) telling = false;
     watch->statement = statement;
     watch->about = nullptr;
@@ -248,7 +251,7 @@ void OpenDenialWatch(DenialWatch* watch, Node* statement) {
 
 void CloseDenialWatch(DenialWatch* watch) {
     error_context_stack = watch->entry.previous;
-    // The statement of the client has ended well: of what was told, nothing reaches the log.
+    // The client's statement has succeeded: none of the recorded ERRORs reaches the server's log.
     if (error_context_stack == nullptr) told_count = 0;
 }
 

@@ -1,4 +1,5 @@
-// Audit denials: refusals for want of a privilege, also of those that an EXCEPTION block swallows.
+// Audit denials: records each action that is refused because a privilege is missing, even if an
+// EXCEPTION block catches the ERROR.
 #pragma once
 
 #include "pg/audit/record.hpp"
@@ -9,30 +10,31 @@ extern "C" {
 
 namespace pganalytics::pg {
 
-// DenialWatch hears of each ERROR 42501 that is raised while it is open, when it is raised: no
-// matter who catches it. One that is closed by nobody, because an ERROR has passed it, is gone from
-// PostgreSQL's list by itself.
+// PostgreSQL calls a DenialWatch for each ERROR 42501 that is raised while the watch is open, at
+// the moment it is raised, whoever catches it. If an ERROR leaves the scope of a watch, nobody
+// closes the watch: PostgreSQL removes it from its list by itself.
 struct DenialWatch {
     ErrorContextCallback entry;
-    Node* statement;           // what runs, nullptr: not known here
-    const AuditRecord* about;  // whose resource a message without an object is about, or nullptr
-    bool holds_back;           // what it hears is told of by the one who has opened it
-    bool held;                 // something was
-    bool heard_by_other;       // an inner one has told of this ERROR
+    Node* statement;           // the one that runs; nullptr: not known here
+    const AuditRecord* about;  // its resource includes the schema, which messages omit; or nullptr
+    bool holds_back;           // the opener records the denial; do not record it here
+    bool held;                 // there is a denial that the opener must record
+    bool heard_by_other;       // an inner watch has handled this ERROR
 };
 
-// WatchesDenials: in this process an ERROR 42501 is somebody's doing and is to be told of.
+// WatchesDenials: somebody's action causes the ERRORs 42501 of this process, so they are recorded.
 bool WatchesDenials();
 
 void OpenDenialWatch(DenialWatch* watch, Node* statement);
-// CloseDenialWatch is for the way without an ERROR.
+// CloseDenialWatch is called only if no ERROR was raised.
 void CloseDenialWatch(DenialWatch* watch);
 
-// DenialIsTold: the next ERROR 42501 of this process has been told of in another way.
+// DenialIsTold: the caller has recorded the next ERROR 42501 of this process; do not record it
+// again.
 void DenialIsTold();
 
-// DeniedRelation fills in the relation that a plan may not use, with what is missing. False if
-// there is none. Reads catalogs and may raise ERROR.
+// DeniedRelation adds to a record the relation that a plan may not use, and the missing privilege.
+// Returns false if there is none. Reads catalogs and may raise ERROR.
 bool DeniedRelation(const QueryDesc* query, AuditRecord* record);
 
 }  // namespace pganalytics::pg

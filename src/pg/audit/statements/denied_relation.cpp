@@ -1,5 +1,5 @@
-// Audit denied relation: the check of a plan's privileges once more, as execMain.c makes it, to
-// learn what failed.
+// Audit denied relation: repeats the check of a plan's privileges, as execMain.c makes it, to learn
+// what failed.
 #include "pg/audit/statements/denials.hpp"
 
 extern "C" {
@@ -17,7 +17,7 @@ extern "C" {
 namespace pganalytics::pg {
 namespace {
 
-// Need is what a plan wants of one relation (RTEPermissionInfo since PostgreSQL 16).
+// Need is the privileges that a plan needs on one relation (RTEPermissionInfo since PostgreSQL 16).
 struct Need {
     Oid relation;
     Oid role;
@@ -29,8 +29,8 @@ struct Need {
 
 constexpr AclMode kOfColumns = ACL_SELECT | ACL_INSERT | ACL_UPDATE;
 
-// ColumnsAllow: columns make up for a privilege that the relation does not give. Otherwise *denied
-// is the first that does not, 0 if it is the relation itself.
+// ColumnsAllow: the role has the privilege on the columns that the plan needs, though not on the
+// relation. If not, *denied is the first column without it, or 0 if the relation itself is refused.
 bool ColumnsAllow(const Need& need, AclMode privilege, const Bitmapset* columns,
                   AttrNumber* denied) {
     *denied = InvalidAttrNumber;
@@ -52,7 +52,7 @@ bool ColumnsAllow(const Need& need, AclMode privilege, const Bitmapset* columns,
         if (!allowed && column == InvalidAttrNumber) return false;
     }
     if (first == InvalidAttrNumber) return true;
-    // Where no column is granted at all, it is the relation that is refused.
+    // If no column is granted at all, the relation itself is refused.
     if (some || pg_attribute_aclcheck_all(need.relation, need.role, privilege, ACLMASK_ANY) ==
                     ACLCHECK_OK) {
         *denied = first;
@@ -103,7 +103,7 @@ void Describe(const Need& need, AclMode privilege, AttrNumber column, AuditRecor
         if (attribute != nullptr) AddAuditDetail(record, "column", attribute);
     }
     if (need.role != GetUserId()) {
-        // A view's owner lacks it, not who asks.
+        // The owner of a view lacks the privilege, not the role that asks.
         const char* const owner = GetUserNameFromId(need.role, true);
         if (owner != nullptr) AddAuditDetail(record, "checked_as", owner);
     }

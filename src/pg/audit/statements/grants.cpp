@@ -1,4 +1,4 @@
-// Audit grants: GRANT and REVOKE of privileges, and default privileges.
+// Audit grants: records GRANT and REVOKE of privileges, and changes of default privileges.
 #include "pg/audit/statements/objects.hpp"
 #include "pg/audit/statements/statements.hpp"
 
@@ -50,7 +50,7 @@ void DescribeGrant(GrantStmt* grant, List** records) {
     foreach (cell, grant->objects) {
         const char* const name = NameOfObject(in_schema ? OBJECT_SCHEMA : grant->objtype,
                                               static_cast<Node*>(lfirst(cell)));
-        // A temporary relation is its session's own affair.
+        // A temporary relation concerns only its own session.
         if (name == nullptr) continue;
         AddGrant(
             AddStatementRecord(records, EventOf(grant), reinterpret_cast<Node*>(grant), kind, name),

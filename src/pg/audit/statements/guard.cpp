@@ -1,5 +1,5 @@
-// Audit guard: the refusal of changes to the audit log, its head, buffer and retention, as SQL
-// functions; sql/audit/audit_log.sql, sql/audit/verify.sql and sql/prometheus/prometheus.sql
+// Audit guard: SQL functions that refuse changes to the audit log, and that show its head, buffer
+// and retention; sql/audit/audit_log.sql, sql/audit/verify.sql and sql/prometheus/prometheus.sql
 // declare them.
 #include "pg/audit/record.hpp"
 #include "pg/audit/statements/denials.hpp"
@@ -44,7 +44,7 @@ PG_FUNCTION_INFO_V1(pganalytics_audit_log_retention);
 PG_FUNCTION_INFO_V1(pganalytics_audit_head);
 PG_FUNCTION_INFO_V1(pganalytics_audit_buffer);
 
-// Errors: 42501 always, but 39P01 if it was called as an ordinary function.
+// Always raises an ERROR: 42501, or 39P01 if it was called as an ordinary function.
 Datum pganalytics_refuse_audit_change(PG_FUNCTION_ARGS) {
     using namespace pganalytics::pg;
     if (!CALLED_AS_TRIGGER(fcinfo)) {
@@ -73,7 +73,7 @@ Datum pganalytics_audit_log_retention(FunctionCallInfo) {
     PG_RETURN_INT32(pganalytics::pg::settings.audit_log_retention_days);
 }
 
-// NULLs if the audit worker of this server has not committed to the log of this database.
+// Returns NULLs if the audit worker of this server has not committed to the log of this database.
 Datum pganalytics_audit_head(PG_FUNCTION_ARGS) {
     using namespace pganalytics::pg;
     const AuditHead head = GetAuditHead();
@@ -83,7 +83,7 @@ Datum pganalytics_audit_head(PG_FUNCTION_ARGS) {
     PG_RETURN_DATUM(RowOf(fcinfo, values, nulls));
 }
 
-// Numbers alone, for readers of metrics.
+// Returns numbers alone: readers of metrics may see them.
 Datum pganalytics_audit_buffer(PG_FUNCTION_ARGS) {
     using namespace pganalytics::pg;
     const AuditRingUse use = GetAuditRingUse();

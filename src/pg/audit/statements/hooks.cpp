@@ -1,4 +1,4 @@
-// Audit hooks: the one list of them.
+// Audit hooks: installs all of them.
 #include "pg/audit/statements/hooks.hpp"
 
 namespace pganalytics::pg {

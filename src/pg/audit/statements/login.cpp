@@ -1,6 +1,6 @@
-// Audit login: a success is told of by the hook for authentication, all failures by the message
-// that ends the backend: the hook is never called for a host that pg_hba.conf rejects, a role
-// without LOGIN or a database that is missing.
+// Audit login: the hook for authentication records a success. All failures are recorded from the
+// message that ends the backend: the hook is never called for a host that pg_hba.conf rejects, a
+// role without LOGIN or a database that is missing.
 #include "pg/audit/statements/login.hpp"
 
 #include "pg/audit/record.hpp"
@@ -30,8 +30,9 @@ void AddConnection(AuditRecord* record, const Port* port) {
     if (am_walsender) AddAuditDetail(record, "replication", true);
 }
 
-// MayLogIn looks ahead: "trust" and certificates prove to be a role that need not exist. What
-// refuses the client later (its database, a limit) does so after it has proved who it is.
+// MayLogIn checks the role before PostgreSQL does: with "trust" or a certificate, a client can
+// authenticate as a role that does not exist. Other checks that follow (the database, a limit)
+// refuse a client that has proved who it is.
 bool MayLogIn(const char* name) {
     if (!IsTransactionState()) return true;
     HeapTuple const tuple = SearchSysCache1(AUTHNAME, CStringGetDatum(name));
@@ -60,9 +61,9 @@ void OnAuthentication(Port* port, int status) {
     PutAudit(record);
 }
 
-// ReasonOf gives our own words for why a client was refused, nullptr if that is no refusal.
-// Messages of 28000 are told apart by the format that PostgreSQL's source has, which holds nothing
-// of the client's.
+// ReasonOf returns our own words for why a client was refused, nullptr if the error is no refusal.
+// It distinguishes messages of 28000 by their format in PostgreSQL's source, which contains nothing
+// that the client sent.
 const char* ReasonOf(const ErrorData& error) {
     constexpr struct {
         const char* format;

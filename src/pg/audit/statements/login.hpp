@@ -1,12 +1,12 @@
-// Audit login: what is told of clients that come to PostgreSQL's port.
+// Audit login: records the logins at PostgreSQL's port.
 #pragma once
 
 #include "pg/base/prelude.hpp"
 
 namespace pganalytics::pg {
 
-// TellOfFailedLogin tells of the FATAL error that ends a backend whose session is not up yet, if it
-// refuses the client. True if it did. May be called without a PGPROC.
+// TellOfFailedLogin gets the FATAL error that ends a backend before its session is up. If the error
+// refuses the client, it records that and returns true. May be called without a PGPROC.
 bool TellOfFailedLogin(const ErrorData& error);
 
 }  // namespace pganalytics::pg

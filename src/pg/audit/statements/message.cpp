@@ -1,4 +1,4 @@
-// Audit message: a name is what stands in a message where its format has %s.
+// Audit message: takes from a message the name that stands where its format has %s.
 #include "pg/audit/statements/message.hpp"
 
 #ifdef ENABLE_NLS
@@ -10,15 +10,16 @@ namespace {
 
 constexpr std::string_view kPlace = "%s";
 
-// OnePlace gives where the only conversion of a format is, npos if it has another or none.
+// OnePlace returns the position of %s if that is the only conversion of a format, else npos.
 size_t OnePlace(std::string_view format) {
     const size_t at = format.find('%');
     if (at == std::string_view::npos || format.substr(at, 2) != kPlace) return format.npos;
     return format.find('%', at + 1) == format.npos ? at : format.npos;
 }
 
-// TypeOf gives the kind of object: KIND in "permission denied for KIND %s", "must be owner of KIND
-// %s", "must have admin option on KIND \"%s\""; elsewhere the last word before the name.
+// TypeOf returns the kind of object: KIND in "permission denied for KIND %s", "must be owner of
+// KIND %s", "must have admin option on KIND \"%s\""; in other formats the last word before the
+// name.
 std::string_view TypeOf(std::string_view format) {
     const size_t place = OnePlace(format);
     if (place == format.npos) return {};
@@ -41,8 +42,8 @@ const char* Translated(const char* domain, const char* format) {
     return format;
 }
 
-// Matches compares a message with its format in the language in which it was written, and gives
-// what stands in place of the only %s.
+// Matches compares a message with its format, translated into the language of the message, and
+// gives the text in the place of the only %s.
 bool Matches(const char* domain, const char* source, std::string_view message,
              std::string_view* name) {
     const std::string_view format = Translated(domain, source);
@@ -58,8 +59,9 @@ bool Matches(const char* domain, const char* source, std::string_view message,
     return true;
 }
 
-// FormatFromWorker gives the format of an error that a parallel worker has sent, which does not
-// tell it. That it was the check of a privilege is seen from the place in the source.
+// FormatFromWorker finds the format of an error that a parallel worker has sent: the worker does
+// not send the format. The function in the source that raised the error shows that it was the check
+// of a privilege.
 const char* FormatFromWorker(const ErrorData& error, std::string_view* name) {
     constexpr const char* kFormats[] = {
         "permission denied for table %s",     "permission denied for function %s",
@@ -75,7 +77,7 @@ const char* FormatFromWorker(const ErrorData& error, std::string_view* name) {
     return nullptr;
 }
 
-// IsBare: nothing of the message is PostgreSQL's own.
+// IsBare: the format begins with a value, so the message can begin with any text.
 bool IsBare(std::string_view format) {
     return format.empty() || format.find("%s") == 0 || format.find("%m") == 0;
 }

@@ -1,4 +1,5 @@
-// Audit object statements: DDL, and what reads or runs something outside of the database.
+// Audit object statements: records DDL, and statements that read or run something outside of the
+// database.
 #include "pg/audit/statements/ddl.hpp"
 #include "pg/audit/statements/objects.hpp"
 #include "pg/audit/statements/statements.hpp"
@@ -118,7 +119,8 @@ void AddMore(AuditRecord* record, Node* statement) {
     }
 }
 
-// COPY between a table and its client is no affair of the server's.
+// COPY between a table and the client is not recorded: it uses nothing of the server outside of the
+// database.
 void DescribeCopy(CopyStmt* copy, List** records) {
     if (copy->filename == nullptr) return;
     AuditRecord* const record = AddStatementRecord(
@@ -142,7 +144,7 @@ void DescribeDrop(DropStmt* drop, List** records) {
     }
 }
 
-// CreatedByExplain gives the CREATE TABLE AS that EXPLAIN ANALYZE runs, nullptr if there is none.
+// CreatedByExplain returns the CREATE TABLE AS that EXPLAIN ANALYZE runs, nullptr if there is none.
 Node* CreatedByExplain(const ExplainStmt* explain) {
     const auto* const query = reinterpret_cast<const Query*>(explain->query);
     if (!IsA(query, Query) || query->utilityStmt == nullptr ||
@@ -201,7 +203,7 @@ bool DescribeObjectStatement(Node* statement, List** records) {
         if (record != nullptr) AddMore(record, statement);
         return true;
     }
-    // What a later version of PostgreSQL has, by the name of the command alone.
+    // DDL of later versions of PostgreSQL is recorded by the name of its command alone.
     if (IsUpkeep(statement) || GetCommandLogLevel(statement) != LOGSTMT_DDL) return false;
     Add(records, statement, "", "");
     return true;

@@ -1,4 +1,4 @@
-// Audit objects: lookups that give nothing where PostgreSQL's own would raise an ERROR.
+// Audit objects: lookups that return nothing where those of PostgreSQL would raise an ERROR.
 #include "pg/audit/statements/objects.hpp"
 
 #include "pg/audit/role.hpp"
@@ -22,7 +22,7 @@ const char* Qualified(const char* schema, const char* name) {
 
 const char* StringAt(const List* list, int n) { return strVal(list_nth(list, n)); }
 
-// RelationOfNames makes the RangeVar of the first `count` Strings.
+// RelationOfNames makes a RangeVar from the first `count` Strings.
 RangeVar RelationOfNames(const List* names, int count) {
     RangeVar relation = {};
     relation.relpersistence = RELPERSISTENCE_PERMANENT;
@@ -31,7 +31,7 @@ RangeVar RelationOfNames(const List* names, int count) {
     return relation;
 }
 
-// NameOfType finds the schema of a type that is to be altered.
+// NameOfType returns the name of a type that a statement alters, with its schema.
 const char* NameOfType(const TypeName* type) {
     if (list_length(type->names) != 1 || !OidIsValid(MyDatabaseId)) return TypeNameOf(type);
     const char* const name = StringAt(type->names, 0);
@@ -40,8 +40,8 @@ const char* NameOfType(const TypeName* type) {
                            : quote_identifier(name);
 }
 
-// SchemaOfFunctions gives the schema of all functions of a name without one, nullptr if they are in
-// several or if there is none.
+// SchemaOfFunctions returns the schema of the functions with an unqualified name; nullptr if they
+// are in several schemas or if there is no such function.
 const char* SchemaOfFunctions(List* names) {
     Oid schema = InvalidOid;
     FuncCandidateList candidates = FuncnameGetCandidates(names, -1, NIL, false, false, false, true);
@@ -89,14 +89,14 @@ const char* NameWithArguments(ObjectType type, const ObjectWithArgs* object) {
     appendStringInfoChar(&text, '(');
     Join(&text, object->objargs, [](StringInfo out, void* element) {
         const auto* const argument = static_cast<TypeName*>(element);
-        // A prefix operator has no left side.
+        // A prefix operator has no left operand.
         appendStringInfoString(out, argument == nullptr ? "none" : TypeNameOf(argument));
     });
     appendStringInfoChar(&text, ')');
     return text.data;
 }
 
-// NameOfMixed joins what a list holds besides Strings: the types of a cast, the type and the name
+// NameOfMixed joins a list that has not only Strings: the types of a cast, or the type and the name
 // of a domain's constraint.
 const char* NameOfMixed(List* parts) {
     return Join(parts, [](StringInfo out, void* element) {
@@ -196,7 +196,7 @@ const char* NameOfObject(ObjectType type, Node* object) {
         return NameOfMember(StringAt(list, count - 1), &relation);
     }
     if ((type == OBJECT_OPCLASS || type == OBJECT_OPFAMILY) && count > 1) {
-        // The first is the access method.
+        // The first String is the access method.
         return NameOfList(list_copy_tail(list, 1), Purpose::kFind);
     }
     return NameOfList(list, Purpose::kFind);

@@ -1,5 +1,5 @@
-// Audit objects: names of objects as the audit log shows them, rebuilt from parse trees. Nothing
-// here takes a lock or asks for a privilege.
+// Audit objects: makes the names of objects in the audit log from parse trees. Nothing here takes a
+// lock or asks for a privilege.
 #pragma once
 
 #include "pg/base/prelude.hpp"
@@ -13,19 +13,19 @@ namespace pganalytics::pg {
 // KindOfObject: "table", "foreign server", ...
 const char* KindOfObject(ObjectType type);
 
-// Purpose: an object is to be made, so that it will be in the first schema of search_path, or it is
-// looked for along the whole of it.
+// Purpose: the statement creates the object, in the first schema of search_path; or the object
+// exists and is found along the whole search_path.
 enum class Purpose { kCreate, kFind };
 
-// NameOfRelation gives its quoted name with the schema, nullptr if it is temporary.
+// NameOfRelation returns the quoted name of a relation with its schema, nullptr if it is temporary.
 const char* NameOfRelation(const RangeVar* relation, Purpose purpose);
 
-// NameOfList gives the quoted name of something that is no relation from a list of Strings; if it
-// is to be made, with the schema.
+// NameOfList makes the quoted name of an object that is no relation from a list of Strings. If the
+// statement creates the object, the name has the schema.
 const char* NameOfList(List* names, Purpose purpose);
 
-// NameOfObject names what a parse tree holds of an object of a type in its many ways; nullptr if it
-// is a temporary relation or belongs to one.
+// NameOfObject returns the name of an object of any type, in whatever form a parse tree has it;
+// nullptr if it is a temporary relation or belongs to one.
 const char* NameOfObject(ObjectType type, Node* object);
 
 const char* NameOfFunction(const CreateFunctionStmt* statement);
@@ -35,10 +35,10 @@ const char* TypeNameOf(const TypeName* type);
 // NameOfMember: "NAME on RELATION"; nullptr if the relation is temporary.
 const char* NameOfMember(const char* name, const RangeVar* relation);
 
-// NameOfRole gives the plain name that a RoleSpec stands for.
+// NameOfRole returns the unquoted name that a RoleSpec stands for.
 const char* NameOfRole(const RoleSpec* role);
 
-// NamesOfRoles and NamesOf give lists of RoleSpecs and of Strings as text.
+// NamesOfRoles and NamesOf return a list of RoleSpecs or of Strings as text.
 const char* NamesOfRoles(List* roles);
 const char* NamesOf(List* strings);
 

@@ -1,5 +1,6 @@
-// Audit roles: statements about roles. A password is never taken from them, and what else is a text
-// only when the statement has proved it to be what it should be.
+// Audit roles: records statements about roles. It never takes a password from them. It takes other
+// texts only after the statement has succeeded, and so has proved that they are what they should
+// be.
 #include "pg/audit/statements/objects.hpp"
 #include "pg/audit/statements/statements.hpp"
 #include "pg/base/compat.h"
@@ -34,7 +35,7 @@ void AddPassword(AuditRecord* record, List* options) {
     AddAuditDetail(record, "password", password->arg == nullptr ? "removed" : "set");
 }
 
-// AddAttributes gives how many there are.
+// AddAttributes returns the number of attributes.
 int AddAttributes(AuditRecord* record, List* options) {
     constexpr struct {
         const char* option;
@@ -64,7 +65,7 @@ int AddAttributes(AuditRecord* record, List* options) {
     return count;
 }
 
-// AddMembers tells of one role to which members are added, or which lose them.
+// AddMembers records that one role gets or loses members.
 AuditRecord* AddMembers(Node* statement, List** records, bool is_grant, const char* role,
                         const char* members) {
     AuditRecord* const record =
@@ -176,12 +177,12 @@ void CompleteRoleRecords(Node* statement, List* records) {
         record = static_cast<AuditRecord*>(linitial(records));
     } else if (IsA(statement, AlterRoleStmt)) {
         options = reinterpret_cast<AlterRoleStmt*>(statement)->options;
-        // Behind the one that tells of the password.
+        // The record of the password, if there is one, comes first.
         record = static_cast<AuditRecord*>(llast(records));
     }
     const DefElem* const until = Option(options, "validUntil");
     if (until == nullptr || until->arg == nullptr) return;
-    // It was taken for a time.
+    // The statement has succeeded, so the text is a time.
     AddAuditDetail(record, "valid_until", strVal(until->arg));
 }
 

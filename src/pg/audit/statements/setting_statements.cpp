@@ -1,5 +1,5 @@
-// Audit setting statements: ALTER SYSTEM, ALTER DATABASE ... SET, ALTER ROLE ... SET, with the
-// value before and after.
+// Audit setting statements: records ALTER SYSTEM, ALTER DATABASE ... SET and ALTER ROLE ... SET,
+// with the value before and after.
 #include "pg/audit/statements/objects.hpp"
 #include "pg/audit/statements/settings.hpp"
 #include "pg/audit/statements/statements.hpp"
@@ -23,7 +23,7 @@ namespace {
 
 using protocol::AuditEvent;
 
-// ValueOf gives what SET is followed by; constants are all that the grammar lets through here.
+// ValueOf returns the values that follow SET; the grammar allows only constants here.
 const char* ValueOf(const VariableSetStmt* set) {
     StringInfoData text;
     initStringInfo(&text);
@@ -53,7 +53,8 @@ const char* ValueOf(const VariableSetStmt* set) {
     return text.data;
 }
 
-// ValueInForce gives it with its unit, where that does not ask for a privilege.
+// ValueInForce returns the value in force; only for superusers with its unit, because
+// GetConfigOptionByName asks others for a privilege.
 const char* ValueInForce(const char* name) {
     return superuser() ? GetConfigOptionByName(name, nullptr, true)
                        : GetConfigOption(name, true, false);
@@ -74,7 +75,7 @@ const char* ValueIn(ArrayType* settings, const char* name) {
     return nullptr;
 }
 
-// StoredValue reads what ALTER DATABASE or ALTER ROLE has set before.
+// StoredValue reads the value that ALTER DATABASE or ALTER ROLE has set before.
 const char* StoredValue(Oid database, Oid role, const char* name) {
     const char* value = nullptr;
     Relation const relation = table_open(DbRoleSettingRelationId, AccessShareLock);
@@ -156,8 +157,8 @@ bool DescribeSettingStatement(Node* statement, List** records) {
     switch (nodeTag(statement)) {
         case T_AlterSystemStmt: {
             VariableSetStmt* const set = reinterpret_cast<AlterSystemStmt*>(statement)->setstmt;
-            // What is in force in this session; of a setting for the whole server there is no
-            // other.
+            // The old value is the one in force in this session: a setting of the whole server has
+            // no other.
             const char* const old_value = set->name == nullptr ? nullptr : ValueInForce(set->name);
             Describe(statement, set, "server", "", old_value, records);
             return true;

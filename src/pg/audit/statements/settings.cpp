@@ -1,4 +1,5 @@
-// Audit settings: PostgreSQL's by lists, other extensions' by patterns, ours by settings.def.
+// Audit settings: recognises PostgreSQL's settings by lists, those of other extensions by patterns,
+// ours by settings.def.
 #include "pg/audit/statements/settings.hpp"
 
 #include "pg/base/guc.hpp"
@@ -40,8 +41,8 @@ constexpr std::string_view kProtecting[] = {
     "unix_socket_permissions",
 };
 
-// Commands of the operating system hold what their author has put there, credentials of an archive
-// for one.
+// Shell commands contain whatever their author has written, for example the credentials of an
+// archive.
 constexpr std::string_view kSecrets[] = {
     "archive_cleanup_command", "archive_command", "primary_conninfo",
     "recovery_end_command",    "restore_command", "ssl_passphrase_command",
@@ -64,7 +65,7 @@ constexpr std::string_view kNoSecrets[] = {
 
 char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
-// Settings' names are compared without regard to case, as guc.c does.
+// Compares names of settings without regard to case, as guc.c does.
 bool StartsWith(std::string_view text, std::string_view part) {
     if (text.size() < part.size()) return false;
     for (size_t i = 0; i < part.size(); ++i) {
@@ -88,8 +89,8 @@ bool IsIn(const std::string_view (&names)[kSize], std::string_view name) {
     return false;
 }
 
-// IsUnknown: a setting that no library has defined, a place where applications put things of their
-// own.
+// IsUnknown: no library has defined the setting. Applications put values of their own into such
+// settings.
 bool IsUnknown(std::string_view name) {
     char text[256];
     if (name.find('.') == name.npos || name.size() >= sizeof(text)) return false;

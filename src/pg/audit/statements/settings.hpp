@@ -8,14 +8,14 @@
 namespace pganalytics::pg {
 
 // ProtectsServer: a change of the setting is recorded as security.configured.
-// docs/reference/audit_sessions.md has the list, docs/reference/settings.md that of our own.
+// docs/reference/audit_sessions.md lists them, docs/reference/settings.md lists ours.
 bool ProtectsServer(std::string_view name);
 
-// HoldsSecret: the value of the setting is not to be written anywhere, by the setting's name or
-// because it looks like a connection string with a password.
+// HoldsSecret: the value must not be written anywhere, because of the setting's name or because it
+// looks like a connection string with a password.
 bool HoldsSecret(std::string_view name, std::string_view value);
 
-// AuditedValue gives the value as the audit log may hold it.
+// AuditedValue returns the value as the audit log may show it.
 std::string_view AuditedValue(std::string_view name, std::string_view value);
 
 }  // namespace pganalytics::pg

@@ -25,13 +25,14 @@ void PutAll(List* records, const char* sqlstate) {
         }
         record->outcome = AuditOutcome::kFailed;
         AddAuditDetail(record, "sqlstate", sqlstate);
-        // Nothing was done that a rollback could undo.
+        // Not PutAudit: the statement has failed, so a rollback has nothing to undo.
         PutAuditRecord(*record);
     }
 }
 
-// IsTold: not of what a statement is taken apart into, and not of an extension's script, which the
-// statement around it stands for. A GRANT within CREATE SCHEMA is more than that.
+// IsTold: the statement is recorded. The parts into which PostgreSQL splits a statement are not,
+// nor the statements of an extension's script: the record of the outer statement covers them. It
+// does not cover a GRANT within CREATE SCHEMA.
 bool IsTold(const Node* statement, ProcessUtilityContext context) {
     return (context != PROCESS_UTILITY_SUBCOMMAND || IsA(statement, GrantStmt)) &&
            !creating_extension && IsTransactionState();
@@ -45,7 +46,7 @@ void RunAndTell(Node* statement, List* records, DenialWatch* watch, Run&& run) {
     { run(); }
     PG_CATCH();
     {
-        // Who lacks a privilege has been told of as such.
+        // The missing privilege has been recorded already.
         const int code = geterrcode();
         if (code != ERRCODE_INSUFFICIENT_PRIVILEGE) PutAll(records, unpack_sql_state(code));
         PG_RE_THROW();

@@ -1,5 +1,5 @@
-// Audit statements: the records of utility statements, rebuilt from their parse trees and never
-// from their text.
+// Audit statements: makes the records of utility statements from their parse trees, never from
+// their text.
 #pragma once
 
 #include "pg/audit/record.hpp"
@@ -10,12 +10,12 @@ extern "C" {
 
 namespace pganalytics::pg {
 
-// DescribeStatement gives the records (a List of AuditRecord*) of a statement that is to be told
-// of, NIL of any other. They are in the caller's memory context. It is called before the statement
-// runs, which may change its tree and what names mean. REQUIRES: a transaction.
+// DescribeStatement makes the records (a List of AuditRecord*) of a statement, in the caller's
+// memory context; NIL if the statement is not recorded. Call it before the statement runs: running
+// may change the tree and what names mean. REQUIRES: a transaction.
 List* DescribeStatement(Node* statement);
 
-// The parts of it: each gives false if the statement is none of its.
+// The parts of DescribeStatement. Each returns false if it does not handle this kind of statement.
 bool DescribeRoleStatement(Node* statement, List** records);
 bool DescribeGrantStatement(Node* statement, List** records);
 bool DescribeSettingStatement(Node* statement, List** records);
@@ -25,8 +25,8 @@ bool DescribeObjectStatement(Node* statement, List** records);
 AuditRecord* AddStatementRecord(List** records, protocol::AuditEvent event, Node* statement,
                                 const char* type, const char* id);
 
-// Complete... add what may be told only of a statement that has succeeded: a value that was refused
-// may be a secret in the wrong place.
+// Complete... add values that are recorded only if the statement has succeeded: a value that was
+// refused may be a secret in the wrong place.
 void CompleteRoleRecords(Node* statement, List* records);
 void CompleteSettingRecord(Node* statement, AuditRecord* record);
 
