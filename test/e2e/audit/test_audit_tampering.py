@@ -273,9 +273,10 @@ def test_retention_leaves_a_chain(old_log, clock):
     ends = old_log.db.value("SELECT min(upper(pganalytics.partition_range(inhrelid))) FROM pg_inherits "
                             "WHERE inhparent = 'pganalytics.audit_log'::regclass")
     clock.advance_to(ends + 62 * DAY)
-    # A reload makes the worker look for what has expired.
+    # A worker that has seen the clock being set removes nothing for an hour; one that starts has not.
     old_log.cluster.configure({"pganalytics.audit_log_retention": "61"})
-    old_log.cluster.reload()
+    old_log.cluster.restart()
+    old_log.db.close()
     _, first = await_event(old_log, "audit.expired", before["last_id"])
     assert first["first_id"] == 1 and first["last_id"] >= 15 and len(first["last_hash"]) == 64
     found = assert_unbroken(old_log, anchor)
@@ -288,14 +289,13 @@ def test_retention_leaves_a_chain(old_log, clock):
     assert "was dropped" in verify(old_log, f"1:{'0' * 64}")["reason"]
 
 
-def test_the_head_is_anchored_each_minute(old_log, clock):
-    """In the server log and in a file, without anybody stopping."""
+def test_the_head_is_anchored_each_minute(old_log):
+    """In the server log and in a file, without anybody stopping; the minute is one of the monotonic clock."""
     before = last_id(old_log)
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
         old_log.db.execute(REFUSED)
     row, _ = await_event(old_log, "audit.change_refused", before)
-    clock.advance(61)
-    anchor = await_anchor(old_log, row)
+    anchor = await_anchor(old_log, row, timeout=75)
     # The file is written after the line in the log.
     file = old_log.cluster.data / "pganalytics_audit_head"
     wait_until(lambda: file.read_text(encoding="ascii").split()[-1] == anchor, 5, "the anchor's file")
