@@ -73,8 +73,8 @@ int64_t ReadFraction(Reader* reader, const Form& form) {
     return micros;
 }
 
-// ReadOffset returns seconds east of Greenwich. The minutes appear where PostgreSQL or RFC 3339
-// write them; the seconds in historical local times.
+// ReadOffset returns seconds east of Greenwich. Minutes and seconds are optional: PostgreSQL omits
+// zero minutes, and writes seconds for historical local times.
 int64_t ReadOffset(Reader* reader, const Form& form) {
     if (reader->Take('Z') || reader->Take('z')) return 0;
     if (!form.complete && reader->text.empty()) return 0;
