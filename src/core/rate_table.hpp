@@ -54,8 +54,8 @@ struct RateUse {
 
 // RateTable is a view of the slots; all times are of CLOCK_MONOTONIC, in nanoseconds. A client has
 // a slot while its bucket is not full, and usually long after. If there are more clients than
-// slots, a client whose bucket is nearly full loses its slot. A request that races with this can
-// count for the wrong client; nothing else is ever inexact. Whatever other processes write, an
+// slots, a client whose bucket is closest to full loses its slot. A request that races with this
+// can count for the wrong client; nothing else is ever inexact. Whatever other processes write, an
 // operation terminates, stays within the memory, and makes nobody wait longer than one interval.
 class RateTable {
   public:

@@ -8,7 +8,7 @@ namespace pganalytics::protocol {
 namespace {
 
 // Top returns the positions of the `count` highest rows, in order. ChooseKept never needs more of a
-// ranking: one of them is always not yet kept.
+// ranking: one of these is always still free.
 template <typename Key>
 std::vector<uint32_t> Top(std::span<const QueryWeight> rows, size_t count, Key key) {
     std::vector<uint32_t> order(rows.size());

@@ -71,7 +71,8 @@ void SetVerification(CURL* easy, const Link& link) {
 
 void SetIdentity(CURL* easy, const Link& link) {
     if (link.identity.empty()) return;
-    // The same text holds both: the certificate reader skips keys, and the key reader certificates.
+    // The PEM text holds both: the certificate reader skips keys, and the key reader skips
+    // certificates.
     SetBlob(easy, CURLOPT_SSLCERT_BLOB, link.identity);
     SetBlob(easy, CURLOPT_SSLKEY_BLOB, link.identity);
     Set(easy, CURLOPT_SSLCERTTYPE, "PEM");

@@ -42,7 +42,7 @@ class Outbox {
     // due. That push counts as being sent until Stored, Refused or Failed is called.
     std::shared_ptr<const Push> Take(SteadyTime now);
 
-    // NextDue is when Take will next return a push; the far future if the queues are empty.
+    // NextDue is when Take will next return a push; the far future if no push waits.
     SteadyTime NextDue() const;
 
     void Stored();

@@ -172,7 +172,8 @@ void WritePushBody(const PushHead& head, const Snapshot& snapshot, const Plan& p
         };
         while (of_database() || !counted) {
             core::TimestampMicros time = snapshot.sampled_at;
-            // The accounts belong to the snapshot's own rows; times are written in order.
+            // Rows are written in the order of time; the counts of unchanged and merged rows go
+            // with the time of the snapshot.
             if (of_database() && (counted || TimeOf(snapshot, *row) <= time)) {
                 time = TimeOf(snapshot, *row);
             }

@@ -26,8 +26,8 @@ void Tracker::Begin(const Limited& limited, uint32_t statement, Entry* entry) co
         entry->base = std::make_shared<Base>(
             Base{number_, limited.rows.sampled_at, {counters, counters + Snapshot::Stride()}});
     } else if (IsOther(key)) {
-        // It had no members in the previous snapshot. It needs a base because it may have had some
-        // earlier.
+        // It had no members in the previous snapshot, but may have had some earlier: so it needs a
+        // base.
         entry->base = std::make_shared<Base>(
             Base{number_, newest_.sampled_at + 1, std::vector<uint64_t>(Snapshot::Stride(), 0)});
     } else {
@@ -181,7 +181,8 @@ void Tracker::AttachTexts(const Texts& texts, Plan* plan) {
             plan->texts.push_back(text->second);
             continue;
         }
-        // From now on some pushes omit the row: an acknowledgement no longer covers the text.
+        // From now on some pushes lack this text: an acknowledgement no longer proves that the
+        // server has it.
         entry.text_at = 0;
         if (entry.text_failures < kTextTries) ++entry.text_failures;
         if (!row.changed) ++plan->unchanged[statement.database];
