@@ -1,4 +1,4 @@
-// Tries the configuration, pganalytics and every monitored server, and says what is missing.
+// Tests the configuration, pganalytics and every monitored server, and reports what is missing.
 #include "collector/check.hpp"
 
 #include <cstdio>
@@ -97,7 +97,7 @@ class Checker {
         std::fflush(stdout);
     }
 
-    // Own says who we are by our certificate.
+    // Own describes our own certificate.
     void Own() {
         if (!config_.state.identity) return;
         const Identity& identity = *config_.state.identity;
@@ -168,7 +168,7 @@ class Checker {
         Ok(name + std::to_string(texts->size()) + " query texts read");
     }
 
-    // Setting reads one setting; "" if the server has none of this name.
+    // Setting reads one setting; "" if the server does not know it.
     std::string Setting(const std::string& setting, PgSession* session) {
         const auto row = session->Query(
             "SELECT pg_catalog.current_setting($1::pg_catalog.text, true)", {setting});

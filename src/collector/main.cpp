@@ -25,12 +25,12 @@ namespace {
 
 namespace collector = pganalytics::collector;
 
-// kConfigurationError is the exit status that tells a service manager not to try again (sysexits'
-// EX_CONFIG; RestartPreventExitStatus=78).
+// kConfigurationError is the exit status that tells a service manager not to retry (EX_CONFIG of
+// sysexits; RestartPreventExitStatus=78).
 constexpr int kConfigurationError = 78;
 
-// StopOnSignals makes SIGTERM and SIGINT raise `stop`. To be called before any thread starts: all
-// of them inherit the mask, so that no handler ever runs in the middle of something.
+// StopOnSignals makes SIGTERM and SIGINT raise `stop`. REQUIRES: no thread has been started. All
+// threads inherit the mask, so no signal handler interrupts any of them.
 void StopOnSignals(collector::StopSignal* stop) {
     signal(SIGPIPE, SIG_IGN);
     sigset_t signals;
@@ -45,8 +45,8 @@ void StopOnSignals(collector::StopSignal* stop) {
     }).detach();
 }
 
-// TakeArguments copies the command line and wipes what follows --token in the original, which every
-// user of the machine can read. REQUIRES: called first of all.
+// TakeArguments copies the command line and overwrites the value of --token in the original, which
+// every user of the machine can read. REQUIRES: called before anything else.
 std::vector<std::string> TakeArguments(int argc, char** argv) {
     constexpr std::string_view kOption = "--token";
     std::vector<std::string> arguments;
@@ -65,7 +65,7 @@ std::vector<std::string> TakeArguments(int argc, char** argv) {
 int Main(int argc, char** argv) {
     std::vector<std::string> arguments = TakeArguments(argc, argv);
     CLI::App app{"Reads pg_stat_statements of PostgreSQL servers and pushes it to pganalytics."};
-    app.fallthrough();  // before the commands, which inherit it: options may follow them
+    app.fallthrough();  // before the commands, which inherit it: options may follow a command
     std::string config_path(collector::kDefaultConfigFile);
     bool dry_run = false;
     app.add_option("--config", config_path, "configuration file")->capture_default_str();
@@ -86,7 +86,7 @@ int Main(int argc, char** argv) {
     enroll->add_option("--state-dir", enrolment.state_dir, "where key and certificate are kept");
     app.require_subcommand(1);
     try {
-        std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
+        std::reverse(arguments.begin(), arguments.end());  // CLI11 expects this order
         app.parse(std::move(arguments));
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? EXIT_SUCCESS : 2;
@@ -108,7 +108,7 @@ int Main(int argc, char** argv) {
         if (!check->parsed()) collector::Log(collector::Level::kError, config.error().message);
         return kConfigurationError;
     }
-    // Lives until the process ends: the signal thread holds on to it.
+    // Lives until the process ends: the signal thread uses it.
     static collector::StopSignal stop;
     StopOnSignals(&stop);
     curl_global_init(CURL_GLOBAL_DEFAULT);

@@ -1,4 +1,4 @@
-// Threads: one per monitored server, one that pushes.
+// The commands run and once: a thread per monitored server, and one that pushes.
 #include "collector/run.hpp"
 
 #include <unistd.h>
@@ -20,7 +20,7 @@
 namespace pganalytics::collector {
 namespace {
 
-// kExitTimeout is when a thread that still hangs (in the resolver, say) is left behind.
+// After kExitTimeout the process ends although a thread still hangs (for example in the resolver).
 constexpr std::chrono::milliseconds kExitTimeout{1700};
 
 double RandomFraction() {
@@ -28,7 +28,7 @@ double RandomFraction() {
     return std::uniform_real_distribution<double>(0, 1)(generator);
 }
 
-// PrintBody writes a body as one line, whole, although several threads print.
+// PrintBody writes a body as one line; other threads cannot write into it.
 void PrintBody(const std::string& json) {
     flockfile(stdout);
     std::fwrite(json.data(), 1, json.size(), stdout);
@@ -63,7 +63,7 @@ class Service {
                                      "carries their totals");
         }
         Log(Level::kInfo, "stopped");
-        // The threads that hang use what a return would destroy.
+        // A return would destroy what the hanging threads use.
         if (!all) std::_Exit(EXIT_SUCCESS);
         return EXIT_SUCCESS;
     }
@@ -94,7 +94,7 @@ class Service {
         }
     }
 
-    // In a dry run whatever was printed counts as stored.
+    // In a dry run a printed push counts as stored.
     Acknowledged TakeAcknowledged(size_t server) {
         if (dry_run_) return {printed_[server], false};
         const std::lock_guard lock(mutex_);
@@ -157,9 +157,9 @@ class Service {
         }
     }
 
-    // TakePush waits for a push that is due; nullptr when the program is to end, or something else
-    // has happened or the keeper's time has come: a push that waits for half a minute because the
-    // certificate was revoked must not hold up the look for another one.
+    // TakePush waits for a push that is due. It returns nullptr when the program stops, on any
+    // other change, and when the keeper must run: a push that waits half a minute because the
+    // certificate was revoked must not delay the check for a new certificate.
     std::shared_ptr<const Push> TakePush() {
         std::unique_lock lock(mutex_);
         const auto now = std::chrono::steady_clock::now();
@@ -172,7 +172,7 @@ class Service {
     const Config& config_;
     const bool dry_run_;
     const StopSignal& stop_;
-    std::mutex mutex_;  // outbox_, left_
+    std::mutex mutex_;  // guards outbox_, left_
     std::condition_variable changed_;
     Outbox outbox_;
     size_t left_ = 0;
@@ -180,7 +180,7 @@ class Service {
     std::vector<uint64_t> printed_ = std::vector<uint64_t>(config_.servers.size());
 };
 
-// PushUntil sends one push until it is judged or the deadline has come.
+// PushUntil sends one push until there is a verdict or the deadline has passed.
 bool PushUntil(SteadyTime deadline, const Push& push, Keeper* keeper, HttpsClient* client,
                PushLog* log, const StopSignal& stop) {
     const Request request = PushRequest(push.body, push.idempotency_key);

@@ -1,4 +1,4 @@
-// ServerJob: one monitored server's way from pg_stat_statements to the bytes of a push.
+// ServerJob: turns the pg_stat_statements of one monitored server into the bytes of pushes.
 #pragma once
 
 #include <optional>
@@ -15,22 +15,22 @@
 
 namespace pganalytics::collector {
 
-// Hostname is this machine's, as gethostname gives it.
+// Hostname is the name of this machine, as gethostname gives it.
 std::string Hostname();
 
 class ServerJob {
   public:
-    // `index` is the server's place in the configuration; first_rows as the Limiter wants it.
-    // REQUIRES: all outlive the job.
+    // `index` is the server's place in the configuration; first_rows is for the Limiter. REQUIRES:
+    // all arguments outlive the job.
     ServerJob(const Config* config, size_t index, const core::Clock* clock, const StopSignal* stop,
               Limiter::FirstRows first_rows = Limiter::FirstRows::kBases);
 
-    // Sample reads a snapshot and makes the next push of it. What changes in the server's state
-    // (down, up again, statements hidden, texts unreadable) is logged once. std::nullopt when
-    // nothing could be read.
+    // Sample reads a snapshot and makes the next push from it. Each change of the server's state
+    // (down, up again, statements hidden, texts unreadable) is logged once. std::nullopt if nothing
+    // could be read.
     std::optional<Push> Sample(const Acknowledged& acknowledged);
 
-    // json is the body of the newest push before compression.
+    // json is the body of the newest push, uncompressed.
     const std::string& json() const { return json_.text(); }
 
   private:

@@ -1,4 +1,4 @@
-// Address: where a client is, as one value for IPv4 and IPv6.
+// Address: an IP address of a client, one type for IPv4 and IPv6.
 #pragma once
 
 #include <cstddef>
@@ -8,14 +8,14 @@ struct sockaddr_storage;
 
 namespace pganalytics::core {
 
-// Address is an IPv6 address; an IPv4 one stands in it as ::ffff:a.b.c.d (RFC 4291
-// section 2.5.5.2), by whichever socket it came. Zero: unknown.
+// Address is an IPv6 address; an IPv4 address is stored as ::ffff:a.b.c.d (RFC 4291 section
+// 2.5.5.2), no matter by which socket it came. Zero: unknown.
 struct Address {
     unsigned char bytes[16] = {};
     friend bool operator==(const Address&, const Address&) = default;
 };
 
-// AddressOf takes the address out of what accept() gives; zero for other families than IP.
+// AddressOf extracts the address from what accept() returns; zero for families other than IP.
 Address AddressOf(const sockaddr_storage& peer);
 
 // ParseAddress reads what FormatAddress writes. False, and *address zero, for anything else.
@@ -25,15 +25,15 @@ bool ParseAddress(const char* text, Address* address);
 inline constexpr size_t kAddressTextBytes = 64;
 void FormatAddress(const Address& address, char (&out)[kAddressTextBytes]);
 
-// NetworkOf is whom a limit counts as one client: an IPv4 address, or the /64 of an IPv6 address,
-// all of which one host can have.
+// NetworkOf is what a limit counts as one client: an IPv4 address, or the /64 of an IPv6 address,
+// because one host can own a whole /64.
 Address NetworkOf(const Address& address);
 
-// FormatNetwork writes what NetworkOf gives: "10.0.0.1" or "2001:db8::/64".
+// FormatNetwork writes the result of NetworkOf: "10.0.0.1" or "2001:db8::/64".
 void FormatNetwork(const Address& network, char (&out)[kAddressTextBytes]);
 
-// PackNetwork and UnpackNetwork take a network to 8 bytes and back. An IPv4 address becomes a /64
-// of 0:ffff::/32, which no host has.
+// PackNetwork and UnpackNetwork convert a network to 8 bytes and back. An IPv4 address becomes a
+// /64 of 0:ffff::/32, which no host has.
 uint64_t PackNetwork(const Address& network);
 Address UnpackNetwork(uint64_t packed);
 

@@ -1,4 +1,4 @@
-// Buffer: bytes that grow without being zeroed first, with readable room behind the last one.
+// Buffer: bytes that grow without being zeroed first, with readable padding after the last one.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 
 namespace pganalytics::core {
 
-// Buffer owns its bytes. kPadding bytes behind the end may always be read (their values mean
+// Buffer owns its bytes. kPadding bytes after the end may always be read (their values mean
 // nothing): simdjson loads whole vectors past the end of a document.
 class Buffer {
   public:
@@ -35,7 +35,7 @@ class Buffer {
         capacity_ = capacity;
     }
 
-    // Resize sets the size; bytes that were never written hold no known value.
+    // Resize sets the size; bytes never written have unspecified values.
     void Resize(size_t size) {
         Reserve(size);
         size_ = size;
@@ -50,7 +50,7 @@ class Buffer {
         size_ += bytes.size();
     }
 
-    // Release gives the memory back.
+    // Release frees the memory.
     void Release() { *this = Buffer(); }
 
     Buffer(Buffer&& other) noexcept { *this = std::move(other); }

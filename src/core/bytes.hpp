@@ -1,5 +1,5 @@
-// Bytes: reading fixed-width values and counted strings out of untrusted memory, without owning it.
-// The layout is the machine's own byte order: both ends of a frame run on one machine.
+// Bytes: reads fixed-width values and counted strings from untrusted memory that it does not own.
+// The byte order is the machine's own: both ends of a frame run on one machine.
 #pragma once
 
 #include <cstddef>
@@ -13,8 +13,8 @@ namespace pganalytics::core {
 // AlignUp8 rounds a length up to a multiple of 8.
 constexpr size_t AlignUp8(size_t n) { return (n + 7) & ~size_t{7}; }
 
-// ByteReader walks a buffer it does not own. The first read past the end makes failed() true for
-// ever and every later read gives zeros, so a decoder checks once, at its end. Trivially
+// ByteReader reads through a buffer that it does not own. The first read past the end sets failed()
+// permanently, and every later read returns zeros, so a decoder checks once, at its end. Trivially
 // destructible: the backend may longjmp over it.
 class ByteReader {
   public:
@@ -32,14 +32,14 @@ class ByteReader {
         return value;
     }
 
-    // ReadString gives a view into the buffer: u32 length, bytes.
+    // ReadString returns a view into the buffer: u32 length, bytes.
     std::string_view ReadString() {
         const uint32_t length = Read<uint32_t>();
         const char* from = Take(length);
         return from == nullptr ? std::string_view{} : std::string_view{from, length};
     }
 
-    // Take gives the next n bytes and steps over them, nullptr past the end.
+    // Take returns the next n bytes and advances past them; nullptr past the end.
     const char* Take(size_t n) {
         if (failed_ || n > remaining()) {
             failed_ = true;
@@ -50,7 +50,7 @@ class ByteReader {
         return from;
     }
 
-    // Align8 steps to the next multiple of 8 from the start of the buffer.
+    // Align8 advances to the next multiple of 8 from the start of the buffer.
     void Align8() { Take(AlignUp8(position()) - position()); }
 
   private:
@@ -81,7 +81,7 @@ class ByteSink {
         out_->append(static_cast<const char*>(data), size);
     }
 
-    // Align8 pads with zeros to a multiple of 8 from where this sink began.
+    // Align8 pads with zeros to a multiple of 8, counted from where this sink began.
     void Align8() {
         static constexpr char kZeros[8] = {};
         const size_t written = out_->size() - base_;

@@ -1,4 +1,4 @@
-// Clock: where time comes from, so that a test can move it.
+// Clock: the source of time, which a test can control.
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,5 @@
-// Hex: the digits of base 16, in lower case when they are written, in either case when they are
-// read. No containers: the server includes this.
+// Hex: hexadecimal digits, written in lower case, read in either case. No containers: the
+// PostgreSQL backend includes this.
 #pragma once
 
 #include <cstddef>
@@ -16,14 +16,14 @@ constexpr int HexDigit(char c) {
     return -1;
 }
 
-// HexByte is the value of the two digits at `digits`, -1 if they are none.
+// HexByte is the value of the two digits at `digits`, -1 if they are not digits.
 constexpr int HexByte(const char* digits) {
     const int high = HexDigit(digits[0]);
     const int low = high < 0 ? -1 : HexDigit(digits[1]);
     return low < 0 ? -1 : high << 4 | low;
 }
 
-// WriteHex writes the two digits of each byte, without a NUL, and gives the place behind them.
+// WriteHex writes the two digits of each byte, without a NUL, and returns the position after them.
 constexpr char* WriteHex(const unsigned char* bytes, size_t size, char* out) {
     for (size_t i = 0; i < size; ++i) {
         *out++ = kHexDigits[bytes[i] >> 4];

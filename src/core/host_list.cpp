@@ -44,8 +44,8 @@ bool ParseAddressText(std::string_view text, Address* address) {
     return ParseAddress(copy, address);
 }
 
-// IsName: labels of letters, digits, hyphens and underscores, of which the last begins with no
-// digit: resolvers take "127.1" and "0x7f000001" for addresses (inet_aton(3)).
+// IsName: labels of letters, digits, hyphens and underscores. The last label must not begin with a
+// digit: resolvers read "127.1" and "0x7f000001" as addresses (inet_aton(3)).
 bool IsName(std::string_view text) {
     if (text.empty() || text.size() > kMaxNameBytes) return false;
     size_t label = 0;
@@ -86,7 +86,7 @@ bool IsIn(const Address& address, const Address& network, uint32_t bits) {
     return true;
 }
 
-// ParseNetwork reads an address and, behind a slash, the length of a prefix.
+// ParseNetwork reads an address and, after a slash, the length of a prefix.
 bool ParseNetwork(std::string_view text, HostEntry* entry) {
     const size_t slash = text.find('/');
     const std::string_view address = text.substr(0, slash);
@@ -144,7 +144,7 @@ bool NextHostEntry(std::string_view* list, HostEntry* entry, bool* good) {
         *list = {};
     } else {
         list->remove_prefix(comma + 1);
-        // A list does not end with a comma.
+        // A list must not end with a comma.
         if (Trim(*list).empty()) *good = false;
     }
     return true;

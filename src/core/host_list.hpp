@@ -1,4 +1,4 @@
-// Host list: which hosts a setting names, as "alertmanager.lan, db.lan:9093, 10.1.0.0/16".
+// Host list: the hosts that a setting allows, such as "alertmanager.lan, db.lan:9093, 10.1.0.0/16".
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 namespace pganalytics::core {
 
 // HostEntry is one entry of a list: a name, or a network of addresses if the name is empty. An IPv4
-// network stands in it with the prefix of its IPv6 form. Port 0: every port.
+// network has the prefix length of its IPv6 form. Port 0: every port.
 struct HostEntry {
     std::string_view name;
     Address network;
@@ -18,25 +18,26 @@ struct HostEntry {
 };
 
 // ParseHostEntry reads "name", "name:port", "10.0.0.1", "10.0.0.1:80", "10.0.0.0/8", "fd00::/8",
-// "fd00::1" and "[fd00::1]:80". False for anything else: a name that resolvers would take for an
-// address in another spelling ("127.1", "0x7f000001"), a network whose address has bits behind its
-// prefix.
+// "fd00::1" and "[fd00::1]:80". False for anything else, including a name that resolvers would read
+// as an address in another spelling ("127.1", "0x7f000001") and a network whose address has bits
+// set after its prefix.
 bool ParseHostEntry(std::string_view text, HostEntry* entry);
 
-// NextHostEntry takes the first entry off a list that is separated by commas; *good is false if it
-// is malformed. False, with *good untouched, at the end of the list. An empty list has no entries.
+// NextHostEntry removes the first entry from a comma-separated list; *good is false if the entry is
+// malformed. Returns false, and leaves *good alone, at the end of the list. An empty list has no
+// entries.
 bool NextHostEntry(std::string_view* list, HostEntry* entry, bool* good);
 
-// IsHostList: all of the list's entries are well formed.
+// IsHostList: all entries of the list are well formed.
 bool IsHostList(std::string_view list);
 
-// HostListHas: an entry of the list names this host (as a URL has it, without brackets) or has this
-// address, with this port. REQUIRES: IsHostList(list).
+// HostListHas: an entry of the list names this host (as in a URL, without brackets) or contains
+// this address, and allows this port. REQUIRES: IsHostList(list).
 bool HostListHas(std::string_view list, std::string_view host, uint16_t port,
                  const Address& address);
 
 // SplitHostPort reads "name:port", "10.0.0.1:25" or "[fd00::1]:25". False if the port is missing or
-// 0, or the host is no name and no address.
+// 0, or the host is neither a name nor an address.
 bool SplitHostPort(std::string_view text, std::string_view* host, uint16_t* port);
 
 }  // namespace pganalytics::core

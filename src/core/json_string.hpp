@@ -1,4 +1,4 @@
-// JSON string: how a text stands in a JSON document. No containers: the server includes this.
+// JSON string: writes a text as a JSON string. No containers: the PostgreSQL backend includes this.
 #pragma once
 
 #include <string_view>
@@ -9,7 +9,7 @@
 namespace pganalytics::core {
 
 // WriteJsonString calls append(std::string_view) with the pieces of `value` as a JSON string (RFC
-// 8259 section 7), its quotes included. Each byte that is not part of well-formed UTF-8, and NUL,
+// 8259 section 7), quotes included. NUL, and each byte that is not part of well-formed UTF-8,
 // becomes U+FFFD: PostgreSQL can store neither.
 template <typename Append>
 void WriteJsonString(std::string_view value, Append&& append) {

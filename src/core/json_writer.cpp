@@ -1,4 +1,4 @@
-// JSON by hand: the body of a push is written once, in order, without a tree of values.
+// Writes JSON directly: a push body is written once, in order, without a tree of values.
 #include "core/json_writer.hpp"
 
 #include <charconv>

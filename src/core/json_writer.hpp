@@ -7,7 +7,7 @@
 
 namespace pganalytics::core {
 
-// JsonWriter puts the commas; the caller closes what it opens. Numbers are exact: a double is
+// JsonWriter writes the commas; the caller closes what it opens. Numbers are exact: a double is
 // written with the fewest digits that read back as the same double.
 class JsonWriter {
   public:
@@ -19,17 +19,17 @@ class JsonWriter {
     void BeginArray() { Open('['); }
     void EndArray() { Close(']'); }
 
-    // Key begins a member; the next call writes its value. Escapes as String does.
+    // Key begins a member; the next call writes its value. It escapes as String does.
     void Key(std::string_view key);
 
     void Int(int64_t value);
     // REQUIRES: finite; JSON has no other numbers.
     void Double(double value);
     void Bool(bool value);
-    // String escapes what JSON wants escaped and replaces each byte that is not part of
-    // well-formed UTF-8, and NUL, by U+FFFD: PostgreSQL can store neither.
+    // String escapes as JSON requires. It replaces NUL, and each byte that is not part of
+    // well-formed UTF-8, by U+FFFD: PostgreSQL can store neither.
     void String(std::string_view value);
-    // Document writes a JSON document as it stands. REQUIRES: it is one.
+    // Document writes a JSON document unchanged. REQUIRES: it is one.
     void Document(std::string_view json);
 
     // Member writes a key and its value.

@@ -1,12 +1,12 @@
-// Mail address: which texts may stand in an SMTP command and in a list of addresses.
+// Mail address: which texts are allowed in an SMTP command and in a list of addresses.
 #pragma once
 
 #include <string_view>
 
 namespace pganalytics::core {
 
-// IsMailAddress: "name@host", or a name alone, which the relay completes; printable ASCII without
-// anything that means something in a command or in a header. Quoted names are refused with them.
+// IsMailAddress: "name@host", or a name alone, which the relay completes. Printable ASCII without
+// characters that have a meaning in a command or a header; this excludes quoted names.
 constexpr bool IsMailAddress(std::string_view text) {
     constexpr size_t kMaxBytes = 254;  // RFC 5321 section 4.5.3.1.3
     constexpr std::string_view kSpecial = " \"(),:;<>[\\]";

@@ -1,13 +1,13 @@
 // Monotonic: instants, timers and back-offs. Every deadline, interval and back-off of the server's
-// workers is one of these; the wall clock, which an administrator or a resumed machine moves, is
-// for what is stored or shown, and for what a certificate or a token says.
+// workers uses these. The wall clock, which an administrator or a resumed machine can move, serves
+// only for what is stored or shown, and for the times in certificates and tokens.
 //
 // The clock is CLOCK_MONOTONIC, not CLOCK_BOOTTIME: it stands still while the machine is suspended,
-// and so do our programs. By CLOCK_BOOTTIME every program would be late at the moment of the
-// resume, although it had no chance to do anything. What follows the calendar looks at the wall
-// clock besides (ClockWatch).
+// as our programs do. By CLOCK_BOOTTIME every program would be late right after a resume, although
+// it had no chance to run. Code that follows the calendar also watches the wall clock (ClockWatch).
 //
-// No heap, no exceptions, trivially destructible: usable in the server. Zeroed is valid.
+// No heap, no exceptions, trivially destructible: usable in the PostgreSQL backend. Zeroed is
+// valid.
 #pragma once
 
 #include <time.h>
@@ -18,8 +18,8 @@
 
 namespace pganalytics::core {
 
-// Instant is a moment of CLOCK_MONOTONIC. The default one lies before all others. Instants of
-// processes of one boot compare.
+// Instant is a moment of CLOCK_MONOTONIC. The default one precedes all others. Instants of
+// different processes are comparable within one boot.
 class Instant {
   public:
     constexpr Instant() = default;
@@ -51,7 +51,7 @@ class Timer {
     constexpr void Start(Instant now, int64_t ms) { at_ = now.PlusMs(ms); }
     constexpr void Expire() { at_ = {}; }
     constexpr bool IsDue(Instant now) const { return now >= at_; }
-    // MsLeft is rounded up, so that whoever has waited for it finds the timer due; 0 if it is.
+    // MsLeft is rounded up, so that after a wait of so long the timer is due; 0 if it is due.
     constexpr int64_t MsLeft(Instant now) const {
         return IsDue(now) ? 0 : at_.PlusMs(1).MsSince(now);
     }
@@ -60,15 +60,15 @@ class Timer {
     Instant at_;
 };
 
-// BackoffMs is the wait after so many failures, from 1: `first_ms`, then twice as long each time,
-// at most `longest_ms`.
+// BackoffMs is the wait after `failures` failures, from 1: `first_ms`, doubled for each further
+// failure, at most `longest_ms`.
 constexpr int64_t BackoffMs(int failures, int64_t first_ms, int64_t longest_ms) {
     int64_t wait_ms = first_ms;
     for (int i = 1; i < failures && wait_ms < longest_ms; ++i) wait_ms *= 2;
     return std::min(wait_ms, longest_ms);
 }
 
-// Backoff says when something that fails may be tried again.
+// Backoff says when a failing operation may be retried.
 class Backoff {
   public:
     constexpr Backoff(int64_t first_ms, int64_t longest_ms)
@@ -79,11 +79,11 @@ class Backoff {
         timer_.Start(now, BackoffMs(failures_, first_ms_, longest_ms_));
     }
     constexpr void Reset() { *this = Backoff(first_ms_, longest_ms_); }
-    // TryNow ends the wait; the next failure waits as long as it would have.
+    // TryNow ends the wait; the wait after the next failure is as long as it would have been.
     constexpr void TryNow() { timer_.Expire(); }
     constexpr bool MayTry(Instant now) const { return timer_.IsDue(now); }
     constexpr int64_t MsLeft(Instant now) const { return timer_.MsLeft(now); }
-    // failures counts those in a row.
+    // failures counts the failures in a row.
     constexpr int failures() const { return failures_; }
 
   private:
@@ -94,19 +94,19 @@ class Backoff {
     int failures_ = 0;
 };
 
-// ClockWatch notices that the wall clock was set: between two looks it has not gone as far as the
-// monotonic one. A machine that was suspended looks like a clock that was set forward.
+// ClockWatch detects that the wall clock was set: since the last look it has advanced by another
+// amount than the monotonic clock. A suspended machine looks like a clock that was set forward.
 class ClockWatch {
   public:
-    // Less is what a network's clock corrects every day.
+    // Time synchronization makes smaller corrections every day.
     static constexpr int64_t kLeastMoveMs = 1000;
 
-    // Look gives by how much the wall clock was set since the last look, 0 at the first; `now` is
+    // Look returns by how much the wall clock was set since the last look, 0 at the first; `now` is
     // the time of the look.
     int64_t Look(Instant* now) {
         int64_t wall_ns = 0;
-        // A process that is stopped between two readings must not see a move. Not for ever: on a
-        // machine as slow as that a move is noticed by the look after.
+        // If the process was stopped between the readings, read again: that is not a move. Give up
+        // after three: on a machine that slow, the next look detects a real move.
         for (int i = 0; i < 3; ++i) {
             *now = Instant::Now();
             wall_ns = Instant::Read(CLOCK_REALTIME);
@@ -115,11 +115,11 @@ class ClockWatch {
         return 0;
     }
 
-    // Compare is Look with clocks that were read.
+    // Compare is Look with given readings of the clocks.
     constexpr int64_t Compare(Instant now, int64_t wall_ns) {
         const int64_t offset_ms = (wall_ns - now.ns()) / Instant::kNsPerMs;
         const int64_t move_ms = seen_ ? offset_ms - offset_ms_ : 0;
-        // A small step is taken in, so that many of them are no move either.
+        // Absorb a small step, so that many of them do not add up to a move.
         offset_ms_ = offset_ms;
         seen_ = true;
         if (move_ms > -kLeastMoveMs && move_ms < kLeastMoveMs) return 0;
@@ -134,7 +134,7 @@ class ClockWatch {
     }
 
   private:
-    int64_t offset_ms_ = 0;  // of the wall clock to the monotonic one
+    int64_t offset_ms_ = 0;  // of the wall clock from the monotonic one
     Instant moved_at_;
     bool seen_ = false;
     bool was_moved_ = false;

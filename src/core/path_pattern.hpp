@@ -1,12 +1,12 @@
-// Path pattern: which paths a route is for.
+// Path pattern: which paths belong to a route.
 #pragma once
 
 #include <string_view>
 
 namespace pganalytics::core {
 
-// MatchesPattern compares byte for byte, but for one "*" between slashes, which is one or more
-// bytes without a slash, and "/*" at the end, which is one or more bytes behind the slash.
+// MatchesPattern compares byte for byte, with two exceptions: one "*" between slashes matches one
+// or more bytes without a slash, and "/*" at the end matches a slash and one or more bytes.
 constexpr bool MatchesPattern(std::string_view pattern, std::string_view path) {
     const size_t star = pattern.find('*');
     if (star == std::string_view::npos) return pattern == path;

@@ -5,20 +5,20 @@ namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
 
-// Where a key may stand: so many slots from the one that its hash names.
+// A key may be in this many slots, from the one that its hash selects.
 constexpr uint32_t kWindow = 16;
-// Others may take the slot that is being claimed; who has lost as often as this goes uncounted.
+// Another client may win the slot that we claim; after so many losses a request is not counted.
 constexpr int kClaims = 4;
 
-// Taken: when the bucket is full after taking a token now, or, with a wait, as it is.
+// Taken: the time when the bucket is full, after taking a token; with a wait, none was taken.
 struct Taken {
     uint64_t full_at_ns;
     uint64_t wait_ns;
 };
 
 Taken TakeAt(uint64_t full_at_ns, const RateLimit& limit, uint64_t now_ns) {
-    // Empty is as empty as a bucket gets, also when the limit has changed since or somebody has
-    // written nonsense: nobody waits for more than one token.
+    // No bucket is emptier than this, even if the limit has changed or another process has written
+    // nonsense: nobody waits for more than one token.
     const uint64_t empty_at = now_ns + limit.interval_ns * limit.burst;
     uint64_t from = full_at_ns > now_ns ? full_at_ns : now_ns;
     if (from > empty_at) from = empty_at;
@@ -40,7 +40,7 @@ RateSlot* RateTable::Find(uint64_t tag) const {
         RateSlot& slot = slots_[(tag + i) & (count_ - 1)];
         const uint64_t found = slot.tag.load(std::memory_order_acquire);
         if (found == tag) return &slot;
-        // Slots are never given up, only over: behind an unused one there is nothing.
+        // Slots are never freed, only taken over: after an unused one there are no more keys.
         if (found == 0) return nullptr;
     }
     return nullptr;
@@ -67,7 +67,7 @@ RateSlot* RateTable::FindOrClaim(const RateKey& key, uint64_t tag) {
         if (!victim->tag.compare_exchange_strong(victim_tag, tag, std::memory_order_acq_rel)) {
             continue;
         }
-        // Unless a token was taken from it meanwhile, the new bucket is full.
+        // Unless somebody has taken a token from it meanwhile, the new bucket is full.
         victim->full_at_ns.compare_exchange_strong(victim_full_at, 0, kRelaxed);
         victim->taken.store(0, kRelaxed);
         victim->refused.store(0, kRelaxed);

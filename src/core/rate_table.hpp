@@ -8,19 +8,19 @@
 
 namespace pganalytics::core {
 
-// RateKind: what a bucket belongs to. kLogin is one role from one network, kLoginRole a role from
-// anywhere, kLoginNetwork a network for any role.
+// RateKind: what a bucket limits. kLogin: one role from one network. kLoginRole: a role from
+// anywhere. kLoginNetwork: a network, for any role.
 enum class RateKind : uint64_t { kAddress = 1, kCollector, kLogin, kLoginRole, kLoginNetwork };
 
-// RateKey names a bucket; what the words hold is its kind's own.
+// RateKey identifies a bucket; the meaning of the words depends on the kind.
 struct RateKey {
     RateKind kind = RateKind::kAddress;
     uint64_t words[2] = {};
     friend bool operator==(const RateKey&, const RateKey&) = default;
 };
 
-// RateLimit: a bucket holds `burst` tokens, one of which comes back each interval. Interval 0:
-// there is no limit. REQUIRES: interval_ns * burst < 2^62.
+// RateLimit: a bucket holds `burst` tokens and regains one each interval. Interval 0: there is no
+// limit. REQUIRES: interval_ns * burst < 2^62.
 struct RateLimit {
     uint64_t interval_ns = 0;
     uint64_t burst = 1;
@@ -29,9 +29,9 @@ constexpr RateLimit PerSecond(uint32_t rate, uint32_t burst) {
     return {rate == 0 ? 0 : 1'000'000'000 / uint64_t{rate}, burst};
 }
 
-// RateSlot is a bucket in shared memory, one cache line. Its time is the generic cell rate
-// algorithm's (ITU-T I.371 annex A): when the bucket will be full again. One compare-and-swap of it
-// takes a token, so that the count is exact whoever takes at the same time.
+// RateSlot is a bucket in shared memory, one cache line. It stores the time when the bucket will be
+// full again (the generic cell rate algorithm, ITU-T I.371 annex A). One compare-and-swap of that
+// time takes a token, so the count is exact under concurrent use.
 struct alignas(64) RateSlot {
     std::atomic<uint64_t> tag;  // hash of the key, 0 for a slot never used
     std::atomic<uint64_t> full_at_ns;
@@ -43,7 +43,7 @@ struct alignas(64) RateSlot {
 };
 static_assert(sizeof(RateSlot) == 64 && std::atomic<uint64_t>::is_always_lock_free);
 
-// RateUse is what one bucket has seen since it was last put into the table.
+// RateUse is the use of one bucket since it was put into the table.
 struct RateUse {
     RateKey key;
     uint64_t full_at_ns = 0;
@@ -53,22 +53,22 @@ struct RateUse {
 };
 
 // RateTable is a view of the slots; all times are of CLOCK_MONOTONIC, in nanoseconds. A client has
-// a slot while its bucket is not full, and mostly long after. When there are more clients than
-// slots, one that is nearest to having a full bucket loses its slot; a request that races with that
-// can count for the wrong client, nothing else is ever inexact. Whatever other processes write, an
-// operation ends, stays in the memory and makes nobody wait longer than one interval.
+// a slot while its bucket is not full, and usually long after. If there are more clients than
+// slots, a client whose bucket is closest to full loses its slot. A request that races with this
+// can count for the wrong client; nothing else is ever inexact. Whatever other processes write, an
+// operation terminates, stays within the memory, and makes nobody wait longer than one interval.
 class RateTable {
   public:
-    // Without memory everything is allowed and nothing is counted.
+    // Without memory every request is allowed and nothing is counted.
     RateTable() = default;
     // `slots` is a power of two; the memory is zeroed before its first use, and outlives the table.
     RateTable(RateSlot* slots, uint32_t count, const SipKey& secret)
         : slots_(slots), count_(count), secret_(secret) {}
 
-    // Take takes a token. 0: taken; else nothing is, and a token comes in so many nanoseconds.
+    // Take takes a token and returns 0; if there is none, the nanoseconds until there is.
     uint64_t Take(const RateKey& key, const RateLimit& limit, uint64_t now_ns);
 
-    // Peek is Take that only says what it would give.
+    // Peek returns what Take would, but takes nothing.
     uint64_t Peek(const RateKey& key, const RateLimit& limit, uint64_t now_ns) const;
 
     // GiveBack undoes one Take; Refill makes the bucket full.
@@ -76,7 +76,7 @@ class RateTable {
     void Refill(const RateKey& key);
 
     uint32_t count() const { return count_; }
-    // Read gives what slot `i` holds. False when that is nothing, or being written.
+    // Read returns the content of slot `i`. False if it is empty or being written.
     bool Read(uint32_t i, RateUse* use) const;
 
   private:

@@ -1,4 +1,4 @@
-// Result: a value, or the reason there is none, for whatever a peer, a file or a user can cause.
+// Result: a value, or an error, for all failures that a peer, a file or a user can cause.
 #pragma once
 
 #include <string>
@@ -7,13 +7,13 @@
 
 namespace pganalytics::core {
 
-// ErrorKind is what callers tell errors apart by, never by the message. kExpired: what was shown
-// was good once.
+// ErrorKind distinguishes errors, so that callers never compare messages. kExpired: the credential
+// shown was valid before.
 enum class ErrorKind { kOther, kExpired };
 
-// Error says what went wrong in a form a person can act on. `status` is the HTTP status a peer
-// gets for it, 0 where no peer is concerned. `path` is where in a body the fault is, as JSON path;
-// "" for the whole of it.
+// Error says what went wrong, so that a person can act on it. `status` is the HTTP status for the
+// peer, 0 where there is no peer. `path` is the JSON path of the fault in a body; "" for the whole
+// body.
 struct Error {
     std::string message;
     int status = 0;
@@ -46,7 +46,7 @@ class [[nodiscard]] Result {
     std::variant<T, Error> state_;
 };
 
-// Unit is the value of a Result that only says "done".
+// Unit is the value of a Result that only reports success.
 struct Unit {};
 using Status = Result<Unit>;
 

@@ -26,7 +26,7 @@ int DaysInMonth(int year, int month) {
     return month == 2 && leap ? 29 : kDays[static_cast<size_t>(month - 1)];
 }
 
-// Reader takes a text apart from its beginning; after the first thing that does not fit, all fail.
+// Reader consumes a text from its start; after the first mismatch all reads fail.
 struct Reader {
     std::string_view text;
     bool good = true;
@@ -54,7 +54,7 @@ struct Reader {
     }
 };
 
-// Form is how exact a text has to be.
+// Form is how strict the syntax is.
 struct Form {
     int first_year;
     int fraction_digits;
@@ -73,8 +73,8 @@ int64_t ReadFraction(Reader* reader, const Form& form) {
     return micros;
 }
 
-// ReadOffset gives seconds east of Greenwich. Minutes stand where PostgreSQL or RFC 3339 write
-// them, seconds for the local times of old.
+// ReadOffset returns seconds east of Greenwich. Minutes and seconds are optional: PostgreSQL omits
+// zero minutes, and writes seconds for historical local times.
 int64_t ReadOffset(Reader* reader, const Form& form) {
     if (reader->Take('Z') || reader->Take('z')) return 0;
     if (!form.complete && reader->text.empty()) return 0;

@@ -1,5 +1,5 @@
-// Sanitizers: whether this build is for them or for valgrind. Their shadow memory and their system
-// calls fit neither the bound on memory nor the sandbox.
+// Sanitizers: whether this build is for sanitizers or valgrind. Their shadow memory exceeds our
+// memory limit, and their system calls violate the sandbox.
 #pragma once
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(PGANALYTICS_VALGRIND)

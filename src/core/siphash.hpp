@@ -1,5 +1,5 @@
-// SipHash: a hash with a key, for tables into which strangers put entries. Who does not know the
-// key can neither guess where an entry stands nor make two that look the same.
+// SipHash: a keyed hash, for tables that untrusted clients fill. Without the key nobody can guess
+// the place of an entry or construct a collision.
 #pragma once
 
 #include <bit>
@@ -14,7 +14,7 @@ struct SipKey {
 };
 
 // SipHash24 is SipHash-2-4 (Aumasson, Bernstein: SipHash, a fast short-input PRF, 2012) of `size`
-// bytes on a little-endian machine; on another one it is as good a hash with other values.
+// bytes on a little-endian machine; on others it is an equally good hash with other values.
 inline uint64_t SipHash24(const SipKey& key, const void* data, size_t size) {
     uint64_t v0 = key.words[0] ^ 0x736f6d6570736575;
     uint64_t v1 = key.words[1] ^ 0x646f72616e646f6d;

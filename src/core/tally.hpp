@@ -1,8 +1,8 @@
-// Tally: counts by key of what strangers can cause as often as they like, and when each count is to
-// be told: the first of a key at once, what follows together, after 10 s, then 20 s and so on up to
-// 10 minutes while it goes on. A fixed number of keys is counted apart, and a place is given to
-// another key two minutes after it was last told of; so however many keys there are, what is told
-// is bounded: with 32 places some 1,000 times an hour. The counts are exact. No clock, no heap.
+// Tally: counts events that untrusted clients can cause at will, by key, and decides when to emit
+// each count: the first event of a key at once, later ones together, after 10 s, then 20 s and so
+// on up to 10 minutes while they continue. A fixed number of keys is counted separately. A slot is
+// reused for another key two minutes after its last emission. So the output is bounded for any
+// number of keys: with 32 slots some 1,000 counts an hour. The counts are exact. No clock, no heap.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +15,7 @@ inline constexpr int64_t kTallyFirstWaitMs = 10'000;
 inline constexpr int64_t kTallyLongestWaitMs = 600'000;
 inline constexpr int64_t kTallyKeepMs = 120'000;
 
-// Counted is what is to be told: so many of a key, over so long a time.
+// Counted is a count to emit: the key, the number of events, and the time they span.
 template <typename Key>
 struct Counted {
     Key key;
@@ -23,12 +23,13 @@ struct Counted {
     int64_t over_ms;
 };
 
-// Key is plain memory with ==, a Kind() below kKinds, and a Rest() that keeps nothing but the kind:
-// what keys without a place are counted under.
+// Key is plain memory with ==, a Kind() below kKinds, and a Rest() that keeps only the kind: keys
+// without a slot are counted under their Rest().
 template <typename Key, size_t kSlots, size_t kKinds>
 class Tally {
   public:
-    // Add counts `count` of a key at a time that never goes back. True if *due is to be told now.
+    // Add counts `count` events of a key. REQUIRES: now_ms never goes back. True if *due is to be
+    // emitted now.
     bool Add(const Key& key, uint64_t count, int64_t now_ms, Counted<Key>* due) {
         Slot* slot = Find(key, now_ms);
         if (slot == nullptr) {
@@ -40,7 +41,7 @@ class Tally {
         return Tell(slot, now_ms, due);
     }
 
-    // Next gives a count whose time has come, false if there is none.
+    // Next returns a count that is due, false if there is none.
     bool Next(int64_t now_ms, Counted<Key>* due) {
         for (Slot& slot : slots_) {
             if (slot.count > 0 && Tell(&slot, now_ms, due)) return true;
@@ -48,7 +49,7 @@ class Tally {
         return false;
     }
 
-    // Last gives a count whatever its time, false if all are told.
+    // Last returns a count whether due or not, false if none is left.
     bool Last(int64_t now_ms, Counted<Key>* due) {
         for (Slot& slot : slots_) {
             if (slot.count == 0) continue;
@@ -62,10 +63,10 @@ class Tally {
     struct Slot {
         Key key;
         bool used;
-        uint64_t count;    // since it was last told of
-        int64_t since_ms;  // of the first of them
+        uint64_t count;    // since the last emission
+        int64_t since_ms;  // of the first of these events
         int64_t told_ms;
-        int64_t next_ms;  // not before
+        int64_t next_ms;  // no emission before
         int64_t wait_ms;
     };
 
@@ -75,7 +76,7 @@ class Tally {
         slot->used = true;
     }
 
-    // Find gives the place of a key, nullptr if there is none for it.
+    // Find returns the slot of a key, nullptr if all slots are taken.
     Slot* Find(const Key& key, int64_t now_ms) {
         Slot* free = nullptr;
         for (size_t i = 0; i < kSlots; ++i) {
@@ -92,7 +93,7 @@ class Tally {
 
     static bool Tell(Slot* slot, int64_t now_ms, Counted<Key>* due) {
         if (slot->wait_ms != 0 && now_ms < slot->next_ms) return false;
-        // Who was quiet for as long as it last had to wait begins anew.
+        // A key that was idle for one full wait starts again at the shortest wait.
         const bool quiet = slot->wait_ms == 0 || slot->since_ms >= slot->next_ms;
         slot->wait_ms =
             quiet ? kTallyFirstWaitMs : std::min(2 * slot->wait_ms, kTallyLongestWaitMs);

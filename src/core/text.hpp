@@ -1,4 +1,4 @@
-// Text: the conversions that every program needs to spell alike, into std::string.
+// Text: conversions that every program must spell alike, into std::string.
 #pragma once
 
 #include <optional>
@@ -10,14 +10,14 @@
 
 namespace pganalytics::core {
 
-// ParseUuid reads the 36-character form, either case. std::nullopt for anything else.
+// ParseUuid reads the 36-character form, in either case. std::nullopt for anything else.
 std::optional<Uuid> ParseUuid(std::string_view text);
 std::string FormatUuid(const Uuid& uuid);
 
 // Hex writes bytes as lower-case hexadecimal.
 std::string Hex(std::string_view bytes);
 
-// FormatTimestamp writes RFC 3339 in UTC with six fractional digits, none when they are zero.
+// FormatTimestamp writes RFC 3339 in UTC with six fractional digits, or none if they are zero.
 std::string FormatTimestamp(TimestampMicros timestamp);
 
 }  // namespace pganalytics::core

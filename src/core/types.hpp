@@ -1,11 +1,11 @@
-// Types: the plain values that frames, rows and SQL share. No containers: src/pg includes this.
+// Types: plain values that frames, rows and SQL share. No containers: src/pg includes this.
 #pragma once
 
 #include <cstdint>
 
 namespace pganalytics::core {
 
-// Uuid is the 16 bytes of RFC 9562, in the order in which they are written.
+// Uuid is the 16 bytes of RFC 9562, in written order.
 struct Uuid {
     unsigned char bytes[16] = {};
     friend bool operator==(const Uuid&, const Uuid&) = default;
@@ -17,8 +17,8 @@ struct Sha256 {
     friend bool operator==(const Sha256&, const Sha256&) = default;
 };
 
-// TimestampMicros counts microseconds from 2000-01-01 00:00:00 UTC, PostgreSQL's own epoch, so
-// that a value is a timestamptz Datum as it stands.
+// TimestampMicros counts microseconds from 2000-01-01 00:00:00 UTC, PostgreSQL's own epoch, so a
+// value is also a timestamptz Datum.
 using TimestampMicros = int64_t;
 inline constexpr int64_t kPostgresEpochUnixSeconds = 946684800;
 

@@ -1,5 +1,5 @@
-// UTF-8: where characters begin and end, for texts of strangers and for texts that have to be cut.
-// No containers: the server includes this.
+// UTF-8: finds where characters begin and end, for untrusted texts and for texts to be cut. No
+// containers: the PostgreSQL backend includes this.
 #pragma once
 
 #include <cstddef>
@@ -7,20 +7,21 @@
 
 namespace pganalytics::core {
 
-// Utf8Length is the number of bytes of the character at the start of `text`; 0 if it is empty or no
-// well-formed sequence of RFC 3629 begins there: no surrogates, no overlong forms, nothing above
-// U+10FFFF. A NUL byte is well-formed; callers that feed PostgreSQL refuse it.
+// Utf8Length is the number of bytes of the character at the start of `text`; 0 if `text` is empty
+// or does not begin with a well-formed sequence of RFC 3629: no surrogates, no overlong forms,
+// nothing above U+10FFFF. A NUL byte is well-formed; callers that pass texts to PostgreSQL refuse
+// it.
 size_t Utf8Length(std::string_view text);
 
 // IsValidUtf8: `text` consists of such characters.
 bool IsValidUtf8(std::string_view text);
 
-// CutUtf8 gives the beginning of `text` of at most `most` bytes that does not end inside a
-// character.
+// CutUtf8 returns the longest beginning of `text` that has at most `most` bytes and does not end
+// inside a character.
 std::string_view CutUtf8(std::string_view text, size_t most);
 
-// CopyUtf8 writes what has room of `text` to `out`, cut between characters and NUL-terminated, with
-// '?' for each NUL and each byte that belongs to no character. REQUIRES: out_size > 0.
+// CopyUtf8 writes as much of `text` to `out` as fits, cut between characters and NUL-terminated. It
+// writes '?' for each NUL and each byte that belongs to no character. REQUIRES: out_size > 0.
 void CopyUtf8(std::string_view text, char* out, size_t out_size);
 
 }  // namespace pganalytics::core

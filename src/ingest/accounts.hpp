@@ -1,4 +1,4 @@
-// Accounts: what became of the rows of a push, by database.
+// Accounts: counts of the rows of a push, by database.
 #pragma once
 
 #include <cstdint>
@@ -16,22 +16,22 @@ struct Account {
     uint64_t observed = 0;
     uint64_t unchanged = 0;
     uint64_t merged = 0;
-    uint64_t beyond_limit = 0;  // of the merged
+    uint64_t beyond_limit = 0;  // those of the merged that exceed the limit
     uint64_t too_large = 0;
-    uint64_t queries = 0;  // of the observed: statistics of queries
+    uint64_t queries = 0;  // those of the observed that are query statistics
 
     void Add(const Account& other);
 };
 
 class Accounts {
   public:
-    // Of gives the account of a database, "" for what belongs to none. It stays where it is.
+    // Of returns the account of a database, "" for rows of no database. The reference stays valid.
     Account& Of(std::string_view database);
 
     Account Total() const;
 
-    // Block makes the rows of kAccounts: the databases of which something was observed, and in any
-    // case what belongs to none.
+    // Block makes the rows of kAccounts: one for each database with observed rows, and always one
+    // for the rows of no database.
     protocol::RowBuilder Block() const;
 
   private:

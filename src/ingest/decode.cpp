@@ -21,12 +21,13 @@ using protocol::Metric;
 
 static_assert(core::Buffer::kPadding >= simdjson::SIMDJSON_PADDING);
 
-// The worker takes no more as a number of rows.
+// The worker accepts no larger number of rows.
 constexpr uint64_t kMaxCount = INT32_MAX;
-// Above this the parser's memory (four bytes for each of the body) is given back after the push.
+// If the parser has grown beyond this (it needs four bytes per byte of the body), its memory is
+// freed after the push.
 constexpr size_t kKeptCapacity = size_t{4} << 20;
 
-// Walk is the decoding of one document.
+// Walk decodes one document.
 class Walk {
   public:
     Walk(uint64_t seed, uint32_t max_queries_per_db, DecodedPush* push)
@@ -52,7 +53,7 @@ class Walk {
     std::vector<std::unique_ptr<MetricReader>> readers_;
     UnknownReader unknown_;
     uint32_t push_seen_ = 0;
-    std::optional<int64_t> metrics_count_;  // as the sender says
+    std::optional<int64_t> metrics_count_;  // as the sender claims
     int64_t metrics_read_ = 0;
     std::optional<core::TimestampMicros> timestamp_;
 };
@@ -77,7 +78,7 @@ Error ErrorOf(const Fault& fault) {
     return ErrorAt(fault.path().empty() ? "$" : fault.path(), fault.reason(), fault.status());
 }
 
-// AtEnd says whether nothing but white space follows what was read.
+// AtEnd is true if only white space is left.
 bool AtEnd(od::document* document) {
     return document->current_location().error() == simdjson::OUT_OF_BOUNDS;
 }
@@ -85,7 +86,7 @@ bool AtEnd(od::document* document) {
 Fault Walk::ReadPush(od::object object) {
     Fault fault = EachField(object, &progress_.key, [this](std::string_view key, od::value value) {
         Fault bad = ReadPushField(key, value);
-        // What is wrong with a metric has its place already.
+        // A fault of a metric already has its path.
         return bad && bad.path().empty() ? std::move(bad).In(key) : std::move(bad);
     });
     if (fault) return fault;
@@ -98,7 +99,7 @@ Fault Walk::ReadPush(od::object object) {
     return fault ? std::move(fault) : Finish();
 }
 
-// SetPushTime gives the time of the push to the rows of metrics without one.
+// SetPushTime sets the time of the push in the rows of metrics without a time.
 Fault Walk::SetPushTime() {
     for (const UntimedRows& rows : progress_.untimed) {
         if (!timestamp_) {
@@ -114,7 +115,7 @@ Fault Walk::SetPushTime() {
 
 Fault Walk::Finish() {
     const Account total = progress_.accounts.Total();
-    // What the sender only gives the number of is bounded by nothing else.
+    // The sender sends only numbers for these, so nothing else limits them.
     if (total.unchanged > kMaxCount || total.merged > kMaxCount) {
         return {422, "speak of too many unchanged or merged rows", "metrics"};
     }
@@ -227,8 +228,8 @@ Fault Walk::ReadMetrics(od::value value) {
     return {};
 }
 
-// FindType reads ahead to "type": v3 collectors write keys in alphabetical order, so it stands
-// behind the rows that it names. What is read past is checked when the rows are read.
+// FindType reads ahead to "type": v3 collectors write keys in alphabetical order, so "type" follows
+// the rows that depend on it. The skipped part is checked when the rows are read.
 Fault Walk::FindType(od::object* object, std::string* type) {
     for (auto item : *object) {
         od::field field;
@@ -269,7 +270,7 @@ Fault Walk::ReadMetric(od::value value) {
     return ReaderOf(metrics)->Read(object);
 }
 
-// RefuseDocument says what is wrong with a document that is no object.
+// RefuseDocument returns the error for a document that is not an object.
 Error RefuseDocument(std::string_view body, od::document* document) {
     std::string scratch;
     bool good = false;

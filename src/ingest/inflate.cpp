@@ -18,8 +18,8 @@ using core::Error;
 using core::Result;
 
 constexpr size_t kFirstGuess = size_t{256} << 10;
-// DEFLATE expands at most 1032 times (RFC 1951: 258 bytes from two bits), so a claim beyond that
-// is a lie.
+// DEFLATE expands at most 1032 times (RFC 1951: 258 bytes from two bits), so a larger claim is
+// false.
 constexpr size_t kMaxDeflateRatio = 1032;
 
 Error Damaged(const char* format) {
@@ -30,7 +30,8 @@ Error TooLarge(size_t limit) {
     return {"the body inflates to more than " + std::to_string(limit) + " bytes", 413};
 }
 
-// GuessGzipSize takes the length in the trailer as a hint; it is whatever the sender wrote there.
+// GuessGzipSize uses the length in the trailer as a hint only: the sender may have written
+// anything.
 size_t GuessGzipSize(std::string_view body, size_t limit) {
     uint32_t isize = 0;
     if (body.size() >= 4) std::memcpy(&isize, body.data() + body.size() - 4, 4);
@@ -66,14 +67,15 @@ Result<Buffer> InflateZstd(std::string_view body, size_t limit) {
     const std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> inflater(ZSTD_createDCtx(),
                                                                         &ZSTD_freeDCtx);
     if (inflater == nullptr) throw std::bad_alloc();
-    // A window beyond 8 MB is memory that no sender of statistics needs (RFC 8878 section 3.1.1).
+    // A window of more than 8 MB takes memory that no sender of statistics needs (RFC 8878 section
+    // 3.1.1).
     ZSTD_DCtx_setParameter(inflater.get(), ZSTD_d_windowLogMax, 23);
     const unsigned long long claimed = ZSTD_getFrameContentSize(body.data(), body.size());
     if (claimed == ZSTD_CONTENTSIZE_ERROR) return Damaged("zstd");
     Buffer out;
     const bool known = claimed != ZSTD_CONTENTSIZE_UNKNOWN;
     if (known && claimed > limit) return TooLarge(limit);
-    // The claim may be a lie too: memory beyond the first guess is taken as bytes arrive.
+    // The claim may be false: beyond the first guess, allocate only as bytes arrive.
     const size_t ratio_bound = body.size() * 64;
     out.Reserve(std::min(limit, known ? std::min<size_t>(claimed + 1, ratio_bound) : kFirstGuess));
     ZSTD_inBuffer in{body.data(), body.size(), 0};
@@ -87,7 +89,7 @@ Result<Buffer> InflateZstd(std::string_view body, size_t limit) {
         out.Resize(to.pos);
         if (left == 0 && in.pos == in.size) return out;
         if (to.pos == to.size) {
-            // A full buffer may still have a checksum to read.
+            // The buffer is full, but there may still be a checksum to read.
             if (out.capacity() >= limit && moved) continue;
             if (out.capacity() >= limit) return TooLarge(limit);
             out.Reserve(std::min(limit, std::max(kFirstGuess, out.capacity() * 2)));

@@ -1,4 +1,4 @@
-// Inflate: a compressed body back to its bytes, never to more of them than allowed.
+// Inflate: decompresses a body, up to a limit of bytes.
 #pragma once
 
 #include <cstddef>
@@ -12,12 +12,12 @@ namespace pganalytics::ingest {
 enum class Compression { kNone, kGzip, kZstd };
 
 // DetectCompression looks at the first bytes of a body (RFC 1952, RFC 8878). No JSON text begins
-// like either format, and what a sender's header claims is not always so: v3 collectors say gzip
-// over plain JSON.
+// like either format. The sender's header can be wrong: v3 collectors announce gzip and send plain
+// JSON.
 Compression DetectCompression(std::string_view body);
 
-// Inflate gives the whole content of all members or frames of `body`.
-// Errors: 400 for damaged or cut input, 413 for content of more than `limit` bytes.
+// Inflate returns the content of all members or frames of `body`. Errors: 400 for damaged or
+// truncated input, 413 for content of more than `limit` bytes.
 core::Result<core::Buffer> Inflate(Compression compression, std::string_view body, size_t limit);
 
 }  // namespace pganalytics::ingest

@@ -23,7 +23,7 @@ uint32_t FindColumn(const Metric& metric, std::string_view name) {
     throw std::logic_error("the catalog lacks a column that merging needs");
 }
 
-// SetCounter stores a counter the way the tables keep it: zero is NULL.
+// SetCounter stores a counter as the tables do: zero is NULL.
 void SetCounter(uint64_t* words, uint32_t column, uint64_t word) {
     const uint64_t bit = uint64_t{1} << column;
     words[0] = word == 0 ? words[0] | bit : words[0] & ~bit;
@@ -77,7 +77,7 @@ const Column* Merger::Merge(Row from, uint64_t* words) const {
         const Row row{words};
         switch (column.role) {
             case ColumnRole::kStatsSince:
-                // The sum began when its oldest part did; unknown when one part does not say.
+                // The sum began when its oldest part did; unknown if one part has no time.
                 if (row.IsNull(i) || from.IsNull(i)) {
                     words[0] |= uint64_t{1} << i;
                     words[1 + i] = 0;
@@ -104,7 +104,7 @@ const Column* Merger::Merge(Row from, uint64_t* words) const {
             case ColumnRole::kText:
                 break;
             case ColumnRole::kValue:
-                // A sum is no activity if one of its parts is none.
+                // If one part shows no activity (rebased), neither does the sum.
                 if (i == protocol::kRebased && !from.IsNull(i) && from.Word(i) != 0) {
                     words[0] &= ~(uint64_t{1} << i);
                     words[1 + i] = 1;
@@ -112,7 +112,7 @@ const Column* Merger::Merge(Row from, uint64_t* words) const {
                 break;
         }
     }
-    // Times near the largest double may overflow where their sum does not.
+    // Combined times near the largest double may overflow although their sum does not.
     for (const uint32_t i : {mean_, stddev_}) {
         if (!std::isfinite(Row{words}.Float8(i))) return &metric_->columns[i];
     }

@@ -1,4 +1,4 @@
-// Merge: rows of one snapshot that name the same query become one row with exact sums.
+// Merge: combines rows of one snapshot that name the same query, with exact sums.
 #pragma once
 
 #include <cstdint>
@@ -9,14 +9,14 @@
 
 namespace pganalytics::ingest {
 
-// RowIndex finds rows by a hash of their key: open addressing, no allocation per row. The hash is
-// mixed with a seed the peer does not know, so that nobody can send keys that all collide.
+// RowIndex finds rows by a hash of their key: open addressing, no allocation per row. The hash
+// includes a seed that the peer does not know, so nobody can send keys that all collide.
 class RowIndex {
   public:
     explicit RowIndex(uint64_t seed) : seed_(seed) {}
 
-    // FindOrAdd gives the row with this hash for which same(row) holds, or adds `row` and gives it.
-    // After kMaxSame rows with the hash of which none is the same it gives `row` without adding.
+    // FindOrAdd returns the row with this hash for which same(row) holds, or adds `row` and returns
+    // it. After kMaxSame different rows with the same hash it returns `row` without adding it.
     template <typename Same>
     uint32_t FindOrAdd(uint64_t hash, uint32_t row, Same&& same) {
         if ((used_ + 1) * 2 > slots_.size()) Grow();
@@ -35,7 +35,7 @@ class RowIndex {
         }
     }
 
-    // Hash mixes words into the seed (the finalizer of SplitMix64 after each).
+    // Hash mixes words into the seed, with the finalizer of SplitMix64 after each.
     template <typename... Words>
     uint64_t Hash(Words... words) const {
         uint64_t hash = seed_;
@@ -63,15 +63,15 @@ class RowIndex {
     std::vector<Slot> slots_;
 };
 
-// Merger folds one row of pg_query_stats into another. Times over several executions combine as
-// pg_stat_statements would have counted them together: minimum and maximum over the rows that were
-// executed, the mean weighted by calls, the population standard deviation over all calls.
+// Merger merges one row of pg_query_stats into another. Times over several executions are combined
+// as pg_stat_statements would have counted them together: minimum and maximum over the executed
+// rows, the mean weighted by calls, the population standard deviation over all calls.
 class Merger {
   public:
     explicit Merger(const protocol::Metric& metric);
 
-    // Merge folds a row into the words of another. Gives the column whose exact sum does not fit,
-    // nullptr when all is well. Identity and text stay those of `into`.
+    // Merge adds a row to the words of another. Returns the column whose exact sum is out of range,
+    // nullptr on success. Identity and text remain those of `into`.
     const protocol::Column* Merge(protocol::Row from, uint64_t* into) const;
 
   private:

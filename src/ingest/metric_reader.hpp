@@ -1,5 +1,5 @@
-// Metric reader: the objects of one JSON type, decoded in one walk into the rows of all relations
-// that the catalog has for the type.
+// Metric reader: decodes the objects of one JSON type in one walk into the rows of all relations of
+// that type in the catalog.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,7 @@ class MetricReader {
     // Read adds the rows of one object. Faults: 400, 413 for too many rows, 422.
     Fault Read(od::object object);
 
-    // MoveBlocks appends the relations that have rows. REQUIRES: nothing is read any more.
+    // MoveBlocks appends the relations that have rows. REQUIRES: no Read follows.
     void MoveBlocks(std::vector<protocol::RowBuilder>* blocks);
 
   private:
@@ -40,10 +40,10 @@ class MetricReader {
 
         protocol::RowBuilder builder;
         TextIndex texts;
-        uint64_t required = 0;    // bits of the columns that each row must bring
-        uint64_t seen = 0;        // bits of the columns that the newest row has brought
+        uint64_t required = 0;    // bits of the columns that each row must have
+        uint64_t seen = 0;        // bits of the columns that the newest row has
         uint32_t first_row = 0;   // of the object being read
-        bool has_member = false;  // columns that take the names of members
+        bool has_member = false;  // some columns take the names of members
         bool by_member = false;   // one of them is the database
     };
     struct MetricValue {
@@ -75,12 +75,12 @@ class MetricReader {
     std::unique_ptr<QueryRows> queries_;  // for pg_query_stats, which is read strictly
     ValueReader values_;
     std::string key_;
-    // Of the object being read:
+    // State of the object being read:
     uint32_t seen_ = 0;
     std::vector<MetricValue> metric_values_;
-    std::string database_;  // its field
+    std::string database_;  // the value of its database field
     std::string members_[2];
-    Account account_;  // what belongs to the database of the field
+    Account account_;  // rows that belong to database_
     Account* member_account_ = nullptr;
 };
 

@@ -10,7 +10,7 @@ using protocol::Column;
 using protocol::ColumnType;
 using protocol::Scope;
 
-// Next cuts the first key off a dotted path.
+// Next removes the first key from a dotted path and returns it.
 std::string_view Next(std::string_view* path) {
     const size_t dot = path->find('.');
     const std::string_view key = path->substr(0, dot);
@@ -70,7 +70,7 @@ int PathTree::Member(int node, std::string_view key) {
     return member;
 }
 
-// Descend follows a rows_path, making what is not there yet.
+// Descend follows a rows_path and creates missing nodes.
 int PathTree::Descend(int node, std::string_view path) {
     uint32_t stars = 0;
     while (!path.empty()) {

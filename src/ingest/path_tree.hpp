@@ -1,5 +1,5 @@
-// Path tree: where the values of the relations of one JSON type stand in its objects, as a tree of
-// keys that is built from the catalog once and walked along each object.
+// Path tree: the places of all values of one JSON type, as a tree of keys. It is built once from
+// the catalog and followed for each object.
 #pragma once
 
 #include <cstdint>
@@ -12,38 +12,38 @@
 
 namespace pganalytics::ingest {
 
-// Target is a column that takes a value: `relation` counts within the metrics of the type.
+// Target is a column that takes a value; `relation` is an index into the metrics of the type.
 struct Target {
     uint32_t relation;
     uint32_t column;
 };
 
-// PathNode is a value on the way. It is either a cell (targets), or an array (elements), or an
-// object whose members are known by name (members) or are all alike (any); an object and the
-// element of an array may be a row.
+// PathNode is a value on the path to the cells. It is a cell (targets), an array (elements), or an
+// object whose members are known by name (members) or all alike (any). An object and the element of
+// an array may be a row.
 struct PathNode {
-    std::string_view key;           // under which it stands in the object around it
-    std::string path;               // its name in what is counted as unstored
-    std::vector<Target> targets;    // several only in the metric's own fields
+    std::string_view key;           // its key in the enclosing object
+    std::string path;               // its name in the counts of unstored fields
+    std::vector<Target> targets;    // more than one only for the metric's own fields
     bool of_metric = false;         // the targets take it for all rows of the metric's object
     std::vector<uint32_t> members;  // nodes
     int any = -1;                   // node of each member
     uint32_t any_level = 0;         // 0 for the first "*" of a path, 1 for the second
     int elements = -1;              // node of each element
     int row = -1;                   // relation that has a row for this value
-    int whole = -1;                 // column of that row which takes the value's JSON text
-    std::vector<int> order;         // member node of each key of the last object read, -1 none
+    int whole = -1;                 // column of that row that takes the value's JSON text
+    std::vector<int> order;         // member node of each key of the last object read, -1: none
 };
 
 class PathTree {
   public:
-    // REQUIRES: metrics of one type. A catalog that the tree cannot express is a logic_error.
+    // REQUIRES: metrics of one type. Throws logic_error for a catalog that the tree cannot express.
     explicit PathTree(std::span<const protocol::Metric> metrics);
 
     PathNode& root() { return nodes_[0]; }
     PathNode& At(int node) { return nodes_[static_cast<size_t>(node)]; }
 
-    // FindMember gives the node of a member by its name, -1 if there is none.
+    // FindMember returns the node of a member by its name, -1 if there is none.
     int FindMember(const PathNode& node, std::string_view key) const;
 
   private:

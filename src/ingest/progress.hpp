@@ -1,4 +1,4 @@
-// Progress: what the readers of one document share.
+// Progress: the state that all readers of one document share.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@
 
 namespace pganalytics::ingest {
 
-// UntimedRows are rows of a metric that says no time of its own; they get that of the push, which
-// stands behind the metrics.
+// UntimedRows are rows of a metric without a time. They get the time of the push, which follows the
+// metrics in the document.
 struct UntimedRows {
     protocol::RowBuilder* builder;
     uint32_t column;
@@ -23,8 +23,8 @@ struct UntimedRows {
 };
 
 struct Progress {
-    // CountRow counts a row that is going to be read, with the memory of its cells; rows that
-    // become one count each. Fault: 413 when it is one too many. DropRow takes the last one back.
+    // CountRow counts a row before it is read, and the memory of its cells; rows that are later
+    // merged count separately. Fault: 413 if it exceeds the limit. DropRow undoes the last one.
     Fault CountRow(const protocol::Metric& metric);
     void DropRow(const protocol::Metric& metric);
 
@@ -34,7 +34,7 @@ struct Progress {
     std::vector<UntimedRows> untimed;
     uint64_t rows = 0;
     uint64_t cell_bytes = 0;
-    int64_t metric_index = -1;  // -1 outside
+    int64_t metric_index = -1;  // -1: outside the metrics
     std::string key;
     std::string scratch;
 };

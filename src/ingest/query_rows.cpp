@@ -12,7 +12,7 @@ using protocol::Row;
 constexpr uint32_t kCalls = protocol::kFirstCounter;
 constexpr uint32_t kTotalTime = protocol::kFirstCounter + 3;
 
-// Word and NULL bit: an absent name is not an empty one.
+// The word and the NULL bit: an absent name differs from an empty one.
 uint64_t Identity(Row row, uint32_t column) {
     return row.Word(column) * 2 + (row.IsNull(column) ? 1 : 0);
 }
@@ -44,7 +44,7 @@ Fault QueryRows::EndRow(Account* account) {
         keys_.Hash(object_, row.Word(protocol::kQueryId), Identity(row, protocol::kUserName),
                    Identity(row, protocol::kTopLevel));
     const uint32_t into = keys_.FindOrAdd(hash, last, [&](uint32_t other) {
-        // The limit takes rows away, and the rows of the next object have their numbers.
+        // The limit removes rows, and the rows of the next object reuse their numbers.
         if (other < first_row_ || other >= last) return false;
         const Row r = builder_->At(other);
         return r.Word(protocol::kQueryId) == row.Word(protocol::kQueryId) &&
@@ -75,7 +75,7 @@ Fault QueryRows::EndObject(uint32_t limit, Account* account) {
     return {};
 }
 
-// IsOther knows the row that a sender with a limit of its own has made.
+// IsOther recognizes the `other` row that a sender with its own limit has made.
 bool QueryRows::IsOther(Row row) const {
     return row.Int8(protocol::kQueryId) == protocol::kOtherQueryId &&
            !row.IsNull(protocol::kUserName) &&
@@ -83,7 +83,7 @@ bool QueryRows::IsOther(Row row) const {
            row.Word(protocol::kTopLevel) == 1;
 }
 
-// Fold adds a row to the row `other`, which begins as the first row that comes.
+// Fold adds a row to the row `other`, which starts as a copy of the first row.
 Fault QueryRows::Fold(Row from, std::vector<uint64_t>* into) const {
     if (into->empty()) {
         into->assign(from.words, from.words + 1 + builder_->metric().columns.size());
@@ -125,7 +125,7 @@ Fault QueryRows::ApplyLimit(uint32_t limit, Account* account) {
     SetCell(&other, protocol::kUserName, texts_->Intern("", builder_));
     SetCell(&other, protocol::kQueryId, static_cast<uint64_t>(protocol::kOtherQueryId));
     SetCell(&other, protocol::kTopLevel, 1);
-    // One row has become the row `other`.
+    // One of the rows became the row `other`.
     const uint64_t folded = builder_->rows() - to - 1;
     builder_->Truncate(to);
     builder_->AppendRow(other.data());

@@ -1,6 +1,6 @@
-// Query rows: what only the rows of pg_query_stats need. Rows of one object (a snapshot of one
-// database) that name the same query become one, those beyond the limit of queries become the row
-// `other`, and the texts of what is left go on the heap.
+// Query rows: the special handling of pg_query_stats. Rows of one object (a snapshot of one
+// database) that name the same query are merged, those beyond the limit of queries are merged into
+// the row `other`, and the texts of the remaining rows go on the heap.
 #pragma once
 
 #include <cstdint>
@@ -18,21 +18,22 @@ namespace pganalytics::ingest {
 
 class QueryRows {
   public:
-    // `builder` and `texts` belong together and outlive this.
+    // `builder` and `texts` belong together and outlive this object.
     QueryRows(protocol::RowBuilder* builder, TextIndex* texts, uint64_t seed)
         : builder_(builder), texts_(texts), merger_(builder->metric()), keys_(seed) {}
 
     void StartObject();
 
-    // KeepText notes the text of the newest row. The bytes last until EndObject, or are copied.
+    // KeepText stores the text of the newest row. The bytes must last until EndObject, or are
+    // copied.
     void KeepText(std::string_view text, bool copy);
 
-    // EndRow folds the newest row into one of the same object that names the same query: the
-    // database and the time are the object's, so they need no look. Fault: 422 for a sum that is
-    // out of range.
+    // EndRow merges the newest row into a row of the same object that names the same query. It does
+    // not compare database and time, which are those of the object. Fault: 422 for a sum out of
+    // range.
     Fault EndRow(Account* account);
 
-    // EndObject applies the limit, 0 for none, and places the texts. Fault: 422 as above.
+    // EndObject applies the limit (0: none) and puts the texts on the heap. Fault: 422 as above.
     Fault EndObject(uint32_t limit, Account* account);
 
   private:
@@ -51,7 +52,7 @@ class QueryRows {
     TextIndex* texts_;
     Merger merger_;
     RowIndex keys_;
-    // Of the object being read:
+    // State of the object being read:
     uint64_t object_ = 0;
     uint32_t first_row_ = 0;
     std::vector<Text> row_texts_;  // of each row of the object

@@ -1,5 +1,5 @@
-// Unknown reader: metrics of types that have no table are kept as the JSON they came as, so that a
-// newer collector loses nothing.
+// Unknown reader: keeps metrics of types without a table as their JSON text, so that the data of a
+// newer collector is not lost.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace pganalytics::ingest {
 
-// What is larger is not kept, but counted as too_large and, by its type, as unstored.
+// A larger metric is not kept, but counted as too_large and, by its type, as unstored.
 inline constexpr size_t kMaxUnknownBytes = size_t{64} << 10;
 inline constexpr uint64_t kMaxUnknownBytesPerPush = uint64_t{1} << 20;
 
@@ -22,8 +22,8 @@ class UnknownReader {
 
     protocol::RowBuilder* builder() { return &builder_; }
 
-    // Read adds one metric. `value` is that of `object`, from whose start it is read.
-    // Faults: 400; 422 for NUL and for "type" twice.
+    // Read adds one metric. `value` is the value of `object`, and is read from its start. Faults:
+    // 400; 422 for NUL and for a repeated "type".
     Fault Read(std::string_view type, od::value value, od::object object);
 
   private:

@@ -1,4 +1,4 @@
-// Unstored: counts what a push brings and no table takes, by name, in bounded memory.
+// Unstored: counts the parts of a push that no table takes, by name, in bounded memory.
 #pragma once
 
 #include <cstdint>
@@ -11,16 +11,16 @@ namespace pganalytics::ingest {
 
 class Unstored {
   public:
-    // At most so many names of each kind; the others are counted together under "*".
+    // At most so many names of each kind are kept; all others are counted under "*".
     static constexpr size_t kMaxNames = 100;
-    // Longer names are cut at a character's end.
+    // Longer names are cut at the end of a character.
     static constexpr size_t kMaxNameBytes = 100;
 
-    // REQUIRES: UTF-8. Control characters, NUL among them, are counted as '?': jsonb takes no NUL.
+    // REQUIRES: UTF-8. Control characters, including NUL, become '?': jsonb accepts no NUL.
     void CountType(std::string_view type) { Count(&types_, type); }
     void CountField(std::string_view scope, std::string_view name);
 
-    // ToJson gives {"fields":{name:count},"types":{name:count}}, "" when nothing was counted.
+    // ToJson returns {"fields":{name:count},"types":{name:count}}, "" if nothing was counted.
     std::string ToJson() const;
 
   private:

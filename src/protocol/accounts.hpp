@@ -1,4 +1,4 @@
-// Accounts: what a gateway says it made of the rows of a push, by database, held to the rows that
+// Accounts: how a gateway counted the rows of a push, by database, checked against the rows that
 // came with it.
 #pragma once
 
@@ -10,9 +10,9 @@
 
 namespace pganalytics::protocol {
 
-// Account is the accounts of one database of a push.
+// Account is the counts of one database of a push.
 struct Account {
-    std::string_view database;  // "": what belongs to no database
+    std::string_view database;  // "": rows that belong to no database
     uint64_t observed = 0;
     uint64_t unchanged = 0;
     uint64_t merged = 0;
@@ -20,7 +20,7 @@ struct Account {
     uint64_t too_large = 0;
     uint64_t queries = 0;
     uint64_t rows = 0;     // in the blocks of the push
-    uint64_t samples = 0;  // of them, in the block of kQueryStats
+    uint64_t samples = 0;  // those of them in the block of kQueryStats
 };
 
 // AccountsBlock finds the block of kAccounts among those of a push; nullptr if there is none.
@@ -37,16 +37,16 @@ const RowBlock* AccountsBlock(const RowBlock* blocks, uint32_t count);
 bool CheckAccounts(const Push& push, const RowBlock* blocks, uint32_t count, Account* accounts,
                    const char** why);
 
-// FindAccount gives the place of a database among sorted accounts; `count` if it is not there.
+// FindAccount returns the index of a database in sorted accounts; `count` if it is not there.
 uint32_t FindAccount(const Account* accounts, uint32_t count, std::string_view database);
 
-// AccountFinder finds the accounts of the rows of one block. Rows of one database stand together,
-// and equal words are equal texts, so it rarely has to search.
+// AccountFinder finds the accounts of the rows of one block. Rows of one database are adjacent, and
+// equal words mean equal texts, so it rarely has to search.
 class AccountFinder {
   public:
     AccountFinder(const RowBlock& block, const Account* accounts, uint32_t count);
 
-    // Find gives the place of a row's account; the number of accounts if there is none.
+    // Find returns the index of a row's account; the number of accounts if there is none.
     uint32_t Find(Row row) {
         if (column_ < 0 || (valid_ && row.Word(static_cast<uint32_t>(column_)) == word_)) {
             return place_;

@@ -1,5 +1,4 @@
-// API inputs: what parameters and bodies of the port for people may hold: name, type, range,
-// default.
+// API inputs: the parameters and body fields of the port for people: name, type, range, default.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +8,8 @@
 
 namespace pganalytics::protocol {
 
-// InputType is how a value is read. kTime: RFC 3339, or a date. kDocument: an array or an object of
-// JSON, in a body only.
+// InputType is how a value is parsed. kTime: RFC 3339, or a date. kDocument: a JSON array or
+// object, in a body only.
 enum class InputType : uint8_t { kText, kInteger, kNumber, kFlag, kTime, kChoice, kDocument };
 
 constexpr std::string_view NameOf(InputType type) {
@@ -21,17 +20,17 @@ constexpr std::string_view NameOf(InputType type) {
 
 struct ApiInput {
     const char* name;
-    // The range of kInteger and kNumber; how many bytes a kText or kDocument has. Both 0: any.
+    // Range of a kInteger or kNumber; length in bytes of a kText or kDocument. Both 0: any.
     int64_t least = 0;
     int64_t most = 0;
-    const char* choices = nullptr;    // of kChoice, with "|" between them
-    const char* otherwise = nullptr;  // the value of a parameter that is not there; nullptr: none
+    const char* choices = nullptr;    // of kChoice, separated by "|"
+    const char* otherwise = nullptr;  // the default of a missing parameter; nullptr: none
     const char* unit = nullptr;       // "minutes"
     InputType type = InputType::kText;
     bool required = false;  // a body must have it
 };
 
-// An input that a route may have beside others.
+// The most inputs of one route.
 inline constexpr size_t kMaxApiInputs = 16;
 
 constexpr ApiInput Text(const char* name, int64_t most_bytes = 0) {
@@ -70,13 +69,13 @@ constexpr ApiInput Required(ApiInput input) {
 
 inline constexpr std::span<const ApiInput> kNoInputs;
 
-// As long as PostgreSQL's own clients take a password.
+// PostgreSQL's own clients accept passwords of this length.
 inline constexpr int64_t kMaxSecretBytes = 1024;
 inline constexpr int64_t kMaxRoleNameBytes = 63;
 inline constexpr int64_t kMaxRemarkBytes = 4096;
 inline constexpr int64_t kMaxDocumentBytes = 32768;
 inline constexpr int64_t kMaxUrlBytes = 2048;
-// Ids come from sequences; no sum of one and another number overflows.
+// Ids come from sequences; adding a small number to one never overflows.
 inline constexpr int64_t kMaxId = INT64_MAX / 20;
 
 inline constexpr ApiInput kPage = Integer("page", 1, 1000000, "1");
@@ -95,7 +94,7 @@ inline constexpr ApiInput kAuditLogParameters[] = {Text("user_id"),
                                                    Integer("offset", 0, 1000000000, "0"),
                                                    Integer("before", 0, kMaxId),
                                                    Choice("format", "json|csv", "json")};
-// "active" is pending or firing.
+// "active" means pending or firing.
 inline constexpr ApiInput kAlertParameters[] = {Choice("state", "pending|firing|resolved|active"),
                                                 kAlertSeverity,
                                                 Text("rule"),
@@ -127,7 +126,7 @@ inline constexpr ApiInput kRuleBody[] = {Number("threshold"),
                                          Text("runbook_url", kMaxUrlBytes),
                                          Text("query", kMaxDocumentBytes)};
 
-// HaveSoundNames: no name is there twice, in the query and the body together, and all have room.
+// HaveSoundNames: all names fit and are unique across query and body.
 constexpr bool HaveSoundNames(std::span<const ApiInput> parameters,
                               std::span<const ApiInput> body) {
     const size_t count = parameters.size() + body.size();
@@ -142,7 +141,7 @@ constexpr bool HaveSoundNames(std::span<const ApiInput> parameters,
     return count <= kMaxApiInputs;
 }
 
-// AllowsNoBody: a request may leave the body out, as all of its fields.
+// AllowsNoBody: a request may omit the body, because all its fields are optional.
 constexpr bool AllowsNoBody(std::span<const ApiInput> body) {
     for (const ApiInput& field : body) {
         if (field.required) return false;

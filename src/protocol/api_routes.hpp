@@ -1,6 +1,6 @@
-// API routes: what the port for people answers, all of it in one table. The gateway lets requests
-// in by it; the worker looks up in it who may ask, reads parameters and bodies by it, and calls the
-// handler that it names. A new route is a line here and a function in src/pg/api.
+// API routes: all routes of the port for people, in one table. The gateway accepts requests by it.
+// The worker takes from it who may ask, how to read parameters and bodies, and which handler to
+// call. A new route is a line here and a function in src/pg/api.
 #pragma once
 
 #include <cstddef>
@@ -13,10 +13,10 @@
 
 namespace pganalytics::protocol {
 
-// ApiAccess says who may ask. kSecret: who brings a password or a refresh token in the body.
-// kScraper: a program with a scrape token or a client certificate, or a viewer; with
-// pganalytics.metrics_access = anyone whoever comes. kPerson: a role that has logged in; the others
-// one that has that role of ours or a higher one.
+// ApiAccess says who may ask. kSecret: a sender with a password or a refresh token in the body.
+// kScraper: a program with a scrape token or a client certificate, or a viewer; anybody if
+// pganalytics.metrics_access = anyone. kPerson: a role that has logged in. The others: a logged-in
+// role that has this role of ours or a higher one.
 enum class ApiAccess : uint32_t { kAnyone, kSecret, kScraper, kPerson, kViewer, kOperator, kAdmin };
 
 constexpr std::string_view NameOf(ApiAccess access) {
@@ -25,13 +25,13 @@ constexpr std::string_view NameOf(ApiAccess access) {
     return kNames[static_cast<size_t>(access)];
 }
 
-// RunsAs: whose privileges count. kPerson is the rule: the role that has logged in, with GRANTs and
-// row security, and with GET in a read-only transaction. kWorker is for what handles sessions.
-// kAsker: as kPerson for a person, and those of the worker for a program, which has no role.
+// RunsAs: whose privileges apply. kPerson is the normal case: the role that has logged in, with
+// GRANTs and row security, and with GET in a read-only transaction. kWorker is for routes that
+// handle sessions. kAsker: as kPerson for a person, as kWorker for a program, which has no role.
 enum class RunsAs : uint8_t { kPerson, kWorker, kAsker };
 
 // A line: handler, method, path (a pattern of core::MatchesPattern), who may ask, whose privileges
-// count, parameters of the query, fields of the body. The handler is pg::NAME(ApiCall*).
+// apply, parameters of the query, fields of the body. The handler is pg::NAME(ApiCall*).
 #define PGANALYTICS_API_ROUTES(ROUTE)                                                              \
     ROUTE(Health, "GET", "/api/v1/health", kAnyone, kWorker, kNoInputs, kNoInputs)                 \
     ROUTE(Login, "POST", "/api/v1/auth/login", kSecret, kWorker, kNoInputs, kLoginBody)            \
@@ -83,7 +83,7 @@ inline constexpr ApiRoute kApiRoutes[] = {
 #undef PGANALYTICS_ROUTE
 };
 
-// FindApiRoute gives the route of a request, nullptr if there is none.
+// FindApiRoute returns the route of a request, nullptr if there is none.
 constexpr const ApiRoute* FindApiRoute(std::string_view method, std::string_view path) {
     for (const ApiRoute& route : kApiRoutes) {
         if (route.method == method && core::MatchesPattern(route.path, path)) return &route;

@@ -1,6 +1,6 @@
-// CA messages: what passes between the maintenance worker and pganalytics-ca, one frame each way:
-// a CaRequest with its items, a CaReply with its items. Both ends trust each other no further than
-// the gateway's do.
+// CA messages: the frames between the maintenance worker and pganalytics-ca, one each way: a
+// CaRequest with its items, a CaReply with its items. Each side treats the other as untrusted, as
+// worker and gateway do.
 #pragma once
 
 #include "protocol/messages.hpp"
@@ -8,16 +8,16 @@
 namespace pganalytics::protocol {
 
 enum class CaOperation : uint32_t {
-    kEnsure,           // files of authority and server are as they should be
+    kEnsure,           // bring the files of authority and server into the desired state
     kIssue,            // items: CaIssue
-    kRevocationLists,  // items: CaRevoked; a list for each authority that is trusted
-    kRotateServer,     // another server certificate, with the next key
-    kRotateAuthority,  // another authority beside the one there
-    kFinishRotation,   // the older authority goes
-    kMakeTokenKey,     // a key that signs tokens
+    kRevocationLists,  // items: CaRevoked; one list per trusted authority
+    kRotateServer,     // make another server certificate, with the next key
+    kRotateAuthority,  // make another authority beside the current one
+    kFinishRotation,   // remove the older authority
+    kMakeTokenKey,     // make a key that signs tokens
 };
 
-// CaRequest opens the request's payload. The program works in the directory in which it is started.
+// CaRequest opens the request's payload. The program works in its current directory.
 struct CaRequest {
     CaOperation operation = CaOperation::kEnsure;
     uint32_t items = 0;
@@ -26,13 +26,13 @@ struct CaRequest {
     uint32_t server_certificate_days = 0;  // of the server
     uint32_t list_days = 0;                // until the next revocation list
     uint32_t reserved = 0;
-    uint64_t list_number = 0;  // at least that number
+    uint64_t list_number = 0;  // the least number of the new list
     std::string_view ca_name;
-    std::string_view ca_file;  // of a given authority; "" with ca_key_file "": a made one
+    std::string_view ca_file;  // of a given authority; if it and ca_key_file are "", we make one
     std::string_view ca_key_file;
-    std::string_view cert_file;     // of a given server certificate; "": it is made
-    std::string_view server_names;  // separated by commas, beside the host's own
-    std::string_view crl_url;       // of the revocation list, for certificates; "": none
+    std::string_view cert_file;     // of a given server certificate; "": we make one
+    std::string_view server_names;  // separated by commas, in addition to the host's own
+    std::string_view crl_url;       // of the revocation list, written into certificates; "": none
     std::string_view passphrase_command;
 
     static void VisitFields(auto& m, auto&& visit) {
@@ -43,10 +43,10 @@ struct CaRequest {
 };
 inline constexpr uint32_t kMaxCaItems = 1000000;
 
-// CaIssue: a request of a collector.
+// CaIssue: a collector's request for a certificate.
 struct CaIssue {
     core::Uuid collector_id;
-    uint32_t days = 0;  // of its life; never beyond the authority's end
+    uint32_t days = 0;  // of its life; never beyond that of the authority
     uint32_t reserved = 0;
     std::string_view name;
     std::string_view csr;  // PKCS #10, DER
@@ -69,20 +69,19 @@ struct CaRevoked {
     }
 };
 
-// CaReply opens the reply's payload. After it come `certificates` CaCertificates: those of the
-// authorities whose keys are here, first the one that issues, and the server's; to kIssue one for
-// each item, in order. Then `lists` CaLists.
+// CaReply opens the reply's payload. It is followed by `certificates` CaCertificates: for kIssue
+// one per item, in order; otherwise those of the authorities whose keys it has, the issuing one
+// first, and the server's. Then `lists` CaLists follow.
 struct CaReply {
     uint32_t failed = 0;
     uint32_t certificates = 0;
     uint32_t lists = 0;
     uint32_t reserved = 0;
     TokenKey token_key = {};
-    std::string_view message;  // why it failed; or what, of less weight, could not be done
-    std::string_view notes;    // what was done, lines for the log
-    std::string_view
-        authorities;        // certificates in PEM that verify the server, one after the other
-    std::string_view pins;  // of the server's key and of the next one, separated by spaces
+    std::string_view message;      // why it failed; on success: a lesser problem
+    std::string_view notes;        // what was done, as lines for the log
+    std::string_view authorities;  // PEM certificates that verify the server, concatenated
+    std::string_view pins;         // of the server's key and of the next one, separated by spaces
 
     static void VisitFields(auto& m, auto&& visit) {
         visit(m.failed, m.certificates, m.lists, m.reserved, m.token_key, m.message, m.notes,
@@ -101,7 +100,7 @@ struct CaCertificate {
     int64_t not_after = 0;
     std::string_view serial;
     std::string_view issuer;   // key identifier
-    std::string_view key_id;   // of an authority, its own
+    std::string_view key_id;   // the authority's own key identifier
     std::string_view subject;  // RFC 2253
     std::string_view pem;
     std::string_view message;  // why it was refused

@@ -1,20 +1,20 @@
-// Courier messages: what passes between the alerts worker and pganalytics-courier. The first frame
-// is a CourierConfig, answered by Ready or Failed; then each Delivery is answered by a Delivered
-// with its request_id, in whatever order they end.
+// Courier messages: the frames between the alerts worker and pganalytics-courier. The first frame
+// is a CourierConfig, answered by Ready or Failed. Then a Delivered with the same request_id
+// answers each Delivery, in any order.
 #pragma once
 
 #include "protocol/messages.hpp"
 
 namespace pganalytics::protocol {
 
-// CourierConfig is everything a courier is told; it never changes while the courier lives.
+// CourierConfig is all settings of a courier; they never change while the courier lives.
 struct CourierConfig {
     uint32_t connect_timeout_ms = 0;
     uint32_t timeout_ms = 0;         // of a whole delivery
     std::string_view allowed_hosts;  // pganalytics.alert_allowed_hosts (core/host_list.hpp)
     std::string_view ca_file;        // of authorities; "": those of the system
     std::string_view smtp_relay;     // host:port
-    std::string_view mail_from;      // "": pganalytics at the host's name
+    std::string_view mail_from;      // "": pganalytics at the name of the host
     std::string_view user_agent;
 
     static void VisitFields(auto& m, auto&& visit) {
@@ -33,7 +33,7 @@ struct Delivery {
     std::string_view key;           // the same for the same notifications; nobody outside sees it
     std::string_view url;           // kHttp
     std::string_view secret;        // of the HMAC, or the bearer token
-    std::string_view recipients;    // kMail: addresses, one a line
+    std::string_view recipients;    // kMail: addresses, one per line
     std::string_view subject;       // kMail
     std::string_view content_type;  // kHttp
     std::string_view body;
@@ -44,7 +44,7 @@ struct Delivery {
     }
 };
 
-// The most that a Delivery's payload may take, and how many a courier has at a time.
+// The longest payload of a Delivery, and how many deliveries a courier has at a time.
 inline constexpr uint32_t kMaxDeliveryBytes = 16u << 20;
 inline constexpr uint32_t kMaxDeliveriesInFlight = 16;
 
@@ -53,11 +53,11 @@ enum class DeliveryOutcome : uint32_t { kSent, kAgain, kDead };
 
 struct Delivered {
     DeliveryOutcome outcome = DeliveryOutcome::kAgain;
-    uint32_t status = 0;  // of HTTP or SMTP, 0: there was no answer
+    uint32_t status = 0;  // of HTTP or SMTP; 0: no answer
     uint32_t retry_after_s =
         0;  // as the receiver asks for, 0: it does not; at most kMaxRetryAfterS
     uint32_t reserved = 0;
-    std::string_view message;  // why it was not sent, or to whom not; printable ASCII
+    std::string_view message;  // why, or to whom, it was not sent; printable ASCII
 
     static void VisitFields(auto& m, auto&& visit) {
         visit(m.outcome, m.status, m.retry_after_s, m.reserved, m.message);

@@ -1,4 +1,4 @@
-// Credential: what a request of a collector shows of who has sent it.
+// Credential: what a collector's request presents to prove its identity.
 #pragma once
 
 #include <cstdint>
@@ -9,25 +9,25 @@
 
 namespace pganalytics::protocol {
 
-// Credential is a certificate, a token or both, after the gateway has checked what can be checked
-// without tables: chain, times, key usage and revocation of the certificate; signature, times and
-// audience of a signed token, and that it is bound to the certificate if it is bound. The worker
-// decides, in the transaction that acts on it, who that is today.
+// Credential is a certificate, a token or both, after the gateway has checked all that needs no
+// tables: chain, times, key usage and revocation of the certificate; signature, times and audience
+// of a signed token, and its binding to the certificate if it has one. The worker decides who the
+// sender is now, in the transaction that acts on the request.
 struct Credential {
     core::Sha256 token_sha256;        // of an opaque token; zero: there is none
     core::Sha256 certificate_sha256;  // of the client certificate's DER; zero: there is none
     core::Sha256 spki_sha256;         // of its SubjectPublicKeyInfo
-    core::Uuid certificate_subject;   // of its urn:uuid: name
+    core::Uuid certificate_subject;   // from its urn:uuid: name
     core::Uuid token_subject;         // of a signed token; zero: there is none
     core::Uuid token_id;              // its jti
     int64_t token_issued_at = 0;      // its iat, Unix time in seconds
     int64_t token_expires_at = 0;     // its exp
-    core::Address address;            // of the client; nothing is decided by it
+    core::Address address;            // of the client; decides nothing
     friend bool operator==(const Credential&, const Credential&) = default;
 };
 static_assert(std::is_trivially_copyable_v<Credential>);
 
-// IsZero: a field of a Credential that holds nothing.
+// IsZero: the field of a Credential is empty.
 template <typename Bytes>
 constexpr bool IsZero(const Bytes& value) {
     return value == Bytes{};

@@ -1,6 +1,6 @@
-// Frames: what passes over the socketpair between a worker and its gateway. A frame is a header of
+// Frames: the messages on the socketpair between a worker and its gateway. A frame is a header of
 // 16 bytes and a payload whose length is a multiple of 8, in the machine's byte order. Each side
-// treats what it reads as hostile; docs/reference/protocol.md has the layout.
+// treats its input as hostile; docs/reference/protocol.md has the layout.
 #pragma once
 
 #include <cstddef>
@@ -15,13 +15,13 @@ enum class FrameType : uint16_t {
     kAuthReply = 3,    // AuthReply
     kReceipt = 4,      // Receipt
     kHealthReply = 5,  // HealthReply
-    kIdentity = 6,     // Identity; before the first connection, and whenever it has changed
+    kIdentity = 6,     // Identity; before the first connection, and after each change
     kEnrollReply = 7,  // EnrollReply
     kTokenReply = 8,   // TokenReply
     kApiReply = 9,     // ApiReply
     // gateway -> worker
     kReady = 64,          // Ready; the gateway accepts connections
-    kFailed = 65,         // Failed; the gateway could not start and leaves
+    kFailed = 65,         // Failed; the gateway could not start and exits
     kLog = 66,            // LogLine
     kCounters = 67,       // Counters
     kAuthRequest = 68,    // AuthRequest
@@ -41,8 +41,7 @@ enum class FrameType : uint16_t {
     kDelivered = 194,      // Delivered
 };
 
-// FrameHeader opens each frame. `request_id` pairs an answer with its request; 0 where there is
-// none.
+// FrameHeader opens each frame. `request_id` pairs an answer with its request; 0 if there is none.
 struct FrameHeader {
     uint32_t magic;
     FrameType type;
@@ -55,20 +54,20 @@ static_assert(sizeof(FrameHeader) == 16);
 inline constexpr uint32_t kFrameMagic = 0x46414750;  // "PGAF"
 inline constexpr uint16_t kFrameVersion = 1;
 
-// The most a push may take on the socketpair, the most rows it may bring, and the most that their
-// cells may take. The buffer of a v3 collector holds 50 MiB and is sent again until it is stored,
-// so it must fit: with many tables nearly all of it are rows of pg_schema of 170 bytes, 310,000 of
-// them; the smallest rows, of connections, have 110. The cells are bounded because 10 bytes of
-// hostile JSON can ask for 300; 220,000 query rows fit.
+// Limits of a push on the socketpair: its size, its number of rows, and the size of their cells.
+// The buffer of a v3 collector holds 50 MiB and is sent again until it is stored, so it must fit.
+// With many tables nearly all of it is rows of pg_schema of 170 bytes, 310,000 of them; the
+// smallest rows, of connections, have 110. The cells are limited because 10 bytes of hostile JSON
+// can need 300; 220,000 query rows fit.
 inline constexpr uint32_t kMaxPayloadBytes = 256u << 20;
 inline constexpr uint32_t kMaxRowsPerPush = 500000;
 inline constexpr uint64_t kMaxCellBytesPerPush = uint64_t{64} << 20;
 
-// From this size on a push is large: it goes to the worker behind those that are not, one at a
-// time, and gets a transaction of its own. 10,000 queries make about as much.
+// A push of at least this size is large: it goes to the worker after the others, one at a time, and
+// gets its own transaction. 10,000 queries make about this size.
 inline constexpr uint32_t kLargePushBytes = 4u << 20;
 
-// IsValidHeader checks everything that can be known before the payload is read.
+// IsValidHeader checks all that can be checked before the payload is read.
 constexpr bool IsValidHeader(const FrameHeader& header) {
     return header.magic == kFrameMagic && header.version == kFrameVersion &&
            header.payload_bytes <= kMaxPayloadBytes && header.payload_bytes % 8 == 0;

@@ -1,7 +1,7 @@
 // Messages: the payload of each frame type as a struct, with its encoder and its decoder. Strings
 // are views: into the frame's buffer after Decode, into the caller's memory before Encode. The
 // structs are trivially destructible, so that a worker may hold them across an ERROR. VisitFields
-// names each field once, for both directions.
+// lists the fields once, for both directions.
 #pragma once
 
 #include <array>
@@ -18,17 +18,17 @@
 
 namespace pganalytics::protocol {
 
-// GatewayRole: whose port a gateway serves. Mtls: pganalytics.mtls; kRequired asks for a
-// certificate on every route of the collectors' port but those that need no collector.
+// GatewayRole: whose port a gateway serves. Mtls: pganalytics.mtls; kRequired demands a certificate
+// on every route of the collectors' port except those for which the sender need not be a collector.
 enum class GatewayRole : uint32_t { kCollectors, kApi };
 enum class Mtls : uint32_t { kOff, kOptional, kRequired };
 
-// MetricsAccess: pganalytics.metrics_access, who may read GET /metrics on the people's port.
+// MetricsAccess: pganalytics.metrics_access, who may read GET /metrics on the port for people.
 enum class MetricsAccess : uint32_t { kAuthenticated, kAnyone };
 
-// GatewayConfig is everything a gateway is told; it never changes while the gateway lives.
-// The listening sockets are descriptors kFirstListenerFd, +1, ...; the memory of rate limits, if
-// there is one, is the descriptor after them.
+// GatewayConfig is all settings of a gateway; they never change while the gateway lives. The
+// listening sockets are descriptors kFirstListenerFd, +1, ...; the memory of rate limits, if any,
+// is the next descriptor.
 struct GatewayConfig {
     uint32_t listeners = 0;
     uint32_t max_connections = 0;
@@ -38,12 +38,12 @@ struct GatewayConfig {
     uint64_t max_body_bytes = 0;
     std::string_view cert_file;
     std::string_view key_file;
-    std::string_view ca_file;   // "" = clients are asked for no certificate
+    std::string_view ca_file;   // "": clients need no certificate
     std::string_view crl_file;  // of the authorities in ca_file, "" = none
     GatewayRole role = GatewayRole::kCollectors;
     Mtls mtls = Mtls::kOff;
     uint32_t rate_slots = 0;    // of the memory (core/rate_table.hpp), 0: there is none
-    uint32_t address_rate = 0;  // requests a second, 0: no limit; and so many at once
+    uint32_t address_rate = 0;  // requests a second, also the size of a burst; 0: no limit
     uint32_t address_burst = 0;
     uint32_t collector_rate = 0;
     uint32_t collector_burst = 0;
@@ -60,8 +60,8 @@ struct GatewayConfig {
 inline constexpr int kWorkerFd = 3;
 inline constexpr int kFirstListenerFd = 4;
 
-// Drain asks a gateway to accept no more, finish its requests and leave. `refuse` answers the
-// requests that wait for a receipt with 503 and leaves at once.
+// Drain asks a gateway to accept no more connections, finish its requests and exit. With `refuse`
+// it answers the requests that wait for a receipt with 503 and exits at once.
 struct Drain {
     uint32_t grace_ms = 0;
     uint32_t refuse = 0;
@@ -69,7 +69,7 @@ struct Drain {
     static void VisitFields(auto& m, auto&& visit) { visit(m.grace_ms, m.refuse); }
 };
 
-// Draining answers a Drain: from here on the gateway accepts no connection.
+// Draining answers a Drain: from now on the gateway accepts no connection.
 struct Draining {
     uint64_t connections_open = 0;  // that it still has
 
@@ -77,7 +77,7 @@ struct Draining {
 };
 
 struct Ready {
-    uint32_t sandboxed = 0;  // 0 where the platform has no sandbox
+    uint32_t sandboxed = 0;  // 0 if the platform has no sandbox
     uint32_t reserved = 0;
     std::string_view certificate_sha256;  // of the DER, lower-case hex
 
@@ -99,7 +99,7 @@ struct LogLine {
     static void VisitFields(auto& m, auto&& visit) { visit(m.warning, m.message); }
 };
 
-// Counters are totals since the gateway began, sent once a second when one has changed.
+// Counters are totals since the gateway started, sent once a second if one has changed.
 struct Counters {
     uint64_t connections_open = 0;
     std::array<uint64_t, kGatewayCounters> totals = {};  // by GatewayCounter
@@ -108,14 +108,14 @@ struct Counters {
     friend bool operator==(const Counters&, const Counters&) = default;
 };
 
-// Identity is what a gateway must know of keys and certificates, whole each time: it replaces what
-// came before. Requests that are being answered keep what they were let in by; the next ones do
-// not.
+// Identity is the keys and certificates that a gateway must know. Each one is complete and replaces
+// the previous one. Requests in progress keep the permission that they were accepted with; later
+// ones do not.
 struct Identity {
     uint64_t version = 0;         // grows with every change
-    std::string_view token_keys;  // TokenKeys one after the other
-    std::string_view revoked;     // core::Sha256s of certificates that are revoked, in order
-    std::string_view crl;         // of the current authority, DER; "" none
+    std::string_view token_keys;  // TokenKeys, concatenated
+    std::string_view revoked;     // core::Sha256s of revoked certificates, sorted
+    std::string_view crl;         // of the current authority, DER; "": none
     std::string_view trust;       // the document of GET /api/v1/pki/trust, JSON
 
     static void VisitFields(auto& m, auto&& visit) {
@@ -123,9 +123,9 @@ struct Identity {
     }
 };
 
-// AuthRequest asks who sends a request before its body is read; the push's own transaction checks
-// again. What it says of the certificate in `credential` is for the record: of one that the
-// authority of an administrator has issued, nothing is known here before its first use.
+// AuthRequest asks who sends a request, before its body is read; the push's own transaction checks
+// again. Its details of the certificate in `credential` are for the record: certificates from an
+// administrator's authority are unknown here before their first use.
 struct AuthRequest {
     Credential credential;
     int64_t not_before = 0;  // Unix time in seconds
@@ -152,7 +152,7 @@ struct AuthReply {
     }
 };
 
-// HealthRequest asks for the figures of GET /api/v1/metrics/health, as the collector may see them.
+// HealthRequest asks for the figures of GET /api/v1/metrics/health that the collector may see.
 struct HealthRequest {
     core::Uuid collector_id;
     Credential credential;
@@ -162,18 +162,18 @@ struct HealthRequest {
 
 struct HealthReply {
     uint32_t status = 0;    // 200, 403, 503
-    std::string_view body;  // a JSON document with 200, else a message
+    std::string_view body;  // with 200 a JSON document, otherwise a message
 
     static void VisitFields(auto& m, auto&& visit) { visit(m.status, m.body); }
 };
 
-// Push is one request's head; its row blocks follow it in the payload (rows.hpp): at most one of
+// Push is the head of one request; its row blocks follow in the payload (rows.hpp): at most one for
 // each metric, and one of kAccounts, whose rows are by database and add up to the totals here.
 // REQUIRES: observed = rows in the blocks + unchanged + merged + too_large.
 struct Push {
     core::Uuid collector_id;  // as authenticated
     Credential credential;
-    core::Uuid push_key;   // of the Idempotency-Key header, else of the body
+    core::Uuid push_key;   // from the Idempotency-Key header, or else from the body
     core::Uuid body_hash;  // first 16 bytes of the SHA-256 of the body as received
     uint32_t has_sequence = 0;
     uint32_t blocks = 0;
@@ -181,14 +181,14 @@ struct Push {
     int64_t sequence = 0;
     uint64_t body_bytes = 0;  // as received
     uint64_t observed = 0;
-    uint64_t unchanged = 0;       // the sender's word: read, not sent because nothing had changed
-    uint64_t merged = 0;          // folded into other rows of this push
+    uint64_t unchanged = 0;       // as the sender claims: not sent because nothing had changed
+    uint64_t merged = 0;          // merged into other rows of this push
     uint64_t too_large = 0;       // not sent on: larger than a row may be
     uint32_t server_version = 0;  // server_version_num of the monitored server, 0 unknown
     std::string_view server_name;
     std::string_view hostname;
     std::string_view collector_version;
-    std::string_view unstored;  // JSON object: what came and fits no column, by name; "" none
+    std::string_view unstored;  // JSON object: names and counts of what fits no column; "": none
 
     static void VisitFields(auto& m, auto&& visit) {
         visit(m.collector_id, m.credential, m.push_key, m.body_hash, m.has_sequence, m.blocks,
@@ -197,7 +197,7 @@ struct Push {
     }
 };
 
-// DiscardReason: why a row was not stored. Each is counted in the receipt and in the ledger.
+// DiscardReason: why a row was not stored. The receipt and the ledger count each reason.
 enum class DiscardReason : uint32_t { kTooOld, kInFuture, kTooLarge };
 inline constexpr uint32_t kDiscardReasons = 3;
 inline constexpr std::string_view kDiscardReasonNames[kDiscardReasons] = {"too_old", "in_future",
@@ -210,11 +210,11 @@ constexpr WorkerCounter CounterOf(DiscardReason reason) {
 static_assert(CounterOf(DiscardReason::kInFuture) == WorkerCounter::kDiscardedInFuture);
 static_assert(CounterOf(DiscardReason::kTooLarge) == WorkerCounter::kDiscardedTooLarge);
 
-// Receipt answers a push, after its commit. status 200: the counts are exact and durable.
-// 403, 409, 422, 503: nothing of the push was stored; `message` and `sqlstate` say why.
+// Receipt answers a push after its commit. status 200: the counts are exact and durable. 403, 409,
+// 422, 503: nothing of the push was stored; `message` and `sqlstate` say why.
 struct Receipt {
     uint32_t status = 0;
-    uint32_t duplicate = 0;  // 1: this push had been stored before; the counts are the first ones
+    uint32_t duplicate = 0;  // 1: the push was stored before; the counts are the first ones
     uint32_t retry_after_s = 0;
     std::array<char, 6> sqlstate = {};  // NUL-terminated
     uint64_t observed = 0;
@@ -222,8 +222,8 @@ struct Receipt {
     uint64_t unchanged = 0;
     uint64_t merged = 0;
     std::array<uint64_t, kDiscardReasons> discarded = {};
-    uint64_t commit_lsn = 0;          // a standby that has replayed to here has the push
-    uint32_t max_queries_per_db = 0;  // the limit of the next push; 0: not said
+    uint64_t commit_lsn = 0;          // a standby that has replayed up to here has the push
+    uint32_t max_queries_per_db = 0;  // the limit of the next push; 0: not given
     std::string_view message;
     std::string_view detail;
 
@@ -234,11 +234,11 @@ struct Receipt {
 };
 
 // EnrollRequest asks for a certificate. The gateway has checked the request itself (PKCS #10): its
-// signature, its key (P-256), its size; nothing else in it counts.
+// signature, its key (P-256), its size; the rest of it is ignored.
 enum class EnrollKind : uint32_t {
-    kToken,         // by the one-time token of create_enrollment_token()
-    kRenewal,       // by the certificate in `credential`
-    kRegistration,  // of a v3 collector, by a registration secret; the gateway has made the key
+    kToken,         // with the one-time token of create_enrollment_token()
+    kRenewal,       // with the certificate in `credential`
+    kRegistration,  // of a v3 collector, with a registration secret; the gateway made the key
 };
 struct EnrollRequest {
     EnrollKind kind = EnrollKind::kToken;
@@ -246,7 +246,7 @@ struct EnrollRequest {
     Credential credential;
     core::Sha256 secret_sha256;  // of the one-time token or the registration secret
     std::string_view csr;        // DER
-    std::string_view name;       // of a collector that registers, as it says
+    std::string_view name;       // the name that a registering collector claims
     std::string_view hostname;
     std::string_view collector_version;
     std::string_view address;  // of the client
@@ -263,9 +263,9 @@ struct EnrollReply {
     core::Uuid collector_id;
     int64_t expires_at = 0;        // of the certificate, Unix time in seconds
     std::string_view certificate;  // PEM, with the certificates up to the authority
-    std::string_view token;        // of a collector that registers: long-lived, opaque
+    std::string_view token;        // for a registering collector: long-lived, opaque
     std::string_view trust;        // as Identity.trust
-    std::string_view message;      // why not, with other statuses than 200
+    std::string_view message;      // why not, with statuses other than 200
 
     static void VisitFields(auto& m, auto&& visit) {
         visit(m.status, m.retry_after_s, m.collector_id, m.expires_at, m.certificate, m.token,
@@ -274,7 +274,7 @@ struct EnrollReply {
 };
 
 // TokenRequest asks for a signed token for a collector. A signed token in `credential` may have
-// expired within pganalytics.token_refresh_grace: nothing else accepts it then.
+// expired within pganalytics.token_refresh_grace: only this request accepts such a token.
 struct TokenRequest {
     Credential credential;
 
@@ -293,15 +293,15 @@ struct TokenReply {
     }
 };
 
-// ApiRequest is a request on the people's port. A person's token was checked by the gateway (its
-// signature, times, audience); whether the session and the role still exist is the worker's to say.
-// Of a program that scrapes there is the hash of its token, which the worker knows or does not, or
-// the gateway's word that it has shown a client certificate of pganalytics.metrics_client_ca_file.
+// ApiRequest is a request on the port for people. The gateway has checked a person's token (its
+// signature, times, audience); the worker checks whether session and role still exist. A scraping
+// program is identified by the hash of its token, which the worker looks up, or by the gateway's
+// statement that it has shown a client certificate of pganalytics.metrics_client_ca_file.
 struct ApiRequest {
     core::Uuid session_id;      // zero: nobody
-    core::Sha256 scrape_token;  // SHA-256 of it; zero: none was shown
+    core::Sha256 scrape_token;  // its SHA-256; zero: none was shown
     uint32_t scrape_certified = 0;
-    std::string_view role;        // whom the token names, "" nobody
+    std::string_view role;        // named by the token; "": nobody
     std::string_view method;      // GET, POST, ...
     std::string_view path;        // without the query
     std::string_view query;       // as sent, without "?"
@@ -321,8 +321,8 @@ struct ApiReply {
     uint32_t retry_after_s = 0;
     std::string_view content_type;  // "" with an empty body
     std::string_view body;          // with 4xx and 5xx: one sentence, for a problem document
-    std::string_view file_name;     // what to save the body as; "" it is not for a file
-    std::string_view next;          // path and query of the next page; "" there is none
+    std::string_view file_name;     // the file name for saving the body; "": none
+    std::string_view next;          // path and query of the next page; "": none
 
     static void VisitFields(auto& m, auto&& visit) {
         visit(m.status, m.retry_after_s, m.content_type, m.body, m.file_name, m.next);
@@ -343,8 +343,8 @@ void Encode(const Message& message, core::ByteSink<Container>* sink) {
     sink->Align8();
 }
 
-// Decode reads a message and the padding after it. False if the bytes end too early; the message
-// is then not to be used.
+// Decode reads a message and its padding. False if the bytes end too early; the message must then
+// not be used.
 template <typename Message>
 bool Decode(core::ByteReader* reader, Message* message) {
     auto read = [reader](auto& field) {
@@ -359,15 +359,15 @@ bool Decode(core::ByteReader* reader, Message* message) {
     return !reader->failed();
 }
 
-// DecodeWhole is Decode for a payload that holds one message and nothing else.
+// DecodeWhole is Decode for a payload that holds exactly one message.
 template <typename Message>
 bool DecodeWhole(const char* payload, size_t size, Message* message) {
     core::ByteReader reader(payload, size);
     return Decode(&reader, message) && reader.remaining() == 0;
 }
 
-// AppendFrame writes header and payload of a message to a container of bytes. The payload must
-// stay under kMaxPayloadBytes.
+// AppendFrame appends header and payload of a message to a container of bytes. REQUIRES: the
+// payload stays under kMaxPayloadBytes.
 template <typename Container, typename Message>
 void AppendFrame(FrameType type, uint32_t request_id, const Message& message, Container* out) {
     const size_t start = out->size();

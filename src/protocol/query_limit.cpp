@@ -7,8 +7,8 @@
 namespace pganalytics::protocol {
 namespace {
 
-// Top gives the positions of the `count` highest rows in order. No more are ever needed of a
-// ranking: among them is always one that is not kept yet.
+// Top returns the positions of the `count` highest rows, in order. ChooseKept never needs more of a
+// ranking: one of these is always still free.
 template <typename Key>
 std::vector<uint32_t> Top(std::span<const QueryWeight> rows, size_t count, Key key) {
     std::vector<uint32_t> order(rows.size());
@@ -50,7 +50,7 @@ ExecTimes CombineTimes(const ExecTimes& a, const ExecTimes& b) {
     both.min = std::min(a.min, b.min);
     both.max = std::max(a.max, b.max);
     both.mean = (a.mean * a.calls + b.mean * b.calls) / both.calls;
-    // Differences to the common mean keep the digits that sums of squares would lose.
+    // Differences from the common mean keep the digits that sums of squares would lose.
     auto part = [&both](const ExecTimes& side) {
         const double off = side.mean - both.mean;
         return side.calls * (side.stddev * side.stddev + off * off);

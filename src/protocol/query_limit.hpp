@@ -1,6 +1,6 @@
-// Query limit: which queries of a snapshot are kept when a limit of queries per database holds, and
-// how the times of queries that become one are put together. The gateway and our collector limit
-// alike.
+// Query limit: which queries of a snapshot are kept when the number of queries per database is
+// limited, and how the times of merged queries are combined. The gateway and our collector limit in
+// the same way.
 #pragma once
 
 #include <cstddef>
@@ -10,23 +10,24 @@
 
 namespace pganalytics::protocol {
 
-// The row into which queries beyond the limit are merged: this queryid, the user "", toplevel, no
-// text. pg_stat_statements gives no query the id 0.
+// The row into which queries beyond the limit are merged has this queryid, the user "", toplevel,
+// and no text. pg_stat_statements gives no query the id 0.
 inline constexpr int64_t kOtherQueryId = 0;
 
-// QueryWeight is what the queries of a snapshot are ranked by.
+// QueryWeight is the ranking key of a query.
 struct QueryWeight {
     double total_time = 0;
     int64_t calls = 0;
 };
 
-// ChooseKept says of each row whether it is kept: exactly min(limit, rows.size()) of them, taken in
-// turn from the ranking by total time and from that by calls, the next one of it that is not kept
-// yet. Of equal rows the earlier one comes first. REQUIRES: no NaN. O(n + limit log limit).
+// ChooseKept says for each row whether it is kept: exactly min(limit, rows.size()) of them. It
+// alternates between the ranking by total time and the ranking by calls, and takes the next row of
+// each that is not kept yet. Of equal rows the earlier one comes first. REQUIRES: no NaN. O(n +
+// limit log limit).
 std::vector<bool> ChooseKept(std::span<const QueryWeight> rows, size_t limit);
 
-// ExecTimes are the times of the calls of a query, as pg_stat_statements keeps them: stddev is that
-// of the population.
+// ExecTimes are the times of a query's calls, as pg_stat_statements stores them: stddev is the
+// standard deviation of the population.
 struct ExecTimes {
     double calls = 0;
     double min = 0;
@@ -35,8 +36,8 @@ struct ExecTimes {
     double stddev = 0;
 };
 
-// CombineTimes gives the times as pg_stat_statements would have counted the calls of both together.
-// A side without calls was planned but never executed: its zero times say nothing. Values near the
+// CombineTimes returns the times as if pg_stat_statements had counted both sides in one entry. A
+// side without calls was planned but never executed, so its zero times are ignored. Values near the
 // largest double give infinities or NaN, which the caller refuses.
 ExecTimes CombineTimes(const ExecTimes& a, const ExecTimes& b);
 

@@ -1,5 +1,5 @@
-// Refusals: why a request is not served, as the audit log tells it. Gateways and workers count them
-// by what is here (core/tally.hpp): one that is told of each by itself would fill a disk.
+// Refusals: why a request is refused, as the audit log records it. Gateways and workers count them
+// by these fields (core/tally.hpp): a record for each single refusal would fill the disk.
 #pragma once
 
 #include <cstring>
@@ -44,14 +44,14 @@ enum class RefusalKind : uint32_t {
     kSessionOver,
     kRefreshUnknown,
     kRoleNeeded,
-    // No refusal, and as frequent: a collector has got its next token.
+    // Not a refusal, but as frequent: a collector has received its next token.
     kTokenRefreshed,
 };
 
 struct RefusalClass {
     RefusalKind kind;
     AuditEvent event;
-    bool by_gateway;  // a gateway may say so
+    bool by_gateway;  // a gateway may report it
     std::string_view reason;
 };
 
@@ -127,13 +127,13 @@ constexpr bool RefusalsAreInOrder() {
 }
 static_assert(RefusalsAreInOrder());
 
-// Refusal is what refusals are counted by. Plain memory: set by MakeRefusal, so that what no text
-// fills is zero.
+// Refusal is the key by which refusals are counted. Plain memory; MakeRefusal zeroes it, so that
+// the unused rest of each text is zero.
 struct Refusal {
     RefusalKind kind;
     core::Address address;
-    core::Uuid collector;  // as the credential says; zero: it says nothing
-    char actor[64];        // of a person; "" of others
+    core::Uuid collector;  // as the credential says; zero: it says none
+    char actor[64];        // a person; "" for others
     char route[64];        // "POST /api/v1/metrics/push"; "" before there is a request
 
     size_t Kind() const { return static_cast<size_t>(kind); }
@@ -149,7 +149,7 @@ struct Refusal {
     }
 };
 
-// SetText fills a text of a Refusal, cut to its room.
+// SetText fills a text of a Refusal, cut to its size.
 template <size_t kSize>
 void SetText(char (&field)[kSize], std::string_view text) {
     const size_t size = text.size() < kSize - 1 ? text.size() : kSize - 1;
@@ -157,7 +157,7 @@ void SetText(char (&field)[kSize], std::string_view text) {
     std::memcpy(field, text.data(), size);
 }
 
-// Refused tells a worker of refusals that its gateway has decided.
+// Refused reports to a worker refusals that its gateway has decided.
 struct Refused {
     RefusalKind kind = RefusalKind::kAddressLimit;
     uint32_t reserved = 0;

@@ -1,4 +1,4 @@
-// RowBuilder: writes one block of rows as rows.hpp lays it out; the gateway's side.
+// RowBuilder: writes one block of rows in the layout of rows.hpp; the gateway's side.
 #pragma once
 
 #include <algorithm>
@@ -23,7 +23,7 @@ class RowBuilder {
     // StartRow appends a row of NULLs; the Set functions fill the newest row.
     void StartRow();
     void DropRow() { words_.resize(words_.size() - width_); }
-    // Truncate drops all rows from `rows` on. MoveRow writes a row over another.
+    // Truncate drops all rows from `rows` on. MoveRow copies a row over another.
     void Truncate(uint32_t rows) { words_.resize(size_t{rows} * width_); }
     void MoveRow(uint32_t from, uint32_t to) {
         if (from != to) std::copy_n(Words(from), width_, Words(to));
@@ -33,18 +33,18 @@ class RowBuilder {
     void SetInt8(uint32_t column, int64_t value) { Set(column, static_cast<uint64_t>(value)); }
     void SetFloat8(uint32_t column, double value) { Set(column, std::bit_cast<uint64_t>(value)); }
     void SetBool(uint32_t column, bool value) { Set(column, value ? 1 : 0); }
-    // SetWord stores a cell's word as it stands, e.g. one that AddText gave.
+    // SetWord stores a cell's word unchanged, for example one from AddText.
     void SetWord(uint32_t column, uint64_t word) { Set(column, word); }
 
-    // SetWordOf does so in any row.
+    // SetWordOf is SetWord for any row.
     void SetWordOf(uint32_t row, uint32_t column, uint64_t word) {
         uint64_t* words = Words(row);
         words[0] &= ~(uint64_t{1} << column);
         words[1 + column] = word;
     }
 
-    // AddText puts bytes on the heap and gives the word of a cell that holds them.
-    // REQUIRES: well-formed UTF-8 without NUL.
+    // AddText puts bytes on the heap and returns the word of a cell that holds them. REQUIRES:
+    // well-formed UTF-8 without NUL.
     uint64_t AddText(std::string_view text);
 
     Row At(uint32_t row) const { return {words_.data() + size_t{row} * width_}; }
@@ -52,12 +52,12 @@ class RowBuilder {
     std::string_view Text(uint64_t word) const {
         return {heap_.data() + (word >> 32), static_cast<uint32_t>(word)};
     }
-    // Words gives a row's words for changing in place (merging).
+    // Words returns a row's words, to change them in place (merging).
     uint64_t* Words(uint32_t row) { return words_.data() + size_t{row} * width_; }
 
-    // EncodedBytes is what AppendTo will write.
+    // EncodedBytes is the number of bytes that AppendTo will write.
     size_t EncodedBytes() const;
-    // AppendTo writes the block. REQUIRES: out's payload stands at a multiple of 8.
+    // AppendTo appends the block. REQUIRES: out's payload is at a multiple of 8.
     void AppendTo(std::string* out) const;
 
   private:

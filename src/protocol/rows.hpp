@@ -1,10 +1,11 @@
-// Rows: the typed rows of one metric as they stand in a push frame. A block is a header, `rows`
-// rows of 1 + `columns` 8-byte words (a null mask, then the cells by the catalog's columns), and a
+// Rows: the typed rows of one metric in a push frame. A block is a header, `rows` rows of 1 +
+// `columns` 8-byte words (a null mask, then the cells in the order of the catalog's columns), and a
 // heap of text bytes padded to 8.
 //
-// A cell's word is the value's own bits: int8, float8, a bool as 0 or 1, microseconds since 2000
-// for a timestamp, heap offset << 32 | length for a text. Bit i of the mask set: column i is NULL,
-// its word 0. Equal names in one block share their heap bytes, so equal words mean equal texts.
+// A cell's word is the bits of the value: int8, float8, a bool as 0 or 1, microseconds since 2000
+// for a timestamp, heap offset << 32 | length for a text. If bit i of the mask is set, column i is
+// NULL and its word is 0. Equal names in one block share their heap bytes, so equal words mean
+// equal texts.
 #pragma once
 
 #include <bit>
@@ -49,10 +50,10 @@ struct RowBlock {
     }
 };
 
-// DecodeBlock reads the block at the reader, which must stand at a multiple of 8 of an 8-aligned
-// payload. False, with a reason in *why, unless everything in it is in range: a metric of the
+// DecodeBlock reads the block at the reader's position, which must be a multiple of 8 in an
+// 8-aligned payload. False, with a reason in *why, unless everything is in range: a metric of the
 // catalog and its number of columns, required columns not NULL, NULL cells 0, bools 0 or 1, finite
-// floats, texts inside the heap and without NUL. The encoding of texts is for the caller to check
+// floats, texts inside the heap and without NUL. The caller must check the encoding of texts
 // (PostgreSQL does it with its own verifier).
 bool DecodeBlock(core::ByteReader* reader, RowBlock* block, const char** why);
 

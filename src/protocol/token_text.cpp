@@ -8,7 +8,7 @@
 namespace pganalytics::protocol {
 namespace {
 
-// Text is bounded memory that texts are appended to; once it is full it stays full.
+// Text appends to a buffer of fixed size; after the first text that does not fit it stays full.
 struct Text {
     char* data;
     size_t capacity;

@@ -1,4 +1,4 @@
-// Worker counters: worker_counters.def as types. The gateway's come last.
+// Worker counters: worker_counters.def as types. The gateway's counters come last.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@ enum class WorkerCounter : uint32_t {
 #include "protocol/worker_counters.def"
 };
 
-// GatewayCounter is the place of a counter in the frame Counters.
+// GatewayCounter is the index of a counter in the frame Counters.
 enum class GatewayCounter : uint32_t {
 #define GATEWAY_COUNTER(id, ...) id,
 #include "protocol/worker_counters.def"
@@ -21,7 +21,7 @@ enum class GatewayCounter : uint32_t {
 
 struct WorkerCounterFacts {
     const char* name;  // of the column
-    bool of_gateway;   // else the worker's own
+    bool of_gateway;   // the gateway counts it; otherwise the worker
     const char* metric;
     const char* meaning;
 };

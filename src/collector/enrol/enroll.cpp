@@ -1,4 +1,4 @@
-// From a one-time token to a state directory.
+// The command enroll: exchanges a one-time token for a certificate in the state directory.
 #include "collector/enrol/enroll.hpp"
 
 #include <grp.h>
@@ -35,7 +35,7 @@ Result<std::string> ReadStandardInput(const StopSignal& stop) {
     std::string text(kMaxTokenBytes + 1, '\0');
     size_t length = 0;
     while (length < text.size()) {
-        // Signals are taken by a thread that raises `stop`: nothing interrupts a read.
+        // A separate thread takes the signals and raises `stop`, so no signal interrupts a read.
         pollfd waited[] = {{STDIN_FILENO, POLLIN, 0}, {stop.fd(), POLLIN, 0}};
         if (poll(waited, 2, -1) < 0 && errno == EINTR) continue;
         if (stop.raised()) return Error{"stopped"};
@@ -51,7 +51,8 @@ Result<std::string> ReadStandardInput(const StopSignal& stop) {
     return text;
 }
 
-// BecomeOwner: what root makes in a directory of the collector's own user must be that user's.
+// BecomeOwner: if root runs the command on the directory of another user, that user must own the
+// files, so root becomes that user.
 Status BecomeOwner(const std::string& directory) {
     struct stat status {};
     if (geteuid() != 0 || stat(directory.c_str(), &status) != 0 || status.st_uid == 0) {
@@ -75,7 +76,7 @@ int Fail(const std::string& text) {
     return EXIT_FAILURE;
 }
 
-// Cure says what to do about a refusal, where the answer does not.
+// Cure gives a remedy for a refusal if the answer itself gives none.
 std::string Cure(const Failure& failure, const Link& link) {
     switch (failure.status) {
         case 0:
@@ -94,7 +95,7 @@ std::string Cure(const Failure& failure, const Link& link) {
     }
 }
 
-// FirstLink is how the server is verified before it has said anything.
+// FirstLink gives the link for the first request, before the server has sent its trust document.
 Result<Link> FirstLink(const EnrollOptions& options, const Config& config, const State& before) {
     Config wanted = config;
     if (!options.server.empty()) {
@@ -114,12 +115,12 @@ Result<Link> FirstLink(const EnrollOptions& options, const Config& config, const
         if (!pin) return Error{"--pin " + pin.error().message};
         wanted.pin = *pin;
     }
-    // What is known of one server says nothing of another.
+    // Trust in one server says nothing about another.
     const bool same = before.server && before.server->url == wanted.url;
     return MakeLink(wanted, std::nullopt, same ? before.server : std::nullopt);
 }
 
-// Ask enrols, and asks again for as long as the server says "later".
+// Ask enrols, and retries while the server answers "later".
 Outcome<State> Ask(const Link& link, const std::string& token, const Config& config,
                    const StateDirectory& directory, const StopSignal& stop) {
     HttpsClient client(&stop);
@@ -190,7 +191,7 @@ int EnrollCommand(const EnrollOptions& options, const Config& config,
     auto link = FirstLink(options, config, before ? *before : State{});
     if (!link) return Fail(link.error().message);
     if (!link->ca_file.empty()) {
-        // Read here: the user that we become need not be allowed to.
+        // Read the file before we change user: the other user may lack the permission.
         const auto authorities = pki::ReadFile("CA file", link->ca_file);
         if (!authorities) return Fail(authorities.error().message);
         link->authorities = pki::BytesOf(authorities->get());

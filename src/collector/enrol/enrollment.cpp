@@ -15,7 +15,7 @@ Request JsonRequest(const std::string& path, const core::JsonWriter& json) {
     return {Request::Method::kPost, path, {"Content-Type: application/json"}, json.text()};
 }
 
-// TryTrust asks the server for a sign of life, verified as it will be from now on.
+// TryTrust sends the server a health request, verified by the new trust document.
 std::optional<Failure> TryTrust(const std::string& url, const Trust& trust, const Config& config,
                                 const Send& send) {
     Config as_there = config;
@@ -28,7 +28,7 @@ std::optional<Failure> TryTrust(const std::string& url, const Trust& trust, cons
               answer);
 }
 
-// Granted takes the answer to a request for a certificate: what is to be kept of it.
+// Granted converts the answer to a certificate request into the state to keep.
 Outcome<State> Granted(const Answer& answer, const std::string& url,
                        const CertificateRequest& request, core::TimestampMicros now) {
     const core::Result<Enrolled> enrolled = ParseEnrolled(answer.body);

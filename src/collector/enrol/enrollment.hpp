@@ -1,4 +1,4 @@
-// Enrollment: the requests that give a collector its certificate, and what is kept of the answers.
+// Enrollment: the requests that give a collector its certificate, and what it keeps of the answers.
 #pragma once
 
 #include <functional>
@@ -12,33 +12,34 @@
 
 namespace pganalytics::collector {
 
-// Send is HttpsClient::Send; tests put something else in its place.
+// Send is HttpsClient::Send; tests replace it.
 using Send = std::function<Answer(const Link&, const Request&)>;
 
-// Failure says why nothing was kept, and how the server wants it asked again.
+// Failure says why nothing was kept, and when the server wants the retry.
 struct Failure {
     std::string message;
-    int status = 0;  // of the answer, 0 when there was none or it is not the answer's fault
+    int status = 0;  // of the answer; 0 if there was none or the answer is not at fault
     Millis retry_after{0};
     NoAnswer why = NoAnswer::kOther;
 };
 template <typename T>
 using Outcome = std::variant<T, Failure>;
 
-// FetchTrust asks for the trust document over `link` and tries what it says: the document counts
-// only if the server can be verified by it as it serves now. `others` is the configuration, whose
-// ca_file and pin would decide instead.
+// FetchTrust requests the trust document over `link` and tries it: the document is accepted only if
+// it verifies the server as it is now. `others` is the configuration; its ca_file and pin would
+// take precedence.
 Outcome<Trust> FetchTrust(const Link& link, const Config& config, const Send& send);
 
-// Enroll sends a one-time token and a request for a certificate over `link`, and keeps what comes
-// back in `directory`. The server is verified twice before the token leaves: as `link` says and as
-// its own trust document says, so that a token is not spent on an enrolment that cannot be used.
-// `now` is noted with the certificate. REQUIRES: the caller has the directory's lock.
+// Enroll sends a one-time token and a certificate request over `link`, and stores the answer in
+// `directory`. It verifies the server twice before it sends the token: by `link` and by the
+// server's own trust document. So no token is spent on an enrolment that cannot be used. `now` is
+// stored with the certificate. REQUIRES: the caller holds the directory's lock.
 Outcome<State> Enroll(const Link& link, const std::string& token, const Config& config,
                       const StateDirectory& directory, core::TimestampMicros now, const Send& send);
 
-// Renew asks for a certificate for a new key with the one in `state`. The new one is kept only
-// after the server has taken it. REQUIRES: as Enroll; both members of `state` are there.
+// Renew authenticates with the certificate in `state` and requests one for a new key. It keeps the
+// new certificate only after the server has accepted it. REQUIRES: as Enroll; both members of
+// `state` are set.
 Outcome<State> Renew(const State& state, const Config& config, const StateDirectory& directory,
                      core::TimestampMicros now, const Send& send);
 

@@ -6,7 +6,7 @@
 namespace pganalytics::collector {
 namespace {
 
-// How many failures to take a trust document are nobody's business.
+// So many failures to fetch a trust document are not logged.
 constexpr int kQuietTrustTries = 3;
 
 std::string Day(core::TimestampMicros time) { return core::FormatTimestamp(time - time % 1000000); }
@@ -63,7 +63,7 @@ bool Keeper::Reload() {
     reading_.Worked();
     if (read->identity == state_.identity && read->server == state_.server) return false;
     if (!read->identity || !(read->identity->collector_id == config_->collector_id)) {
-        // The pushes that wait, and those to come, bear the other id.
+        // The queued pushes, and all new ones, carry the other id.
         Log(Level::kWarning,
             "\"" + directory_.path() + "\" now holds " +
                 (read->identity ? "another collector's certificate, " +
@@ -85,7 +85,8 @@ bool Keeper::FetchNewTrust(double random) {
     if (!lock) return false;
     const Outcome<Trust> fetched = FetchTrust(link_, *config_, send_);
     if (const Failure* failure = std::get_if<Failure>(&fetched)) {
-        // A gateway that still has the old key is gone in a moment.
+        // During a key change, a gateway with the old key stops soon; do not log the first
+        // failures.
         if (trust_.failures < kQuietTrustTries) {
             trust_.not_before =
                 clock_->Steady() + BackoffDelay(++trust_.failures, failure->retry_after, random);
@@ -100,9 +101,9 @@ bool Keeper::FetchNewTrust(double random) {
                random);
         return false;
     }
-    // What was fetched may be newer than what the receipt spoke of; the next receipt will say. It
-    // may also be no other than ours, when gateways do not know the same yet: not at every push
-    // then.
+    // The document may be newer than the version in the receipt; the next receipt will tell. While
+    // gateways disagree, it may also be the one that we have: then do not fetch it again after
+    // every push.
     offered_trust_.reset();
     trust_ = Task{};
     if (server.trust.version == state_.server->trust.version) {
@@ -148,7 +149,7 @@ bool Keeper::RenewCertificate(double random) {
     return true;
 }
 
-// Lock: with it, the directory still holds what was read last.
+// Lock also checks that the directory still holds what we last read.
 std::optional<StateLock> Keeper::Lock(Task* task, const std::string& what, double random) {
     core::Result<StateLock> lock = StateLock::Take(directory_);
     if (!lock) {

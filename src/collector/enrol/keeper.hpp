@@ -1,4 +1,4 @@
-// Keeper: keeps certificate and trust of a running collector good.
+// Keeper: renews the certificate and the trust document of a running collector.
 #pragma once
 
 #include <string>
@@ -9,34 +9,33 @@
 
 namespace pganalytics::collector {
 
-// A server that changes its key does so gateway by gateway: for how long the pins of the trust
-// document before count beside the new ones.
+// A server changes its key gateway by gateway. For this long the pins of the previous trust
+// document are accepted beside the new ones.
 inline constexpr std::chrono::seconds kPinOverlap{60};
 
-// How often Tend is to be called at least: the wall clock may jump, and an enrolment may be done
-// beside this process.
+// Call Tend at least this often: the wall clock may jump, and another process may enrol.
 inline constexpr std::chrono::seconds kKeeperRound{5};
 
-// Keeper is used by the thread that pushes, between two pushes. Without a certificate it has
-// nothing to do but to see whether one has come. REQUIRES: all outlive it.
+// Keeper belongs to the thread that pushes, which calls it between two pushes. Without a
+// certificate it only checks whether one has arrived. REQUIRES: all arguments outlive it.
 class Keeper {
   public:
     Keeper(const Config* config, const core::Clock* clock, Send send);
 
-    // link is how to reach pganalytics now.
+    // link is the current way to reach pganalytics.
     const Link& link() const { return link_; }
 
-    // Tend does what is due: takes over what another process has written into the state directory,
-    // fetches a new trust document, renews the certificate. What fails is tried again after a
-    // back-off and logged once per change; until then everything stays as it was. `random` is
-    // uniform in [0, 1). True when the link has changed: what was refused may be taken now.
+    // Tend does what is due: loads what another process has written to the state directory, fetches
+    // a new trust document, renews the certificate. A failure is retried after a back-off and
+    // logged once per change; until then nothing changes. `random` is uniform in [0, 1). Returns
+    // true if the link has changed: the server may now accept what it refused.
     bool Tend(double random);
 
-    // SawTrustVersion takes what a receipt says of the server's trust document.
+    // SawTrustVersion takes the version of the server's trust document that a receipt names.
     void SawTrustVersion(uint64_t version);
 
   private:
-    // Task is something that is due, may fail, and is then due again later.
+    // Task is something that comes due, may fail, and is then retried.
     struct Task {
         std::chrono::steady_clock::time_point not_before{};
         int failures = 0;
@@ -57,9 +56,9 @@ class Keeper {
     StateDirectory directory_;
     State state_;
     Link link_;
-    std::string version_;  // of the directory, when it was read or written
+    std::string version_;  // of the directory, when we last read or wrote it
     std::optional<uint64_t> offered_trust_;
-    std::string former_pins_;  // in the link until former_until_
+    std::string former_pins_;  // part of the link until former_until_
     std::chrono::steady_clock::time_point former_until_{};
     Task trust_;
     Task renewal_;

@@ -1,4 +1,4 @@
-// Reads the TOML file, applies the environment, and says exactly what is wrong.
+// Reads the TOML file, applies the environment, and reports errors with their exact place.
 #include "collector/life/config.hpp"
 
 #include <libpq-fe.h>
@@ -23,15 +23,16 @@
 namespace pganalytics::collector {
 namespace {
 
-// What the analytics database stores of a name: NAMEDATALEN - 1.
+// The longest name that the analytics database stores: NAMEDATALEN - 1.
 constexpr size_t kMaxServerNameBytes = 63;
 
-// Refused carries the first thing that is wrong out of the reader. It never leaves this file.
+// Refused is the exception that carries the first error out of the reader. It never leaves this
+// file.
 struct Refused {
     std::string message;
 };
 
-// Setting is one string with the place it came from, for messages.
+// Setting is a string with its origin, for messages.
 struct Setting {
     std::string value;
     std::string where;  // "file:line: key" or "environment variable NAME"
@@ -56,7 +57,7 @@ class Reader {
         if (server != nullptr) AllowOnly(*server, "server.", {"ca_file", "pin", "url"});
 
         if (purpose == Purpose::kEnroll) {
-            // A state that cannot be read must not keep anybody from making a new one.
+            // An unreadable state directory must not prevent a new enrolment.
             if (const auto directory = StateDir(root)) config_.state_dir = directory->value;
             ReadServer(server);
             return std::move(config_);
@@ -149,14 +150,14 @@ class Reader {
         return setting ? setting : in_file;
     }
 
-    // Missing says which key is to be added.
+    // Missing is the error that names the missing key.
     Refused Missing(const std::string& what) const { return {path_ + ": " + what}; }
 
     std::optional<Setting> StateDir(const toml::table& root) const {
         return Either("PGANALYTICS_STATE_DIR", Text(&root, "", "state_dir"));
     }
 
-    // ReadState also sees to it that there is a certificate or a token.
+    // ReadState also checks that there is a certificate or a token.
     void ReadState(const std::optional<Setting>& directory) {
         config_.state_dir = directory ? directory->value : std::string(kDefaultStateDirectory);
         core::Result<State> state = StateDirectory(config_.state_dir).Load();
@@ -165,7 +166,8 @@ class Reader {
         } else if (directory || config_.token.empty()) {
             throw Refused{state.error().message};
         } else {
-            // Nobody has named this directory, and there is a token: it may be somebody else's.
+            // This is the default directory and a token is set: the directory may belong to another
+            // collector.
             config_.warnings.push_back(state.error().message);
             config_.state_dir.clear();
         }
@@ -281,7 +283,7 @@ class Reader {
         }
     }
 
-    // CheckConninfo does not repeat libpq's message: that may quote a piece of a password.
+    // CheckConninfo does not repeat libpq's message, which may quote part of a password.
     void CheckConninfo(const Setting& conninfo) {
         char* message = nullptr;
         const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options(

@@ -1,4 +1,4 @@
-// Config: what the collector is told, from a TOML file and the environment.
+// Config: the settings of the collector, from a TOML file and the environment.
 #pragma once
 
 #include <chrono>
@@ -19,37 +19,38 @@ inline constexpr std::string_view kDefaultConfigFile = "/etc/pganalytics/collect
 struct MonitoredServer {
     std::string name;
     std::string conninfo;  // may hold a password: never printed
-    std::string password;  // of password_file, "" = what conninfo and libpq's own sources give
+    std::string password;  // from password_file; "": libpq finds one (conninfo, its own sources)
 };
 
 struct Config {
     core::Uuid collector_id;
-    std::string token;      // "" = the certificate in `state` is enough
+    std::string token;      // "": use the certificate in `state`
     std::string url;        // https://host:port[/prefix], no slash at its end
-    std::string ca_file;    // "" = see Link
-    std::string pin;        // as libcurl wants it: sha256//base64[;sha256//base64...], "" = none
-    std::string state_dir;  // "" = none that could be read
-    State state;            // what was in it
+    std::string ca_file;    // "": see Link
+    std::string pin;        // in libcurl's form: sha256//base64[;sha256//base64...]; "": none
+    std::string state_dir;  // "": none that is readable
+    State state;            // the content of state_dir
     std::chrono::milliseconds interval{60000};
-    size_t max_queries_per_db = 1000;  // of one snapshot; the rest becomes one row
+    size_t max_queries_per_db = 1000;  // per snapshot; the rest is summed in one row
     std::vector<MonitoredServer> servers;
-    std::vector<std::string> warnings;  // for the log: nothing is wrong, something is unwise
+    std::vector<std::string> warnings;  // for the log: unwise settings, not errors
 };
 
 // Environment gives the value of a variable, nullptr if it is not set.
 using Environment = std::function<const char*(const char*)>;
 
-// Purpose: to enrol, neither servers nor an identity are needed; a missing file is an empty one.
+// Purpose: kEnroll needs neither servers nor an identity, and treats a missing file as empty.
 enum class Purpose { kRun, kEnroll };
 
-// LoadConfig reads `path` and lets the environment win over it: PGANALYTICS_COLLECTOR_ID, _TOKEN,
-// _TOKEN_FILE, _URL, _CA_FILE, _PIN, _STATE_DIR, _INTERVAL, and MAX_QUERIES_PER_DB. Unknown keys,
-// wrong types and wrong values are refused with file, line, key and what would be right; no message
-// holds a secret. What the state directory holds takes the place of collector_id, token and URL.
+// LoadConfig reads `path`; variables of the environment take precedence: PGANALYTICS_COLLECTOR_ID,
+// _TOKEN, _TOKEN_FILE, _URL, _CA_FILE, _PIN, _STATE_DIR, _INTERVAL, and MAX_QUERIES_PER_DB. Refuses
+// unknown keys, wrong types and wrong values; the error names file, line, key and what would be
+// right. No message contains a secret. The content of the state directory replaces collector_id,
+// token and URL.
 core::Result<Config> LoadConfig(const std::string& path, const Environment& environment,
                                 Purpose purpose = Purpose::kRun);
 
-// ParseConfig is LoadConfig of text; `path` is for messages only.
+// ParseConfig is LoadConfig for a text; `path` is only for messages.
 core::Result<Config> ParseConfig(std::string_view text, const std::string& path,
                                  const Environment& environment, Purpose purpose = Purpose::kRun);
 

@@ -11,7 +11,7 @@ namespace {
 
 using CurlUrl = std::unique_ptr<CURLU, decltype(&curl_url_cleanup)>;
 
-// IsSha256Base64 is true for 44 characters of base64 that stand for 32 bytes.
+// IsSha256Base64 is true for 44 characters of base64 that encode 32 bytes.
 bool IsSha256Base64(std::string_view text) {
     if (text.size() != 44 || text[43] != '=' || text[42] == '=') return false;
     unsigned char decoded[36];
@@ -65,8 +65,8 @@ core::Result<std::string> NormalizePin(std::string_view text) {
         if (!pin.starts_with(kPrefix)) return wrong;
         text.remove_prefix(pin.size());
         pin.remove_prefix(kPrefix.size());
-        // '/' is a base64 character as well: only a digest of the right length tells the two
-        // spellings apart.
+        // '/' is also a base64 character: only the length of the digest distinguishes the two
+        // spellings.
         if (pin.size() == 45 && pin.front() == '/') pin.remove_prefix(1);
         if (!IsSha256Base64(pin)) return wrong;
         normal += "sha256//";

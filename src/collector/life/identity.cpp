@@ -1,4 +1,4 @@
-// Reads certificate and key, and computes the time of renewal.
+// Reads certificate and key, and computes the renewal time.
 #include "collector/life/identity.hpp"
 
 #include <openssl/pem.h>
@@ -9,7 +9,7 @@
 namespace pganalytics::collector {
 namespace {
 
-// NoPassphrase: there is nobody to ask, and OpenSSL would ask the terminal.
+// NoPassphrase: without it OpenSSL would ask at the terminal, where nobody answers.
 int NoPassphrase(char*, int, int, void*) { return -1; }
 
 pki::BioPtr Reading(std::string_view pem) {
@@ -75,10 +75,10 @@ core::TimestampMicros RenewAt(const Identity& identity) {
 }
 
 double Spread(std::string_view id) {
-    // FNV-1a: std::hash promises nothing from one build to the next.
+    // FNV-1a, because the result of std::hash may differ between builds.
     uint64_t hash = 0xcbf29ce484222325u;
     for (const char c : id) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-    // A byte at the end changes few of the upper bits; MurmurHash3's last step spreads it.
+    // The last byte hardly affects the upper bits; the final step of MurmurHash3 spreads it.
     hash = (hash ^ (hash >> 33)) * 0xff51afd7ed558ccdu;
     hash = (hash ^ (hash >> 33)) * 0xc4ceb9fe1a85ec53u;
     return static_cast<double>((hash ^ (hash >> 33)) >> 16) /

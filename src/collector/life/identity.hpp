@@ -11,33 +11,34 @@
 namespace pganalytics::collector {
 
 struct Identity {
-    core::Uuid collector_id;  // of its urn:uuid: name
+    core::Uuid collector_id;  // from its urn:uuid: name
     std::string serial;       // lower-case hex
     core::TimestampMicros not_before = 0;
     core::TimestampMicros not_after = 0;
-    core::TimestampMicros received = 0;  // by this host's clock, 0 = not known
-    std::string pem;                     // all of it as in the file: a secret, never printed
+    core::TimestampMicros received = 0;  // by this host's clock; 0: unknown
+    std::string pem;                     // the whole file: a secret, never printed
 
     friend bool operator==(const Identity&, const Identity&) = default;
 };
 
-// ParseIdentity reads a certificate, the certificates up to its authority, and its key, all in PEM,
-// and before them the line that ReceivedLine writes, if it is there.
-// Errors: no certificate, no key or one that does not belong to the certificate, a certificate
-// that pki::CollectorOf does not take for a collector's. No message holds the key.
+// ParseIdentity reads a certificate, the chain up to its authority, and its key, all in PEM. A line
+// written by ReceivedLine may precede them. Errors: no certificate; no key, or one that does not
+// match the certificate; a certificate that pki::CollectorOf does not accept as a collector's. No
+// message contains the key.
 core::Result<Identity> ParseIdentity(std::string_view pem);
 
-// RenewAt is when a certificate is to be renewed: when a third of its life is left, and up to a
-// twentieth of its life later, by the collector's id. A fleet that was enrolled in one minute is so
-// spread over a day and a half of the default thirty, and a restart changes nobody's place.
+// RenewAt is the time to renew a certificate: when a third of its life is left, plus up to a
+// twentieth of its life depending on the collector's id. Collectors that were enrolled in the same
+// minute are thus spread over a day and a half of the default thirty, and a restart does not move
+// any of them.
 core::TimestampMicros RenewAt(const Identity& identity);
 
-// ReceivedLine says when a certificate came; nothing that reads PEM minds it.
+// ReceivedLine records when a certificate arrived; PEM readers ignore the line.
 std::string ReceivedLine(core::TimestampMicros now);
 
-// IsRenewalDue: RenewAt has come; or, for a clock that is behind the server's, as much time has
-// passed since the certificate came. A clock that is ahead finds each new certificate old: so never
-// within a twentieth of its life after it came.
+// IsRenewalDue: RenewAt has passed. If our clock is behind the server's: as much time has passed
+// since the certificate arrived. If our clock is ahead, each new certificate looks old, so it is
+// never due within a twentieth of its life after arrival.
 bool IsRenewalDue(const Identity& identity, core::TimestampMicros now);
 
 // Spread maps an id to [0, 1), the same on every machine and in every version.

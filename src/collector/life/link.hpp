@@ -1,4 +1,4 @@
-// Link: where requests go, by what the server is verified, and as whom they are sent.
+// Link: where requests go, how the server is verified, and as whom we send.
 #pragma once
 
 #include <optional>
@@ -11,23 +11,23 @@ namespace pganalytics::collector {
 
 struct Config;
 
-// A server is verified by its pins, by authorities and its name, or by both, whatever is given;
-// by the system's authorities and its name if nothing is. There is no way to switch this off.
+// A server is verified by its pins, by authorities and its name, or by both, whichever are set. If
+// none is set: by the system's authorities and its name. Verification cannot be switched off.
 struct Link {
     std::string url;          // https://host:port[/prefix], no slash at its end
     std::string ca_file;      // PEM file, "" = none
-    std::string authorities;  // PEM, "" = none or what is in ca_file
-    std::string pins;         // as libcurl wants them, "" = none
-    std::string token;        // of the Authorization header, "" = none
+    std::string authorities;  // PEM; "": none, or those in ca_file
+    std::string pins;         // in libcurl's form, "" = none
+    std::string token;        // for the Authorization header, "" = none
     std::string identity;     // certificate and key in PEM, "" = none
 };
 
-// MakeLink: server.ca_file and server.pin of the configuration decide alone if one of them is
-// given; else what the server said at enrolment.
+// MakeLink: if the configuration sets server.ca_file or server.pin, only these count; otherwise the
+// trust that the server sent at enrolment.
 Link MakeLink(const Config& config, const std::optional<Identity>& identity,
               const std::optional<ServerState>& server);
 
-// VerifiedBy says in words by what a link verifies its server.
+// VerifiedBy describes in words how a link verifies its server.
 std::string VerifiedBy(const Link& link);
 
 }  // namespace pganalytics::collector

@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t kMaxSecretBytes = 64 * 1024;
 
-// Descriptor closes what it holds.
+// Descriptor closes its file descriptor.
 struct Descriptor {
     int fd;
     explicit Descriptor(int opened) : fd(opened) {}
@@ -28,8 +28,8 @@ struct Descriptor {
 }  // namespace
 
 core::Result<std::string> ReadSecretFile(const std::string& path) {
-    // O_NONBLOCK: a FIFO in the place of the file must not hang the start. The mode is read from
-    // the open descriptor, so that the file checked is the file read.
+    // O_NONBLOCK: a FIFO instead of the file must not block the start. The mode is read from the
+    // open descriptor, so the file checked is the file read.
     const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     struct stat status {};
     if (file.fd < 0 || fstat(file.fd, &status) != 0) {

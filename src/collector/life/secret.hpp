@@ -1,4 +1,4 @@
-// Secrets that stand in files of their own.
+// Secret files: files that hold one secret each.
 #pragma once
 
 #include <string>
@@ -7,9 +7,9 @@
 
 namespace pganalytics::collector {
 
-// ReadSecretFile gives the content of a file without the line break at its end. Refuses what is
-// not a regular file, is open to group or others, is empty, or is longer than 64 kB. Messages name
-// the path and never the content.
+// ReadSecretFile returns the content of a file without its trailing line break. Refuses a file that
+// is not regular, is open to group or others, is empty, or is longer than 64 kB. Messages name the
+// path, never the content.
 core::Result<std::string> ReadSecretFile(const std::string& path);
 
 }  // namespace pganalytics::collector

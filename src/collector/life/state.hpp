@@ -12,47 +12,46 @@ namespace pganalytics::collector {
 
 inline constexpr std::string_view kDefaultStateDirectory = "/var/lib/pganalytics-collector";
 
-// State is what a collector has after enrolment; before it, neither.
+// State is what enrolment gives a collector; before it both members are empty.
 struct State {
     std::optional<Identity> identity;
     std::optional<ServerState> server;
 };
 
-// CertificateRequest is a key that was made here and waits for its certificate.
+// CertificateRequest is a key made here whose certificate has not arrived.
 struct CertificateRequest {
     std::string key_pem;  // a secret
     std::string csr_pem;
 };
 
 // StateDirectory holds three files, each written whole or not at all:
-//   request.pem   a new key and the request made with it, from before the request is sent until its
-//                 certificate is kept: whoever gets no answer asks again with the same bytes
-//   server.json   url and trust of the server
+//   request.pem   a new key and its certificate request, from before the request is sent until the
+//                 certificate is stored: if no answer comes, the retry sends the same bytes
+//   server.json   URL and trust of the server
 //   identity.pem  certificate and key in one file, so that they change together
-// In the order in which enrolment writes them; with the last one the collector is enrolled.
+// Enrolment writes them in this order; the last one makes the collector enrolled.
 class StateDirectory {
   public:
     explicit StateDirectory(std::string path) : path_(std::move(path)) {}
 
     const std::string& path() const { return path_; }
 
-    // Prepare makes the directory if it is missing (0700; only itself, not those above it).
+    // Prepare creates the directory if it is missing (0700; only itself, not its parents).
     core::Status Prepare() const;
 
-    // Load reads what is there; a directory that does not exist holds nothing. Errors name the
-    // file: what cannot be read or parsed, a key that others may read, a directory that others may
-    // write.
+    // Load reads the files; a missing directory is an empty state. Errors name the file: it cannot
+    // be read or parsed, others may read a key, others may write the directory.
     core::Result<State> Load() const;
 
-    // Version differs after identity or server were written, by whatever process.
+    // Version changes when any process writes identity or server.
     std::string Version() const;
 
-    // EnsureRequest gives the request that waits, or makes one.
+    // EnsureRequest returns the pending request, or makes one.
     core::Result<CertificateRequest> EnsureRequest() const;
     core::Status DropRequest() const;
 
     core::Status SaveServer(const ServerState& server) const;
-    // SaveIdentity also drops the request, which has been granted.
+    // SaveIdentity also deletes the request, which has been granted.
     core::Status SaveIdentity(const Identity& identity) const;
 
   private:
@@ -62,8 +61,8 @@ class StateDirectory {
     std::string path_;
 };
 
-// StateLock keeps other processes from asking for a certificate with the same directory. It is
-// taken without waiting: Error when somebody has it.
+// StateLock keeps other processes from requesting a certificate with the same directory. It does
+// not wait: Error if another process holds it.
 class StateLock {
   public:
     static core::Result<StateLock> Take(const StateDirectory& directory);

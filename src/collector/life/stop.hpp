@@ -8,8 +8,8 @@ namespace pganalytics::collector {
 
 using SteadyTime = std::chrono::steady_clock::time_point;
 
-// StopSignal can be raised once, from any thread; fd() is then readable for ever, so that whoever
-// polls a socket polls it too.
+// StopSignal can be raised once, from any thread. From then on fd() stays readable: code that polls
+// a socket polls fd() as well.
 class StopSignal {
   public:
     StopSignal();
@@ -21,7 +21,7 @@ class StopSignal {
     bool raised() const { return raised_.load(std::memory_order_acquire); }
     int fd() const { return fd_; }
 
-    // WaitUntil returns true when the deadline came, false when the signal was raised before it.
+    // WaitUntil returns true at the deadline, false if the signal was raised before it.
     bool WaitUntil(SteadyTime deadline) const;
 
   private:
@@ -29,7 +29,7 @@ class StopSignal {
     int fd_;
 };
 
-// MillisUntil is the time left as poll() wants it: rounded up, 0 when it has passed.
+// MillisUntil is the time left, for poll(): rounded up, 0 if the deadline has passed.
 int MillisUntil(SteadyTime deadline);
 
 }  // namespace pganalytics::collector

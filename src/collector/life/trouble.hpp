@@ -1,4 +1,4 @@
-// Trouble: decides when a failure that goes on is worth another line in the log.
+// Trouble: decides when to log a failure that continues.
 #pragma once
 
 #include <chrono>
@@ -7,15 +7,15 @@
 
 namespace pganalytics::collector {
 
-// Trouble follows one thing that works or does not. A failure is worth a line when it begins, and
-// when its reason has become another one, then at most once a minute: reasons may alternate, and
-// some hold a time that differs at each try.
+// Trouble tracks one thing that works or fails. A failure is logged when it begins and when its
+// reason changes, but after that at most once a minute: reasons may alternate, and some contain a
+// time that differs at each try.
 class Trouble {
   public:
     using SteadyTime = std::chrono::steady_clock::time_point;
     static constexpr std::chrono::seconds kQuiet{60};
 
-    // Failed takes the reason in; true when it is worth a line.
+    // Failed notes the reason; true if it should be logged.
     bool Failed(const std::string& reason, SteadyTime now) {
         const bool again = failing_ && (reason == reason_ || now - logged_ < kQuiet);
         failing_ = true;
@@ -25,12 +25,12 @@ class Trouble {
         return true;
     }
 
-    // Worked returns true when it had failed before.
+    // Worked returns true if the last try had failed.
     bool Worked() { return std::exchange(failing_, false); }
 
   private:
     bool failing_ = false;
-    std::string reason_;  // as logged
+    std::string reason_;  // the one last logged
     SteadyTime logged_{};
 };
 

@@ -1,4 +1,4 @@
-// Reads and writes trust documents and the answers that carry them.
+// Reads and writes trust documents, and reads the answers that carry them.
 #include "collector/life/trust.hpp"
 
 #include <cJSON.h>
@@ -18,9 +18,9 @@ using core::Error;
 using core::Result;
 using Json = std::unique_ptr<cJSON, decltype(&cJSON_Delete)>;
 
-// Two authorities and two keys overlap in a rotation; nobody needs more than a few.
+// During a rotation there are two authorities and two keys; nobody needs many more.
 constexpr int kMaxEntries = 16;
-// The numbers that a double holds exactly.
+// A double represents integers exactly up to here.
 constexpr double kMaxVersion = 9007199254740992.0;
 
 Json Parse(std::string_view text) {
@@ -31,7 +31,7 @@ const cJSON* Member(const cJSON* object, const char* name) {
     return cJSON_GetObjectItemCaseSensitive(object, name);
 }
 
-// IsOneCertificate: one certificate in PEM and nothing behind it but white space.
+// IsOneCertificate: one certificate in PEM, followed by nothing but white space.
 bool IsOneCertificate(const std::string& pem) {
     const pki::BioPtr bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
     const pki::CertPtr first(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
@@ -70,14 +70,14 @@ Result<Trust> ReadTrust(const cJSON* document) {
         if (!trust.pins.empty()) trust.pins += ';';
         trust.pins += *pin;
     }
-    // With neither the system's authorities would decide, any of them.
+    // With neither, any of the system's authorities could vouch for the server.
     if (trust.authorities.empty() && trust.pins.empty()) {
         return Error{"the server's trust document names neither authorities nor pins"};
     }
     return trust;
 }
 
-// Split gives the pieces of a text that end with `end`, or at the text's end.
+// Split returns the pieces of a text; each ends with `end` or at the end of the text.
 template <typename Piece>
 void Split(std::string_view text, std::string_view end, bool keep_end, Piece piece) {
     while (!text.empty()) {

@@ -1,4 +1,4 @@
-// Trust: by what the server is verified, as the server itself says in GET /api/v1/pki/trust.
+// Trust: how to verify the server, as it states in GET /api/v1/pki/trust.
 #pragma once
 
 #include <cstdint>
@@ -9,23 +9,23 @@
 
 namespace pganalytics::collector {
 
-// Trust names the authorities that have signed the server's certificate and the keys it may have,
-// now and next. Either may be missing; what is there must hold. With neither, the server is
-// verified as the configuration says.
+// Trust names the authorities that sign the server's certificate, and its current and next keys.
+// Either may be missing; the server must match all that is present. With neither, the configuration
+// decides how the server is verified.
 struct Trust {
     uint64_t version = 0;
     std::string authorities;  // PEM, "" = none
-    std::string pins;         // as libcurl wants them: sha256//base64;sha256//base64, "" = none
+    std::string pins;         // in libcurl's form: sha256//base64;sha256//base64, "" = none
 
     friend bool operator==(const Trust&, const Trust&) = default;
 };
 
 // ParseTrust reads {"version": n, "authorities": [PEM, ...], "pins": ["sha256/base64", ...]}.
-// Anything that is not exactly a certificate or a pin is an error: what cannot be read must not
+// Anything that is not exactly a certificate or a pin is an error: an unreadable entry must not
 // become "nothing to verify by".
 core::Result<Trust> ParseTrust(std::string_view json);
 
-// ServerState is what an enrolled collector knows of its server.
+// ServerState is what an enrolled collector stores about its server.
 struct ServerState {
     std::string url;
     Trust trust;
@@ -37,7 +37,7 @@ struct ServerState {
 std::string FormatServerState(const ServerState& state);
 core::Result<ServerState> ParseServerState(std::string_view json);
 
-// Enrolled is the answer to a request for a certificate.
+// Enrolled is the answer to a certificate request.
 struct Enrolled {
     std::string certificate;  // PEM, with the certificates up to its authority
     Trust trust;

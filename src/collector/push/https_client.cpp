@@ -1,4 +1,4 @@
-// libcurl, driven so that a stop request is seen at once.
+// Drives libcurl so that a stop request takes effect at once.
 #include "collector/push/https_client.hpp"
 
 #include <openssl/ssl.h>
@@ -11,7 +11,7 @@ namespace {
 
 constexpr size_t kMaxAnswerBytes = 64 * 1024;
 
-// KeepBody takes the first part of an answer; more than that is nothing we can use.
+// KeepBody stores the start of an answer and drops the rest, which we never need.
 size_t KeepBody(char* data, size_t size, size_t count, void* to) {
     auto* body = static_cast<std::string*>(to);
     const size_t bytes = size * count;
@@ -45,7 +45,7 @@ class Headers {
     curl_slist* list_ = nullptr;
 };
 
-// SetBlob lends libcurl bytes for the time of the request.
+// SetBlob gives libcurl a view of `bytes`. REQUIRES: they live until the request ends.
 void SetBlob(CURL* easy, CURLoption option, const std::string& bytes) {
     curl_blob blob{const_cast<char*>(bytes.data()), bytes.size(), CURL_BLOB_NOCOPY};
     Set(easy, option, &blob);
@@ -54,7 +54,7 @@ void SetBlob(CURL* easy, CURLoption option, const std::string& bytes) {
 void SetVerification(CURL* easy, const Link& link) {
     if (!link.authorities.empty()) {
         Set(easy, CURLOPT_CAINFO, nullptr);
-        Set(easy, CURLOPT_CAPATH, nullptr);  // these authorities and no other
+        Set(easy, CURLOPT_CAPATH, nullptr);  // only these authorities
         SetBlob(easy, CURLOPT_CAINFO_BLOB, link.authorities);
     } else if (!link.ca_file.empty()) {
         Set(easy, CURLOPT_CAINFO, link.ca_file.c_str());
@@ -63,7 +63,7 @@ void SetVerification(CURL* easy, const Link& link) {
     if (link.pins.empty()) return;
     Set(easy, CURLOPT_PINNEDPUBLICKEY, link.pins.c_str());
     if (link.ca_file.empty() && link.authorities.empty()) {
-        // The pin is the whole verification: it names the key, so chain and name add nothing.
+        // The pin alone verifies the server: it fixes the key, so chain and name add nothing.
         Set(easy, CURLOPT_SSL_VERIFYPEER, 0L);
         Set(easy, CURLOPT_SSL_VERIFYHOST, 0L);
     }
@@ -71,14 +71,15 @@ void SetVerification(CURL* easy, const Link& link) {
 
 void SetIdentity(CURL* easy, const Link& link) {
     if (link.identity.empty()) return;
-    // One text has both: what reads certificates passes over keys, and the other way round.
+    // The PEM text holds both: the certificate reader skips keys, and the key reader skips
+    // certificates.
     SetBlob(easy, CURLOPT_SSLCERT_BLOB, link.identity);
     SetBlob(easy, CURLOPT_SSLKEY_BLOB, link.identity);
     Set(easy, CURLOPT_SSLCERTTYPE, "PEM");
     Set(easy, CURLOPT_SSLKEYTYPE, "PEM");
 }
 
-// IsAboutSender: an alert of RFC 8446 section 6.2 by which a server refuses a certificate of ours.
+// IsAboutSender: an alert of RFC 8446 section 6.2 with which a server refuses our certificate.
 bool IsAboutSender(int alert) {
     switch (alert) {
         case SSL_AD_BAD_CERTIFICATE:
@@ -106,8 +107,7 @@ NoAnswer WhyOf(CURLcode outcome, int alert) {
     }
 }
 
-// OnTlsEvent keeps the alert with which a server ends a connection: libcurl has it in its text
-// only.
+// OnTlsEvent stores the alert with which a server ends a connection: libcurl has it only as text.
 void OnTlsEvent(const SSL* ssl, int where, int value) {
     if ((where & SSL_CB_READ_ALERT) != SSL_CB_READ_ALERT) return;
     *static_cast<int*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl))) = value & 0xff;
@@ -151,7 +151,7 @@ Answer HttpsClient::Send(const Link& link, const Request& request) {
     Headers headers;
     if (!link.token.empty()) headers.Add("Authorization: Bearer " + link.token);
     for (const std::string& header : request.headers) headers.Add(header);
-    headers.Add("Expect:");  // who sends is checked before the body is read anyway
+    headers.Add("Expect:");  // the server checks the sender before it reads the body anyway
     if (request.method == Request::Method::kPost) {
         Set(easy, CURLOPT_POST, 1L);
         Set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
@@ -166,7 +166,7 @@ Answer HttpsClient::Send(const Link& link, const Request& request) {
     Set(easy, CURLOPT_PROTOCOLS_STR, "https");
     Set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
     Set(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-    Set(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);  // each connection is verified by itself
+    Set(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);  // each connection verifies the server anew
     Set(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     Set(easy, CURLOPT_NOSIGNAL, 1L);
     Set(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(Millis(kHttpConnectTimeout).count()));

@@ -1,4 +1,4 @@
-// HttpsClient: requests to pganalytics over connections that are kept.
+// HttpsClient: requests to pganalytics over reused connections.
 #pragma once
 
 #include <curl/curl.h>
@@ -15,7 +15,7 @@ namespace pganalytics::collector {
 
 inline constexpr std::chrono::seconds kHttpConnectTimeout{10};
 inline constexpr std::chrono::seconds kHttpTimeout{60};
-// What a request in flight is given to finish after a stop was asked for.
+// After a stop request, a request in progress has this long to finish.
 inline constexpr std::chrono::milliseconds kStopGrace{1000};
 
 struct Request {
@@ -26,11 +26,11 @@ struct Request {
     std::string body;
 };
 
-// PushRequest sends a gzip body under an idempotency key.
+// PushRequest is a push: a gzip body with an idempotency key.
 Request PushRequest(const std::string& gzip_body, const std::string& idempotency_key);
 
-// AliveRequest asks whether TLS and HTTP work, of which everybody may ask. WhoAmIRequest is
-// answered with 200 only if the server takes the sender for a collector that may push, now.
+// AliveRequest tests whether TLS and HTTP work; anybody may send it. WhoAmIRequest gets 200 only if
+// the server accepts the sender as a collector that may push now.
 Request AliveRequest();
 Request WhoAmIRequest();
 
@@ -42,13 +42,13 @@ class HttpsClient {
     HttpsClient(const HttpsClient&) = delete;
     HttpsClient& operator=(const HttpsClient&) = delete;
 
-    // Send never sends a byte of the request before the server is verified as the link says. A
-    // connection is used again only for the same verification and the same identity.
+    // Send sends no byte of the request before it has verified the server as the link says. It
+    // reuses a connection only for the same verification and the same identity.
     Answer Send(const Link& link, const Request& request);
 
   private:
     const StopSignal* stop_;
-    int alert_ = -1;  // of TLS, the last that the server has sent; declared before what writes it
+    int alert_ = -1;  // the last TLS alert of the server; declared before its writer
     std::unique_ptr<CURLM, decltype(&curl_multi_cleanup)> multi_;
     std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> easy_;
 };

@@ -1,4 +1,4 @@
-// Queues, acknowledgements and drops.
+// Queues, acknowledges and drops pushes.
 #include "collector/push/outbox.hpp"
 
 #include <algorithm>
@@ -15,7 +15,7 @@ size_t Outbox::Add(Push push) {
     return dropped;
 }
 
-// DropOldest is false when only the push in flight and the newest one are left.
+// DropOldest returns false when only the push being sent and the newest push are left.
 bool Outbox::DropOldest() {
     Queue* of = nullptr;
     size_t at = 0;

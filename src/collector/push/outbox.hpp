@@ -1,4 +1,4 @@
-// Outbox: the pushes that wait to be acknowledged, in memory that is bounded.
+// Outbox: the pushes that are not yet acknowledged, in bounded memory.
 #pragma once
 
 #include <chrono>
@@ -13,7 +13,7 @@
 
 namespace pganalytics::collector {
 
-// Push is one request: these bytes under this key, until it is answered.
+// Push is one request: its bytes and its key stay the same until it is answered.
 struct Push {
     size_t server = 0;      // index into the configuration
     uint64_t snapshot = 0;  // Plan::snapshot
@@ -26,7 +26,7 @@ struct Push {
 inline constexpr size_t kMaxPendingBytes = 64 * 1024 * 1024;
 
 // Outbox keeps one queue per server, sent in order, each with its own back-off: a push that the
-// other side cannot digest holds up only its own server. Not synchronized.
+// analytics server cannot process delays only its own queue. Not synchronized.
 class Outbox {
   public:
     using SteadyTime = std::chrono::steady_clock::time_point;
@@ -34,27 +34,27 @@ class Outbox {
     Outbox(size_t servers, size_t max_bytes) : queues_(servers), max_bytes_(max_bytes) {}
 
     // Add queues a push and drops the oldest ones, of any server, that no longer fit; never the
-    // push in flight and never the new one. Returns how many were dropped. Nothing is lost with
-    // them but points in time: the counters of the newest snapshot carry the totals.
+    // push being sent and never the new one. Returns how many were dropped. A drop loses only
+    // points in time: the counters of the newest snapshot carry the totals.
     size_t Add(Push push);
 
-    // Take gives the push that has waited longest among those that are due, nullptr if none is.
-    // It is in flight until Stored, Refused or Failed is called.
+    // Take returns, of the pushes that are due, the one that has waited longest; nullptr if none is
+    // due. That push counts as being sent until Stored, Refused or Failed is called.
     std::shared_ptr<const Push> Take(SteadyTime now);
 
-    // NextDue is when Take will give something; the far future if nothing waits.
+    // NextDue is when Take will next return a push; the far future if no push waits.
     SteadyTime NextDue() const;
 
     void Stored();
     void Refused();
-    // Failed keeps the push for another try; returns how long that will wait. `random` is uniform
-    // in [0, 1).
+    // Failed keeps the push for a retry; returns how long that will wait. `random` is uniform in
+    // [0, 1).
     Millis Failed(SteadyTime now, Millis retry_after, double random);
 
-    // RetryNow makes everything that waits due: what stood in its way has changed.
+    // RetryNow makes all queued pushes due: the obstacle is gone.
     void RetryNow();
 
-    // Acknowledgements of one server's pushes, for its tracker; clears full_lost.
+    // TakeAcknowledged gives one server's acknowledgements to its tracker and clears full_lost.
     Acknowledged TakeAcknowledged(size_t server);
 
     size_t pending() const;

@@ -1,4 +1,4 @@
-// Writes push bodies by the metric catalog.
+// Writes push bodies according to the metric catalog.
 #include "collector/push/push_body.hpp"
 
 #include <libdeflate.h>
@@ -16,7 +16,7 @@ namespace {
 
 using protocol::ColumnType;
 
-// The path of the catalog without its "[]".
+// The path in the catalog without its "[]".
 constexpr std::string_view kRowsKey = "queries";
 
 const protocol::Metric& QueryStats() {
@@ -96,12 +96,12 @@ void WriteRow(const Snapshot& snapshot, const Plan& plan, const PlannedRow& row,
     json->EndObject();
 }
 
-// TimeOf is when a row is as it says.
+// TimeOf is the time at which the values of a row hold.
 core::TimestampMicros TimeOf(const Snapshot& snapshot, const PlannedRow& row) {
     return row.base ? row.base->sampled_at : snapshot.sampled_at;
 }
 
-// WriteQueries writes the rows of one database and time, which begin at `row`, and moves it on.
+// WriteQueries writes the rows of one database and time, starting at `row`, and advances `row`.
 void WriteQueries(const Snapshot& snapshot, const Plan& plan, uint32_t database,
                   core::TimestampMicros time, std::vector<PlannedRow>::const_iterator* row,
                   core::JsonWriter* json) {
@@ -172,7 +172,8 @@ void WritePushBody(const PushHead& head, const Snapshot& snapshot, const Plan& p
         };
         while (of_database() || !counted) {
             core::TimestampMicros time = snapshot.sampled_at;
-            // The accounts stand with the snapshot's own rows, in the order of time.
+            // Rows are written in the order of time; the counts of unchanged and merged rows go
+            // with the time of the snapshot.
             if (of_database() && (counted || TimeOf(snapshot, *row) <= time)) {
                 time = TimeOf(snapshot, *row);
             }

@@ -1,4 +1,4 @@
-// One log line per change of what happens to a server's pushes.
+// Logs once per change of the outcome of a server's pushes.
 #include "collector/push/push_log.hpp"
 
 #include "collector/life/log.hpp"

@@ -1,4 +1,4 @@
-// PushLog: says what becomes of pushes, once per change.
+// PushLog: logs the outcome of pushes, once per change.
 #pragma once
 
 #include <string>
@@ -22,7 +22,7 @@ class PushLog {
     struct State {
         bool stored_before = false;
         Trouble trouble;
-        Trouble denied;  // apart: what somebody must do about it must not wait for a quiet minute
+        Trouble denied;  // separate: somebody must act on it, so other failures must not delay it
         uint64_t refused = 0;
         bool discards = false;
     };

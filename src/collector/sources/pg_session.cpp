@@ -1,4 +1,4 @@
-// Talks to libpq without its blocking calls, so that a dead server or a stop request is noticed.
+// Calls libpq without blocking, so that a dead server or a stop request is noticed.
 #include "collector/sources/pg_session.hpp"
 
 #include <poll.h>
@@ -17,7 +17,7 @@ T FromNetworkOrder(std::string_view bytes) {
     return value;
 }
 
-// OneLine turns libpq's message into one line without a line break at its end.
+// OneLine converts libpq's message to one line without a trailing line break.
 std::string OneLine(const char* text) {
     std::string line;
     for (const char* at = text; *at != '\0'; ++at) {
@@ -30,8 +30,8 @@ std::string OneLine(const char* text) {
     return line;
 }
 
-// ServerMessage is what the server says without the excerpt of the statement; libpq's own message
-// when the server said nothing.
+// ServerMessage is the server's message without the excerpt of the statement; libpq's own message
+// if the server sent none.
 std::string ServerMessage(const PGresult* result) {
     const char* primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     if (primary == nullptr) return OneLine(PQresultErrorMessage(result));
@@ -70,7 +70,7 @@ core::Error PgSession::Fail(std::string message, std::string sqlstate) {
     return core::Error{error_.message};
 }
 
-// WaitFor is false when the deadline came or the program is to end.
+// WaitFor returns false at the deadline or when the program stops.
 bool PgSession::WaitFor(PGconn* connection, bool for_writing, SteadyTime deadline) const {
     while (!stop_->raised()) {
         const int left_ms = MillisUntil(deadline);
@@ -85,7 +85,7 @@ bool PgSession::WaitFor(PGconn* connection, bool for_writing, SteadyTime deadlin
 core::Status PgSession::Connect(const MonitoredServer& server) {
     Close();
     const auto deadline = std::chrono::steady_clock::now() + kConnectTimeout;
-    // The keyword dbname, expanded, takes the whole conninfo; what comes after it wins.
+    // With expand_dbname, the keyword dbname takes the whole conninfo; later keywords override it.
     std::vector<const char*> keywords = {"dbname", "application_name", "client_encoding"};
     std::vector<const char*> values = {server.conninfo.c_str(), "pganalytics-collector", "UTF8"};
     if (!server.password.empty()) {
@@ -96,7 +96,7 @@ core::Status PgSession::Connect(const MonitoredServer& server) {
     values.push_back(nullptr);
     Connection connection(PQconnectStartParams(keywords.data(), values.data(), 1), &PQfinish);
     if (!connection) return Fail("out of memory");
-    // libpq would write notices of the server to stderr, between the lines of the log.
+    // Otherwise libpq would write the server's notices to stderr, between our log lines.
     PQsetNoticeProcessor(
         connection.get(), [](void*, const char*) {}, nullptr);
     if (core::Status status = FinishConnecting(connection.get(), deadline); !status.ok()) {
@@ -158,7 +158,7 @@ core::Result<PgResult> PgSession::Query(const std::string& sql,
     if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) return last;
     const char* sqlstate = PQresultErrorField(last.get(), PG_DIAG_SQLSTATE);
     std::string message = ServerMessage(last.get());
-    // After FATAL (terminated, shut down) the connection is of no more use.
+    // After FATAL (terminated, shut down) the connection is unusable.
     const bool alive = PQstatus(connection) == CONNECTION_OK && sqlstate != nullptr;
     return Fail(std::move(message), alive ? sqlstate : "");
 }

@@ -1,4 +1,4 @@
-// PgSession: one connection to a monitored server on which nothing waits without a limit.
+// PgSession: one connection to a monitored server; every wait has a limit.
 #pragma once
 
 #include <libpq-fe.h>
@@ -15,8 +15,8 @@
 namespace pganalytics::collector {
 
 inline constexpr std::chrono::seconds kConnectTimeout{5};
-// The server ends a statement after 5 s; the client's own limit is for a server or a network that
-// answers nothing at all.
+// The server cancels a statement after 5 s; the client's own limit is for a server or a network
+// that does not answer at all.
 inline constexpr std::chrono::seconds kAnswerTimeout{8};
 
 // PgResult frees its rows. Values are in binary format, in network byte order.
@@ -42,7 +42,7 @@ class PgResult {
     std::unique_ptr<PGresult, decltype(&PQclear)> result_;
 };
 
-// PgError: why a statement failed. `sqlstate` is "" when the connection itself failed.
+// PgError says why a statement failed. `sqlstate` is "" if the connection itself failed.
 struct PgError {
     std::string message;
     std::string sqlstate;
@@ -52,22 +52,22 @@ class PgSession {
   public:
     explicit PgSession(const StopSignal* stop) : stop_(stop) {}
 
-    // Connect opens a session with application_name, UTF-8, statement_timeout 5 s, lock_timeout
-    // 100 ms, read only, and nothing in its search_path. Messages hold no password.
+    // Connect opens a read-only session with application_name, UTF-8, statement_timeout 5 s,
+    // lock_timeout 100 ms, and an empty search_path. Messages contain no password.
     core::Status Connect(const MonitoredServer& server);
     bool connected() const { return connection_ != nullptr; }
     void Close() { connection_.reset(); }
 
-    // Query runs one statement with text parameters. After a failure error() says why; when the
-    // connection is lost or the answer does not come in time the session is closed.
+    // Query runs one statement with text parameters. After a failure error() says why. If the
+    // connection is lost or the answer does not come in time, the session is closed.
     core::Result<PgResult> Query(const std::string& sql,
                                  const std::vector<std::string>& parameters = {});
     const PgError& error() const { return error_; }
 
-    // QuotedUser is the role of this session, as SQL wants it; "" when not connected.
+    // QuotedUser is the role of this session, quoted for SQL; "" if not connected.
     std::string QuotedUser() const;
 
-    // SetClientEncoding changes what texts arrive in; false if the server refuses.
+    // SetClientEncoding sets the encoding of received texts; false if the server refuses.
     bool SetClientEncoding(const std::string& name);
 
   private:

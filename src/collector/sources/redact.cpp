@@ -1,4 +1,4 @@
-// A scanner of SQL tokens that knows just enough to find string constants.
+// A scanner of SQL tokens that finds string constants.
 #include "collector/sources/redact.hpp"
 
 #include <algorithm>
@@ -24,8 +24,8 @@ bool Mentions(std::string_view text) {
            text.end();
 }
 
-// QuotedEnd is the position after the quoted token that begins at `at` with a quote; the end of
-// the text if it is cut off.
+// QuotedEnd is the position after the quoted token that starts with a quote at `at`; the end of the
+// text if the token is cut off.
 size_t QuotedEnd(std::string_view text, size_t at, bool backslashes) {
     const char quote = text[at];
     for (++at; at < text.size(); ++at) {
@@ -42,7 +42,7 @@ size_t QuotedEnd(std::string_view text, size_t at, bool backslashes) {
     return text.size();
 }
 
-// DollarQuoteEnd is the position after a dollar-quoted constant at `at`, `at` if none begins there.
+// DollarQuoteEnd is the position after a dollar-quoted constant at `at`; `at` if there is none.
 size_t DollarQuoteEnd(std::string_view text, size_t at) {
     size_t tag_end = at + 1;
     while (tag_end < text.size() && text[tag_end] != '$' && IsWordChar(text[tag_end])) ++tag_end;
@@ -76,7 +76,7 @@ std::string RedactSecrets(std::string_view text) {
             at = end;
             continue;
         }
-        // Constants: '...', E'...', U&'...', $tag$...$tag$; a prefix is a word of its own here.
+        // Constants: '...', E'...', U&'...', $tag$...$tag$; the scanner reads a prefix as a word.
         const bool quoted = text[at] == '\'';
         const size_t dollar_end = text[at] == '$' ? DollarQuoteEnd(text, at) : at;
         if (quoted || dollar_end > at) {
@@ -98,7 +98,7 @@ std::string RedactSecrets(std::string_view text) {
             while (end < text.size() && IsWordChar(text[end])) ++end;
             const std::string_view word = text.substr(at, end - at);
             result += word;
-            // The prefix of a constant does not part it from the word before it.
+            // The prefix of a constant does not separate it from the word before.
             const bool prefix = end < text.size() && (text[end] == '\'' || text[end] == '&');
             if (!prefix) after_password = Mentions(word);
             at = end;

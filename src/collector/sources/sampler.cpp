@@ -1,4 +1,4 @@
-// Reads pg_stat_statements: where it is installed, its counters, its texts.
+// Reads pg_stat_statements: its schema, its counters, its texts.
 #include "collector/sources/sampler.hpp"
 
 #include "collector/sources/redact.hpp"
@@ -19,7 +19,7 @@ StatementKey KeyAt(const PgResult& result, int row) {
             result.Bool(row, 3)};
 }
 
-// NameTable gives equal names one index.
+// NameTable stores equal names once and returns their index.
 class NameTable {
   public:
     explicit NameTable(std::vector<std::string>* names) : names_(names) {}
@@ -71,7 +71,7 @@ core::Status Sampler::Discover() {
     return core::Unit{};
 }
 
-// Explain adds what mends it to the failures that an administrator can mend.
+// Explain adds the remedy to failures that an administrator can fix.
 core::Error Sampler::Explain() const {
     const PgError& error = session_.error();
     if (error.sqlstate == "55000") {
@@ -86,8 +86,8 @@ core::Error Sampler::Explain() const {
                 user};
     }
     if (IsEncodingError(error.sqlstate)) {
-        // pg_stat_statements converts all texts into the encoding of the database it is read in
-        // and gives up at the first that does not fit.
+        // pg_stat_statements converts all texts to the encoding of the current database and fails
+        // at the first that does not fit.
         return {error.message +
                 "; one text does not fit the encoding of the database of this conninfo; to read "
                 "all texts connect to a database with encoding SQL_ASCII, after CREATE EXTENSION "
@@ -102,18 +102,19 @@ core::Result<Snapshot> Sampler::Read() {
     if (auto status = Discover(); !status.ok()) return status.error();
     StatementsInfo info = ReadInfo();
     for (int tries = 1;; ++tries) {
-        // Before the statement, so that whatever begins after this time is new in the next
+        // Take the time before the statement: whatever begins after it is then new in the next
         // snapshot.
         const core::TimestampMicros sampled_at = clock_->Now();
         const auto result = session_.Query(counters_query_.sql);
         if (!result.ok()) {
-            // The extension may have been moved or updated under us: look again at the next sample.
+            // The extension may have been moved or updated meanwhile: look it up again at the next
+            // sample.
             discovered_ = false;
             return Explain();
         }
         const StatementsInfo after = ReadInfo();
-        // The time of the last reset must be that of these counters. Somebody who resets all the
-        // time gets counters that only show it by having fallen.
+        // The time of the last reset must belong to these counters. If somebody resets all the
+        // time, only falling counters show it.
         if (after.stats_reset != info.stats_reset && tries < kReadTries) {
             info = after;
             continue;
@@ -126,7 +127,7 @@ core::Result<Snapshot> Sampler::Read() {
     }
 }
 
-// ReadInfo gives what can be had: it is no reason to go without the counters.
+// ReadInfo returns what it can read: an error here is no reason to lose the counters.
 StatementsInfo Sampler::ReadInfo() {
     StatementsInfo info;
     const auto row = session_.Query(info_query_);
@@ -149,11 +150,11 @@ Snapshot Sampler::Decode(const PgResult& result, core::TimestampMicros sampled_a
     snapshot.counters.reserve(rows * stride);
     NameTable names(&snapshot.names);
     for (int row = 0; row < result.rows(); ++row) {
-        if (result.IsNull(row, 2)) {  // no queryid: a statement of someone else
+        if (result.IsNull(row, 2)) {  // no queryid: a statement of another role
             ++snapshot.hidden;
             continue;
         }
-        // Of a role or database that was dropped: nobody can run it any more.
+        // The role or database was dropped: nobody can run the statement any more.
         if (result.IsNull(row, 4) || result.IsNull(row, 5)) continue;
         snapshot.statements.push_back({KeyAt(result, row), names.IndexOf(result.Bytes(row, 4)),
                                        names.IndexOf(result.Bytes(row, 5))});
@@ -171,8 +172,8 @@ core::Result<Texts> Sampler::ReadTexts(std::span<const int64_t> queryids) {
     const std::vector<std::string> parameters = {QueryIdArray(queryids)};
     auto result = session_.Query(texts_query_, parameters);
     if (!result.ok() && IsEncodingError(session_.error().sqlstate)) {
-        // A text in a database without an encoding, or in another one: take the bytes as they are.
-        // The writer replaces those that are not UTF-8.
+        // The text's database has no encoding or another one: take the bytes as they are. The
+        // writer replaces bytes that are not UTF-8.
         if (session_.SetClientEncoding("SQL_ASCII")) {
             result = session_.Query(texts_query_, parameters);
         }

@@ -1,4 +1,4 @@
-// Sampler: reads snapshots and texts from one monitored server, connecting when it must.
+// Sampler: reads snapshots and texts from one monitored server; connects if necessary.
 #pragma once
 
 #include <optional>
@@ -14,10 +14,10 @@
 
 namespace pganalytics::collector {
 
-// Texts by statement, with secrets taken out.
+// Texts by statement, without secrets.
 using Texts = std::unordered_map<StatementKey, std::string, StatementKeyHash>;
 
-// kMaxTextBytes is how much text one push carries; the rest follows with later pushes.
+// kMaxTextBytes is how much text one push carries; later pushes carry the rest.
 inline constexpr size_t kMaxTextBytes = 8 * 1024 * 1024;
 
 class Sampler {
@@ -26,15 +26,15 @@ class Sampler {
     Sampler(const MonitoredServer* server, const core::Clock* clock, const StopSignal* stop)
         : server_(server), clock_(clock), session_(stop) {}
 
-    // Read gives all statements without their texts. The error says what is missing and, where it
-    // is known, the SQL or the setting that mends it.
+    // Read returns all statements without their texts. The error says what is missing and, if
+    // known, the SQL or the setting that fixes it.
     core::Result<Snapshot> Read();
 
-    // ReadTexts gives the texts of statements with one of these queryids, as many as fit in
-    // kMaxTextBytes. A text that no encoding can carry is left out.
+    // ReadTexts returns the texts of statements with one of these queryids, as many as fit in
+    // kMaxTextBytes. It omits a text that no encoding can carry.
     core::Result<Texts> ReadTexts(std::span<const int64_t> queryids);
 
-    // session is connected after a Read that succeeded; check uses it for its own questions.
+    // session is connected after a successful Read; the command check uses it for its own queries.
     PgSession& session() { return session_; }
     core::Status Connect();
     StatementsVersion version() const { return version_; }

@@ -1,4 +1,4 @@
-// Snapshot: pg_stat_statements of one server as it was read at one time.
+// Snapshot: pg_stat_statements of one server at one time.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace pganalytics::collector {
 
-// StatementKey is what pg_stat_statements itself keys its entries by.
+// StatementKey is the key by which pg_stat_statements itself stores its entries.
 struct StatementKey {
     int64_t queryid = 0;
     uint32_t userid = 0;
@@ -24,7 +24,7 @@ struct StatementKey {
 struct StatementKeyHash {
     size_t operator()(const StatementKey& key) const {
         const uint64_t owner = uint64_t{key.userid} << 32 | key.dbid;
-        // queryid is a hash already; the multiplication spreads the oids over all bits.
+        // queryid is already a hash; the multiplication spreads the oids over all bits.
         return static_cast<uint64_t>(key.queryid) ^
                (owner * 2 + (key.toplevel ? 1 : 0)) * 0x9E3779B97F4A7C15u;
     }
@@ -36,7 +36,7 @@ struct Statement {
     uint32_t database = 0;  // index into Snapshot::names
 };
 
-// StatementsInfo is what the server says of the view itself; absent where its version says nothing.
+// StatementsInfo is the server's data on the view itself; empty where its version has none.
 struct StatementsInfo {
     uint64_t statements = 0;  // rows in the view
     std::optional<int64_t> max;
@@ -44,7 +44,7 @@ struct StatementsInfo {
     std::optional<core::TimestampMicros> stats_reset;
 };
 
-// Counters are kept as the 8 bytes of their int8 or float8, in the catalog's order from
+// Counters are stored as the 8 bytes of their int8 or float8, in the catalog's order from
 // protocol::kFirstCounter on; a counter that this version of pg_stat_statements lacks is 0.
 struct Snapshot {
     core::TimestampMicros sampled_at = 0;
@@ -68,7 +68,7 @@ struct Snapshot {
     }
 };
 
-// WasReset is true when the server says that all counters began again between two snapshots.
+// WasReset is true if the server reset all counters between two snapshots.
 inline bool WasReset(const Snapshot& now, const Snapshot& before) {
     return now.info.stats_reset && before.info.stats_reset &&
            *now.info.stats_reset != *before.info.stats_reset;

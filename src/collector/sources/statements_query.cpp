@@ -1,4 +1,4 @@
-// One place that knows how the columns of pg_stat_statements are called in each version.
+// Knows the column names of pg_stat_statements in each version.
 #include "collector/sources/statements_query.hpp"
 
 #include <charconv>
@@ -6,11 +6,11 @@
 namespace pganalytics::collector {
 namespace {
 
-// SourceColumn is the column's name in this version, "" if the version has none. Its names in the
-// catalog are those of 1.11.
+// SourceColumn is the column's name in this version; "" if the version lacks it. The catalog uses
+// the names of 1.11.
 std::string SourceColumn(const protocol::Column& column, StatementsVersion version) {
     const std::string name(column.name);
-    if (name == "mean_exec_time") return "";  // total / calls: the reader's to compute
+    if (name == "mean_exec_time") return "";  // total / calls: the reader computes it
     if (name.starts_with("shared_blk_") && version < kSharedTimesSince) {
         return name.substr(std::string_view("shared_").size());
     }
@@ -49,7 +49,7 @@ CountersQuery MakeCountersQuery(StatementsVersion version, std::string_view sche
     for (uint32_t i = protocol::kFirstCounter; i < columns.size(); ++i) {
         const std::string name = SourceColumn(columns[i], version);
         if (name.empty()) continue;
-        // wal_bytes is numeric in the source; the casts also pin the binary format of the rest.
+        // wal_bytes is numeric in the source; the casts also fix the binary format of the others.
         query.sql += ", s." + name +
                      (columns[i].type == protocol::ColumnType::kInt8 ? "::pg_catalog.int8"
                                                                      : "::pg_catalog.float8");

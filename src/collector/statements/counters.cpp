@@ -1,4 +1,4 @@
-// Knows which counters are sums.
+// Compares, adds and subtracts counters.
 #include "collector/statements/counters.hpp"
 
 #include <bit>
@@ -18,7 +18,7 @@ struct Counter {
     bool is_sum;
 };
 
-// Where the counters stand that are treated by their names.
+// Layout has the positions of the counters that need special treatment.
 struct Layout {
     std::vector<Counter> all;
     size_t calls = 0;

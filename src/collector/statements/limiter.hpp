@@ -1,4 +1,4 @@
-// Limiter: of each database at most so many queries, and one row, `other`, for all the rest.
+// Limiter: keeps at most so many queries of each database, and one row, `other`, for the rest.
 #pragma once
 
 #include <cstdint>
@@ -14,38 +14,38 @@ namespace pganalytics::collector {
 constexpr StatementKey OtherKey(uint32_t dbid) { return {0, 0, dbid, true}; }
 constexpr bool IsOther(const StatementKey& key) { return key.queryid == 0; }
 
-// Limited is a snapshot in which the queries beyond the limit have become one row per database.
+// Limited is a snapshot in which one row per database replaces the queries beyond the limit.
 //
-// Counters are cumulative and the reader takes differences, so a row must mean the same queries at
-// both ends of an interval. `rows` are those of the memberships of the snapshot before: every
-// interval that ends here is exact. Where a membership changes, `rebased` holds the rows of the new
-// one, to be sent as of a microsecond later and marked: bases, nothing happened before them.
+// Counters are cumulative and the reader subtracts, so a row must mean the same queries at both
+// ends of an interval. `rows` use the memberships of the previous snapshot, so every interval that
+// ends here is exact. Where a membership changes, `rebased` holds the rows of the new one. They are
+// sent with a time one microsecond later and marked as bases: no activity precedes them.
 struct Limited {
     Limited() = default;
     // NOLINTNEXTLINE(google-explicit-constructor): a snapshot in which nothing is beyond the limit.
     Limited(Snapshot all) : rows(std::move(all)), merged(rows.names.size(), 0) {}
 
     Snapshot rows;
-    std::vector<uint64_t> merged;  // by index of the database's name: queries in `other`, less one
+    std::vector<uint64_t> merged;  // by index of the database's name: queries in `other`, minus one
     std::vector<Statement> rebased;
     std::vector<uint64_t> rebased_counters;  // rebased.size() * Snapshot::Stride()
-    // Databases of which rows themselves are bases: what an earlier process had merged is unknown.
+    // Databases whose own rows are bases: what an earlier process merged is unknown.
     std::vector<uint32_t> start_bases;
 };
 
-// Limiter keeps memberships from snapshot to snapshot. A query is kept as ChooseKept chooses, but
-// one that is kept already stays while it is among the first 5/4 of the limit + 1, unless queries
-// among the first 9/10 of the limit need its place. A query that is first seen when all places are
-// taken is counted in `other` at once and gets a place, if it deserves one, by a rebased row.
+// Limiter remembers memberships between snapshots. ChooseKept chooses the queries to keep. A query
+// that is already kept stays while it is among the first 5/4 of the limit + 1, unless queries among
+// the first 9/10 of the limit need its place. A new query that finds all places taken is counted in
+// `other` at once; if it deserves a place, it gets one by a rebased row.
 //
-// `other` at a snapshot is the sum of its members. When members have vanished (evicted, dropped) or
-// begun again since the snapshot before, it is the sum before plus what the members that are still
-// there have counted, and the sum itself follows rebased. Pure: no clock, no socket.
+// `other` is the sum of its members at the snapshot. If members have vanished (evicted, dropped) or
+// started again since the previous snapshot, `other` is the previous sum plus what the remaining
+// members have counted; the new sum follows as a rebased row. Pure: no clock, no socket.
 class Limiter {
   public:
-    // kBases: the first rows of a database beyond the limit are bases, because the sides may have
-    // been others in the process before. kCounts: they are not, for a process that takes one
-    // snapshot: its rows would never count.
+    // kBases: the first rows of a database beyond the limit are bases, because the previous process
+    // may have kept other queries. kCounts: they are not, for a process that takes only one
+    // snapshot: as bases its rows would never count.
     enum class FirstRows { kBases, kCounts };
 
     explicit Limiter(size_t limit, FirstRows first_rows = FirstRows::kBases)

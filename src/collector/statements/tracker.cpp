@@ -1,4 +1,4 @@
-// Compares each snapshot with the one before it.
+// Compares each snapshot with the previous one.
 #include "collector/statements/tracker.hpp"
 
 #include <algorithm>
@@ -15,7 +15,7 @@ bool Tracker::WantsText(const Entry& entry, const StatementKey& key, bool full) 
     return full || entry.text_failures < kTextTries;
 }
 
-// Begin fills the entry of a row that the snapshot before did not have.
+// Begin fills the entry of a row that the previous snapshot did not have.
 void Tracker::Begin(const Limited& limited, uint32_t statement, Entry* entry) const {
     const StatementKey& key = limited.rows.statements[statement].key;
     entry->changed_at = number_;
@@ -26,7 +26,8 @@ void Tracker::Begin(const Limited& limited, uint32_t statement, Entry* entry) co
         entry->base = std::make_shared<Base>(
             Base{number_, limited.rows.sampled_at, {counters, counters + Snapshot::Stride()}});
     } else if (IsOther(key)) {
-        // It had no members before. Said by a base, because it may have had some long ago.
+        // It had no members in the previous snapshot, but may have had some earlier: so it needs a
+        // base.
         entry->base = std::make_shared<Base>(
             Base{number_, newest_.sampled_at + 1, std::vector<uint64_t>(Snapshot::Stride(), 0)});
     } else {
@@ -35,7 +36,7 @@ void Tracker::Begin(const Limited& limited, uint32_t statement, Entry* entry) co
     }
 }
 
-// Compare brings a known statement up to date. REQUIRES: newest_ is still the snapshot before.
+// Compare updates a known statement. REQUIRES: newest_ is still the previous snapshot.
 void Tracker::Compare(const Snapshot& snapshot, uint32_t statement, Entry* entry) const {
     const Statement& new_names = snapshot.statements[statement];
     const Statement& old_names = newest_.statements[entry->statement];
@@ -44,7 +45,7 @@ void Tracker::Compare(const Snapshot& snapshot, uint32_t statement, Entry* entry
     const uint64_t* before =
         based ? entry->base->counters.data() : newest_.CountersOf(entry->statement);
     if (!std::equal(now, now + Snapshot::Stride(), before)) entry->changed_at = number_;
-    // A sum of several does not fall: the limiter sends a base instead.
+    // The sum of several statements does not fall: the limiter sends a base instead.
     if (!IsOther(new_names.key) && (WasReset(snapshot, newest_) || HaveFallen(now, before))) {
         entry->changed_at = number_;
         entry->began_at = number_;
@@ -52,8 +53,8 @@ void Tracker::Compare(const Snapshot& snapshot, uint32_t statement, Entry* entry
     }
     if (snapshot.names[new_names.user] != newest_.names[old_names.user] ||
         snapshot.names[new_names.database] != newest_.names[old_names.database]) {
-        // A renamed role or database makes another series at the other side: with its text, and
-        // with counters that are history.
+        // A renamed role or database is another series for the server: send its text again and
+        // treat the counters as history.
         entry->changed_at = number_;
         entry->text_at = 0;
         entry->text_failures = 0;
@@ -63,7 +64,7 @@ void Tracker::Compare(const Snapshot& snapshot, uint32_t statement, Entry* entry
     if (entry->base && entry->base->since <= acknowledged_) entry->base.reset();
 }
 
-// Rebase takes in a row of Limited::rebased.
+// Rebase processes a row of Limited::rebased.
 void Tracker::Rebase(Limited* limited, size_t rebased) {
     const uint64_t* counters = limited->rebased_counters.data() + rebased * Snapshot::Stride();
     const Statement& statement = limited->rebased[rebased];
@@ -94,7 +95,7 @@ Plan Tracker::Observe(Limited limited, const Acknowledged& acknowledged, SteadyT
     plan.merged = std::move(limited.merged);
 
     const size_t own_rows = limited.rows.statements.size();
-    // A series may have two bases at once: the one it is waiting to be known by, and a new one.
+    // A series may have two bases at once: one that is not yet acknowledged, and a new one.
     std::vector<std::shared_ptr<const Base>> earlier(own_rows);
     for (uint32_t i = 0; i < own_rows; ++i) {
         const auto [at, is_new] = entries_.try_emplace(limited.rows.statements[i].key);
@@ -115,7 +116,8 @@ Plan Tracker::Observe(Limited limited, const Acknowledged& acknowledged, SteadyT
     return plan;
 }
 
-// PlanRows: of each series the base that is still news, the snapshot's row, the new base.
+// PlanRows plans for each series: the base if it is not acknowledged, the snapshot's row, the new
+// base.
 void Tracker::PlanRows(size_t own_rows, const std::vector<std::shared_ptr<const Base>>& earlier,
                        Plan* plan) const {
     for (uint32_t i = 0; i < newest_.statements.size(); ++i) {
@@ -179,7 +181,8 @@ void Tracker::AttachTexts(const Texts& texts, Plan* plan) {
             plan->texts.push_back(text->second);
             continue;
         }
-        // From here on not every push carries it: an acknowledgement no longer covers the text.
+        // From now on some pushes lack this text: an acknowledgement no longer proves that the
+        // server has it.
         entry.text_at = 0;
         if (entry.text_failures < kTextTries) ++entry.text_failures;
         if (!row.changed) ++plan->unchanged[statement.database];

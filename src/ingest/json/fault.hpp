@@ -1,4 +1,4 @@
-// Fault: what is wrong with a value of a push, and where it stands.
+// Fault: an error in a value of a push, with its place.
 #pragma once
 
 #include <memory>
@@ -10,8 +10,8 @@
 
 namespace pganalytics::ingest {
 
-// Fault is an HTTP status, a reason, and the path of the value, "" for the value that was read.
-// An empty one, which every value of a good push gives, is a null pointer.
+// Fault is an HTTP status, a reason, and the path of the value; "" for the value just read. An
+// empty Fault means success and is only a null pointer.
 class [[nodiscard]] Fault {
   public:
     Fault() = default;
@@ -24,8 +24,8 @@ class [[nodiscard]] Fault {
     const std::string& reason() const { return what_->reason; }
     const std::string& path() const { return what_->path; }
 
-    // In gives the same fault as the holder of the value sees it: "rows[3]" before "hash".
-    // REQUIRES: not empty.
+    // In returns the same fault with the path as seen from the enclosing value: "rows[3]" before
+    // "hash". REQUIRES: not empty.
     Fault In(std::string_view holder) &&;
 
   private:
@@ -37,7 +37,7 @@ class [[nodiscard]] Fault {
     std::unique_ptr<What> what_;
 };
 
-// FaultOf is the fault of a value that could not be read.
+// FaultOf is the fault for a value that could not be read.
 Fault FaultOf(JsonStatus status);
 
 }  // namespace pganalytics::ingest

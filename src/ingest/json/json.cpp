@@ -42,7 +42,8 @@ void AppendUtf8(uint32_t code, std::string* out) {
     }
 }
 
-// AppendUnicode reads what follows "\u" at *at, a second half included, and steps over it.
+// AppendUnicode reads what follows "\u" at *at, including the second half of a pair, and advances
+// *at.
 bool AppendUnicode(std::string_view bytes, size_t* at, std::string* out) {
     const int unit = Hex4(bytes, *at);
     if (unit < 0) return false;
@@ -60,7 +61,7 @@ bool AppendUnicode(std::string_view bytes, size_t* at, std::string* out) {
     return true;
 }
 
-// SimpleEscape is the character of a two-character escape, 0 if there is none such.
+// SimpleEscape is the character of a two-character escape, 0 if there is no such escape.
 char SimpleEscape(char c) {
     switch (c) {
         case '"':
@@ -114,7 +115,7 @@ JsonStatus ValidateArray(od::array array, int depth, std::string* scratch) {
 RawString FindString(const char* raw) {
     const char* end = raw;
     while (true) {
-        // Stage 1 has found the closing quote, so that there is one to find.
+        // Stage 1 has found the closing quote, so the search finds one.
         end = static_cast<const char*>(rawmemchr(end, '"'));
         const char* before = end;
         while (before > raw && before[-1] == '\\') --before;

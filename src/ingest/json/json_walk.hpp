@@ -1,4 +1,4 @@
-// JSON walk: the steps that every reader of a JSON object repeats, with their faults.
+// JSON walk: the steps that all readers of JSON objects share, with their faults.
 #pragma once
 
 #include <simdjson.h>
@@ -30,8 +30,8 @@ inline Fault ArrayOf(od::value value, od::array* array) {
                                                                       : JsonStatus::kMalformed);
 }
 
-// EachField calls read(key, value) for the fields of an object until one is at fault. The key may
-// stand in *key_scratch.
+// EachField calls read(key, value) for the fields of an object until one returns a fault. The key
+// may be in *key_scratch.
 template <typename Read>
 Fault EachField(od::object object, std::string* key_scratch, Read&& read) {
     for (auto item : object) {
@@ -46,20 +46,20 @@ Fault EachField(od::object object, std::string* key_scratch, Read&& read) {
     return {};
 }
 
-// Once says whether a key comes for the first time in the object that `seen` belongs to.
+// Once returns a fault if a key repeats in the object that `seen` belongs to.
 inline Fault Once(uint32_t* seen, uint32_t bit) {
     if ((*seen & bit) != 0) return {422, "is there twice"};
     *seen |= bit;
     return {};
 }
 
-// Skip checks the grammar of a value that nobody reads, at `depth` objects and arrays within the
+// Skip checks the grammar of a value that no reader needs, at `depth` objects and arrays within the
 // document.
 inline Fault Skip(od::value value, int depth, std::string* scratch) {
     return FaultOf(Validate(value, depth, scratch));
 }
 
-// RawText gives the text of a value that `read` reads to its end: a view of the document, without
+// RawText returns the text of a value that `read` reads completely: a view of the document, without
 // the white space around it. Faults: those of `read`.
 template <typename Read>
 Fault RawText(od::value value, std::string_view* text, Read&& read) {
@@ -67,7 +67,7 @@ Fault RawText(od::value value, std::string_view* text, Read&& read) {
     if (Fault fault = read()) return fault;
     *text = token;
     if (token.front() == '{' || token.front() == '[') {
-        // What follows the value begins at the next token.
+        // The text after the value begins at the next token.
         const char* next = nullptr;
         if (value.current_location().get(next) != simdjson::SUCCESS) {
             return FaultOf(JsonStatus::kMalformed);

@@ -15,8 +15,8 @@ using protocol::Column;
 using protocol::ColumnRole;
 using protocol::ColumnType;
 
-// MismatchOf says what is wrong with a value that is not what its column wants: no JSON at all,
-// or JSON of another type.
+// MismatchOf is the fault of a value that does not fit its column: not JSON, or JSON of another
+// type.
 Fault MismatchOf(od::value json, const char* reason) {
     od::json_type type;
     if (json.type().get(type) != simdjson::SUCCESS) return FaultOf(JsonStatus::kMalformed);
@@ -49,8 +49,7 @@ bool SetNumber(Number value, const Column& column, Cell* cell) {
     return true;
 }
 
-// ReadScalar reads the values that need no second look. False, and nothing of the value is read,
-// for all others.
+// ReadScalar reads simple values directly. For all others it returns false and has read nothing.
 bool ReadScalar(od::value json, const Column& column, Cell* cell, bool* in_range) {
     switch (column.type) {
         case ColumnType::kInt8: {
@@ -88,7 +87,7 @@ bool ParseDouble(std::string_view token, double* value) {
     return parsed.ec == std::errc{} && std::isfinite(*value);
 }
 
-// ParseInteger reads "5" and "5.0", not "5.5" and nothing of more than 64 bits.
+// ParseInteger reads "5" and "5.0", but not "5.5" and nothing beyond 64 bits.
 bool ParseInteger(std::string_view token, int64_t* value) {
     const char* end = token.data() + token.size();
     if (!IsJsonNumber(token)) return false;
@@ -140,7 +139,7 @@ Fault ReadText(od::value json, size_t max_bytes, std::string* scratch, std::stri
         return MismatchOf(json, "must be a string");
     }
     if (!Unescape(FindString(raw.raw()), scratch, value)) return FaultOf(JsonStatus::kMalformed);
-    // An unescaped NUL is no JSON, so only what was unescaped can hold one.
+    // Only an unescaped value can hold NUL: JSON forbids a raw one.
     if (value->data() == scratch->data() &&
         std::memchr(value->data(), 0, value->size()) != nullptr) {
         return {422, "must not contain NUL (\\u0000)"};

@@ -1,7 +1,7 @@
-// Value reader: one JSON value to what a column of the catalog holds, by one of two rules. The
-// statistics of queries are read strictly: what does not fit is refused. All else is read loosely,
-// because the collectors in use send a refused push again for ever: what does not fit is left out,
-// and its reader counts it.
+// Value reader: converts one JSON value to the type of a catalog column, by one of two rules. Query
+// statistics are read strictly: a value that does not fit is refused. Everything else is read
+// loosely, because existing collectors resend a refused push for ever: a value that does not fit is
+// left out, and the reader counts it.
 #pragma once
 
 #include <cstdint>
@@ -22,18 +22,18 @@ inline constexpr size_t kNoLimit = SIZE_MAX;
 // ReadText reads a string value. `value` points into the document or into *scratch.
 // Faults: 400; 422 for another type, for NUL, for more than max_bytes.
 Fault ReadText(od::value json, size_t max_bytes, std::string* scratch, std::string_view* value);
-// ReadInteger accepts exactly the integers of 64 bits, written without fraction or exponent.
+// ReadInteger accepts exactly the 64-bit integers, written without fraction or exponent.
 Fault ReadInteger(od::value json, int64_t* value);
 
-// CheckName refuses what cannot be the name of a database: more than kMaxNameBytes, NUL.
+// CheckName refuses texts that cannot name a database: longer than kMaxNameBytes, or with NUL.
 Fault CheckName(std::string_view name);
 
-// HoldsNul says whether a JSON text has \u0000 in one of its strings, which no text of PostgreSQL
-// can hold. REQUIRES: well-formed.
+// HoldsNul is true if a string of a JSON text contains \u0000, which no PostgreSQL text can hold.
+// REQUIRES: well-formed.
 bool HoldsNul(std::string_view json);
 
-// Cell is a value as its column holds it: NULL, a word, or a text that is not on a heap yet. The
-// text points into the document or, if in_scratch, lasts until the next value is read.
+// Cell is a value in the form of its column: NULL, a word, or a text that is not on a heap yet. The
+// text points into the document or, if in_scratch, is valid until the next value is read.
 struct Cell {
     uint64_t word = 0;
     bool is_null = true;
@@ -44,14 +44,14 @@ struct Cell {
 
 class ValueReader {
   public:
-    // ReadStrictly gives NULL for JSON null, if the column may be NULL, and for counters of zero.
-    // Faults: 400, and 422 for whatever does not fit.
+    // ReadStrictly returns NULL for JSON null, if the column may be NULL, and for counters of zero.
+    // Faults: 400, and 422 for any value that does not fit.
     Fault ReadStrictly(od::value json, const protocol::Column& column, Cell* cell);
 
-    // ReadLoosely takes integers written as 5.0 or "5", numbers written as strings, and "" as no
-    // time and no WAL position. *fits is false when something of the value is lost: then the cell
-    // is NULL, or for a label too long the part that is kept. `depth` counts the arrays and objects
-    // around the value. Faults: 400; 422 for NUL in a text.
+    // ReadLoosely accepts integers written as 5.0 or "5", numbers written as strings, and "" as an
+    // absent time or WAL position. *fits is false if part of the value is lost: then the cell is
+    // NULL, or for a label that is too long, the part that is kept. `depth` counts the enclosing
+    // arrays and objects. Faults: 400; 422 for NUL in a text.
     Fault ReadLoosely(od::value json, const protocol::Column& column, int depth, Cell* cell,
                       bool* fits);
 

@@ -42,7 +42,7 @@ inline constexpr Column kLockWaitsColumns[] = {
     Number("wait_time_seconds"),
 };
 
-// A session of pg_stat_activity, in whatever list it stands.
+// A session of pg_stat_activity, in any list of sessions.
 inline constexpr Column kSessionColumns[] = {
     kSampledAtColumn,
     kDatabaseKey,

@@ -1,4 +1,4 @@
-// Metric catalog: the entries put together, and look-ups.
+// Metric catalog: combines the entries, and has the look-ups.
 #include "protocol/catalog/catalog.hpp"
 
 #include <array>

@@ -1,6 +1,6 @@
 // The metric catalog: each metric once, with its JSON type, its relation and its columns. The
-// gateway decodes by it, the worker inserts by it, the collector emits by it, and a regression
-// test compares it with the SQL. A new metric is one entry here, one table, one expected file.
+// gateway decodes by it, the worker inserts by it, the collector emits by it, and a regression test
+// compares it with the SQL. A new metric is one entry here, one table, one expected file.
 #pragma once
 
 #include <span>
@@ -10,13 +10,13 @@
 
 namespace pganalytics::protocol {
 
-// Catalog gives every metric that is stored, in the order of their ids.
+// Catalog returns every metric that is stored, in the order of their ids.
 std::span<const Metric> Catalog();
 
-// FindMetric by id, kAccounts too; nullptr if there is none.
+// FindMetric finds a metric by its id, kAccounts included; nullptr if there is none.
 const Metric* FindMetric(MetricId id);
 
-// MetricsOfType gives the metrics of a JSON type, which stand together; empty if there is none.
+// MetricsOfType returns the metrics of a JSON type, which are adjacent; empty if there is none.
 std::span<const Metric> MetricsOfType(std::string_view type);
 
 }  // namespace pganalytics::protocol

@@ -1,4 +1,4 @@
-// Metric catalog: the kinds of columns, so that an entry reads as a list. Included by the entries.
+// Metric catalog: short names for kinds of columns. Included by the entries.
 #pragma once
 
 #include "protocol/catalog/types.hpp"
@@ -7,7 +7,7 @@ namespace pganalytics::protocol {
 
 inline constexpr Column kSampledAtColumn = {
     "sampled_at", "timestamp", ColumnType::kTimestamp, ColumnRole::kTime, Scope::kMetric, true};
-// The database a metric is about: its field, or the member of the object "databases".
+// The database of a metric: its field, or the member of the object "databases".
 inline constexpr Column kDatabaseField = {
     "database", "database", ColumnType::kText, ColumnRole::kDatabase, Scope::kMetric, true};
 inline constexpr Column kDatabaseKey = {
@@ -49,7 +49,7 @@ constexpr Column Json(std::string_view name, std::string_view key) {
     return Cell(name, key, ColumnType::kJson, ColumnRole::kValue);
 }
 
-// Where the collectors' name is ours too.
+// For columns whose JSON key is also their SQL name.
 constexpr Column Label(std::string_view name) { return Label(name, name); }
 constexpr Column Count(std::string_view name) { return Count(name, name); }
 constexpr Column Millis(std::string_view name) { return Millis(name, name); }

@@ -1,4 +1,4 @@
-// Metric catalog: what databases, tables and indexes are and do. Included by catalog.cpp alone.
+// Metric catalog: databases, tables and indexes. Included by catalog.cpp alone.
 #pragma once
 
 #include "protocol/catalog/columns.hpp"

@@ -7,11 +7,11 @@
 
 namespace pganalytics::protocol {
 
-// rebased: these counters are a base for the next sample and no activity since the one before; the
-// rows of a collector whose limit moves a query into or out of the `other` row say so.
+// rebased: these counters are a base for the next sample; they show no activity since the previous
+// one. A collector sends such rows when its limit moves a query into or out of the `other` row.
 //
-// The names are those of pg_stat_statements in PostgreSQL 17; the keys are those that v3
-// collectors send, where they send the value at all.
+// The names are those of pg_stat_statements in PostgreSQL 17. The keys are those of v3 collectors,
+// where they send the value at all.
 inline constexpr Column kQueryStatsColumns[] = {
     kSampledAtColumn,
     kDatabaseField,
@@ -59,7 +59,7 @@ inline constexpr Metric kQueriesMetrics[] = {
      Keep::kAll, Family::kQuerySamples},
 };
 
-// What a gateway says of a push, by database; no JSON has it.
+// A gateway's counts of the rows of a push, by database; no JSON contains them.
 inline constexpr Column kAccountsColumns[] = {
     {"database", "", ColumnType::kText, ColumnRole::kDatabase, Scope::kRow, true},
     {"observed", "", ColumnType::kInt8, ColumnRole::kValue, Scope::kRow, true},

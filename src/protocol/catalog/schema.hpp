@@ -1,4 +1,4 @@
-// Metric catalog: extensions, schemas, and what the sender says of itself. Included by catalog.cpp
+// Metric catalog: extensions, schemas, and the sender's data on itself. Included by catalog.cpp
 // alone.
 #pragma once
 

@@ -1,4 +1,4 @@
-// The metric catalog's types: what a metric and its columns are made of.
+// The metric catalog's types: the parts of a metric and of its columns.
 #pragma once
 
 #include <cstdint>
@@ -7,13 +7,13 @@
 
 namespace pganalytics::protocol {
 
-// ColumnType says how a cell's 8 bytes are read; kText and kJson cells hold heap offset << 32 |
+// ColumnType is how to read a cell's 8 bytes; kText and kJson cells hold heap offset << 32 |
 // length. kLsn is a WAL position, written "16/B374D848"; kJson is a JSON text (RFC 8259).
 enum class ColumnType : uint8_t { kInt8, kFloat8, kBool, kTimestamp, kText, kLsn, kJson };
 
-// ColumnRole says what a column is for. kDatabase and kIdentity columns name the series a row
-// belongs to and are replaced by its number when the row is stored; kValue columns are stored as
-// they come; kCounter columns are values of which zero is stored as NULL (an absent one is zero).
+// ColumnRole is what a column is for. kDatabase and kIdentity columns name the series of a row; the
+// stored row has the number of the series instead. kValue columns are stored unchanged. kCounter
+// columns are values whose zero is stored as NULL (an absent one is zero).
 enum class ColumnRole : uint8_t {
     kTime,
     kDatabase,
@@ -24,17 +24,17 @@ enum class ColumnRole : uint8_t {
     kValue
 };
 
-// Scope says where a value stands: under its key in the metric or in each of its rows, or as the
-// name of the member of an object on the way to the rows (the first "*" of the path, or the
-// second). A key with a dot in it goes one object deeper; the key "" of a row is the row itself.
+// Scope is where a value is found: under its key in the metric, or in each of its rows, or as the
+// name of an object's member on the way to the rows (the first "*" of the path, or the second). A
+// dot in a key leads one object deeper; the key "" of a row is the row itself.
 enum class Scope : uint8_t { kMetric, kMember, kInnerMember, kRow };
 
-// Keep says which rows are stored. kAll: each. kChanges: those of a series that differ from what is
-// stored of it, and the first ones of each day; what the newest sample of a database no longer
-// names is marked as gone. kOnce: those whose values have not been stored while they are kept.
+// Keep says which rows are stored. kAll: every row. kChanges: rows that differ from the stored ones
+// of their series, and the first ones of each day; what the newest sample of a database no longer
+// names is marked as gone. kOnce: rows whose values are not stored already.
 enum class Keep : uint8_t { kAll, kChanges, kOnce };
 
-// Family is what a retention setting covers.
+// Family is the group of metrics that a retention setting covers.
 enum class Family : uint8_t { kQuerySamples, kMetrics, kLogs };
 
 struct Column {
@@ -83,8 +83,8 @@ enum class MetricId : uint16_t {
 struct Metric {
     std::string_view type;      // the JSON "type"
     std::string_view relation;  // in schema pganalytics, partitioned by day
-    // Where the rows stand in the JSON object of the metric: "" the object itself is the row,
-    // "wal_status" an object in it, "tables[]" the elements of an array, "databases.*.locks[]"
+    // The path of the rows in the JSON object of the metric: "" the object itself is the row;
+    // "wal_status" an object in it; "tables[]" the elements of an array; "databases.*.locks[]"
     // those of each member of "databases".
     std::string_view rows_path;
     std::span<const Column> columns;
@@ -93,10 +93,10 @@ struct Metric {
     Family family;
 };
 
-// kMaxColumns is what the null mask of a row can name.
+// kMaxColumns is the number of columns for which a row's null mask has bits.
 inline constexpr uint32_t kMaxColumns = 63;
 
-// Where the columns that the series of a query is made from stand in the rows of kQueryStats.
+// The positions, in the rows of kQueryStats, of the columns that identify the series of a query.
 enum QueryStatsColumn : uint32_t {
     kSampledAt,
     kDatabase,
@@ -109,16 +109,16 @@ enum QueryStatsColumn : uint32_t {
     kFirstCounter,
 };
 
-// The columns of kAccounts, the block in which a gateway says what it made of the rows of each
-// database of a push. observed = rows sent on + unchanged + merged + too_large.
+// The columns of kAccounts, the block in which a gateway counts the rows of each database of a
+// push. observed = rows sent on + unchanged + merged + too_large.
 enum AccountsColumn : uint32_t {
-    kAccountDatabase,  // "": what belongs to no database
+    kAccountDatabase,  // "": rows that belong to no database
     kAccountObserved,
     kAccountUnchanged,
     kAccountMerged,
-    kAccountBeyondLimit,  // of the merged: because of the limit of queries
+    kAccountBeyondLimit,  // those of the merged that exceed the limit of queries
     kAccountTooLarge,
-    kAccountQueries,  // of the observed: query statistics, what is unchanged and merged included
+    kAccountQueries,  // of the observed: query statistics, also unchanged and merged ones
 };
 
 }  // namespace pganalytics::protocol
