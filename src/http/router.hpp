@@ -1,4 +1,4 @@
-// Router: which handler answers which method and path.
+// Router: chooses the handler for a method and a path.
 #pragma once
 
 #include <functional>
@@ -13,13 +13,16 @@ namespace pganalytics::http {
 
 using Handler = std::function<Task<Response>(Exchange&)>;
 
-// Access says who may call a route. kSecret: who brings a secret that its handler checks (a
-// one-time token, a registration secret, a password). kCollector: a collector, and its handler
-// finds out itself when it has lost its right since; kCollectorNow: a collector that has it at this
-// request; kCollectorGrace: the same, or one whose signed token expired not long ago, as its
-// handler finds out. kScraper: a program that reads metrics, by a token or a certificate, or a
-// viewer. kPerson: a role that has logged in; kViewer, kOperator, kAdmin: one that has that role of
-// ours or a higher one.
+// Access says who may call a route.
+// kSecret: a caller with a secret that the handler checks (a one-time token, a registration secret,
+// a password).
+// kCollector: a collector; its handler checks again whether the collector has lost its access.
+// kCollectorNow: a collector that has access at the time of this request.
+// kCollectorGrace: as kCollectorNow, or a collector whose signed token expired recently, as the
+// handler checks.
+// kScraper: a program that reads metrics, by a token or a certificate, or a viewer.
+// kPerson: a role that has logged in. kViewer, kOperator, kAdmin: one that also has that role of
+// pganalytics or a higher one.
 enum class Access {
     kAnyone,
     kSecret,
