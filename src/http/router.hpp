@@ -46,8 +46,8 @@ struct Route {
     Handler handler;
 };
 
-// Guard answers for a caller who may not, std::nullopt for one who may. Called before the body is
-// read, for every route that is not for kAnyone or kSecret.
+// Guard gives the refusal for a caller who may not use the route, std::nullopt for one who may. It
+// is called before the body is read, for every route except those of kAnyone and kSecret.
 using Guard = std::function<Task<std::optional<Response>>(Exchange&, const Route&)>;
 
 class Router {
@@ -55,7 +55,7 @@ class Router {
     Router(std::vector<Route> routes, Guard guard)
         : routes_(std::move(routes)), guard_(std::move(guard)) {}
 
-    // Handle answers 404 and 405 itself. HEAD is answered as GET; the caller leaves the body out.
+    // Handle itself answers 404 and 405. It handles HEAD as GET; the caller leaves out the body.
     Task<Response> Handle(Exchange& exchange) const;
 
   private:

@@ -38,7 +38,7 @@ struct PushSender {
     core::Uuid collector_id;
     protocol::Credential credential;
     uint32_t max_queries_per_db = 0;
-    std::string idempotency_key;  // "" none; else MakePushKey takes it
+    std::string idempotency_key;  // "" none; else valid for MakePushKey
 };
 
 struct PreparedPush {

@@ -54,7 +54,7 @@ class PushService {
     Refusals& refusals_;
     uint64_t max_body_bytes_;
     ingest::Decoder decoder_;
-    ingest::Decoder large_decoder_;  // of the side thread
+    ingest::Decoder large_decoder_;  // used on the side thread
 };
 
 }  // namespace pganalytics::gateway

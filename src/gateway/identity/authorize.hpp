@@ -26,7 +26,7 @@ struct Caller : http::ConnectionMemo {
     uint32_t max_queries_per_db = 0;
     uint64_t version = 0;  // of the IdentityState when the worker was asked; 0: unknown caller
 
-    // Forget makes the next request ask again.
+    // Forget makes the next request ask the worker again.
     void Forget() { version = 0; }
 };
 

@@ -178,8 +178,7 @@ Task<Response> ApiService::AskWorker(const protocol::ApiRequest& request,
 
 Task<Response> ApiService::Forward(http::Exchange& exchange) {
     http::RequestParser& request = exchange.request();
-    // Copied where a later use would need it: trailers of a chunked body may move the header
-    // fields.
+    // Read this before the body: trailers of a chunked body may move the header fields.
     const bool has_type = request.HasHeader("Content-Type");
     const Response wrong_type =
         Problem(415, "a body is application/json, without Content-Encoding");

@@ -14,7 +14,7 @@ namespace pganalytics::gateway {
 struct PushFacts {
     core::Uuid collector_id;
     uint64_t body_bytes = 0;
-    std::chrono::steady_clock::time_point begin;  // when its head was read
+    std::chrono::steady_clock::time_point begin;  // when the request's head was read
     std::string unstored;                         // as in protocol::Push
     uint64_t trust_version = 0;                   // of the trust document, 0 = there is none
 };

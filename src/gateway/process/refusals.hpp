@@ -16,7 +16,7 @@ std::string RouteName(const http::Route& route);
 
 class Refusals {
   public:
-    // The link must outlive it.
+    // `link` must outlive this object.
     explicit Refusals(WorkerLink& link) : link_(link) {}
 
     // Add counts one refusal. It sends the first of its kind, address, collector and route at once.

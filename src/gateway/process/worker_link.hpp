@@ -60,7 +60,7 @@ class WorkerLink {
     // Flush waits until everything given to Send is written, but not longer than `timeout`.
     void Flush(std::chrono::milliseconds timeout) { writer_.Flush(timeout); }
 
-    // StartWriter makes the thread that writes frames. REQUIRES: before the sandbox.
+    // StartWriter makes the thread that writes frames. REQUIRES: called before the sandbox closes.
     void StartWriter() { writer_.Start(); }
 
     // ReadIdentity waits for the next frame, which must be kIdentity. Call it after ReadConfig and
@@ -75,7 +75,7 @@ class WorkerLink {
         // The worker has closed its end (reason "") or has sent an invalid frame (reason given).
         std::function<void(const std::string&)> on_end;
     };
-    // Start reads and writes frames from now on.
+    // Start begins to read frames and to call the handlers.
     void Start(Handlers handlers);
 
     // Ask sends a request and waits up to `timeout` for its answer, a frame of type `kReply`;
