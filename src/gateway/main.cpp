@@ -1,6 +1,6 @@
-// pganalytics-gateway: reads the network so that no process of PostgreSQL has to. Started by a
-// worker with the worker's socket as descriptor 3 and listening sockets from 4 on; everything else
-// it needs comes in the first frame.
+// pganalytics-gateway: reads the network so that no process of PostgreSQL has to. A worker starts
+// it with the worker's socket as descriptor 3 and listening sockets from 4 on; the first frame
+// brings everything else it needs.
 #include <openssl/rand.h>
 #include <unistd.h>
 
@@ -32,7 +32,8 @@ namespace asio = http::asio;
 constexpr std::chrono::milliseconds kRefuseTime{200};
 constexpr std::chrono::milliseconds kLastWordsTime{100};
 
-// Leave ends the process without destructors: connections are cut, coroutines are not unwound.
+// Leave ends the process without running destructors: it cuts connections and does not unwind
+// coroutines.
 [[noreturn]] void Leave(int code) { _exit(code); }
 
 http::ServerOptions OptionsOf(const protocol::GatewayConfig& config) {
@@ -104,7 +105,7 @@ int Main() {
 
     link.StartWriter();
     side.Start();
-    // From here on no file can be opened; no connection has been accepted yet.
+    // From here on the process can open no file. It has not yet accepted a connection.
     auto sandboxed = sandbox::Enter({kSandboxRules});
     if (!sandboxed) return fail(sandboxed.error().message);
     link.SendNow(protocol::FrameType::kReady,
@@ -122,14 +123,14 @@ int Main() {
             link.RefuseWaiting();
             server.CloseIdle();
         }
-        // The gateway that follows may have been told by a newer list that one of these is revoked,
-        // or of other authorities of those who scrape.
+        // The next gateway may have a newer list that revokes one of these certificates, or other
+        // authorities for the programs that scrape.
         if (for_people || !config->crl_file.empty()) server.CloseWith([](X509*) { return true; });
         leave.expires_after(grace);
         leave.async_wait([leave_now](const boost::system::error_code& error) {
             if (!error) leave_now();
         });
-        // What connections are still refused is told of at once: nobody counts behind this gateway.
+        // Send the refusal counts now, and later ones at once: after this process nobody has them.
         refusals.Finish();
         server.Drain(leave_now);
         link.Send(protocol::FrameType::kDraining, protocol::Draining{server.stats().open});
@@ -165,7 +166,7 @@ int main(int argc, char** argv) {
             std::fputs(pganalytics::gateway::ListRoutes().c_str(), stdout);
             return 0;
         }
-        // No destructors: OpenSSL's own would run under a filter they do not know.
+        // Skip destructors: OpenSSL's own would make system calls that the sandbox may forbid.
         _exit(pganalytics::gateway::Main());
     } catch (const std::exception& error) {
         std::fprintf(stderr, "pganalytics-gateway: %s\n", error.what());

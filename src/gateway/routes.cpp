@@ -17,11 +17,12 @@ using http::Response;
 using http::Task;
 using JsonPtr = std::unique_ptr<cJSON, decltype(&cJSON_Delete)>;
 
-// Alive says that TLS and HTTP work. It has no version in it: strangers may ask.
+// Alive shows that TLS and HTTP work. It does not report the version: anyone may ask.
 Task<Response> Alive(Exchange&) { co_return http::JsonResponse(200, R"({"status":"ok"})"); }
 
-// NoConfiguration is what v3 collectors read as "no update": their configuration is a file of their
-// own. Whatever id they ask for, it is not the registered one.
+// NoConfiguration answers v3 collectors with an empty document, which they read as "no update":
+// their configuration is a local file. They ask with an id of their own, not the registered one, so
+// the id is ignored.
 Task<Response> NoConfiguration(Exchange&) { co_return Response{200, "text/plain", "", {}}; }
 
 void AddText(cJSON* object, const char* name, std::string_view text) {
@@ -47,7 +48,7 @@ void AddInputs(cJSON* line, const char* name, std::span<const protocol::ApiInput
         AddText(one, "type", protocol::NameOf(input.type));
         cJSON_AddBoolToObject(one, "required", input.required);
         if (input.most != 0) {
-            // As text: a double has not all digits of the greatest id.
+            // As text: a double cannot hold all digits of the largest id.
             cJSON_AddRawToObject(one, "least", std::to_string(input.least).c_str());
             cJSON_AddRawToObject(one, "most", std::to_string(input.most).c_str());
         }
@@ -65,7 +66,7 @@ void Write(const JsonPtr& line, std::string* out) {
     *out += '\n';
 }
 
-// Calling makes the handler that calls a member of a service.
+// Calling makes a handler that calls a member function of a service.
 template <typename Service>
 http::Handler Calling(Service* service, Task<Response> (Service::*method)(Exchange&)) {
     return [service, method](Exchange& exchange) { return (service->*method)(exchange); };

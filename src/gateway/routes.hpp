@@ -1,4 +1,4 @@
-// Routes: what the collectors' port answers, all of it in one table.
+// Routes: the table of all routes of the collectors' port.
 #pragma once
 
 #include <string>
@@ -10,19 +10,19 @@
 
 namespace pganalytics::gateway {
 
-// CollectorServices are what the routes call; they must outlive the table that is made with them.
+// CollectorServices are what the routes call; they must outlive the table made with them.
 struct CollectorServices {
     PushService* push = nullptr;
     EnrollmentService* enrollment = nullptr;
 };
 
-// CollectorRoutes gives the table. Without services it can be read and not called.
+// CollectorRoutes gives the table. Without services it can be listed but not called.
 std::vector<http::Route> CollectorRoutes(const CollectorServices& services);
 
-// ListRoutes writes the routes of all ports, a JSON object a line: {"port", "method", "path",
-// "access"}, and for people's "parameters" and "body", arrays of {"name", "type", "required"} with
-// "least" and "most" of a range, "choices", "unit" and "default" where there is one. Documents and
-// tests are compared with it.
+// ListRoutes writes the routes of all ports, one JSON object a line: {"port", "method", "path",
+// "access"}. Routes for people also have "parameters" and "body": arrays of {"name", "type",
+// "required"}, with "least" and "most" for a range, and "choices", "unit" and "default" where there
+// is one. Checks compare the documentation and the tests with it.
 std::string ListRoutes();
 
 }  // namespace pganalytics::gateway

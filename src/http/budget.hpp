@@ -1,4 +1,4 @@
-// Budget: how many bytes of bodies may be in memory at once, over all connections.
+// Budget: limits the bytes of bodies in memory at once, over all connections.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,8 @@ class Budget {
     uint64_t used_ = 0;
 };
 
-// Lease is a share of a budget, given back when it goes. REQUIRES: the budget lives longer.
+// Lease is a share of a budget; its destructor gives the share back. REQUIRES: the budget lives
+// longer.
 class Lease {
   public:
     explicit Lease(Budget& budget) : budget_(&budget) {}
@@ -26,7 +27,8 @@ class Lease {
     Lease& operator=(const Lease&) = delete;
 
     uint64_t held() const { return held_; }
-    // Hold makes the share `bytes` in all. False, and nothing changed, when the budget has no more.
+    // Hold sets the share to `bytes` in total. If the budget has too little left, it gives false
+    // and changes nothing.
     bool Hold(uint64_t bytes) {
         if (bytes > held_ && bytes - held_ > budget_->available()) return false;
         budget_->used_ = budget_->used_ - held_ + bytes;

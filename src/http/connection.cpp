@@ -21,10 +21,10 @@ constexpr std::chrono::seconds kLingerTime{2};
 constexpr size_t kFirstBodyBytes = size_t{128} << 10;
 constexpr size_t kBytesInOneTurn = size_t{256} << 10;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-// Status 0: there is nobody to answer.
+// Status 0: there is no client to answer.
 const Error kGone{"the client is gone", 0};
 
-// Whoever goes on after a first refusal has no use for the connection.
+// Close the connection on the second 429 in a row.
 Response TooMany(unsigned wait_s, bool again) {
     Response response =
         Problem(ProblemDetails{429, "too many requests come from this address", "", "", wait_s});
@@ -45,13 +45,13 @@ std::string DateNow() {
 
 void Cleanse(std::string& text) { OPENSSL_cleanse(text.data(), text.size()); }
 
-// CleanseAll overwrites what a string has held behind its end, too.
+// CleanseAll also overwrites the string's unused capacity.
 void CleanseAll(std::string& text) {
     text.resize(text.capacity());
     Cleanse(text);
 }
 
-// Cleansing overwrites what was read of a request when that is over, however it ends.
+// Cleansing overwrites what was read of a request when the request ends, however it ends.
 struct Cleansing {
     std::string& input;
     core::Buffer& body;
@@ -63,7 +63,8 @@ struct Cleansing {
     }
 };
 
-// MoveTo appends bytes that are then overwritten, and so is memory that `text` gives up.
+// MoveTo appends bytes and then overwrites their source. If `text` moves, it also overwrites the
+// old memory.
 void MoveTo(std::string& text, std::span<char> bytes) {
     if (text.size() + bytes.size() > text.capacity()) {
         std::string grown;
@@ -76,9 +77,10 @@ void MoveTo(std::string& text, std::span<char> bytes) {
     OPENSSL_cleanse(bytes.data(), bytes.size());
 }
 
-// MakeRoom lets a body take `more` bytes. Memory follows what has come: an announced size, which
-// the lease holds already, is taken when a first part of it is there. A body of unknown size exists
-// twice while it moves. False, and the body as it was, when the budget has no more.
+// MakeRoom gives a body room for `more` bytes. Memory follows what has arrived: an announced size
+// is held in the lease at once but allocated only after a first part has arrived. A body of unknown
+// size exists twice while it moves. If the budget has too little left, it gives false and leaves
+// the body as it was.
 bool MakeRoom(size_t more, std::optional<uint64_t> announced, core::Buffer* body, Lease& lease) {
     size_t needed = body->size() + more;
     if (announced) needed = std::min<size_t>(needed, *announced);
@@ -120,7 +122,8 @@ Task<> Connection::Run() {
     const bool secured = co_await stream_.Handshake();
     if (!secured) {
         ++server_.stats.handshakes_failed;
-        // So that the client reads why: what it has sent meanwhile would make the close a reset.
+        // Linger so that the client can read why: with unread bytes in the socket, close would send
+        // a reset.
         co_await Linger();
         co_return;
     }
@@ -131,10 +134,11 @@ Task<> Connection::Run() {
     }
 }
 
-// AwaitRequest waits for the first bytes of a request. The connection is idle and holds nothing
-// but itself meanwhile.
+// AwaitRequest waits for the first bytes of a request. Meanwhile the connection is idle and holds
+// no buffers.
 Task<bool> Connection::AwaitRequest() {
-    // A connection that was busy until now gets its next request answered, with Connection: close.
+    // Even past its lifetime, a connection that was just busy gets one more request answered, with
+    // Connection: close.
     deadline_ =
         std::max(accepted_ + server_.options.connection_lifetime, Clock::now() + kIdleGrace);
     pending_.shrink_to_fit();
@@ -162,7 +166,7 @@ void Connection::Take(std::string& input, size_t bytes) {
     }
 }
 
-// ReadMore appends what the client sends next. False when it sends no more.
+// ReadMore appends what the client sends next. False when the client sends no more.
 Task<bool> Connection::ReadMore(std::string& input) {
     while (true) {
         size_t got = 0;
@@ -211,7 +215,8 @@ Task<Status> Connection::ReadBody(RequestParser& parser, std::string& input, Lea
         input.erase(0, taken);
         if (!state) co_return state.error();
         if (parser.done()) break;
-        // A client on a fast network always has more: the others have their turn in between.
+        // A client on a fast network always has more to send: let the other connections run in
+        // between.
         since_yield += taken;
         if (since_yield >= kBytesInOneTurn) {
             since_yield = 0;
@@ -220,7 +225,7 @@ Task<Status> Connection::ReadBody(RequestParser& parser, std::string& input, Lea
         const bool more = co_await ReadMore(input);
         if (!more) co_return kGone;
     }
-    // From here the handler's own limits count.
+    // From here on the handler's own time limits apply.
     deadline_ = TimePoint::max();
     co_return Unit{};
 }
@@ -256,7 +261,7 @@ Task<bool> Connection::ServeRequest() {
         response = co_await Handle(exchange);
     }
     if (response.status == 0) co_return false;
-    // A body that nobody has read stands between this request and the next.
+    // A body that was not read stands between this request and the next.
     const bool keep = parser.done() && parser.keep_alive() && !response.close && !last_ &&
                       !server_.draining &&
                       Clock::now() < accepted_ + server_.options.connection_lifetime;
@@ -293,8 +298,8 @@ void Connection::LeaveIdle() {
     server_.idle.erase(idle_self_);
 }
 
-// Linger closes our side and waits a little for the client to close its own: a socket closed with
-// unread bytes in it sends RST, which can overtake the answer.
+// Linger closes our side and waits a little for the client to close its own: closing a socket with
+// unread bytes sends RST, which can overtake the answer.
 Task<> Connection::Linger() {
     deadline_ = Clock::now() + kLingerTime;
     lingering_ = true;

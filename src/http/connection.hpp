@@ -1,4 +1,4 @@
-// Connection: the life of one TLS connection, request after request.
+// Connection: one TLS connection from handshake to close, request after request.
 #pragma once
 
 #include <list>
@@ -16,7 +16,7 @@ namespace pganalytics::http {
 
 class Connection {
   public:
-    // `client` is where it comes from. `server` must live longer.
+    // `client` is the client's address. `server` must live longer.
     Connection(ServerContext& server, int fd, const core::Address& client);
 
     // Run serves the connection until its end.
@@ -33,7 +33,7 @@ class Connection {
     Task<Response> Handle(Exchange& exchange);
     Task<bool> Answer(const Response& response, bool keep, bool head_only);
     Task<bool> ReadMore(std::string& input);
-    // Take appends what was read into the server's scratch.
+    // Take appends the bytes that were read into the server's scratch buffer.
     void Take(std::string& input, size_t bytes);
     Task<> Linger();
     void EnterIdle();
@@ -44,19 +44,19 @@ class Connection {
     TlsStream stream_;
     const std::string address_;  // client_ as text
     TimePoint accepted_;
-    // When the server aborts the connection, whatever it is doing.
+    // At this time the server aborts the connection, whatever it is doing.
     TimePoint deadline_;
     std::string pending_;  // received, not yet parsed
     std::unique_ptr<ConnectionMemo> memo_;
-    // Of the server's lists:
+    // Positions in the server's lists:
     std::list<Connection>::iterator self_;
     std::list<Connection*>::iterator idle_self_;
     TimePoint idle_since_;
     bool idle_ = false;
-    bool last_ = false;  // its next answer is its last
+    bool last_ = false;  // close after the next answer
     bool lingering_ = false;
-    bool admitted_ = true;  // with the connection: its first request
-    bool limited_ = false;  // the last request came too soon
+    bool admitted_ = true;  // the first request was admitted with the connection
+    bool limited_ = false;  // the last request was refused with 429
 };
 
 }  // namespace pganalytics::http

@@ -15,7 +15,7 @@ namespace pganalytics::http {
 
 class Connection;
 
-// ConnectionMemo is what handlers keep from one request of a connection to the next.
+// ConnectionMemo is what handlers keep between requests of one connection.
 struct ConnectionMemo {
     virtual ~ConnectionMemo() = default;
 };
@@ -27,17 +27,17 @@ class Exchange {
 
     RequestParser& request() { return request_; }
     std::unique_ptr<ConnectionMemo>& memo();
-    // The client's end: its certificate (TlsStream::Peer), its address without the port.
+    // The client: its certificate (TlsStream::Peer), its address without the port.
     const TlsStream& stream() const;
     const std::string& address() const;
-    const core::Address& client() const;  // the same
+    const core::Address& client() const;  // address() as bytes
 
-    // ReadBody reads the whole body into request().body(), after `100 Continue` where the client
-    // waits for it. Errors: 400 for a body that is not HTTP, 413, 503 when too much is in memory
-    // already; status 0 when the client is gone and nobody waits for an answer.
+    // ReadBody reads the whole body into request().body(); first it sends `100 Continue` if the
+    // client waits for it. Errors: 400 for a body that is not HTTP, 413, 503 if too many bodies are
+    // in memory; status 0 if the client is gone and nobody waits for an answer.
     Task<core::Status> ReadBody();
 
-    // What the body and all that is made of it hold of the budget.
+    // The share of the budget for the body and all that is made from it.
     Lease lease;
 
   private:

@@ -9,7 +9,7 @@
 namespace pganalytics::http {
 
 // ProblemDetails fills the document. `code`, `message` and `details`, which clients of the v3
-// server read, are made from the same values.
+// server read, repeat the same values.
 struct ProblemDetails {
     int status = 500;
     std::string detail;    // one sentence for a person
@@ -18,7 +18,8 @@ struct ProblemDetails {
     unsigned retry_after_s = 0;
 };
 
-// Problem makes the response; with retry_after_s a Retry-After header (RFC 9110 section 10.2.3).
+// Problem makes the response; retry_after_s above 0 adds a Retry-After header (RFC 9110 section
+// 10.2.3).
 Response Problem(const ProblemDetails& details);
 Response Problem(int status, std::string_view detail);
 

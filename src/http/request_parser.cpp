@@ -31,7 +31,7 @@ Error ErrorOf(const boost::beast::error_code& code, uint64_t max_body_bytes) {
     return {"the request is not HTTP/1.1: " + code.message(), 400};
 }
 
-// A request in which one of these comes twice means something else to every reader.
+// If one of these fields comes twice, different readers understand the request differently.
 constexpr std::string_view kSingleFields[] = {
     "Host",   "Content-Length",  "Transfer-Encoding", "Authorization",        "Content-Type",
     "Expect", "Idempotency-Key", "Content-Encoding",  "X-Registration-Secret"};
@@ -80,7 +80,7 @@ Result<RequestParser::State> RequestParser::Put(std::string_view data, size_t* t
 }
 
 Result<RequestParser::State> RequestParser::PutHead(std::string_view data, size_t* taken) {
-    // Empty lines before a request are to be ignored (RFC 9112 section 2.2).
+    // A server should ignore empty lines before a request (RFC 9112 section 2.2).
     while (data.starts_with("\r\n")) {
         data.remove_prefix(2);
         *taken += 2;
@@ -99,7 +99,7 @@ Result<RequestParser::State> RequestParser::PutHead(std::string_view data, size_
 }
 
 Status RequestParser::CheckHead(std::string_view raw) {
-    // Beast joins folded lines; their meaning differs between readers (RFC 9112 section 5.2).
+    // Beast joins folded lines, but readers differ on their meaning (RFC 9112 section 5.2).
     if (raw.find("\r\n ") != std::string_view::npos ||
         raw.find("\r\n\t") != std::string_view::npos) {
         return Error{"folded header fields are not accepted", 400};
@@ -110,7 +110,7 @@ Status RequestParser::CheckHead(std::string_view raw) {
             return Error{"header field " + std::string(name) + " is there twice", 400};
         }
     }
-    // Beast takes a list of equal lengths too; here a length is a number.
+    // Beast also accepts a list of equal lengths; here a length is one number.
     if (Header("Content-Length").find_first_not_of("0123456789") != std::string_view::npos) {
         return Error{"Content-Length is not a number", 400};
     }
@@ -139,7 +139,7 @@ Status RequestParser::CheckTarget() {
     for (const char c : target) {
         if (c <= 0x20 || c >= 0x7F || c == '#') return Error{"the target is not a path", 400};
     }
-    // Servers must take the absolute form too (RFC 9112 section 3.2.2).
+    // Servers must also accept the absolute form (RFC 9112 section 3.2.2).
     for (const std::string_view scheme : {"https://", "http://"}) {
         if (!boost::beast::iequals(
                 boost::beast::string_view(target.data(), std::min(target.size(), scheme.size())),

@@ -1,5 +1,5 @@
-// RequestParser: Beast's HTTP/1.1 parser with the strictness that Beast leaves to its user. Bytes
-// in, one request out.
+// RequestParser: Beast's HTTP/1.1 parser, with the strict checks that Beast leaves to its user. It
+// takes bytes and gives one request.
 #pragma once
 
 #include <boost/beast/core/buffers_range.hpp>
@@ -14,10 +14,11 @@
 
 namespace pganalytics::http {
 
-// kMaxHeadBytes bounds request line and header fields together; beyond it 431.
+// kMaxHeadBytes limits request line and header fields together; a larger head gets 431.
 inline constexpr uint32_t kMaxHeadBytes = 16 << 10;
 
-// BufferBody is a Beast Body that collects bytes in a core::Buffer, without zeroing it first.
+// BufferBody is a Beast Body that collects bytes in a core::Buffer without zeroing the buffer
+// first.
 struct BufferBody {
     using value_type = core::Buffer;
 
@@ -50,14 +51,14 @@ class RequestParser {
   public:
     explicit RequestParser(uint64_t max_body_bytes);
 
-    // Put takes bytes from the front of `data` and gives how many. kNeedMore: what is left must be
-    // put again, with more behind it. Errors: 400 for what is not a request of RFC 9112, 413, 431,
-    // 501, 505.
+    // Put takes bytes from the front of `data` and sets *taken to their number. kNeedMore: put the
+    // rest again, with more bytes after it. Errors: 400 for what is not a request of RFC 9112, 413,
+    // 417, 431, 501, 505.
     enum class State { kNeedMore, kHeadDone, kDone };
     core::Result<State> Put(std::string_view data, size_t* taken);
 
-    // LimitBody lowers the limit of the body for a request whose route takes no large one. 413 if
-    // it is announced as larger. REQUIRES: nothing of the body has been read.
+    // LimitBody lowers the limit of the body, for a route that takes small bodies only. Error: 413
+    // if the announced size is larger. REQUIRES: nothing of the body has been read.
     core::Status LimitBody(uint64_t max_body_bytes);
     uint64_t max_body_bytes() const { return max_body_bytes_; }
 
@@ -65,18 +66,19 @@ class RequestParser {
     bool done() const { return parser_.is_done(); }
 
     std::string_view method() const;
-    // The target's path and query, both as they came; an absolute-form target has lost its origin.
+    // Path and query of the target as received; for an absolute-form target, without scheme and
+    // authority.
     std::string_view path() const { return path_; }
     std::string_view query() const { return query_; }
     bool is_http10() const { return parser_.get().version() == 10; }
     bool keep_alive() const { return parser_.keep_alive() && !is_http10(); }
     bool expects_continue() const { return expects_continue_; }
-    // HasBody: Content-Length above 0, or chunked.
+    // has_body: Content-Length above 0, or chunked.
     bool has_body() const { return has_body_; }
     std::optional<uint64_t> content_length() const;
-    // Header gives a field's value, "" when it is absent. Fields that must come once are checked
-    // by Put: Host, Content-Length, Authorization, Content-Type, Content-Encoding, Expect,
-    // Idempotency-Key, X-Registration-Secret.
+    // Header gives a field's value, "" if the field is absent. Put checks that these come at most
+    // once: Host, Content-Length, Transfer-Encoding, Authorization, Content-Type, Content-Encoding,
+    // Expect, Idempotency-Key, X-Registration-Secret.
     std::string_view Header(std::string_view name) const;
     bool HasHeader(std::string_view name) const;
 

@@ -6,8 +6,8 @@
 namespace pganalytics::http {
 namespace {
 
-// With every answer, also to those who ask for nothing that exists: no answer is a page, none may
-// be kept or shown inside another, and none says what has made it.
+// Sent with every answer, also a refusal: no answer is a web page, none may be cached or framed,
+// and none names the software.
 constexpr std::string_view kAlways =
     "\r\nCache-Control: no-store"
     "\r\nContent-Security-Policy: default-src 'none'; frame-ancestors 'none'"

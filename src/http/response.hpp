@@ -1,4 +1,4 @@
-// Response: what a handler answers, and its bytes on the wire.
+// Response: a handler's answer, and its bytes on the wire.
 #pragma once
 
 #include <string>
@@ -13,18 +13,18 @@ struct Response {
     std::string content_type;  // "" when there is no body
     std::string body;
     std::vector<std::pair<std::string, std::string>> headers;
-    bool close = false;   // the connection ends with this answer
-    bool secret = false;  // a key or a token is in it: its memory is wiped when it has been sent
+    bool close = false;   // close the connection after this answer
+    bool secret = false;  // it holds a key or token: wipe the body once sent
 };
 
-// JsonResponse wraps a JSON document.
+// JsonResponse makes a response from a JSON document.
 Response JsonResponse(int status, std::string body);
 
-// ReasonPhrase of the status codes used here (RFC 9110 section 15), "" for others.
+// ReasonPhrase gives the phrase of the status codes used here (RFC 9110 section 15), "" for others.
 std::string_view ReasonPhrase(int status);
 
-// Serialize writes an HTTP/1.1 response. `head_only` leaves the body out but not its length, as
-// HEAD wants it; `date` is an IMF-fixdate (RFC 9110 section 5.6.7).
+// Serialize writes an HTTP/1.1 response. `head_only` leaves out the body but keeps its length, as
+// HEAD requires; `date` is an IMF-fixdate (RFC 9110 section 5.6.7).
 std::string Serialize(const Response& response, bool close, bool head_only, std::string_view date);
 
 // HttpDate writes a Unix time as IMF-fixdate.

@@ -1,4 +1,4 @@
-// Router: which handler answers which method and path.
+// Router: chooses the handler for a method and a path.
 #pragma once
 
 #include <functional>
@@ -13,13 +13,16 @@ namespace pganalytics::http {
 
 using Handler = std::function<Task<Response>(Exchange&)>;
 
-// Access says who may call a route. kSecret: who brings a secret that its handler checks (a
-// one-time token, a registration secret, a password). kCollector: a collector, and its handler
-// finds out itself when it has lost its right since; kCollectorNow: a collector that has it at this
-// request; kCollectorGrace: the same, or one whose signed token expired not long ago, as its
-// handler finds out. kScraper: a program that reads metrics, by a token or a certificate, or a
-// viewer. kPerson: a role that has logged in; kViewer, kOperator, kAdmin: one that has that role of
-// ours or a higher one.
+// Access says who may call a route.
+// kSecret: a caller with a secret that the handler checks (a one-time token, a registration secret,
+// a password).
+// kCollector: a collector; its handler checks again whether the collector has lost its access.
+// kCollectorNow: a collector that has access at the time of this request.
+// kCollectorGrace: as kCollectorNow, or a collector whose signed token expired recently, as the
+// handler checks.
+// kScraper: a program that reads metrics, by a token or a certificate, or a viewer.
+// kPerson: a role that has logged in. kViewer, kOperator, kAdmin: one that also has that role of
+// pganalytics or a higher one.
 enum class Access {
     kAnyone,
     kSecret,
@@ -43,8 +46,8 @@ struct Route {
     Handler handler;
 };
 
-// Guard answers for a caller who may not, std::nullopt for one who may. Called before the body is
-// read, for every route that is not for kAnyone or kSecret.
+// Guard gives the refusal for a caller who may not use the route, std::nullopt for one who may. It
+// is called before the body is read, for every route except those of kAnyone and kSecret.
 using Guard = std::function<Task<std::optional<Response>>(Exchange&, const Route&)>;
 
 class Router {
@@ -52,7 +55,7 @@ class Router {
     Router(std::vector<Route> routes, Guard guard)
         : routes_(std::move(routes)), guard_(std::move(guard)) {}
 
-    // Handle answers 404 and 405 itself. HEAD is answered as GET; the caller leaves the body out.
+    // Handle itself answers 404 and 405. It handles HEAD as GET; the caller leaves out the body.
     Task<Response> Handle(Exchange& exchange) const;
 
   private:

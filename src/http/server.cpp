@@ -14,9 +14,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Deadlines are kept to this.
+// Deadlines are exact to this interval.
 constexpr std::chrono::milliseconds kSweepInterval{100};
-// What to wait for when the system has no descriptor or no memory for another connection.
+// How long to wait when the system has no descriptor or no memory for another connection.
 constexpr std::chrono::milliseconds kAcceptPause{100};
 
 }  // namespace
@@ -44,7 +44,7 @@ Task<> Server::Accept(Listener& listener) {
         if (connections_.size() >= context_.options.max_connections) {
             if (context_.idle.empty()) ++context_.stats.times_full;
             CloseOldestIdle();
-            // The kernel's queue holds who comes until one has gone.
+            // The kernel's queue holds new clients until a connection has ended.
             while (!context_.draining && connections_.size() >= context_.options.max_connections) {
                 co_await listener.room.Wait(Clock::now() + context_.options.connection_timeout);
             }
@@ -56,7 +56,7 @@ Task<> Server::Accept(Listener& listener) {
     }
 }
 
-// AcceptOne takes one connection off a listener's queue. False when there is no room for it.
+// AcceptOne accepts one connection from a listener's queue. False if there is no room for it.
 bool Server::AcceptOne(int listener) {
     sockaddr_storage peer = {};
     socklen_t peer_size = sizeof(peer);
@@ -65,7 +65,7 @@ bool Server::AcceptOne(int listener) {
     if (fd < 0) return errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM;
     const core::Address client = core::AddressOf(peer);
     if (context_.Admit(client) != 0) {
-        // A handshake costs more than anything else that a stranger can ask for.
+        // Close without a handshake: nothing else that a stranger can ask for costs as much.
         close(fd);
         ++context_.stats.rate_limited;
         return true;
@@ -83,7 +83,7 @@ bool Server::AcceptOne(int listener) {
     ++context_.stats.accepted;
     context_.stats.open = connections_.size();
     asio::co_spawn(context_.io, connection->Run(), [this, connection](std::exception_ptr) {
-        // Whatever went wrong was this connection's own: it is closed, the others go on.
+        // An error concerns this connection only: close it; the others go on.
         OnEnd(connection);
     });
     if (!sweeping_) {
@@ -93,7 +93,7 @@ bool Server::AcceptOne(int listener) {
     return true;
 }
 
-// Sweep keeps all deadlines with one timer, while there are connections.
+// Sweep enforces all deadlines with one timer, as long as there are connections.
 Task<> Server::Sweep() {
     asio::steady_timer timer(context_.io);
     while (!connections_.empty()) {
@@ -112,7 +112,7 @@ Task<> Server::Sweep() {
     }
 }
 
-// Close ends a connection wherever it is; an idle one is told so.
+// Close ends a connection in any state; an idle one gets close_notify first.
 void Server::Close(Connection* connection) {
     if (connection->idle_) {
         connection->LeaveIdle();

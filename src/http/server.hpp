@@ -15,16 +15,17 @@ class Server {
     // `router` must live as long as the server.
     Server(asio::io_context& io, const ServerOptions& options, SslCtxPtr tls, const Router& router);
 
-    // Listen accepts on a listening socket, which it makes non-blocking and owns.
+    // Listen accepts connections on a listening socket. It owns the socket and makes it
+    // non-blocking.
     void Listen(int fd);
 
-    // Drain stops accepting; every answer from now on closes its connection. `on_empty` is called
-    // when the last connection has gone, at once if there is none.
+    // Drain stops accepting; every answer from now on closes its connection. It calls `on_empty`
+    // when the last connection has ended, or at once if there is none.
     void Drain(std::function<void()> on_empty);
     void CloseIdle();
 
-    // CloseWith closes the connections whose client has shown a certificate that `condemned` holds
-    // for: idle ones at once, the others with the answer to their next or present request.
+    // CloseWith closes the connections whose client certificate fulfils `condemned`: idle ones at
+    // once, the others after the answer to their present or next request.
     void CloseWith(const std::function<bool(X509*)>& condemned);
 
     const ServerStats& stats() const { return context_.stats; }

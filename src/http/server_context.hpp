@@ -1,4 +1,4 @@
-// ServerContext: what a server shares with its connections: options, counters, memory, idle ones.
+// ServerContext: what a server and its connections share: options, counters, memory, the idle list.
 #pragma once
 
 #include <array>
@@ -21,29 +21,29 @@ class Connection;
 struct ServerOptions {
     size_t max_connections = 200;
     size_t max_idle_connections = 50;
-    // From accept. A connection that has had it is closed when idle, or with its next answer.
+    // From accept. A connection older than this is closed when it is idle, or after its next
+    // answer.
     std::chrono::milliseconds connection_lifetime{300000};
-    // For the handshake; for the head of a request from its first byte; for the body, on top of
-    // what its size takes at kSlowestBytesPerSecond; for a client to take an answer.
+    // For the handshake; for the head of a request from its first byte; for the body, in addition
+    // to the time that its size takes at kSlowestBytesPerSecond; for the client to read an answer.
     std::chrono::milliseconds connection_timeout{5000};
     uint64_t max_body_bytes = 64 << 20;
-    // Requests hold passwords: what was read of them is overwritten when it was taken, all but what
-    // is kept of heads.
+    // Set if requests hold passwords: input is overwritten after use, except what is kept of heads.
     bool cleanse_input = false;
-    // Asked for each connection before its handshake, which is for its first request too, and for
-    // each further request before its body: 0, or the seconds after which this client may come
-    // again. Empty: all may.
+    // Called for each connection before its handshake (this covers its first request), and for each
+    // further request before its body. Result: 0, or the seconds after which this client may retry.
+    // Empty: all clients are admitted.
     std::function<unsigned(const core::Address&)> admit;
 };
 inline constexpr uint64_t kSlowestBytesPerSecond = 256 << 10;
-// A connection that has just become idle is not closed for being old or one too many: its next
-// request may be on its way.
+// A connection that has just become idle is not closed for its age or for the limit of idle ones:
+// its next request may be on its way.
 inline constexpr std::chrono::seconds kIdleGrace{1};
-// Bodies in memory over all connections, in bodies of the largest size.
+// Limit of bodies in memory over all connections, in bodies of the largest size.
 inline constexpr uint64_t kBodiesInMemory = 4;
 
-// ServerStats are totals since the start; `open` is now. Their names are those of the columns of
-// pganalytics.workers.
+// ServerStats are totals since the start, except `open`, which is the present number. They have the
+// names of the columns of pganalytics.workers.
 struct ServerStats {
     uint64_t open = 0;
     uint64_t accepted = 0;
@@ -52,12 +52,12 @@ struct ServerStats {
     uint64_t refused = 0;  // answered with 4xx or 5xx
     uint64_t deadlines = 0;
     uint64_t evictions = 0;     // idle connections closed to make room
-    uint64_t times_full = 0;    // times that accepting had to wait
+    uint64_t times_full = 0;    // how often accepting had to wait
     uint64_t rate_limited = 0;  // connections closed and requests answered 429 by a rate limit
 };
 
 struct ServerContext {
-    // Admit gives the seconds after which this client may come again; 0: it may now.
+    // Admit gives the seconds after which this client may retry; 0: admitted now.
     unsigned Admit(const core::Address& client) const {
         return options.admit ? options.admit(client) : 0;
     }
@@ -68,9 +68,9 @@ struct ServerContext {
     const Router& router;
     Budget budget{options.max_body_bytes * kBodiesInMemory};
     ServerStats stats{};
-    std::list<Connection*> idle{};  // the longest idle first
+    std::list<Connection*> idle{};  // longest idle first
     bool draining = false;
-    // Where connections read to before anything is kept; never held across a wait.
+    // Connections read into this buffer and copy out what they keep; never in use across a wait.
     std::array<char, 16384> scratch{};
 };
 

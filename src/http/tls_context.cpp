@@ -17,8 +17,8 @@ constexpr const char* kSuites12 =
     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
     "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 
-// SelectAlpn takes http/1.1 from the client's list; a list without it ends the handshake
-// (RFC 7301 section 3.2).
+// SelectAlpn chooses http/1.1 from the client's list; a list without it ends the handshake (RFC
+// 7301 section 3.2).
 int SelectAlpn(SSL*, const unsigned char** out, unsigned char* out_len, const unsigned char* in,
                unsigned int in_len, void*) {
     unsigned char* selected = nullptr;
@@ -30,7 +30,7 @@ int SelectAlpn(SSL*, const unsigned char** out, unsigned char* out_len, const un
     return SSL_TLSEXT_ERR_OK;
 }
 
-// VerifyClient gives each certificate of a client's chain to the context's PeerCheck.
+// VerifyClient passes each certificate of a client's chain to the context's PeerCheck.
 int VerifyClient(int verified, X509_STORE_CTX* store) {
     const auto* ssl = static_cast<const SSL*>(
         X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
@@ -41,7 +41,7 @@ int VerifyClient(int verified, X509_STORE_CTX* store) {
     try {
         verdict = (*check)(X509_STORE_CTX_get_current_cert(store), depth, verdict, *client);
     } catch (const std::exception&) {
-        // Nothing may be thrown through OpenSSL.
+        // No exception may pass through OpenSSL.
         verdict = X509_V_ERR_OUT_OF_MEM;
     }
     if (verified != 1) return 0;
@@ -67,12 +67,12 @@ core::Result<SslCtxPtr> MakeTlsContext(const TlsFiles& files, const PeerCheck& c
                                  SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    // Whatever the system's openssl.cnf says: RSA of 2048 bits, SHA-2.
+    // Level 2, whatever the system's openssl.cnf says: RSA of at least 2048 bits, SHA-2.
     SSL_CTX_set_security_level(ctx, kSecurityLevel);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_max_early_data(ctx, 0);
     SSL_CTX_set_alpn_select_cb(ctx, &SelectAlpn, nullptr);
-    // A chain of more than this from a stranger is an attempt to keep us busy.
+    // A stranger who sends a longer chain is trying to keep us busy.
     SSL_CTX_set_max_cert_list(ctx, 64 << 10);
     if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
         SSL_CTX_set_num_tickets(ctx, 0) != 1 || SSL_CTX_set_cipher_list(ctx, kSuites12) != 1 ||
@@ -90,7 +90,7 @@ core::Result<SslCtxPtr> MakeTlsContext(const TlsFiles& files, const PeerCheck& c
     }
     if (files.authorities.empty()) return context;
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE, &VerifyClient);
-    // The context has no place for a pointer to const; nobody writes through it.
+    // OpenSSL stores no pointer to const; nobody writes through this one.
     SSL_CTX_set_app_data(ctx, const_cast<PeerCheck*>(&check));
     X509_STORE* store = SSL_CTX_get_cert_store(ctx);
     for (X509* authority : files.authorities) {

@@ -1,4 +1,4 @@
-// TLS context: the versions, suites and habits that every connection of a server shares.
+// TLS context: versions, cipher suites and options that all connections of a server share.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -17,20 +17,20 @@ struct SslCtxFree {
 };
 using SslCtxPtr = std::unique_ptr<SSL_CTX, SslCtxFree>;
 
-// PeerCheck is asked about each certificate of a client's chain once OpenSSL has its verdict,
-// X509_V_OK or why not, and gives the final one. It can refuse and not accept. Depth 0 is the
-// client's own. Nothing is asked about a chain after a refusal.
+// PeerCheck is called for each certificate of a client's chain, with OpenSSL's verdict (X509_V_OK
+// or an error), and gives the final verdict. It can refuse what OpenSSL accepts, but not accept
+// what OpenSSL refuses. Depth 0 is the client's own certificate. After a refusal it is not called
+// again for that chain.
 using PeerCheck =
     std::function<int(X509* certificate, int depth, int verdict, const core::Address& client)>;
 
-// TlsFiles are borrowed; the context takes its own references.
+// TlsFiles borrows its pointers; the context takes references of its own.
 struct TlsFiles {
     X509* certificate = nullptr;
     EVP_PKEY* key = nullptr;
     std::vector<X509*> chain;
     std::vector<X509*> authorities;  // empty: clients are asked for no certificate
-    // Lists of revoked certificates. With one, each authority of a chain needs one that is in
-    // force.
+    // Lists of revoked certificates. If there is one, each authority of a chain needs a valid list.
     std::vector<X509_CRL*> revocation_lists;
 };
 

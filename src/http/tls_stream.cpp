@@ -51,8 +51,9 @@ Task<bool> TlsStream::Handshake() {
         ERR_clear_error();
         const int result = SSL_do_handshake(ssl_.get());
         if (result == 1) {
-            // Without tickets nothing answers the client's last flight, and a client that leaves
-            // Nagle's algorithm on would wait 40 ms for a delayed ACK before its first request.
+            // Acknowledge now. Without tickets the server sends nothing after the client's last
+            // handshake message, and a client with Nagle's algorithm would wait 40 ms for a delayed
+            // ACK before it sends its first request.
             const int on = 1;
             setsockopt(descriptor_.native_handle(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
             co_return true;

@@ -1,5 +1,5 @@
 // TlsStream: one TLS connection on a descriptor. OpenSSL reads and writes the descriptor itself;
-// Asio only says when it is ready, so that an idle connection holds no buffers.
+// Asio only waits until it is ready, so that an idle connection holds no buffers.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -14,8 +14,8 @@ namespace pganalytics::http {
 
 class TlsStream {
   public:
-    // Takes the descriptor, which must be non-blocking. `client`, which must outlive the stream, is
-    // for the context's PeerCheck. Throws std::bad_alloc.
+    // Takes the descriptor, which must be non-blocking. The context's PeerCheck gets `client`,
+    // which must outlive the stream. Throws std::bad_alloc.
     TlsStream(asio::io_context& io, int fd, SSL_CTX* context, const core::Address& client);
     ~TlsStream();
     TlsStream(const TlsStream&) = delete;
@@ -26,27 +26,29 @@ class TlsStream {
     // Handshake: false when it failed or was aborted.
     Task<bool> Handshake();
 
-    // TryRead reads what is there without waiting.
+    // TryRead reads without waiting.
     ReadStatus TryRead(char* data, size_t size, size_t* got);
     // Read waits for at least one byte. 0: the peer has closed, the stream failed or was aborted.
     Task<size_t> Read(char* data, size_t size);
-    // WaitReadable waits until TryRead has something to say. False when aborted.
+    // WaitReadable waits until TryRead can give data or kClosed. False when aborted.
     Task<bool> WaitReadable();
     // Write sends all of `data`, which must live until it returns.
     Task<bool> Write(std::string_view data);
 
-    // Peer is the certificate that the client has presented and proven to hold, Issuer that of its
-    // authority; nullptr with none. They live as long as the stream.
+    // Peer is the client's certificate, whose key the client has proven to hold; Issuer is the
+    // certificate of its authority. nullptr if there is none. Both live as long as the stream.
     X509* Peer() const;
     X509* Issuer() const;
 
-    // Abort ends every wait at once; reads and writes fail from now on. May be called by anyone.
+    // Abort ends every wait at once; later reads and writes fail. Anyone on this thread may call
+    // it.
     void Abort();
     bool aborted() const { return aborted_; }
 
-    // Finish says close_notify and sends FIN, so that an answer on its way is not lost.
+    // Finish sends close_notify and FIN; an answer that is already written still arrives.
     void Finish();
-    // DiscardRaw reads and drops what the peer still sends, undecrypted. False at its end.
+    // DiscardRaw reads and drops what the peer still sends, without decrypting it. False at end of
+    // file.
     Task<bool> DiscardRaw();
 
   private:

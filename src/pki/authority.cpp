@@ -58,7 +58,8 @@ Status Authority::OpenMade(std::vector<std::string>* notes) {
         certificates_ = std::move(*loaded);
         return Recover(notes);
     }
-    // A crash may have left the key without its certificate. It has signed nothing then.
+    // A crash may have left a key without its certificate. Such a key has signed nothing, so use
+    // it.
     auto has_key = Exists(Path(kAuthorityKeyFile));
     if (!has_key) return has_key.error();
     KeyPtr key;
@@ -79,8 +80,8 @@ Status Authority::OpenMade(std::vector<std::string>* notes) {
     return WriteCertificates();
 }
 
-// Recover ends a Rotate or a Finish that was interrupted: the certificate file tells whether it had
-// happened.
+// Recover completes or undoes an interrupted Rotate, and completes an interrupted Finish: the
+// certificate file shows whether the change had taken effect.
 Status Authority::Recover(std::vector<std::string>* notes) {
     auto has_next = Exists(Path(kNextAuthorityKeyFile));
     if (!has_next) return has_next.error();

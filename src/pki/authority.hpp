@@ -1,5 +1,5 @@
-// Authority: the certificate authority's files, made here or given by an administrator, and what
-// they are used for. It survives a crash between any two of its files.
+// Authority: the files of the certificate authority, either made here or given by an administrator,
+// and their use. It survives a crash between any two of its files.
 #pragma once
 
 #include <cstdint>
@@ -13,51 +13,54 @@
 
 namespace pganalytics::pki {
 
-// Names of the files of a made authority. While one replaces another, the certificate file holds
-// both, first the one that issues; the key of the other goes on signing its revocation list and
-// the server's certificate, which collectors that know only the old one must be able to verify.
+// Names of the files of a made authority. During a rotation the certificate file holds both
+// authorities, first the new one, which issues. The old one's key still signs the old revocation
+// list and the server's certificate: collectors that know only the old authority must be able to
+// verify them.
 inline constexpr char kAuthorityFile[] = "pganalytics_ca.crt";
 inline constexpr char kAuthorityKeyFile[] = "pganalytics_ca.key";
 inline constexpr char kNextAuthorityKeyFile[] = "pganalytics_ca_next.key";
 inline constexpr char kOldAuthorityKeyFile[] = "pganalytics_ca_old.key";
 
 struct AuthorityOptions {
-    std::string directory;  // of the files of a made authority
-    std::string cert_file;  // of a given one, with its key; both empty: made
+    std::string directory;  // for the files of a made authority
+    std::string cert_file;  // of a given authority, with its key; both empty: make one
     std::string key_file;
     std::string name;
     int64_t lifetime_days = 0;
     int64_t now = 0;  // Unix time in seconds
     PassphraseSource passphrase;
-    std::string crl_url;  // for what it issues; "": none
+    std::string crl_url;  // for issued certificates; "": none
 };
 
 class Authority {
   public:
-    // Open reads the files, ends a change that a crash has interrupted, and makes an authority if
-    // there is none. What it has done is told by *notes, sentences for a log. Errors name the file.
-    // A made authority is never replaced because something is wrong with it.
+    // Open reads the files, ends a change that a crash interrupted, and makes an authority if there
+    // is none. It adds to *notes sentences for the log about what it did. Errors name the file. It
+    // never replaces a made authority because of a fault in its files.
     static core::Result<Authority> Open(AuthorityOptions options, std::vector<std::string>* notes);
 
-    // certificates: those that are trusted, first the one that issues.
+    // certificates: the trusted ones, first the one that issues.
     const std::vector<CertPtr>& certificates() const { return certificates_; }
     const std::string& crl_url() const { return options_.crl_url; }
     bool given() const { return !options_.key_file.empty(); }
     bool IsReplaced() const { return !given() && certificates_.size() > 1; }
 
-    // KeyOf reads the key of a certificate of the authority, once.
+    // KeyOf reads the key of an authority's certificate and keeps it for later calls.
     core::Result<Issuer> KeyOf(size_t index);
 
-    // ServerIssuer is who signs the server's certificate: while one authority replaces the other,
-    // the old one, until a tenth of its life is left.
+    // ServerIssuer is the index of the authority that signs the server's certificate: during a
+    // rotation the old one, until a tenth of its life is left.
     size_t ServerIssuer() const;
 
-    // Rotate makes another authority, which issues from then on; both are trusted. Finish removes
-    // the old one. Errors: given, not in that state, files.
+    // Rotate makes a new authority, which issues from then on; both are trusted. Finish removes the
+    // old one. Errors: the authority is given, a rotation is already (Rotate) or not (Finish) in
+    // progress, files.
     core::Status Rotate();
     core::Status Finish();
 
-    // RotationDue: two thirds of its life have passed. FinishDue: the old one has expired.
+    // RotationDue: two thirds of the authority's life have passed. FinishDue: the old one has
+    // expired.
     bool RotationDue() const;
     bool FinishDue() const;
 
@@ -70,7 +73,7 @@ class Authority {
 
     AuthorityOptions options_;
     std::vector<CertPtr> certificates_;
-    std::vector<KeyPtr> keys_;  // as certificates_; null until it is used
+    std::vector<KeyPtr> keys_;  // same order as certificates_; null until used
 };
 
 }  // namespace pganalytics::pki

@@ -23,7 +23,8 @@ using NumberPtr = std::unique_ptr<BIGNUM, Freer<BN_free>>;
 
 Error Bad(const char* why) { return {std::string("the client certificate ") + why, 403}; }
 
-// HasExtensionTwice: OpenSSL finds a repeated extension only where it reads that one.
+// HasExtensionTwice checks all extensions: OpenSSL finds a repeated one only when it reads that
+// one.
 bool HasExtensionTwice(const X509* certificate) {
     const int count = X509_get_ext_count(certificate);
     for (int i = 0; i < count; ++i) {
@@ -33,7 +34,7 @@ bool HasExtensionTwice(const X509* certificate) {
     return false;
 }
 
-// DerOf writes a certificate; the part that is signed as it came.
+// DerOf encodes a certificate; its signed part stays as it was received.
 std::string DerOf(const X509* certificate) {
     unsigned char* bytes = nullptr;
     const int size = i2d_X509(certificate, &bytes);
@@ -43,10 +44,10 @@ std::string DerOf(const X509* certificate) {
     return der;
 }
 
-// IsDer: OpenSSL also reads BER, in which one certificate has many encodings. Written anew in
-// place: a copy would have its key decoded once more, which takes longer than a signature's
-// verification. That forgets the bytes that came, so one that is refused becomes one of version 1,
-// to stay so.
+// IsDer: OpenSSL also reads BER, in which one certificate has many encodings. IsDer encodes the
+// certificate again in place: a copy would have to decode its key again, which takes longer than to
+// verify a signature. This drops the received bytes, so a certificate that is refused is set to
+// version 1, so that every later check refuses it too.
 bool IsDer(X509* certificate) {
     const std::string came = DerOf(certificate);
     unsigned char* bytes = nullptr;
@@ -62,8 +63,8 @@ std::string_view TextOf(const ASN1_STRING* text) {
             static_cast<size_t>(ASN1_STRING_length(text))};
 }
 
-// Name gives the one URI among the alternative names. Its bytes are compared whole, so that a NUL
-// in them hides nothing.
+// Name reads the only URI among the alternative names. It compares all bytes, so that a NUL cannot
+// hide the rest.
 Result<core::Uuid> Name(const X509* certificate) {
     const NamesPtr names(static_cast<GENERAL_NAMES*>(
         X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
@@ -102,14 +103,14 @@ std::string SerialOf(const X509* certificate) {
 std::string SubjectOf(const X509* certificate) {
     const BioPtr out(BIO_new(BIO_s_mem()));
     if (out == nullptr) throw std::bad_alloc();
-    // XN_FLAG_RFC2253 escapes all that is no printable ASCII: the text is safe wherever it goes.
+    // XN_FLAG_RFC2253 escapes all but printable ASCII: the text is safe in any output.
     X509_NAME_print_ex(out.get(), X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253);
     char* bytes = nullptr;
     const long size = BIO_get_mem_data(out.get(), &bytes);
     return {bytes, static_cast<size_t>(std::max(size, 0L))};
 }
 
-// UnixTime: false for a time that no calendar has.
+// UnixTime: false for an invalid date.
 bool UnixTime(const ASN1_TIME* time, int64_t* seconds) {
     const std::unique_ptr<ASN1_TIME, Freer<ASN1_TIME_free>> epoch(ASN1_TIME_set(nullptr, 0));
     int days = 0;
@@ -209,7 +210,7 @@ Result<ClientCertificate> ReadClientCertificate(X509* certificate, X509* issuer)
         if (X509_pubkey_digest(issuer, EVP_sha1(), digest, &digest_size) != 1) {
             throw std::bad_alloc();
         }
-        // What RFC 5280 section 4.2.1.2 (1) makes of a key.
+        // A key identifier by RFC 5280 section 4.2.1.2 (1).
         read.issuer = core::Hex({reinterpret_cast<char*>(digest), digest_size});
     }
     return read;

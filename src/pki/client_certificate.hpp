@@ -1,4 +1,4 @@
-// Client certificate: whose it is and what is asked of it beyond what OpenSSL verifies.
+// Client certificate: the collector it names, and the checks beyond what OpenSSL verifies.
 #pragma once
 
 #include <cstdint>
@@ -10,22 +10,21 @@
 
 namespace pganalytics::pki {
 
-// CheckStrength refuses a key of any certificate of a chain that is not RSA of 2048 bits or more or
-// ECDSA on P-256, P-384 or P-521. Errors say what it is.
+// CheckStrength refuses a certificate (of any place in a chain) whose key is not RSA of at least
+// 2048 bits or ECDSA on P-256, P-384 or P-521. Errors say what the key is.
 core::Status CheckStrength(const X509* certificate);
 
-// CheckClient checks what makes a certificate a client's: version 3, DER, no extension twice, a
+// CheckClient checks that a certificate is a client's: version 3, DER, no extension twice, a
 // positive serial, not an authority, digitalSignature if it lists key usages, clientAuth among its
 // extended key usages (OpenSSL accepts a certificate that lists none). REQUIRES: chain, signatures
 // and times are verified elsewhere, and nobody else uses the certificate meanwhile.
 core::Status CheckClient(X509* certificate);
 
-// CollectorOf is CheckClient, and gives the collector that the certificate names: among its
-// alternative names there is one URI and no more, urn:uuid: with a UUID in lower case that is not
-// nil.
+// CollectorOf does CheckClient and gives the collector that the certificate names. The alternative
+// names must hold exactly one URI: urn:uuid: with a UUID in lower case that is not nil.
 core::Result<core::Uuid> CollectorOf(X509* certificate);
 
-// ClientCertificate is a client certificate as the tables know it.
+// ClientCertificate is a client certificate with the fields that the tables store.
 struct ClientCertificate {
     core::Sha256 sha256;       // of its DER
     core::Sha256 spki_sha256;  // of its SubjectPublicKeyInfo
@@ -38,8 +37,8 @@ struct ClientCertificate {
     std::string der;
 };
 
-// ReadClientCertificate reads one that CollectorOf accepts. `issuer` is the certificate of its
-// authority: its key identifier counts where the client's own certificate does not tell.
+// ReadClientCertificate reads a certificate that CollectorOf accepts. `issuer` is the certificate
+// of its authority: its key identifier is used if the client's certificate does not name one.
 core::Result<ClientCertificate> ReadClientCertificate(X509* certificate, X509* issuer);
 
 // CertificateSha256 is the SHA-256 of a certificate's DER.

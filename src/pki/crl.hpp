@@ -1,4 +1,4 @@
-// CRL: certificate revocation lists (RFC 5280 section 5), made.
+// CRL: makes certificate revocation lists (RFC 5280 section 5) and reads their numbers.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,8 @@
 
 namespace pganalytics::pki {
 
-// Revoked is an entry. `serial` is hex; `reason` as in RFC 5280 section 5.3.1, 0 unspecified.
+// Revoked is an entry. `serial` is hex; `reason` is a code of RFC 5280 section 5.3.1, 0
+// unspecified.
 struct Revoked {
     std::string serial;
     int64_t revoked_at = 0;  // Unix time in seconds
@@ -18,12 +19,12 @@ struct Revoked {
 };
 
 // MakeCrl writes a list of version 2 in DER, with its number and the authority's key identifier.
-// Errors: a serial number that is none, a reason that is none, a key that cannot sign.
+// Errors: an invalid serial number, an invalid reason, a key that cannot sign.
 core::Result<std::string> MakeCrl(const Issuer& issuer, int64_t number, int64_t this_update,
                                   int64_t next_update, const std::vector<Revoked>& entries);
 
 // CrlNumbers gives the numbers of the lists in a PEM file, each with the key identifier of its
-// authority (lower-case hex); what is no list, or has no number, is left out.
+// authority (lower-case hex). It skips what is not a list or has no number.
 struct CrlNumber {
     std::string issuer;
     int64_t number = 0;

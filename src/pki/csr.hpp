@@ -1,5 +1,5 @@
-// CSR: requests for certificates (PKCS #10, RFC 2986), made and checked. Of a request only the key
-// counts: who asks decides neither name nor purpose nor life of a certificate.
+// CSR: makes and checks certificate requests (PKCS #10, RFC 2986). Only the key of a request
+// counts: the sender decides neither name nor purpose nor lifetime of the certificate.
 #pragma once
 
 #include <string>
@@ -11,19 +11,19 @@
 namespace pganalytics::pki {
 
 // A request with a P-384 key and no attributes has 300 bytes; some programs add names and
-// extensions, which nobody reads.
+// extensions, which are ignored.
 inline constexpr size_t kMaxRequestBytes = 8192;
 
-// MakeRequest writes a request (DER) for a key, signed by it, with an empty subject.
+// MakeRequest writes a request (DER) for a key, signed with it, with an empty subject.
 core::Result<std::string> MakeRequest(EVP_PKEY* key);
 
-// CheckRequest gives the public key of a request in DER. Errors (422): not one DER-encoded request
-// and nothing behind it, larger than kMaxRequestBytes, a key that is not on a named curve P-256 or
-// P-384, or a signature by another key or without SHA-2: whoever sent it does not have the key.
+// CheckRequest gives the public key of a request in DER. Errors (422): not exactly one request in
+// DER, larger than kMaxRequestBytes, a key that is not on the named curve P-256 or P-384, or a
+// signature by another key or without SHA-2: the sender then has not proven to hold the key.
 core::Result<KeyPtr> CheckRequest(std::string_view der);
 
-// RequestFromPem gives the DER of one "CERTIFICATE REQUEST" in PEM; error (422) for anything else,
-// text around it too. The DER is not checked.
+// RequestFromPem gives the DER of one "CERTIFICATE REQUEST" in PEM. Error (422) for anything else,
+// also text around it. It does not check the DER.
 core::Result<std::string> RequestFromPem(std::string_view pem);
 
 }  // namespace pganalytics::pki

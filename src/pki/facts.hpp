@@ -1,4 +1,4 @@
-// Facts: what a table keeps of a certificate.
+// Facts: the fields of a certificate that a table stores.
 #pragma once
 
 #include <cstdint>
@@ -21,19 +21,19 @@ struct Facts {
     std::string pem;
 };
 
-// FactsOf reads them. An authority that signs itself and names no issuer's key is its own; of an
-// authority without key identifiers, the issuer is the start of the SHA-256 of its name.
+// FactsOf reads the fields. If a self-signed authority names no issuer's key, the issuer is its own
+// key. If the authority has no key identifier, the issuer is the start of the SHA-256 of its name.
 Facts FactsOf(X509* certificate);
 
-// SpkiSha256 is what a pin is made of (RFC 7469 section 2.4); Pin writes it: sha256/BASE64.
+// SpkiSha256 is the hash in a pin (RFC 7469 section 2.4); Pin writes it: sha256/BASE64.
 core::Sha256 SpkiSha256(EVP_PKEY* key);
 std::string Pin(const core::Sha256& spki_sha256);
 
-// PemOf and DerOf write a certificate.
+// PemOf and DerOf encode a certificate.
 std::string PemOf(X509* certificate);
 std::string DerOf(const X509* certificate);
 
-// KeyIdOf is a certificate's subject key identifier, lower-case hex; "" if it has none.
+// KeyIdOf gives a certificate's subject key identifier, lower-case hex; "" if it has none.
 std::string KeyIdOf(X509* certificate);
 
 }  // namespace pganalytics::pki

@@ -1,4 +1,4 @@
-// Files: keys and certificates on disk, read whole and written whole or not at all.
+// Files: keys and certificates on disk, read whole, and written whole or not at all.
 #pragma once
 
 #include <sys/stat.h>
@@ -11,27 +11,29 @@
 
 namespace pganalytics::pki {
 
-// Modes of what is written: a key is for its owner alone, a certificate for everybody.
+// Modes of written files: only the owner may read a key, everybody a certificate.
 inline constexpr mode_t kKeyMode = S_IRUSR | S_IWUSR;
 inline constexpr mode_t kCertificateMode = S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH;
 
-// ReadFile reads a regular file of at most 4 MB whole; `what` names it in errors. The bytes are in
-// OpenSSL's memory until the BIO is freed. status, if not null, gets the file's mode and owner.
+// ReadFile reads a whole regular file of at most 4 MB; `what` names it in errors. The bytes stay in
+// OpenSSL's memory until the BIO is freed. If `status` is not null it gets the file's mode and
+// owner.
 core::Result<BioPtr> ReadFile(const char* what, const std::string& file,
                               struct stat* status = nullptr);
 
-// Exists: a file that cannot be looked at is an error, not an absence.
+// Exists: a file that cannot be examined is an error, not absent.
 core::Result<bool> Exists(const std::string& file);
 
-// WriteFile makes a file appear whole or not at all, and lasting: it is written beside its place,
-// flushed, and renamed; then its directory is flushed. A link in the way is not followed.
+// WriteFile writes a file whole or not at all, and durably: it writes a temporary file in the same
+// directory, flushes it, renames it and flushes the directory. It does not follow a link at that
+// place.
 core::Status WriteFile(const std::string& file, mode_t mode, std::string_view content);
 
-// RenameFile and RemoveFile make the change lasting too. To remove what is not there is no error.
+// RenameFile and RemoveFile also make the change durable. Removing an absent file is no error.
 core::Status RenameFile(const std::string& from, const std::string& to);
 core::Status RemoveFile(const std::string& file);
 
-// BytesOf is what a memory BIO holds.
+// BytesOf gives the content of a memory BIO.
 std::string_view BytesOf(BIO* bio);
 
 }  // namespace pganalytics::pki

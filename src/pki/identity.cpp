@@ -16,7 +16,7 @@ std::string Quoted(const char* what, const std::string& file) {
     return std::string(what) + " \"" + file + "\"";
 }
 
-// ReadPem reads all objects of a kind in a file; `kRead` is OpenSSL's function for one.
+// ReadPem reads all objects of a kind in a file; `kRead` is OpenSSL's function that reads one.
 template <auto kRead, typename Owner>
 Result<std::vector<Owner>> ReadPem(const char* what, const char* object, const std::string& file) {
     auto bio = ReadFile(what, file);
@@ -36,7 +36,7 @@ Result<std::vector<CertPtr>> ReadCertificates(const char* what, const std::strin
     return ReadPem<PEM_read_bio_X509, CertPtr>(what, "certificate", file);
 }
 
-// SameAuthority: two lists with one name and one key behind it.
+// SameAuthority: both lists have one issuer name and, if both name a key, one authority key.
 bool SameAuthority(const X509_CRL* one, const X509_CRL* other) {
     using KeyIdPtr = std::unique_ptr<AUTHORITY_KEYID, Freer<AUTHORITY_KEYID_free>>;
     auto key_of = [](const X509_CRL* list) {

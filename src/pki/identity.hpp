@@ -17,18 +17,18 @@ struct ServerIdentity {
 };
 
 // LoadServerIdentity reads PEM files. Errors name the file and the reason: missing, unreadable, not
-// PEM, a key that others may read (as PostgreSQL has it: no access for group and world, or 0640
-// when root owns it), a key with a passphrase, a key that does not belong to the certificate.
+// PEM, a key that others may read (PostgreSQL's rule: no access for group and world, or 0640 if
+// root owns it), a key with a passphrase, a key that does not belong to the certificate.
 core::Result<ServerIdentity> LoadServerIdentity(const std::string& cert_file,
                                                 const std::string& key_file);
 
-// LoadAuthorities reads the certificates that client certificates are verified against. At least
-// one; errors as above.
+// LoadAuthorities reads the certificates that client certificates are verified against. There must
+// be at least one; errors as above.
 core::Result<std::vector<CertPtr>> LoadAuthorities(const std::string& ca_file);
 
-// LoadRevocationLists reads certificate revocation lists in PEM, one of each authority at the most:
-// OpenSSL takes the first of two lists that were made in one second, whichever is newer. At least
-// one; errors as above. Signatures and times are checked when a list is used.
+// LoadRevocationLists reads certificate revocation lists in PEM, at most one of each authority: of
+// two lists made in the same second OpenSSL takes the first, even if the other is newer. There must
+// be at least one; errors as above. Signatures and times are checked when a list is used.
 core::Result<std::vector<CrlPtr>> LoadRevocationLists(const std::string& crl_file);
 
 }  // namespace pganalytics::pki

@@ -14,7 +14,7 @@ using core::Error;
 using core::Result;
 
 constexpr int64_t kDay = 86400;
-// Clocks of collectors may be behind ours: one that refuses the server cannot even say so.
+// A collector whose clock is behind would refuse a new server certificate, and could not report it.
 constexpr int64_t kServerBackdateSeconds = kDay;
 constexpr int64_t kCollectorBackdateSeconds = 300;
 constexpr size_t kMaxCommonName = 64;  // ub-common-name, RFC 5280 appendix A.1
@@ -28,7 +28,7 @@ bool SetSerial(X509* certificate) {
     unsigned char serial[16];
     if (RAND_bytes(serial, sizeof(serial)) != 1) return false;
     serial[0] &= 0x7F;
-    serial[0] |= 0x40;  // positive, and never shorter
+    serial[0] |= 0x40;  // the first byte is 0x40 to 0x7F: positive, constant length
     const std::unique_ptr<BIGNUM, Freer<BN_free>> number(
         BN_bin2bn(serial, sizeof(serial), nullptr));
     return number != nullptr &&
@@ -45,7 +45,7 @@ bool SetLife(X509* certificate, const X509* issuer, int64_t not_before, int64_t 
            ASN1_TIME_set(X509_getm_notAfter(certificate), not_after) != nullptr;
 }
 
-// CommonName cuts a name to what fits.
+// CommonName cuts a name to the length that fits.
 std::string CommonName(const std::string& name) {
     return std::string(core::CutUtf8(name, kMaxCommonName));
 }
@@ -57,7 +57,7 @@ bool SetSubject(X509* certificate, const std::string& name) {
                                       static_cast<int>(common_name.size()), -1, 0) == 1;
 }
 
-// AddExtension takes OpenSSL's own words; nothing that came from outside may be in them.
+// AddExtension takes a value in OpenSSL's own syntax: it must hold nothing that came from outside.
 bool AddExtension(X509* certificate, X509* issuer, int nid, const char* value) {
     X509V3_CTX context;
     X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);
@@ -86,7 +86,7 @@ bool AddNames(X509* certificate, const NamesPtr& names) {
     return X509_add1_ext_i2d(certificate, NID_subject_alt_name, names.get(), 0, 0) == 1;
 }
 
-// AddCrlUrl is nothing to do without a URL.
+// AddCrlUrl does nothing if there is no URL.
 bool AddCrlUrl(X509* certificate, const std::string& url) {
     if (url.empty()) return true;
     const CrlPointsPtr points(sk_DIST_POINT_new_null());
@@ -97,7 +97,7 @@ bool AddCrlUrl(X509* certificate, const std::string& url) {
     }
     point->distpoint = DIST_POINT_NAME_new();
     if (point->distpoint == nullptr) return false;
-    point->distpoint->type = 0;  // the name is a full one
+    point->distpoint->type = 0;  // fullName
     point->distpoint->name.fullname = sk_GENERAL_NAME_new_null();
     return point->distpoint->name.fullname != nullptr &&
            AddName(point->distpoint->name.fullname, GEN_URI, Ia5(url)) &&
@@ -105,7 +105,7 @@ bool AddCrlUrl(X509* certificate, const std::string& url) {
 }
 
 bool IsDnsName(const std::string& name) {
-    // A wildcard is the whole first label (RFC 6125 section 6.4.3).
+    // A wildcard must be the whole first label (RFC 6125 section 6.4.3).
     const std::string plain = name.starts_with("*.") ? name.substr(2) : name;
     if (plain.empty() || name.size() > 253) return false;
     return std::all_of(plain.begin(), plain.end(), [](char c) {
@@ -123,7 +123,7 @@ std::string AddressBytes(const std::string& name) {
             static_cast<size_t>(ASN1_STRING_length(address.get()))};
 }
 
-// KnownNames leaves out what is neither name nor address, and what comes twice.
+// KnownNames drops what is neither a DNS name nor an address, and duplicates.
 std::vector<std::string> KnownNames(const std::vector<std::string>& names) {
     std::vector<std::string> known;
     for (const std::string& name : names) {
@@ -135,7 +135,7 @@ std::vector<std::string> KnownNames(const std::vector<std::string>& names) {
     return known;
 }
 
-// Begin makes what all certificates have.
+// Begin makes the part that all certificates share.
 CertPtr Begin(EVP_PKEY* key) {
     CertPtr certificate(X509_new());
     if (certificate == nullptr || X509_set_version(certificate.get(), X509_VERSION_3) != 1 ||
@@ -145,7 +145,7 @@ CertPtr Begin(EVP_PKEY* key) {
     return certificate;
 }
 
-// FinishLeaf adds what both kinds of leaves have, and signs.
+// FinishLeaf adds what both kinds of leaf certificates share, and signs.
 bool FinishLeaf(X509* certificate, const Issuer& issuer, const char* purpose) {
     return X509_set_issuer_name(certificate, X509_get_subject_name(issuer.certificate)) == 1 &&
            AddExtension(certificate, nullptr, NID_basic_constraints, "critical,CA:FALSE") &&

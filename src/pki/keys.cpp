@@ -17,12 +17,12 @@ using core::Result;
 using core::Status;
 
 constexpr const char* kWhat = "private key file";
-// What OWASP asks for with PBKDF2-HMAC-SHA256; a tenth of a second.
+// OWASP's recommendation for PBKDF2-HMAC-SHA256; it takes a tenth of a second.
 constexpr int kIterations = 600000;
 
 std::string Quoted(const std::string& file) { return std::string(kWhat) + " \"" + file + "\""; }
 
-// Asked is what OpenSSL hands to the callback that wants a passphrase.
+// Asked is the context of OpenSSL's passphrase callback.
 struct Asked {
     const PassphraseSource* source;
     bool encrypted = false;

@@ -1,4 +1,4 @@
-// Keys: private keys made, written to files and read from them.
+// Keys: makes private keys, writes them to files and reads them.
 #pragma once
 
 #include <functional>
@@ -10,7 +10,7 @@
 
 namespace pganalytics::pki {
 
-// Secret is text that is wiped from memory when it goes.
+// Secret is text that its destructor wipes from memory.
 class Secret {
   public:
     Secret() = default;
@@ -27,21 +27,21 @@ class Secret {
     std::string text_;
 };
 
-// PassphraseSource gives the passphrase of a key, nullptr if there is none for it. Called when an
-// encrypted key is read and when a key is written, perhaps never.
+// PassphraseSource gives the passphrase of a key, nullptr if there is none. It is called only when
+// an encrypted key is read or a key is written.
 using PassphraseSource = std::function<core::Result<const Secret*>()>;
 core::Result<const Secret*> NoPassphrase();
 
 // MakeKey makes a key on P-256. Throws std::bad_alloc if the system gives no random numbers.
 KeyPtr MakeKey();
 
-// ReadKey reads a PEM file. Errors name the file and the reason: missing, unreadable, no key, a
-// key that others may read (as PostgreSQL has it: no access for group and world, or 0640 when root
-// owns it), a key that is protected by a passphrase and there is none or a wrong one.
+// ReadKey reads a PEM file. Errors name the file and the reason: missing, unreadable, no key, a key
+// that others may read (PostgreSQL's rule: no access for group and world, or 0640 if root owns it),
+// an encrypted key with no passphrase or a wrong one.
 core::Result<KeyPtr> ReadKey(const std::string& file, const PassphraseSource& passphrase);
 
-// WriteKey writes PKCS #8, mode 0600, whole or not at all; with a passphrase encrypted by AES-256
-// and PBKDF2.
+// WriteKey writes PKCS #8 with mode 0600, whole or not at all; with a passphrase it encrypts the
+// key by AES-256 and PBKDF2.
 core::Status WriteKey(const std::string& file, EVP_PKEY* key, const PassphraseSource& passphrase);
 
 }  // namespace pganalytics::pki

@@ -1,4 +1,4 @@
-// OpenSSL: owners for its handles, its digests, and its error queue as text.
+// OpenSSL: owners of its handles, its digests, and its error queue as text.
 #pragma once
 
 #include <openssl/bio.h>

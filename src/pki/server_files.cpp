@@ -15,7 +15,7 @@ using core::Result;
 using core::Status;
 using core::Unit;
 
-// Work is one call of EnsureServer.
+// Work holds the state of one EnsureServer call.
 class Work {
   public:
     Work(const ServerOptions& options, Authority* authority, std::vector<std::string>* notes)
@@ -71,11 +71,12 @@ class Work {
         return renamed;
     }
 
-    // Mend makes sure that there is a key, and that it is the one the certificate is for if there
-    // is such a key.
+    // Mend makes sure that there is a key, and uses the key that belongs to the certificate if
+    // there is one.
     Status Mend() {
         if (Fits(state_.key)) return Unit{};
-        // Interrupted between certificate and key, or the key is lost: the next one's pin is known.
+        // A crash came between certificate and key, or the key is lost. Collectors know the next
+        // key's pin.
         if (Fits(state_.next_key) || (state_.key == nullptr && state_.next_key != nullptr)) {
             return UseNextKey();
         }
@@ -94,7 +95,7 @@ class Work {
         return false;
     }
 
-    // WhyNotGood says why the certificate cannot stay, for the log; empty if it can.
+    // WhyNotGood says, for the log, why the certificate must be replaced; empty if it can stay.
     std::string WhyNotGood() const {
         if (state_.certificate == nullptr) return "there was none";
         if (!Fits(state_.key)) return "the one there did not belong to the key";
@@ -103,7 +104,8 @@ class Work {
         return "";
     }
 
-    // IsDue: not when the authority's own end is near, and another one would end no later.
+    // IsDue: it is not due if a new certificate would end no later, as near the authority's own
+    // end.
     bool IsDue() const {
         const size_t issuer = authority_->ServerIssuer();
         const int64_t end = std::min(options_.now + options_.days * 86400,
@@ -112,8 +114,7 @@ class Work {
                end > NotAfter(state_.certificate.get());
     }
 
-    // Renew replaces a certificate that is good. That it cannot be done is no reason to stop
-    // serving.
+    // Renew replaces a certificate that is still valid. If that fails, go on serving with it.
     void Renew() {
         Status done = Unit{};
         if (!HasServerNames(state_.certificate.get(), options_.names)) {
@@ -126,7 +127,7 @@ class Work {
         if (!done) state_.problem = "server certificate was not renewed: " + done.error().message;
     }
 
-    // Issue writes another certificate, for the next key or for the one in use.
+    // Issue writes a new certificate, for the next key or for the present one.
     Status Issue(bool with_next, const std::string& why) {
         Status done = EnsureNextKey();
         auto issuer = authority_->KeyOf(authority_->ServerIssuer());
@@ -137,7 +138,7 @@ class Work {
             MakeServerCertificate(*issuer, key, options_.names, {options_.now, options_.days});
         if (!made) return made.error();
         std::string text = PemOf(made->get());
-        // An authority that does not sign itself is sent along.
+        // Clients need the certificate of an authority that is not self-signed: add it to the file.
         if (authority_->given() &&
             X509_check_issued(issuer->certificate, issuer->certificate) != 0) {
             text += PemOf(issuer->certificate);

@@ -1,4 +1,4 @@
-// Server files: the made server certificate, its key, and the key that comes after it.
+// Server files: the server certificate that is made here, its key, and the next key.
 #pragma once
 
 #include <cstdint>
@@ -19,22 +19,22 @@ struct ServerOptions {
     std::vector<std::string> names;
     int64_t days = 0;
     int64_t now = 0;      // Unix time in seconds
-    bool rotate = false;  // another certificate with the next key, though nothing is due
+    bool rotate = false;  // make a certificate with the next key even if not due
 };
 
 struct ServerState {
     CertPtr certificate;
     KeyPtr key;
-    KeyPtr next_key;      // whose pin collectors know before it is used
-    std::string problem;  // why the certificate, which is good, could not be replaced; "" nothing
+    KeyPtr next_key;      // collectors know its pin before it is used
+    std::string problem;  // why a valid certificate could not be renewed; "" if none
 };
 
-// EnsureServer brings the files to what they should be. The certificate is made again with its key
-// when the names or the address of the revocation list have changed or it is not good for anything,
-// and with the next key when two thirds of its life have passed; then another next key is made. The
-// authority's key is read only for that; if it cannot be read, a certificate that is good stays. A
-// crash between the files is mended: the certificate is written first, and tells which key is
-// meant. *notes gets sentences for a log.
+// EnsureServer makes or renews the server's files as needed. It makes the certificate again with
+// the same key if the names or the URL of the revocation list have changed or the certificate is
+// unusable. When two thirds of its life have passed it uses the next key and makes another next
+// key. It reads the authority's key only for that; if it cannot, a valid certificate stays. It
+// repairs the state after a crash between the files: the certificate is written first and shows
+// which key is meant. *notes gets sentences for a log.
 core::Result<ServerState> EnsureServer(const ServerOptions& options, Authority* authority,
                                        std::vector<std::string>* notes);
 

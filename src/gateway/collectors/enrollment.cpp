@@ -29,12 +29,13 @@ using JsonPtr = std::unique_ptr<cJSON, decltype(&cJSON_Delete)>;
 
 constexpr size_t kMaxSecretBytes = 255;
 constexpr size_t kMaxNameBytes = 255;
-// Old collectors send any body with a refresh; it is read to keep the connection and not looked at.
+// Old collectors send some body with a refresh. Read it to keep the connection usable; ignore its
+// content.
 constexpr size_t kMaxIgnoredBodyBytes = size_t{1} << 20;
 // A request in PEM is a third longer than its DER.
 constexpr size_t kMaxRequestPemBytes = size_t{12} << 10;
 
-// ReadCsr gives the DER of a request that proves the possession of its key.
+// ReadCsr gives the DER of a certificate request that proves possession of its key.
 Result<std::string> ReadCsr(const JsonBody& body) {
     auto pem = body.Text("csr", kMaxRequestPemBytes);
     if (!pem) return pem.error();
@@ -72,8 +73,8 @@ Response SecretResponse(const cJSON* root) {
     return response;
 }
 
-// Granted is the answer with a certificate. A v3 collector gets certificate and key both or
-// neither: with one of them all its calls fail.
+// Granted makes the answer with a certificate. A v3 collector must get certificate and key together
+// or neither: with only one of them all its calls fail.
 Response Granted(const protocol::EnrollReply& reply, EVP_PKEY* made_key) {
     const JsonPtr root(cJSON_CreateObject(), &cJSON_Delete);
     AddText(root.get(), "collector_id", core::FormatUuid(reply.collector_id));
@@ -194,7 +195,7 @@ Task<Response> EnrollmentService::Register(http::Exchange& exchange) {
 }
 
 Task<Response> EnrollmentService::RefreshToken(http::Exchange& exchange) {
-    // Copied: the connection's memo may change while the body comes.
+    // Copied: the connection's memo may change while the body arrives.
     const protocol::TokenRequest request{Authorizer::CallerOf(exchange).credential};
     const Status read = co_await ReadBody(exchange, kMaxIgnoredBodyBytes);
     if (!read) co_return RefusalOf(read.error());

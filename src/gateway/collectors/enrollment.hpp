@@ -1,5 +1,5 @@
-// Enrollment: how a collector comes to a certificate and to tokens. The worker decides; here
-// requests are read and checked, and for v3 collectors, which cannot, keys are made.
+// Enrollment: how a collector gets a certificate and tokens. The worker decides; this file reads
+// and checks requests, and makes the keys for v3 collectors, which cannot make their own.
 #pragma once
 
 #include "gateway/identity/authorize.hpp"
@@ -17,17 +17,17 @@ class EnrollmentService {
         : link_(link), identity_(identity), refusals_(refusals) {}
 
     // Enroll answers POST /api/v1/collectors/enroll: {"token", "csr"}, a one-time token and a
-    // request in PEM.
+    // certificate request in PEM.
     http::Task<http::Response> Enroll(http::Exchange& exchange);
-    // Renew answers POST /api/v1/collectors/renew: {"csr"}, over a connection with the certificate
-    // that is to be replaced. REQUIRES: Authorize had nothing to say.
+    // Renew answers POST /api/v1/collectors/renew: {"csr"}, on a connection that uses the
+    // certificate to be replaced. REQUIRES: Authorize has admitted the request.
     http::Task<http::Response> Renew(http::Exchange& exchange);
     // Register answers POST /api/v1/collectors/register of v3 collectors: {"hostname", "name",
-    // "version"} and the header X-Registration-Secret. They make no key and no request, so both are
-    // made here, used for the one answer, and kept nowhere.
+    // "version"} and the header X-Registration-Secret. They make no key and no certificate request,
+    // so Register makes both, uses them for this answer only, and stores neither.
     http::Task<http::Response> Register(http::Exchange& exchange);
-    // RefreshToken answers POST /api/v1/collectors/refresh-token with a signed token. Its body does
-    // not matter. REQUIRES: Authorize had nothing to say.
+    // RefreshToken answers POST /api/v1/collectors/refresh-token with a signed token. It ignores
+    // the body. REQUIRES: Authorize has admitted the request.
     http::Task<http::Response> RefreshToken(http::Exchange& exchange);
 
     // Crl and Trust answer GET /api/v1/pki/crl and /api/v1/pki/trust.
@@ -35,7 +35,7 @@ class EnrollmentService {
     http::Task<http::Response> Trust(http::Exchange& exchange);
 
   private:
-    // Both give errors for RefusalOf.
+    // Both return errors made for RefusalOf.
     static http::Task<core::Status> ReadBody(http::Exchange& exchange, size_t max_bytes);
     static http::Task<core::Result<JsonBody>> ReadJson(http::Exchange& exchange);
     http::Task<http::Response> Ask(http::Exchange& exchange, const protocol::EnrollRequest& request,

@@ -15,8 +15,8 @@ using core::Result;
 using core::Sha256;
 
 constexpr size_t kMaxKeyBytes = 255;
-// JSON shrinks to a quarter at the least that is worth sending so; more that comes compressed is
-// hardly small.
+// JSON that is worth compressing shrinks to a quarter or less, so a compressed body larger than
+// this is probably large when inflated.
 constexpr size_t kLargeCompressedBytes = kLargeBodyBytes / 4;
 
 core::Uuid Truncate(const Sha256& digest) {

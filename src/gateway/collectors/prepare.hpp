@@ -1,5 +1,5 @@
-// Prepare: from the body of a push to the frame for the worker. No connections in it and nothing
-// shared, so that a large push can be prepared beside the event loop.
+// Prepare: turns the body of a push into the frame for the worker. It uses no connection and
+// nothing shared, so that a large push can be prepared outside of the event loop.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace pganalytics::gateway {
 
-// PushKey is what a retry of the same push has in common with it.
+// PushKey identifies a push: a retry of the same push has the same key.
 struct PushKey {
     core::Uuid key;
     bool has_sequence = false;
@@ -22,23 +22,23 @@ struct PushKey {
 };
 
 // MakePushKey reads the Idempotency-Key header: "<epoch>:<sequence>", two integers of 64 bits, or
-// up to 255 printable ASCII characters of the sender's choice. Without the header ("") the body as
-// received is the key. Errors: 400.
+// up to 255 printable ASCII characters of the sender's choice. Without the header ("") the key is
+// made from the body as received. Errors: 400.
 core::Result<PushKey> MakePushKey(std::string_view idempotency_key, std::string_view body);
 
-// A body of more bytes, inflated, is a large one and is prepared on a thread of its own.
+// A body of more bytes than this, inflated, is large: a thread of its own prepares it.
 inline constexpr uint64_t kLargeBodyBytes = 1 << 20;
 
-// MayBeLarge is false for a body that takes the event loop at most a few milliseconds, or that
-// turns out to be large within them: see PreparePush.
+// MayBeLarge is false if PreparePush can run in the event loop: it then takes a few milliseconds at
+// most, or finds within them that the body is large (see PreparePush).
 bool MayBeLarge(std::string_view body);
 
-// PushSender is who has sent a push, as the worker has said and the request's head tells.
+// PushSender is the sender of a push: what the worker said of it, and its Idempotency-Key.
 struct PushSender {
     core::Uuid collector_id;
     protocol::Credential credential;
     uint32_t max_queries_per_db = 0;
-    std::string idempotency_key;  // "" none; else MakePushKey takes it
+    std::string idempotency_key;  // "" none; else valid for MakePushKey
 };
 
 struct PreparedPush {
@@ -47,9 +47,9 @@ struct PreparedPush {
     std::string unstored;  // as in protocol::Push
 };
 
-// PreparePush hashes, inflates and decodes `body`, whose memory it gives back on the way: only the
-// frame is left. Errors: 400, 403, 413, 422 as the body deserves; "<JSON path>: <reason>" where a
-// place in it is at fault. 413 and the body left as it was when it inflates to more than `limit`.
+// PreparePush hashes, inflates and decodes `body`, and frees its memory on the way: only the frame
+// is left. Errors: 400, 403, 413, 422; "<JSON path>: <reason>" if one place in the body is at
+// fault. If the body inflates to more than `limit`: 413, and the body is unchanged.
 core::Result<PreparedPush> PreparePush(const PushSender& sender, core::Buffer* body, uint64_t limit,
                                        ingest::Decoder* decoder);
 

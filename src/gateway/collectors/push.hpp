@@ -1,5 +1,5 @@
-// Push: from a request with statistics to a frame for the worker and back to a receipt, and what
-// has become of a collector's pushes.
+// Push: turns a request with statistics into a frame for the worker and its receipt into an answer.
+// Health reports what became of a collector's pushes.
 #pragma once
 
 #include <cstdint>
@@ -18,12 +18,12 @@
 
 namespace pganalytics::gateway {
 
-// CheckContent refuses bodies announced as something else than JSON, plain, gzip or zstd: 415.
+// CheckContent refuses a body whose headers do not say JSON, plain or with gzip or zstd: 415.
 core::Status CheckContent(std::string_view content_type, std::string_view content_encoding);
 
 class PushService {
   public:
-    // All must outlive the service. `seed` is for the decoders.
+    // All must outlive the service. `seed` seeds the decoders.
     PushService(WorkerLink& link, Log& log, SideThread& side, const IdentityState& identity,
                 Refusals& refusals, uint64_t max_body_bytes, uint64_t seed)
         : link_(link),
@@ -36,7 +36,7 @@ class PushService {
           large_decoder_(seed) {}
 
     // Push answers POST /api/v1/metrics/push, Health GET /api/v1/metrics/health. REQUIRES:
-    // Authorize had nothing to say.
+    // Authorize has admitted the request.
     http::Task<http::Response> Push(http::Exchange& exchange);
     http::Task<http::Response> Health(http::Exchange& exchange);
 
@@ -54,7 +54,7 @@ class PushService {
     Refusals& refusals_;
     uint64_t max_body_bytes_;
     ingest::Decoder decoder_;
-    ingest::Decoder large_decoder_;  // of the side thread
+    ingest::Decoder large_decoder_;  // used on the side thread
 };
 
 }  // namespace pganalytics::gateway

@@ -12,7 +12,7 @@
 namespace pganalytics::gateway {
 namespace {
 
-// Below this, pages given back would only be asked for again by the next push.
+// With less free memory than this, keep the pages: the next push would only ask for them again.
 constexpr size_t kKeptBytes = size_t{16} << 20;
 constexpr std::chrono::hours kForever{24 * 365};
 
@@ -40,7 +40,7 @@ void SideThread::Work() {
         } catch (...) {
             error_ = std::current_exception();
         }
-        // What a large push leaves in malloc's lists is many small pieces that nothing else needs.
+        // A large push leaves many small free pieces in malloc's lists that nothing else needs.
         if (mallinfo2().fordblks > kKeptBytes) malloc_trim(0);
         const uint64_t one = 1;
         const ssize_t ignored = write(done_fd_, &one, sizeof(one));
@@ -69,7 +69,7 @@ http::Task<> SideThread::Run(const std::function<void()>& job) {
     }
     wanted_.notify_one();
     co_await AwaitDone();
-    // The eventfd orders what the thread has written before this.
+    // The eventfd orders the thread's writes before this read.
     const std::exception_ptr error = std::exchange(error_, nullptr);
     turns_.pop_front();
     if (!turns_.empty()) turns_.front()->Notify();

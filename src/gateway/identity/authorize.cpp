@@ -76,8 +76,8 @@ Task<std::optional<Response>> Authorizer::Authorize(http::Exchange& exchange,
     if (known && access == Access::kCollector) co_return std::nullopt;
     caller.Forget();
     caller.credential = credential;
-    // Of an expired token only its refresh decides; everybody else is known before the body is
-    // read.
+    // Let the refresh itself decide about an expired token. Ask the worker about all others now,
+    // before the body is read.
     const bool expired =
         credential.token_expires_at != 0 && credential.token_expires_at <= UnixNow();
     if (access == Access::kCollectorGrace && expired) co_return std::nullopt;
@@ -110,8 +110,8 @@ Status Authorizer::ReadCredential(http::Exchange& exchange, Access access, Crede
     return Unit{};
 }
 
-// ReadCertificate looks again at what the handshake has accepted: since then it may have been
-// revoked or have come to its end.
+// ReadCertificate checks again what the handshake accepted: the certificate may have expired or
+// been revoked since.
 Status Authorizer::ReadCertificate(http::Exchange& exchange, Credential* credential,
                                    RefusalKind* kind) {
     X509* const peer = exchange.stream().Peer();
@@ -160,7 +160,7 @@ Status Authorizer::ReadToken(std::string_view token, Access access, Credential* 
         return Error{"the token names no collector", 403};
     }
     credential->token_subject = *subject;
-    // Zeros stand for no certificate: a token must not be bound to that.
+    // All zeros mean "no certificate": a token must not be bound to that.
     if (claims->certificate && (protocol::IsZero(credential->certificate_sha256) ||
                                 *claims->certificate != credential->certificate_sha256)) {
         *kind = RefusalKind::kTokenNotBound;
@@ -175,7 +175,8 @@ Status Authorizer::ReadToken(std::string_view token, Access access, Credential* 
 Task<std::optional<Response>> Authorizer::AskWorker(http::Exchange& exchange,
                                                     const Credential& credential) {
     Caller& caller = CallerOf(exchange);
-    // What changes while the worker thinks is to be asked for again.
+    // If the identity changes while the worker answers, this older version makes the next request
+    // ask again.
     const uint64_t version = identity_.version();
     protocol::AuthRequest request;
     request.credential = credential;

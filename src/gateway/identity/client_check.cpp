@@ -23,7 +23,7 @@ RefusalKind KindOf(int verdict) {
     }
 }
 
-// Fits: programs that scrape need no name that we know.
+// Fits checks purpose and name. A program that scrapes needs no name that we know.
 core::Status Fits(protocol::GatewayRole role, X509* certificate) {
     if (role == protocol::GatewayRole::kApi) return pki::CheckClient(certificate);
     const auto collector = pki::CollectorOf(certificate);

@@ -1,5 +1,5 @@
-// Client check: what a client's certificate must be beyond what OpenSSL has verified, decided in
-// the handshake.
+// Client check: what a client's certificate must satisfy, during the handshake, beyond what OpenSSL
+// has verified.
 #pragma once
 
 #include "gateway/identity/identity_state.hpp"
@@ -10,9 +10,9 @@
 namespace pganalytics::gateway {
 
 // MakeClientCheck gives the check: strong keys in the whole chain, a client's purpose
-// (pki::CheckClient), on the collectors' port a collector's name (pki::CollectorOf), not revoked.
-// Why one is refused is in the log, at most once a minute. REQUIRES: all outlive it; *role is set
-// before the first handshake.
+// (pki::CheckClient), a collector's name on the collectors' port (pki::CollectorOf), not revoked.
+// It logs why a certificate is refused, at most once a minute. REQUIRES: all arguments outlive the
+// check; `role` is set before the first handshake.
 http::PeerCheck MakeClientCheck(const protocol::GatewayRole& role, const IdentityState& identity,
                                 Log& log, Refusals& refusals);
 

@@ -51,7 +51,8 @@ bool IdentityState::Replace(const protocol::Identity& identity) {
         !InOrder(identity.revoked)) {
         return false;
     }
-    // The worker's number is of one server's life; counting frames holds whatever it says.
+    // The worker's version number restarts with the server; a count of frames works whatever it
+    // says.
     ++version_;
     tokens_ = std::move(tokens);
     revoked_ = identity.revoked;

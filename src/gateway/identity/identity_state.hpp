@@ -1,5 +1,5 @@
-// IdentityState: what this gateway knows of keys and certificates, as its worker has last told.
-// Each Identity frame replaces all of it.
+// IdentityState: the keys and revoked certificates that the worker sent last. Each Identity frame
+// replaces all of it.
 #pragma once
 
 #include <cstdint>
@@ -13,18 +13,18 @@ namespace pganalytics::gateway {
 
 class IdentityState {
   public:
-    // Replace takes over what a frame says. False, and nothing changed, if it makes no sense: parts
-    // of a key or of a digest, a point that is not on P-256, digests that are not in order.
+    // Replace takes over the content of a frame. If the content is invalid it gives false and
+    // changes nothing: a key or a digest is cut, a point is not on P-256, or the digests are not in
+    // order.
     bool Replace(const protocol::Identity& identity);
 
-    // version changes with every frame: what was found out under another one is to be found out
-    // again.
+    // version changes with every frame: what was found under another version must be checked again.
     uint64_t version() const { return version_; }
     const pki::TokenVerifier& tokens() const { return tokens_; }
     bool IsRevoked(const core::Sha256& certificate) const;
     const std::string& crl() const { return crl_; }      // DER, "" none
     const std::string& trust() const { return trust_; }  // JSON, "" none
-    // trust_version is the document's own, 0 without one: receipts say it.
+    // trust_version is the version in the trust document, 0 without one. Receipts report it.
     uint64_t trust_version() const { return trust_version_; }
 
   private:

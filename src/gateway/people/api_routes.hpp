@@ -1,4 +1,4 @@
-// API routes: what the port for people answers, as the router wants it.
+// API routes: the routes of the port for people, in the router's form.
 #pragma once
 
 #include <vector>

@@ -25,10 +25,10 @@ using http::Response;
 using http::Task;
 
 constexpr size_t kMaxRoleBytes = 63;  // NAMEDATALEN - 1 of PostgreSQL
-// Who asks for health waits no longer for a worker that is busy.
+// A health request does not wait longer than this for a busy worker.
 constexpr std::chrono::seconds kHealthTimeout{2};
 
-// Asker is who sends the request: a person by the token, or a program that scrapes.
+// Asker is the sender of the request: a person, known by a token, or a program that scrapes.
 struct Asker : http::ConnectionMemo {
     core::Uuid session_id;
     std::string role;
@@ -41,7 +41,7 @@ int64_t UnixNow() {
     return std::chrono::duration_cast<std::chrono::seconds>(now).count();
 }
 
-// Unauthorized names the scheme, as RFC 9110 section 15.5.2 wants it.
+// Unauthorized names the scheme, as RFC 9110 section 15.5.2 requires.
 Response Unauthorized(std::string_view detail, bool bad_token) {
     Response response = Problem(401, detail);
     response.headers.emplace_back("WWW-Authenticate",
@@ -50,7 +50,7 @@ Response Unauthorized(std::string_view detail, bool bad_token) {
     return response;
 }
 
-// IsFieldText: it can stand between the brackets or quotes of a field.
+// IsFieldText: the text can stand between the brackets or quotes of a header field.
 bool IsFieldText(std::string_view text) {
     return !text.empty() && text.find_first_of("<>\"\\") == std::string_view::npos &&
            std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
@@ -65,7 +65,7 @@ Response ResponseOf(const protocol::ApiReply& reply, bool with_token) {
     }
     Response response{status, std::string(reply.content_type), std::string(reply.body), {}};
     response.secret = true;
-    // The worker has percent-encoded it; what could end the field is no address.
+    // The worker has percent-encoded the address. Text that could end the field is not an address.
     if (IsFieldText(reply.next)) {
         response.headers.emplace_back("Link", "<" + std::string(reply.next) + ">; rel=\"next\"");
     }
@@ -111,8 +111,8 @@ std::optional<Response> ApiService::ReadAsker(http::Exchange& exchange, const ht
     return std::nullopt;
 }
 
-// ReadCertificate looks again at what the handshake has accepted: since then it may have been
-// revoked or have come to its end.
+// ReadCertificate checks again what the handshake accepted: the certificate may have expired or
+// been revoked since.
 std::optional<Response> ApiService::ReadCertificate(http::Exchange& exchange,
                                                     const http::Route& route) {
     const X509* const peer = exchange.stream().Peer();
@@ -143,7 +143,7 @@ std::optional<Response> ApiService::ReadPerson(http::Exchange& exchange, const h
     };
     const auto claims = identity_.tokens().Verify(token, protocol::kApiAudience, UnixNow());
     if (!claims) {
-        // Every token of a person comes to its end within minutes: that is no news.
+        // Do not count this as a refusal: every token of a person expires within minutes.
         if (claims.error().kind != core::ErrorKind::kExpired) {
             refuse(protocol::RefusalKind::kTokenForged);
         }
@@ -178,7 +178,7 @@ Task<Response> ApiService::AskWorker(const protocol::ApiRequest& request,
 
 Task<Response> ApiService::Forward(http::Exchange& exchange) {
     http::RequestParser& request = exchange.request();
-    // Copied where trailers of a chunked body may move it.
+    // Read this before the body: trailers of a chunked body may move the header fields.
     const bool has_type = request.HasHeader("Content-Type");
     const Response wrong_type =
         Problem(415, "a body is application/json, without Content-Encoding");
@@ -207,7 +207,7 @@ Task<Response> ApiService::Forward(http::Exchange& exchange) {
 }
 
 Task<Response> ApiService::ForwardStranger(http::Exchange& exchange) {
-    // Who sent the request before this one is not who sends this one.
+    // Forget the previous request's sender: this request may have another.
     exchange.memo().reset();
     co_return co_await Forward(exchange);
 }

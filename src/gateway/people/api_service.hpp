@@ -1,4 +1,5 @@
-// API service: requests of people: whose token it is, to the worker and back.
+// API service: checks the token of a person's request, passes it to the worker, and returns the
+// answer.
 #pragma once
 
 #include <chrono>
@@ -24,15 +25,16 @@ class ApiService {
           metrics_access_(metrics_access) {}
 
     // Authorize is the guard of the people's routes: 401 with WWW-Authenticate (RFC 6750 section 3)
-    // unless the request brings a token of a person that is good. Whether the session goes on, and
-    // what the role may, is the worker's to say. For a program that scrapes another token, which
-    // only the worker knows, or the certificate of the connection will do; a token counts first.
+    // unless the request brings a valid token of a person. The worker decides whether the session
+    // is still open and what the role may do. A program that scrapes may instead bring another
+    // token, which only the worker can check, or use the connection's certificate; a token takes
+    // precedence.
     http::Task<std::optional<http::Response>> Authorize(http::Exchange& exchange,
                                                         const http::Route& route);
 
-    // Forward answers a request with what the worker answers; ForwardStranger does so for a route
-    // that is for anyone. Health answers GET /api/v1/health: 200 if the worker does, 400 for a
-    // parameter that is none, else 503, after kHealthTimeout at the latest.
+    // Forward passes a request to the worker and returns its answer; ForwardStranger does so for a
+    // route that is open to anyone. Health answers GET /api/v1/health: 200 if the worker answers
+    // so, 400 for an unknown parameter, else 503, after kHealthTimeout at the latest.
     http::Task<http::Response> Forward(http::Exchange& exchange);
     http::Task<http::Response> ForwardStranger(http::Exchange& exchange);
     http::Task<http::Response> Health(http::Exchange& exchange);

@@ -1,4 +1,4 @@
-// Answers: responses that every service of the gateway gives alike.
+// Answers: responses that all services of the gateway give in the same way.
 #pragma once
 
 #include <optional>
@@ -10,14 +10,14 @@
 
 namespace pganalytics::gateway {
 
-// Unavailable is 503 with Retry-After: come again with the same.
+// Unavailable is 503 with Retry-After: the client may retry the same request.
 http::Response Unavailable(std::string_view detail, unsigned retry_after_s = 5);
 
-// RefusalOf makes a problem document of an error; with 503 as Unavailable. Status 0, the client is
-// gone: no answer.
+// RefusalOf makes a problem document of an error; 503 as Unavailable does. Status 0 means that the
+// client is gone: the response is empty and is not sent.
 http::Response RefusalOf(const core::Error& error);
 
-// Unanswered is the answer where the worker gave none, nothing for kAnswered.
+// Unanswered is the response if the worker gave no answer; nothing for kAnswered.
 std::optional<http::Response> Unanswered(WorkerAnswer answer);
 
 }  // namespace pganalytics::gateway

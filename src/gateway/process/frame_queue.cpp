@@ -50,7 +50,8 @@ void FrameQueue::TakeFirst(Lanes* from, std::string* frame) {
     Place(from, lane);
 }
 
-// Place moves a lane whose first push has gone to the end of the list it now belongs to.
+// Place moves a lane, after its first push was taken, to the end of the list for its next push's
+// size.
 void FrameQueue::Place(Lanes* from, Lanes::iterator lane) {
     if (lane->pushes.empty()) {
         from->erase(lane);

@@ -1,6 +1,6 @@
-// FrameQueue: in which order frames go to the worker. What collectors sent small goes before what
-// is large, collectors take turns, and each collector's own pushes keep their order, so that
-// neither a huge push nor a busy collector delays the others. No threads in it.
+// FrameQueue: the order in which frames go to the worker. Small pushes go before large ones,
+// collectors take turns, and each collector's own pushes keep their order, so that neither a huge
+// push nor a busy collector delays the others. It uses no threads.
 #pragma once
 
 #include <cstdint>
@@ -14,23 +14,23 @@ namespace pganalytics::gateway {
 
 class FrameQueue {
   public:
-    // After so many small pushes in a row a large one that waits has its turn.
+    // After this many small pushes in a row a waiting large one goes.
     static constexpr int kSmallBeforeLarge = 64;
 
-    // Put adds a frame that goes before all pushes: it is small and asks or tells something.
+    // Put adds a small frame that is not a push; it goes before all pushes.
     void Put(std::string frame) { control_.push_back(std::move(frame)); }
     // PutPush adds a push of a collector.
     void PutPush(const core::Uuid& collector_id, uint32_t request_id, std::string frame);
 
-    // Take gives the next frame; false when none may go. A large push goes only when the one before
-    // it has been answered: while the worker stores that, what is small gets ahead.
+    // Take gives the next frame; false when none may go. A large push goes only after the previous
+    // one was answered: while the worker stores that, small ones go first.
     bool Take(std::string* frame);
 
-    // End says that nobody waits for this push any more, answered or not. One that has not been
-    // taken is dropped.
+    // End says that nobody waits for this push any more, answered or not. It drops the push if it
+    // has not been taken.
     void End(uint32_t request_id);
 
-    // HasControl: a frame of Put waits.
+    // HasControl: a frame added by Put waits.
     bool HasControl() const { return !control_.empty(); }
     bool empty() const { return control_.empty() && small_.empty() && large_.empty(); }
 
@@ -39,7 +39,7 @@ class FrameQueue {
         uint32_t request_id;
         std::string frame;
     };
-    // Lane is one collector's pushes. It stands in the list of its first push's size.
+    // Lane holds one collector's pushes. It is in small_ or large_ by the size of its first push.
     struct Lane {
         core::Uuid collector_id;
         std::deque<Waiting> pushes;
@@ -52,9 +52,9 @@ class FrameQueue {
     bool Drop(Lanes* lanes, uint32_t request_id);
 
     std::deque<std::string> control_;
-    Lanes small_;  // whose turn it is first in front
+    Lanes small_;  // the lane in front is next
     Lanes large_;
-    int small_in_a_row_ = 0;  // while a large one waited that could have gone
+    int small_in_a_row_ = 0;  // while a large one could have gone
     uint32_t large_with_worker_ = 0;
 };
 

@@ -1,4 +1,4 @@
-// Header text: values of header fields as RFC 9110 compares them.
+// Header text: compares and trims values of header fields as RFC 9110 defines.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,7 @@ inline bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
                       [lower](char x, char y) { return lower(x) == lower(y); });
 }
 
-// Trim takes optional white space from both ends.
+// Trim removes optional white space at both ends.
 inline std::string_view Trim(std::string_view text) {
     const size_t first = text.find_first_not_of(" \t");
     if (first == std::string_view::npos) return {};

@@ -13,11 +13,11 @@ using core::Result;
 
 constexpr int kMaxMembers = 64;
 
-// IsWhite: white space of RFC 8259, of which cJSON also takes other control characters for some.
+// IsWhite: white space of RFC 8259. cJSON also accepts other control characters as white space.
 bool IsWhite(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
-// HasControl finds an escaped NUL, at which a C string would end and hide the rest, and a control
-// character in a string, which RFC 8259 does not allow and cJSON takes.
+// HasControl finds an escaped NUL, which would end a C string and hide the rest, and a control
+// character in a string, which RFC 8259 forbids and cJSON accepts.
 bool HasControl(std::string_view body) {
     bool in_string = false;
     for (size_t i = 0; i < body.size(); ++i) {
@@ -35,7 +35,7 @@ bool HasControl(std::string_view body) {
 }
 
 bool HasTwice(const cJSON* object) {
-    // Requests have a handful of members; the comparison of a stranger's 10,000 would take long.
+    // Requests have a few members; comparing 10,000 of an unknown client would take long.
     if (cJSON_GetArraySize(object) > kMaxMembers) return true;
     for (const cJSON* one = object->child; one != nullptr; one = one->next) {
         for (const cJSON* other = one->next; other != nullptr; other = other->next) {
@@ -58,7 +58,7 @@ Result<JsonBody> JsonBody::Parse(std::string_view body) {
     }
     const Error malformed{"the body is not a JSON object", 400};
     if (!core::IsValidUtf8(body) || HasControl(body)) return malformed;
-    const std::string text(body);  // cJSON looks for an end
+    const std::string text(body);  // cJSON needs the final NUL
     const char* end = nullptr;
     JsonBody parsed;
     parsed.root_.reset(cJSON_ParseWithLengthOpts(text.data(), text.size() + 1, &end, 1));

@@ -1,4 +1,4 @@
-// JSON body: the small documents of requests that are no pushes: one object of strings.
+// JSON body: small documents of requests other than pushes: one object of strings.
 #pragma once
 
 #include <cjson/cJSON.h>
@@ -15,14 +15,14 @@ inline constexpr size_t kMaxSmallBodyBytes = size_t{64} << 10;
 
 class JsonBody {
   public:
-    // Parse reads a body. Errors: 413 beyond kMaxSmallBodyBytes, 400 for what is not UTF-8, not one
-    // JSON object and nothing behind it, or holds a key twice.
+    // Parse reads a body. Errors: 413 if larger than kMaxSmallBodyBytes; 400 if it is not UTF-8, is
+    // not exactly one JSON object, or holds a key twice.
     static core::Result<JsonBody> Parse(std::string_view body);
 
-    // Text gives a member that must be there, be a string and have 1 to max_bytes bytes. 422,
-    // naming the member.
+    // Text gives a member that must be present, a string, and of 1 to max_bytes bytes. Error: 422,
+    // with the member's name.
     core::Result<std::string> Text(const char* name, size_t max_bytes) const;
-    // OptionalText is Text for a member that may be absent, null or "": it is then "".
+    // OptionalText is Text for a member that may be absent, null or "": the result is then "".
     core::Result<std::string> OptionalText(const char* name, size_t max_bytes) const;
 
   private:

@@ -8,11 +8,11 @@
 namespace pganalytics::gateway {
 namespace {
 
-// Below this malloc keeps pages instead of asking the kernel for zeroed ones each time.
+// malloc keeps buffers smaller than this, instead of asking the kernel for zeroed pages each time.
 constexpr int kKeepBelowBytes = 4 << 20;
 
-// simdjson: 4 bytes of index and 5/3 of string buffer for each of the document's; the document
-// itself inflated; the bodies in memory; frames.
+// For each byte of a document simdjson needs 4 bytes of index and 5/3 of string buffer. The rest is
+// for the inflated document, the bodies in memory, and frames.
 constexpr uint64_t kAddressSpacePerBodyByte = 24;
 constexpr uint64_t kAddressSpaceBase = uint64_t{1} << 30;
 constexpr uint64_t kAddressSpacePerConnection = 256 << 10;

@@ -5,13 +5,13 @@
 
 namespace pganalytics::gateway {
 
-// UseAllDescriptors raises the limit of open descriptors to what the hard limit allows.
+// UseAllDescriptors raises the limit of open descriptors to the hard limit.
 void UseAllDescriptors();
 
-// KeepBuffers lets malloc keep the pages of buffers of pushes, which live for milliseconds.
+// KeepBuffers lets malloc keep the pages of push buffers, which live for milliseconds.
 void KeepBuffers();
 
-// LimitMemory bounds the address space by what `max_body_bytes` and `max_connections` can need at
+// LimitMemory limits the address space to what `max_body_bytes` and `max_connections` need at
 // worst.
 void LimitMemory(uint64_t max_body_bytes, uint32_t max_connections);
 

@@ -1,5 +1,5 @@
-// Log: lines for the server's log, which the worker writes. At most one line a second of a kind, a
-// minute of what every stranger can cause: that must not fill a disk.
+// Log: lines for the server log, which the worker writes. At most one line a second of each kind,
+// and one a minute of the kind that any stranger can cause: that must not fill a disk.
 #pragma once
 
 #include <array>
@@ -19,7 +19,7 @@ class Log {
 
     explicit Log(WorkerLink& link) : link_(link) {}
 
-    // Lines never hold secrets: no tokens, no bodies, no query texts.
+    // Lines must not hold secrets: no tokens, no bodies, no query texts.
     void Line(Kind kind, bool warning, std::string message);
 
   private:
@@ -32,8 +32,8 @@ class Log {
     std::array<Last, kKinds> last_;
 };
 
-// Monitor runs for ever: once a second it sends the counters, if one has changed, tells of refusals
-// that are due, and says what went wrong with connections.
+// Monitor runs for ever. Once a second it sends the counters if one has changed, sends the refusals
+// that are due, and logs when all connections were busy.
 http::Task<> Monitor(http::asio::io_context& io, const http::Server& server, WorkerLink& link,
                      Log& log, Refusals& refusals);
 

@@ -1,4 +1,4 @@
-// Rate limiter: the limits of addresses and collectors, counted in the memory that all gateways of
+// Rate limiter: the rate limits of addresses and collectors, counted in memory that all gateways of
 // the server share.
 #pragma once
 
@@ -16,16 +16,18 @@ namespace pganalytics::gateway {
 
 class RateLimiter {
   public:
-    // Open maps the memory and closes its descriptor. REQUIRES: before the sandbox. Errors: the
-    // descriptor is no memory of the size that the worker says.
+    // Open maps the memory and closes its descriptor. REQUIRES: called before the sandbox closes.
+    // Errors: the worker's limits are out of range; the descriptor is not memory of the configured
+    // size.
     static core::Result<RateLimiter> Open(const protocol::GatewayConfig& config);
 
-    // TakeAddress counts a connection with its first request, or a further one: 0, or the seconds
-    // after which its address may come again. An IPv6 client counts as its /64.
+    // TakeAddress counts a connection (with its first request) or a further request. 0: allowed;
+    // else the seconds after which this address may retry. An IPv6 client counts as its /64.
     unsigned TakeAddress(const core::Address& address);
 
-    // TakeCollector counts a request of a collector: nothing, or 429. The connection can go on:
-    // a small body is read first. A zero id, of which only the address is known, is not counted.
+    // TakeCollector counts a request of a collector. It gives nothing, or 429 after reading a small
+    // body, so that the connection stays usable. It does not count a zero id: there only the
+    // address is known.
     http::Task<std::optional<http::Response>> TakeCollector(http::Exchange& exchange,
                                                             const core::Uuid& collector_id);
 

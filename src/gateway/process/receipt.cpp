@@ -9,7 +9,7 @@
 namespace pganalytics::gateway {
 namespace {
 
-// What v3 collectors are told about their configuration: there is none to fetch.
+// v3 collectors expect these about their configuration; there is none to fetch.
 constexpr int kConfigVersion = 1;
 constexpr int kNextCheckSeconds = 300;
 

@@ -1,5 +1,5 @@
-// Refusals: what this gateway has refused by itself, counted and told to the worker, for the audit
-// log. The worker never sees such requests.
+// Refusals: counts the requests that this gateway refuses by itself and sends the counts to the
+// worker, which records them in the audit log. The worker never sees such requests.
 #pragma once
 
 #include <string_view>
@@ -11,22 +11,22 @@
 
 namespace pganalytics::gateway {
 
-// The route's method and path in one, as the audit log names it.
+// RouteName gives the route's method and path as one text, as the audit log names it.
 std::string RouteName(const http::Route& route);
 
 class Refusals {
   public:
-    // The link must outlive it.
+    // `link` must outlive this object.
     explicit Refusals(WorkerLink& link) : link_(link) {}
 
-    // Add counts one. The first of its kind, address, collector and route is told at once.
+    // Add counts one refusal. It sends the first of its kind, address, collector and route at once.
     void Add(protocol::RefusalKind kind, const core::Address& address,
              const core::Uuid& collector = {}, std::string_view route = {});
 
-    // Tell tells of those whose time has come; called once a second.
+    // Tell sends the counts that are due; called once a second.
     void Tell();
 
-    // Finish tells of all, and from now on of each at once: this gateway leaves.
+    // Finish sends all counts, and from now on each refusal at once: this gateway is about to exit.
     void Finish();
 
   private:

@@ -1,5 +1,6 @@
 // Sandbox rules: the system calls of a gateway, beside those of every program (sandbox/filter.cpp).
-// No files, no sockets but those that it has and accepts, no programs, no signals to others.
+// It cannot open files or sockets (it can accept connections), start programs or signal other
+// processes.
 #pragma once
 
 #include <fcntl.h>
@@ -9,25 +10,25 @@
 
 namespace pganalytics::gateway {
 
-// A call that is missing kills a gateway in production, where it needs it: each has a test that
-// makes it. Where a libc has two ways to do a thing, both.
+// A missing call kills a gateway in production when it needs that call: each call has a test that
+// makes it. Where a libc has two ways to do a thing, both are listed.
 inline constexpr sandbox::Rule kSandboxRules[] = {
-    // takes connections
+    // to accept connections
     {"accept"},
     {"accept4"},
-    // waits: Asio's reactor and timer, and the thread that writes frames
+    // to wait: Asio's reactor and timer, and the thread that writes frames
     {"epoll_ctl"},
     {"epoll_pwait"},
     {"epoll_wait"},
     {"poll"},
     {"ppoll"},
     {"timerfd_settime"},
-    // makes them non-blocking
+    // to make connections non-blocking
     {"fcntl", {sandbox::Is(1, F_GETFL)}},
     {"fcntl", {sandbox::Is(1, F_SETFL)}},
     {"ioctl", {sandbox::Is(1, FIONBIO)}},
     {"setsockopt"},
-    // reads, writes and ends them
+    // to read, write and close connections
     {"recvfrom"},
     {"recvmsg"},
     {"sendmsg"},

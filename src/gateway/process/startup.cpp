@@ -43,7 +43,7 @@ Status CheckConfig(const protocol::GatewayConfig& config) {
     return Unit{};
 }
 
-// AsksForCertificates: clients may then show one, and must where a route needs it.
+// AsksForCertificates: clients may then present a certificate, and must where a route needs it.
 bool AsksForCertificates(const protocol::GatewayConfig& config) {
     return !config.ca_file.empty() && config.mtls != protocol::Mtls::kOff;
 }

@@ -1,4 +1,4 @@
-// Startup: everything of a gateway's life that needs files, done before the sandbox closes.
+// Startup: everything that a gateway does with files, before the sandbox closes.
 #pragma once
 
 #include <string>
@@ -14,9 +14,8 @@ struct Startup {
     std::string certificate_sha256;  // lower-case hex
 };
 
-// Start checks the configuration, makes certificate and key if that is wanted, reads all files and
-// limits the process's memory. Errors name the file or the setting. REQUIRES: `check`, for client
-// certificates, outlives what comes of it.
+// Start checks the configuration, reads all files and limits the process's memory. Errors name the
+// file or the setting. REQUIRES: `check`, which judges client certificates, outlives the result.
 core::Result<Startup> Start(const protocol::GatewayConfig& config, const http::PeerCheck& check);
 
 }  // namespace pganalytics::gateway

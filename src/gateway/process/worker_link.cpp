@@ -19,7 +19,7 @@ using http::Task;
 using protocol::FrameHeader;
 using protocol::FrameType;
 
-// What a worker sends is small: a frame beyond this is not one of its own. Two million revoked
+// A worker's frames are small: a larger one does not come from a worker. Two million revoked
 // certificates make 64 MB.
 constexpr uint32_t kMaxWorkerPayloadBytes = 1 << 20;
 constexpr uint32_t kMaxIdentityBytes = 64 << 20;
@@ -30,10 +30,10 @@ bool IsWorkerHeader(const FrameHeader& header) {
     return protocol::IsValidHeader(header) && header.payload_bytes <= limit;
 }
 
-// IsAnswerStatus: done, or one of HTTP's refusals.
+// IsAnswerStatus: success, or a refusal of HTTP.
 bool IsAnswerStatus(uint32_t status) { return status == 200 || (status >= 400 && status < 600); }
 
-// IsAnswer checks what can be checked of an answer by itself.
+// IsAnswer checks what an answer shows without its request.
 template <typename Reply>
 bool IsAnswer(const Reply& reply) {
     return IsAnswerStatus(reply.status);
@@ -47,7 +47,7 @@ bool IsAnswer(const protocol::Receipt& receipt) {
            receipt.sqlstate.back() == '\0';
 }
 
-// ReadExactly reads from a blocking descriptor. False at its end.
+// ReadExactly reads from a blocking descriptor. False at end of file or on an error.
 bool ReadExactly(int fd, char* to, size_t size) {
     while (size > 0) {
         const ssize_t n = read(fd, to, size);
@@ -106,7 +106,7 @@ void WorkerLink::WriteAll(const std::string& bytes) {
     size_t at = 0;
     while (at < bytes.size()) {
         const ssize_t n = write(descriptor_.native_handle(), bytes.data() + at, bytes.size() - at);
-        if (n < 0 && errno != EINTR) return;  // EOF follows
+        if (n < 0 && errno != EINTR) return;  // the reader sees end of file
         if (n > 0) at += static_cast<size_t>(n);
     }
 }
@@ -188,7 +188,7 @@ bool WorkerLink::Dispatch(const FrameHeader& header, const char* payload) {
     }
 }
 
-// Deliver gives an answer to whoever waits for it. Nobody may: it came too late.
+// Deliver gives an answer to the coroutine that waits for it, if any still does.
 template <typename Reply>
 bool WorkerLink::Deliver(const FrameHeader& header, const char* payload) {
     Reply reply;

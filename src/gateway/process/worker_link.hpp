@@ -1,5 +1,5 @@
-// WorkerLink: the socketpair to the worker as requests and answers. Everything that the worker
-// sends is checked, for a worker of another version may be at the other end.
+// WorkerLink: requests and answers over the socketpair to the worker. It checks everything that the
+// worker sends: the worker may be of another version.
 #pragma once
 
 #include <chrono>
@@ -16,13 +16,13 @@
 namespace pganalytics::gateway {
 
 inline constexpr std::chrono::seconds kAnswerTimeout{30};
-// The longest ApiRequest: a body, and what a head may hold.
+// The longest ApiRequest: a body and the largest head.
 inline constexpr size_t kApiFrameBytes = protocol::kMaxApiBodyBytes + (32 << 10);
 
-// WorkerAnswer is what became of a question to the worker.
+// WorkerAnswer is the outcome of a request to the worker.
 enum class WorkerAnswer { kAnswered, kTimedOut, kRefused };
 
-// Answer holds what the worker has answered: `message`, whose strings are views of `payload`.
+// Answer holds the worker's answer: `message`, whose strings are views of `payload`.
 template <typename Message>
 struct Answer {
     Answer() = default;
@@ -37,11 +37,12 @@ class WorkerLink {
   public:
     WorkerLink(http::asio::io_context& io, int fd);
 
-    // ReadConfig waits for the first frame, which must be kConfig, before anything else runs. The
-    // config's strings live as long as the link.
+    // ReadConfig waits for the first frame, which must be kConfig. Call it before anything else
+    // runs. The config's strings live as long as the link.
     core::Result<protocol::GatewayConfig> ReadConfig();
 
-    // SendNow writes a message before anything else runs (kReady, kFailed).
+    // SendNow writes a message directly, without the writer's thread: kReady or kFailed, before
+    // Send is used.
     template <typename Message>
     void SendNow(protocol::FrameType type, const Message& message) {
         std::string frame;
@@ -56,37 +57,36 @@ class WorkerLink {
         writer_.Enqueue(std::move(frame));
     }
 
-    // Flush waits until what Send was given is written, not longer than `timeout`.
+    // Flush waits until everything given to Send is written, but not longer than `timeout`.
     void Flush(std::chrono::milliseconds timeout) { writer_.Flush(timeout); }
 
-    // StartWriter makes the thread that writes frames. REQUIRES: before the sandbox.
+    // StartWriter makes the thread that writes frames. REQUIRES: called before the sandbox closes.
     void StartWriter() { writer_.Start(); }
 
-    // ReadIdentity waits for the frame after the configuration, kIdentity, as ReadConfig does. Its
-    // strings live until Start.
+    // ReadIdentity waits for the next frame, which must be kIdentity. Call it after ReadConfig and
+    // before anything else runs. The strings live until Start.
     core::Result<protocol::Identity> ReadIdentity();
 
-    // Handlers of what the worker tells by itself.
+    // Handlers of frames that the worker sends without being asked.
     struct Handlers {
         std::function<void(const protocol::Drain&)> on_drain;
-        // False if it makes no sense: the worker is then one of another version.
+        // Returns false if the content is invalid: the worker is then of another version.
         std::function<bool(const protocol::Identity&)> on_identity;
-        // The worker has closed its end or has sent what is no frame (the reason, "" for the
-        // former).
+        // The worker has closed its end (reason "") or has sent an invalid frame (reason given).
         std::function<void(const std::string&)> on_end;
     };
-    // Start reads and writes frames from now on.
+    // Start begins to read frames and to call the handlers.
     void Start(Handlers handlers);
 
-    // Ask sends a question; *answer is set for kAnswered. `kReply` is the type of its answer, which
-    // is waited for until `timeout` has passed.
+    // Ask sends a request and waits up to `timeout` for its answer, a frame of type `kReply`;
+    // *answer is set for kAnswered.
     template <protocol::FrameType kReply, typename Request, typename Reply>
     http::Task<WorkerAnswer> Ask(protocol::FrameType type, const Request& request,
                                  Answer<Reply>* answer,
                                  std::chrono::seconds timeout = kAnswerTimeout) {
         const uint32_t request_id = NextRequestId();
         std::string frame;
-        // One that moves while it grows would leave copies of a password.
+        // A frame that moves in memory while it grows would leave copies of a password.
         if constexpr (kReply == protocol::FrameType::kApiReply) frame.reserve(kApiFrameBytes);
         protocol::AppendFrame(type, request_id, request, &frame);
         if (!refusing_) writer_.Enqueue(std::move(frame));
@@ -97,7 +97,7 @@ class WorkerLink {
     http::Task<WorkerAnswer> Push(const core::Uuid& collector_id, std::string frame,
                                   Answer<protocol::Receipt>* answer);
 
-    // RefuseWaiting ends every wait with kRefused, those that begin later too.
+    // RefuseWaiting ends every wait with kRefused, also those that begin later.
     void RefuseWaiting();
 
     uint32_t NextRequestId();
@@ -121,7 +121,7 @@ class WorkerLink {
                                    Answer<Reply>* answer, std::chrono::seconds timeout) {
         const WorkerAnswer result =
             co_await AwaitPayload(request_id, reply, &answer->payload, timeout);
-        // Dispatch has decoded it once.
+        // Dispatch has decoded it once already, so this succeeds.
         if (result == WorkerAnswer::kAnswered) {
             protocol::DecodeWhole(answer->payload.data(), answer->payload.size(), &answer->message);
         }

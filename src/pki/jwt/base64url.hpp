@@ -1,5 +1,4 @@
-// Base64url: the alphabet of RFC 4648 section 5 as RFC 7515 uses it: without padding, and in one
-// way.
+// Base64url: RFC 4648 section 5 as RFC 7515 uses it: without padding, one spelling for each value.
 #pragma once
 
 #include <optional>
@@ -9,7 +8,8 @@
 namespace pganalytics::pki {
 
 // DecodeBase64Url gives the bytes; std::nullopt for anything that EncodeBase64Url would not write:
-// other characters, padding, white space, bits behind the last byte. So no two texts are one value.
+// other characters, padding, white space, bits after the last byte. So no two texts decode to one
+// value.
 std::optional<std::string> DecodeBase64Url(std::string_view text);
 std::string EncodeBase64Url(std::string_view bytes);
 

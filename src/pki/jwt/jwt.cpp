@@ -23,7 +23,7 @@ constexpr std::string_view kIssuer = "pganalytics";
 constexpr size_t kMaxSubjectBytes = 255;
 constexpr size_t kPointBytes = 65;
 constexpr int kCoordinateBytes = 32;
-// Years up to 9999: differences of such times do not overflow.
+// Years up to 9999, so that differences of times do not overflow.
 constexpr int64_t kLastTime = 253402300799;
 
 using ContextPtr = std::unique_ptr<EVP_MD_CTX, Freer<EVP_MD_CTX_free>>;
@@ -32,7 +32,7 @@ using SignaturePtr = std::unique_ptr<ECDSA_SIG, Freer<ECDSA_SIG_free>>;
 
 Error Refused(const char* why) { return {std::string("the token ") + why, 403}; }
 
-// Parts are the token's three, as sent.
+// Parts are the token's three parts, as received.
 struct Parts {
     std::string_view header, claims, signature;
     std::string_view signed_part;  // header and claims with the dot between them
@@ -48,8 +48,8 @@ std::optional<Parts> Split(std::string_view token) {
     return parts;
 }
 
-// Document is a JSON object in base64url. simdjson refuses what RFC 8259 does not allow; that it
-// takes a key twice is made good in ReadMembers.
+// Document is a JSON object in base64url. simdjson refuses what RFC 8259 forbids, but accepts a key
+// twice; HasTwice finds that.
 class Document {
   public:
     bool Parse(std::string_view encoded) {
@@ -63,7 +63,7 @@ class Document {
     simdjson::dom::object object_;
 };
 
-// HasTwice: two readers of such an object may read two different ones.
+// HasTwice: two readers of such an object may read different values.
 bool HasTwice(simdjson::dom::object object) {
     for (auto one = object.begin(); one != object.end(); ++one) {
         auto other = one;
@@ -74,7 +74,7 @@ bool HasTwice(simdjson::dom::object object) {
     return false;
 }
 
-// ReadKid reads the header, of which only the name of the key counts.
+// ReadKid checks the header and gives the name of the key.
 Result<std::string> ReadKid(std::string_view encoded) {
     Document document;
     if (!document.Parse(encoded)) return Refused("has no JSON header");
@@ -86,7 +86,7 @@ Result<std::string> ReadKid(std::string_view encoded) {
                                         : key == "typ" ? &type
                                         : key == "kid" ? &kid
                                                        : nullptr;
-        // crit, jwk, jku, x5c, x5u, zip, ...: each asks for something that is not done here.
+        // crit, jwk, jku, x5c, x5u, zip, ...: each asks for something that is not implemented here.
         if (known == nullptr) return Refused("has a header that is not known here");
         if (value.get(*known) != simdjson::SUCCESS) return Refused("has a header of a wrong type");
     }
@@ -96,7 +96,8 @@ Result<std::string> ReadKid(std::string_view encoded) {
 }
 
 bool VerifySignature(EVP_PKEY* key, std::string_view text, std::string_view signature) {
-    // r and s of one size (RFC 7518 section 3.4), as DER for OpenSSL, which checks their range.
+    // r and s have one size (RFC 7518 section 3.4). OpenSSL needs them as DER and checks their
+    // range.
     if (signature.size() != 2 * kCoordinateBytes) return false;
     const auto* bytes = reinterpret_cast<const unsigned char*>(signature.data());
     const SignaturePtr pair(ECDSA_SIG_new());
@@ -124,7 +125,7 @@ bool VerifySignature(EVP_PKEY* key, std::string_view text, std::string_view sign
     return good;
 }
 
-// Claims reads typed members; the first that is missing or of a wrong type is remembered.
+// Claims reads typed members and remembers the first one that is missing or of a wrong type.
 class Claims {
   public:
     explicit Claims(simdjson::dom::object object) : object_(object) {}
@@ -139,8 +140,7 @@ class Claims {
         if (time < 0 || time > kLastTime) fault_ = key;
         return time;
     }
-    // Uuid reads the form that is written here and no other, and not the nil UUID, which stands for
-    // nothing.
+    // Uuid accepts only the form that we write, and not the nil UUID, which means "none".
     core::Uuid Uuid(const char* key) {
         const std::string_view text = Text(key);
         const auto uuid = core::ParseUuid(text);
@@ -163,8 +163,8 @@ class Claims {
     const char* fault_ = nullptr;
 };
 
-// ReadCertificate reads {"x5t#S256": "..."}; any other confirmation is one that is not checked
-// here.
+// ReadCertificate reads {"x5t#S256": "..."}. It refuses any other confirmation: nothing here checks
+// it.
 void ReadCertificate(Claims* claims, TokenClaims* token) {
     if (!claims->Has("cnf")) return;
     const simdjson::dom::object confirmation = claims->Object("cnf");

@@ -1,5 +1,5 @@
-// JWT: signed tokens (RFC 7519) as this system issues them: a JWS in compact form, ES256 and
-// nothing else. What a token says about how it is to be verified decides nothing.
+// JWT: signed tokens (RFC 7519) as this system issues them: JWS in compact form, ES256 only. The
+// token itself has no influence on how it is verified.
 #pragma once
 
 #include <cstdint>
@@ -15,13 +15,13 @@
 namespace pganalytics::pki {
 
 inline constexpr size_t kMaxTokenBytes = 4096;
-// Clocks of those that issue may be ahead by this. An end is an end.
+// The clock of an issuer may be ahead by this much. Expiry has no leeway.
 inline constexpr int64_t kTokenLeewaySeconds = 60;
 
-// LooksSigned: a token with two dots in it is a JWT; every other one is opaque.
+// LooksSigned: a token with exactly two dots is a JWT; every other token is opaque.
 bool LooksSigned(std::string_view token);
 
-// TokenClaims is what a token says whose signature, times, issuer and audience are good.
+// TokenClaims are the claims of a token whose signature, times, issuer and audience are valid.
 struct TokenClaims {
     std::string subject;  // sub: 1 to 255 bytes
     core::Uuid id;        // jti
@@ -33,16 +33,16 @@ struct TokenClaims {
 
 class TokenVerifier {
   public:
-    // AddKey adds a key by its kid: an uncompressed point on P-256. False if it is none.
+    // AddKey adds a key by its kid: an uncompressed point on P-256. False if it is not one.
     bool AddKey(std::string_view kid, std::string_view point);
 
     enum class Expired { kRefuse, kAccept };
 
-    // Verify gives what a token says. Errors, all 403: its form, a header with anything but alg,
-    // typ and kid, an unknown key, the signature, an issuer other than "pganalytics", another
-    // audience, a claim that is missing, of a wrong type or there twice, a time in the future; one
-    // that has expired unless `expired` accepts it. `now` is Unix time in seconds. Claims that are
-    // not known are ignored, as RFC 7519 section 4 has it.
+    // Verify gives the claims of a token. Errors, all 403: a wrong form, a header with anything but
+    // alg, typ and kid, an unknown key, a bad signature, an issuer other than "pganalytics",
+    // another audience, a claim that is missing, of a wrong type or there twice, a time in the
+    // future, an expired token unless `expired` accepts it. `now` is Unix time in seconds. Unknown
+    // claims are ignored, as RFC 7519 section 4 requires.
     core::Result<TokenClaims> Verify(std::string_view token, std::string_view audience, int64_t now,
                                      Expired expired = Expired::kRefuse) const;
 
