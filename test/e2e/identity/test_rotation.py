@@ -52,7 +52,8 @@ class Load:
         self.process = subprocess.Popen(
             [sys.executable, str(HERE / "rotation_load.py"), str(state)], text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            env={**os.environ, **clock.environment, "PYTHONDONTWRITEBYTECODE": "1"})
+            env={**os.environ, **clock.environment, "PYTHONDONTWRITEBYTECODE": "1",
+                 "PYTHONPATH": os.pathsep.join(sys.path)})
 
     def ask(self, command="report"):
         self.process.stdin.write(command + "\n")
