@@ -36,7 +36,7 @@ BEGIN
         INSERT INTO pganalytics.alert_channel_states AS s (channel, anchor, anchored_at)
         SELECT c.name, head, queue_anchors.at FROM pganalytics.alert_channels c
         WHERE c.anchors AND c.enabled
-          -- One waits already: the newest one follows it, and proves all before it.
+          -- Skip a channel for which a head still waits: the next one after it is newer and proves all rows.
           AND NOT EXISTS (SELECT FROM pganalytics.alert_outbox o
                           WHERE o.channel = c.name AND o.state = 'waiting'
                             AND o.group_key = '{}:{alertname="audit_log_head"}')
@@ -164,8 +164,8 @@ BEGIN
             FROM unnest(wanted) WITH ORDINALITY AS w(pair, place)
             JOIN pganalytics.alerts a ON a.alert_id = (w.pair ->> 'alert')::bigint
             JOIN pganalytics.alert_channels c ON c.name = w.pair ->> 'channel'
-            -- What waits of the same labels decides the group, even if group_by has changed.
-            -- Alertmanager does its own grouping.
+            -- If a notification of the same labels already waits, take its group, even if group_by has changed
+            -- since. Alertmanager does its own grouping.
             CROSS JOIN LATERAL (
                 SELECT CASE c.kind WHEN 'alertmanager' THEN '{}:{}' ELSE coalesce(
                     (SELECT o.group_key FROM pganalytics.alert_outbox o

@@ -119,8 +119,8 @@ COMMENT ON FUNCTION pganalytics.retire_authorities(text[]) IS
     'marks recorded authorities that are no longer trusted as revoked, and returns their names';
 GRANT EXECUTE ON FUNCTION pganalytics.retire_authorities(text[]) TO pganalytics_maintenance;
 
--- A list holds every revoked certificate of the authority until a week after it expires, so that it stands
--- in one list after its end (RFC 5280 section 3.3).
+-- A revoked certificate stays in its authority's revocation lists until a week after the certificate expires,
+-- so that at least one list issued after that still has it (RFC 5280 section 3.3).
 CREATE FUNCTION pganalytics.revocation_entries(authority_ids text[])
     RETURNS TABLE (issuer text, serial text, revoked_at timestamptz, reason integer)
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp

@@ -209,8 +209,8 @@ GRANT SELECT ON pganalytics.collector_credentials
 -- is for people alone.
 
 -- One UPDATE decides who has used the token: the second caller waits for the commit of the first, and then
--- finds it used. A SELECT comes first: an UPDATE, even of no row, makes every worker and gateway read again,
--- and a stranger who sends a wrong token must not cause that.
+-- finds it used. A SELECT comes first because of the statement trigger on this table: any UPDATE, even one of no
+-- row, makes every worker and gateway reload identities, and a stranger with a wrong token must not cause that.
 CREATE FUNCTION pganalytics.enroll_collector(
     token_sha256 bytea, csr bytea, address text,
     OUT status integer, OUT message text, OUT certificate_request_id uuid, OUT collector_id uuid,

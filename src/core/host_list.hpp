@@ -31,8 +31,8 @@ bool NextHostEntry(std::string_view* list, HostEntry* entry, bool* good);
 // IsHostList: all entries of the list are well formed.
 bool IsHostList(std::string_view list);
 
-// HostListHas: an entry of the list names this host (as in a URL, without brackets) or contains
-// this address, and allows this port. REQUIRES: IsHostList(list).
+// HostListHas: an entry of the list names `host` or contains `address`, and allows `port`. `host`
+// is that of a URL; an IPv6 address is without its brackets. REQUIRES: IsHostList(list).
 bool HostListHas(std::string_view list, std::string_view host, uint16_t port,
                  const Address& address);
 

@@ -105,8 +105,9 @@ class ClockWatch {
     // the time of the look.
     int64_t Look(Instant* now) {
         int64_t wall_ns = 0;
-        // If the process was stopped between the readings, read again: that is not a move. Give up
-        // after three: on a machine that slow, the next look detects a real move.
+        // If the process was paused between the two readings, their difference says nothing about
+        // the wall clock: read both again. After three attempts give up; if the clock was really
+        // set, the next look detects it.
         for (int i = 0; i < 3; ++i) {
             *now = Instant::Now();
             wall_ns = Instant::Read(CLOCK_REALTIME);

@@ -15,7 +15,8 @@ bool IsOwnWorker();
 // not, it costs one comparison. REQUIRES: no ERROR is being handled.
 void NoteActingRole();
 
-// ActingRole returns the name of the current role, "" if it was not noted.
+// ActingRole returns the name of the current role; "" if the role has changed since the last call
+// of NoteActingRole.
 std::string_view ActingRole();
 
 }  // namespace pganalytics::pg

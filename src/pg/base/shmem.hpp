@@ -57,8 +57,8 @@ struct SharedState {
     WorkerStatus statuses[kMaxWorkers];
 };
 
-// SharedPart is shared memory of a room above this one. bytes() returns its size. start() makes it
-// or attaches to it, and is called with AddinShmemInitLock held.
+// SharedPart is shared memory of a part of the library that includes this header. bytes() returns
+// its size. start() makes it or attaches to it, and is called with AddinShmemInitLock held.
 struct SharedPart {
     Size (*bytes)();
     void (*start)();
