@@ -13,7 +13,7 @@ import subprocess
 
 from enrolled import Enrolled
 from old_collector import OldCollector
-from rig import PROGRAMS, Rig, cluster
+from rig import BUILT, PROGRAMS, Rig, cluster
 
 PUSHES_OF_1000 = 30
 PUSHES_BY_CERTIFICATE = 60  # of 100, on a connection each
@@ -84,7 +84,7 @@ class CountedServer:
         programs = self.rig.root / "counted-programs"
         programs.mkdir(mode=0o755)
         for program in (cluster.pg_program("postgres"), cluster.pg_program(CA_PROGRAM),
-                        PROGRAMS.parent / "src/gateway/pganalytics-gateway"):
+                        BUILT / "src/gateway/pganalytics-gateway"):
             shutil.copy2(program, programs)
         self.out.mkdir()
         cluster.own(self.out)

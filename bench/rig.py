@@ -13,7 +13,8 @@ import cluster  # noqa: E402
 import product  # noqa: E402
 from meters import cpu_seconds  # noqa: E402
 
-PROGRAMS = product.SOURCE / "build/bench/bench/load"
+BUILT = product.SOURCE / "build/bench"  # by bench/build
+PROGRAMS = BUILT / "bench/load"
 # Ways of a client of PostgreSQL, each into a table of its own: name, label, sslmode.
 Way = collections.namedtuple("Way", "name label sslmode")
 CLIENT_WAYS = (
