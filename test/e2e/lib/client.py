@@ -120,10 +120,21 @@ class Client:
         return Connection(self.port, self.context, timeout=self.timeout)
 
     def request(self, method, path, body=b"", headers=None):
+        self.send(method, path, body, headers)
+        return self.receive()
+
+    def send(self, method, path, body=b"", headers=None):
+        """send gives the request to the kernel; receive() waits for the Answer."""
         if self.connection is None:
             self.connection = self.connect()
         try:
             self.connection.request(method, path, body, headers or {})
+        except BaseException:
+            self.close()
+            raise
+
+    def receive(self):
+        try:
             answer = Answer(self.connection.getresponse())
         except BaseException:
             self.close()
@@ -134,6 +145,11 @@ class Client:
 
     def push(self, body, key=None, headers=None):
         """push sends a body (dict, or bytes as they are) and gives the Answer."""
+        self.send_push(body, key, headers)
+        return self.receive()
+
+    def send_push(self, body, key=None, headers=None):
+        """send_push sends a body as push does; receive() waits for the Answer."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         all_headers = {"Content-Type": "application/json"}
         if self.token is not None:
@@ -141,7 +157,7 @@ class Client:
         if key is not None:
             all_headers["Idempotency-Key"] = key
         all_headers.update(headers or {})
-        return self.request("POST", PUSH, data, all_headers)
+        self.send("POST", PUSH, data, all_headers)
 
     def raw_connection(self):
         """raw_connection is a TLS socket for bytes that no client library would send."""
