@@ -1,4 +1,4 @@
-// Audit role: keeps one name, that of the role that was noted last.
+// Audit role: keeps the name of one role, the one that NoteActingRole noted last.
 #include "pg/audit/role.hpp"
 
 extern "C" {

@@ -1,4 +1,5 @@
-// Audit objects: lookups that return nothing where those of PostgreSQL would raise an ERROR.
+// Audit objects: looks up names; where PostgreSQL's own functions would raise an ERROR for an
+// object that does not exist, these return nothing.
 #include "pg/audit/statements/objects.hpp"
 
 #include "pg/audit/role.hpp"
@@ -96,8 +97,8 @@ const char* NameWithArguments(ObjectType type, const ObjectWithArgs* object) {
     return text.data;
 }
 
-// NameOfMixed joins a list that has not only Strings: the types of a cast, or the type and the name
-// of a domain's constraint.
+// NameOfMixed joins a list whose elements are not all Strings: the types of a cast, or the type and
+// the name of a domain's constraint.
 const char* NameOfMixed(List* parts) {
     return Join(parts, [](StringInfo out, void* element) {
         auto* const part = static_cast<Node*>(element);

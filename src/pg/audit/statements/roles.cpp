@@ -1,6 +1,6 @@
-// Audit roles: records statements about roles. It never takes a password from them. It takes other
-// texts only after the statement has succeeded, and so has proved that they are what they should
-// be.
+// Audit roles: records statements about roles. It never records a password. It records other texts
+// only after the statement has succeeded, because only then it is certain that they are what they
+// should be and not, for example, a password.
 #include "pg/audit/statements/objects.hpp"
 #include "pg/audit/statements/statements.hpp"
 #include "pg/base/compat.h"
@@ -177,7 +177,7 @@ void CompleteRoleRecords(Node* statement, List* records) {
         record = static_cast<AuditRecord*>(linitial(records));
     } else if (IsA(statement, AlterRoleStmt)) {
         options = reinterpret_cast<AlterRoleStmt*>(statement)->options;
-        // The record of the password, if there is one, comes first.
+        // The record of a changed password, if there is one, comes before this record.
         record = static_cast<AuditRecord*>(llast(records));
     }
     const DefElem* const until = Option(options, "validUntil");
