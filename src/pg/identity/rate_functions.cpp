@@ -81,7 +81,8 @@ extern "C" {
 
 PG_FUNCTION_INFO_V1(pganalytics_rate_buckets);
 
-// Returns a row for each bucket in use; none without shared_preload_libraries.
+// pganalytics_rate_buckets returns a row for each bucket in use; no rows without
+// shared_preload_libraries.
 Datum pganalytics_rate_buckets(PG_FUNCTION_ARGS) {
     using namespace pganalytics::pg;
     InitMaterializedSRF(fcinfo, 0);
