@@ -81,7 +81,8 @@ Statement add_database = {
     {INT4OID, TEXTOID},
     nullptr};
 
-// FindOrAdd looks up, adds if missing, and looks up again: another worker may have added it first.
+// FindOrAdd looks up a row. If the row is missing, it adds the row and looks again, because another
+// worker may have added the row first.
 int32 FindOrAdd(Statement* find, Datum* key, Statement* add, Datum* row, bool* row_nulls,
                 const char* what) {
     Execute(find, key);

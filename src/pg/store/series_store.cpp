@@ -10,14 +10,14 @@ extern "C" {
 namespace pganalytics::pg {
 namespace {
 
-// The hash of a text, as query_texts.text_hash defines it.
+// TEXT_HASH is the hash of a text, as query_texts.text_hash has it.
 #define TEXT_HASH(text)                                                                 \
     "pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to(" text \
     ", 'UTF8')), 1, 16), 'hex')::pg_catalog.uuid"
 
-// OFFSET 0 forces one index look-up by the whole key for each row. Without it, a plan made when the
-// table was empty would compare each row of the server with each row of the push (20,000 queries
-// took 35 s).
+// OFFSET 0 forces one index look-up by the whole key for each row. Without it, a plan that was made
+// while the table was empty would compare each row of the server with each row of the push (20,000
+// queries took 35 s).
 Statement load_series = {
     "SELECT i.ordinality, s.series_id, s.text_id IS NOT NULL, s.last_seen "
     "FROM unnest($2, $3, $4, $5) WITH ORDINALITY "
@@ -52,7 +52,8 @@ Statement add_series = {
      TIMESTAMPTZARRAYOID, BOOLARRAYOID},
     nullptr};
 
-// One series a statement: a join with an array could get the bad plan that load_series avoids.
+// Use one statement for each series: a join with an array could get the bad plan that load_series
+// avoids with OFFSET 0.
 Statement attach_text = {
     "UPDATE pganalytics.query_series SET text_id = (SELECT x.text_id "
     "FROM pganalytics.query_texts x WHERE x.text_hash = " TEXT_HASH("$3") ") "
