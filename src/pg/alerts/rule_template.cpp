@@ -1,4 +1,4 @@
-// Rule template: one pass over the text.
+// Rule template: expands a text in one pass.
 #include "pg/alerts/rule_template.hpp"
 
 extern "C" {

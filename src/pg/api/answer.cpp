@@ -192,8 +192,8 @@ protocol::ApiReply AnswerApi(const protocol::ApiRequest& request, MemoryContext 
     ErrorData* const error = Transact([&call] { Answer(&call); });
     BecomeWorker();
     disable_timeout(STATEMENT_TIMEOUT, false);
-    // The timeout may have fired after the last check for interrupts. Do not let it cancel the next
-    // statement.
+    // The timeout may have fired after this transaction's last check for interrupts. Do not let it
+    // cancel the next statement.
     QueryCancelPending = false;
     EndSecretMemory(call.secrets);
     if (error != nullptr) Explain(&call, *error, told_denials);

@@ -63,7 +63,7 @@ void AppendRoles(StringInfo out, PersonLevel level) {
     appendStringInfoChar(out, ']');
 }
 
-// AppendUser writes the members "username" and "roles" of an object.
+// AppendUser appends the members "username" and "roles" to an object.
 void AppendUser(StringInfo out, const char* name, PersonLevel level) {
     appendStringInfoString(out, "\"username\":");
     escape_json(out, name);

@@ -41,7 +41,7 @@ size_t MostBytes(const ApiInput& input) {
     return is_text ? static_cast<size_t>(input.most) : 64;
 }
 
-// ListChoices writes "a, b or c".
+// ListChoices returns the choices "a|b|c" as "a, b or c".
 char* ListChoices(const char* choices) {
     StringInfoData out;
     initStringInfo(&out);
@@ -130,7 +130,8 @@ bool Understand(ApiValue* value) {
     return true;
 }
 
-// Add sets the value of the next input. False, with a sentence in *why, if the value is invalid.
+// Add sets the value of the next input of the route. If the value is invalid, it returns false with
+// a sentence in *why.
 bool Add(ApiInputs* inputs, const ApiInput& input, const char* text, bool is_null,
          const char** why) {
     ApiValue* const value = &inputs->values[inputs->count++];

@@ -14,10 +14,10 @@ struct Reading {
     JsonLexContext* lexer;
     JsonField* fields;
     int count;
-    JsonField* next;      // the field whose value comes next
+    JsonField* next;      // the field whose value the parser reads next
     JsonField* document;  // the document field that is being read
-    const char* began;    // where that document begins
-    const char* why;      // the first fault
+    const char* began;    // where `document` begins in the text
+    const char* why;      // the first fault, as a sentence; nullptr: none
 };
 
 // Note keeps the first fault of the fields and lets the parser go on: if the text is no JSON at

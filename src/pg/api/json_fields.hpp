@@ -25,7 +25,7 @@ struct JsonField {
 enum class JsonResult {
     kGood,
     kNoJson,    // not UTF-8 or not JSON
-    kBadField,  // not an object of these fields, each once, of its kind and of 1 to max_bytes bytes
+    kBadField,  // no object, or a field is unknown, missing, repeated, or of a wrong kind or size
 };
 
 // ReadJsonFields reads an object that has these fields and no others. If the result is not kGood,

@@ -13,7 +13,7 @@ struct ApiPage {
     int64 offset() const { return (number - 1) * size; }
 };
 
-// PageOf reads the parameters "page" and "page_size".
+// PageOf returns the page that the parameters "page" and "page_size" name.
 ApiPage PageOf(const ApiCall& call);
 
 // ReplyPage answers with {data, total, page, page_size, total_pages}. REQUIRES: the last statement

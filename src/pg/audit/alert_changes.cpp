@@ -10,7 +10,7 @@ namespace {
 
 constexpr int kMaxColumns = 9;
 
-// Kept describes how changes of one table of the alerts' configuration are recorded.
+// Kept describes how changes of one table that configures alerts are recorded.
 struct Kept {
     AuditEvent event;
     const char* type;

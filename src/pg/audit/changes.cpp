@@ -1,4 +1,4 @@
-// Audit changes: the trigger, and what it records about collectors.
+// Audit changes: the function of the trigger, and what it records about collectors.
 #include "pg/audit/changes.hpp"
 
 extern "C" {

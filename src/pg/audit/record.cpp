@@ -30,7 +30,8 @@ uint32 told[kMaxLevels];
 bool watching_transactions = false;
 uint64 told_denials = 0;
 
-// Out writes whole characters into a field of fixed size.
+// Out is a field of fixed size with the place where Append writes next. Append writes a piece whole
+// or not at all.
 struct Out {
     char* at;
     char* end;  // the last place for the terminating zero
@@ -133,7 +134,7 @@ void AddMember(AuditRecord* record, std::string_view key, Write&& write) {
 
 void AppendQuoted(Out* out, std::string_view text) {
     Append(out, "\"");
-    // The closing quote must fit, too: otherwise AddMember drops the member.
+    // If the closing quote does not fit, AddMember drops the whole member.
     if (!out->full) AppendCut(out, text, kMaxDetailBytes, true);
     Append(out, "\"");
 }

@@ -84,7 +84,7 @@ void AddAuditChange(AuditRecord* record, std::string_view key, const AuditValue&
 void PutAudit(const AuditRecord& record);
 
 // ToldDenials returns how many access.denied events this process has recorded. Code that turns an
-// ERROR into an answer reads it before and after, to learn whether the denial was recorded already.
+// ERROR into an answer calls it before and after, to learn whether the denial was recorded already.
 uint64 ToldDenials();
 
 // RequireAuditRoom refuses the action that the caller is about to do: ERROR 53000

@@ -27,7 +27,7 @@ struct Ring {
     pg_atomic_uint64 lost_since;  // a TimestampTz; 0: no record was lost
     pg_atomic_uint64 lost_ever;   // since the ring was made
     pg_atomic_uint32 asleep;      // 1: the audit worker waits for its latch
-    Latch* volatile drain;        // the audit worker's, in the array of PGPROCs, which never moves
+    Latch* volatile drain;        // latch of the audit worker; the array of PGPROCs never moves
     AuditHead head;               // protected by the lock of the workers' rows
 };
 

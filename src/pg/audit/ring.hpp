@@ -44,7 +44,7 @@ struct AuditHead {
 };
 
 // AuditRingBytes returns the size of the ring in shared memory. StartAuditRing makes the ring or
-// attaches to it (shmem.cpp).
+// attaches to it. The hooks in shmem.cpp call both.
 Size AuditRingBytes();
 void StartAuditRing();
 

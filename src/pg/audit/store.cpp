@@ -1,4 +1,4 @@
-// Audit store: one statement for a group of records.
+// Audit store: appends a group of records with one statement.
 #include "pg/audit/store.hpp"
 
 #include "pg/base/statement.hpp"

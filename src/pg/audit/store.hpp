@@ -21,7 +21,7 @@ void StoreAuditRecords(const AuditRecord* const* records, uint32 count, AuditHea
 struct AuditTail {
     AuditHead last;
     std::string_view last_event;  // valid until SPI_finish
-    bool has_known;               // row `known_id` exists, with known_hash
+    bool has_known;               // the log has row `known_id`; its hash is known_hash
     core::Sha256 known_hash;
 };
 

@@ -1,4 +1,4 @@
-// Evaluation time: the time as of which alert rules read the tables.
+// Evaluation time: the point in time as of which an alert rule evaluates the tables.
 #pragma once
 
 #include "pg/base/prelude.hpp"

@@ -63,7 +63,7 @@ void RequirePreload() {
 }
 
 // MsOf returns an interval in milliseconds. A month counts as 30 days. The result is at most a
-// year: nobody waits longer.
+// year, because nobody waits longer.
 int64 MsOf(const Interval& interval) {
     constexpr double kLongestMs = 365.0 * 86400 * 1000;
     const double days = interval.month * 30.0 + interval.day;
@@ -102,7 +102,7 @@ Datum pganalytics_worker_states(PG_FUNCTION_ARGS) {
     using namespace pganalytics::pg;
     InitMaterializedSRF(fcinfo, 0);
     auto* const result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
-    // The library may be newer than the extension's objects in this database.
+    // The library may be newer than the extension's SQL objects in this database.
     if (result->setDesc->natts != kWorkerColumns) {
         ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
                 errmsg("pganalytics.worker_states() has other columns than its library"),

@@ -64,7 +64,7 @@ bool CheckServerNames(char** value, void**, GucSource) noexcept {
     return false;
 }
 
-// CheckUrl accepts only printable ASCII: certificates and alerts contain the URL as it is.
+// CheckUrl accepts only printable ASCII, because certificates and alerts contain the URL unchanged.
 bool CheckUrl(const char* value, const char* example) {
     constexpr size_t kMaxBytes = 1024;
     if (*value == '\0') return true;

@@ -33,8 +33,8 @@ extern "C" {
 #include "utils/timestamp.h"
 }
 
-// PostgreSQL defines these as macros (port.h and c.h); the standard library's headers must not see
-// them.
+// PostgreSQL defines these names as macros (port.h and c.h), which would break the headers of the
+// standard library.
 #undef snprintf
 #undef vsnprintf
 #undef sprintf

@@ -11,7 +11,8 @@ extern "C" {
 namespace pganalytics::pg {
 
 void ConnectToDatabase() {
-    // Connect as the bootstrap superuser: before PostgreSQL 17, a NOLOGIN role cannot connect.
+    // Connect as the bootstrap superuser, because before PostgreSQL 17 a NOLOGIN role cannot
+    // connect.
     BackgroundWorkerInitializeConnection(settings.database, nullptr, 0);
     // A worker waits for a lock at most half a second, then answers 503. Use lock_timeout, because
     // statement_timeout has no effect in a background worker.

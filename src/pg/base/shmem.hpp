@@ -14,8 +14,8 @@ namespace pganalytics::pg {
 enum class WorkerKind : int { kLauncher, kMaintenance, kAudit, kAlerts, kApi, kIngest };
 enum class WorkerState : int {
     kStopped,      // no process
-    kStarting,     // has a process; no gateway serves yet
-    kWaiting,      // for CREATE EXTENSION, or for a condition that last_error names
+    kStarting,     // has a process, but no gateway serves yet
+    kWaiting,      // waiting for CREATE EXTENSION, or for what last_error names
     kRunning,      // serving
     kTerminating,  // shutting down
 };

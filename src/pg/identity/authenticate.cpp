@@ -1,4 +1,5 @@
-// Authenticate: one statement for each kind of credential, and one check of the row it finds.
+// Authenticate: looks up a collector with one statement for each kind of credential, and checks the
+// row that the statement finds.
 #include "pg/identity/authenticate.hpp"
 
 #include "pg/audit/refusals.hpp"
@@ -81,7 +82,8 @@ bool Find(Statement* statement, Datum key, Row* row) {
     return true;
 }
 
-// JudgeToken checks the token of a credential, if it has one, against the collector that was found.
+// JudgeToken checks the token of a credential against the collector that was found. Without a token
+// it returns kGood.
 AuthResult JudgeToken(const Credential& credential, const Row& row, int64 grace_s) {
     if (!IsZero(credential.token_sha256) && !(credential.token_sha256 == row.token_sha256)) {
         return AuthResult::kTokenOfAnother;

@@ -1,4 +1,4 @@
-// Authority records: statements, their arguments and results.
+// Authority records: runs the statements, with their arguments and results.
 #include "pg/identity/authority_records.hpp"
 
 #include "pg/base/guc.hpp"

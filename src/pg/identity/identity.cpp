@@ -1,4 +1,4 @@
-// Identity: four statements in one transaction.
+// Identity: reads the tables with four statements in one transaction.
 #include "pg/identity/identity.hpp"
 
 #include "pg/base/session.hpp"

@@ -1,4 +1,5 @@
-// Identity state: a trigger notices changes; a callback publishes them at commit.
+// Identity state: a trigger notices changes, and a callback increments the version after the
+// commit.
 #include "pg/identity/identity_state.hpp"
 
 #include "pg/base/shmem.hpp"

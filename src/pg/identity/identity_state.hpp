@@ -24,7 +24,7 @@ void BumpIdentity();
 uint64 PkiVersion();
 void PublishPki(uint64 fingerprint);
 
-// PkiFingerprint is the fingerprint that was published last.
+// PkiFingerprint returns the fingerprint that PublishPki published last.
 uint64 PkiFingerprint();
 
 // PkiServed: no gateway that accepts connections uses files older than PkiVersion().

@@ -1,4 +1,4 @@
-// Login: reads roles through PostgreSQL's own code and catalogs.
+// Login: finds roles and checks passwords with PostgreSQL's own functions and catalogs.
 #include "pg/identity/login.hpp"
 
 #include "pg/base/compat.h"

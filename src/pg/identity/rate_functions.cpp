@@ -32,7 +32,8 @@ const char* NameOf(RateKind kind) {
     return "login address";
 }
 
-// SeesClients: only administrators see who tries to log in and from where.
+// SeesClients: the current user may see who tries to log in and from where, which only
+// administrators may.
 bool SeesClients() {
     const Oid admin = get_role_oid("pganalytics_admin", true);
     return superuser() || (OidIsValid(admin) && has_privs_of_role(GetUserId(), admin));

@@ -1,4 +1,4 @@
-// Rate limits: makes the memory and counts attempts to log in.
+// Rate limits: makes the memory for both counts, and counts attempts to log in.
 #include "pg/identity/rate_limits.hpp"
 
 #include "core/address.hpp"

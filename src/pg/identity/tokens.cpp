@@ -88,7 +88,7 @@ protocol::TokenKey TokenKeyOf(uint64 row) {
     const std::string_view kid = BytesOf(row, 1);
     const std::string_view point = BytesOf(row, 2);
     protocol::TokenKey key = {};
-    // The table's CHECK constraints fix both lengths.
+    // The CHECK constraints of the table fix both lengths.
     memcpy(key.kid, kid.data(), Min(kid.size(), sizeof(key.kid) - 1));
     memcpy(key.point, point.data(), Min(point.size(), sizeof(key.point)));
     return key;

@@ -1,4 +1,4 @@
-// Health: one read-only transaction with a time limit.
+// Health: reads the document in one read-only transaction with a time limit.
 #include "pg/store/health.hpp"
 
 #include "pg/base/session.hpp"
@@ -58,8 +58,8 @@ protocol::HealthReply AnswerHealth(const protocol::HealthRequest& request, Memor
     ErrorData* const error =
         Transact([&reply, &request, context] { Read(request, &reply, context); });
     disable_timeout(STATEMENT_TIMEOUT, false);
-    // The timeout may have fired after the last check for interrupts. Do not let it cancel the next
-    // statement.
+    // The timeout may have fired after this transaction's last check for interrupts. Do not let it
+    // cancel the next statement.
     QueryCancelPending = false;
     if (error != nullptr) Refuse(&reply, 503, error->message == nullptr ? "" : error->message);
     MemoryContextSwitchTo(caller);

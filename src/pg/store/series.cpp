@@ -1,4 +1,4 @@
-// Series: the cache, and the changes that a block of rows makes to it.
+// Series: keeps the cache, and finds out what a block of rows changes in it.
 #include "pg/store/series.hpp"
 
 #include "pg/base/cache.hpp"
@@ -83,7 +83,8 @@ std::string_view CellText(const protocol::RowBlock& block, protocol::Row row, ui
     return row.IsNull(column) ? std::string_view{} : block.Text(row.Word(column));
 }
 
-// AddMissing resolves the entries that were not cached: it loads them from the tables or adds them.
+// AddMissing fills in the entries that were not in the cache: it loads their series from the tables
+// or adds them.
 void AddMissing(int32 server_id, Changes missing) {
     LoadSeries(server_id, missing.list, missing.count);
     Changes fresh = NewChanges(static_cast<uint32_t>(missing.count));

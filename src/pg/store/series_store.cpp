@@ -1,4 +1,5 @@
-// Series store: one statement over arrays for a whole block of series.
+// Series store: the statements. Those that look up or add series get a whole block of them in
+// arrays.
 #include "pg/store/series_store.hpp"
 
 #include "pg/base/statement.hpp"
@@ -30,8 +31,8 @@ Statement load_series = {
     {INT4OID, INT4ARRAYOID, TEXTARRAYOID, INT8ARRAYOID, BOOLARRAYOID},
     nullptr};
 
-// Rows are inserted in the order of their hashes, so that two workers that add the same texts
-// cannot deadlock. add_series inserts in the order of the key for the same reason.
+// Insert the texts in the order of their hashes, so that two workers that add the same texts cannot
+// deadlock. For the same reason add_series inserts in the order of the key.
 Statement add_texts = {
     "INSERT INTO pganalytics.query_texts (text_hash, text) "
     "SELECT DISTINCT ON (1) " TEXT_HASH("t") ", t FROM pg_catalog.unnest($1) AS t "

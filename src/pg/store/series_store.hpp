@@ -12,7 +12,7 @@ namespace pganalytics::pg {
 struct SeriesKey {
     int32 server_id;
     int32 database_id;
-    int32 user_number;  // worker-local number of the user's name
+    int32 user_number;  // number of the user's name in this worker
     int32 toplevel;
     int64 queryid;
 };
@@ -46,7 +46,7 @@ void AddTexts(const SeriesChange* changes, int count);
 void AddSeries(int32 server_id, const SeriesChange* changes, int count);
 // AttachTexts gives texts to series that were stored without one.
 void AttachTexts(int32 server_id, const SeriesChange* changes, int count);
-// NoteSeen moves last_seen and reset_at forward.
+// NoteSeen moves last_seen and reset_at of series forward.
 void NoteSeen(int32 server_id, const SeriesChange* changes, int count);
 
 }  // namespace pganalytics::pg

@@ -98,7 +98,7 @@ int CompareKeys(const void* a, const void* b) noexcept {
     if (left->server_id != right->server_id) return left->server_id < right->server_id ? -1 : 1;
     const int order =
         memcmp(left->push.push_key.bytes, right->push.push_key.bytes, sizeof(core::Uuid));
-    // All jobs are in one array, so the order of addresses is the order of arrival.
+    // All jobs are in one array, so jobs with the same key are in the order of arrival.
     return order != 0 ? order : (left < right ? -1 : 1);
 }
 

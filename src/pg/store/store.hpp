@@ -1,4 +1,4 @@
-// Store: a group of pushes in one transaction, and a receipt for each.
+// Store: stores a group of pushes in one transaction, and makes a receipt for each push.
 #pragma once
 
 #include "pg/base/prelude.hpp"

@@ -18,7 +18,7 @@ struct DdlTarget {
 // TargetOfDdl finds the object that a statement creates or alters. Returns false if the statement
 // is no DDL, or has no single object (DROP, TRUNCATE).
 bool TargetOfDdl(Node* statement, DdlTarget* target);
-// TargetOfCreate does so only for statements that create an object in a schema.
+// TargetOfCreate is the part of TargetOfDdl for statements that create an object in a schema.
 bool TargetOfCreate(Node* statement, DdlTarget* target);
 
 }  // namespace pganalytics::pg

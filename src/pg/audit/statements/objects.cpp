@@ -23,7 +23,8 @@ const char* Qualified(const char* schema, const char* name) {
 
 const char* StringAt(const List* list, int n) { return strVal(list_nth(list, n)); }
 
-// RelationOfNames makes a RangeVar from the first `count` Strings.
+// RelationOfNames makes a RangeVar from the first `count` Strings of a list, the last of which
+// names the relation.
 RangeVar RelationOfNames(const List* names, int count) {
     RangeVar relation = {};
     relation.relpersistence = RELPERSISTENCE_PERMANENT;
@@ -32,7 +33,7 @@ RangeVar RelationOfNames(const List* names, int count) {
     return relation;
 }
 
-// NameOfType returns the name of a type that a statement alters, with its schema.
+// NameOfType returns the name of an existing type, with its schema.
 const char* NameOfType(const TypeName* type) {
     if (list_length(type->names) != 1 || !OidIsValid(MyDatabaseId)) return TypeNameOf(type);
     const char* const name = StringAt(type->names, 0);
@@ -59,7 +60,8 @@ bool IsFunction(ObjectType type) {
            type == OBJECT_AGGREGATE;
 }
 
-// Join puts ", " between what write(text, element) appends for each element of a list.
+// Join calls write(text, element) for each element of a list and puts ", " between what the calls
+// append.
 template <typename Write>
 void Join(StringInfo text, List* list, Write&& write) {
     ListCell* cell = nullptr;

@@ -35,7 +35,7 @@ void AddPassword(AuditRecord* record, List* options) {
     AddAuditDetail(record, "password", password->arg == nullptr ? "removed" : "set");
 }
 
-// AddAttributes returns the number of attributes.
+// AddAttributes adds the role's attributes that the options set, and returns their number.
 int AddAttributes(AuditRecord* record, List* options) {
     constexpr struct {
         const char* option;
@@ -65,7 +65,7 @@ int AddAttributes(AuditRecord* record, List* options) {
     return count;
 }
 
-// AddMembers records that one role gets or loses members.
+// AddMembers begins the record that a role gets or loses members.
 AuditRecord* AddMembers(Node* statement, List** records, bool is_grant, const char* role,
                         const char* members) {
     AuditRecord* const record =
@@ -182,7 +182,7 @@ void CompleteRoleRecords(Node* statement, List* records) {
     }
     const DefElem* const until = Option(options, "validUntil");
     if (until == nullptr || until->arg == nullptr) return;
-    // The statement has succeeded, so the text is a time.
+    // The statement has succeeded, so this text is a time and no secret.
     AddAuditDetail(record, "valid_until", strVal(until->arg));
 }
 

@@ -41,8 +41,8 @@ constexpr std::string_view kProtecting[] = {
     "unix_socket_permissions",
 };
 
-// Shell commands contain whatever their author has written, for example the credentials of an
-// archive.
+// The values of these settings are secrets. Shell commands can contain anything that their author
+// has written, for example the credentials of an archive.
 constexpr std::string_view kSecrets[] = {
     "archive_cleanup_command", "archive_command", "primary_conninfo",
     "recovery_end_command",    "restore_command", "ssl_passphrase_command",
@@ -90,7 +90,7 @@ bool IsIn(const std::string_view (&names)[kSize], std::string_view name) {
     return false;
 }
 
-// IsUnknown: no library has defined the setting. Applications put values of their own into such
+// IsUnknown: no library has defined the setting. Applications store values of their own in such
 // settings.
 bool IsUnknown(std::string_view name) {
     char text[256];

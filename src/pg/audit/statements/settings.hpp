@@ -1,4 +1,5 @@
-// Audit settings: which settings of PostgreSQL protect the server, and whose values are secrets.
+// Audit settings: tells which settings of PostgreSQL protect the server, and which values are
+// secrets.
 #pragma once
 
 #include <string_view>

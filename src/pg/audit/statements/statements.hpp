@@ -15,7 +15,8 @@ namespace pganalytics::pg {
 // it may change the parse tree and what names mean. REQUIRES: a transaction.
 List* DescribeStatement(Node* statement);
 
-// The parts of DescribeStatement. Each returns false if it does not handle this kind of statement.
+// These are the parts of DescribeStatement. Each returns false if it does not handle this kind of
+// statement.
 bool DescribeRoleStatement(Node* statement, List** records);
 bool DescribeGrantStatement(Node* statement, List** records);
 bool DescribeSettingStatement(Node* statement, List** records);

@@ -1,11 +1,12 @@
 // Bulk: inserts typed rows into a day-partitioned table, by one of three paths.
 //
-//   direct  table_multi_insert into the day's leaf, then into its indexes. The fastest, but only
-//           for leaves that have nothing but columns and indexes. It checks NOT NULL itself.
-//   copy    COPY in binary format into the parent: runs triggers, checks, generated columns and
-//           routing.
-//   spi     INSERT ... SELECT FROM unnest: for distributed tables and hypertables, which see only
-//           statements that pass through the planner.
+//   direct  table_multi_insert into the day's leaf, then into its indexes. It is the fastest path,
+//           but takes only leaves that have nothing but columns and indexes. It checks NOT NULL
+//           itself.
+//   copy    COPY in binary format into the parent, which runs triggers and checks, computes
+//           generated columns, and routes rows to their leaves.
+//   spi     INSERT ... SELECT FROM unnest, for distributed tables and hypertables: their extensions
+//           see only statements that pass through the planner.
 #pragma once
 
 #include <cstdint>

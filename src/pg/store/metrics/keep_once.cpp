@@ -35,7 +35,7 @@ struct Unknown {
     MetricRow* row;
 };
 
-// OFFSET 0 forces one index look-up by the whole key for each row, see series_store.cpp.
+// OFFSET 0 forces one index look-up by the whole key for each row; series_store.cpp says why.
 Statement find_log_lines = {
     "SELECT i.ordinality, l.sampled_at FROM unnest($1, $2, $3) WITH ORDINALITY "
     "AS i(server_id, series_id, content_hash, ordinality) CROSS JOIN LATERAL "

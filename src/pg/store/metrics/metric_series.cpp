@@ -117,8 +117,8 @@ void Load(Datum relation, const Missing* missing, int count) {
     }
 }
 
-// AddMissing sets series_id of the entries that were not in the cache: it loads their series from
-// the table or adds them.
+// AddMissing fills in the entries that were not in the cache: it loads their series from the table
+// or adds them.
 void AddMissing(const protocol::Metric& metric, const LabelColumns& labels, Missing* missing,
                 int count) {
     for (int i = 0; i < count; ++i) {
