@@ -1,5 +1,5 @@
-// Deliveries: the statements by which the supervisor of the courier reads the outbox and records
-// results in it.
+// Deliveries: the statements by which the alerts worker takes deliveries from the outbox and stores
+// their results there.
 #pragma once
 
 #include "pg/base/prelude.hpp"
@@ -7,13 +7,13 @@
 
 namespace pganalytics::pg {
 
-// Flight is a delivery in progress: taken from the outbox, its result not yet stored. All its data
-// is in its own context.
+// Flight is a delivery in progress: it was taken from the outbox, and its result is not stored yet.
+// All its data is in a memory context of its own.
 struct Flight {
     MemoryContext context;  // nullptr: the slot is free
     uint32_t request_id;
     protocol::Delivery delivery;
-    const char* key;  // of the group, as take_deliveries() names it
+    const char* key;  // of the group, in take_deliveries()
     const char* channel;
     const char* group_key;
     Datum notification_ids;  // bigint[]
@@ -23,26 +23,26 @@ struct Flight {
 
 inline constexpr int kMaxFlights = static_cast<int>(protocol::kMaxDeliveriesInFlight);
 
-// Flights holds all deliveries in progress. Zeroed: none.
+// Flights holds all deliveries in progress. A zeroed Flights holds none.
 struct Flights {
     Flight list[kMaxFlights];
     uint32_t last_id;
 };
 
-// CountFlights counts the slots in use.
+// CountFlights returns the number of slots in use.
 int CountFlights(const Flights& flights);
 
-// TakeFlights takes due deliveries from the outbox into free slots, so that at most `most` are in
-// use. Each new one has a request_id and is not sent yet. Returns the error if it failed; then
-// there are no new ones. REQUIRES: no transaction is open.
+// TakeFlights takes due deliveries from the outbox into free slots, until `most` slots are in use.
+// It gives each new delivery a request_id, but does not send it. Returns nullptr, or the error;
+// then it has taken none. REQUIRES: no transaction is open.
 ErrorData* TakeFlights(Flights* flights, int most);
 
-// SettleFlight stores the result of a delivery in the outbox and frees its slot. If it fails, it
-// returns the error and keeps the delivery. REQUIRES: flight->ended; no transaction is open.
+// SettleFlight stores the result of a delivery in the outbox and frees the slot. Returns nullptr,
+// or the error; then the delivery keeps its slot. REQUIRES: flight->ended; no transaction is open.
 ErrorData* SettleFlight(Flight* flight);
 
-// EndFlight keeps the result of a delivery in memory. LandFlight frees the slot; the notifications
-// are still in the outbox.
+// EndFlight copies the result of a delivery into its slot and sets `ended`. LandFlight frees the
+// slot and changes nothing in the outbox.
 void EndFlight(Flight* flight, const protocol::Delivered& result);
 void LandFlight(Flight* flight);
 

@@ -1,7 +1,7 @@
-// Evaluations: the statements by which the alerts worker reads due rules, stores what they found,
-// and cleans its tables (sql/alerts).
+// Evaluations: the statements by which the alerts worker reads due rules, stores what the rules
+// have found, and removes old rows (sql/alerts).
 //
-// Every function raises ERROR as its statement does.
+// Every function raises any ERROR of its statement.
 // REQUIRES: SPI connected (Transact), the current role is pganalytics_alerts.
 #pragma once
 
@@ -25,22 +25,24 @@ struct DueRule {
 // ListDueRules returns the names of the rules that are due at `at`, allocated in `context`.
 RuleNames ListDueRules(TimestampTz at, MemoryContext context);
 
-// FindDueRule reads a rule if it is still due: evaluating the rules before it may have taken a
-// while. `name` must live as long as the rule; the query is allocated in `context`.
+// FindDueRule reads a rule. It returns false if the rule is no longer due, because evaluating the
+// rules before it may have taken a while. `name` must live as long as *rule; the query is allocated
+// in `context`.
 bool FindDueRule(const char* name, TimestampTz at, MemoryContext context, DueRule* rule);
 
-// RecordEvaluation stores the findings of a rule, or `failure` in their place if it is not nullptr.
+// RecordEvaluation stores the findings of a rule. If `failure` is not nullptr, it stores this
+// message instead.
 void RecordEvaluation(const DueRule& rule, TimestampTz at, const Findings& findings,
                       const char* failure, double duration_ms);
 
-// SettleAlerts ends the alerts of rules that no longer exist and queues notifications. Returns the
-// time at which the next rule is due; DT_NOEND: there is none.
+// SettleAlerts ends the alerts of rules that no longer exist, and queues notifications. Returns the
+// time at which the next rule is due; DT_NOEND if there is no rule.
 TimestampTz SettleAlerts(TimestampTz at);
 
-// SampleWorkers stores the workers' counters for rules that compare them over time.
+// SampleWorkers stores the workers' counters, for rules that compare counters over time.
 void SampleWorkers(TimestampTz at);
 
-// MoveDueTimes shifts the due times in the tables by as much as the clock was set.
+// MoveDueTimes shifts the due times in the tables by `shift_ms`, by which the clock was set.
 void MoveDueTimes(TimestampTz at, int64 shift_ms);
 
 // PruneAlerts removes at most `most` rows whose retention is over and returns their number.

@@ -16,8 +16,8 @@ namespace {
     pg_unreachable();
 }
 
-// ReadSetting returns a setting in its own unit. ERROR 42704 if there is no such setting, 22023 if
-// it is not a number.
+// ReadSetting returns the value of a setting of pganalytics in the setting's own unit. ERROR 42704
+// if there is no such setting, 22023 if its value is no number.
 double ReadSetting(const char* name) {
     constexpr char kPrefix[] = "pganalytics.";
     const char* const text = strncmp(name, kPrefix, sizeof(kPrefix) - 1) == 0
@@ -45,7 +45,7 @@ PG_FUNCTION_INFO_V1(pganalytics_alert_retention);
 PG_FUNCTION_INFO_V1(pganalytics_in_extension_script);
 PG_FUNCTION_INFO_V1(pganalytics_expand_template);
 
-// Returns a row for each label set. Errors: those of RunRule.
+// pganalytics_run_rule returns a row for each label set. ERROR as RunRule.
 Datum pganalytics_run_rule(PG_FUNCTION_ARGS) {
     using namespace pganalytics::pg;
     InitMaterializedSRF(fcinfo, 0);
@@ -66,8 +66,8 @@ Datum pganalytics_check_rule_query(PG_FUNCTION_ARGS) {
     PG_RETURN_BOOL(true);
 }
 
-// In C, because a session that has not loaded the library does not know our settings, or knows only
-// placeholders that it has set itself.
+// pganalytics_setting_value is in C, because a session that has not loaded the library does not
+// know the settings of pganalytics, or knows only placeholders that it has set itself.
 Datum pganalytics_setting_value(PG_FUNCTION_ARGS) {
     PG_RETURN_FLOAT8(pganalytics::pg::ReadSetting(text_to_cstring(PG_GETARG_TEXT_PP(0))));
 }

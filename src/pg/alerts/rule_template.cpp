@@ -1,4 +1,4 @@
-// Rule template: one pass over the text.
+// Rule template: expands a text in one pass.
 #include "pg/alerts/rule_template.hpp"
 
 extern "C" {
@@ -20,8 +20,8 @@ void AppendLabel(StringInfo out, Jsonb* labels, const char* name, int length) {
     appendBinaryStringInfo(out, found.val.string.val, found.val.string.len);
 }
 
-// Replace appends what the braces at `at` stand for and returns the text after them; nullptr if
-// they mean nothing.
+// Replace appends what the placeholder at `at` stands for, and returns the text behind it; nullptr
+// if the text at `at`, which begins with {{, is no placeholder.
 const char* Replace(StringInfo out, const char* at, Jsonb* labels, const char* value) {
     constexpr char kLabels[] = "$labels.";
     constexpr char kValue[] = "$value";

@@ -1,4 +1,4 @@
-// Rule template: expands the texts of annotations with the labels and the value of an alert.
+// Rule template: expands the placeholders in annotations to the labels and the value of an alert.
 #pragma once
 
 #include "pg/base/prelude.hpp"
@@ -9,9 +9,10 @@ extern "C" {
 
 namespace pganalytics::pg {
 
-// ExpandTemplate replaces {{ $labels.x }} by the label x, or by nothing if there is none, and {{
-// $value }} by `value`. It makes one pass from left to right and does not expand what a label
-// brings. Everything else stays as it is. The result is in the current memory context.
+// ExpandTemplate replaces {{ $labels.x }} by the label x, or by nothing if there is no such label,
+// and {{ $value }} by `value`. Everything else stays as it is. It makes one pass from left to
+// right, so a placeholder inside a label's text is not expanded. The result is in the current
+// memory context.
 char* ExpandTemplate(const char* text, Jsonb* labels, const char* value);
 
 }  // namespace pganalytics::pg

@@ -20,7 +20,7 @@ namespace {
 
 constexpr char kValueColumn[] = "value";
 
-// IsLabelName is true for a name that Prometheus and Alertmanager accept as a label.
+// IsLabelName: Prometheus and Alertmanager accept the name as that of a label.
 bool IsLabelName(const char* name) {
     constexpr char kFirst[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
     constexpr char kRest[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
@@ -49,7 +49,8 @@ bool IsNumber(Oid type) {
     pg_unreachable();
 }
 
-// CheckColumns returns the number of the column "value", from 1.
+// CheckColumns returns the number of the column "value", from 1. ERROR 22023 if the columns are not
+// those of a rule.
 int CheckColumns(TupleDesc descriptor) {
     int value_column = 0;
     for (int i = 0; i < descriptor->natts; ++i) {
@@ -81,8 +82,8 @@ int CheckColumns(TupleDesc descriptor) {
     return value_column;
 }
 
-// PrepareRule parses the query and sets *value_column as CheckColumns does. REQUIRES: SPI
-// connected.
+// PrepareRule parses the query and sets *value_column to the result of CheckColumns. ERROR 22023 if
+// the query is not one SELECT that only reads. REQUIRES: SPI connected.
 SPIPlanPtr PrepareRule(const char* query, int* value_column) {
     SPIPlanPtr const plan = SPI_prepare(query, 0, nullptr);
     if (plan == nullptr) {
@@ -108,8 +109,8 @@ SPIPlanPtr PrepareRule(const char* query, int* value_column) {
     return plan;
 }
 
-// CutLabel cuts a text to kMaxLabelBytes. Texts that differ only behind the cut stay different: the
-// mark has a hash of the whole text.
+// CutLabel cuts a text to kMaxLabelBytes and marks the cut. The mark has a hash of the whole text,
+// so that texts which differ only behind the cut stay different.
 const char* CutLabel(char* text) {
     const auto length = static_cast<int>(strlen(text));
     if (length <= kMaxLabelBytes) return text;
@@ -178,7 +179,7 @@ void RefuseTwins(const Findings& findings) {
 }
 
 // Restrict makes the subtransaction read-only, switches to the role of rules, and fixes the
-// settings so that the caller does not influence the result.
+// settings that could change the result, so that the result does not depend on the caller.
 void Restrict(TimestampTz at) {
     const Oid role = get_role_oid(kRulesRole, false);
     Oid user = InvalidOid;

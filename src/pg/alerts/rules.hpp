@@ -1,4 +1,4 @@
-// Rules: runs the query of an alert rule so that it can read and do nothing else.
+// Rules: runs the query of an alert rule in such a way that the query can only read.
 #pragma once
 
 #include "pg/base/prelude.hpp"
@@ -11,10 +11,10 @@ namespace pganalytics::pg {
 
 // A rule that returns more label sets than this is faulty.
 inline constexpr int kMaxLabelSets = 1000;
-// Longer texts are cut and marked.
+// A longer text of a label is cut and marked.
 inline constexpr int kMaxLabelBytes = 1024;
 
-// Finding is a row of a rule's query: labels as an object of texts, and the value.
+// Finding is a row of a rule's query: its labels as a JSON object of texts, and its value.
 struct Finding {
     Jsonb* labels;
     double value;
@@ -27,15 +27,16 @@ struct Findings {
 };
 
 // RunRule runs the query as of `at`, as the role pganalytics_rules, in a subtransaction that is
-// read-only and always rolled back. Settings, notifications and the like that the query makes are
-// undone with it. The findings are in `context`.
-// ERROR 22023 if the query is not one SELECT whose columns are "value" and valid label names, 21000
-// if two rows have the same labels, 54000 if there are too many; else as the query raises it.
+// read-only and always rolled back. The rollback also undoes settings and notifications of the
+// query. The findings are allocated in `context`.
+// ERROR 22023 if the query is not one SELECT whose columns are "value" and valid label names; 21000
+// if two rows have the same labels; 54000 if there are more than kMaxLabelSets rows; any ERROR of
+// the query.
 // REQUIRES: a transaction with a snapshot, not in parallel mode.
 Findings RunRule(const char* query, TimestampTz at, MemoryContext context);
 
-// CheckRuleQuery raises ERROR 22023, or the error of the parser, unless the text is a valid query
-// for a rule. It runs nothing. REQUIRES: a transaction.
+// CheckRuleQuery parses a text without running it. ERROR 22023 or that of the parser unless the
+// text is a valid query for a rule. REQUIRES: a transaction.
 void CheckRuleQuery(const char* query);
 
 }  // namespace pganalytics::pg

@@ -43,7 +43,7 @@ Statement find_rule = {"SELECT " PGANALYTICS_RULE "::text FROM " PGANALYTICS_OF_
 #undef PGANALYTICS_OF_RULES
 Statement look_at_rule = {
     "SELECT builtin FROM pganalytics.alert_rules WHERE name = $1", 1, {TEXTOID}, nullptr};
-// NULL leaves a column unchanged; $10 and $11 set threshold and runbook_url to NULL.
+// NULL leaves a column unchanged. To set threshold or runbook_url to NULL, $10 or $11 must be true.
 Statement change_rule = {
     "UPDATE pganalytics.alert_rules SET "
     "threshold = CASE WHEN $10 THEN NULL ELSE coalesce($2, threshold) END, "
@@ -66,7 +66,7 @@ void ReplyRule(ApiCall* call) {
     ReplyDocument(call, kNoRule);
 }
 
-// Fault returns what is wrong with a change; nullptr if nothing is.
+// Fault returns what is wrong with a change, nullptr if nothing is wrong.
 const char* Fault(const ApiInputs& inputs) {
     const char* const annotations = inputs.At("annotations").text;
     if (annotations != nullptr && annotations[0] != '{') return "\"annotations\" is an object";

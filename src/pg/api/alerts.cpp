@@ -12,7 +12,7 @@ namespace {
 
 constexpr char kNoAlert[] = "there is no such alert";
 
-// The members of an alert in an answer. They need the tables "a" (alerts) and "m" (mutes).
+// These are the members of an alert in an answer. The statement must name alerts "a" and mutes "m".
 #define PGANALYTICS_ALERT_MEMBERS                                                           \
     "'id', a.alert_id, 'rule', a.rule, 'severity', a.severity, 'state', a.state, "          \
     "'labels', a.labels, 'annotations', a.annotations, 'runbook_url', a.runbook_url, "      \
@@ -22,7 +22,7 @@ constexpr char kNoAlert[] = "there is no such alert";
     "'acknowledged_by', a.acknowledged_by, 'acknowledgement', a.acknowledgement, "          \
     "'muted_by', coalesce(m.muted_by, '{}'), 'fingerprint', a.fingerprint"
 
-// Select the page first and the details only of its alerts: the table may hold years of alerts.
+// Select the page first, and details only for the alerts on it: the table may hold years of alerts.
 Statement list_alerts = {
     "WITH mutes AS MATERIALIZED (SELECT * FROM pganalytics.alert_mutes(pg_catalog.now())), "
     "found AS MATERIALIZED (SELECT a.alert_id, a.started_at FROM pganalytics.alerts a "

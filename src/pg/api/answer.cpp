@@ -1,4 +1,5 @@
-// API: finds out who asks, checks that person's access, and calls the handler with the right role.
+// API: finds out who sends a request, checks that person's access, and calls the handler with the
+// privileges that the route names.
 #include "pg/api/answer.hpp"
 
 #include "pg/api/call.hpp"
@@ -20,13 +21,12 @@ namespace {
 
 using protocol::ApiAccess;
 
-// The longest time for a request, or statement_timeout if that is shorter. It is well under the
-// time that a gateway waits for its worker.
+// A request may take this time, or statement_timeout if that is shorter. This is well below the
+// time for which a gateway waits for its worker.
 constexpr int kApiLimitMs = 10000;
 constexpr char kNotLoggedIn[] = "the session has ended; log in again";
 
-// NeedsPerson is true for a route that needs a login; LevelFor returns the privileges that it
-// needs.
+// NeedsPerson: the route needs a login. LevelFor returns the level that the person then needs.
 bool NeedsPerson(ApiAccess access) {
     return access != ApiAccess::kAnyone && access != ApiAccess::kSecret;
 }
@@ -48,7 +48,8 @@ PersonLevel LevelFor(ApiAccess access) {
     return PersonLevel::kNone;
 }
 
-// Admit finds out who asks, from the tables and catalogs as they are now. False after a refusal.
+// Admit finds out who sends a request and whether that person may, by the tables and catalogs as
+// they are now. It returns false after it has refused the call.
 bool Admit(ApiCall* call, PersonLevel needed) {
     const protocol::ApiRequest& request = *call->request;
     ApiSession* const session = &call->session;
@@ -58,7 +59,7 @@ bool Admit(ApiCall* call, PersonLevel needed) {
         RefuseCall(call, 401, kNotLoggedIn);
         return false;
     }
-    // A role that was renamed no longer matches the tokens with its former name.
+    // If a role was renamed, it no longer matches tokens with its former name.
     EndReason why = EndReason::kRole;
     if (request.role != NameStr(session->role_name) ||
         !FindLoginRole(NameStr(session->role_name), &call->person) ||
@@ -77,21 +78,23 @@ bool Admit(ApiCall* call, PersonLevel needed) {
     return true;
 }
 
-// AdmitCall checks that the sender may use the route. False after a refusal.
+// AdmitCall checks that the sender may use the route. It returns false after it has refused the
+// call.
 bool AdmitCall(ApiCall* call, ApiAccess access) {
     if (!NeedsPerson(access)) return true;
     if (access == ApiAccess::kScraper && call->request->role.empty()) return AdmitScraper(call);
     return Admit(call, LevelFor(access));
 }
 
-// In the order of the routes.
+// The handlers are in the order of the routes.
 constexpr void (*kHandlers[])(ApiCall*) = {
 #define PGANALYTICS_HANDLER(handler, ...) handler,
     PGANALYTICS_API_ROUTES(PGANALYTICS_HANDLER)
 #undef PGANALYTICS_HANDLER
 };
 
-// ReadInputs reads the inputs of the route. False after a refusal, which names the input.
+// ReadInputs reads the inputs of the route. It returns false after it has refused the call with a
+// message that names the input.
 bool ReadInputs(ApiCall* call) {
     const char* why = nullptr;
     uint32_t refusal = ReadParameters(call->request->query, *call->route, &call->inputs, &why);
@@ -109,8 +112,8 @@ void Answer(ApiCall* call) {
     call->route = protocol::FindApiRoute(request.method, request.path);
     if (call->route == nullptr) return RefuseCall(call, 404, "there is no such resource");
     if (!AdmitCall(call, call->route->access) || !ReadInputs(call)) return;
-    // A function that runs as a person may change settings: undo that, so that the next request
-    // does not see them.
+    // A function that runs as a person may change settings. Undo that, so that the next request
+    // does not see the changes.
     const int settings_before = NewGUCNestLevel();
     if (call->route->runs_as != protocol::RunsAs::kWorker) {
         PlanForReports();
@@ -124,15 +127,15 @@ void Answer(ApiCall* call) {
     AtEOXact_GUC(false, settings_before);
 }
 
-// LimitMs applies statement_timeout here: in a background worker the setting has no effect by
-// itself.
+// LimitMs returns the time limit of a request. It takes statement_timeout into account, which has
+// no effect by itself in a background worker.
 int LimitMs() { return StatementTimeout > 0 ? Min(StatementTimeout, kApiLimitMs) : kApiLimitMs; }
 
 // ClassOf returns the class of an SQLSTATE (its first two characters), as ERRCODE_TO_CATEGORY does.
 int ClassOf(int sqlerrcode) { return ERRCODE_TO_CATEGORY(sqlerrcode); }
 
-// Explain turns an ERROR into an answer without anything that a person may not see: of an
-// unexpected error the answer has only the SQLSTATE, and the server log the rest.
+// Explain turns an ERROR into an answer that has nothing a person may not see. If the error is not
+// expected, the answer has only its SQLSTATE; the server log has the message.
 void Explain(ApiCall* call, const ErrorData& error, uint64 told_denials) {
     const int category = ClassOf(error.sqlerrcode);
     const char* const message = error.message == nullptr ? "" : error.message;
@@ -184,12 +187,13 @@ protocol::ApiReply AnswerApi(const protocol::ApiRequest& request, MemoryContext 
     BeginApiEvents(call);
     const uint64 told_denials = ToldDenials();
     enable_timeout_after(STATEMENT_TIMEOUT, LimitMs());
-    // Triggers that are deferred to the commit run as the person, too.
+    // The commit is in Transact, before BecomeWorker, so that deferred triggers run as the person,
+    // too.
     ErrorData* const error = Transact([&call] { Answer(&call); });
     BecomeWorker();
     disable_timeout(STATEMENT_TIMEOUT, false);
-    // The timeout may have fired after the last check for interrupts. Do not let it cancel the next
-    // statement.
+    // The timeout may have fired after this transaction's last check for interrupts. Do not let it
+    // cancel the next statement.
     QueryCancelPending = false;
     EndSecretMemory(call.secrets);
     if (error != nullptr) Explain(&call, *error, told_denials);

@@ -1,4 +1,4 @@
-// API: answers the requests of the port for people, each in a transaction of its own.
+// API: answers the requests at the port for people, each in a transaction of its own.
 #pragma once
 
 #include "pg/base/prelude.hpp"
@@ -6,7 +6,8 @@
 
 namespace pganalytics::pg {
 
-// AnswerApi answers a request; the answer lives in `context`. Never raises an ERROR.
+// AnswerApi answers a request. The answer lives in `context`. An ERROR becomes an answer; AnswerApi
+// raises none.
 // REQUIRES: no transaction in progress; the current role is that of the api worker.
 protocol::ApiReply AnswerApi(const protocol::ApiRequest& request, MemoryContext context);
 

@@ -1,5 +1,5 @@
-// API audit log: GET /api/v1/audit-logs, a page of the audit log as JSON or CSV.
-// The log is paged by key, so that new rows neither repeat nor hide a row.
+// API audit log: GET /api/v1/audit-logs, a page of the audit log as JSON or CSV. Pages are found by
+// key, so that a row that is added meanwhile neither repeats nor hides another row.
 #include "pg/api/handlers.hpp"
 #include "pg/api/pages.hpp"
 #include "pg/base/statement.hpp"
@@ -12,7 +12,7 @@ extern "C" {
 namespace pganalytics::pg {
 namespace {
 
-// The last five columns repeat data under the names of the v3 server.
+// The last five columns repeat data under the names that the v3 server used.
 Statement find = {
     "SELECT l.id, pg_catalog.to_char(l.occurred_at, $12), pg_catalog.to_char(l.recorded_at, $12), "
     "l.event, l.severity, l.source, l.outcome, l.pid, l.actor, l.role, l.address, l.application, "
@@ -33,7 +33,7 @@ Statement find = {
 
 struct Member {
     const char* name;
-    bool is_json;  // a number or a document: not a text
+    bool is_json;  // true: a number or a document; false: a text
 };
 constexpr Member kMembers[] = {{"id", true},
                                {"occurred_at", false},
@@ -59,7 +59,7 @@ constexpr Member kMembers[] = {{"id", true},
                                {"ip_address", false},
                                {"created_at", false}};
 
-// Find selects one row more than asked for; that row tells whether there is a next page.
+// Find selects one row more than the request asks for. If this row exists, there is a next page.
 void Find(const ApiInputs& inputs) {
     constexpr int kArguments = 12;
     Datum values[kArguments] = {};
@@ -71,7 +71,7 @@ void Find(const ApiInputs& inputs) {
     const char* const action = inputs.At("action").text;
     const size_t size = action == nullptr ? 0 : strlen(action);
     const bool by_prefix = size > 0 && action[size - 1] == '*';
-    // Use either the whole name or its beginning.
+    // Compare either the whole name or its beginning.
     nulls[by_prefix ? 1 : 2] = true;
     if (by_prefix) values[2] = TextDatum(std::string_view(action, size - 1));
     values[9] = Int64GetDatum(inputs.At("limit").integer + 1);
@@ -79,7 +79,7 @@ void Find(const ApiInputs& inputs) {
     Execute(&find, values, nulls);
 }
 
-// AppendCell writes a field as in RFC 4180. A text that a spreadsheet would take as a formula gets
+// AppendCell appends a field as in RFC 4180. A text that a spreadsheet would take as a formula gets
 // an apostrophe in front, so that the spreadsheet takes it as text.
 void AppendCell(StringInfo out, const char* text) {
     if (text == nullptr) return;

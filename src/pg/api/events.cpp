@@ -20,14 +20,14 @@ constexpr int kShownOfUnknownName = 6;
 
 void RouteOf(const ApiCall& call, char* out, size_t size) {
     const std::string_view method = call.request->method;
-    // All requests of one route are one kind of refusal, whatever object they name. For a path that
-    // is no route, show only the beginning.
+    // Use the pattern of the route instead of the path, so that all refusals on a route are counted
+    // together, whatever object they name. If the path is no route, use only its beginning.
     const std::string_view path = call.route == nullptr ? call.request->path : call.route->path;
     pg_snprintf(out, size, "%.*s %.*s", static_cast<int>(Min(method.size(), size_t{8})),
                 method.data(), static_cast<int>(Min(path.size(), size_t{50})), path.data());
 }
 
-// SetSession identifies a session by the beginning of its id, as audit/token_changes.cpp does.
+// SetSession names a session by the beginning of its id, as audit/token_changes.cpp does.
 void SetSession(AuditRecord* record, const ApiSession& session) {
     char id[8 + 1];
     *core::WriteHex(session.session_id.bytes, 4, id) = '\0';

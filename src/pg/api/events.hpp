@@ -6,13 +6,14 @@
 
 namespace pganalytics::pg {
 
-// BeginApiEvents makes the person whom a request names the actor of audit records, until
+// BeginApiEvents makes the person whom a request names the actor of all audit records until
 // EndApiEvents.
 void BeginApiEvents(const ApiCall& call);
 void EndApiEvents();
 
-// ShownName is a user's name as typed. A name that no role has may be a password in the wrong
-// field, so only its beginning is shown. REQUIRES: a transaction.
+// ShownName returns a user's name as the audit log may show it. If no role has the name, it may be
+// a password that was typed into the wrong field, so ShownName returns only its beginning.
+// REQUIRES: a transaction.
 const char* ShownName(const char* username);
 
 void TellLogin(const ApiSession& session);
@@ -22,11 +23,11 @@ void TellPasswordChanged(const char* role);
 // TellReplay records that a refresh token was used a second time.
 void TellReplay(const ApiSession& session);
 
-// TellCallRefused counts a refusal (audit/refusals.hpp) by route and by the actor named.
+// TellCallRefused counts a refusal by its kind, the route and `actor` (audit/refusals.hpp).
 void TellCallRefused(const ApiCall& call, protocol::RefusalKind kind, const char* actor);
 
-// TellDenied records an ERROR 42501 that became an answer, unless somebody has recorded a denial
-// since `told_before` (ToldDenials) was read.
+// TellDenied records an ERROR 42501 that the caller turns into an answer. It does nothing if a
+// denial has been recorded since the caller read `told_before` from ToldDenials().
 void TellDenied(const ApiCall& call, const ErrorData& error, uint64 told_before);
 
 }  // namespace pganalytics::pg

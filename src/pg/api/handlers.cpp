@@ -20,15 +20,16 @@ namespace pganalytics::pg {
 namespace {
 
 constexpr size_t kMinPasswordBytes = 8;
-// One message for a role without a password and for a wrong password, so that nobody can tell them
-// apart.
+// The message is the same for a role without a password and for a wrong password, so that nobody
+// can tell the two apart.
 constexpr char kBadLogin[] = "username or password is wrong";
 
-// The database itself reports the person's name and the servers that the person sees.
+// This runs with the person's privileges, so it returns the person's role and counts only the
+// servers that the person may see.
 Statement look_around = {
     "SELECT current_user, (SELECT pg_catalog.count(*) FROM pganalytics.servers)", 0, {}, nullptr};
 Statement look = {"SELECT 1", 0, {}, nullptr};
-// The view shows a person's own sessions; administrators see all.
+// The view shows administrators all sessions, and anybody else only their own.
 Statement list_sessions = {
     "SELECT pg_catalog.json_build_object('sessions', coalesce(pg_catalog.json_agg("
     "pg_catalog.json_build_object('session_id', s.session_id, 'username', s.role_name, "
@@ -45,14 +46,14 @@ Statement end_sessions = {"SELECT pganalytics.end_sessions($1)", 1, {NAMEOID}, n
 constexpr char kNoMember[] =
     "the role is no member of pganalytics_viewer, pganalytics_operator or pganalytics_admin";
 
-// AppendTime writes a time in RFC 3339 format, in UTC, which is the worker's time zone.
+// AppendTime writes a time in RFC 3339 format, in UTC, because a worker's time zone is UTC.
 void AppendTime(StringInfo out, TimestampTz time) {
     char text[MAXDATELEN + 1];
     JsonEncodeDateTime(text, TimestampTzGetDatum(time), TIMESTAMPTZOID, nullptr);
     appendStringInfo(out, "\"%s\"", text);
 }
 
-// AppendRoles lists the roles that a person has: each role includes those before it.
+// AppendRoles lists the roles that a person has. A higher role includes the lower ones.
 void AppendRoles(StringInfo out, PersonLevel level) {
     constexpr const char* kNames[] = {"viewer", "operator", "admin"};
     appendStringInfoChar(out, '[');
@@ -62,7 +63,7 @@ void AppendRoles(StringInfo out, PersonLevel level) {
     appendStringInfoChar(out, ']');
 }
 
-// AppendUser writes the members "username" and "roles" of an object.
+// AppendUser appends the members "username" and "roles" to an object.
 void AppendUser(StringInfo out, const char* name, PersonLevel level) {
     appendStringInfoString(out, "\"username\":");
     escape_json(out, name);
@@ -70,7 +71,7 @@ void AppendUser(StringInfo out, const char* name, PersonLevel level) {
     AppendRoles(out, level);
 }
 
-// ReplyTokens answers with the tokens of a session. It raises an ERROR if no token can be signed,
+// ReplyTokens answers with the tokens of a session. If no token can be signed, it raises an ERROR,
 // so that the session stays unchanged.
 void ReplyTokens(ApiCall* call, const ApiSession& session, const LoginRole& role,
                  const RefreshToken& refresh) {
@@ -102,8 +103,8 @@ void ReplyTokens(ApiCall* call, const ApiSession& session, const LoginRole& role
     ReplyJson(call, out.data);
 }
 
-// TryPassword is CheckPassword with a limit on wrong attempts. False after a refusal; for a wrong
-// password its status is `refusal`.
+// TryPassword is CheckPassword with a limit on wrong attempts. It returns false after it has
+// refused the call: with 429 above the limit, with `refusal` and `message` for a wrong password.
 bool TryPassword(ApiCall* call, const char* name, const char* password, uint32_t refusal,
                  const char* message, LoginRole* role) {
     const char* const address =
@@ -128,7 +129,8 @@ bool TryPassword(ApiCall* call, const char* name, const char* password, uint32_t
 
 }  // namespace
 
-// Health reports whether the database answers. It does not show the version: strangers may ask.
+// Health reports whether the database answers. It does not report the version, because strangers
+// may ask.
 void Health(ApiCall* call) {
     Execute(&look, nullptr);
     const TimestampTz now = GetCurrentTimestamp();
@@ -173,7 +175,8 @@ void Refresh(ApiCall* call) {
     if (!IsNext(session, token) ||
         (why = EndReason::kRole, !FindLoginRole(NameStr(session.role_name), &role)) ||
         !FitsRole(session, role, &why)) {
-        // Two parties hold the same token: one has stolen it, and we cannot tell which.
+        // If a refresh token comes a second time, two parties hold it. One of them has stolen it,
+        // and we cannot tell which. So end the session.
         if (why == EndReason::kReplay) TellReplay(session);
         EndSession(session, why);
         return RefuseCall(call, 401, kGone);
@@ -193,7 +196,7 @@ void Logout(ApiCall* call) {
     ReplyJson(call, "{\"status\":\"ok\"}");
 }
 
-// Me shows who asks and how many servers that person sees, given GRANTs and row security.
+// Me reports who the person is, and how many servers GRANTs and row security let the person see.
 void Me(ApiCall* call) {
     Execute(&look_around, nullptr);
     bool is_null = false;
@@ -221,7 +224,7 @@ void ChangeOwnPassword(ApiCall* call) {
         return;
     }
     MemoryContext const caller = MemoryContextSwitchTo(call->secrets);
-    // IsVerifier copies the password, so call it in `secrets`.
+    // Call IsVerifier in `secrets`, because it copies the password.
     const bool is_verifier = IsVerifier(new_password);
     MemoryContextSwitchTo(caller);
     if (strlen(new_password) < kMinPasswordBytes) {

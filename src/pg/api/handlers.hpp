@@ -5,9 +5,9 @@
 
 namespace pganalytics::pg {
 
-// NAME(ApiCall*) answers the route that names it, in the transaction that admitted the request,
-// after the inputs were read. An ERROR becomes an answer too. Visibility is hidden, so that a route
-// without a function fails to link.
+// Each handler answers the route that names it, in the transaction that admitted the request, after
+// the inputs were read. If it raises an ERROR, answer.cpp answers instead. Handlers have hidden
+// visibility, so that the library does not link if a route has no handler.
 #define PGANALYTICS_DECLARE_HANDLER(handler, ...) \
     [[gnu::visibility("hidden")]] void handler(ApiCall* call);
 PGANALYTICS_API_ROUTES(PGANALYTICS_DECLARE_HANDLER)

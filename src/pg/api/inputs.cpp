@@ -34,13 +34,14 @@ JsonKind KindOf(InputType type) {
     return JsonKind::kText;
 }
 
-// MostBytes is the longest value of an input: 64 bytes for all but texts and documents.
+// MostBytes returns the greatest length of an input's value: 64 bytes unless it is a text or a
+// document.
 size_t MostBytes(const ApiInput& input) {
     const bool is_text = input.type == InputType::kText || input.type == InputType::kDocument;
     return is_text ? static_cast<size_t>(input.most) : 64;
 }
 
-// ListChoices writes "a, b or c".
+// ListChoices returns the choices "a|b|c" as "a, b or c".
 char* ListChoices(const char* choices) {
     StringInfoData out;
     initStringInfo(&out);
@@ -54,7 +55,7 @@ char* ListChoices(const char* choices) {
     return out.data;
 }
 
-// Expected describes in a sentence which values this input accepts.
+// Expected returns a sentence that says which values an input accepts.
 char* Expected(const ApiInput& input) {
     switch (input.type) {
         case InputType::kInteger:
@@ -78,8 +79,8 @@ char* Expected(const ApiInput& input) {
                     static_cast<long long>(input.least), static_cast<long long>(input.most));
 }
 
-// FindChoice finds a choice, ignoring case, and returns it in the table's spelling; nullptr if
-// there is no such choice.
+// FindChoice returns the choice that equals `text` but for case, spelt as in the table; nullptr if
+// there is none.
 const char* FindChoice(const ApiInput& input, const char* text) {
     const size_t size = strlen(text);
     for (std::string_view rest = input.choices; !rest.empty();) {
@@ -102,7 +103,8 @@ bool IsWithin(float8 number, const ApiInput& input) {
                                number <= static_cast<float8>(input.most));
 }
 
-// Understand reads value->text by its type. ERROR 22003 for a number out of range.
+// Understand reads value->text by the input's type. False if the text is no valid value. ERROR
+// 22003 for a number out of range.
 bool Understand(ApiValue* value) {
     const ApiInput& input = *value->input;
     switch (input.type) {
@@ -128,7 +130,8 @@ bool Understand(ApiValue* value) {
     return true;
 }
 
-// Add sets the value of the next input. False, with a sentence in *why, if the value is invalid.
+// Add sets the value of the next input of the route. If the value is invalid, it returns false with
+// a sentence in *why.
 bool Add(ApiInputs* inputs, const ApiInput& input, const char* text, bool is_null,
          const char** why) {
     ApiValue* const value = &inputs->values[inputs->count++];

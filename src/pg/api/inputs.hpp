@@ -1,4 +1,4 @@
-// API inputs: reads the parameters and the body of a request by the table of routes.
+// API inputs: reads the parameters and the body of a request as the table of routes describes them.
 #pragma once
 
 #include <initializer_list>
@@ -9,13 +9,13 @@
 
 namespace pganalytics::pg {
 
-// ApiValue is the value of an input in a request. `text` is what was sent, decoded and
-// NUL-terminated, or the default; nullptr if there is neither. For kChoice it has the spelling of
-// the table.
+// ApiValue is the value of one input of a request. `text` is what the request has, decoded and
+// NUL-terminated, or else the input's default; nullptr if there is neither. For kChoice it is spelt
+// as in the table.
 struct ApiValue {
     const protocol::ApiInput* input;
     const char* text;
-    bool is_null;  // the body has it as null
+    bool is_null;  // the body has the input as null
     bool was_sent;
     int64 integer;
     float8 number;
@@ -23,7 +23,8 @@ struct ApiValue {
     bool flag;
 };
 
-// ApiInputs are the values of a route, parameters before body fields. Must be zero-initialized.
+// ApiInputs are the values of all inputs of a route, parameters before fields of the body. It must
+// be zero-initialized.
 struct ApiInputs {
     ApiValue values[protocol::kMaxApiInputs];
     int count;
@@ -32,24 +33,26 @@ struct ApiInputs {
     const ApiValue& At(const char* name) const;
 };
 
-// ReadParameters reads a query string. It may have only the parameters of its route, each at most
-// once. Returns 0, or the status of the refusal with one sentence in *why that names the parameter.
-// It allocates in the current context.
+// ReadParameters reads a query string, which may have only the parameters of the route, each at
+// most once. Returns 0, or 400 with one sentence in *why that names the parameter. Allocates in the
+// current context.
 uint32_t ReadParameters(std::string_view query, const protocol::ApiRoute& route, ApiInputs* inputs,
                         const char** why);
 
-// ReadBody reads the body of a route that takes one; otherwise as ReadParameters. The body may be
-// secret: copies of it are only in the current memory context. ERROR 54001 if it is nested too
-// deeply, 22003 for a number out of range.
+// ReadBody reads a body, which may have only the fields of the route. Returns 0, or 400 (no JSON)
+// or 422 (a bad field) with one sentence in *why. The body may be secret, so all copies of it are
+// in the current memory context. ERROR 54001 if it is nested too deeply, 22003 for a number out of
+// range.
 uint32_t ReadBody(std::string_view body, const protocol::ApiRoute& route, ApiInputs* inputs,
                   const char** why);
 
-// TakeArguments fills the arguments of a statement from inputs: values[i] and nulls[i] for the i-th
-// name. Types are text, bigint, double precision, boolean and timestamptz; a document is text.
+// TakeArguments fills the arguments of a statement from inputs: values[i] and nulls[i] from the
+// input names[i]. Their types are text, bigint, double precision, boolean and timestamptz; a
+// document is a text.
 void TakeArguments(const ApiInputs& inputs, std::initializer_list<const char*> names, Datum* values,
                    bool* nulls);
 
-// AppendParameter writes "name=value" for a query string, percent-encoded.
+// AppendParameter appends "name=value" to a query string, percent-encoded.
 void AppendParameter(StringInfo out, const ApiValue& value);
 
 }  // namespace pganalytics::pg

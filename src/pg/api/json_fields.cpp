@@ -1,4 +1,4 @@
-// JSON fields: PostgreSQL's own parser, with actions that accept a flat object.
+// JSON fields: runs PostgreSQL's own parser, with actions that accept only a flat object.
 #include "pg/api/json_fields.hpp"
 
 #include "pg/base/compat.h"
@@ -14,14 +14,14 @@ struct Reading {
     JsonLexContext* lexer;
     JsonField* fields;
     int count;
-    JsonField* next;      // the field whose value comes next
+    JsonField* next;      // the field whose value the parser reads next
     JsonField* document;  // the document field that is being read
-    const char* began;    // where that document begins
-    const char* why;      // the first fault
+    const char* began;    // where `document` begins in the text
+    const char* why;      // the first fault, as a sentence; nullptr: none
 };
 
-// Note keeps the first fault. The parser goes on, because invalid JSON is reported before any
-// fault.
+// Note keeps the first fault of the fields and lets the parser go on: if the text is no JSON at
+// all, the answer must say so instead.
 void Note(Reading* reading, const char* why) {
     if (reading->why == nullptr) reading->why = why;
 }
@@ -58,7 +58,8 @@ void NoteKind(Reading* reading, const JsonField& field) {
     Note(reading, psprintf("\"%s\" is %s", field.name, NameOf(field.kind)));
 }
 
-// TakeNested handles the start of an object or array.
+// TakeNested handles the start of an object or array. It is a fault unless it is part of a
+// document.
 void TakeNested(Reading* reading, const char* why_not) {
     if (reading->document != nullptr) return;
     if (reading->next != nullptr) return NoteKind(reading, *reading->next);
@@ -83,7 +84,7 @@ JsonActionResult OnField(void* state, char* name, bool) noexcept {
     for (int i = 0; i < reading->count; ++i) {
         if (strcmp(reading->fields[i].name, name) == 0) reading->next = &reading->fields[i];
     }
-    // Do not repeat an unknown name: it may be a secret in the wrong place.
+    // Do not repeat an unknown name in the answer: it may be a secret in the wrong place.
     if (reading->next == nullptr) {
         Note(reading, "the body has a field that is not known");
     } else if (reading->next->value != nullptr || reading->next->is_null) {

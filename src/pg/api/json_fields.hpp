@@ -11,8 +11,8 @@ namespace pganalytics::pg {
 enum class JsonKind { kText, kNumber, kBoolean, kDocument };
 
 // JsonField is a member that an object must have, or may have if it is optional. `value` is
-// NUL-terminated, in the current memory context: a string without its quotes, anything else as
-// written. It may be set whatever the result, and even after an ERROR.
+// NUL-terminated and in the current memory context. A string has no quotes, anything else is as
+// written. `value` may be set even if the object is refused or an ERROR is raised.
 struct JsonField {
     const char* name;
     size_t max_bytes;
@@ -25,13 +25,13 @@ struct JsonField {
 enum class JsonResult {
     kGood,
     kNoJson,    // not UTF-8 or not JSON
-    kBadField,  // not an object of these fields, each once, of its kind and of 1 to max_bytes bytes
+    kBadField,  // no object, or a field is unknown, missing, repeated, or of a wrong kind or size
 };
 
-// ReadJsonFields reads an object that has these fields and no others. Unless the result is kGood,
+// ReadJsonFields reads an object that has these fields and no others. If the result is not kGood,
 // *why says in one sentence what is wrong, without any value, and the caller must not use the
-// values. The body may be secret: copies of it are only in the current memory context. ERROR 54001
-// if it is nested too deeply.
+// values. The body may be secret, so all copies of it are in the current memory context. ERROR
+// 54001 if it is nested too deeply.
 JsonResult ReadJsonFields(std::string_view json, JsonField* fields, int count, const char** why);
 
 }  // namespace pganalytics::pg

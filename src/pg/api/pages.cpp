@@ -12,7 +12,7 @@ ApiPage PageOf(const ApiCall& call) {
 void ReplyPage(ApiCall* call, const ApiPage& page) {
     const int64 total = Int8Of(0, 1);
     const std::string_view rows = BytesOf(0, 2);
-    // 256 bytes are for the members around the rows.
+    // Leave 256 bytes for the members beside the rows.
     if (rows.size() > kMaxReplyBytes - 256) {
         return RefuseCall(call, 422, "\"page_size\" is too large for what is in this page");
     }

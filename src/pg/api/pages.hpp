@@ -5,7 +5,7 @@
 
 namespace pganalytics::pg {
 
-// ApiPage is the page of a list that the request asks for, from 1.
+// ApiPage is the page of a list that a request asks for. The first page has the number 1.
 struct ApiPage {
     int64 number;
     int64 size;
@@ -13,7 +13,7 @@ struct ApiPage {
     int64 offset() const { return (number - 1) * size; }
 };
 
-// PageOf reads the parameters "page" and "page_size".
+// PageOf returns the page that the parameters "page" and "page_size" name.
 ApiPage PageOf(const ApiCall& call);
 
 // ReplyPage answers with {data, total, page, page_size, total_pages}. REQUIRES: the last statement
@@ -21,8 +21,8 @@ ApiPage PageOf(const ApiCall& call);
 void ReplyPage(ApiCall* call, const ApiPage& page);
 
 // LinkBefore returns the link to the next page of a list that is paged by key: the path, the
-// parameters without "offset", and "before". It writes the parameters as they were read and copies
-// nothing from the query string, where a name or a value may be encoded in more than one way.
+// parameters except "offset", and "before". It writes the parameters from their values and copies
+// nothing from the query string, which may encode a name or a value in more than one way.
 char* LinkBefore(const ApiCall& call, int64 before);
 
 // ReplyDocument answers with the JSON in the row that the last statement selected, or with 404 and
@@ -32,7 +32,8 @@ void ReplyDocument(ApiCall* call, const char* missing);
 // PathSegment returns the part of the request's path that matches the "*" of the route's pattern.
 std::string_view PathSegment(const ApiCall& call);
 
-// ReadPathId reads that part as a number. If it is none, it refuses with 404 and returns false.
+// ReadPathId reads the PathSegment as a number. If it is no number, ReadPathId answers 404 with
+// `missing` and returns false.
 bool ReadPathId(ApiCall* call, int64* id, const char* missing);
 
 }  // namespace pganalytics::pg

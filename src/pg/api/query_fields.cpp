@@ -13,8 +13,8 @@ namespace {
 
 constexpr int kMaxShownName = 64;
 
-// Decode returns nullptr if the encoding is invalid or the result is not valid UTF-8 text without
-// NUL.
+// Decode undoes percent-encoding. It returns nullptr if the encoding is invalid, or if the result
+// is not valid UTF-8 or has a NUL.
 const char* Decode(std::string_view encoded) {
     auto* const text = static_cast<char*>(palloc(encoded.size() + 1));
     int size = 0;

@@ -18,7 +18,7 @@ namespace {
 
 constexpr char kTextFormat[] = "text/plain; version=0.0.4; charset=utf-8";
 
-// Look up by the hash: the time it takes reveals nothing about the token.
+// Look up the token by its hash, so that the time of the look-up reveals nothing about the token.
 Statement find_token = {
     "SELECT name, revoked_at IS NOT NULL, "
     "coalesce(last_used_at < pg_catalog.now() - interval '1 minute', true) "
@@ -45,7 +45,7 @@ bool AdmitScraper(ApiCall* call) {
     const protocol::ApiRequest& request = *call->request;
     if (settings.metrics_access == static_cast<int>(protocol::MetricsAccess::kAnyone)) return true;
     if (protocol::IsZero(request.scrape_token)) {
-        // Check the current setting: the gateway may still use older files.
+        // Check the current setting, because the gateway may still use the former one.
         const bool asked_for_one = settings.metrics_client_ca_file[0] != '\0';
         if (request.scrape_certified != 0 && asked_for_one) return true;
         return Refuse(call, protocol::RefusalKind::kNothingShown,

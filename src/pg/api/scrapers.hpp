@@ -1,12 +1,13 @@
-// API scrapers: checks programs that read GET /metrics.
+// API scrapers: checks the programs that read metrics with GET /metrics.
 #pragma once
 
 #include "pg/api/call.hpp"
 
 namespace pganalytics::pg {
 
-// AdmitScraper checks whether a request that names no person may read metrics: anyone may, or it
-// shows a certificate, or it has a token that is on record and not revoked. False after a refusal.
+// AdmitScraper checks whether a request that names no person may read metrics. It may if anyone
+// may, if it shows a certificate, or if it has a token that is on record and not revoked. Otherwise
+// AdmitScraper refuses the call with 401 and returns false.
 bool AdmitScraper(ApiCall* call);
 
 }  // namespace pganalytics::pg

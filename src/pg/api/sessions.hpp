@@ -1,4 +1,5 @@
-// API sessions: reads and writes the sessions of logins in pganalytics.api_sessions.
+// API sessions: reads and writes the sessions of people who have logged in, in
+// pganalytics.api_sessions.
 #pragma once
 
 #include <string_view>
@@ -20,9 +21,9 @@ struct ApiSession {
     TimestampTz expires_at;
 };
 
-// RefreshToken is "pgs_" and the hex of the session's id and of 32 random bytes. The id lets us
-// recognize every earlier token of a session, though only the SHA-256 of the last one is kept.
-// Nobody can know the id without one of these tokens.
+// RefreshToken is "pgs_", then in hexadecimal digits the session's id and 32 random bytes. The
+// table has only the SHA-256 of a session's last token, but the id tells to which session any
+// earlier token belongs. Nobody can know the id without one of these tokens.
 inline constexpr size_t kRefreshTokenBytes = 4 + 2 * (16 + 32);
 struct RefreshToken {
     char text[kRefreshTokenBytes + 1];
@@ -30,27 +31,29 @@ struct RefreshToken {
 
 enum class EndReason { kLogout, kReplay, kRole, kPassword };
 
-// All functions need SPI connected; the current role must be that of the worker.
+// All functions below raise any ERROR of their statements.
+// REQUIRES: SPI connected; the current role is that of the worker.
 
-// StartSession adds a session for a role whose password was just checked, and removes sessions that
-// expired a week ago.
+// StartSession adds a session for a role whose password was just checked. It also removes sessions
+// that expired more than a week ago.
 void StartSession(const LoginRole& role, std::string_view address, ApiSession* session,
                   RefreshToken* token);
 
-// FindSession locks and reads a session. False if there is none, or it has ended or expired.
+// FindSession locks and reads a session. False if it does not exist, has ended or has expired.
 bool FindSession(const core::Uuid& session_id, ApiSession* session);
 
-// SessionOfToken reads the id in a refresh token; false if the text is no refresh token.
+// SessionOfToken reads the session's id from a refresh token. False if the text is no refresh
+// token.
 bool SessionOfToken(std::string_view token, core::Uuid* session_id);
 
-// IsNext is true for the refresh token that the session expects next.
+// IsNext: the token is the session's last refresh token, which has not been used yet.
 bool IsNext(const ApiSession& session, std::string_view token);
 
-// NextToken replaces the session's refresh token.
+// NextToken makes a new refresh token and stores its hash in the session instead of the old one.
 void NextToken(const ApiSession& session, RefreshToken* token);
 
-// FitsRole is true if the role is still the one that logged in, with the same password. Otherwise
-// *why is kRole or kPassword.
+// FitsRole: the role is still the one that logged in, and has the same password. If not, *why is
+// kRole or kPassword.
 bool FitsRole(const ApiSession& session, const LoginRole& role, EndReason* why);
 
 // NoteUse updates last_used_at, at most once a minute.

@@ -1,4 +1,4 @@
-// API silences: silences one alert, or all that match.
+// API silences: silences one alert or all alerts that match, lists silences, and ends them.
 #include "pg/api/handlers.hpp"
 #include "pg/api/pages.hpp"
 #include "pg/base/statement.hpp"

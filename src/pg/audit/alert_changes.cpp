@@ -1,5 +1,5 @@
-// Audit alerts: what the trigger records about alerts: rules, what people do about alerts, and the
-// channels that they are sent to. It never records a channel's secret.
+// Audit alerts: what the trigger records about alerts: changes of rules, acts of people on alerts,
+// and changes of the channels to which alerts are sent. It never records a channel's secret.
 #include "pg/audit/changes.hpp"
 
 namespace pganalytics::pg {
@@ -10,12 +10,12 @@ namespace {
 
 constexpr int kMaxColumns = 9;
 
-// Kept describes how changes of one table of the alerts' configuration are recorded.
+// Kept describes how changes of one table that configures alerts are recorded.
 struct Kept {
     AuditEvent event;
     const char* type;
     const char* id;
-    const char* shown[kMaxColumns];  // recorded when a row is created or removed; nullptr: no more
+    const char* shown[kMaxColumns];  // recorded when a row is created or removed; nullptr ends them
     const char* untold[3];           // columns whose change is not recorded
 };
 
@@ -25,8 +25,8 @@ int CountOf(const char* const* names, int most) {
     return count;
 }
 
-// BeginKept begins the record of a change. Returns false for an UPDATE that changes nothing but
-// `untold` columns.
+// BeginKept begins the record of a change. Returns false for an UPDATE that changes only columns in
+// `untold`.
 bool BeginKept(AuditRecord* record, const RowChange& change, const Kept& kept) {
     const bool updated = change.before != nullptr && change.after != nullptr;
     if (updated && !DiffersBeside(change, kept.untold, CountOf(kept.untold, 3))) return false;
@@ -55,7 +55,8 @@ void TellKept(const RowChange& change, const Kept& kept) {
     PutAudit(record);
 }
 
-// HostOf returns a URL without its path: whoever knows the full URL of a webhook can often use it.
+// HostOf returns the scheme and the host of a URL, without the path: whoever knows the full URL of
+// a webhook can often use it.
 AuditValue HostOf(const RowChange& change, HeapTuple row) {
     if (IsNull(change, row, "url")) return {AuditValue::Kind::kNull, {}};
     const std::string_view url = TextOf(change, row, "url");
@@ -143,7 +144,7 @@ void TellSilence(const RowChange& change) {
     const bool was_over =
         change.before != nullptr && TimeOf(change, change.before, "ends_at") <= now;
     const bool is_over = change.after == nullptr || TimeOf(change, change.after, "ends_at") <= now;
-    // The removal of a silence that was over already is not recorded.
+    // The removal of a silence is not recorded if the silence was over already.
     if (change.after == nullptr && was_over) return;
     constexpr const char* kStamped[] = {"ended_by"};
     const bool updated = change.before != nullptr && change.after != nullptr;

@@ -13,7 +13,8 @@ using protocol::AuditEvent;
 namespace {
 
 // GoodOneBefore returns the serial number of another valid certificate of the same holder, "" if
-// there is none. It queries with the privileges of the table's owner, as foreign keys do.
+// there is none. It runs its query with the privileges of the table's owner, as checks of foreign
+// keys do.
 const char* GoodOneBefore(const RowChange& change) {
     static Statement find = {
         "SELECT c.serial FROM pganalytics.certificates c "
@@ -89,7 +90,9 @@ void TellCertificate(const RowChange& change) {
          [&](AuditRecord* record) { AddChanges(record, change, kToldAlready, told); });
 }
 
-// An enrolment ends when another process has issued the certificate, or has failed to.
+// TellCertificateRequest records the end of an enrolment: another process has issued the
+// certificate, or has failed to issue it. The record names the collector as actor, not that
+// process.
 void TellCertificateRequest(const RowChange& change) {
     if (change.before == nullptr || change.after == nullptr || !Differs(change, "state") ||
         strcmp(TextOf(change, change.after, "origin"), "token") != 0) {

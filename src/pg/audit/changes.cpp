@@ -1,4 +1,4 @@
-// Audit changes: the trigger, and what it records about collectors.
+// Audit changes: the function of the trigger, and what it records about collectors.
 #include "pg/audit/changes.hpp"
 
 extern "C" {
@@ -24,7 +24,8 @@ void TellCollectorToken(const RowChange& change, const char* id, bool had_one) {
     PutAudit(record);
 }
 
-// Watched is a table with the trigger. `emptied` is the event that records a TRUNCATE of it.
+// Watched is a table that has the trigger. `emptied` is the event that records a TRUNCATE of the
+// table.
 struct Watched {
     const char* table;
     AuditEvent emptied;
@@ -110,8 +111,8 @@ extern "C" {
 
 PG_FUNCTION_INFO_V1(pganalytics_audit_change);
 
-// pganalytics_audit_change is an AFTER trigger, for each row; for TRUNCATE, for each statement.
-// Errors: 53000 if the buffer of the log is full and pganalytics.audit_overflow is 'refuse'.
+// pganalytics_audit_change is an AFTER trigger: for each row, and for TRUNCATE for each statement.
+// ERROR 53000 if the buffer of the log is full and pganalytics.audit_overflow is 'refuse'.
 Datum pganalytics_audit_change(PG_FUNCTION_ARGS) {
     using namespace pganalytics::pg;
     if (!CALLED_AS_TRIGGER(fcinfo)) {

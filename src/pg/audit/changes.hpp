@@ -1,16 +1,18 @@
 // Audit changes: triggers on the tables of identities and alerts record each change of a row,
-// whoever made it and by whatever statement. Each table has a function of its own.
+// whoever made it and with whatever statement. For each table there is one function, which records
+// its changes.
 #pragma once
 
 #include "pg/audit/rows.hpp"
 
 namespace pganalytics::pg {
 
-// BeginChange begins a record about a row and adds the current role. `type` and `id` name the
-// resource.
+// BeginChange begins a record about a row, and adds the current role. `type` and `id` name the row
+// as the record's resource.
 void BeginChange(AuditRecord* record, protocol::AuditEvent event, const char* type, const char* id);
 
-// AddColumns adds the values of columns under their names.
+// AddColumns adds the values that the columns have in `row` to the details, under the columns'
+// names.
 template <size_t kCount>
 void AddColumns(AuditRecord* record, const RowChange& change, HeapTuple row,
                 const char* const (&columns)[kCount]) {
@@ -19,7 +21,8 @@ void AddColumns(AuditRecord* record, const RowChange& change, HeapTuple row,
     }
 }
 
-// Each records one change of a row of its table. Raises any ERROR of reading the row.
+// Each of these functions records one change of a row of its table. Raises any ERROR of reading the
+// row.
 void TellCollector(const RowChange& change);
 void TellCertificate(const RowChange& change);
 void TellCertificateRequest(const RowChange& change);

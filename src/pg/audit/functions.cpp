@@ -1,4 +1,5 @@
-// Audit functions: lists the kinds of events, for readers and for the check of the manual.
+// Audit functions: returns the kinds of events as rows, for readers and for the test that compares
+// them with the manual.
 #include "pg/base/prelude.hpp"
 #include "pg/base/statement.hpp"
 #include "protocol/audit_events.hpp"

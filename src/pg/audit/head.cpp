@@ -1,4 +1,4 @@
-// Audit head: one line, "database table time number:hash".
+// Audit head: the file has one line, "database table time number:hash".
 #include "pg/audit/head.hpp"
 
 #include "core/hex.hpp"

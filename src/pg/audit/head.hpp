@@ -1,5 +1,6 @@
-// Audit head: the end of the log, kept outside of the log in two forms: a text that people can keep
-// and later pass to pganalytics.verify_audit_log(), and a file that survives the server.
+// Audit head: the last row of the log, kept outside of the log in two forms: a text that people can
+// keep and later pass to pganalytics.verify_audit_log(), and a file that outlives the server
+// process.
 #pragma once
 
 #include "pg/audit/ring.hpp"
@@ -14,12 +15,12 @@ struct AuditAnchor {
 };
 AuditAnchor AnchorOf(const AuditHead& head);
 
-// ReadAuditHeadFile reads the head that was written last. Returns false if there is no file, or,
-// with a WARNING, if the file cannot be read.
+// ReadAuditHeadFile reads the head that WriteAuditHeadFile wrote last. Returns false if there is no
+// file, or, with a WARNING, if the file cannot be read.
 bool ReadAuditHeadFile(AuditHead* head);
 
-// WriteAuditHeadFile replaces the file; a crash leaves the old one or the new one. Logs a WARNING
-// if it fails.
+// WriteAuditHeadFile replaces the file. A crash leaves either the old file or the new one. If
+// writing fails, it logs a WARNING.
 void WriteAuditHeadFile(const AuditHead& head);
 
 }  // namespace pganalytics::pg

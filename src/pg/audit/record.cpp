@@ -17,20 +17,21 @@ namespace {
 
 constexpr size_t kMaxDetailBytes = 512;
 constexpr std::string_view kMark = "\xE2\x80\xA6";
-// AddMember always leaves room for this member.
+// AddMember always leaves room for kCutMember.
 constexpr std::string_view kCutMember = ",\"cut\":true";
 constexpr int kMaxLevels = 64;
 
 AuditSubject subject;
 bool has_subject = false;
 
-// told[n] counts the events recorded at transaction nesting level n + 1; deeper levels share the
-// last counter.
+// told[n] counts the events recorded at transaction nesting level n + 1 that a rollback would undo.
+// The last counter is also that of all deeper levels.
 uint32 told[kMaxLevels];
 bool watching_transactions = false;
 uint64 told_denials = 0;
 
-// Out writes whole characters into a field of fixed size.
+// Out is a field of fixed size with the place where Append writes next. Append writes a piece whole
+// or not at all.
 struct Out {
     char* at;
     char* end;  // the last place for the terminating zero
@@ -46,10 +47,11 @@ void Append(Out* out, std::string_view bytes) {
     out->at += bytes.size();
 }
 
-// CharacterAt returns the length of the UTF-8 character that `text` begins with, 0 if there is
-// none. Texts of a session are in the encoding of its database. If that is not UTF-8, only ASCII is
-// copied: a conversion could raise an ERROR. A client without a database has named no encoding yet;
-// what looks like UTF-8 is then taken as UTF-8.
+// CharacterAt returns the length of the UTF-8 character at the start of `text`, 0 if there is none
+// or if it is a control character. Texts of a session are in the encoding of its database. If that
+// encoding is not UTF-8, only ASCII is copied, because a conversion could raise an ERROR. The
+// encoding is unknown until the client is connected to a database; until then, bytes that are valid
+// UTF-8 count as UTF-8.
 size_t CharacterAt(std::string_view text) {
     const auto first = static_cast<unsigned char>(text[0]);
     if (first < 0x20 || first == 0x7F) return 0;
@@ -61,8 +63,8 @@ size_t CharacterAt(std::string_view text) {
     return static_cast<size_t>(length);
 }
 
-// AppendText writes bytes that are no character as \xHH. In JSON it also puts a backslash before
-// each backslash and quote.
+// AppendText appends a text; bytes for which CharacterAt returns 0 become \xHH. For JSON it also
+// puts a backslash before each backslash and quote.
 void AppendText(Out* out, std::string_view text, bool json) {
     for (size_t i = 0; i < text.size() && !out->full;) {
         const size_t length = CharacterAt(text.substr(i));
@@ -80,13 +82,13 @@ void AppendText(Out* out, std::string_view text, bool json) {
     }
 }
 
-// AppendCut is AppendText into at most `limit` bytes. A text that is cut ends in kMark.
+// AppendCut is AppendText with at most `limit` bytes. If it cuts the text, it appends kMark.
 void AppendCut(Out* out, std::string_view text, size_t limit, bool json) {
     const size_t room = Min(static_cast<size_t>(out->end - out->at), limit);
     Out part = {out->at, out->at + room - Min(room, kMark.size()), false};
     AppendText(&part, text, json);
     if (part.full) {
-        // Without room for the mark the whole text may fit.
+        // The text did not fit beside the mark. It may fit if the mark is not needed.
         Out whole = {out->at, out->at + room, false};
         AppendText(&whole, text, json);
         if (!whole.full) {
@@ -112,8 +114,8 @@ bool IsCut(const AuditRecord& record) {
     return details.ends_with(kCutMember) || details == "{\"cut\":true";
 }
 
-// AddMember adds ,"key": and what write(out) writes. If that does not fit, it adds "cut": true
-// instead.
+// AddMember adds a member: the key, and as its value what write(out) appends. If the member does
+// not fit, it adds "cut": true instead.
 template <typename Write>
 void AddMember(AuditRecord* record, std::string_view key, Write&& write) {
     if (IsCut(*record)) return;
@@ -132,7 +134,7 @@ void AddMember(AuditRecord* record, std::string_view key, Write&& write) {
 
 void AppendQuoted(Out* out, std::string_view text) {
     Append(out, "\"");
-    // The closing quote must fit, too: otherwise AddMember drops the member.
+    // If the closing quote does not fit, AddMember drops the whole member.
     if (!out->full) AppendCut(out, text, kMaxDetailBytes, true);
     Append(out, "\"");
 }
@@ -168,7 +170,7 @@ void OnTransaction(XactEvent event, void*) noexcept {
     if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE) memset(told, 0, sizeof(told));
 }
 
-// At these events the nesting level is still that of the savepoint.
+// When PostgreSQL calls this function, the nesting level is still that of the savepoint.
 void OnSavepoint(SubXactEvent event, SubTransactionId, SubTransactionId, void*) noexcept {
     const int level = LevelIndex();
     if (event == SUBXACT_EVENT_ABORT_SUB) {
@@ -207,7 +209,7 @@ bool ActsForSomebody() { return MyProcPort != nullptr || has_subject || !IsOwnWo
 bool Auditing() { return settings.audit && SharedMemoryReady(); }
 
 void BeginAudit(AuditRecord* record, protocol::AuditEvent event) {
-    // The texts are set or emptied below. Clearing the whole record would mean two kilobytes.
+    // Do not clear the whole record, which has two kilobytes: each text is set or emptied below.
     record->occurred_at = GetCurrentTimestamp();
     record->event = event;
     record->source = AuditSource::kServer;

@@ -1,5 +1,5 @@
-// Audit refusals: two tallies, so that collectors that refresh their tokens take no place away from
-// those that are refused.
+// Audit refusals: keeps two tallies, one for refusals and one for refreshed tokens. A tally has few
+// slots, so many collectors that refresh their tokens could otherwise displace refusals.
 #include "pg/audit/refusals.hpp"
 
 #include "core/monotonic.hpp"
@@ -18,15 +18,16 @@ using Due = core::Counted<Refusal>;
 core::Tally<Refusal, 32, protocol::kRefusalKinds> refusals;
 core::Tally<Refusal, 64, protocol::kRefusalKinds> refreshes;
 
-// A worker serves one of the two ports.
+// This worker serves the port for people; false: the port for collectors.
 bool serves_people = false;
 
-// A gateway cannot have refused more than this in one frame.
+// A greater count in one frame is invalid: no gateway can have refused so many requests.
 constexpr uint64 kMaxCount = 1000000000;
 
 int64 NowMs() { return core::Instant::Now().ms(); }
 
-// NeededFor returns the role that a route requires, "" if it is no route for people.
+// NeededFor returns the role that a route requires, "" if the route is not one of the port for
+// people.
 std::string_view NeededFor(std::string_view route) {
     const size_t space = route.find(' ');
     if (space == std::string_view::npos) return "";

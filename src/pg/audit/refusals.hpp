@@ -1,5 +1,5 @@
-// Audit refusals: records refused requests. Anybody can cause them as often as they like, so they
-// are counted and the counts are recorded (core/tally.hpp).
+// Audit refusals: records refused requests. Anybody can cause any number of them, so the worker
+// counts equal refusals and records only the counts (core/tally.hpp).
 #pragma once
 
 #include "pg/base/prelude.hpp"
@@ -9,19 +9,20 @@
 namespace pganalytics::pg {
 
 // ActForCollector is SetAuditSubject for a collector's request. The subject is the collector that
-// the credential names; whether the credential is valid is not known yet.
+// the credential names, although the credential has not been checked yet.
 void ActForCollector(const protocol::Credential& credential);
 
-// TellRefusal counts one refusal. `collector` is the one that was found; nullptr: the one that the
-// credential names.
+// TellRefusal counts one refusal of a collector's request. `collector` is the collector whose
+// request it was; nullptr: the one that the credential names.
 void TellRefusal(protocol::RefusalKind kind, const protocol::Credential& credential,
                  const core::Uuid* collector = nullptr);
-// The same for a person's request: `actor` is the name in the request, `address` is as in
-// ApiRequest, `route` is as in "GET /api/v1/auth/me".
+// This TellRefusal counts one refusal of a person's request. `actor` is the name in the request,
+// `address` is as in ApiRequest, `route` is as in "GET /api/v1/auth/me".
 void TellRefusal(protocol::RefusalKind kind, const char* actor, const char* address,
                  const char* route);
 
-// TakeRefused counts what a gateway has refused. Returns false if the gateway's report is invalid.
+// TakeRefused counts the refusals that a gateway has reported. `of_people`: the gateway serves the
+// port for people. Returns false if the report is invalid.
 bool TakeRefused(const protocol::Refused& refused, bool of_people);
 
 // TellDueRefusals records the counts that are due; a worker calls it in every turn of its loop.

@@ -1,5 +1,6 @@
-// Audit ring: a bounded queue after Vyukov. The turn of a slot is the number of the record that may
-// be put into it; once the record is there, it is that number plus one.
+// Audit ring: a bounded queue after Vyukov. Records are numbered. While a slot is free, its `turn`
+// is the number of the record that may be put into it. While it holds a record, its `turn` is the
+// number of this record plus one.
 #include "pg/audit/ring.hpp"
 
 #include "pg/base/guc.hpp"
@@ -21,12 +22,12 @@ struct Ring {
     uint32 slots;  // a power of two
     TimestampTz made_at;
     pg_atomic_uint64 next;   // number of the record that is put next
-    pg_atomic_uint64 first;  // number of the oldest record; only the drain writes it
+    pg_atomic_uint64 first;  // number of the oldest record; only the audit worker writes it
     pg_atomic_uint64 lost;
-    pg_atomic_uint64 lost_since;  // a TimestampTz; 0: none was lost
-    pg_atomic_uint64 lost_ever;   // including those already recorded
-    pg_atomic_uint32 asleep;      // the drain waits for its latch
-    Latch* volatile drain;        // in the array of PGPROCs, which never moves
+    pg_atomic_uint64 lost_since;  // a TimestampTz; 0: no record was lost
+    pg_atomic_uint64 lost_ever;   // since the ring was made
+    pg_atomic_uint32 asleep;      // 1: the audit worker waits for its latch
+    Latch* volatile drain;        // latch of the audit worker; the array of PGPROCs never moves
     AuditHead head;               // protected by the lock of the workers' rows
 };
 
@@ -40,13 +41,14 @@ uint32 SlotCount() {
 
 Slot* SlotOf(uint64 number) { return &slots[number & (ring->slots - 1)]; }
 
-// Claim reserves a free slot and gives its record number. False if no slot is free.
+// Claim reserves a free slot and returns the number of its record in *number. False if no slot is
+// free.
 bool Claim(uint64* number) {
     uint64 wanted = pg_atomic_read_u64(&ring->next);
     for (;;) {
         const uint64 turn = pg_atomic_read_u64(&SlotOf(wanted)->turn);
         if (turn == wanted) {
-            // On failure this sets `wanted` to the current value of `next`.
+            // If the exchange fails, it sets `wanted` to the current value of `next`.
             if (pg_atomic_compare_exchange_u64(&ring->next, &wanted, wanted + 1)) break;
         } else if (turn < wanted) {
             return false;
@@ -126,8 +128,8 @@ bool AuditRingHasRoom() {
 
 AuditRingUse GetAuditRingUse() {
     if (ring == nullptr) return {};
-    // Read `first` before `next`: a release in between makes the difference too large, never
-    // negative.
+    // Read `first` before `next`. If records are released in between, the difference is then too
+    // large, but never negative.
     const uint64 first = pg_atomic_read_u64(&ring->first);
     const uint64 next = pg_atomic_read_u64(&ring->next);
     const uint64 used = Min(next - Min(first, next), static_cast<uint64>(ring->slots));
@@ -158,7 +160,8 @@ uint64 LostAuditRecords(TimestampTz* since) {
 
 void ForgetLostAuditRecords(uint64 count) {
     pg_atomic_write_u64(&ring->lost_since, 0);
-    // Records lost meanwhile found lost_since set already and did not set it themselves.
+    // Records that were lost meanwhile did not set lost_since, because it was still set. Set it for
+    // them.
     if (pg_atomic_fetch_sub_u64(&ring->lost, static_cast<int64>(count)) != count) {
         uint64 never = 0;
         pg_atomic_compare_exchange_u64(&ring->lost_since, &never,
@@ -178,7 +181,8 @@ void DetachAuditDrain() { ring->drain = nullptr; }
 void WaitForAuditRecords(long timeout_ms) {
     pg_atomic_write_u32(&ring->asleep, 1);
     pg_memory_barrier();
-    // A record may have been put before its producer could see that this process sleeps.
+    // A producer may have put a record before it could see that this process sleeps. It then woke
+    // nobody.
     if (PeekAuditRecord(0) == nullptr) {
         WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, timeout_ms,
                   PG_WAIT_EXTENSION);

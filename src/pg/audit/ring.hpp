@@ -1,6 +1,6 @@
-// Audit ring: a queue in shared memory that takes records from every process of the server to the
-// audit worker. Producers need no lock: a process may put a record while it holds locks, when it
-// has just raised an ERROR, or if it has no PGPROC.
+// Audit ring: a queue in shared memory. Every process of the server puts records into it, and the
+// audit worker takes them out. Producers take no lock, so that a process can put a record while it
+// holds locks, when it has just raised an ERROR, or if it has no PGPROC.
 #pragma once
 
 #include "core/types.hpp"
@@ -13,7 +13,7 @@ namespace pganalytics::pg {
 enum class AuditSource : uint8 { kSession, kApi, kCollectors, kServer };
 enum class AuditOutcome : uint8 { kSuccess, kDenied, kFailed };
 
-// AuditRecord is one event. record.hpp writes its texts: they end with a zero, and are UTF-8
+// AuditRecord is one event. record.hpp writes its texts: each ends with a zero byte, and is UTF-8
 // without control characters. `details` is a JSON object without its closing brace, "" for none.
 struct AuditRecord {
     TimestampTz occurred_at;
@@ -32,9 +32,9 @@ struct AuditRecord {
     char details[1344];
 };
 
-// AuditHead is the last row of a log: its number, hash and time. Number 0: the log has no rows.
-// `database` and `log`, the OID of its table, identify the log: each CREATE EXTENSION makes another
-// one.
+// AuditHead describes the last row of a log: its number, hash and time. Number 0: the log has no
+// rows. `database` and `log` (the OID of the log's table) identify the log, because each CREATE
+// EXTENSION makes a new log.
 struct AuditHead {
     Oid database;
     Oid log;
@@ -44,21 +44,21 @@ struct AuditHead {
 };
 
 // AuditRingBytes returns the size of the ring in shared memory. StartAuditRing makes the ring or
-// attaches to it (shmem.cpp).
+// attaches to it. The hooks in shmem.cpp call both.
 Size AuditRingBytes();
 void StartAuditRing();
 
-// PutAuditRecord puts a record into the ring. If the ring is full, it waits at most
-// pganalytics.audit_wait, and only while the audit worker is attached. Returns false if no room
-// appeared: the record is counted as lost, and the audit worker records the gap. Raises no ERROR,
-// takes no lock. Without shared memory it does nothing and returns true.
+// PutAuditRecord puts a record into the ring. If the ring is full, it waits for room at most
+// pganalytics.audit_wait, and only while the audit worker is attached. If there is still no room,
+// it returns false: the record is counted as lost, and the audit worker records the gap. Raises no
+// ERROR and takes no lock. Without shared memory it does nothing and returns true.
 bool PutAuditRecord(const AuditRecord& record);
 
-// AuditRingHasRoom: a record put now would find room.
+// AuditRingHasRoom: the ring has room for one more record.
 bool AuditRingHasRoom();
 
-// AuditRingUse counts the ring's slots, the records in it that are not committed to the log yet,
-// and the records lost since the ring was made. All zero without shared memory.
+// AuditRingUse has three counts: the ring's slots, the records in it that are not committed to the
+// log yet, and the records lost since the ring was made. All are zero without shared memory.
 struct AuditRingUse {
     uint32 slots;
     uint32 used;
@@ -67,29 +67,32 @@ struct AuditRingUse {
 AuditRingUse GetAuditRingUse();
 
 // Only the audit worker calls the functions from here to WaitForAuditRecords. PeekAuditRecord
-// returns the record at a place counted from the oldest, nullptr if there is none yet. Records stay
-// until ReleaseAuditRecords frees the `count` oldest. So the next audit worker finds what this one
-// has not committed.
+// returns the record at a place (0: the oldest record), nullptr if there is none yet.
+// ReleaseAuditRecords removes the `count` oldest records; call it after their commit. If this audit
+// worker ends before, the next one finds them in the ring.
 const AuditRecord* PeekAuditRecord(uint32 place);
 void ReleaseAuditRecords(uint32 count);
 
-// LostAuditRecords returns how many lost records are not in the log yet, and when the first of them
-// was lost. ForgetLostAuditRecords subtracts `count` that the log now mentions.
+// LostAuditRecords returns how many lost records the log does not mention yet, and in *since when
+// the first of them was lost. ForgetLostAuditRecords subtracts the `count` that the log now
+// mentions.
 uint64 LostAuditRecords(TimestampTz* since);
 void ForgetLostAuditRecords(uint64 count);
 
-// AttachAuditDrain makes producers wake this process, until it ends or detaches.
-// WaitForAuditRecords sleeps until there is a record, the latch is set, or the timeout has passed.
+// AttachAuditDrain makes producers wake this process when they put a record, until it ends or calls
+// DetachAuditDrain. WaitForAuditRecords sleeps until there is a record, the latch is set, or the
+// timeout has passed.
 void AttachAuditDrain();
 void DetachAuditDrain();
 void WaitForAuditRecords(long timeout_ms);
 
-// The last row that the audit worker has committed since the server started; log 0: none yet.
+// GetAuditHead returns the last row that the audit worker has committed since the server started;
+// `log` is 0 if there is none yet. SetAuditHead stores this row.
 AuditHead GetAuditHead();
 void SetAuditHead(const AuditHead& head);
 
-// AuditRingMadeAt returns the time since which the ring keeps events. If any process crashes,
-// PostgreSQL makes a new, empty ring.
+// AuditRingMadeAt returns when the ring was made. After a crash of any process PostgreSQL makes a
+// new, empty ring; the events in the old ring are gone.
 TimestampTz AuditRingMadeAt();
 
 }  // namespace pganalytics::pg

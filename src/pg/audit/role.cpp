@@ -1,4 +1,4 @@
-// Audit role: keeps one name, that of the role that was noted last.
+// Audit role: keeps the name of one role, the one that NoteActingRole noted last.
 #include "pg/audit/role.hpp"
 
 extern "C" {
@@ -15,7 +15,7 @@ char noted_name[NAMEDATALEN];
 Oid RoleInForce() {
     Oid role = InvalidOid;
     int context = 0;
-    // GetUserId fails an assertion while the process has no role yet.
+    // Do not call GetUserId: it fails an assertion while the process has no role yet.
     GetUserIdAndSecContext(&role, &context);
     return role;
 }

@@ -1,4 +1,4 @@
-// Audit role: the name of the current role, known without reading a catalog while PostgreSQL
+// Audit role: the name of the current role. It can be read without a catalog, even while PostgreSQL
 // handles an ERROR.
 #pragma once
 
@@ -11,8 +11,8 @@ namespace pganalytics::pg {
 // IsOwnWorker: this process is one of our background workers.
 bool IsOwnWorker();
 
-// NoteActingRole looks up the name of the current role if that has changed since the last call. If
-// not, it costs one comparison. REQUIRES: no ERROR is being handled.
+// NoteActingRole looks up the name of the current role if the role has changed since the last call.
+// If it has not, the call costs one comparison. REQUIRES: no ERROR is being handled.
 void NoteActingRole();
 
 // ActingRole returns the name of the current role; "" if the role has changed since the last call

@@ -72,7 +72,7 @@ bool IsAmong(const char* name, const char* const* columns, int count) {
     return false;
 }
 
-// IsOpaque: the value means nothing to a reader, or nobody may read it.
+// IsOpaque: the value of the column means nothing to a reader, or must not be shown.
 bool IsOpaque(std::string_view name) {
     return name.ends_with("sha256") || name == "pem" || name == "public_key" || name == "csr";
 }

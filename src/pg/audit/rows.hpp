@@ -1,4 +1,4 @@
-// Audit rows: a row before and after a change, as triggers of the audit log compare them.
+// Audit rows: a row before and after a change, as the triggers of the audit log compare it.
 #pragma once
 
 #include "pg/audit/record.hpp"
@@ -14,28 +14,28 @@ struct RowChange {
     HeapTuple after;
 };
 
-// ValueOf returns a column's value for the details, whatever the session's settings are: booleans
-// and integers as JSON, times as ISO 8601 in UTC, intervals in PostgreSQL's style. TextOf returns
-// the value as text, "" for NULL. TimeOf reads a timestamptz that is not NULL. Raises any ERROR of
-// the type's output function. Allocates in the current context.
+// ValueOf returns a column's value for the details, in a form that does not depend on the session's
+// settings: booleans and integers as JSON, times as ISO 8601 in UTC, intervals in PostgreSQL's
+// style. TextOf returns the value as text, "" for NULL. TimeOf reads a timestamptz, which must not
+// be NULL. Raises any ERROR of the type's output function. Allocates in the current context.
 AuditValue ValueOf(const RowChange& change, HeapTuple row, const char* column);
 const char* TextOf(const RowChange& change, HeapTuple row, const char* column);
 TimestampTz TimeOf(const RowChange& change, HeapTuple row, const char* column);
 bool IsNull(const RowChange& change, HeapTuple row, const char* column);
 
-// NewestOf is the row after the change, or the one that was deleted.
+// NewestOf returns the row after the change; for a DELETE, the deleted row.
 inline HeapTuple NewestOf(const RowChange& change) {
     return change.after != nullptr ? change.after : change.before;
 }
 
-// Differs: a column has another value than before. REQUIRES: an UPDATE.
+// Differs: the change has given this column another value. REQUIRES: an UPDATE.
 bool Differs(const RowChange& change, const char* column);
 
-// DiffersBeside: a column other than `columns` differs.
+// DiffersBeside: a column that is not in `columns` differs. REQUIRES: an UPDATE.
 bool DiffersBeside(const RowChange& change, const char* const* columns, int count);
 
 // AddChanges adds the old and the new value of each column that differs and is not in `without`.
-// For hashes, keys and certificates it only says that they have changed.
+// For a hash, a key or a certificate it adds only that the column has changed. REQUIRES: an UPDATE.
 void AddChanges(AuditRecord* record, const RowChange& change, const char* const* without,
                 int count);
 

@@ -1,4 +1,4 @@
-// Audit store: one statement for a group of records.
+// Audit store: appends a group of records with one statement.
 #include "pg/audit/store.hpp"
 
 #include "pg/base/statement.hpp"
@@ -56,7 +56,7 @@ std::string_view NameOf(AuditOutcome outcome) {
     return kNames[static_cast<size_t>(outcome)];
 }
 
-// TextsOf makes an array of one text field of all records; empty texts become NULL.
+// TextsOf makes an array with one text field of each record; an empty text becomes NULL.
 template <typename Give>
 Datum TextsOf(const Record* records, int count, Give&& give) {
     return ArrayOf(records, count, TEXTOID, [&give](Record record, bool* is_null) {

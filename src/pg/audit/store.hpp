@@ -12,8 +12,8 @@ namespace pganalytics::pg {
 // transaction.
 Oid AuditLogOid();
 
-// StoreAuditRecords appends rows after *head and sets *head to the last of them. ERROR 55000 if
-// *head is of another log, and any ERROR of the statement.
+// StoreAuditRecords appends rows to the log after *head, and sets *head to the last of the new
+// rows. ERROR 55000 if *head belongs to another log, and any ERROR of the statement.
 // REQUIRES: a transaction with SPI connected.
 void StoreAuditRecords(const AuditRecord* const* records, uint32 count, AuditHead* head);
 
@@ -21,19 +21,20 @@ void StoreAuditRecords(const AuditRecord* const* records, uint32 count, AuditHea
 struct AuditTail {
     AuditHead last;
     std::string_view last_event;  // valid until SPI_finish
-    bool has_known;               // row `known_id` exists, with known_hash
+    bool has_known;               // the log has row `known_id`; its hash is known_hash
     core::Sha256 known_hash;
 };
 
 // ReadAuditTail reads the end of the log, and looks for row `known_id`. Raises any ERROR of the
-// statement. REQUIRES: as above.
+// statement. REQUIRES: as StoreAuditRecords.
 AuditTail ReadAuditTail(int64 known_id);
 
-// MakeAuditMonths makes this month's partition and the next. ERROR and REQUIRES as above.
+// MakeAuditMonths makes the partitions of this month and the next. ERROR and REQUIRES as for
+// ReadAuditTail.
 void MakeAuditMonths();
 
-// ExpiredAuditMonth is a month that was dropped. Its texts are valid until SPI_finish. If it had no
-// rows, its ids are 0.
+// ExpiredAuditMonth is a month whose partition was dropped. Its texts are valid until SPI_finish.
+// If the month had no rows, its ids are 0.
 struct ExpiredAuditMonth {
     std::string_view month;
     int64 first_id;
@@ -41,8 +42,8 @@ struct ExpiredAuditMonth {
     std::string_view last_hash;
 };
 
-// DropExpiredAuditMonth drops the oldest month whose retention has passed. False if there is none.
-// ERROR and REQUIRES as above.
+// DropExpiredAuditMonth drops the oldest month whose retention has passed. False if there is no
+// such month. ERROR and REQUIRES as for ReadAuditTail.
 bool DropExpiredAuditMonth(ExpiredAuditMonth* dropped);
 
 }  // namespace pganalytics::pg

@@ -12,9 +12,9 @@ namespace {
 struct Token {
     const char* type;
     const char* id;
-    const char* shown[4];  // recorded with each event; nullptr: no more
-    const char* ends;      // the time after which it is useless; nullptr: none
-    const char* used[3];   // the collectors' worker writes these and records their use itself
+    const char* shown[4];  // recorded with each event; nullptr ends them
+    const char* ends;      // column with the time at which it expires; nullptr: none
+    const char* used[3];   // columns that the ingest worker sets at a use; it records that use
 };
 
 void AddShown(AuditRecord* record, const RowChange& change, const Token& token) {
@@ -64,8 +64,8 @@ void TellToken(const RowChange& change, const Token& token) {
     PutAudit(record);
 }
 
-// ShortId returns the beginning of a session's id: enough to see which records are of one session.
-// Whoever knows the whole id could end the session.
+// ShortId returns the beginning of a session's id. It shows which records belong to one session.
+// The whole id must not be recorded: whoever knows it could end the session.
 const char* ShortId(const char* id) { return pnstrdup(id, 8); }
 
 constexpr Token kEnrollmentToken = {"enrollment_token",
@@ -81,7 +81,7 @@ constexpr Token kRegistrationSecret = {"registration_secret",
 constexpr Token kTokenKey = {
     "token_key", "kid", {"signs_from", "signs_until", "verifies_until"}, "verifies_until", {}};
 
-// Using a scrape token fires no trigger.
+// The use of a scrape token fires no trigger, so there are no columns to leave out.
 constexpr Token kScrapeToken = {"scrape_token", "name", {"created_by"}, nullptr, {}};
 
 }  // namespace
@@ -92,7 +92,7 @@ void TellTokenKey(const RowChange& change) { TellToken(change, kTokenKey); }
 void TellScrapeToken(const RowChange& change) { TellToken(change, kScrapeToken); }
 
 void TellSession(const RowChange& change) {
-    // The worker records the beginning of a session itself.
+    // The API worker itself records the beginning of a session.
     if (change.before == nullptr) return;
     const HeapTuple row = NewestOf(change);
     const char* const id = ShortId(TextOf(change, row, "session_id"));

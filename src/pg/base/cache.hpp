@@ -1,5 +1,6 @@
-// Cache: a hash table in front of a table. It lives as long as the worker, and drops the entries
-// that an aborted transaction has added or changed.
+// Cache: a hash table in memory that holds rows of an SQL table, so that the worker need not look
+// them up again. It lives as long as the worker process. When a transaction aborts, the cache drops
+// the entries that this transaction has added or changed.
 #pragma once
 
 #include "pg/base/prelude.hpp"
@@ -11,16 +12,18 @@ extern "C" {
 
 namespace pganalytics::pg {
 
-// Entry begins with `Key key`. Keys are compared as bytes, so every byte of them must be set. Entry
-// also has a `bool touched`: the transaction in progress has added or changed the entry.
+// Cache maps Key to Entry. The first member of Entry is `Key key`. Keys are compared byte by byte,
+// so every byte of a key must be set, padding included. Entry also has a member `bool touched`:
+// true while the transaction in progress has added or changed the entry.
 template <typename Key, typename Entry>
 class Cache {
   public:
     constexpr Cache(const char* name, int64 max_entries) : name_(name), max_entries_(max_entries) {}
 
-    // Prepare makes the table if there is none, and empties it if it has grown too large. Call it
-    // before a block's first Enter. If it returns true, entries from earlier calls of Enter are
-    // gone.
+    // Prepare creates the hash table if there is none. It first drops a table with more than
+    // max_entries entries, unless the transaction in progress has touched one of them. Call it
+    // before Enter, once for each group of keys. Returns true if the table is new: entries from
+    // earlier calls of Enter are gone.
     bool Prepare() {
         if (table_ != nullptr && touched_ == NIL && hash_get_num_entries(table_) > max_entries_) {
             Forget();
@@ -37,13 +40,14 @@ class Cache {
         return true;
     }
 
-    // Enter returns the entry of a key. A new entry is touched, and zero except for its key.
+    // Enter returns the entry of a key. If there is none, it adds one and sets *found to false. A
+    // new entry is touched, and zero except for its key.
     Entry* Enter(const Key& key, bool* found) {
         auto* entry = static_cast<Entry*>(hash_search(table_, &key, HASH_FIND, nullptr));
         *found = entry != nullptr;
         if (*found) return entry;
-        // Remember the key first: then an ERROR for lack of memory leaves no entry that Abort would
-        // miss.
+        // Remember the key before the entry exists: if one of the two allocations raises an ERROR,
+        // no entry is left that Abort would not remove.
         Remember(key);
         entry = static_cast<Entry*>(hash_search(table_, &key, HASH_ENTER, nullptr));
         memset(reinterpret_cast<char*>(entry) + sizeof(Key), 0, sizeof(Entry) - sizeof(Key));
@@ -58,7 +62,8 @@ class Cache {
         entry->touched = true;
     }
 
-    // Commit keeps the touched entries, Abort removes them.
+    // Commit keeps the touched entries; call it after a commit. Abort removes them; call it after
+    // an abort.
     void Commit() {
         ListCell* cell = nullptr;
         foreach (cell, touched_) {

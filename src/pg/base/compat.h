@@ -19,7 +19,8 @@ extern "C" {
 
 namespace pganalytics::pg {
 
-// InsertIndexTuples hides the argument that PostgreSQL 16 added (onlySummarizing, 19d8e2308bc).
+// InsertIndexTuples inserts a row's entries into the indexes of its table. It hides the argument
+// that PostgreSQL 16 added to ExecInsertIndexTuples (onlySummarizing, 19d8e2308bc).
 inline void InsertIndexTuples(ResultRelInfo* relinfo, TupleTableSlot* slot, EState* estate) {
 #if PG_VERSION_NUM >= 160000
     list_free(ExecInsertIndexTuples(relinfo, slot, estate, false, false, nullptr, NIL, false));
@@ -29,7 +30,8 @@ inline void InsertIndexTuples(ResultRelInfo* relinfo, TupleTableSlot* slot, ESta
 }
 
 // JsonActionResult is what an action of pg_parse_json returns: nothing before PostgreSQL 16.
-// MakeJsonLexer hides the argument that 17 added, with which a caller may pass the lexer's memory.
+// MakeJsonLexer hides the argument that PostgreSQL 17 added to makeJsonLexContextCstringLen: memory
+// of the caller for the lexer.
 #if PG_VERSION_NUM >= 160000
 using JsonActionResult = JsonParseErrorType;
 inline JsonActionResult JsonActionDone() { return JSON_SUCCESS; }
@@ -46,8 +48,8 @@ inline JsonLexContext* MakeJsonLexer(char* json, int size) {
 #endif
 }
 
-// MayConnect: whether a role has the CONNECT privilege on this database (16 has one function for
-// all kinds of objects).
+// MayConnect: the role has the CONNECT privilege on this database. Since PostgreSQL 16, one
+// function checks the privileges on all kinds of objects.
 inline bool MayConnect(Oid role) {
 #if PG_VERSION_NUM >= 160000
     return object_aclcheck(DatabaseRelationId, MyDatabaseId, role, ACL_CONNECT) == ACLCHECK_OK;
@@ -56,8 +58,8 @@ inline bool MayConnect(Oid role) {
 #endif
 }
 
-// ConfigVariables returns all settings in the order of their names. Since 16, PostgreSQL's function
-// counts them, too (3057465acfb).
+// ConfigVariables returns all settings in the order of their names, and their number. Since 16,
+// PostgreSQL's own function returns the number, too (3057465acfb).
 inline config_generic** ConfigVariables(int* count) {
 #if PG_VERSION_NUM >= 160000
     return get_guc_variables(count);
@@ -67,8 +69,8 @@ inline config_generic** ConfigVariables(int* count) {
 #endif
 }
 
-// AllocateGucExtra allocates what a check hook passes on in `extra`; nullptr if there is no memory.
-// The server frees it, since 16 with functions of its own (407b50f2d42).
+// AllocateGucExtra allocates the memory that a check hook returns in `extra`; nullptr if there is
+// none left. PostgreSQL frees it: before 16 with free(), since then with guc_free() (407b50f2d42).
 inline void* AllocateGucExtra(size_t bytes) {
 #if PG_VERSION_NUM >= 160000
     return guc_malloc(LOG, bytes);
@@ -77,8 +79,8 @@ inline void* AllocateGucExtra(size_t bytes) {
 #endif
 }
 
-// ReadTimestampTz parses a point in time, as check_recovery_target_time() does. Raises no ERROR: it
-// returns false if the text is not a time, or an infinite one.
+// ReadTimestampTz parses a point in time, as check_recovery_target_time() does. Returns false if
+// the text is not a time or is infinite. Raises no ERROR.
 inline bool ReadTimestampTz(const char* text, TimestampTz* out) {
     char work[MAXDATELEN + MAXDATEFIELDS];
     char* fields[MAXDATEFIELDS];
@@ -102,8 +104,8 @@ inline bool ReadTimestampTz(const char* text, TimestampTz* out) {
     return kind == DTK_DATE && tm2timestamp(&parts, fraction, &zone, out) == 0;
 }
 
-// AuthenticatedIdentity returns the identity that the client has proved, nullptr if none. Since 16
-// it is not in the Port.
+// AuthenticatedIdentity returns the identity that the client has proved, nullptr if there is none.
+// Since 16, PostgreSQL no longer keeps it in the Port.
 inline const char* AuthenticatedIdentity([[maybe_unused]] const Port& port) {
 #if PG_VERSION_NUM >= 160000
     return MyClientConnectionInfo.authn_id;
@@ -112,11 +114,12 @@ inline const char* AuthenticatedIdentity([[maybe_unused]] const Port& port) {
 #endif
 }
 
-// MembershipOption: what a statement says about one option of a membership. GRANT sets it to true
-// or false. For REVOKE, kTrue means that only the option is revoked and the membership stays.
+// MembershipOption: what a statement says about one option of a membership (kUnsaid: nothing).
+// GRANT sets the option to true or false. For REVOKE, kTrue means that the statement revokes only
+// the option and the membership stays.
 enum class MembershipOption { kUnsaid, kTrue, kFalse };
 
-// OptionOf reads the option "admin", "inherit" or "set". Before 16 there is only a flag for admin.
+// OptionOf reads the option "admin", "inherit" or "set". Before PostgreSQL 16, only "admin" exists.
 inline MembershipOption OptionOf(const GrantRoleStmt& grant, const char* name) {
     MembershipOption said = MembershipOption::kUnsaid;
 #if PG_VERSION_NUM >= 160000
@@ -134,8 +137,8 @@ inline MembershipOption OptionOf(const GrantRoleStmt& grant, const char* name) {
     return said;
 }
 
-// MakeWaitEventSet makes a set that lives until it is freed. Since 17, its first argument is a
-// resource owner instead of a memory context (50c67c2019a).
+// MakeWaitEventSet makes a set that lives until the caller frees it. Since PostgreSQL 17, the first
+// argument of CreateWaitEventSet is a resource owner instead of a memory context (50c67c2019a).
 inline WaitEventSet* MakeWaitEventSet(int events) {
 #if PG_VERSION_NUM >= 170000
     return CreateWaitEventSet(nullptr, events);
@@ -144,8 +147,8 @@ inline WaitEventSet* MakeWaitEventSet(int events) {
 #endif
 }
 
-// IsBackgroundWorker: whether a process is neither a session nor an autovacuum worker. 18 marks
-// sessions instead of background workers.
+// IsBackgroundWorker: the process is a background worker. PostgreSQL 18 no longer marks background
+// workers, only sessions; so the function excludes sessions and autovacuum workers there.
 inline bool IsBackgroundWorker(const PGPROC& process) {
 #if PG_VERSION_NUM >= 180000
     return !process.isRegularBackend && (process.statusFlags & PROC_IS_AUTOVACUUM) == 0;

@@ -1,5 +1,5 @@
-// Digest: hashes of texts. SHA-256 where a hash is stored and identifies a row; a quick hash for
-// what the worker keeps in memory.
+// Digest: hashes of texts. A hash that is stored and identifies a row is a SHA-256. A hash that
+// stays in the worker's memory is a QuickHash.
 #pragma once
 
 #include <cstdint>
@@ -14,16 +14,17 @@ namespace pganalytics::pg {
 // REQUIRES: a transaction. ERROR XX000 if the crypto library fails.
 core::Sha256 DigestTexts(const std::string_view* texts, int count);
 
-// DigestBytes returns the SHA-256 of the bytes. ERROR as above.
+// DigestBytes returns the SHA-256 of the bytes. REQUIRES and ERROR as for DigestTexts.
 core::Sha256 DigestBytes(std::string_view bytes);
 
-// QuickHash has 128 bits and is never stored. Its seeds are random numbers of this process, so that
-// nobody outside can search for two texts with the same hash.
+// QuickHash is a hash of 128 bits that is never stored. Each process seeds it with random numbers,
+// so that a sender cannot construct two texts with the same hash.
 struct QuickHash {
     uint64 half[2];
 };
 
-// EmptyHash is the hash of no texts; AddToHash adds a text and its length to a hash.
+// EmptyHash returns the hash of an empty list of texts. ERROR XX000 if there are no random numbers.
+// AddToHash adds one text and its length to a hash.
 QuickHash EmptyHash();
 void AddToHash(std::string_view text, QuickHash* hash);
 

@@ -6,7 +6,8 @@
 namespace pganalytics::pg {
 namespace {
 
-// The setting's `extra`, which PostgreSQL owns; nullptr: now.
+// set_time is the parsed value of the setting, in its `extra`, which PostgreSQL owns. nullptr: the
+// value is empty, so rules are evaluated as of now.
 const TimestampTz* set_time = nullptr;
 
 }  // namespace
@@ -35,7 +36,7 @@ TimestampTz EvaluationTime() {
 }
 
 void SetEvaluationTime(TimestampTz at) {
-    // The text includes the time zone: the session may have any.
+    // Write the time zone into the text, because the session may have any TimeZone.
     char text[MAXDATELEN + 1];
     pg_tm parts = {};
     fsec_t fraction = 0;

@@ -1,4 +1,4 @@
-// Evaluation time: the time as of which alert rules read the tables.
+// Evaluation time: the point in time as of which an alert rule evaluates the tables.
 #pragma once
 
 #include "pg/base/prelude.hpp"
@@ -7,16 +7,18 @@ namespace pganalytics::pg {
 
 inline constexpr char kEvaluationTimeSetting[] = "pganalytics.evaluation_time";
 
-// The check and assign hooks of that setting. Its value is a time as timestamptz accepts it, or
-// empty.
+// CheckEvaluationTime and AssignEvaluationTime are the hooks of this setting. Its value is a finite
+// time in a form that timestamptz accepts, or empty: the rules then read the tables as of now.
 bool CheckEvaluationTime(char** value, void** extra, GucSource source) noexcept;
 void AssignEvaluationTime(const char* value, void* extra) noexcept;
 
-// EvaluationTime returns the time that is set, else the start of the transaction.
+// EvaluationTime returns the value of the setting, or the start of the transaction if the value is
+// empty.
 // REQUIRES: a transaction.
 TimestampTz EvaluationTime();
 
-// SetEvaluationTime sets the time until the subtransaction ends.
+// SetEvaluationTime sets the setting until the subtransaction ends. ERROR 22008 if `at` is
+// infinite.
 void SetEvaluationTime(TimestampTz at);
 
 }  // namespace pganalytics::pg

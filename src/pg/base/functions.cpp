@@ -50,7 +50,7 @@ bool IsWanted(const WorkerStatus& status) {
     return status.kind != WorkerKind::kIngest || status.index < settings.ingest_workers;
 }
 
-// Columns of worker_states(): nine, the counters, and the last error with its time.
+// worker_states() has nine columns, then one for each counter, then the last error and its time.
 constexpr int kWorkerColumns = 9 + static_cast<int>(protocol::kWorkerCounters) + 2;
 
 void RequirePreload() {
@@ -63,7 +63,7 @@ void RequirePreload() {
 }
 
 // MsOf returns an interval in milliseconds. A month counts as 30 days. The result is at most a
-// year: nobody waits longer.
+// year, because nobody waits longer.
 int64 MsOf(const Interval& interval) {
     constexpr double kLongestMs = 365.0 * 86400 * 1000;
     const double days = interval.month * 30.0 + interval.day;
@@ -96,12 +96,13 @@ Datum pganalytics_preloaded(FunctionCallInfo) {
     PG_RETURN_BOOL(pganalytics::pg::SharedMemoryReady());
 }
 
-// A row per worker that should run; none without shared_preload_libraries.
+// pganalytics_worker_states returns a row for each worker that should run; no rows without
+// shared_preload_libraries.
 Datum pganalytics_worker_states(PG_FUNCTION_ARGS) {
     using namespace pganalytics::pg;
     InitMaterializedSRF(fcinfo, 0);
     auto* const result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
-    // The library may be newer than the extension's objects in this database.
+    // The library may be newer than the extension's SQL objects in this database.
     if (result->setDesc->natts != kWorkerColumns) {
         ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
                 errmsg("pganalytics.worker_states() has other columns than its library"),
@@ -138,7 +139,8 @@ Datum pganalytics_worker_states(PG_FUNCTION_ARGS) {
     PG_RETURN_NULL();
 }
 
-// The table of counters, in the order of the columns of worker_states().
+// pganalytics_worker_counters returns a row for each counter, in the order of the columns of
+// worker_states().
 Datum pganalytics_worker_counters(PG_FUNCTION_ARGS) {
     using namespace pganalytics;
     InitMaterializedSRF(fcinfo, 0);
@@ -154,8 +156,9 @@ Datum pganalytics_worker_counters(PG_FUNCTION_ARGS) {
     PG_RETURN_NULL();
 }
 
-// Returns true as soon as every worker runs and every ingest worker has a gateway that serves;
-// false after the given time. Errors: 55000 without shared_preload_libraries.
+// pganalytics_wait_until_running returns true as soon as every worker is running and every ingest
+// worker has a gateway that serves; false after the given time. ERROR 55000 without
+// shared_preload_libraries.
 Datum pganalytics_wait_until_running(PG_FUNCTION_ARGS) {
     using namespace pganalytics::pg;
     RequirePreload();
@@ -170,13 +173,14 @@ Datum pganalytics_wait_until_running(PG_FUNCTION_ARGS) {
     PG_RETURN_BOOL(true);
 }
 
-// The file with the certificates that verify the server: the configured one, else that of the
-// generated authority.
+// pganalytics_ca_certificate_file returns the path of the certificates with which collectors verify
+// this server (ServerAuthorityFile).
 Datum pganalytics_ca_certificate_file(FunctionCallInfo) {
     PG_RETURN_TEXT_P(cstring_to_text(pganalytics::pg::ServerAuthorityFile()));
 }
 
-// The URL at which collectors reach this server, as far as the server can know it.
+// pganalytics_server_url returns the URL at which collectors reach this server, as far as the
+// server can know it.
 Datum pganalytics_server_url(FunctionCallInfo) {
     using namespace pganalytics::pg;
     char host[256] = "localhost";

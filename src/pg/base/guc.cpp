@@ -41,7 +41,8 @@ constexpr config_enum_entry kMtls[] = {
     {nullptr, 0, false},
 };
 
-// CheckName accepts what fits into a common name (ub-common-name, RFC 5280 appendix A.1).
+// CheckName accepts a name of 1 to 64 bytes, which fits into the common name of a certificate
+// (ub-common-name, RFC 5280 appendix A.1).
 bool CheckName(char** value, void**, GucSource) noexcept {
     if (**value != '\0' && strlen(*value) <= 64) return true;
     GUC_check_errdetail("The name of a certificate authority has 1 to 64 bytes.");
@@ -49,7 +50,7 @@ bool CheckName(char** value, void**, GucSource) noexcept {
     return false;
 }
 
-// CheckServerNames accepts what needs no quoting in a certificate.
+// CheckServerNames accepts only characters that need no quoting in a certificate.
 bool CheckServerNames(char** value, void**, GucSource) noexcept {
     constexpr char kGood[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:*";
     if (**value == '\0' || SplitAddresses(*value, [kGood](const char* name) {
@@ -63,7 +64,7 @@ bool CheckServerNames(char** value, void**, GucSource) noexcept {
     return false;
 }
 
-// CheckUrl accepts only printable ASCII: certificates and alerts contain the URL as it is.
+// CheckUrl accepts only printable ASCII, because certificates and alerts contain the URL unchanged.
 bool CheckUrl(const char* value, const char* example) {
     constexpr size_t kMaxBytes = 1024;
     if (*value == '\0') return true;
@@ -153,7 +154,8 @@ GucContext ContextOf(Effect effect) {
     return at_start ? PGC_POSTMASTER : PGC_SIGHUP;
 }
 
-// The units of settings.def; PostgreSQL has none for days.
+// These are PostgreSQL's flags for the units of settings.def. PostgreSQL has no unit for days, so
+// such a setting is a plain number.
 constexpr int kUnit_s = GUC_UNIT_S;
 constexpr int kUnit_ms = GUC_UNIT_MS;
 constexpr int kUnit_min = GUC_UNIT_MIN;

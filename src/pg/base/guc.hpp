@@ -8,15 +8,16 @@
 
 namespace pganalytics::pg {
 
-// How rows are written to their table; kAuto chooses by the properties of the table (bulk.hpp).
+// IngestPath: how the worker inserts rows into a table (bulk.hpp). kAuto chooses one of the other
+// paths by the properties of the table.
 enum class IngestPath : int { kAuto, kDirect, kCopy, kSpi };
 
-// What happens when the buffer of the audit log is full: the event is counted as lost, or the
-// action itself is refused.
+// AuditOverflow: what happens when the buffer of the audit log is full. kCount: the event is lost
+// and counted. kRefuse: the action that would cause the event is refused.
 enum class AuditOverflow : int { kCount, kRefuse };
 
-// Settings are the variables that PostgreSQL writes: each holds the value now in force in this
-// process. The name of a quantity ends in its unit; a choice holds a value of its enum.
+// Settings has one variable for each setting. PostgreSQL writes into it the value that is in force
+// in this process. The name of a quantity ends in its unit. A choice holds a value of its enum.
 struct Settings {
 #define SETTING_SWITCH(name, ...) bool name;
 #define SETTING_NUMBER(name, ...) int name;
@@ -28,7 +29,8 @@ struct Settings {
 };
 extern Settings settings;
 
-// The columns of settings.def that code outside of guc.cpp needs.
+// Protects, Shown and SettingFacts are the columns of settings.def that code outside of guc.cpp
+// needs. settings.def explains them.
 enum class Protects : int { kOrdinary, kProtects };
 enum class Shown : int { kShown, kSecret };
 struct SettingFacts {
@@ -37,11 +39,12 @@ struct SettingFacts {
     Shown shown;
 };
 
-// FindSetting finds the facts of a setting by its full name, ignoring case; nullptr if the setting
-// is not one of ours.
+// FindSetting finds the facts of a setting by its full name, ignoring case; nullptr if pganalytics
+// has no such setting.
 const SettingFacts* FindSetting(std::string_view name);
 
-// Files that pganalytics generates in the data directory if none are configured.
+// These are the names of the files that pganalytics generates in the data directory if none are
+// configured.
 inline constexpr char kMadeAuthorityFile[] = "pganalytics_ca.crt";
 inline constexpr char kMadeCertFile[] = "pganalytics_server.crt";
 inline constexpr char kMadeKeyFile[] = "pganalytics_server.key";
@@ -49,30 +52,34 @@ inline constexpr char kMadeKeyFile[] = "pganalytics_server.key";
 inline constexpr int kMaxIngestWorkers = 32;
 inline constexpr int kMaxListenAddresses = 8;
 
-// DefineSettings registers every setting. Called once, from _PG_init. Settings that need a restart
-// can be defined only while shared_preload_libraries loads; if the library is loaded later, they
-// are shown but do nothing.
+// DefineSettings registers every setting. _PG_init calls it once. PostgreSQL lets a library define
+// settings that need a restart only while it loads shared_preload_libraries. If the library is
+// loaded later, such settings can be shown, but they have no effect.
 void DefineSettings();
 
-// CertFile and KeyFile return the configured files, else the generated ones. MakeCertificate:
-// neither file is configured.
+// MakeCertificate: neither a certificate file nor a key file is configured, so pganalytics
+// generates both. CertFile and KeyFile return the configured paths, or else those of the generated
+// files.
 bool MakeCertificate();
 const char* CertFile();
 const char* KeyFile();
 
-// AuthorityIsGiven: this server issues certificates with an administrator's key. IssuesToCollectors
-// is false if ssl_ca_file alone is set: somebody else has its key.
+// AuthorityIsGiven: an administrator has configured the authority's key (ca_key_file).
+// IssuesToCollectors: this server issues certificates to collectors. It does not if ssl_ca_file is
+// set without ca_key_file, because then somebody else has the authority's key.
 bool AuthorityIsGiven();
 bool IssuesToCollectors();
 
-// ClientAuthorityFile names the file of the authorities that verify collectors' certificates, ""
-// with mtls = off. ServerAuthorityFile names the file with which collectors verify the server. For
-// a configured server certificate that is its own chain.
+// ClientAuthorityFile returns the path of the authorities' certificates that verify collectors; ""
+// with mtls = off. ServerAuthorityFile returns the path of the certificates with which collectors
+// verify this server: the server's own certificate file if one is configured, else the file of the
+// authority.
 const char* ClientAuthorityFile();
 const char* ServerAuthorityFile();
 
-// SplitAddresses calls visit(address) for each comma-separated entry, trimmed, until visit returns
-// false. Returns false if an entry is empty or longer than 255 bytes, or if visit did.
+// SplitAddresses calls visit(address) for each comma-separated entry, without spaces around it,
+// until visit returns false. Returns false if an entry is empty or longer than 255 bytes, or if
+// visit returned false.
 template <typename Visit>
 bool SplitAddresses(const char* list, Visit&& visit) {
     const char* at = list;

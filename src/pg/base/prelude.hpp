@@ -1,9 +1,9 @@
 // Prelude: PostgreSQL's headers as C, in the one order that works. Every file of src/pg and
 // bgworker includes this first; no other directory may.
 //
-// In this code an ERROR is a longjmp. So it has only trivially destructible locals, uses no
-// containers of the standard library, is compiled without exceptions, and allocates with palloc in
-// a context that is reset (docs/inside/architecture.md, "The seam").
+// In this code an ERROR is a longjmp, which runs no destructors. So functions have only trivially
+// destructible locals, use no containers of the standard library, are compiled without exceptions,
+// and allocate with palloc in a context that is reset (docs/inside/architecture.md, "The seam").
 #pragma once
 
 extern "C" {
@@ -33,8 +33,8 @@ extern "C" {
 #include "utils/timestamp.h"
 }
 
-// PostgreSQL defines these as macros (port.h and c.h); the standard library's headers must not see
-// them.
+// PostgreSQL defines these names as macros (port.h and c.h), which would break the headers of the
+// standard library.
 #undef snprintf
 #undef vsnprintf
 #undef sprintf

@@ -14,7 +14,8 @@ MemoryContext MakeSecretMemory(MemoryContext parent) {
 void EndSecretMemory(MemoryContext secrets) {
     if (secrets == nullptr) return;
     MemoryContextReset(secrets);
-    // aset.c allocates the first block together with the context itself; a reset empties it.
+    // aset.c allocates the first block together with the context's header. A reset frees all other
+    // blocks and empties this one, so the next allocation lies at its start.
     auto* const first = static_cast<char*>(MemoryContextAlloc(secrets, 8));
     auto* const end = reinterpret_cast<char*>(secrets) + kBytes;
     Assert(first > reinterpret_cast<char*>(secrets) && first < end);

@@ -5,12 +5,12 @@
 
 namespace pganalytics::pg {
 
-// MakeSecretMemory makes a context for all work on a password; PostgreSQL's own copies are in it,
-// too.
+// MakeSecretMemory creates a memory context. Make it current for all work on a password, so that
+// PostgreSQL's own copies of the password are in it, too.
 MemoryContext MakeSecretMemory(MemoryContext parent);
 
-// EndSecretMemory overwrites the context's first 64 kB and deletes it. A password of ordinary
-// characters never uses more. nullptr is allowed.
+// EndSecretMemory overwrites the first 64 kB of the context, then deletes the context. Work on a
+// password of ordinary characters never uses more. `secrets` may be nullptr.
 void EndSecretMemory(MemoryContext secrets);
 
 }  // namespace pganalytics::pg

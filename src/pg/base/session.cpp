@@ -11,23 +11,25 @@ extern "C" {
 namespace pganalytics::pg {
 
 void ConnectToDatabase() {
-    // Connect as the bootstrap superuser: before PostgreSQL 17, a NOLOGIN role cannot connect.
+    // Connect as the bootstrap superuser, because before PostgreSQL 17 a NOLOGIN role cannot
+    // connect.
     BackgroundWorkerInitializeConnection(settings.database, nullptr, 0);
-    // A worker waits half a second for a lock, then answers 503. lock_timeout works in a background
-    // worker, statement_timeout does nothing there.
+    // A worker waits for a lock at most half a second, then answers 503. Use lock_timeout, because
+    // statement_timeout has no effect in a background worker.
     SetConfigOption("lock_timeout", "500ms", PGC_SUSET, PGC_S_OVERRIDE);
     SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_OVERRIDE);
     SetConfigOption("timezone", "UTC", PGC_USERSET, PGC_S_OVERRIDE);
     SetConfigOption("default_transaction_isolation", "read committed", PGC_USERSET, PGC_S_OVERRIDE);
-    // With a read-only default every push would fail.
+    // If the administrator's default were read-only, every push would fail.
     SetConfigOption("default_transaction_read_only", "off", PGC_USERSET, PGC_S_OVERRIDE);
-    // Every statement of a worker looks up rows by key. A worker keeps its plans as long as it
-    // lives. A plan made while a table was empty would scan the whole table for ever.
+    // Forbid plans that scan a whole table. Every statement of a worker looks up rows by key, and a
+    // worker keeps its plans as long as it lives: a plan that was made while a table was empty
+    // would scan the table for ever.
     SetConfigOption("enable_seqscan", "off", PGC_USERSET, PGC_S_OVERRIDE);
     SetConfigOption("enable_hashjoin", "off", PGC_USERSET, PGC_S_OVERRIDE);
     SetConfigOption("enable_mergejoin", "off", PGC_USERSET, PGC_S_OVERRIDE);
-    // If a scan is the only possible plan, these settings give it a huge cost, and JIT would
-    // compile it each time: 200 ms to read three rows.
+    // If a statement can only be planned with a scan, the settings above give the plan a huge cost.
+    // Because of this cost JIT would compile the plan each time: 200 ms to read three rows.
     SetConfigOption("jit", "off", PGC_USERSET, PGC_S_OVERRIDE);
     SetConfigOption("plan_cache_mode", "force_generic_plan", PGC_USERSET, PGC_S_OVERRIDE);
     KeepCommitsDurable();

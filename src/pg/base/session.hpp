@@ -1,5 +1,5 @@
-// Session: a worker's life inside its database: connect, wait for the extension, drop privileges,
-// and run transactions.
+// Session: what a worker does in its database: it connects, looks for the extension, drops
+// privileges, and runs transactions.
 #pragma once
 
 #include "pg/base/prelude.hpp"
@@ -17,27 +17,29 @@ inline constexpr char kAlertsRole[] = "pganalytics_alerts";
 inline constexpr char kRulesRole[] = "pganalytics_rules";
 inline constexpr char kApiRole[] = "pganalytics_api";
 
-// ConnectToDatabase attaches the worker to pganalytics.database. FATAL if it does not exist.
+// ConnectToDatabase connects the worker to the database that pganalytics.database names. FATAL if
+// there is no such database.
 void ConnectToDatabase();
 
 // ExtensionOid returns the extension's OID or InvalidOid. REQUIRES: a transaction.
 Oid ExtensionOid();
 
-// BecomeRole makes a role the session's user, for good. Returns false, with a reason to show, if
-// the role does not exist. REQUIRES: no transaction.
+// BecomeRole makes a role the session's user, for the rest of the process. Returns false, with a
+// reason to show in *why, if the role does not exist. Raises the ERROR of the look-up, if it fails.
+// REQUIRES: no transaction.
 bool BecomeRole(const char* name, const char** why);
 
-// KeepCommitsDurable raises synchronous_commit to 'local' if it is 'off': an acknowledged push
-// must survive a crash. Called at start and after each reload.
+// KeepCommitsDurable raises synchronous_commit to 'local' if it is 'off', because an acknowledged
+// push must survive a crash. Call it at start and after each reload.
 void KeepCommitsDurable();
 
-// PlanForReports allows all plans until the transaction ends. ConnectToDatabase has restricted the
-// planner to look-ups by key. REQUIRES: a transaction.
+// PlanForReports allows the planner all kinds of plans until the transaction ends.
+// ConnectToDatabase has disabled all plans but look-ups by key. REQUIRES: a transaction.
 void PlanForReports();
 
-// Transact runs fn() in a transaction with SPI connected and a read-write snapshot per statement.
-// Returns nullptr after a commit. After an ERROR it aborts the transaction and returns the error,
-// copied into the caller's context. REQUIRES: as Try.
+// Transact runs fn() in a transaction, with SPI connected and a snapshot active. Returns nullptr
+// after a commit. After an ERROR it aborts the transaction and returns the error, copied into the
+// caller's memory context. REQUIRES: as Try.
 template <typename Fn>
 ErrorData* Transact(Fn&& fn) {
     MemoryContext const caller = CurrentMemoryContext;

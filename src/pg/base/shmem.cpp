@@ -17,7 +17,8 @@ int part_count = 0;
 shmem_request_hook_type previous_request_hook = nullptr;
 shmem_startup_hook_type previous_startup_hook = nullptr;
 
-// The order of the rows: one for each other kind, then those of the ingest workers.
+// The first rows are those of the kinds before kIngest, one for each kind, in the order of the
+// enum. The rows of the ingest workers follow.
 constexpr int kFirstIngest = static_cast<int>(WorkerKind::kIngest);
 
 WorkerKind KindAt(int place) { return static_cast<WorkerKind>(Min(place, kFirstIngest)); }
@@ -65,7 +66,8 @@ SharedState* Shared() { return shared; }
 
 void WakeWorkers() {
     for (const WorkerStatus& status : shared->statuses) {
-        // No lock is needed: a worker that starts or ends meanwhile checks for changes by itself.
+        // Reading the pid needs no lock: a worker that starts or ends meanwhile checks for changes
+        // by itself.
         const pid_t pid = status.pid;
         if (pid == 0) continue;
         if (PGPROC* const process = BackendPidGetProc(pid)) SetLatch(&process->procLatch);

@@ -14,25 +14,25 @@ namespace pganalytics::pg {
 enum class WorkerKind : int { kLauncher, kMaintenance, kAudit, kAlerts, kApi, kIngest };
 enum class WorkerState : int {
     kStopped,      // no process
-    kStarting,     // has a process; no gateway serves yet
-    kWaiting,      // for CREATE EXTENSION, or for a condition that last_error names
+    kStarting,     // has a process, but no gateway serves yet
+    kWaiting,      // waiting for CREATE EXTENSION, or for what last_error names
     kRunning,      // serving
     kTerminating,  // shutting down
 };
 
-// WorkerErrorKind lets other workers recognise an error. kAuthority: the error says why gateways
-// have no files from the certificate authority.
+// WorkerErrorKind says what last_error is about, for other workers. kAuthority: it says why
+// gateways have no files from the certificate authority.
 enum class WorkerErrorKind { kOther, kAuthority };
 
-// WorkerStatus is one worker's row. Only that worker writes it, under the lock. Totals count from
-// the start of the server; a restart of the worker does not reset them.
+// WorkerStatus is one worker's row. Only this worker writes the row, and holds the lock while it
+// writes. Totals count from the start of the server; a restart of the worker does not reset them.
 struct WorkerStatus {
     WorkerKind kind;
     int index;  // 0-based among its kind
     WorkerState state;
     pid_t pid;
     pid_t gateway_pid;
-    uint64 pki_version;  // of the oldest files that its gateways use; 0: none accepts connections
+    uint64 pki_version;  // of the oldest files in use; 0: no gateway accepts connections
     TimestampTz started_at;
     int64 starts;
     int64 gateway_starts;
@@ -51,8 +51,8 @@ inline constexpr int kMaxWorkers = 5 + kMaxIngestWorkers;
 
 // SharedState is what the library keeps in shared memory, apart from the SharedParts.
 struct SharedState {
-    pg_atomic_uint64 identity_version;  // identity_state.hpp
-    pg_atomic_uint64 pki_version;       // identity_state.hpp, too
+    pg_atomic_uint64 identity_version;  // see IdentityVersion()
+    pg_atomic_uint64 pki_version;       // see PkiVersion()
     uint64 pki_fingerprint;             // only the maintenance worker uses it
     WorkerStatus statuses[kMaxWorkers];
 };
@@ -64,23 +64,26 @@ struct SharedPart {
     void (*start)();
 };
 
-// RequestSharedMemory is called from _PG_init; it chains the hooks of other libraries. The `count`
-// parts must live as long as the process.
+// RequestSharedMemory installs the hooks that request and set up shared memory; they also call the
+// hooks that other libraries have installed. Call it from _PG_init. The `count` parts must live as
+// long as the process.
 void RequestSharedMemory(const SharedPart* parts, int count);
 
-// SharedMemoryReady: the library was preloaded.
+// SharedMemoryReady: the shared memory exists, because shared_preload_libraries names the library.
 bool SharedMemoryReady();
 
 // Shared returns the shared state. REQUIRES: SharedMemoryReady().
 SharedState* Shared();
 
-// WakeWorkers sets the latch of every worker that runs. Raises no ERROR.
+// WakeWorkers sets the latch of every running worker. Raises no ERROR. REQUIRES:
+// SharedMemoryReady().
 void WakeWorkers();
 
 // StatusOf returns the row of one worker. REQUIRES: SharedMemoryReady().
 WorkerStatus* StatusOf(WorkerKind kind, int index);
 
-// UpdateStatus runs change(row) under the lock. change must not raise ERROR.
+// UpdateStatus runs change(row) while it holds the lock of all rows, which LockStatus takes and
+// UnlockStatus releases. `change` must not raise an ERROR.
 void LockStatus();
 void UnlockStatus();
 template <typename Change>

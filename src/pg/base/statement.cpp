@@ -1,4 +1,4 @@
-// Statement: saved plans and their arguments.
+// Statement: runs saved plans, reads cells, and makes arguments.
 #include "pg/base/statement.hpp"
 
 extern "C" {

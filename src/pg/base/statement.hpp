@@ -1,4 +1,4 @@
-// Statement: an SQL statement that is planned once and kept for the life of the worker.
+// Statement: an SQL statement that a worker plans once and keeps as long as its process lives.
 #pragma once
 
 #include <string_view>
@@ -10,7 +10,8 @@ namespace pganalytics::pg {
 
 inline constexpr int kMaxArguments = 20;
 
-// Statement is a static object for one SQL statement. Its plan starts as nullptr.
+// Statement describes one SQL statement. It must be a static object. Its plan is nullptr until the
+// first Execute.
 struct Statement {
     const char* sql;
     int arguments;
@@ -22,9 +23,10 @@ struct Statement {
 // SPI_processed. Raises any ERROR of the statement. REQUIRES: SPI connected.
 void Execute(Statement* statement, Datum* values, bool* nulls = nullptr);
 
-// These read a cell of row `row` of SPI_tuptable; columns count from 1. For NULL the last four
-// return false, an empty view, or zeroes. BytesOf returns a view of a text or a bytea; it is valid
-// until SPI_finish.
+// CellOf and the six functions below it read the cell in row `row` (from 0) and column `column`
+// (from 1) of SPI_tuptable. For NULL, the numbers are 0, BoolOf returns false, BytesOf an empty
+// view, UuidOf and DigestOf zeroes. BytesOf returns a view of a text or a bytea, valid until
+// SPI_finish.
 Datum CellOf(uint64 row, int column, bool* is_null);
 int32 Int4Of(uint64 row, int column);
 int64 Int8Of(uint64 row, int column);
@@ -33,12 +35,13 @@ std::string_view BytesOf(uint64 row, int column);
 core::Uuid UuidOf(uint64 row, int column);
 core::Sha256 DigestOf(uint64 row, int column);
 
-// CopyBytes copies bytes that must outlive SPI_finish into a context. A zero byte follows the copy.
+// CopyBytes copies bytes into a context, so that they outlive SPI_finish. A zero byte follows the
+// copy.
 std::string_view CopyBytes(std::string_view bytes, MemoryContext context);
 
-// MakeArray builds a one-dimensional array of `type`; nulls may be nullptr. TextDatum copies bytes
-// into a text; the caller knows that they are valid in the database's encoding. BytesDatum copies
-// any bytes into a bytea. All allocate in the current context.
+// MakeArray builds a one-dimensional array of `type`; nulls may be nullptr. TextDatum copies a
+// text, which must be valid in the database's encoding. BytesDatum copies any bytes into a bytea,
+// DigestDatum those of a SHA-256. All allocate in the current context.
 Datum MakeArray(const Datum* values, const bool* nulls, int count, Oid type);
 Datum TextDatum(std::string_view text);
 Datum BytesDatum(std::string_view bytes);
@@ -47,7 +50,8 @@ Datum DigestDatum(const core::Sha256& digest);
 // UuidDatum points to the UUID; it copies nothing.
 inline Datum UuidDatum(const core::Uuid& uuid) { return PointerGetDatum(uuid.bytes); }
 
-// ArrayOf builds an array with an element for each item: give(item, &is_null) returns its Datum.
+// ArrayOf builds an array with one element for each item, in the current context. give(item,
+// &is_null) returns the Datum of an element.
 template <typename Item, typename Give>
 Datum ArrayOf(const Item* items, int count, Oid type, Give&& give) {
     auto* const values = static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<size_t>(count)));

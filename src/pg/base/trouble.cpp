@@ -36,7 +36,7 @@ void ReportTrouble(WorkerStatus* status, int sqlstate, const char* format, ...) 
     va_start(arguments, format);
     const bool is_news = Show(status, format, arguments);
     va_end(arguments);
-    // Reading without the lock is safe: only this worker writes its row.
+    // The row can be read without the lock, because only this worker writes it.
     if (is_news) {
         ereport(WARNING, errcode(sqlstate), errmsg("pganalytics %s", status->last_error));
     }

@@ -7,8 +7,8 @@ namespace pganalytics::pg {
 
 // Try runs fn() and returns nullptr, or the whole ErrorData of the ERROR that fn() raised, copied
 // into the caller's memory context. The caller aborts the transaction and frees the copy
-// (FreeErrorData). FATAL and PANIC are not caught: they end the process, as PostgreSQL intends.
-// REQUIRES: fn holds only trivially destructible locals, and so does everything it calls.
+// (FreeErrorData). Try does not catch FATAL and PANIC: they end the process, as PostgreSQL intends.
+// REQUIRES: fn and all functions that it calls hold only trivially destructible locals.
 template <typename Fn>
 ErrorData* Try(Fn&& fn) {
     MemoryContext const caller = CurrentMemoryContext;

@@ -1,4 +1,5 @@
-// Authenticate: one statement for each kind of credential, and one check of the row it finds.
+// Authenticate: looks up a collector with one statement for each kind of credential, and checks the
+// row that the statement finds.
 #include "pg/identity/authenticate.hpp"
 
 #include "pg/audit/refusals.hpp"
@@ -17,8 +18,9 @@ namespace {
 using protocol::Credential;
 using protocol::IsZero;
 
-// The statements return the same columns. The last two are NULL if there is no certificate. The
-// table checks that only certificates of collectors have a collector_id.
+// All three statements that find a collector return the same columns. The last two are NULL if
+// there is no certificate. A CHECK of the table ensures that only certificates of collectors have a
+// collector_id.
 Statement find_by_token = {
     "SELECT collector_id, enabled, max_queries_per_db, tokens_valid_from, token_sha256, "
     "NULL::pg_catalog.bool, NULL::pg_catalog.timestamptz "
@@ -52,7 +54,8 @@ Statement record_certificate = {
      BYTEAOID},
     nullptr};
 
-// Row is what a statement found.
+// Row is the collector that a statement found, with its certificate if the statement looked for
+// one.
 struct Row {
     Holder holder;
     bool enabled;
@@ -79,7 +82,8 @@ bool Find(Statement* statement, Datum key, Row* row) {
     return true;
 }
 
-// JudgeToken checks the token of a credential, if it has one, against the collector that was found.
+// JudgeToken checks the token of a credential against the collector that was found. Without a token
+// it returns kGood.
 AuthResult JudgeToken(const Credential& credential, const Row& row, int64 grace_s) {
     if (!IsZero(credential.token_sha256) && !(credential.token_sha256 == row.token_sha256)) {
         return AuthResult::kTokenOfAnother;
@@ -104,7 +108,7 @@ AuthResult Judge(const Credential& credential, const Row& row, int64 grace_s) {
 
 AuthResult JudgeCertificate(const Credential& credential, const Row& row) {
     if (!row.certificate_active) return AuthResult::kCertificateRevoked;
-    // The handshake checked this, but it may be a while ago.
+    // The TLS handshake has checked this, but may have done so a while ago.
     if (row.certificate_ends <= GetCurrentTimestamp()) return AuthResult::kCertificateExpired;
     if (!(credential.certificate_subject == row.holder.collector_id)) {
         return AuthResult::kCertificateOfAnother;
@@ -117,7 +121,8 @@ AuthResult Look(const Credential& credential, int64 grace_s, Row* row) {
     const bool has_opaque = !IsZero(credential.token_sha256);
     const bool has_signed = !IsZero(credential.token_subject);
     if (!has_certificate && !has_opaque && !has_signed) return AuthResult::kNothingShown;
-    // Gateways check this too, but a gateway with the former settings may still be shutting down.
+    // Gateways check this too, but a gateway with the former settings may still run until it has
+    // shut down.
     if (!has_certificate && settings.mtls == static_cast<int>(protocol::Mtls::kRequired)) {
         return AuthResult::kCertificateNeeded;
     }
@@ -142,8 +147,8 @@ bool IsHex(std::string_view text, size_t most) {
     return !text.empty() && text.size() <= most;
 }
 
-// Record adds the certificate of a request to the table. False if the data of the certificate is
-// invalid.
+// Record adds the certificate of a request to the table. False if its data is invalid, or if the
+// table already has this certificate or its serial number.
 bool Record(const protocol::AuthRequest& request) {
     constexpr size_t kMaxSubjectBytes = 2048;
     constexpr size_t kMaxCertificateBytes = 65536;
@@ -263,7 +268,8 @@ AuthResult Admit(const protocol::AuthRequest& request, Holder* holder) {
     if (!Find(&find_by_id, UuidDatum(credential.certificate_subject), &row)) return result;
     const AuthResult rest = Judge(credential, row, 0);
     if (rest != AuthResult::kGood) return rest;
-    // Somebody may have recorded this certificate meanwhile, or another one with its serial number.
+    // If Record added nothing, somebody may have recorded this certificate meanwhile, or another
+    // one with the same serial number: look again.
     if (!Record(request)) return Authenticate(credential, holder);
     *holder = row.holder;
     return AuthResult::kGood;

@@ -1,5 +1,5 @@
-// Authenticate: finds in the tables which collector a Credential names, and whether it may come in
-// now.
+// Authenticate: finds in the tables which collector a Credential names, and decides whether this
+// collector is admitted now.
 #pragma once
 
 #include <string_view>
@@ -26,10 +26,10 @@ enum class AuthResult {
     kCertificateRevoked,
 };
 
-// Reason is the text that a refused client gets, with status 403.
+// Reason returns the text that a refused client gets, with status 403.
 std::string_view Reason(AuthResult result);
 
-// TellOfRefusal records a refusal in the audit log. For kGood it does nothing.
+// TellOfRefusal counts a refusal for the audit log (audit/refusals.hpp). For kGood it does nothing.
 void TellOfRefusal(AuthResult result, const protocol::Credential& credential);
 
 // Holder is the collector that sends a request.
@@ -39,16 +39,17 @@ struct Holder {
     TimestampTz tokens_valid_from;  // signed tokens issued earlier are refused
 };
 
-// Authenticate finds the collector that a credential names and checks that it may come in now.
-// Everything that the credential shows must be valid and name the same collector. A signed token
-// may have expired up to `grace_s` seconds ago. It takes one index look-up. *holder is set only
-// with kGood.
-// REQUIRES: SPI connected.
+// Authenticate finds the collector that a credential names, with one look-up in an index, and
+// checks that the collector is admitted now. Everything that the credential shows must be valid and
+// name the same collector. A signed token may have expired up to `grace_s` seconds ago. *holder is
+// set only with kGood. Raises any ERROR of its statement. REQUIRES: SPI connected.
 AuthResult Authenticate(const protocol::Credential& credential, Holder* holder, int64 grace_s = 0);
 
-// Admit is Authenticate for the AuthRequest that comes first on a connection. If an administrator's
-// authority issues the certificates, Admit records a certificate that is not on record, provided
-// that everything else is valid. REQUIRES: as Authenticate; a transaction that may write.
+// Admit is Authenticate for an AuthRequest, the first request on a connection. If another authority
+// than this server's issues the collectors' certificates (IssuesToCollectors() is false), Admit
+// also adds a certificate that is not on record to the table, provided that everything else is
+// valid.
+// REQUIRES: as Authenticate; a transaction that may write.
 AuthResult Admit(const protocol::AuthRequest& request, Holder* holder);
 
 }  // namespace pganalytics::pg

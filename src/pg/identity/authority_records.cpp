@@ -1,4 +1,4 @@
-// Authority records: statements, their arguments and results.
+// Authority records: runs the statements, with their arguments and results.
 #include "pg/identity/authority_records.hpp"
 
 #include "pg/base/guc.hpp"
@@ -78,7 +78,8 @@ Datum IdsDatum(const AuthorityIds& ids) {
                    [](const char* id, bool*) { return CStringGetTextDatum(id); });
 }
 
-// Record returns the certificate's id, or 0 with *was_there if it is already on record.
+// Record adds a certificate to the table and returns its id, or returns 0 and sets *was_there if
+// the table already has it.
 Datum Record(const CaCertificate& one, const core::Uuid* collector_id, bool* was_there) {
     const bool authority = one.kind == CaCertificateKind::kAuthority;
     Datum values[] = {TextDatum(authority                                ? "authority"
@@ -106,7 +107,7 @@ void Decide(const PendingRequest& request, const Datum* certificate, std::string
     bool nulls[] = {false, certificate == nullptr, message.empty()};
     Execute(&decide_request, values, nulls);
     if (certificate != nullptr && !BoolOf(0, 1)) {
-        // The ERROR rolls back: the certificate must not stay on record.
+        // The ERROR rolls the transaction back, because the certificate must not stay on record.
         ereport(ERROR, errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
                 errmsg("certificate request was decided by somebody else"));
     }
@@ -242,7 +243,8 @@ int ReadEndedKids(MemoryContext context, TokenKid** out) {
     return ReadKids(&ended_keys, context, out);
 }
 
-// A key verifies for as long as one of its tokens can be valid or be exchanged for another.
+// The key verifies tokens for as long as a token that it signed can be valid or be exchanged for
+// another token.
 void RecordTokenKey(const protocol::TokenKey& key) {
     const int collectors_s = settings.token_lifetime_s + settings.token_refresh_grace_s;
     const double verifies_s = Max(collectors_s, settings.api_token_lifetime_s);

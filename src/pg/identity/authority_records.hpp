@@ -1,6 +1,6 @@
-// Authority records: the maintenance worker reads and writes the records of the certificate
-// authority with these calls of the functions in sql/identity/authority_work.sql. Each raises ERROR
-// as its statement does.
+// Authority records: functions by which the maintenance worker reads and writes the records of the
+// certificate authority. They call the SQL functions in sql/identity/authority_work.sql. Each
+// raises any ERROR of its statement.
 // REQUIRES: SPI connected, the current role is pganalytics_maintenance.
 #pragma once
 
@@ -18,7 +18,8 @@ struct AuthorityIds {
     char ids[kMaxAuthorities][41];
 };
 
-// PendingRequest is a request that waits for a certificate. Its strings live in the context given.
+// PendingRequest is a request that waits for a certificate. ReadPendingRequests returns their
+// number; the list and its strings are allocated in `context`.
 struct PendingRequest {
     core::Uuid request_id;
     core::Uuid collector_id;
@@ -30,19 +31,19 @@ struct PendingRequest {
 int ReadPendingRequests(MemoryContext context, PendingRequest** out);
 
 // RecordTrust stores the certificates of the authorities and of the server. If they have changed,
-// it also publishes the new trust: that by which collectors recognize the server. With keep_former,
-// collectors may still recognize it by the former trust. *retired names the authorities that were
-// removed; nullptr: none.
+// it also publishes a new trust document, by which collectors recognize the server. With
+// keep_former the document also has what the former one had. *retired names the authorities that
+// are no longer trusted, allocated in `context`; nullptr: none.
 void RecordTrust(const protocol::CaReply& reply, const protocol::CaCertificate* certificates,
                  const AuthorityIds& ids, bool keep_former, MemoryContext context, char** retired);
 
-// RecordIssued completes a request with its certificate; RecordRefused completes it with the reason
-// of the refusal.
+// RecordIssued completes a request with the certificate that was issued for it. RecordRefused
+// completes it with the reason of the refusal.
 void RecordIssued(const PendingRequest& request, const protocol::CaCertificate& certificate);
 void RecordRefused(const PendingRequest& request, std::string_view reason);
 
-// ListStates: whether a revocation list is due, the number of the next lists, and the hash of the
-// content of each.
+// ListStates says whether a revocation list is due, which number the next lists get, and what each
+// list contained last, as a hash.
 struct ListStates {
     bool due;
     int64 next_number;
@@ -50,12 +51,14 @@ struct ListStates {
 };
 void ReadListStates(const AuthorityIds& ids, ListStates* out);
 
-// ReadRevoked calls visit(CaRevoked) for each entry that the lists must contain.
+// ReadRevoked calls visit(CaRevoked) for each entry that the revocation lists must have. RecordList
+// stores a list that was issued; `content` is the hash of its entries.
 template <typename Visit>
 void ReadRevoked(const AuthorityIds& ids, Visit&& visit);
 void RecordList(const protocol::CaList& list, const core::Sha256& content);
 
-// PendingJob is an operation that an administrator has requested. False: there is none.
+// PendingJob is an operation that an administrator has requested. ReadPendingJob returns false if
+// there is none. RecordJob completes it; `failure` is nullptr if the operation succeeded.
 struct PendingJob {
     int64 job_id;
     char operation[NAMEDATALEN];
@@ -63,23 +66,23 @@ struct PendingJob {
 bool ReadPendingJob(PendingJob* out);
 void RecordJob(const PendingJob& job, const char* failure);
 
-// TokenKid is the kid of a token key, as in the table.
+// TokenKid is the identifier (kid) of a token key, as in the table.
 struct TokenKid {
     char kid[16];
 };
-// ReadSigningKids returns the keys that need no successor yet; ReadEndedKids those that no longer
-// sign.
+// ReadSigningKids reads the kids of the keys that need no successor yet, ReadEndedKids those of the
+// keys that no longer sign. Both return their number; the list is allocated in `context`.
 int ReadSigningKids(MemoryContext context, TokenKid** out);
 int ReadEndedKids(MemoryContext context, TokenKid** out);
 void RecordTokenKey(const protocol::TokenKey& key);
 
 void PruneIdentities();
 
-// NoteExpiredCertificates marks the certificates that have expired, each once. The audit log
-// records each.
+// NoteExpiredCertificates marks each certificate that has expired, once, so that the audit log
+// records each expiry once.
 void NoteExpiredCertificates();
 
-// The rest serves ReadRevoked.
+// SelectRevoked and RevokedRow are parts of ReadRevoked.
 void SelectRevoked(const AuthorityIds& ids);
 protocol::CaRevoked RevokedRow(uint64 row);
 

@@ -61,7 +61,7 @@ void Refuse(Enrollment* out, uint32_t status, std::string_view message) {
     if (status == 429) out->retry_after_s = 600;
 }
 
-// SetRefusal sets the kind of a refusal from the name that the SQL functions return.
+// SetRefusal sets the kind of a refusal by the name that the SQL functions return for it.
 void SetRefusal(std::string_view name, Enrollment* out) {
     using protocol::RefusalKind;
     constexpr struct {
@@ -86,7 +86,7 @@ void SetRefusal(std::string_view name, Enrollment* out) {
     elog(ERROR, "enrollment was refused as \"%.*s\"", static_cast<int>(name.size()), name.data());
 }
 
-// Take reads the one row that the functions return.
+// Take reads the one row that the SQL functions return.
 void Take(MemoryContext context, Enrollment* out) {
     if (SPI_processed != 1) elog(ERROR, "enrollment gave %lu rows", SPI_processed);
     const auto status = static_cast<uint32_t>(Int4Of(0, 1));
@@ -109,7 +109,8 @@ bool IsText(std::string_view text, size_t most) {
            pg_verify_mbstr(PG_UTF8, text.data(), static_cast<int>(text.size()), true);
 }
 
-// IssuesCertificates is true if we issue certificates and ask clients for them.
+// IssuesCertificates: this server issues certificates to collectors and asks clients for them. If
+// not, *why says what is configured instead.
 bool IssuesCertificates(const char** why) {
     *why = nullptr;
     if (!IssuesToCollectors()) {
@@ -160,7 +161,8 @@ void Begin(const EnrollRequest& request, MemoryContext context, Enrollment* out)
     }
 }
 
-// ReadDecision keeps the token of a registration: it may be valid without a certificate.
+// ReadDecision sets the result of a decided request. It keeps the token of a registration in each
+// case, because the token may be valid without a certificate.
 void ReadDecision(uint64 row, MemoryContext context, Enrollment* enrollment) {
     if (BytesOf(row, 2) == "refused") {
         enrollment->status = 422;
@@ -176,8 +178,8 @@ void ReadDecision(uint64 row, MemoryContext context, Enrollment* enrollment) {
     }
 }
 
-// RefuseForError handles errors such as a lock or a full disk. It logs the message and does not
-// send it: strangers must not see it.
+// RefuseForError answers 503 after an ERROR such as a lock timeout or a full disk. It logs the
+// message of the ERROR and does not send it, because strangers must not see it.
 void RefuseForError(ErrorData* error, Enrollment* out) {
     ereport(LOG, errcode(error->sqlerrcode),
             errmsg("pganalytics could not enroll a collector: %s", error->message));

@@ -1,4 +1,4 @@
-// Identity: four statements in one transaction.
+// Identity: reads the tables with four statements in one transaction.
 #include "pg/identity/identity.hpp"
 
 #include "pg/base/session.hpp"
@@ -21,7 +21,8 @@ Statement find_revoked = {
     0,
     {},
     nullptr};
-// The list of the current issuer. certificate_revocation_list() has those of other authorities.
+// find_revocation_list finds the newest list of the authority that issues now. For the lists of
+// other authorities there is certificate_revocation_list().
 Statement find_revocation_list = {
     "SELECT l.der FROM pganalytics.revocation_lists l WHERE l.issuer = "
     "(SELECT t.authority_ids[1] FROM pganalytics.trust t ORDER BY t.version DESC LIMIT 1) "
@@ -59,12 +60,14 @@ std::string_view ReadOne(Statement* statement, MemoryContext context) {
 ErrorData* ReadIdentity(protocol::GatewayRole role, MemoryContext context,
                         protocol::Identity* out) {
     *out = {};
-    // Read the version before the snapshots: a later commit increments it again, so no change is
-    // missed. Versions start at 1, because a gateway that knows nothing has 0.
+    // Read the version before the tables: a later commit increments it again, so no change is
+    // missed. The version in the frame is never 0, because 0 is the version of a gateway that has
+    // no Identity yet.
     out->version = IdentityVersion() + 1;
     return Transact([role, context, out] {
         out->token_keys = ReadTokenKeys(context);
-        // People show no certificates, but programs that scrape may show one of our authority.
+        // People show no certificates at this port, but a program that scrapes metrics may show one
+        // that our authority has issued.
         out->revoked = ReadRevoked(context);
         if (role == protocol::GatewayRole::kApi) return;
         out->crl = ReadOne(&find_revocation_list, context);

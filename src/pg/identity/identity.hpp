@@ -1,4 +1,4 @@
-// Identity: reads from the tables what gateways must know of keys and certificates.
+// Identity: reads from the tables what gateways must know about keys and certificates.
 #pragma once
 
 #include "pg/base/prelude.hpp"

@@ -1,4 +1,5 @@
-// Identity state: a trigger notices changes; a callback publishes them at commit.
+// Identity state: a trigger notices changes, and a callback increments the version after the
+// commit.
 #include "pg/identity/identity_state.hpp"
 
 #include "pg/base/shmem.hpp"
@@ -14,9 +15,9 @@ namespace {
 bool callback_registered = false;
 bool changed = false;  // by this process's current transaction
 
-// AtXactEvent increments the version after the commit. Before it, a worker could read the new
-// version and still find the old rows. It refuses PREPARE: another session would run COMMIT
-// PREPARED, and a callback of this session would not see that.
+// AtXactEvent increments the version after the commit. If it did so before the commit, a worker
+// could read the new version and still find the old rows. It refuses PREPARE TRANSACTION, because
+// COMMIT PREPARED may run in another session, where this callback would not notice the commit.
 void AtXactEvent(XactEvent event, void*) {
     switch (event) {
         case XACT_EVENT_PRE_PREPARE:

@@ -1,36 +1,38 @@
-// Identity state: numbers in shared memory that change when keys, certificates, tokens or
-// collectors change, so that every worker notices a COMMIT at once.
+// Identity state: numbers in shared memory by which every worker notices a COMMIT that has changed
+// keys, certificates, tokens or collectors, at once.
 #pragma once
 
 #include "pg/base/shmem.hpp"
 
 namespace pganalytics::pg {
 
-// IdentityVersion increases with every commit that changed an identity table. A worker that has
-// read version n need not read again until it is greater. REQUIRES: SharedMemoryReady().
+// IdentityVersion increases with every commit that has changed an identity table. A worker that has
+// read the tables at version n reads them again only when IdentityVersion() is greater than n.
+// REQUIRES: SharedMemoryReady().
 uint64 IdentityVersion();
 
-// BumpIdentity increments the version and wakes every worker of pganalytics. Not async-signal-safe.
-// Raises no ERROR, so it may be called while a transaction commits. Does nothing without shared
-// memory: there are no workers then.
+// BumpIdentity increments the version and wakes every worker of pganalytics. It is not
+// async-signal-safe. It raises no ERROR, so it may be called while a transaction commits. Without
+// shared memory there are no workers, and it does nothing.
 void BumpIdentity();
 
-// PkiVersion is 0 until the maintenance worker has made, or found, the files that gateways need; no
-// gateway starts before that. It increases whenever these files change. Gateways read them only
-// when they start, so new gateways are started then. PublishPki increments it and wakes all
-// workers, unless `fingerprint`, a hash of the files, equals the one that was published last.
+// PkiVersion is the version of the certificate files that gateways read at their start. It is 0
+// until the maintenance worker has made or found these files; no gateway starts before. Whenever
+// the files change, the version increases, and the workers start new gateways.
+// PublishPki increments the version and wakes all workers. It does nothing if `fingerprint`, a hash
+// of the files, equals the one that was published last.
 uint64 PkiVersion();
 void PublishPki(uint64 fingerprint);
 
-// PkiFingerprint is the fingerprint that was published last.
+// PkiFingerprint returns the fingerprint that PublishPki published last.
 uint64 PkiFingerprint();
 
-// PkiServed is true when no gateway accepts connections with files older than PkiVersion().
+// PkiServed: no gateway that accepts connections uses files older than PkiVersion().
 bool PkiServed();
 
-// ShowPki sets the version of the files that a worker's gateways use; 0: none of its gateways
-// accepts connections. On a change it wakes the maintenance worker, which waits until the last
-// gateway uses the new files.
+// ShowPki sets in a worker's row the version of the oldest files that its gateways use; 0: none of
+// its gateways accepts connections. If the version changes, ShowPki wakes all workers, because the
+// maintenance worker waits until every gateway uses the new files.
 void ShowPki(WorkerStatus* status, uint64 version);
 
 }  // namespace pganalytics::pg

@@ -1,4 +1,4 @@
-// Login: reads roles through PostgreSQL's own code and catalogs.
+// Login: finds roles and checks passwords with PostgreSQL's own functions and catalogs.
 #include "pg/identity/login.hpp"
 
 #include "pg/base/compat.h"
@@ -30,15 +30,16 @@ PersonLevel LevelOf(Oid role) {
                   {"pganalytics_viewer", PersonLevel::kViewer}};
     for (const auto& ours : kRoles) {
         const Oid oid = get_role_oid(ours.name, true);
-        // Check privileges, not membership: a NOINHERIT role could SET ROLE, but that does not
-        // count here.
+        // Check privileges, not membership: a NOINHERIT member would have to SET ROLE first, and
+        // nobody can do that here.
         if (OidIsValid(oid) && has_privs_of_role(role, oid)) return ours.level;
     }
     return PersonLevel::kNone;
 }
 
-// VerifierOf returns the SCRAM verifier of a role that may log in. nullptr if there is no such
-// role, no LOGIN, no password, an MD5 password, or one whose VALID UNTIL has passed.
+// VerifierOf returns the SCRAM verifier of a role that may log in. It returns nullptr if the role
+// does not exist or has no LOGIN, no password, an MD5 password, or a password whose VALID UNTIL has
+// passed.
 const char* VerifierOf(const char* name, LoginRole* role) {
     if (strlen(name) >= NAMEDATALEN) return nullptr;
     HeapTuple const tuple = SearchSysCache1(AUTHNAME, CStringGetDatum(name));
@@ -65,13 +66,14 @@ bool Complete(const char* verifier, LoginRole* role) {
 }  // namespace
 
 ErrorData* PrepareLogins() {
-    // PostgreSQL's digests need a transaction.
+    // The transaction is needed because PostgreSQL's digests use its resource owner.
     return Transact([] {
         char random[33];
         if (!pg_strong_random(random, sizeof(random) - 1)) {
             elog(ERROR, "could not draw random bytes");
         }
-        // Any bytes but NUL will do: PostgreSQL uses a password that is not UTF-8 unchanged.
+        // The password may have any bytes but NUL: PostgreSQL uses a password that is not UTF-8
+        // unchanged.
         for (char& c : random) c = static_cast<char>(c | 1);
         random[sizeof(random) - 1] = '\0';
         const char* const verifier = encrypt_password(PASSWORD_TYPE_SCRAM_SHA_256, "", random);
@@ -88,7 +90,8 @@ bool FindLoginRole(const char* name, LoginRole* role) {
 bool CheckPassword(const char* name, const char* password, LoginRole* role) {
     const char* const verifier = VerifierOf(name, role);
     const char* detail = nullptr;
-    // Verify against the mock if there is no verifier: the time must not reveal which roles exist.
+    // If there is no verifier, verify against the mock, so that the time does not reveal which
+    // roles exist.
     const bool right = plain_crypt_verify(name, verifier == nullptr ? mock_verifier : verifier,
                                           password, &detail) == STATUS_OK;
     return right && verifier != nullptr && Complete(verifier, role);

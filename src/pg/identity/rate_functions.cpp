@@ -32,7 +32,8 @@ const char* NameOf(RateKind kind) {
     return "login address";
 }
 
-// SeesClients: only administrators see who tries to log in and from where.
+// SeesClients: the current user may see who tries to log in and from where, which only
+// administrators may.
 bool SeesClients() {
     const Oid admin = get_role_oid("pganalytics_admin", true);
     return superuser() || (OidIsValid(admin) && has_privs_of_role(GetUserId(), admin));
@@ -81,7 +82,8 @@ extern "C" {
 
 PG_FUNCTION_INFO_V1(pganalytics_rate_buckets);
 
-// Returns a row for each bucket in use; none without shared_preload_libraries.
+// pganalytics_rate_buckets returns a row for each bucket in use; no rows without
+// shared_preload_libraries.
 Datum pganalytics_rate_buckets(PG_FUNCTION_ARGS) {
     using namespace pganalytics::pg;
     InitMaterializedSRF(fcinfo, 0);

@@ -1,4 +1,4 @@
-// Rate limits: makes the memory and counts attempts to log in.
+// Rate limits: makes the memory for both counts, and counts attempts to log in.
 #include "pg/identity/rate_limits.hpp"
 
 #include "core/address.hpp"
@@ -22,27 +22,29 @@ using core::RateLimit;
 using core::RateSlot;
 using core::RateTable;
 
-// 1 MiB: buckets for 16,384 addresses and collectors.
+// The memory for requests has 1 MiB: buckets for 16,384 addresses and collectors.
 constexpr uint32 kRequestSlots = 16384;
 constexpr size_t kRequestBytes = kRequestSlots * sizeof(RateSlot);
-// In the server's own shared memory: gateways, which talk to strangers, have no access to it.
+// The buckets of logins are in the server's own shared memory, to which gateways have no access,
+// because they talk to strangers.
 constexpr uint32 kLoginSlots = 4096;
 constexpr size_t kLoginBytes = kLoginSlots * sizeof(RateSlot);
 
-// The limits of a role from all networks, and of a network for all roles, are wider by this factor.
+// A role may fail this many times as often from all networks together as from one network, and a
+// network as often for all roles together.
 constexpr uint64 kWiderBy = 10;
 constexpr uint64 kUnknownRole = uint64{1} << 63;
 constexpr uint64 kNsPerSecond = 1000000000;
 
-// Made in the postmaster; every process of the server inherits them.
+// The postmaster makes these; every process of the server inherits them.
 RateTable requests;
 RateTable logins;
 core::SipKey secret;
 int requests_fd = -1;
 void* requests_memory = nullptr;
 
-// OpenMemory returns a descriptor of memory that nobody can shrink, or else of a file that is
-// already unlinked; -1 with errno.
+// OpenMemory returns the descriptor of memory that nobody can shrink (memfd). If the kernel gives
+// none, it returns that of a file that is already unlinked; -1 with errno if it fails.
 int OpenMemory() {
     int fd = memfd_create("pganalytics_rates", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     const bool sealable = fd >= 0;
@@ -53,8 +55,8 @@ int OpenMemory() {
         if (fd < 0) return -1;
         unlink(kFile);
     }
-    // Allocate all pages now: a page that is missing later would raise SIGBUS in the process that
-    // touches it.
+    // Allocate all pages now: if a page were missing later, the process that touches it would get
+    // SIGBUS.
     int error = posix_fallocate(fd, 0, kRequestBytes);
     if (error == 0 && sealable &&
         fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
@@ -92,8 +94,8 @@ void MapRequests() {
 
 uint64 NowNs() { return static_cast<uint64>(core::Instant::Now().ns()); }
 
-// RoleWord identifies an existing role by its oid and any other name by its hash. Both count the
-// same way, so that a refusal does not reveal whether a role exists.
+// RoleWord identifies an existing role by its OID, and any other name by its hash. Attempts are
+// counted for both, so that a refusal does not reveal whether a role exists.
 uint64 RoleWord(const char* role) {
     const Oid oid = get_role_oid(role, true);
     if (OidIsValid(oid)) return oid;
@@ -124,7 +126,7 @@ RateLimit LimitOf(RateKind kind) {
     return {interval_ns / kWiderBy, burst * kWiderBy};
 }
 
-// LoginKeys are the keys of the buckets of an attempt, the narrowest first.
+// LoginKeys are the keys of the three buckets in which an attempt counts, the narrowest first.
 struct LoginKeys {
     RateKey keys[3];
 };
@@ -176,7 +178,8 @@ bool ReadRate(uint32 i, core::RateUse* use, bool* exhausted) {
     const bool of_requests = i < requests.count();
     const RateTable& table = of_requests ? requests : logins;
     if (!table.Read(of_requests ? i : i - requests.count(), use)) return false;
-    // A compromised gateway can write any kind.
+    // Check the kind, because a compromised gateway can write any kind into the memory for
+    // requests.
     if (IsOfRequests(use->key.kind) != of_requests) return false;
     *exhausted = table.Peek(use->key, LimitOf(use->key.kind), NowNs()) != 0;
     return true;
@@ -190,14 +193,15 @@ uint64 SinceNs(uint64 at_ns) {
 uint32 TakeLogin(const char* role, const char* address) {
     const LoginKeys login = KeysOf(role, address);
     const uint64 now = NowNs();
-    // A refused attempt takes nothing: further attempts do not make the wait longer.
+    // A refused attempt takes nothing from a bucket, so further attempts do not make the wait
+    // longer.
     for (const RateKey& key : login.keys) {
         if (logins.Peek(key, LimitOf(key.kind), now) == 0) continue;
         return SecondsOf(logins.Take(key, LimitOf(key.kind), now));
     }
     uint64 wait = 0;
     for (const RateKey& key : login.keys) {
-        // Not inside Max: the macro would evaluate Take twice.
+        // Do not write this inside Max: the macro would call Take twice.
         const uint64 own_wait = logins.Take(key, LimitOf(key.kind), now);
         wait = Max(wait, own_wait);
     }

@@ -1,5 +1,5 @@
-// Signing keys: the calls of libcrypto. None of its handles is held across a call that may raise
-// ERROR.
+// Signing keys: the calls of libcrypto. No handle of libcrypto is held across a call that may raise
+// ERROR, because an ERROR would leak the handle.
 #include "pg/identity/signing_keys.hpp"
 
 extern "C" {
@@ -32,7 +32,8 @@ bool Complain(const char* file, const char* what, const char** why) {
     return false;
 }
 
-// ReadKeyFile reads a file into `text`. If it returns false, it leaves no part of the file there.
+// ReadKeyFile reads a file into `text`. If it fails, it returns false and leaves nothing of the
+// file in `text`.
 bool ReadKeyFile(const char* file, char* text, size_t* size, const char** why) {
     const int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0) return Complain(file, "could not be opened", why);
@@ -55,7 +56,7 @@ bool ReadKeyFile(const char* file, char* text, size_t* size, const char** why) {
     return true;
 }
 
-// libcrypto must not ask for a passphrase at a terminal if a key is encrypted.
+// If a key is encrypted, libcrypto must not ask for a passphrase at a terminal.
 int NoPassphrase(char*, int, int, void*) { return 0; }
 
 EVP_PKEY* ParseKey(const char* text, size_t size) {

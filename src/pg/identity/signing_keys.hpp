@@ -1,5 +1,5 @@
-// Signing keys: the private halves of token_keys. They are files in the data directory that only
-// workers read.
+// Signing keys: the private keys that belong to token_keys. They are files in the data directory
+// that only workers read.
 #pragma once
 
 #include <string_view>
@@ -10,13 +10,15 @@
 
 namespace pganalytics::pg {
 
-// The most keys in memory: the one that signs, and its predecessors while they may still sign.
+// At most this many keys are in memory: the one that signs, and its predecessors while they may
+// still sign.
 inline constexpr int kMaxSigningKeys = 4;
 
-// Sign makes the ES256 signature of `text` with the key `wanted.kid`, whose public half must be
-// `wanted.point`. It reads the file pganalytics_token_<kid>.key at the first use. The file must be
-// regular and not accessible to group or others, as PostgreSQL requires of key files. False, with a
-// reason in *why that names the file. Raises no ERROR.
+// Sign makes the ES256 signature of `text` with the key `wanted.kid`, whose public key must be
+// `wanted.point`. At the first use of a key it reads the file pganalytics_token_<kid>.key, which
+// must be a regular file without access for group and others, as PostgreSQL requires of key files.
+// If it fails, it returns false, and *why says the reason and, if a file is at fault, names the
+// file. *why is valid until the next failure. Raises no ERROR.
 bool Sign(const protocol::TokenKey& wanted, std::string_view text,
           unsigned char (&signature)[protocol::kTokenSignatureBytes], const char** why);
 

@@ -15,7 +15,8 @@ namespace {
 // A verifier accepts a token whose iat is at most this much in the future.
 constexpr int64 kLeewaySeconds = 60;
 
-// Prefer the newest key that every gateway knows. If there is none, use a newer one.
+// Try first the newest key that has begun to sign: by then every gateway knows the key. Try keys
+// that have not begun to sign last.
 Statement find_signing_keys = {
     "SELECT kid, public_key FROM pganalytics.token_keys "
     "WHERE revoked_at IS NULL AND signs_until > pg_catalog.now() "
@@ -50,8 +51,8 @@ void Answer(const protocol::Credential& credential, protocol::TokenReply* reply,
         return Refuse(reply, 403, Reason(result));
     }
 
-    // issued_at must not be before tokens_valid_from. That time may lie between two full seconds or
-    // somewhat in the future; pganalytics.revoke_tokens() explains why.
+    // issued_at must not be before tokens_valid_from. tokens_valid_from may lie between two full
+    // seconds, or somewhat in the future; pganalytics.revoke_tokens() explains why.
     int64 issued_at = UnixNow();
     if (holder.tokens_valid_from != DT_NOBEGIN) {
         issued_at = Max(issued_at, UnixOf(holder.tokens_valid_from) + 1);
@@ -87,7 +88,7 @@ protocol::TokenKey TokenKeyOf(uint64 row) {
     const std::string_view kid = BytesOf(row, 1);
     const std::string_view point = BytesOf(row, 2);
     protocol::TokenKey key = {};
-    // The table's CHECK constraints fix both lengths.
+    // The CHECK constraints of the table fix both lengths.
     memcpy(key.kid, kid.data(), Min(kid.size(), sizeof(key.kid) - 1));
     memcpy(key.point, point.data(), Min(point.size(), sizeof(key.point)));
     return key;

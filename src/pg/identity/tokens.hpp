@@ -9,16 +9,16 @@
 
 namespace pganalytics::pg {
 
-// TokenKeyOf reads (kid, public_key), the first two columns of a row of SPI_tuptable.
+// TokenKeyOf reads a key from the first two columns (kid, public_key) of a row of SPI_tuptable.
 protocol::TokenKey TokenKeyOf(uint64 row);
 
-// SignToken signs the claims with a random token_id. The token lives in the current memory context.
-// False with a reason when no key can sign: there is none yet, or its file is not valid. REQUIRES:
-// SPI connected; SELECT on token_keys.
+// SignToken signs the claims, with a random token_id. The token lives in the current memory
+// context. If no key can sign, because there is none yet or its file is not valid, it returns false
+// with a reason in *why. REQUIRES: SPI connected; SELECT on token_keys.
 bool SignToken(const protocol::TokenClaims& claims, std::string_view* token, const char** why);
 
-// AnswerTokenRequest answers a TokenRequest: 200 with a token, 403, or 503. Its strings live in
-// `context`. Never raises an ERROR. REQUIRES: no transaction in progress; the current role is the
+// AnswerTokenRequest answers a TokenRequest: 200 with a token, 403, or 503. The reply's strings
+// live in `context`. Raises no ERROR. REQUIRES: no transaction in progress; the current role is the
 // ingest role.
 protocol::TokenReply AnswerTokenRequest(const protocol::TokenRequest& request,
                                         MemoryContext context);

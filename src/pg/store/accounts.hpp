@@ -1,20 +1,20 @@
-// Accounts: count what became of the rows of each push, by database.
+// Accounts: counts by database what became of the rows of each push.
 #pragma once
 
 #include "pg/store/metrics/push_job.hpp"
 
 namespace pganalytics::pg {
 
-// ResolveDatabases sets the numbers of the databases that the jobs' accounts name. It adds new
+// ResolveDatabases sets database_ids for the databases that the jobs' accounts name. It adds new
 // databases in the order of their names, so that two workers cannot deadlock. ERROR as DatabaseOf.
 // REQUIRES: jobs sorted by server; SPI connected.
 void ResolveDatabases(PushJob* const* jobs, int count);
 
-// SumUp fills the counts of a receipt from the gateway's counts and the tallies.
+// SumUp fills the counts of a receipt: the gateway's counts plus the tallies.
 void SumUp(PushJob* job);
 
-// AddAccounts inserts the rows of push_accounts. Each push gets a row for "no database" too, even
-// if all its counts are zero. REQUIRES: SPI connected, tallies complete.
+// AddAccounts inserts the rows of push_accounts: for each push one row for each account, and one
+// for "no database" even if all its counts are zero. REQUIRES: SPI connected, tallies complete.
 void AddAccounts(PushJob* const* jobs, int count);
 
 }  // namespace pganalytics::pg

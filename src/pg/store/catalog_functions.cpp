@@ -135,8 +135,9 @@ Datum pganalytics_metric_columns(PG_FUNCTION_ARGS) {
     PG_RETURN_NULL();
 }
 
-// This returns what postgresql.conf says. It is in C because SQL would read the setting by its
-// name: before the library is loaded, a session could set a placeholder of that name.
+// pganalytics_retention_settings returns what postgresql.conf says. It is in C because an SQL
+// function would read a setting by its name: until a session has loaded the library, it could set a
+// placeholder of that name.
 Datum pganalytics_retention_settings(PG_FUNCTION_ARGS) {
     using namespace pganalytics;
     InitMaterializedSRF(fcinfo, 0);

@@ -1,7 +1,7 @@
 // Chores: the statements by which the maintenance worker manages the tables that are partitioned by
 // day (sql/retention and sql/schema).
 //
-// Every function raises ERROR as its statement does.
+// Every function raises any ERROR of its statement.
 // REQUIRES: SPI connected (Transact), the current role is pganalytics_maintenance.
 #pragma once
 
@@ -19,11 +19,11 @@ RelationNames ListPartitionedRelations(MemoryContext context);
 RelationNames ListExpiredPartitions(MemoryContext context);
 
 // MakePartitionsAhead creates the partitions of one relation for the days ahead. ERROR 55P03
-// (lock_not_available) when another session holds locks on it.
+// (lock_not_available) if another session holds a conflicting lock on the relation.
 void MakePartitionsAhead(const char* relation);
 
-// DropExpiredPartition drops a partition if its retention is still over. False: it no longer
-// exists.
+// DropExpiredPartition drops a partition if its retention is still over. Returns false if the
+// partition no longer exists.
 bool DropExpiredPartition(const char* partition);
 
 }  // namespace pganalytics::pg

@@ -1,4 +1,4 @@
-// Fleet: caches in front of the tables of servers and databases.
+// Fleet: caches the rows of the tables of servers and databases.
 #include "pg/store/fleet.hpp"
 
 #include "core/utf8.hpp"
@@ -81,7 +81,8 @@ Statement add_database = {
     {INT4OID, TEXTOID},
     nullptr};
 
-// FindOrAdd looks up, adds if missing, and looks up again: another worker may have added it first.
+// FindOrAdd looks up a row. If the row is missing, it adds the row and looks again, because another
+// worker may have added the row first.
 int32 FindOrAdd(Statement* find, Datum* key, Statement* add, Datum* row, bool* row_nulls,
                 const char* what) {
     Execute(find, key);
@@ -118,7 +119,8 @@ int32 ServerOf(const protocol::Push& push) {
     if (found && entry->description == description) return entry->server_id;
     servers.Touch(entry);
 
-    // Host names may have 253 bytes (RFC 1035). They are shown, never compared.
+    // Cut a longer text instead of refusing the push. Host names have at most 253 bytes (RFC 1035),
+    // and are only shown, never compared.
     const std::string_view hostname = core::CutUtf8(push.hostname, 255);
     const std::string_view version = core::CutUtf8(push.collector_version, NAMEDATALEN - 1);
     if (!pg_verify_mbstr(PG_UTF8, hostname.data(), static_cast<int>(hostname.size()), true) ||

@@ -1,4 +1,4 @@
-// Health: one read-only transaction with a time limit.
+// Health: reads the document in one read-only transaction with a time limit.
 #include "pg/store/health.hpp"
 
 #include "pg/base/session.hpp"
@@ -13,7 +13,8 @@ extern "C" {
 namespace pganalytics::pg {
 namespace {
 
-// The longest reply that a gateway accepts from its worker, less the message's own fields.
+// This is the longest reply that a gateway accepts from its worker, less room for the message's
+// other fields.
 constexpr size_t kMaxBodyBytes = (size_t{1} << 20) - 1024;
 
 Statement read_health = {
@@ -26,8 +27,8 @@ void Refuse(protocol::HealthReply* reply, uint32_t status, std::string_view mess
 
 void Read(const protocol::HealthRequest& request, protocol::HealthReply* reply,
           MemoryContext context) {
-    // The function only reads. Somebody may have replaced it or added a trigger; that code must not
-    // write.
+    // metrics_health() only reads. Somebody may have replaced it, or may have added a trigger:
+    // their code must not write.
     XactReadOnly = true;
     Holder holder;
     const AuthResult result = Authenticate(request.credential, &holder);
@@ -51,14 +52,14 @@ void Read(const protocol::HealthRequest& request, protocol::HealthReply* reply,
 protocol::HealthReply AnswerHealth(const protocol::HealthRequest& request, MemoryContext context) {
     MemoryContext const caller = MemoryContextSwitchTo(context);
     protocol::HealthReply reply;
-    // The setting statement_timeout has no effect in a background worker: its main loop must arm
-    // the timeout, as here.
+    // Arm the timeout here. The setting statement_timeout has no effect in a background worker,
+    // because PostgreSQL arms it in the main loop of a session.
     enable_timeout_after(STATEMENT_TIMEOUT, kHealthLimitMs);
     ErrorData* const error =
         Transact([&reply, &request, context] { Read(request, &reply, context); });
     disable_timeout(STATEMENT_TIMEOUT, false);
-    // The timeout may have fired after the last check for interrupts. Do not let it cancel the next
-    // statement.
+    // The timeout may have fired after this transaction's last check for interrupts. Do not let it
+    // cancel the next statement.
     QueryCancelPending = false;
     if (error != nullptr) Refuse(&reply, 503, error->message == nullptr ? "" : error->message);
     MemoryContextSwitchTo(caller);

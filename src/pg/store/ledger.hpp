@@ -1,4 +1,5 @@
-// Ledger: one row per push; a retry finds its first receipt here.
+// Ledger: the table with one row for each stored push. If a push comes again, its first receipt is
+// found here.
 #pragma once
 
 #include "pg/store/metrics/push_job.hpp"
@@ -10,8 +11,9 @@ namespace pganalytics::pg {
 // after lock_timeout.
 void LockPushKeys(PushJob* const* jobs, int count);
 
-// FindReceipts answers the jobs that the ledger already has: with the counts of the first receipt,
-// or with 409 if the same key came with another body. REQUIRES: SPI connected, keys locked.
+// FindReceipts sets the receipts of the jobs whose keys are in the ledger already: 200 with the
+// counts of the first receipt, or 409 if the same key came with another body. REQUIRES: SPI
+// connected, keys locked.
 void FindReceipts(PushJob* const* jobs, int count);
 
 // AddToLedger inserts the rows of the jobs that this transaction stores. REQUIRES: SPI connected.

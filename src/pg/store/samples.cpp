@@ -35,7 +35,8 @@ const RowBlock* BlockOf(const PushJob& job, const Metric& metric) {
     return nullptr;
 }
 
-// Gather appends the rows of a block that lie in the window and counts the others as discarded.
+// Gather appends those rows of a block that lie in the window, and counts the other rows as
+// discarded.
 void Gather(PushJob* job, const RowBlock& block, const SampleWindow& window, MetricRows* rows) {
     int32* series = nullptr;
     if (block.metric->id == MetricId::kQueryStats) {
@@ -120,8 +121,9 @@ void Insert(const MetricRows& rows, MemoryContext context) {
 }  // namespace
 
 void LockMetric(int32 server_id, const Metric& metric) {
-    // A lock with two numbers never conflicts with the one-number lock of a push's key. The class
-    // begins with "pg" so that it differs from the locks of other programs.
+    // Use an advisory lock of two numbers: it never conflicts with the lock of a push key, which
+    // has one number. The first number begins with the bytes "pg", so that it differs from other
+    // programs' locks.
     constexpr int32 kClass = 0x70670000;
     DirectFunctionCall2(pg_advisory_xact_lock_int4,
                         Int32GetDatum(kClass | static_cast<int32>(metric.id)),

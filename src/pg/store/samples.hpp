@@ -6,22 +6,24 @@
 namespace pganalytics::pg {
 
 // StoreSamples inserts the rows of every job that must be stored, metric by metric in the order of
-// the catalog. It counts each row in the job's tallies: stored; unchanged, if the table already
-// holds the same values; or discarded, if the row is older than its table's retention or more than
-// a day in the future. `context` holds the rows until the insert.
-// REQUIRES: jobs sorted by server, with the numbers of their databases; SPI connected. Errors:
-// those of BulkInsert, ResolveSeries and FillCells.
+// the catalog. It counts each row in the job's tallies: as stored; as unchanged, if the table
+// already holds the same values; or as discarded, if the row is older than its table's retention or
+// more than a day in the future. `context` holds the rows until the insert.
+// REQUIRES: jobs sorted by server, their database_ids set; SPI connected. ERROR as BulkInsert,
+// ResolveSeries and FillCells.
 void StoreSamples(PushJob* const* jobs, int count, MemoryContext context);
 
-// Call these for its caches after a commit, after an abort, and when the extension was dropped and
+// CommitSamples, ForgetTouchedSamples and ForgetSamples update the caches of StoreSamples. Call the
+// first after a commit, the second after an abort, and the third when the extension was dropped and
 // created again.
 void CommitSamples();
 void ForgetTouchedSamples();
 void ForgetSamples();
 
-// How far ahead of our clock a sample may be.
+// A sample may be this far ahead of our clock.
 inline constexpr int64_t kNewestSampleDays = 1;
-// make_partition() creates no partition for an older day, whatever the retention.
+// Older samples are discarded whatever the retention, because make_partition() creates no partition
+// for an older day.
 inline constexpr int64_t kOldestPartitionDays = 1830;
 
 }  // namespace pganalytics::pg

@@ -1,4 +1,4 @@
-// Series: the cache, and the changes that a block of rows makes to it.
+// Series: keeps the cache, and finds out what a block of rows changes in it.
 #include "pg/store/series.hpp"
 
 #include "pg/base/cache.hpp"
@@ -22,7 +22,7 @@ struct UserEntry {
 };
 
 Cache<SeriesKey, SeriesEntry> series("pganalytics series", kMaxEntries);
-HTAB* users = nullptr;  // its numbers are in the keys of `series`: empty both together
+HTAB* users = nullptr;  // the keys of `series` have its numbers: empty both together
 MemoryContext users_context = nullptr;
 
 void ForgetUsers() {
@@ -53,7 +53,8 @@ int32 UserNumber(std::string_view name) {
     return entry->number;
 }
 
-// NameCache avoids hashing a name again for each row: equal words in a block are equal texts.
+// NameCache holds the number of the name that was looked up last, so that not every row hashes its
+// name: within a block, equal words stand for equal texts.
 struct NameCache {
     uint64_t word;
     bool valid;
@@ -82,7 +83,8 @@ std::string_view CellText(const protocol::RowBlock& block, protocol::Row row, ui
     return row.IsNull(column) ? std::string_view{} : block.Text(row.Word(column));
 }
 
-// AddMissing resolves the entries that were not cached: it loads them from the tables or adds them.
+// AddMissing fills in the entries that were not in the cache: it loads their series from the tables
+// or adds them.
 void AddMissing(int32 server_id, Changes missing) {
     LoadSeries(server_id, missing.list, missing.count);
     Changes fresh = NewChanges(static_cast<uint32_t>(missing.count));
@@ -99,20 +101,20 @@ void AddMissing(int32 server_id, Changes missing) {
     }
 }
 
-// Follow compares a sample with the one before it and appends to `seen` what must be updated in the
-// series.
+// Follow compares a sample of a series with the previous one, and appends to `seen` what must be
+// updated in the table.
 void Follow(SeriesEntry* entry, const SeriesChange& row, int64 calls, TimestampTz stats_since,
             bool rebased, Changes* seen) {
-    // Old collectors sample twice in a second and send whole seconds: two samples of the same time
-    // may come in any order.
+    // Old collectors sample twice in a second and send whole seconds. Two samples with the same
+    // time may come in any order, so do not compare their counters.
     const bool newer = row.sampled_at > entry->last_sampled;
     const bool fell = entry->last_sampled != 0 && newer && calls < entry->last_calls;
-    // A collector repeats stats_since until a push with it is acknowledged. Only a stats_since that
-    // is not before the sample we know means that the counters started again.
+    // A collector repeats stats_since until a push with it is acknowledged. The counters have
+    // started again only if stats_since is not before the newest sample that we know.
     const bool told = stats_since != 0 && stats_since >= Max(entry->last_sampled, entry->last_seen);
-    // A base makes reports read the series in full, as a reset does; reports tell the two apart by
-    // the samples. We cannot know whether the base is new: another worker may have received it
-    // already.
+    // Store a base (rebased) as a reset: then reports read the series in full, and tell the two
+    // apart by the samples. Do so for each base, because another worker may have received this one
+    // before, which we cannot know.
     const bool reset = !entry->fresh && (rebased || fell || told);
     entry->fresh = false;
     if (newer) {
@@ -175,7 +177,8 @@ void ResolveSeries(int32 server_id, const protocol::RowBlock& block, const Sampl
     }
 
     if (missing.count > 0) AddMissing(server_id, missing);
-    // A series that was just added has its text. has_text says which of the others still need one.
+    // AddMissing has added the texts of new series. Of the other series here, those without
+    // has_text still need their text.
     int wanting = 0;
     for (int i = 0; i < textless.count; ++i) {
         SeriesEntry* const entry = textless.list[i].entry;

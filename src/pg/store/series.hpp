@@ -1,5 +1,5 @@
-// Series: maps the identity of a query to its series number. A cache in the worker's memory stands
-// in front of query_series and query_texts.
+// Series: maps the identity of a query to the number of its series. The worker caches the numbers,
+// so that it rarely reads query_series and query_texts.
 #pragma once
 
 #include <cstdint>
@@ -9,23 +9,24 @@
 
 namespace pganalytics::pg {
 
-// SampleWindow is the time in which a sample must have been taken to be stored.
+// SampleWindow is a span of time. Only samples taken within it are stored.
 struct SampleWindow {
     TimestampTz oldest;
     TimestampTz newest;
     bool Holds(TimestampTz at) const { return at >= oldest && at <= newest; }
 };
 
-// ResolveSeries finds the series number of each row of a block of kQueryStats. It adds new series
-// and texts and stores the time of a reset: the counters have fallen since the sample before, the
-// row says so (stats_since), or the row is a base (rebased). `out` has block.rows elements; rows
-// outside the window get 0 and change nothing. ERROR 22001/22021 for names or texts that PostgreSQL
-// cannot hold. REQUIRES: SPI connected.
+// ResolveSeries sets out[i] to the series number of row i of a block of kQueryStats. It adds new
+// series and texts. It also stores the time of a reset of the counters: they are lower than in the
+// previous sample, or the row says that they have started again (stats_since), or the row is a base
+// for the next sample (rebased). `out` has block.rows elements; rows outside the window get 0 and
+// change nothing. ERROR 22001 or 22021 for names or texts that PostgreSQL cannot hold. REQUIRES:
+// SPI connected.
 void ResolveSeries(int32 server_id, const protocol::RowBlock& block, const SampleWindow& window,
                    int32* out);
 
-// Call CommitSeries after a commit and ForgetTouchedSeries after an abort: what an aborted
-// transaction added to the cache or changed in it is not in the tables.
+// CommitSeries must be called after a commit, and ForgetTouchedSeries after an abort, because what
+// an aborted transaction added or changed in the cache is not in the tables.
 void CommitSeries();
 void ForgetTouchedSeries();
 

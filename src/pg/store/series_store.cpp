@@ -1,4 +1,5 @@
-// Series store: one statement over arrays for a whole block of series.
+// Series store: the statements. Those that look up or add series get a whole block of them in
+// arrays.
 #include "pg/store/series_store.hpp"
 
 #include "pg/base/statement.hpp"
@@ -10,14 +11,14 @@ extern "C" {
 namespace pganalytics::pg {
 namespace {
 
-// The hash of a text, as query_texts.text_hash defines it.
+// TEXT_HASH is the hash of a text, as query_texts.text_hash has it.
 #define TEXT_HASH(text)                                                                 \
     "pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to(" text \
     ", 'UTF8')), 1, 16), 'hex')::pg_catalog.uuid"
 
-// OFFSET 0 forces one index look-up by the whole key for each row. Without it, a plan made when the
-// table was empty would compare each row of the server with each row of the push (20,000 queries
-// took 35 s).
+// OFFSET 0 forces one index look-up by the whole key for each row. Without it, a plan that was made
+// while the table was empty would compare each row of the server with each row of the push (20,000
+// queries took 35 s).
 Statement load_series = {
     "SELECT i.ordinality, s.series_id, s.text_id IS NOT NULL, s.last_seen "
     "FROM unnest($2, $3, $4, $5) WITH ORDINALITY "
@@ -30,8 +31,8 @@ Statement load_series = {
     {INT4OID, INT4ARRAYOID, TEXTARRAYOID, INT8ARRAYOID, BOOLARRAYOID},
     nullptr};
 
-// Rows are inserted in the order of their hashes, so that two workers that add the same texts
-// cannot deadlock. add_series inserts in the order of the key for the same reason.
+// Insert the texts in the order of their hashes, so that two workers that add the same texts cannot
+// deadlock. For the same reason add_series inserts in the order of the key.
 Statement add_texts = {
     "INSERT INTO pganalytics.query_texts (text_hash, text) "
     "SELECT DISTINCT ON (1) " TEXT_HASH("t") ", t FROM pg_catalog.unnest($1) AS t "
@@ -52,7 +53,8 @@ Statement add_series = {
      TIMESTAMPTZARRAYOID, BOOLARRAYOID},
     nullptr};
 
-// One series a statement: a join with an array could get the bad plan that load_series avoids.
+// Use one statement for each series: a join with an array could get the bad plan that load_series
+// avoids with OFFSET 0.
 Statement attach_text = {
     "UPDATE pganalytics.query_series SET text_id = (SELECT x.text_id "
     "FROM pganalytics.query_texts x WHERE x.text_hash = " TEXT_HASH("$3") ") "

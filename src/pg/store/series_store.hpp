@@ -8,11 +8,11 @@
 
 namespace pganalytics::pg {
 
-// SeriesEntry is one cached series. Its `key` is compared as bytes, so every byte must be set.
+// SeriesEntry is one cached series. Its key is compared byte by byte, so every byte must be set.
 struct SeriesKey {
     int32 server_id;
     int32 database_id;
-    int32 user_number;  // worker-local number of the user's name
+    int32 user_number;  // number of the user's name in this worker
     int32 toplevel;
     int64 queryid;
 };
@@ -21,13 +21,13 @@ struct SeriesEntry {
     int32 series_id;  // 0: not resolved yet
     bool has_text;
     bool touched;              // by the current transaction
-    bool fresh;                // added by it; its first sample cannot be a reset
+    bool fresh;                // added by this transaction; its first sample cannot be a reset
     TimestampTz last_seen;     // as stored
     TimestampTz last_sampled;  // time of the newest sample this worker saw
     int64 last_calls;          // calls in that sample
 };
 
-// SeriesChange is what a row says about a series that is not cached or that must be updated.
+// SeriesChange is what a row says about a series that is not in the cache, or that must be updated.
 struct SeriesChange {
     SeriesEntry* entry;
     std::string_view username;
@@ -37,14 +37,16 @@ struct SeriesChange {
     bool from_zero;
 };
 
-// LoadSeries fills series_id, has_text and last_seen of the entries that exist in query_series.
+// LoadSeries fills in series_id, has_text and last_seen of those entries whose series are in
+// query_series.
 void LoadSeries(int32 server_id, const SeriesChange* changes, int count);
-// AddTexts stores the texts that are new. AddSeries refers to them by hash, so call AddTexts first.
+// AddTexts stores the texts that are new. Call it before AddSeries, which refers to texts by their
+// hashes.
 void AddTexts(const SeriesChange* changes, int count);
 void AddSeries(int32 server_id, const SeriesChange* changes, int count);
-// AttachTexts adds the texts to series that were stored without one.
+// AttachTexts gives texts to series that were stored without one.
 void AttachTexts(int32 server_id, const SeriesChange* changes, int count);
-// NoteSeen moves last_seen and reset_at forward.
+// NoteSeen moves last_seen and reset_at of series forward.
 void NoteSeen(int32 server_id, const SeriesChange* changes, int count);
 
 }  // namespace pganalytics::pg

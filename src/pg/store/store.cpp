@@ -19,8 +19,8 @@ namespace {
 
 using protocol::Receipt;
 
-// The extension from which the caches were filled. Another oid means that it was dropped and
-// created again.
+// cached_extension is the OID of the extension from whose tables the caches were filled. Another
+// OID means that the extension was dropped and created again.
 Oid cached_extension = InvalidOid;
 
 void Refuse(Receipt* receipt, uint32_t status, std::string_view message) {
@@ -29,7 +29,7 @@ void Refuse(Receipt* receipt, uint32_t status, std::string_view message) {
     receipt->message = message;
 }
 
-// StatusOfError maps an ERROR to what the sender should do: 422, give up; 503, retry later.
+// StatusOfError returns what the sender should do after an ERROR: 422, give up; 503, retry later.
 uint32_t StatusOfError(int sqlstate) {
     switch (ERRCODE_TO_CATEGORY(sqlstate)) {
         case MAKE_SQLSTATE('2', '2', '0', '0', '0'):  // data exception
@@ -62,8 +62,8 @@ void RefuseForError(Receipt* receipt, const ErrorData* error) {
     memcpy(receipt->sqlstate.data(), unpack_sql_state(error->sqlerrcode), 5);
 }
 
-// CheckExtension empties the caches if the extension was dropped and created again. REQUIRES: a
-// lock on one of its tables, so that nobody can drop it from now on.
+// CheckExtension empties the caches if the extension was dropped and created again. ERROR 42704 if
+// it does not exist. REQUIRES: a lock on one of its tables, so that nobody can drop it from now on.
 void CheckExtension() {
     const Oid extension = ExtensionOid();
     if (!OidIsValid(extension)) {
@@ -76,8 +76,8 @@ void CheckExtension() {
     cached_extension = extension;
 }
 
-// CheckSender authenticates the sender of a push again, in the push's own transaction, so that
-// changes which an administrator has committed since apply.
+// CheckSender authenticates the sender of a push again, in the push's own transaction, so that it
+// applies what an administrator has changed and committed since the gateway checked the sender.
 void CheckSender(PushJob* job) {
     Holder holder;
     const AuthResult result = Authenticate(job->push.credential, &holder);
@@ -98,11 +98,12 @@ int CompareKeys(const void* a, const void* b) noexcept {
     if (left->server_id != right->server_id) return left->server_id < right->server_id ? -1 : 1;
     const int order =
         memcmp(left->push.push_key.bytes, right->push.push_key.bytes, sizeof(core::Uuid));
-    // All jobs are in one array, so the order of addresses is the order of arrival.
+    // All jobs are in one array, so jobs with the same key are in the order of arrival.
     return order != 0 ? order : (left < right ? -1 : 1);
 }
 
-// PartOpen copies the jobs that are not decided to `open` and returns their number.
+// PartOpen copies to `open` the jobs that are not decided and do not wait for another job, and
+// returns their number.
 int PartOpen(PushJob** jobs, int count, PushJob** open) {
     int kept = 0;
     for (int i = 0; i < count; ++i) {
@@ -140,7 +141,7 @@ void StoreGroup(PushJob** jobs, int count, MemoryContext context) {
     AddAccounts(open, open_count);
 }
 
-// Begin clears what an earlier try has set in the jobs.
+// Begin clears what an earlier TryGroup has set in the jobs.
 void Begin(PushJob** jobs, int count) {
     for (int i = 0; i < count; ++i) {
         jobs[i]->receipt = {};
@@ -151,9 +152,9 @@ void Begin(PushJob** jobs, int count) {
     }
 }
 
-// TryGroup runs one transaction over the jobs. After a commit, all are decided except those that
-// wait for an earlier job with the same key. Returns nullptr, or the error because of which nothing
-// was stored.
+// TryGroup runs one transaction over the jobs. After a commit all jobs are decided, except those
+// that wait for an earlier job with the same key. If nothing was stored, it returns the error that
+// was the cause; otherwise nullptr.
 ErrorData* TryGroup(PushJob** jobs, int count, MemoryContext context) {
     Begin(jobs, count);
     ErrorData* const error = Transact([jobs, count, context] { StoreGroup(jobs, count, context); });
@@ -164,11 +165,13 @@ ErrorData* TryGroup(PushJob** jobs, int count, MemoryContext context) {
     }
     CommitFleet();
     CommitSamples();
-    // Another transaction committed the duplicate. We can see it, so its WAL is flushed.
+    // Another transaction has committed the first push of a duplicate. This transaction could see
+    // its row, so its WAL is flushed.
     const XLogRecPtr flushed = GetFlushRecPtr(nullptr);
     const XLogRecPtr committed = Max(XactLastCommitEnd, flushed);
     for (int i = 0; i < count; ++i) {
-        // Record refusals only after the commit: before it, a retry would record them twice.
+        // Record refusals only after the commit. If the transaction failed, a retry would record
+        // them twice.
         TellOfRefusal(jobs[i]->refusal, jobs[i]->push.credential);
         if (jobs[i]->names_another) {
             TellRefusal(protocol::RefusalKind::kPushOfAnother, jobs[i]->push.credential);
@@ -206,7 +209,7 @@ void StorePushes(PushJob* jobs, int count, MemoryContext context) {
                 if (own != nullptr) RefuseForError(&open[i]->receipt, own);
             }
         }
-        // Try the jobs that waited for the same key: the first one is in the ledger now.
+        // Now try the jobs that waited for a job with the same key, which is in the ledger now.
         int waiting = 0;
         for (int i = 0; i < left; ++i) {
             if (open[i]->receipt.status == 0) open[waiting++] = open[i];

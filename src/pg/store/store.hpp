@@ -1,4 +1,4 @@
-// Store: a group of pushes in one transaction, and a receipt for each.
+// Store: stores a group of pushes in one transaction, and makes a receipt for each push.
 #pragma once
 
 #include "pg/base/prelude.hpp"
@@ -7,10 +7,11 @@
 
 namespace pganalytics::pg {
 
-// StorePushes decides every job: stored (200), known (200, duplicate), or refused. Pushes share one
-// transaction. If it fails, each push is tried alone, so that a bad push fails only itself. Never
-// raises an ERROR for what a push or the tables cause. The strings of the receipts, and all else
-// that a group allocates, live in `context`; the caller resets it after sending.
+// StorePushes sets the receipt of every job: stored (200), known already (200, duplicate), or
+// refused. All pushes share one transaction. If it fails, StorePushes tries each push in a
+// transaction of its own, so that a bad push fails alone. It raises no ERROR for what a push or the
+// tables cause. The strings of the receipts, and all else that a group allocates, live in
+// `context`; the caller resets it after sending the receipts.
 // REQUIRES: no transaction in progress; the current role is the ingest role.
 void StorePushes(PushJob* jobs, int count, MemoryContext context);
 

@@ -1,5 +1,5 @@
 // Audit DDL: finds the object that a statement alters, and objects that are in no schema. It never
-// reads options of servers, user mappings and subscriptions, comments or labels.
+// reads comments, labels, or the options of servers, user mappings and subscriptions.
 #include "pg/audit/statements/ddl.hpp"
 
 #include "pg/audit/statements/objects.hpp"
@@ -136,7 +136,7 @@ bool TargetOfAlter(Node* statement, DdlTarget* target) {
     }
 }
 
-// Objects that are in no schema.
+// TargetOfOther handles the statements about objects that are in no schema.
 bool TargetOfOther(Node* statement, DdlTarget* target) {
     const auto named = [target](const char* kind, const char* name) {
         *target = Named(kind, name);

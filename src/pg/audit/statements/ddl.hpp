@@ -9,14 +9,14 @@ extern "C" {
 
 namespace pganalytics::pg {
 
-// DdlTarget: the kind of the object and its name; the name is nullptr if it is temporary.
+// DdlTarget: the kind of an object and its name. The name is nullptr if the object is temporary.
 struct DdlTarget {
     const char* kind;
     const char* name;
 };
 
-// TargetOfDdl finds the object of a statement. Returns false if the statement has no object or
-// several (DROP, TRUNCATE), or is no DDL.
+// TargetOfDdl finds the object that a statement creates or alters. Returns false if the statement
+// is no DDL, or has no single object (DROP, TRUNCATE).
 bool TargetOfDdl(Node* statement, DdlTarget* target);
 // TargetOfCreate is the part of TargetOfDdl for statements that create an object in a schema.
 bool TargetOfCreate(Node* statement, DdlTarget* target);

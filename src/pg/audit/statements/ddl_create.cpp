@@ -20,8 +20,8 @@ DdlTarget Listed(const char* kind, List* names) {
 }
 
 DdlTarget IndexOf(const IndexStmt* index) {
-    // An index is in the schema of its table. If the statement has no name for it, PostgreSQL
-    // invents one.
+    // An index is in the schema of its table. If the statement does not name the index, PostgreSQL
+    // chooses its name only when the statement runs, so the target is the table.
     if (index->idxname == nullptr) {
         const char* const table = NameOfRelation(index->relation, Purpose::kFind);
         return {"index", table == nullptr ? nullptr : psprintf("on %s", table)};

@@ -1,6 +1,7 @@
-// Audit denials: PostgreSQL calls an error context callback at the moment an ERROR is raised,
-// before anybody can catch it. Without an ERROR it costs two assignments. The hook for messages
-// records the rest: what was refused before a statement ran, which nothing in a session can catch.
+// Audit denials: a watch is an error context callback. PostgreSQL calls it when an ERROR is raised,
+// before anybody can catch the ERROR. A watch without an ERROR costs two assignments. The hook for
+// messages (emit_log_hook) records what is refused before a statement runs, while no watch is open;
+// nothing in a session can catch these ERRORs.
 #include "pg/audit/statements/denials.hpp"
 
 #include "pg/audit/role.hpp"
@@ -23,14 +24,14 @@ ExecutorStart_hook_type previous_start_hook = nullptr;
 ExecutorRun_hook_type previous_run_hook = nullptr;
 ExecutorFinish_hook_type previous_finish_hook = nullptr;
 
-// For the copy of an error while it is handled. The postmaster makes the context with a first
-// block, so that a backend need not ask for memory then.
+// copy_context holds the copy of an error while it is handled. The postmaster makes the context
+// with its first block, so that a backend need not ask for memory while it handles an error.
 MemoryContext copy_context = nullptr;
 bool telling = false;
 bool next_is_told = false;
 
-// Hashes of the ERRORs that have been recorded, to recognise them when they arrive at the server's
-// log. A hash covers the place in the source and the message.
+// told holds hashes of the ERRORs that a watch has recorded, so that OnMessage recognises these
+// ERRORs when they arrive at the server log. A hash covers the place in the source and the message.
 uint32 told[8];
 uint32 told_count = 0;
 
@@ -62,14 +63,16 @@ void BeginDenial(AuditRecord* record, Node* statement) {
     record->outcome = AuditOutcome::kDenied;
     if (statement == nullptr) return;
     AddAuditDetail(record, "command", CreateCommandName(statement));
-    // A setting's check refuses with a message of its own, so name the setting here.
+    // The check of a setting refuses with a message of its own, from which nobody can tell which
+    // setting it was. So name the setting here.
     if (IsA(statement, VariableSetStmt)) {
         const char* const name = reinterpret_cast<VariableSetStmt*>(statement)->name;
         SetAuditResource(record, "setting", name == nullptr ? "" : name);
     }
 }
 
-// The object's name from the statement has the schema, the one in the message has not.
+// IsSame: both records name the same object. The name from the statement (`about`) has the schema,
+// the name from the message (`denial`) has not.
 bool IsSame(const AuditRecord& about, const AuditRecord& denial) {
     const std::string_view id = denial.resource_id;
     return id.empty() || std::string_view(about.resource_id).ends_with(id);
@@ -97,10 +100,10 @@ void OnError(void* arg) noexcept {
     MemoryContext const caller = MemoryContextSwitchTo(copy_context);
     const ErrorData* const error = CopyErrorData();
     MemoryContextSwitchTo(caller);
-    // A warning with this SQLSTATE has refused nothing.
+    // A WARNING with this SQLSTATE refuses nothing.
     if (error->elevel >= ERROR) {
-        // errfinish calls the outer watches next: they must ignore this ERROR. All of them still
-        // exist.
+        // PostgreSQL (errfinish) calls the outer watches next. They must ignore this ERROR. All of
+        // them still exist.
         for (ErrorContextCallback* outer = watch->entry.previous; outer != nullptr;
              outer = outer->previous) {
             if (outer->callback == OnError) {
@@ -144,10 +147,10 @@ void Start(QueryDesc* query, int flags) {
     }
 }
 
-// TellOfDeniedPlan records the exact relation, which the message does not have. PostgreSQL checks
-// privileges before it opens or locks anything, so catalogs can be read although an ERROR is being
-// handled. If reading them fails, the denial is recorded from its message, and the ERROR is raised
-// again from its copy.
+// TellOfDeniedPlan records the denial with the relation's schema and the missing privilege, which
+// the message does not have. It can read catalogs although an ERROR is being handled, because
+// PostgreSQL checks privileges before it opens or locks anything. If reading them fails, it records
+// the denial from the message, and raises the ERROR again from its copy.
 void TellOfDeniedPlan(const QueryDesc* query) {
     MemoryContext const caller = MemoryContextSwitchTo(copy_context);
     ErrorData* const error = CopyErrorData();
@@ -190,7 +193,7 @@ void OnStart(QueryDesc* query, int flags) {
     CloseDenialWatch(&watch);
 }
 
-// Once is the bool execute_once, which 18 has removed (3eea7a0c97e).
+// Once is the bool execute_once, or nothing: PostgreSQL 18 has removed this argument (3eea7a0c97e).
 template <typename... Once>
 void OnRun(QueryDesc* query, ScanDirection direction, uint64 count, Once... once) {
     const auto run = [=] {
@@ -235,8 +238,8 @@ bool WatchesDenials() { return Auditing() && !IsParallelWorker() && ActsForSomeb
 void DenialIsTold() { next_is_told = true; }
 
 void OpenDenialWatch(DenialWatch* watch, Node* statement) {
-    // `telling` is still true if recording itself has failed, for lack of memory. Reset it at the
-    // next statement.
+    // If recording a denial has failed for lack of memory, `telling` is still true. Reset it when
+    // the next statement of the client opens the outermost watch.
     if (error_context_stack == nullptr) telling = false;
     watch->statement = statement;
     watch->about = nullptr;
@@ -251,7 +254,8 @@ void OpenDenialWatch(DenialWatch* watch, Node* statement) {
 
 void CloseDenialWatch(DenialWatch* watch) {
     error_context_stack = watch->entry.previous;
-    // The client's statement has succeeded: none of the recorded ERRORs reaches the server's log.
+    // This was the outermost watch, so the client's statement has succeeded: no recorded ERROR will
+    // reach the server log.
     if (error_context_stack == nullptr) told_count = 0;
 }
 

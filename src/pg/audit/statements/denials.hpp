@@ -1,5 +1,5 @@
-// Audit denials: records each action that is refused because a privilege is missing, even if an
-// EXCEPTION block catches the ERROR.
+// Audit denials: records each action that is refused because a privilege is missing (ERROR 42501),
+// even if an EXCEPTION block catches the ERROR.
 #pragma once
 
 #include "pg/audit/record.hpp"
@@ -10,31 +10,32 @@ extern "C" {
 
 namespace pganalytics::pg {
 
-// PostgreSQL calls a DenialWatch for each ERROR 42501 that is raised while the watch is open, at
-// the moment it is raised, whoever catches it. If an ERROR leaves the scope of a watch, nobody
-// closes the watch: PostgreSQL removes it from its list by itself.
+// DenialWatch is an error context callback. While the watch is open, PostgreSQL calls it at the
+// moment an ERROR 42501 is raised, whether or not somebody catches the ERROR later. If an ERROR
+// leaves the scope of a watch, do not close the watch: PostgreSQL itself removes it from its list.
 struct DenialWatch {
     ErrorContextCallback entry;
-    Node* statement;           // the one that runs; nullptr: not known here
-    const AuditRecord* about;  // its resource includes the schema, which messages omit; or nullptr
-    bool holds_back;           // the opener records the denial; do not record it here
-    bool held;                 // there is a denial that the opener must record
-    bool heard_by_other;       // an inner watch has handled this ERROR
+    Node* statement;           // the statement that runs; nullptr: the opener does not know it
+    const AuditRecord* about;  // or nullptr; its resource has the schema, which messages omit
+    bool holds_back;           // the opener records the denial; the callback must not
+    bool held;                 // a denial has occurred that the opener must record
+    bool heard_by_other;       // an inner watch has handled this ERROR; ignore it
 };
 
-// WatchesDenials: somebody's action causes the ERRORs 42501 of this process, so they are recorded.
+// WatchesDenials: auditing is on and this process acts for somebody (ActsForSomebody), so the audit
+// log records its ERRORs 42501. False in a parallel worker, because its leader records them.
 bool WatchesDenials();
 
 void OpenDenialWatch(DenialWatch* watch, Node* statement);
-// CloseDenialWatch is called only if no ERROR was raised.
+// Call CloseDenialWatch only if no ERROR was raised.
 void CloseDenialWatch(DenialWatch* watch);
 
-// DenialIsTold: the caller has recorded the next ERROR 42501 of this process; do not record it
-// again.
+// DenialIsTold says that the caller has already recorded the next ERROR 42501 of this process, so
+// that it is not recorded again.
 void DenialIsTold();
 
 // DeniedRelation adds to a record the relation that a plan may not use, and the missing privilege.
-// Returns false if there is none. Reads catalogs and may raise ERROR.
+// Returns false if no privilege is missing. Reads catalogs and may raise any ERROR of reading them.
 bool DeniedRelation(const QueryDesc* query, AuditRecord* record);
 
 }  // namespace pganalytics::pg

@@ -1,5 +1,5 @@
-// Audit denied relation: repeats the check of a plan's privileges, as execMain.c makes it, to learn
-// what failed.
+// Audit denied relation: repeats the check of a plan's privileges that execMain.c makes, to learn
+// which privilege is missing.
 #include "pg/audit/statements/denials.hpp"
 
 extern "C" {
@@ -29,8 +29,9 @@ struct Need {
 
 constexpr AclMode kOfColumns = ACL_SELECT | ACL_INSERT | ACL_UPDATE;
 
-// ColumnsAllow: the role has the privilege on the columns that the plan needs, though not on the
-// relation. If not, *denied is the first column without it, or 0 if the relation itself is refused.
+// ColumnsAllow: the role has the privilege on all columns that the plan needs, so it does not need
+// the privilege on the relation. If not, *denied is the first column without the privilege, or 0 if
+// the relation itself is refused.
 bool ColumnsAllow(const Need& need, AclMode privilege, const Bitmapset* columns,
                   AttrNumber* denied) {
     *denied = InvalidAttrNumber;
@@ -103,7 +104,8 @@ void Describe(const Need& need, AclMode privilege, AttrNumber column, AuditRecor
         if (attribute != nullptr) AddAuditDetail(record, "column", attribute);
     }
     if (need.role != GetUserId()) {
-        // The owner of a view lacks the privilege, not the role that asks.
+        // The plan uses a view, and the owner of the view lacks the privilege, not the role that
+        // asks.
         const char* const owner = GetUserNameFromId(need.role, true);
         if (owner != nullptr) AddAuditDetail(record, "checked_as", owner);
     }

@@ -50,7 +50,7 @@ void DescribeGrant(GrantStmt* grant, List** records) {
     foreach (cell, grant->objects) {
         const char* const name = NameOfObject(in_schema ? OBJECT_SCHEMA : grant->objtype,
                                               static_cast<Node*>(lfirst(cell)));
-        // A temporary relation concerns only its own session.
+        // Skip a temporary relation, which concerns only its own session.
         if (name == nullptr) continue;
         AddGrant(
             AddStatementRecord(records, EventOf(grant), reinterpret_cast<Node*>(grant), kind, name),

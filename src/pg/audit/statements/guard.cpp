@@ -20,7 +20,8 @@ const char* OperationOf(TriggerEvent event) {
     return "TRUNCATE";
 }
 
-// HeadIsOfThisLog: the audit worker has committed to the log of this database.
+// HeadIsOfThisLog: `head` is the head of this database's log, and the audit worker has committed
+// rows to this log.
 bool HeadIsOfThisLog(const AuditHead& head) {
     return OidIsValid(head.log) && head.database == MyDatabaseId && head.log == AuditLogOid() &&
            head.id > 0;
@@ -44,7 +45,8 @@ PG_FUNCTION_INFO_V1(pganalytics_audit_log_retention);
 PG_FUNCTION_INFO_V1(pganalytics_audit_head);
 PG_FUNCTION_INFO_V1(pganalytics_audit_buffer);
 
-// Always raises an ERROR: 42501, or 39P01 if it was called as an ordinary function.
+// pganalytics_refuse_audit_change always raises an ERROR: 42501 as a trigger, 39P01 if it was
+// called as an ordinary function.
 Datum pganalytics_refuse_audit_change(PG_FUNCTION_ARGS) {
     using namespace pganalytics::pg;
     if (!CALLED_AS_TRIGGER(fcinfo)) {
@@ -73,7 +75,8 @@ Datum pganalytics_audit_log_retention(FunctionCallInfo) {
     PG_RETURN_INT32(pganalytics::pg::settings.audit_log_retention_days);
 }
 
-// Returns NULLs if the audit worker of this server has not committed to the log of this database.
+// pganalytics_audit_head returns NULLs if the audit worker of this server has not committed to the
+// log of this database.
 Datum pganalytics_audit_head(PG_FUNCTION_ARGS) {
     using namespace pganalytics::pg;
     const AuditHead head = GetAuditHead();
@@ -83,7 +86,8 @@ Datum pganalytics_audit_head(PG_FUNCTION_ARGS) {
     PG_RETURN_DATUM(RowOf(fcinfo, values, nulls));
 }
 
-// Returns numbers alone: readers of metrics may see them.
+// pganalytics_audit_buffer returns only numbers, because roles that read metrics may see its
+// result.
 Datum pganalytics_audit_buffer(PG_FUNCTION_ARGS) {
     using namespace pganalytics::pg;
     const AuditRingUse use = GetAuditRingUse();

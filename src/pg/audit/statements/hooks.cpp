@@ -1,4 +1,4 @@
-// Audit hooks: installs all of them.
+// Audit hooks: installs all hooks of the audit log.
 #include "pg/audit/statements/hooks.hpp"
 
 namespace pganalytics::pg {

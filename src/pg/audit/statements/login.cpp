@@ -1,6 +1,7 @@
 // Audit login: the hook for authentication records a success. All failures are recorded from the
-// message that ends the backend: the hook is never called for a host that pg_hba.conf rejects, a
-// role without LOGIN or a database that is missing.
+// message that ends the backend, because the hook does not learn of all: PostgreSQL does not call
+// it for a host that pg_hba.conf rejects, and calls it before it checks that the role may log in
+// and that the database exists.
 #include "pg/audit/statements/login.hpp"
 
 #include "pg/audit/record.hpp"
@@ -30,9 +31,9 @@ void AddConnection(AuditRecord* record, const Port* port) {
     if (am_walsender) AddAuditDetail(record, "replication", true);
 }
 
-// MayLogIn checks the role before PostgreSQL does: with "trust" or a certificate, a client can
-// authenticate as a role that does not exist. Other checks that follow (the database, a limit)
-// refuse a client that has proved who it is.
+// MayLogIn checks the role before PostgreSQL does, because with "trust" or a certificate a client
+// can authenticate as a role that does not exist. The later checks (the database, a limit) need not
+// be repeated: a client that they refuse has proved who it is.
 bool MayLogIn(const char* name) {
     if (!IsTransactionState()) return true;
     HeapTuple const tuple = SearchSysCache1(AUTHNAME, CStringGetDatum(name));
@@ -61,9 +62,9 @@ void OnAuthentication(Port* port, int status) {
     PutAudit(record);
 }
 
-// ReasonOf returns our own words for why a client was refused, nullptr if the error is no refusal.
-// It distinguishes messages of 28000 by their format in PostgreSQL's source, which contains nothing
-// that the client sent.
+// ReasonOf returns our own words for why a client was refused, nullptr if the error does not refuse
+// it. Errors with SQLSTATE 28000 differ only in their messages. ReasonOf compares the message's
+// format in PostgreSQL's source, because the format contains nothing that the client sent.
 const char* ReasonOf(const ErrorData& error) {
     constexpr struct {
         const char* format;

@@ -5,8 +5,9 @@
 
 namespace pganalytics::pg {
 
-// TellOfFailedLogin gets the FATAL error that ends a backend before its session is up. If the error
-// refuses the client, it records that and returns true. May be called without a PGPROC.
+// TellOfFailedLogin records a failed login. `error` is the FATAL error that ends a backend before
+// its session begins. Returns false, and records nothing, if the error does not refuse the client.
+// It may be called in a process without a PGPROC.
 bool TellOfFailedLogin(const ErrorData& error);
 
 }  // namespace pganalytics::pg

@@ -1,4 +1,4 @@
-// Audit message: takes from a message the name that stands where its format has %s.
+// Audit message: takes from a message the text in the place where the message's format has %s.
 #include "pg/audit/statements/message.hpp"
 
 #ifdef ENABLE_NLS
@@ -17,9 +17,9 @@ size_t OnePlace(std::string_view format) {
     return format.find('%', at + 1) == format.npos ? at : format.npos;
 }
 
-// TypeOf returns the kind of object: KIND in "permission denied for KIND %s", "must be owner of
-// KIND %s", "must have admin option on KIND \"%s\""; in other formats the last word before the
-// name.
+// TypeOf returns the kind of the object that a format names: KIND in "permission denied for KIND
+// %s", "must be owner of KIND %s", "must have admin option on KIND \"%s\"". In other formats it
+// returns the last word before %s.
 std::string_view TypeOf(std::string_view format) {
     const size_t place = OnePlace(format);
     if (place == format.npos) return {};
@@ -42,8 +42,8 @@ const char* Translated(const char* domain, const char* format) {
     return format;
 }
 
-// Matches compares a message with its format, translated into the language of the message, and
-// gives the text in the place of the only %s.
+// Matches compares a message with its format. It first translates the format into the language of
+// the message. If they match, *name is the text in the place of the only %s.
 bool Matches(const char* domain, const char* source, std::string_view message,
              std::string_view* name) {
     const std::string_view format = Translated(domain, source);
@@ -59,9 +59,9 @@ bool Matches(const char* domain, const char* source, std::string_view message,
     return true;
 }
 
-// FormatFromWorker finds the format of an error that a parallel worker has sent: the worker does
-// not send the format. The function in the source that raised the error shows that it was the check
-// of a privilege.
+// FormatFromWorker finds the format of an error that a parallel worker has sent, because the worker
+// sends the message without its format. It tries only the formats of aclcheck_error, and only if
+// this function raised the error; nullptr otherwise.
 const char* FormatFromWorker(const ErrorData& error, std::string_view* name) {
     constexpr const char* kFormats[] = {
         "permission denied for table %s",     "permission denied for function %s",
@@ -77,7 +77,7 @@ const char* FormatFromWorker(const ErrorData& error, std::string_view* name) {
     return nullptr;
 }
 
-// IsBare: the format begins with a value, so the message can begin with any text.
+// IsBare: the format begins with a conversion, so the message can begin with any text.
 bool IsBare(std::string_view format) {
     return format.empty() || format.find("%s") == 0 || format.find("%m") == 0;
 }

@@ -19,7 +19,8 @@ AuditRecord* Add(List** records, Node* statement, const char* kind, const char* 
     return AddStatementRecord(records, AuditEvent::kObjectChanged, statement, kind, name);
 }
 
-// ActionOf names the parts of ALTER TABLE that change who may do what, and the most common others.
+// ActionOf names a part of ALTER TABLE: all parts that change who may do what, and the most common
+// others. Any other part is "other".
 const char* ActionOf(AlterTableType type) {
     switch (type) {
         case AT_AddColumn:
@@ -119,8 +120,8 @@ void AddMore(AuditRecord* record, Node* statement) {
     }
 }
 
-// COPY between a table and the client is not recorded: it uses nothing of the server outside of the
-// database.
+// DescribeCopy records COPY between a table and a file or a program. COPY between a table and the
+// client is not recorded, because it uses nothing of the server outside of the database.
 void DescribeCopy(CopyStmt* copy, List** records) {
     if (copy->filename == nullptr) return;
     AuditRecord* const record = AddStatementRecord(
@@ -203,7 +204,8 @@ bool DescribeObjectStatement(Node* statement, List** records) {
         if (record != nullptr) AddMore(record, statement);
         return true;
     }
-    // DDL of later versions of PostgreSQL is recorded by the name of its command alone.
+    // DDL statements that only a later version of PostgreSQL has are recorded without an object, by
+    // the name of their command.
     if (IsUpkeep(statement) || GetCommandLogLevel(statement) != LOGSTMT_DDL) return false;
     Add(records, statement, "", "");
     return true;

@@ -1,4 +1,5 @@
-// Audit objects: lookups that return nothing where those of PostgreSQL would raise an ERROR.
+// Audit objects: looks up names; where PostgreSQL's own functions would raise an ERROR for an
+// object that does not exist, these return nothing.
 #include "pg/audit/statements/objects.hpp"
 
 #include "pg/audit/role.hpp"
@@ -22,7 +23,8 @@ const char* Qualified(const char* schema, const char* name) {
 
 const char* StringAt(const List* list, int n) { return strVal(list_nth(list, n)); }
 
-// RelationOfNames makes a RangeVar from the first `count` Strings.
+// RelationOfNames makes a RangeVar from the first `count` Strings of a list, the last of which
+// names the relation.
 RangeVar RelationOfNames(const List* names, int count) {
     RangeVar relation = {};
     relation.relpersistence = RELPERSISTENCE_PERMANENT;
@@ -31,7 +33,7 @@ RangeVar RelationOfNames(const List* names, int count) {
     return relation;
 }
 
-// NameOfType returns the name of a type that a statement alters, with its schema.
+// NameOfType returns the name of an existing type, with its schema.
 const char* NameOfType(const TypeName* type) {
     if (list_length(type->names) != 1 || !OidIsValid(MyDatabaseId)) return TypeNameOf(type);
     const char* const name = StringAt(type->names, 0);
@@ -58,7 +60,8 @@ bool IsFunction(ObjectType type) {
            type == OBJECT_AGGREGATE;
 }
 
-// Join puts ", " between what write(text, element) appends for each element of a list.
+// Join calls write(text, element) for each element of a list and puts ", " between what the calls
+// append.
 template <typename Write>
 void Join(StringInfo text, List* list, Write&& write) {
     ListCell* cell = nullptr;
@@ -96,8 +99,8 @@ const char* NameWithArguments(ObjectType type, const ObjectWithArgs* object) {
     return text.data;
 }
 
-// NameOfMixed joins a list that has not only Strings: the types of a cast, or the type and the name
-// of a domain's constraint.
+// NameOfMixed joins a list whose elements are not all Strings: the types of a cast, or the type and
+// the name of a domain's constraint.
 const char* NameOfMixed(List* parts) {
     return Join(parts, [](StringInfo out, void* element) {
         auto* const part = static_cast<Node*>(element);

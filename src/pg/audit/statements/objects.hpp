@@ -1,5 +1,5 @@
 // Audit objects: makes the names of objects in the audit log from parse trees. Nothing here takes a
-// lock or asks for a privilege.
+// lock or checks a privilege.
 #pragma once
 
 #include "pg/base/prelude.hpp"
@@ -10,18 +10,18 @@ extern "C" {
 
 namespace pganalytics::pg {
 
-// KindOfObject: "table", "foreign server", ...
+// KindOfObject returns the word for a type of objects, as in "table" or "foreign server".
 const char* KindOfObject(ObjectType type);
 
-// Purpose: the statement creates the object, in the first schema of search_path; or the object
-// exists and is found along the whole search_path.
+// Purpose: why a statement names an object. kCreate: it creates the object, in the first schema of
+// search_path. kFind: the object exists, and PostgreSQL looks for it along the whole search_path.
 enum class Purpose { kCreate, kFind };
 
 // NameOfRelation returns the quoted name of a relation with its schema, nullptr if it is temporary.
 const char* NameOfRelation(const RangeVar* relation, Purpose purpose);
 
-// NameOfList makes the quoted name of an object that is no relation from a list of Strings. If the
-// statement creates the object, the name has the schema.
+// NameOfList returns the quoted name of an object that is no relation. `names` is a list of
+// Strings. If the statement creates the object, the name has the schema.
 const char* NameOfList(List* names, Purpose purpose);
 
 // NameOfObject returns the name of an object of any type, in whatever form a parse tree has it;
@@ -32,13 +32,13 @@ const char* NameOfFunction(const CreateFunctionStmt* statement);
 
 const char* TypeNameOf(const TypeName* type);
 
-// NameOfMember: "NAME on RELATION"; nullptr if the relation is temporary.
+// NameOfMember returns "NAME on RELATION"; nullptr if the relation is temporary.
 const char* NameOfMember(const char* name, const RangeVar* relation);
 
 // NameOfRole returns the unquoted name that a RoleSpec stands for.
 const char* NameOfRole(const RoleSpec* role);
 
-// NamesOfRoles and NamesOf return a list of RoleSpecs or of Strings as text.
+// NamesOfRoles and NamesOf return a list of RoleSpecs or of Strings as text, separated by commas.
 const char* NamesOfRoles(List* roles);
 const char* NamesOf(List* strings);
 

@@ -1,6 +1,6 @@
-// Audit roles: records statements about roles. It never takes a password from them. It takes other
-// texts only after the statement has succeeded, and so has proved that they are what they should
-// be.
+// Audit roles: records statements about roles. It never records a password. It records other texts
+// only after the statement has succeeded, because only then it is certain that they are what they
+// should be and not, for example, a password.
 #include "pg/audit/statements/objects.hpp"
 #include "pg/audit/statements/statements.hpp"
 #include "pg/base/compat.h"
@@ -35,7 +35,7 @@ void AddPassword(AuditRecord* record, List* options) {
     AddAuditDetail(record, "password", password->arg == nullptr ? "removed" : "set");
 }
 
-// AddAttributes returns the number of attributes.
+// AddAttributes adds the role's attributes that the options set, and returns their number.
 int AddAttributes(AuditRecord* record, List* options) {
     constexpr struct {
         const char* option;
@@ -65,7 +65,7 @@ int AddAttributes(AuditRecord* record, List* options) {
     return count;
 }
 
-// AddMembers records that one role gets or loses members.
+// AddMembers begins the record that a role gets or loses members.
 AuditRecord* AddMembers(Node* statement, List** records, bool is_grant, const char* role,
                         const char* members) {
     AuditRecord* const record =
@@ -177,12 +177,12 @@ void CompleteRoleRecords(Node* statement, List* records) {
         record = static_cast<AuditRecord*>(linitial(records));
     } else if (IsA(statement, AlterRoleStmt)) {
         options = reinterpret_cast<AlterRoleStmt*>(statement)->options;
-        // The record of the password, if there is one, comes first.
+        // The record of a changed password, if there is one, comes before this record.
         record = static_cast<AuditRecord*>(llast(records));
     }
     const DefElem* const until = Option(options, "validUntil");
     if (until == nullptr || until->arg == nullptr) return;
-    // The statement has succeeded, so the text is a time.
+    // The statement has succeeded, so this text is a time and no secret.
     AddAuditDetail(record, "valid_until", strVal(until->arg));
 }
 

@@ -23,7 +23,7 @@ namespace {
 
 using protocol::AuditEvent;
 
-// ValueOf returns the values that follow SET; the grammar allows only constants here.
+// ValueOf returns the values that follow SET. The grammar allows only constants there.
 const char* ValueOf(const VariableSetStmt* set) {
     StringInfoData text;
     initStringInfo(&text);
@@ -53,14 +53,15 @@ const char* ValueOf(const VariableSetStmt* set) {
     return text.data;
 }
 
-// ValueInForce returns the value in force; only for superusers with its unit, because
-// GetConfigOptionByName asks others for a privilege.
+// ValueInForce returns the value in force. Only a superuser gets the value with its unit, because
+// GetConfigOptionByName requires a privilege of other roles.
 const char* ValueInForce(const char* name) {
     return superuser() ? GetConfigOptionByName(name, nullptr, true)
                        : GetConfigOption(name, true, false);
 }
 
-// ValueIn finds a setting in an array of "name=value", nullptr if it is not there.
+// ValueIn returns the value of a setting in an array of "name=value", nullptr if the array does not
+// have it.
 const char* ValueIn(ArrayType* settings, const char* name) {
     Datum* elements = nullptr;
     int count = 0;
@@ -75,7 +76,8 @@ const char* ValueIn(ArrayType* settings, const char* name) {
     return nullptr;
 }
 
-// StoredValue reads the value that ALTER DATABASE or ALTER ROLE has set before.
+// StoredValue reads the value that an earlier ALTER DATABASE or ALTER ROLE has set; nullptr if none
+// has.
 const char* StoredValue(Oid database, Oid role, const char* name) {
     const char* value = nullptr;
     Relation const relation = table_open(DbRoleSettingRelationId, AccessShareLock);
@@ -157,8 +159,8 @@ bool DescribeSettingStatement(Node* statement, List** records) {
     switch (nodeTag(statement)) {
         case T_AlterSystemStmt: {
             VariableSetStmt* const set = reinterpret_cast<AlterSystemStmt*>(statement)->setstmt;
-            // The old value is the one in force in this session: a setting of the whole server has
-            // no other.
+            // Take the value in force in this session as the old value: no catalog has an old value
+            // of a setting of the whole server.
             const char* const old_value = set->name == nullptr ? nullptr : ValueInForce(set->name);
             Describe(statement, set, "server", "", old_value, records);
             return true;

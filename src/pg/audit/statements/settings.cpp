@@ -1,5 +1,5 @@
-// Audit settings: recognises PostgreSQL's settings by lists, those of other extensions by patterns,
-// ours by settings.def.
+// Audit settings: recognises PostgreSQL's settings by lists, settings of other extensions by
+// patterns, and those of pganalytics by settings.def.
 #include "pg/audit/statements/settings.hpp"
 
 #include "pg/base/guc.hpp"
@@ -41,8 +41,8 @@ constexpr std::string_view kProtecting[] = {
     "unix_socket_permissions",
 };
 
-// Shell commands contain whatever their author has written, for example the credentials of an
-// archive.
+// The values of these settings are secrets. Shell commands can contain anything that their author
+// has written, for example the credentials of an archive.
 constexpr std::string_view kSecrets[] = {
     "archive_cleanup_command", "archive_command", "primary_conninfo",
     "recovery_end_command",    "restore_command", "ssl_passphrase_command",
@@ -52,7 +52,7 @@ constexpr std::string_view kSecretParts[] = {
     "password", "passwd", "passphrase", "secret", "token", "credential", "conninfo", "dsn", "key",
 };
 
-// Names that only look like secrets.
+// These names look like names of secrets, but are not.
 constexpr std::string_view kNoSecrets[] = {
     "krb_server_keyfile",
     "password_encryption",
@@ -65,7 +65,8 @@ constexpr std::string_view kNoSecrets[] = {
 
 char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
-// Compares names of settings without regard to case, as guc.c does.
+// StartsWith compares without regard to case, as guc.c compares names of settings. `part` is in
+// lower case.
 bool StartsWith(std::string_view text, std::string_view part) {
     if (text.size() < part.size()) return false;
     for (size_t i = 0; i < part.size(); ++i) {
@@ -89,7 +90,7 @@ bool IsIn(const std::string_view (&names)[kSize], std::string_view name) {
     return false;
 }
 
-// IsUnknown: no library has defined the setting. Applications put values of their own into such
+// IsUnknown: no library has defined the setting. Applications store values of their own in such
 // settings.
 bool IsUnknown(std::string_view name) {
     char text[256];
@@ -115,7 +116,8 @@ bool ProtectsServer(std::string_view name) {
 bool HoldsSecret(std::string_view name, std::string_view value) {
     const SettingFacts* const own = FindSetting(name);
     if (IsIn(kSecrets, name) || (own != nullptr && own->shown == Shown::kSecret)) return true;
-    // "password = x" of a connection string, and the one in a URI: scheme://user:password@host.
+    // These are "password = x" in a connection string, and the password in a URI
+    // (scheme://user:password@host).
     if (Contains(value, "password") && value.find('=') != std::string_view::npos) return true;
     const size_t scheme = value.find("://");
     if (scheme != std::string_view::npos && value.find('@', scheme) != std::string_view::npos) {

@@ -25,14 +25,15 @@ void PutAll(List* records, const char* sqlstate) {
         }
         record->outcome = AuditOutcome::kFailed;
         AddAuditDetail(record, "sqlstate", sqlstate);
-        // Not PutAudit: the statement has failed, so a rollback has nothing to undo.
+        // Do not call PutAudit, which would count the event: the statement has failed, so a
+        // rollback has nothing to undo.
         PutAuditRecord(*record);
     }
 }
 
-// IsTold: the statement is recorded. The parts into which PostgreSQL splits a statement are not,
-// nor the statements of an extension's script: the record of the outer statement covers them. It
-// does not cover a GRANT within CREATE SCHEMA.
+// IsTold: the statement gets a record of its own. The parts into which PostgreSQL splits a
+// statement get none, nor do the statements of an extension's script, because the record of the
+// outer statement covers them. It does not cover a GRANT within CREATE SCHEMA.
 bool IsTold(const Node* statement, ProcessUtilityContext context) {
     return (context != PROCESS_UTILITY_SUBCOMMAND || IsA(statement, GrantStmt)) &&
            !creating_extension && IsTransactionState();
@@ -46,7 +47,7 @@ void RunAndTell(Node* statement, List* records, DenialWatch* watch, Run&& run) {
     { run(); }
     PG_CATCH();
     {
-        // The missing privilege has been recorded already.
+        // A watch has recorded a missing privilege already.
         const int code = geterrcode();
         if (code != ERRCODE_INSUFFICIENT_PRIVILEGE) PutAll(records, unpack_sql_state(code));
         PG_RE_THROW();

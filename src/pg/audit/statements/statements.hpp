@@ -10,12 +10,13 @@ extern "C" {
 
 namespace pganalytics::pg {
 
-// DescribeStatement makes the records (a List of AuditRecord*) of a statement, in the caller's
-// memory context; NIL if the statement is not recorded. Call it before the statement runs: running
-// may change the tree and what names mean. REQUIRES: a transaction.
+// DescribeStatement makes the records of a statement (a List of AuditRecord*) in the current memory
+// context; NIL if the statement is not recorded. Call it before the statement runs, because running
+// it may change the parse tree and what names mean. REQUIRES: a transaction.
 List* DescribeStatement(Node* statement);
 
-// The parts of DescribeStatement. Each returns false if it does not handle this kind of statement.
+// These are the parts of DescribeStatement. Each returns false if it does not handle this kind of
+// statement.
 bool DescribeRoleStatement(Node* statement, List** records);
 bool DescribeGrantStatement(Node* statement, List** records);
 bool DescribeSettingStatement(Node* statement, List** records);
@@ -25,8 +26,9 @@ bool DescribeObjectStatement(Node* statement, List** records);
 AuditRecord* AddStatementRecord(List** records, protocol::AuditEvent event, Node* statement,
                                 const char* type, const char* id);
 
-// Complete... add values that are recorded only if the statement has succeeded: a value that was
-// refused may be a secret in the wrong place.
+// CompleteRoleRecords and CompleteSettingRecord add values to the records of a statement that has
+// succeeded. Values of a failed statement are not recorded: a refused value may be a secret that
+// was typed in the wrong place.
 void CompleteRoleRecords(Node* statement, List* records);
 void CompleteSettingRecord(Node* statement, AuditRecord* record);
 

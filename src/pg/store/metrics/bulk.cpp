@@ -40,7 +40,7 @@ Oid FindLeaf(const char* relation, int32_t day) {
     char name[NAMEDATALEN];
     pg_snprintf(name, sizeof(name), "%s_p%04d%02d%02d", relation, year, month, day_of_month);
     const Oid leaf = get_relname_relid(name, SchemaOid());
-    // Do not write to a table of that name that is not our partition.
+    // If a table of this name is not our partition, do not write to it.
     if (!OidIsValid(leaf) || !get_rel_relispartition(leaf) ||
         get_partition_parent(leaf, false) != RelationOid(relation)) {
         return InvalidOid;
@@ -57,8 +57,8 @@ void MakePartition(const char* relation, int32_t day) {
     }
 }
 
-// IsRoutedByPlanner is true for a Citus table or a TimescaleDB hypertable, which get rows only
-// through the planner. Each of the two extensions lists its tables in a catalog of its own.
+// IsRoutedByPlanner: the relation is a Citus table or a TimescaleDB hypertable, into which rows get
+// only through the planner. Each of the two extensions lists its tables in a catalog of its own.
 bool IsRoutedByPlanner(Oid relation) {
     const Oid citus = get_relname_relid("pg_dist_partition", PG_CATALOG_NAMESPACE);
     const Oid timescale = get_namespace_oid("_timescaledb_catalog", true);
@@ -78,8 +78,8 @@ bool IsRoutedByPlanner(Oid relation) {
     return SPI_processed > 0;
 }
 
-// SortRows sorts the rows by day, then in the order of the leaf's index: neighbours in the index
-// are inserted one after the other, while the index page is in the processor's cache.
+// SortRows sorts the rows by day, then in the order of the leaf's index. So neighbours in the index
+// are inserted one after the other, while their index page is in the processor's cache.
 const SortedRow* SortRows(const RowSet& set) {
     const auto columns = static_cast<size_t>(set.table->columns);
     auto* const order =
@@ -151,7 +151,7 @@ void CheckInsertAllowed(Relation relation) {
     if (pg_class_aclcheck(oid, GetUserId(), ACL_INSERT) != ACLCHECK_OK) {
         aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, RelationGetRelationName(relation));
     }
-    // COPY FROM refuses this too: the rows would bypass the policies.
+    // COPY FROM refuses this, too, because the rows would bypass the policies.
     if (check_enable_rls(oid, InvalidOid, true) == RLS_ENABLED) {
         ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                 errmsg("row-level security is enabled on \"%s\" for role \"%s\"",
@@ -180,8 +180,8 @@ bool IsPlainLeaf(Oid leaf, const BulkTable& table) {
 uint64_t BulkInsert(RowSet* set, IngestPath path) {
     if (set->rows == 0) return 0;
     const BulkTable& table = *set->table;
-    // Find the partitions first: every path needs them, and creating one runs a statement of its
-    // own.
+    // Find the partitions before the insert: every path needs them, and a missing partition is
+    // created by a statement of its own.
     const SortedRow* const order = SortRows(*set);
     struct Run {
         uint32_t from, to;
@@ -206,8 +206,8 @@ uint64_t BulkInsert(RowSet* set, IngestPath path) {
             }
         }
     }
-    // Triggers and index expressions need this snapshot. It sees what this transaction wrote so
-    // far.
+    // Triggers and index expressions need a snapshot. This one sees what the transaction has
+    // written so far.
     PushActiveSnapshot(GetTransactionSnapshot());
     uint64_t stored = 0;
     if (path == IngestPath::kCopy) {
@@ -220,7 +220,8 @@ uint64_t BulkInsert(RowSet* set, IngestPath path) {
         }
     }
     PopActiveSnapshot();
-    // A BEFORE trigger may have returned NULL; then the receipt would be wrong.
+    // If a BEFORE trigger returned NULL for a row, the row is not stored and the receipt would be
+    // wrong.
     if (stored != set->rows) {
         ereport(ERROR, errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
                 errmsg("%llu of %u rows were stored in \"%s\"",

@@ -1,11 +1,12 @@
 // Bulk: inserts typed rows into a day-partitioned table, by one of three paths.
 //
-//   direct  table_multi_insert into the day's leaf, then into its indexes. The fastest, but only
-//           for leaves that have nothing but columns and indexes. It checks NOT NULL itself.
-//   copy    COPY in binary format into the parent: runs triggers, checks, generated columns and
-//           routing.
-//   spi     INSERT ... SELECT FROM unnest: for distributed tables and hypertables, which see only
-//           statements that pass through the planner.
+//   direct  table_multi_insert into the day's leaf, then into its indexes. It is the fastest path,
+//           but takes only leaves that have nothing but columns and indexes. It checks NOT NULL
+//           itself.
+//   copy    COPY in binary format into the parent, which runs triggers and checks, computes
+//           generated columns, and routes rows to their leaves.
+//   spi     INSERT ... SELECT FROM unnest, for distributed tables and hypertables: their extensions
+//           see only statements that pass through the planner.
 #pragma once
 
 #include <cstdint>
@@ -57,14 +58,14 @@ RowCells AddRow(RowSet* set);
 // DayOf returns the number of the UTC day (since 2000-01-01) that contains a timestamp.
 int32_t DayOf(TimestampTz timestamp);
 
-// LeafOf returns the partition of `relation` for a day and creates it if it is missing. ERROR as
-// pganalytics.make_partition() raises it. REQUIRES: SPI connected.
+// LeafOf returns the partition of `relation` for a day, and creates the partition if it is missing.
+// Raises any ERROR of pganalytics.make_partition(). REQUIRES: SPI connected.
 Oid LeafOf(const char* relation, int32_t day);
 
-// BulkInsert stores every row of the set and returns their number, which equals set->rows.
-// Errors: 42501 if the role lacks INSERT on the target or row security applies to it; 23502 for a
-// NULL in a NOT NULL column; 09000 if a trigger suppressed a row; 55P03 if a lock is not granted
-// within lock_timeout; what triggers raise.
+// BulkInsert inserts every row of the set and returns their number, which equals set->rows. ERROR
+// 42501 if the role lacks INSERT on the target or row security applies to it; 23502 for a NULL in a
+// NOT NULL column; 09000 if a trigger suppressed a row; 55P03 if a lock is not granted within
+// lock_timeout; any ERROR of triggers.
 // REQUIRES: a transaction with SPI connected.
 uint64_t BulkInsert(RowSet* set, IngestPath path);
 
@@ -76,15 +77,15 @@ struct SortedRow {
     uint32_t row;
 };
 
-// The three paths; BulkInsert chooses one. InsertDirect takes `count` rows that all belong to one
+// InsertDirect, InsertByCopy and InsertBySpi are the three paths; BulkInsert chooses one. All
+// return the number of rows inserted. InsertDirect takes `count` rows, which all belong to one
 // leaf, in the order given.
 uint64_t InsertDirect(RowSet* set, const SortedRow* order, uint32_t count, Oid leaf);
 uint64_t InsertByCopy(RowSet* set);
 uint64_t InsertBySpi(RowSet* set);
 
-// IsPlainLeaf is true for a table whose columns are exactly the set's and that has no trigger,
-// check, generated column or default. table_multi_insert, which runs none of these, then skips
-// nothing.
+// IsPlainLeaf: the table's columns are exactly those of the set, and it has no trigger, rule, check
+// or generated column. table_multi_insert runs none of these, so it skips nothing in such a table.
 bool IsPlainLeaf(Oid leaf, const BulkTable& table);
 
 // CheckInsertAllowed raises 42501 unless the current user may INSERT and no row security applies.

@@ -17,8 +17,8 @@ extern "C" {
 namespace pganalytics::pg {
 namespace {
 
-// The callback of BeginCopyFrom has no argument of its own, so its cursor is static. One cursor is
-// enough: a worker runs one COPY at a time.
+// The cursor is static, because the callback of BeginCopyFrom has no argument of its own. One
+// cursor is enough: a worker runs one COPY at a time.
 struct Cursor {
     const RowSet* set;
     uint32_t next_row;
@@ -60,7 +60,7 @@ void PutCell(Oid type, Datum value) {
     }
 }
 
-// Stage puts the next piece of the stream into the buffer; false at the end of the stream.
+// Stage puts the next piece of the stream into the buffer. False at the end of the stream.
 bool Stage() {
     cursor.staged_at = 0;
     resetStringInfo(&cursor.staged);
@@ -86,12 +86,14 @@ bool Stage() {
 void Start(const RowSet* set) {
     cursor = {};
     cursor.set = set;
-    // Allocate the buffer in the transaction's context: COPY calls back in contexts that it resets.
+    // Allocate the buffer here, in the transaction's context: while COPY calls ReadData, the
+    // current context is one that COPY resets.
     initStringInfo(&cursor.staged);
     appendBinaryStringInfo(&cursor.staged, "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", 19);
 }
 
-// COPY asks for any size between minread and maxread. What does not fit stays in the buffer.
+// ReadData is the callback by which COPY reads the stream. It returns `max` bytes, or fewer at the
+// end. Bytes that do not fit stay in the buffer.
 int ReadData(void* out, int, int max) noexcept {
     int copied = 0;
     while (copied < max) {
@@ -113,7 +115,8 @@ uint64_t InsertByCopy(RowSet* set) {
         makeRangeVar(pstrdup("pganalytics"), pstrdup(table.relation), -1), RowExclusiveLock);
     CheckInsertAllowed(relation);
 
-    // Set up what DoCopy would. CopyFrom itself checks neither privileges nor row security.
+    // Set up what DoCopy would set up. CopyFrom itself checks neither privileges nor row security;
+    // CheckInsertAllowed has done so.
     ParseState* const pstate = make_parsestate(nullptr);
     pstate->p_sourcetext = "pganalytics push";
     addRangeTableEntryForRelation(pstate, relation, RowExclusiveLock, nullptr, false, false);

@@ -12,9 +12,9 @@ extern "C" {
 
 namespace pganalytics::pg {
 
-// The slots live as long as the worker: making 1000 of them in each transaction costs 0.6 ms. They
-// have a private tuple descriptor, so they pin no relation's cache entry. Each table has its own
-// slots, as many as its largest batch needed so far.
+// SlotPool holds the slots of one table, as many as its largest batch has needed so far. They live
+// as long as the worker, because making 1000 of them in each transaction costs 0.6 ms. They have a
+// tuple descriptor of their own, so they pin no entry of the relation cache.
 struct SlotPool {
     TupleDesc desc;
     uint32_t count;
@@ -80,7 +80,7 @@ uint64_t InsertDirect(RowSet* set, const SortedRow* order, uint32_t rows, Oid le
     for (uint32_t begin = 0; begin < rows; begin += kSlots) {
         const uint32_t count = Min(kSlots, rows - begin);
         for (uint32_t i = 0; i < count; ++i) {
-            // The slot points to the set's own cells: a virtual slot never frees its arrays.
+            // Let the slot point to the cells of the set: a virtual slot never frees its arrays.
             TupleTableSlot* const slot = slots[i];
             const size_t at = order[begin + i].row * columns;
             CheckNotNull(table, set->nulls + at, leaf);

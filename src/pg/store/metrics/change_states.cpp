@@ -19,8 +19,8 @@ Statement load_states = {
     {INT4OID, TEXTOID, INT4ARRAYOID},
     nullptr};
 
-// One series a statement: for a join with an array, a plan made when the table was empty would
-// compare each series of the server with each element of the array.
+// Use one statement for each series: for a join with an array, a plan that was made while the table
+// was empty would compare each series of the server with each element of the array.
 Statement save_state = {
     "UPDATE pganalytics.metric_series SET value_hash = $3, stored_at = $4, gone_at = $5 "
     "WHERE server_id = $1 AND series_id = $2",

@@ -1,5 +1,5 @@
-// Change states: reads and writes the states in metric_series of series whose rows are stored only
-// when they change. Only keep_changes.cpp uses it.
+// Change states: for series whose rows are stored only when they change, reads and writes the state
+// in metric_series. Only keep_changes.cpp uses it.
 #pragma once
 
 #include "pg/store/metrics/metric_rows.hpp"
@@ -9,13 +9,13 @@ namespace pganalytics::pg {
 struct ChangeState {
     int32 database_id;
     int32 series_id;
-    bool is_stored;         // value_hash and stored_at are set; false for a new or a gone series
+    bool is_stored;         // value_hash is set; false for a new or a gone series
     bool is_gone;           // gone_at is set
     bool changed;           // in memory, not yet in the table
     uint64 value_hash;      // of the newest stored rows
     TimestampTz stored_at;  // time of those rows; 0: never
     TimestampTz gone_at;
-    TimestampTz named_at;  // newest sample of this group that names it; 0: none
+    TimestampTz named_at;  // newest sample of this group that names the series; 0: none
 };
 
 struct ChangeStates {
@@ -27,10 +27,11 @@ struct ChangeStates {
 ChangeStates LoadChangeStates(int32 server_id, const protocol::Metric& metric,
                               const int32* databases, int count);
 
-// StatesOfDatabase returns the part of `states` that belongs to one database; it copies nothing.
+// StatesOfDatabase returns the part of `states` that belongs to one database, as a view.
 ChangeStates StatesOfDatabase(const ChangeStates& states, int32 database_id);
 
-// FindChangeState returns the state of a series of one database. ERROR XX000 if it is not there.
+// FindChangeState returns the state of one series of a database. ERROR XX000 if the series is not
+// there.
 ChangeState* FindChangeState(const ChangeStates& of_database, int32 series_id);
 
 // SaveChangeStates updates the table with the states that have changed.

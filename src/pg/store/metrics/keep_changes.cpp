@@ -14,7 +14,7 @@ extern "C" {
 namespace pganalytics::pg {
 namespace {
 
-// Said is a row with its sort key and the hash of its values.
+// Said is a row of a sample with its sort key and the hash of its values.
 struct Said {
     int32 server_id;
     int32 database_id;
@@ -23,11 +23,12 @@ struct Said {
     uint64 hash;
     MetricRow* row;
 
-    // `row` comes last in the key: of equal rows, the first to arrive is stored.
+    // `row` comes last in the key, so that of equal rows the first to arrive is stored.
     auto Place() const { return std::tie(server_id, database_id, series_id, at, hash, row); }
 };
 
-// SampleTimes lists the distinct times of the samples that a group has of one database.
+// SampleTimes lists the distinct times of the samples of one database in a group, in ascending
+// order.
 struct SampleTimes {
     TimestampTz* list;
     uint32 count;
@@ -55,7 +56,8 @@ uint64 HashCells(const MetricRow& row) {
     return hash;
 }
 
-// Compare decides on the rows of one series at one time and updates the state of the series.
+// Compare decides whether the rows of one series at one time are stored, and updates the state of
+// the series.
 void Compare(Said* begin, const Said* end, ChangeState* state) {
     const TimestampTz at = begin->at;
     uint64 sum = 0;
@@ -63,7 +65,7 @@ void Compare(Said* begin, const Said* end, ChangeState* state) {
         said->row->kept = said == begin || said->hash != said[-1].hash;
         if (said->row->kept) sum += said->hash;
     }
-    state->named_at = at;  // times come in order
+    state->named_at = at;  // the caller passes the times in ascending order
     const bool late = at < state->stored_at || (state->is_gone && at <= state->gone_at);
     const bool same = state->is_stored && state->value_hash == sum;
     const bool repeats = !late && same && DayOf(at) == DayOf(state->stored_at);
@@ -88,10 +90,11 @@ SampleTimes TimesOf(const Said* begin, const Said* end) {
     return {times, static_cast<uint32>(std::unique(times, times + count) - times)};
 }
 
-// MarkGone marks the series that the newest sample of their database does not name. It sets gone_at
-// to the time of the first sample that did not name the series.
+// MarkGone marks a series as gone if the newest sample of its database does not name the series. It
+// sets gone_at to the time of the first sample that no longer named the series.
 void MarkGone(const ChangeStates& states, const SampleTimes& times) {
-    // A late retry does not name the series that newer samples have: do not mark those as gone.
+    // If these samples are older than what is stored (a late retry), they do not name the series
+    // that only newer samples have. Do not mark those series as gone.
     for (uint32 i = 0; i < states.count; ++i) {
         const ChangeState& state = states.list[i];
         if (state.stored_at > times.newest() || (state.is_gone && state.gone_at > times.newest())) {
@@ -112,7 +115,7 @@ void MarkGone(const ChangeStates& states, const SampleTimes& times) {
     }
 }
 
-// CompareServer decides on the rows of one server.
+// CompareServer decides which rows of one server are stored.
 void CompareServer(const protocol::Metric& metric, Said* begin, Said* end) {
     auto* const databases = static_cast<int32*>(MemoryContextAllocHuge(
         CurrentMemoryContext, sizeof(int32) * static_cast<size_t>(end - begin)));

@@ -1,4 +1,4 @@
-// Keep once: a cache of contents that are known to be stored, in front of an index of the table.
+// Keep once: caches which contents are known to be stored, so that it rarely looks into the table.
 #include "pg/base/cache.hpp"
 #include "pg/base/digest.hpp"
 #include "pg/base/statement.hpp"
@@ -25,7 +25,7 @@ struct ContentKey {
 };
 struct Content {
     ContentKey key;
-    TimestampTz stored_at;  // sampled_at of its row; 0: not known to be stored
+    TimestampTz stored_at;  // sampled_at of the stored row; 0: not known to be stored
     bool touched;
 };
 Cache<ContentKey, Content> cache("pganalytics contents", kMaxEntries);
@@ -35,7 +35,7 @@ struct Unknown {
     MetricRow* row;
 };
 
-// OFFSET 0 forces one index look-up by the whole key for each row, see series_store.cpp.
+// OFFSET 0 forces one index look-up by the whole key for each row; series_store.cpp says why.
 Statement find_log_lines = {
     "SELECT i.ordinality, l.sampled_at FROM unnest($1, $2, $3) WITH ORDINALITY "
     "AS i(server_id, series_id, content_hash, ordinality) CROSS JOIN LATERAL "
@@ -104,8 +104,9 @@ void KeepOnce(const MetricRows& rows, TimestampTz oldest) {
         for (int t = 0; t < text_count; ++t) AddToHash(texts[t], &key.texts);
         bool found = false;
         Content* const content = cache.Enter(key, &found);
-        // If the entry is found and touched, an earlier row of this group is stored, or the table
-        // already had that line.
+        // Do not store the row if its content is stored at `oldest` or later. Do not store it
+        // either if this transaction has touched the entry: then an earlier row of the group has
+        // the content, or the table has.
         row->kept = !found || (!content->touched && content->stored_at < oldest);
         if (!row->kept) continue;
         cache.Touch(content);
@@ -114,8 +115,8 @@ void KeepOnce(const MetricRows& rows, TimestampTz oldest) {
         unknown[count++] = {content, row};
     }
     if (count > 0) {
-        // Lock before the look-up: of two workers that get the same line, the second then looks
-        // after the first has committed.
+        // Lock before the look-up: if two workers get the same line, the second one then looks only
+        // after the first one has committed.
         LockServers(rows, [](const MetricRow& row) { return row.kept; });
         FindStored(FinderOf(*rows.metric), unknown, count, oldest);
     }

@@ -1,4 +1,4 @@
-// Metric rows: the rows of one metric that the pushes of a group bring, before they are inserted.
+// Metric rows: the rows that the pushes of a group bring for one metric, before they are inserted.
 #pragma once
 
 #include "pg/store/metrics/push_job.hpp"
@@ -13,7 +13,7 @@ struct MetricRow {
     int64 content_hash;  // only of metrics with Keep::kOnce
     uint32 account;      // index into the job's accounts
     int32 series_id;
-    bool kept;  // to be stored; false: unchanged
+    bool kept;  // true: to be stored; false: unchanged
 
     int32 server_id() const { return job->server_id; }
     int32 database_id() const { return job->database_ids[account]; }
@@ -26,10 +26,10 @@ struct MetricRows {
     uint32 count;
 };
 
-// LockServers locks this metric for each server that has a row for which wanted(row) is true, until
-// the end of the transaction. Other workers that store rows of the same metric and server wait. It
-// locks in the order of the servers, so that two workers cannot deadlock. ERROR 55P03 after
-// lock_timeout.
+// LockServers locks this metric for each server that has a row for which wanted(row) is true. Other
+// workers that store rows of the same metric and server wait until this transaction ends.
+// LockServers takes the locks in the order of the servers, so that two workers cannot deadlock.
+// ERROR 55P03 after lock_timeout. LockMetric takes one of these locks.
 void LockMetric(int32 server_id, const protocol::Metric& metric);
 template <typename Wanted>
 void LockServers(const MetricRows& rows, Wanted&& wanted) {

@@ -51,14 +51,14 @@ LabelColumns LabelsOf(const protocol::Metric& metric) {
     return labels;
 }
 
-// Missing is a series that is not cached, and a row that names it.
+// Missing is a series that is not in the cache, and a row that names the series.
 struct Missing {
     Series* series;
     const MetricRow* row;
     pg_uuid_t label_hash;
 };
 
-// OFFSET 0 forces one index look-up by the whole key for each row, see series_store.cpp.
+// OFFSET 0 forces one index look-up by the whole key for each row; series_store.cpp says why.
 Statement load_series = {
     "SELECT i.ordinality, s.series_id FROM unnest($2, $3, $4) WITH ORDINALITY "
     "AS i(server_id, database_id, label_hash, ordinality) "
@@ -69,7 +69,7 @@ Statement load_series = {
     {TEXTOID, INT4ARRAYOID, INT4ARRAYOID, 2951 /* uuid[] */},
     nullptr};
 
-// Labels are passed as the text of an array: unnest() would flatten an array of arrays.
+// Pass the labels as the text of an array, because unnest() would flatten an array of arrays.
 Statement add_series = {
     "INSERT INTO pganalytics.metric_series (server_id, relation, database_id, labels, label_hash, "
     "first_seen) SELECT i.server_id, $1, i.database_id, i.labels::pg_catalog.text[], i.label_hash, "
@@ -117,7 +117,8 @@ void Load(Datum relation, const Missing* missing, int count) {
     }
 }
 
-// AddMissing resolves the entries that were not cached: it loads them from the table or adds them.
+// AddMissing fills in the entries that were not in the cache: it loads their series from the table
+// or adds them.
 void AddMissing(const protocol::Metric& metric, const LabelColumns& labels, Missing* missing,
                 int count) {
     for (int i = 0; i < count; ++i) {
@@ -149,7 +150,7 @@ void AddMissing(const protocol::Metric& metric, const LabelColumns& labels, Miss
     }
 }
 
-// NamesTheSame is true for two rows of one block that have equal words in the columns that name the
+// NamesTheSame: the two rows are of one block and have equal words in the columns that name the
 // series.
 bool NamesTheSame(const MetricRow& a, const MetricRow& b, const LabelColumns& labels) {
     if (a.block != b.block || a.account != b.account) return false;

@@ -52,7 +52,7 @@ MetricTable* Describe(const protocol::Metric& metric) {
     for (size_t i = 0; i < metric.columns.size(); ++i) {
         const Column& column = metric.columns[i];
         if (column.role != ColumnRole::kCounter && column.role != ColumnRole::kValue) continue;
-        // The catalog's names are literals: NUL-terminated.
+        // The names in the catalog are string literals, so they are NUL-terminated.
         columns[count++] = {column.name.data(), TypeOf(column.type), false};
         table->source[table->cells] = static_cast<uint8_t>(i);
         table->words = table->words && !IsText(column.type) &&
@@ -110,7 +110,8 @@ void FillCells(const MetricTable& table, const protocol::RowBlock& block, protoc
 
 void VerifyTexts(const protocol::RowBlock& block) {
     const auto columns = static_cast<uint32_t>(block.metric->columns.size());
-    // A text is valid if the heap is valid and the text begins and ends between two characters.
+    // The heap holds the texts of a block. A text is valid UTF-8 if the heap is, and if the text
+    // begins and ends between two characters.
     auto between_characters = [&block](uint64_t at) {
         return at == block.heap_bytes ||
                (static_cast<unsigned char>(block.heap[at]) & 0xC0) != 0x80;

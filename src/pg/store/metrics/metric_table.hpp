@@ -1,5 +1,5 @@
-// Metric table: the target of a metric's rows, as the catalog describes it, and how a row of a
-// frame becomes a row of that table.
+// Metric table: the table of a metric's rows, as the catalog describes it, and how a row of a frame
+// becomes a row of this table.
 #pragma once
 
 #include "pg/store/metrics/bulk.hpp"
@@ -13,10 +13,10 @@ struct MetricTable {
     BulkTable bulk;
     int cells;                              // columns that come from the frame
     uint8_t source[protocol::kMaxColumns];  // their indexes in the catalog
-    bool words;  // the cells are adjacent in a frame, and each word is its Datum
+    bool words;  // the cells are adjacent in the frame's row, and each word is a Datum
 };
 
-// TableOf returns the table of a metric; it lives as long as the worker.
+// TableOf returns the table of a metric. It lives as long as the worker.
 MetricTable* TableOf(const protocol::Metric& metric);
 
 // FillCells sets the cells that come from the frame. It copies texts into the current context.

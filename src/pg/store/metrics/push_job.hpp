@@ -9,16 +9,16 @@
 
 namespace pganalytics::pg {
 
-// Tally counts what the worker did with the rows of one database of a push.
+// Tally counts what the worker did with the rows that a push has of one database.
 struct Tally {
     uint64 stored;
-    uint64 unchanged;  // stored already
+    uint64 unchanged;  // the table had the same values already
     uint64 too_old;
     uint64 in_future;
 };
 
-// The strings and blocks of a PushJob are views into the frame, which must stay in place until the
-// receipt is sent.
+// PushJob is one push of a group. Its strings and blocks are views into the frame, which must stay
+// in place until the receipt is sent.
 struct PushJob {
     protocol::Push push;
     const protocol::RowBlock* blocks;
@@ -28,10 +28,10 @@ struct PushJob {
     int32* database_ids;        // one for each account; 0: no database
     protocol::Receipt receipt;  // status 0: not decided yet
     int32 server_id;
-    uint32 max_queries_per_db;  // the collector's
-    bool waits_twin;            // an earlier job of this group has the same key: wait for it
-    AuthResult refusal;         // why its sender may not push (any more)
-    bool names_another;         // it names another collector than its credential does
+    uint32 max_queries_per_db;  // the limit of the push's collector
+    bool waits_twin;            // true: waits for an earlier job of this group with the same key
+    AuthResult refusal;         // why the sender may not push
+    bool names_another;         // the push names another collector than its credential does
 };
 
 }  // namespace pganalytics::pg
