@@ -13,7 +13,7 @@ extern "C" {
 namespace pganalytics::bgworker {
 namespace {
 
-// A passphrase command may have to ask another machine.
+// This is long because a passphrase command may have to ask another machine.
 constexpr long kTimeoutMs = 60000;
 constexpr uint32_t kRevocationListDays = 7;
 

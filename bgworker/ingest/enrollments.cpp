@@ -9,10 +9,12 @@
 namespace pganalytics::bgworker {
 namespace {
 
-// If many collectors enrol at once, each waits some hundredths of a second for its turn.
+// At most this many requests wait at once. Even if many collectors enrol together, each request
+// begins after some hundredths of a second.
 constexpr int kMaxEnrollments = 64;
 constexpr uint32_t kMaxRequestBytes = 16384;
-// Shorter than the time that a gateway waits for an answer.
+// A request is given up after this time. It is shorter than the time that a gateway waits for an
+// answer.
 constexpr int kPatienceMs = 20000;
 constexpr int kLookMs = 1000;
 constexpr uint32_t kRetryAfterSeconds = 5;
@@ -64,8 +66,8 @@ void Answer(Waiting* one) {
     Free(one);
 }
 
-// Finish answers a request that is decided. A registration may succeed without a certificate if
-// none is required.
+// Finish answers a request whose result is known. A registration may succeed without a certificate
+// if no certificate is required.
 void Finish(Waiting* one, MemoryContext context) {
     const bool registers = one->request.kind == protocol::EnrollKind::kRegistration;
     if (registers && one->enrollment.status != 200) {

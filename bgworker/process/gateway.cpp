@@ -1,4 +1,4 @@
-// Gateway: changes its state, in this one place.
+// Gateway: the only place that changes the state of a gateway.
 #include "bgworker/process/gateway.hpp"
 
 namespace pganalytics::bgworker {
