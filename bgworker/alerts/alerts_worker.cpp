@@ -34,7 +34,7 @@ struct Worker {
     bool failed;  // a step of this iteration failed: do not retry at once
     core::Timer sample;
     core::Timer prune;
-    int64 moved_ms;  // move of the clock that the due times do not have yet
+    int64 moved_ms;  // how far the clock was set since the due times were last moved
 };
 
 void OnTerminate(int signal) {

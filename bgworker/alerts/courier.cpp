@@ -29,8 +29,8 @@ struct Courier {
     core::Instant heard_at;  // when it last sent a frame, or was last idle
     bool outdated;           // settings have changed since it was started
     const char* doomed;      // why it must end; nullptr: it need not end
-    // The back-off counts the couriers in a row that ended or could not start without a result of a
-    // delivery in between.
+    // The back-off counts the couriers that died or could not start. The result of a delivery
+    // resets the count.
     core::Backoff backoff{kFirstBackoffMs, kLongestBackoffMs};
     // After a courier died with several deliveries in progress, this many deliveries are sent one
     // by one, to find the one that killed it.
@@ -190,8 +190,7 @@ bool TakeFrame(const Frame& frame) {
 
 // Converse writes as much as the courier takes and reads all frames that it has sent.
 void Converse() {
-    // Ignore whether Flush fails because the courier reads too little: kSilenceMs limits how long
-    // it may do so.
+    // Ignore whether Flush fails: if the courier reads too little, it is ended after kSilenceMs.
     static_cast<void>(Flush(&courier.channel));
     for (;;) {
         const ReadResult read = ReadMore(&courier.channel);

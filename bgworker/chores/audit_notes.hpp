@@ -39,8 +39,8 @@ void NoteLost(uint64 lost, TimestampTz since, AuditNotes* notes);
 // NoteCrash notes that the server ended without an audit.stopped record.
 void NoteCrash(const pg::AuditTail& tail, AuditNotes* notes);
 
-// UnreadableOf copies a record that PostgreSQL refuses to *readable, with those parts only that can
-// be stored: printable ASCII, and no details.
+// UnreadableOf makes *readable from a record that PostgreSQL refuses to store: it replaces the
+// characters that are not printable ASCII and leaves out the details.
 void UnreadableOf(const pg::AuditRecord& record, pg::AuditRecord* readable);
 
 }  // namespace pganalytics::bgworker

@@ -33,7 +33,7 @@ constexpr int kMaxGroups = 16;
 
 struct Worker {
     pg::WorkerStatus* status;
-    MemoryContext context;  // for one transaction
+    MemoryContext context;  // reset before each transaction
     bool resumed;           // the end of the table was compared with the known end
     bool begun;             // Resume has succeeded once
     bool telling;           // the last value of pganalytics.audit that was recorded
@@ -277,7 +277,7 @@ bool DropMonth(Worker* worker) {
     return true;
 }
 
-// DoChores makes the partitions of the next months and drops those whose retention has passed.
+// DoChores makes the partitions of the next months and drops the months whose retention has passed.
 void DoChores(Worker* worker) {
     worker->chores.Start(Now(), kChoresPeriodMs);
     ErrorData* const error = Commit(worker, [](pg::AuditHead*) { pg::MakeAuditMonths(); });
@@ -318,8 +318,8 @@ void RunAuditWorker() {
     static Worker worker;
     worker.status = Begin(pg::WorkerKind::kAudit, 0);
     pg::ConnectToDatabase();
-    // A commit here must flush the records to the local disk before they leave the ring. It must
-    // not wait for a standby: while a synchronous standby is away, the ring would fill up.
+    // With this setting a commit flushes the records to the local disk before they leave the ring,
+    // but does not wait for a standby: while a synchronous standby is away, the ring would fill up.
     SetConfigOption("synchronous_commit", "local", PGC_USERSET, PGC_S_OVERRIDE);
     if (!AwaitExtension(worker.status, pg::kAuditRole)) return;
     worker.context =

@@ -43,7 +43,8 @@ struct State {
 };
 State state;
 
-// Fail shows and logs what went wrong, once until that changes. Returns false.
+// Fail shows what went wrong in the worker's row, and logs a WARNING unless that trouble was logged
+// before. Returns false.
 bool Fail(const char* what, const char* why) {
     const bool is_news = pg::ShowTrouble(state.status, "could not %s: %s", what, why);
     pg::UpdateStatus(state.status, [](pg::WorkerStatus* s) {

@@ -1,4 +1,4 @@
-// CA program: the worker's side of the exchange.
+// CA program: exchanges one request and its reply with a pganalytics-ca process.
 #include "bgworker/chores/ca_program.hpp"
 
 #include "bgworker/process/program.hpp"
@@ -20,8 +20,7 @@ constexpr uint32_t kRevocationListDays = 7;
 pid_t running = 0;
 Channel channel;
 
-// AtExit ends the program. PDEATHSIG would do that too, but only a moment after this process has
-// ended.
+// AtExit ends the program before this process ends. PDEATHSIG would end it only a moment later.
 void AtExit(int, Datum) {
     if (running != 0) KillProgram(running);
 }

@@ -19,10 +19,10 @@ constexpr int kPatienceMs = 20000;
 constexpr int kLookMs = 1000;
 constexpr uint32_t kRetryAfterSeconds = 5;
 
-// Waiting is one request. Zeroed, it is a free slot.
+// Waiting is one request. A zeroed Waiting is a free slot.
 struct Waiting {
     Gateway* gateway;
-    pid_t gateway_pid;  // another gateway may use the slot when the answer is ready
+    pid_t gateway_pid;  // differs if another gateway has the slot by the time of the answer
     uint32_t request_id;
     char* payload;  // holds the data of `request`
     protocol::EnrollRequest request;

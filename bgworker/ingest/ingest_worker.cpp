@@ -37,7 +37,7 @@ struct Group {
 // stored.
 struct Question {
     Gateway* gateway;
-    pid_t gateway_pid;  // another gateway may use the slot when the answer is ready
+    pid_t gateway_pid;  // differs if another gateway has the slot by the time of the answer
     uint32_t request_id;
     protocol::HealthRequest request;
 };
@@ -290,7 +290,8 @@ void GiveBackMemory(Group* group) {
 // TakeTurn stores the pushes and answers the requests that have come. False if there was nothing to
 // do.
 bool TakeTurn(Group* group) {
-    // Free the memory of the last iteration only now: its frames were in use until its end.
+    // Free the memory of the last iteration's large push only now: until the end of that iteration
+    // it was in use.
     if (group->alone) GiveBackMemory(group);
     NewGroup(group);
     TakeAllFrames(group);

@@ -1,4 +1,4 @@
-// Gateway: the only place that changes the state of a gateway.
+// Gateway: the changes of a gateway's state, except its removal (supervisor.cpp).
 #include "bgworker/process/gateway.hpp"
 
 namespace pganalytics::bgworker {

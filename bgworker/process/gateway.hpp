@@ -6,7 +6,7 @@
 
 namespace pganalytics::bgworker {
 
-// README.md draws the transitions.
+// The README.md of this directory draws the transitions.
 enum class GatewayState {
     kNone,      // no process: the slot is free
     kStarting,  // started, and not ready yet
@@ -22,10 +22,10 @@ struct Gateway {
     core::Instant started_at;
     core::Timer leave_by;         // when an exiting gateway is killed
     uint64 pki_version;           // version of the files that it read at its start
-    protocol::Counters counters;  // as it last reported them
-    uint64 identity_version;      // of the last Identity sent to it; 0: none
-    // Why the worker ends this gateway at the end of the loop iteration; nullptr if it does not. The
-    // gateway's frames are in use until then.
+    protocol::Counters counters;  // the last counters that it reported
+    uint64 identity_version;      // version of the last Identity frame sent to it; 0: none
+    // Why the worker ends this gateway at the end of the loop iteration; nullptr if it does not.
+    // Until then the frames of the gateway are in use.
     const char* doomed;
 };
 

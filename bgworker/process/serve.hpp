@@ -38,7 +38,7 @@ bool HandleFrame(Supervisor* supervisor, Gateway* gateway, const Frame& frame, W
 
 // EndTurn ends one iteration of a worker's loop: it sends answers and reloads settings. Unless the
 // iteration has done some work (`worked`), EndTurn then waits for gateways or the latch. `check`
-// says when to look for the extension. False if the extension was dropped.
+// says when to check next whether the extension exists. False if the extension was dropped.
 bool EndTurn(Supervisor* supervisor, bool worked, core::Timer* check);
 
 // ServeGateways opens the port of a role and then calls turn() in a loop. turn() handles what the

@@ -154,7 +154,8 @@ void OnFailed(Supervisor* supervisor, Gateway* gateway, std::string_view message
                                        message.data()) ||
                        supervisor->backoff.failures() == 0;
     const bool old_serves = Find(supervisor, GatewayState::kServing) != nullptr;
-    // Warn after every failed reload of an administrator; warn of automatic retries only once.
+    // Warn after every failed reload of an administrator, but warn only once of failed automatic
+    // retries.
     if (first || (old_serves && !IsStale(*supervisor))) {
         ereport(WARNING, errcode(ERRCODE_CONFIG_FILE_ERROR),
                 errmsg("pganalytics gateway could not start: %s", supervisor->status->last_error),

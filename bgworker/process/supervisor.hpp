@@ -21,7 +21,7 @@ struct Supervisor {
     // within 5 s.
     core::Backoff backoff{/*first_ms=*/100, /*longest_ms=*/5000};
     uint64 pki_version;    // version of the files that the serving gateway has read
-    bool reload_wanted;    // a reload came while a gateway was starting
+    bool reload_wanted;    // start a gateway even if one serves
     WaitEventSet* events;  // the latch and every gateway's socket
     bool events_stale;
 };

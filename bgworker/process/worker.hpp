@@ -39,7 +39,7 @@ int64 TakeClockMove();
 // while this is true: a clock that is a year ahead for a moment must not cost a year of data.
 bool ClockIsSteady();
 
-// Stopping: SIGTERM has come.
+// Stopping: SIGTERM has come, so the worker must stop.
 inline bool Stopping() { return ShutdownRequestPending != 0; }
 
 // Sleep waits for the latch, at most `timeout_ms`, and then calls ReadClock. It ends the process if

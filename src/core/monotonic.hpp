@@ -19,8 +19,8 @@
 
 namespace pganalytics::core {
 
-// Instant is a moment of CLOCK_MONOTONIC. The default one precedes all others. Instants of
-// different processes are comparable within one boot.
+// Instant is a moment of CLOCK_MONOTONIC. A default Instant precedes all others. Processes can
+// compare their Instants within one boot of the machine.
 class Instant {
   public:
     constexpr Instant() = default;

@@ -125,8 +125,8 @@ int Main() {
             server.CloseIdle();
         }
         // The next gateway may judge a client certificate differently: it may have a newer
-        // revocation list or, on the port for people, other authorities for programs that scrape.
-        // So close the connections that use one.
+        // revocation list or, on the port for people, other authorities for programs that scrape
+        // metrics. So close the connections that use a client certificate.
         if (for_people || !config->crl_file.empty()) server.CloseWith([](X509*) { return true; });
         leave.expires_after(grace);
         leave.async_wait([leave_now](const boost::system::error_code& error) {

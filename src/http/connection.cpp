@@ -140,8 +140,8 @@ Task<> Connection::Run() {
 // AwaitRequest waits for the first bytes of a request. Meanwhile the connection is idle and holds
 // no buffers.
 Task<bool> Connection::AwaitRequest() {
-    // A connection past its lifetime still stays idle for kIdleGrace: a request that arrives in
-    // that time is answered, with Connection: close.
+    // Even past its lifetime a connection stays open for kIdleGrace after it has become idle. A
+    // request that arrives in that time is answered, with Connection: close.
     deadline_ =
         std::max(accepted_ + server_.options.connection_lifetime, Clock::now() + kIdleGrace);
     pending_.shrink_to_fit();

@@ -39,8 +39,8 @@ class Exchange {
     // answer.
     Task<core::Status> ReadBody();
 
-    // This request's share of the memory budget, for the body and everything that handlers make
-    // from it.
+    // lease is this request's share of the memory budget, for the body and everything that handlers
+    // make from it.
     Lease lease;
 
   private:

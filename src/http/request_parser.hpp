@@ -1,5 +1,5 @@
-// RequestParser: Beast's HTTP/1.1 parser, with the strict checks that Beast leaves to its user. A
-// parser gets the bytes of one request.
+// RequestParser: Beast's HTTP/1.1 parser, with the strict checks that Beast leaves to its user. It
+// turns bytes into one request.
 #pragma once
 
 #include <boost/beast/core/buffers_range.hpp>

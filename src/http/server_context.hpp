@@ -54,7 +54,7 @@ struct ServerStats {
     uint64_t refused = 0;  // answered with 4xx or 5xx
     uint64_t deadlines = 0;
     uint64_t evictions = 0;     // idle connections closed to make room
-    uint64_t times_full = 0;    // how often accepting had to wait
+    uint64_t times_full = 0;    // how often accepting had to wait: all connections were busy
     uint64_t rate_limited = 0;  // connections closed and requests answered 429 by a rate limit
 };
 

@@ -23,7 +23,7 @@ class TlsStream {
 
     enum class ReadStatus { kData, kWouldBlock, kClosed };
 
-    // Handshake does the handshake. False if it failed or was aborted.
+    // Handshake does the server's side of the TLS handshake. False if it failed or was aborted.
     Task<bool> Handshake();
 
     // TryRead reads without waiting. It returns kWouldBlock if there is no data yet.
@@ -37,8 +37,9 @@ class TlsStream {
     // was aborted.
     Task<bool> Write(std::string_view data);
 
-    // Peer is the client's certificate, whose key the client has proven to hold; Issuer is the
-    // certificate of its authority. nullptr if there is none. Both live as long as the stream.
+    // Peer returns the client's certificate; the client has proven to hold its key. Issuer returns
+    // the certificate of the authority that issued it. Both return nullptr if there is none. The
+    // certificates live as long as the stream.
     X509* Peer() const;
     X509* Issuer() const;
 

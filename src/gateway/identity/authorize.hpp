@@ -19,7 +19,7 @@ namespace pganalytics::gateway {
 std::string_view BearerToken(std::string_view authorization);
 
 // Caller is what a connection remembers about its client: the certificate, the last credential, and
-// the collector to whom that belongs.
+// the collector to which the credential belongs.
 struct Caller : http::ConnectionMemo {
     std::optional<pki::ClientCertificate> certificate;
     protocol::Credential credential;
@@ -61,8 +61,8 @@ class Authorizer {
     static http::Response Refusal(http::Exchange& exchange, std::string_view detail);
 
   private:
-    // If one of the next three refuses, *kind is the reason, and *credential holds what was read so
-    // far. REQUIRES: *kind is kNothingShown before.
+    // If ReadCredential, ReadCertificate or ReadToken refuses, *kind says why, and *credential
+    // holds what it has read so far. REQUIRES: *kind is kNothingShown at the call.
     core::Status ReadCredential(http::Exchange& exchange, http::Access access,
                                 protocol::Credential* credential, protocol::RefusalKind* kind);
     core::Status ReadCertificate(http::Exchange& exchange, protocol::Credential* credential,

@@ -9,10 +9,10 @@
 
 namespace pganalytics::gateway {
 
-// MakeClientCheck returns the check. It accepts only certificates with strong keys in the whole
-// chain, a client's purpose (pki::CheckClient) and, on the collectors' port, a collector's name
-// (pki::CollectorOf) that are not revoked. It logs why it refuses a certificate, at most once a
-// minute. REQUIRES: all arguments outlive the check; `role` is set before the first handshake.
+// MakeClientCheck returns the check. It requires strong keys in the whole chain, a client's purpose
+// (pki::CheckClient), a collector's name on the collectors' port (pki::CollectorOf), and that the
+// client's certificate is not revoked. It logs why it refuses a certificate, at most once a minute.
+// REQUIRES: all arguments outlive the check; `role` is set before the first handshake.
 http::PeerCheck MakeClientCheck(const protocol::GatewayRole& role, const IdentityState& identity,
                                 Log& log, Refusals& refusals);
 

@@ -29,7 +29,7 @@ class FrameWriter {
     void Enqueue(std::string frame);
     // Flush waits until the frames of Enqueue are written, but not longer than `timeout`.
     void Flush(std::chrono::milliseconds timeout);
-    // EnqueuePush gives the thread a push, which waits for its turn.
+    // EnqueuePush gives the thread a push. FrameQueue decides when it goes.
     void EnqueuePush(const core::Uuid& collector_id, uint32_t request_id, std::string frame);
     // EndPush says that nobody waits for the answer to this push any more (FrameQueue::End). Must
     // be called for every push.

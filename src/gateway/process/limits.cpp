@@ -8,8 +8,8 @@
 namespace pganalytics::gateway {
 namespace {
 
-// malloc keeps freed buffers smaller than this. Otherwise each new buffer would need zeroed pages
-// of the kernel.
+// malloc keeps freed buffers smaller than this. Otherwise it would ask the kernel for zeroed pages
+// for each new buffer.
 constexpr int kKeepBelowBytes = 4 << 20;
 
 // For each byte of a document simdjson needs 4 bytes of index and 5/3 bytes of string buffer. The

@@ -23,7 +23,8 @@ using http::Task;
 constexpr uint32_t kMaxSlots = 1u << 20;
 constexpr uint32_t kMaxRate = 1'000'000;
 constexpr uint64_t kNsPerSecond = 1'000'000'000;
-// To read a body up to this size costs both sides less than a new connection's handshake.
+// The largest body that is read before a 429. Reading it costs both sides less than a new
+// handshake.
 constexpr uint64_t kSmallBodyBytes = 64 << 10;
 
 RateKey KeyOf(RateKind kind, const unsigned char (&bytes)[16]) {
