@@ -38,7 +38,7 @@ void _PG_init(void) {
     // Without shared_preload_libraries the SQL objects work, but no worker runs.
     if (!process_shared_preload_libraries_in_progress) return;
     pganalytics::pg::RequestSharedMemory(kSharedParts, lengthof(kSharedParts));
-    // pg_upgrade starts the server for its own use: install no hooks and start no workers.
+    // pg_upgrade starts the server only for its own use: install no hooks and start no workers.
     if (IsBinaryUpgrade) return;
     pganalytics::pg::InstallAuditHooks();
     pganalytics::bgworker::RegisterLauncher();

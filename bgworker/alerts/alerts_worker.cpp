@@ -28,13 +28,13 @@ volatile sig_atomic_t evaluating = 0;
 
 struct Worker {
     pg::WorkerStatus* status;
-    MemoryContext turn;        // holds what the turn has read
+    MemoryContext turn;        // holds what this loop iteration has read
     MemoryContext evaluation;  // holds the data of one rule's evaluation
     TimestampTz next_rule_at;
-    bool failed;  // a step of this turn failed: do not retry at once
+    bool failed;  // a step of this iteration failed: do not retry at once
     core::Timer sample;
     core::Timer prune;
-    int64 moved_ms;  // by how much the clock was set; due times are not moved yet
+    int64 moved_ms;  // how far the clock was set since the due times were last moved
 };
 
 void OnTerminate(int signal) {
@@ -46,7 +46,7 @@ void OnTerminate(int signal) {
 }
 
 // Failed logs once what could not be done, and frees the error. If the extension was dropped, it
-// logs nothing; the next turn notices that.
+// logs nothing: the next loop iteration notices that.
 void Failed(Worker* worker, ErrorData* error, const char* what) {
     if (ExtensionExists()) {
         pg::ReportTrouble(worker->status, error->sqlerrcode, "could not %s: %s", what,
@@ -64,8 +64,9 @@ bool Run(Worker* worker, const char* what, Fn&& fn) {
     return error == nullptr;
 }
 
-// FollowClock moves the due times in the tables by as much as the clock was set: a retry that was
-// due in five seconds stays due in five seconds. False if that failed; the next call retries.
+// FollowClock moves the due times in the tables by as much as the clock was set, so that a retry
+// that was due in five seconds stays due in five seconds. False if that failed; the next call
+// retries.
 bool FollowClock(Worker* worker) {
     worker->moved_ms += TakeClockMove();
     if (worker->moved_ms == 0) return true;
@@ -83,8 +84,8 @@ pg::RuleNames ListDueRules(Worker* worker) {
     return rules;
 }
 
-// FindRule reads a rule if it is still due; the rules before it may have taken a while. False if it
-// is not due or could not be read.
+// FindRule reads a rule if it is still due. It may not be due any more, because the rules before it
+// may have taken a while. False if it is not due or could not be read.
 bool FindRule(Worker* worker, const char* name, TimestampTz at, pg::DueRule* rule) {
     bool found = false;
     const bool read = Run(worker, "read a rule",
@@ -103,8 +104,8 @@ ErrorData* Look(Worker* worker, const pg::DueRule& rule, TimestampTz at, pg::Fin
         pg::Transact([&] { *findings = pg::RunRule(rule.query, at, worker->evaluation); });
     disable_timeout(STATEMENT_TIMEOUT, false);
     evaluating = 0;
-    // The timeout or SIGTERM may have asked for a cancel after the last check for interrupts. Do
-    // not let it cancel the next statement.
+    // The timeout or SIGTERM may have asked for a cancel after the query's last check for
+    // interrupts. That cancel must not hit the next statement.
     QueryCancelPending = false;
     // The query may have taken session-level advisory locks, which outlive the transaction. The
     // worker itself takes none.
@@ -159,8 +160,8 @@ void Evaluate(Worker* worker, const char* name) {
     });
 }
 
-// GoOn is called once a turn and between two rules: it does what must not wait until all rules have
-// run. False when the worker must stop.
+// GoOn is called once per loop iteration and before each rule. It does the work that must not wait
+// until all rules have run. False when the worker must stop.
 bool GoOn(Worker* worker) {
     ReadClock();
     if (HandleInterrupts()) ReloadCourier();

@@ -4,8 +4,8 @@
 
 namespace pganalytics::bgworker {
 
-// RunAlertsWorker takes a turn each second, or sooner if a rule is due. It returns when the worker
-// must stop or the extension was dropped.
+// RunAlertsWorker looks for due rules once a second, or sooner if a rule is due sooner. It returns
+// when the worker must stop or the extension was dropped.
 void RunAlertsWorker();
 
 }  // namespace pganalytics::bgworker

@@ -28,8 +28,9 @@ struct Courier {
     Channel channel;
     core::Instant heard_at;  // when it last sent a frame, or was last idle
     bool outdated;           // settings have changed since it was started
-    const char* doomed;      // why it must end; nullptr: it need not
-    // Counts as failures the couriers in a row that delivered nothing.
+    const char* doomed;      // why it must end; nullptr: it need not end
+    // The back-off counts the couriers that died or could not start. The result of a delivery
+    // resets the count.
     core::Backoff backoff{kFirstBackoffMs, kLongestBackoffMs};
     // After a courier died with several deliveries in progress, this many deliveries are sent one
     // by one, to find the one that killed it.
@@ -42,7 +43,7 @@ void AtExit(int, Datum) {
     if (courier.pid != 0) KillProgram(courier.pid);
 }
 
-// FailWith logs the error and frees it. If the extension was dropped meanwhile, that is no failure.
+// FailWith logs the error and frees it. If the extension was dropped meanwhile, it logs nothing.
 void FailWith(const char* what, ErrorData* error) {
     if (ExtensionExists()) {
         pg::ReportTrouble(courier.status, ERRCODE_EXTERNAL_ROUTINE_EXCEPTION, "could not %s: %s",
@@ -89,7 +90,8 @@ void End(char* out, size_t out_size) {
     pg::UpdateStatus(courier.status, [](pg::WorkerStatus* s) { s->gateway_pid = 0; });
 }
 
-// EndDoomed ends a courier that is gone or has broken the protocol, and puts its deliveries back.
+// EndDoomed ends a courier that is gone or has broken the protocol, and puts its deliveries in
+// progress back into the outbox.
 void EndDoomed() {
     char end[160];
     End(end, sizeof(end));
@@ -106,7 +108,7 @@ void EndDoomed() {
     }
     if (lost == 1) {
         // This delivery may have killed the courier. Count it as failed: it then waits for its
-        // retry and is given up in the end.
+        // retry, and after too many failures it is given up.
         protocol::Delivered result;
         result.message = "the courier ended while it was on its way";
         pg::EndFlight(last, result);
@@ -125,7 +127,8 @@ bool IsPrintable(std::string_view text) {
     return true;
 }
 
-// TakeDelivered keeps the result of a delivery. False if the frame is not valid.
+// TakeDelivered keeps the result of a delivery until SettleEnded stores it. False if the frame is
+// not valid or its delivery is not in progress.
 bool TakeDelivered(const Frame& frame) {
     protocol::Delivered result;
     if (!protocol::DecodeWhole(frame.payload, frame.header.payload_bytes, &result) ||
@@ -158,7 +161,7 @@ bool TakeReady(const Frame& frame) {
     return true;
 }
 
-// TakeFailed keeps the reason of a courier that cannot start; the courier ends after it.
+// TakeFailed keeps the reason why a courier could not start. The courier ends after this frame.
 bool TakeFailed(const Frame& frame) {
     static char why[200];
     protocol::Failed failed;
@@ -187,7 +190,7 @@ bool TakeFrame(const Frame& frame) {
 
 // Converse writes as much as the courier takes and reads all frames that it has sent.
 void Converse() {
-    // Ignore how much the courier leaves unread: kSilenceMs limits how long it may do so.
+    // Ignore whether Flush fails: if the courier reads too little, it is ended after kSilenceMs.
     static_cast<void>(Flush(&courier.channel));
     for (;;) {
         const ReadResult read = ReadMore(&courier.channel);
@@ -210,8 +213,8 @@ void Converse() {
     if (courier.doomed != nullptr) EndDoomed();
 }
 
-// SettleEnded stores the results of deliveries. A result that cannot be stored is retried in the
-// next turn; the alert group of the delivery waits for it.
+// SettleEnded stores the results of deliveries that have ended. If a result cannot be stored, the
+// next loop iteration retries; until then the alert group of the delivery waits.
 void SettleEnded() {
     for (pg::Flight& flight : courier.flights.list) {
         if (flight.context == nullptr || !flight.ended) continue;
@@ -223,7 +226,7 @@ void SettleEnded() {
     }
 }
 
-// TakeDue takes due deliveries and sends them to the courier. It starts one if there is none.
+// TakeDue takes due deliveries and sends them to the courier. If no courier runs, it starts one.
 void TakeDue() {
     const int most = courier.one_by_one > 0 ? 1 : pg::kMaxFlights;
     const bool backs_off = !courier.backoff.MayTry(Now());
@@ -249,7 +252,8 @@ void TakeDue() {
         }
         const size_t unsent = courier.channel.outbox.size();
         Send(&courier.channel, FrameType::kDelivery, flight.request_id, flight.delivery);
-        // A delivery that is too large for the courier is too large for receivers, too: give it up.
+        // A delivery that is too large for the courier is too large for receivers as well, so give
+        // it up.
         if (courier.channel.outbox.size() - unsent > protocol::kMaxDeliveryBytes) {
             courier.channel.outbox.Cut(unsent);
             protocol::Delivered result;

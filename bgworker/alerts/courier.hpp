@@ -7,18 +7,19 @@
 
 namespace pganalytics::bgworker {
 
-// TendCourier takes due deliveries, at most as many as a courier may have at a time, sends them,
-// and stores the results of those that ended, each in its own transaction. It starts a courier when
-// there is something to send; the courier then stays. If a courier dies or breaks the protocol, the
-// next one starts after 100 ms to a minute; the deliveries in progress are sent again. Called every
-// turn. REQUIRES: no transaction is open.
+// TendCourier takes due deliveries, at most as many as a courier may have at a time, and sends them
+// to the courier. It stores the results of the deliveries that ended, each in a transaction of its
+// own. It starts a courier when there is something to send; the courier then stays. If a courier
+// dies or breaks the protocol, the next one starts after 100 ms to a minute, and the deliveries in
+// progress are sent again; if there was only one, it counts as failed. The worker calls TendCourier
+// in every loop iteration. REQUIRES: no transaction is open.
 void TendCourier(pg::WorkerStatus* status);
 
-// ReloadCourier replaces the courier by one with the current settings as soon as it has no delivery
-// in progress. Until then it gets no new ones.
+// ReloadCourier makes TendCourier replace the courier by one with the current settings as soon as
+// it has no delivery in progress. Until then the courier gets no new deliveries.
 void ReloadCourier();
 
-// WaitForCourier waits for the latch or the courier's socket, at most `timeout_ms`; ends the
+// WaitForCourier waits for the latch or the courier's socket, at most `timeout_ms`. It ends the
 // process if the postmaster has died.
 void WaitForCourier(long timeout_ms);
 

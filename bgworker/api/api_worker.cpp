@@ -11,7 +11,8 @@ namespace {
 
 Supervisor supervisor;
 
-// IsPlausible checks what a gateway sends as if a stranger had written it.
+// IsPlausible checks a request that a gateway has sent. A gateway is trusted no more than a
+// stranger.
 bool IsPlausible(const protocol::ApiRequest& request) {
     constexpr size_t kMaxTargetBytes = 16 << 10;
     return request.role.size() < NAMEDATALEN && request.method.size() <= 16 &&
@@ -53,7 +54,8 @@ bool ServeFrame(Gateway* gateway, MemoryContext context) {
 void RunApiWorker() {
     pg::WorkerStatus* const status = Begin(pg::WorkerKind::kApi, 0);
     pg::ConnectToDatabase();
-    // ALTER ROLE hashes new passwords as this setting says; only SCRAM passwords can log in here.
+    // ALTER ROLE hashes new passwords as this setting says. A person can log in here only with a
+    // SCRAM password.
     SetConfigOption("password_encryption", "scram-sha-256", PGC_USERSET, PGC_S_OVERRIDE);
     if (ErrorData* const error = pg::PrepareLogins()) ReThrowError(error);
     MemoryContext const context =

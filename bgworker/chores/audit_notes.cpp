@@ -1,5 +1,5 @@
-// Audit notes: records of the kinds audit.*, with the details that a verification needs about a
-// gap.
+// Audit notes: makes records of the kinds audit.*, with the details that a verification needs about
+// a gap.
 #include "bgworker/chores/audit_notes.hpp"
 
 #include "pg/audit/head.hpp"
@@ -9,8 +9,8 @@ namespace {
 
 using protocol::AuditEvent;
 
-// No log reaches this id. If somebody inserts a row with such an id, do not continue the numbers
-// from it.
+// No log reaches this id. If somebody inserts a row with such an id, the next row does not continue
+// from that id.
 constexpr int64 kMaxBelievedId = int64{1} << 62;
 
 void AddTime(pg::AuditRecord* record, const char* key, TimestampTz time) {
@@ -29,7 +29,7 @@ void NoteReplaced(const pg::AuditHead& known, AuditNotes* notes) {
     AddHash(note, "other_last_hash", known);
 }
 
-// This note lets a verification accept the gap before its row, and only this gap.
+// This note makes a verification accept the gap before the note's own row, and only that gap.
 void NoteMissing(int64 last_id, const pg::AuditHead& known, AuditNotes* notes) {
     pg::AuditRecord* const note = AddNote(notes, AuditEvent::kAuditGap, "rows are missing");
     pg::AddAuditDetail(note, "missing_from", last_id + 1);

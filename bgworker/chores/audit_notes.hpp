@@ -1,5 +1,5 @@
-// Audit notes: the records about the log itself, and the check of the log's end when the audit
-// worker starts or resumes.
+// Audit notes: audit records about the audit log itself, and the check of the log's end when the
+// audit worker starts or resumes.
 #pragma once
 
 #include "pg/audit/record.hpp"
@@ -7,27 +7,30 @@
 
 namespace pganalytics::bgworker {
 
-// AuditNotes are records that the worker itself makes, in the order in which to store them.
+// AuditNotes are records that the audit worker itself makes, in the order in which it stores them.
 struct AuditNotes {
     pg::AuditRecord list[4];
     uint32 count;
 };
 
-// AddNote begins the next note. Its resource is the log.
+// AddNote begins the next note and returns it, so that the caller can add details. The note's
+// resource is the audit log.
 pg::AuditRecord* AddNote(AuditNotes* notes, protocol::AuditEvent event, std::string_view reason);
 
-// StoreNotes appends the notes to the log. ERROR and REQUIRES as StoreAuditRecords.
+// StoreNotes appends the notes to the log. ERROR and REQUIRES are those of StoreAuditRecords.
 void StoreNotes(const AuditNotes& notes, pg::AuditHead* head);
 
-// KnownEnd is the end of the log as it was last seen.
+// KnownEnd is the last known end of the audit log. `exact` is true if a worker has committed that
+// end since the server started. If it is false, the end comes from a file, and valid rows may
+// follow it.
 struct KnownEnd {
-    pg::AuditHead head;  // log 0: unknown
-    bool exact;          // committed by a worker of this server; if false, valid rows may follow it
+    pg::AuditHead head;  // if head.log is 0, the end is unknown
+    bool exact;
 };
 
 // ContinueLog compares the end of the table with the known end, adds a note for each fault, and
-// returns the row to which the next one is chained. If rows were changed, that is the original row,
-// so that the chain shows the change forever.
+// returns the head to which the next row is chained. If rows were changed after they were written,
+// that is the head of the original row, so that the chain shows the change forever.
 pg::AuditHead ContinueLog(const pg::AuditTail& tail, const KnownEnd& known, AuditNotes* notes);
 
 // NoteLost notes that records were lost because the buffer was full.
@@ -36,7 +39,8 @@ void NoteLost(uint64 lost, TimestampTz since, AuditNotes* notes);
 // NoteCrash notes that the server ended without an audit.stopped record.
 void NoteCrash(const pg::AuditTail& tail, AuditNotes* notes);
 
-// UnreadableOf writes to *readable what can be stored of a record that PostgreSQL refuses.
+// UnreadableOf makes *readable from a record that PostgreSQL refuses to store: it replaces the
+// characters that are not printable ASCII and leaves out the details.
 void UnreadableOf(const pg::AuditRecord& record, pg::AuditRecord* readable);
 
 }  // namespace pganalytics::bgworker

@@ -1,5 +1,5 @@
 // Audit worker: a loop of group commits. A record leaves the ring only after the commit that stored
-// it: if the worker ends before, its successor stores the record.
+// it. If the worker ends before that commit, the next audit worker stores the record.
 #include "bgworker/chores/audit_worker.hpp"
 
 #include "bgworker/chores/audit_notes.hpp"
@@ -19,7 +19,8 @@ namespace {
 
 using protocol::AuditEvent;
 
-// The shortest time between the starts of two turns, so that a stream of events shares commits.
+// The shortest time between the starts of two loop iterations, so that events of a stream share
+// commits.
 constexpr long kPauseMs = 10;
 constexpr long kTurnMs = 1000;
 constexpr long kRetryMs = 1000;
@@ -27,12 +28,12 @@ constexpr long kLeavingTurnMs = 20;
 constexpr int kAnchorPeriodMs = 60 * 1000;
 constexpr int kChoresPeriodMs = 3600 * 1000;
 constexpr uint32 kMaxGroup = 256;
-// After this many groups the worker does its other work.
+// Drain stores at most this many groups at a time, so that the worker also does its other work.
 constexpr int kMaxGroups = 16;
 
 struct Worker {
     pg::WorkerStatus* status;
-    MemoryContext context;  // for one transaction
+    MemoryContext context;  // reset before each transaction
     bool resumed;           // the end of the table was compared with the known end
     bool begun;             // Resume has succeeded once
     bool telling;           // the last value of pganalytics.audit that was recorded
@@ -44,10 +45,10 @@ struct Worker {
     AuditNotes notes;
 };
 
-// Commit runs fn(&head) in a transaction. fn gets a copy of the head in shared memory; the changed
-// copy is written back after the commit. After a commit interrupts are held, so that none comes
-// between the commit and what the caller does next; the caller resumes them. The error is allocated
-// in worker->context.
+// Commit runs fn(&head) in a transaction. `head` is a copy of the head in shared memory; after the
+// commit Commit writes the changed copy back. After a commit it holds interrupts, so that none
+// comes between the commit and the caller's next steps; the caller must resume them. If the
+// transaction fails, Commit returns the error, which is allocated in worker->context.
 template <typename Fn>
 ErrorData* Commit(Worker* worker, Fn&& fn) {
     MemoryContextReset(worker->context);
@@ -76,14 +77,16 @@ void CountRows(Worker* worker, uint32 rows) {
     });
 }
 
-// IsOfTheRecord: the cause may be the content of a record, not the table or the machine.
+// IsOfTheRecord: the content of a record may have caused the error, and not the table or the
+// machine.
 bool IsOfTheRecord(const ErrorData* error) {
     const int category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
     return category == ERRCODE_DATA_EXCEPTION || category == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION;
 }
 
-// Resume finds the row after which the log continues and records any fault in it. The first time,
-// and for a new log, it also records whether auditing is on.
+// Resume finds the row after which the log continues and records any fault in the end of the log.
+// At its first success, and for a new log, it also records whether auditing is on. False if that
+// failed.
 bool Resume(Worker* worker) {
     AuditNotes* const notes = &worker->notes;
     notes->count = 0;
@@ -125,8 +128,8 @@ bool Resume(Worker* worker) {
     return true;
 }
 
-// LogExists is true if there is an audit log. If the table is a new one, the worker checks its end
-// again.
+// LogExists: there is an audit log, or the check failed. If the table is a new one, it makes the
+// worker check the end of the log again.
 bool LogExists(Worker* worker) {
     Oid log = InvalidOid;
     ErrorData* const error = pg::Transact([&log] { log = pg::AuditLogOid(); });
@@ -154,8 +157,8 @@ ErrorData* StoreUnreadable(Worker* worker, const pg::AuditRecord& record, const 
     return Store(worker, records, 1);
 }
 
-// Drain stores the records of the ring, or the first of them if there are many. False if that
-// failed; the records then stay in the ring.
+// Drain stores the records of the ring, at most kMaxGroups groups of them. False if that failed;
+// the records that were not stored then stay in the ring.
 bool Drain(Worker* worker) {
     for (int group = 0; group < kMaxGroups; ++group) {
         if (!worker->resumed && !Resume(worker)) return false;
@@ -201,7 +204,7 @@ bool Drain(Worker* worker) {
     return true;
 }
 
-// Say records one event of the worker itself. False if that failed.
+// Say records one event about the audit log itself. False if that failed.
 bool Say(Worker* worker, AuditEvent event, const char* reason) {
     worker->notes.count = 0;
     AddNote(&worker->notes, event, reason);
@@ -227,7 +230,7 @@ bool FollowSwitch(Worker* worker) {
     return said;
 }
 
-// Anchor publishes the end of the log (server log, file, NOTIFY) for those who keep a copy
+// Anchor publishes the end of the log (server log, file, NOTIFY) for people who keep a copy of it
 // elsewhere.
 void Anchor(Worker* worker) {
     worker->anchor.Start(Now(), kAnchorPeriodMs);
@@ -245,8 +248,8 @@ void Anchor(Worker* worker) {
     FreeErrorData(error);
 }
 
-// DropMonth drops an expired month and records that in the same transaction. False if there was
-// none or the drop failed.
+// DropMonth drops an expired month and records that in the same transaction. False if no month has
+// expired or if the drop failed.
 bool DropMonth(Worker* worker) {
     bool dropped = false;
     ErrorData* const error = Commit(worker, [worker, &dropped](pg::AuditHead* head) {
@@ -274,7 +277,7 @@ bool DropMonth(Worker* worker) {
     return true;
 }
 
-// DoChores makes the partitions of the next months and drops those whose retention has passed.
+// DoChores makes the partitions of the next months and drops the months whose retention has passed.
 void DoChores(Worker* worker) {
     worker->chores.Start(Now(), kChoresPeriodMs);
     ErrorData* const error = Commit(worker, [](pg::AuditHead*) { pg::MakeAuditMonths(); });
@@ -284,13 +287,14 @@ void DoChores(Worker* worker) {
         Failed(worker, error);
     }
     while (ClockIsSteady() && DropMonth(worker)) HandleInterrupts();
-    // After a failure, such as a month in use, retry in a minute.
+    // Failed has cleared `resumed`. After a failure, for example because a month is in use, retry
+    // in a minute.
     if (!worker->resumed) worker->chores.Start(Now(), kAnchorPeriodMs);
 }
 
-// Leave empties the ring and records the stop. If the server stops, it first waits until no process
-// is left that could put records into the ring. If only this worker stops, its successor stores the
-// records that come later.
+// Leave empties the ring and records the stop. If the server stops, Leave first waits until no
+// process is left that could put records into the ring. If only this worker stops, the next audit
+// worker stores the records that come later.
 void Leave(Worker* worker) {
     const bool last_word = ServerIsStopping();
     while (last_word && OthersAreThere()) {
@@ -314,8 +318,8 @@ void RunAuditWorker() {
     static Worker worker;
     worker.status = Begin(pg::WorkerKind::kAudit, 0);
     pg::ConnectToDatabase();
-    // Records are flushed to disk here before they leave the ring. Do not wait for a standby: one
-    // that is away would let the ring fill up.
+    // With this setting a commit flushes the records to the local disk before they leave the ring,
+    // but does not wait for a standby: while a synchronous standby is away, the ring would fill up.
     SetConfigOption("synchronous_commit", "local", PGC_USERSET, PGC_S_OVERRIDE);
     if (!AwaitExtension(worker.status, pg::kAuditRole)) return;
     worker.context =
@@ -344,7 +348,7 @@ void RunAuditWorker() {
         } else {
             Sleep(kRetryMs);
         }
-        // If the clock was set, rows go into other months.
+        // If the clock was set, rows go into other months, whose partitions must exist.
         const bool moved = TakeClockMove() != 0;
         if (HandleInterrupts() || moved) worker.chores.Expire();
     }

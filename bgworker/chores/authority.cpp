@@ -24,11 +24,11 @@ using protocol::CaOperation;
 constexpr int64 kPeriodMs = 3600 * 1000;
 constexpr int64 kFirstBackoffMs = 1000;
 constexpr int64 kLongestBackoffMs = 60000;
-// The longest time for which requests wait until all gateways know a new authority. Gateways start
-// within a second; one that cannot start must not stop the issuing.
+// The longest time for which certificate requests wait until all gateways know a new authority.
+// Gateways start within a second; a gateway that cannot start must not stop the issuing.
 constexpr int64 kSettleMs = 10 * 1000;
 
-// State is kept between turns.
+// State is kept between the calls of TendAuthority.
 struct State {
     pg::WorkerStatus* status;
     MemoryContext context;
@@ -43,7 +43,8 @@ struct State {
 };
 State state;
 
-// Fail shows and logs what went wrong, once per change. Returns false.
+// Fail shows what went wrong in the worker's row, and logs a WARNING unless that trouble was logged
+// before. Returns false.
 bool Fail(const char* what, const char* why) {
     const bool is_news = pg::ShowTrouble(state.status, "could not %s: %s", what, why);
     pg::UpdateStatus(state.status, [](pg::WorkerStatus* s) {
@@ -56,8 +57,8 @@ bool Fail(const char* what, const char* why) {
     return false;
 }
 
-// FailWith is Fail for an ErrorData, which it frees. If the extension was dropped meanwhile, that
-// is no failure; the worker handles it.
+// FailWith is Fail for an ErrorData, which it frees. If the extension was dropped meanwhile, it
+// shows and logs nothing: the worker handles that case. Returns false.
 bool FailWith(const char* what, ErrorData* error) {
     if (ExtensionExists()) Fail(what, error->message);
     FreeErrorData(error);
@@ -87,14 +88,15 @@ void LogNotes(std::string_view notes) {
     }
 }
 
-// IsSettling: some gateway may not know the new authority yet and would refuse its certificates.
+// IsSettling: some gateway may not know the new authority yet and would refuse certificates of that
+// authority.
 bool IsSettling() {
     return state.settling && !pg::PkiServed() && !state.settled.IsDue(ReadClock());
 }
 
-// TakeFiles stores what the program has found or made, and makes workers replace gateways that have
-// old files. Until all gateways have the new files, collectors must trust the former authority as
-// well: their next connection may reach any gateway.
+// TakeFiles records the certificates that pganalytics-ca has found or made, and makes workers
+// replace gateways that have old files. Until all gateways have the new files, collectors must
+// trust the former authority as well, because their next connection may reach any gateway.
 bool TakeFiles(const CaExchange& exchange) {
     state.ids = {};
     for (uint32_t i = 0; i < exchange.reply.certificates; ++i) {
@@ -124,8 +126,8 @@ bool TakeFiles(const CaExchange& exchange) {
     return true;
 }
 
-// SeeToFiles runs an operation of the program on the authority's files. False if it failed; `why`
-// gets the error of the program.
+// SeeToFiles makes pganalytics-ca run an operation on the authority's files. False if that failed.
+// `why` gets the error of the program, "" if it has reported none.
 bool SeeToFiles(CaOperation operation, const char* what, char* why, size_t why_size) {
     Report("seeing to the certificate authority");
     CaExchange exchange = {};
@@ -151,8 +153,8 @@ bool Refuse(const pg::PendingRequest& request, const char* why) {
     return error == nullptr || FailWith("refuse a certificate request", error);
 }
 
-// RefuseHopeless refuses the requests that cannot be granted, moves the others to the front and
-// returns how many these are.
+// RefuseHopeless refuses the requests that cannot be granted, moves the other requests to the front
+// and returns their number. It sets *done to false if a refusal could not be recorded.
 int RefuseHopeless(pg::PendingRequest* requests, int count, bool* done) {
     int left = 0;
     for (int i = 0; i < count; ++i) {
@@ -172,11 +174,12 @@ int RefuseHopeless(pg::PendingRequest* requests, int count, bool* done) {
     return left;
 }
 
-// A v3 collector never renews: it keeps showing an expired certificate and is then refused even
-// with a valid token. So give it a long life.
+// The validity of the certificate of a v3 collector. Such a collector never renews its certificate:
+// it goes on showing an expired one, and is then refused even with a valid token.
 constexpr int kDaysWithoutRenewal = 825;
 
-// IssueBatch stores a certificate or a refusal for every request, in one transaction.
+// IssueBatch gets a certificate or a refusal for every request and stores all of them in one
+// transaction. False if that failed.
 bool IssueBatch(pg::PendingRequest* requests, int count) {
     CaExchange exchange = {};
     for (int i = 0; i < count; ++i) {
@@ -193,8 +196,8 @@ bool IssueBatch(pg::PendingRequest* requests, int count) {
     const bool answered = AskCa(head, &exchange);
     bool done = false;
     if (!answered) {
-        // A request that crashes the program must not block the others: refuse it if it was alone,
-        // else send the requests one by one.
+        // A request that crashes the program must not block the others. If it was sent alone,
+        // refuse it; else send the requests one by one from now on.
         const bool broke = exchange.reply.failed == 0;
         if (broke && count == 1) {
             Refuse(requests[0], "the program that issues certificates could not deal with it");
@@ -265,9 +268,9 @@ void TokenKeyFile(const pg::TokenKid& kid, char* out, size_t out_size) {
     pg_snprintf(out, out_size, "pganalytics_token_%s.key", kid.kid);
 }
 
-// SeeToTokenKeys makes a new key if no key may sign for much longer, or if the files of the keys
-// are missing: a database can be restored into another cluster. It removes the files of keys that
-// no longer sign.
+// SeeToTokenKeys makes a new key for tokens if every key needs a successor soon, or if the files of
+// the other keys are missing, because a database can be restored into another cluster. It removes
+// the files of keys that no longer sign.
 bool SeeToTokenKeys() {
     pg::TokenKid* signing = nullptr;
     pg::TokenKid* ended = nullptr;
@@ -320,8 +323,9 @@ bool ServeJobs() {
     }
 }
 
-// SeeToLists writes the revocation lists if their content has changed or two thirds of their life
-// have passed, and once at the start: their file may be missing or come from an older backup.
+// SeeToLists writes the revocation lists if their content has changed or two thirds of their
+// validity have passed. It also writes them once after the process has started, because their file
+// may be missing or come from an older backup.
 bool SeeToLists() {
     CaExchange exchange = {};
     pg::ListStates states;
@@ -371,7 +375,8 @@ bool SeeToAll(bool files_due) {
             if (error != nullptr) done = FailWith("remove old certificates", error);
         }
     }
-    // If one of these steps fails, the others still run. Without files none can run.
+    // If one of the next steps fails, the others still run. Without the files of an authority none
+    // can run.
     if (state.ids.count == 0) return false;
     const uint64 version = pg::IdentityVersion();
     const bool settling = IsSettling();
@@ -379,7 +384,8 @@ bool SeeToAll(bool files_due) {
     done = SeeToLists() && done;
     done = SeeToTokenKeys() && done;
     done = ServeJobs() && done;
-    // Requests that wait for gateways are read again when the gateways serve.
+    // If requests wait for gateways, do not note the version, so that the requests are read again
+    // when the gateways serve.
     if (done && !settling && !IsSettling()) state.seen_version = version;
     return done;
 }

@@ -1,4 +1,4 @@
-// CA program: the worker's side of the exchange.
+// CA program: exchanges one request and its reply with a pganalytics-ca process.
 #include "bgworker/chores/ca_program.hpp"
 
 #include "bgworker/process/program.hpp"
@@ -13,15 +13,14 @@ extern "C" {
 namespace pganalytics::bgworker {
 namespace {
 
-// A passphrase command may have to ask another machine.
+// This is long because a passphrase command may have to ask another machine.
 constexpr long kTimeoutMs = 60000;
 constexpr uint32_t kRevocationListDays = 7;
 
 pid_t running = 0;
 Channel channel;
 
-// AtExit ends the program. PDEATHSIG would do that too, but only a moment after this process has
-// ended.
+// AtExit ends the program before this process ends. PDEATHSIG would end it only a moment later.
 void AtExit(int, Datum) {
     if (running != 0) KillProgram(running);
 }

@@ -6,8 +6,8 @@
 
 namespace pganalytics::bgworker {
 
-// CaExchange holds a request and its reply. The arrays of the reply live in the context that was
-// current at AskCa; FreeCa frees the rest.
+// CaExchange holds a request and its reply. The arrays of the reply live in the memory context that
+// was current at the call of AskCa. FreeCa frees everything else.
 struct CaExchange {
     Outbox request;  // the items; AskCa writes the head before them
     uint32_t items;
@@ -25,10 +25,11 @@ void AddCaItem(CaExchange* exchange, const Item& item) {
     ++exchange->items;
 }
 
-// AskCa fills `head` with the current settings, starts the program, sends it the request, waits for
-// the reply, and reaps it. False, with exchange->error, if it could not be started, ended without a
-// reply, took more than a minute, broke the protocol, or failed. Handles interrupts while it waits.
-// The texts of the reply stay valid until FreeCa. REQUIRES: no transaction is open.
+// AskCa fills `head` with the current settings, starts pganalytics-ca, sends it the request, waits
+// for the reply, and reaps the process. It returns false and sets exchange->error if the program
+// could not be started, ended without a reply, took more than a minute, broke the protocol or
+// reported a failure, or if the worker must stop. AskCa handles interrupts while it waits. The
+// texts of the reply stay valid until FreeCa. REQUIRES: no transaction is open.
 bool AskCa(protocol::CaRequest head, CaExchange* exchange);
 void FreeCa(CaExchange* exchange);
 

@@ -16,11 +16,11 @@ constexpr long kPeriodMs = 3600 * 1000;
 constexpr long kRetryMs = 60 * 1000;
 constexpr long kExpiryMs = 5 * 1000;
 
-// kAgain: another session holds a lock; do the rest in a later turn.
+// kAgain: another session holds a lock, so the rest must be done in a later loop iteration.
 enum class Outcome { kDone, kAgain, kFailed, kExtensionGone };
 
 // Note logs what could not be done, shows it in pganalytics.workers, and frees the error. If the
-// extension was dropped meanwhile, that is no failure.
+// extension was dropped meanwhile, Note only frees the error and returns kExtensionGone.
 Outcome Note(pg::WorkerStatus* status, ErrorData* error, const char* what, const char* name) {
     if (!ExtensionExists()) {
         FreeErrorData(error);
@@ -33,9 +33,10 @@ Outcome Note(pg::WorkerStatus* status, ErrorData* error, const char* what, const
     return Outcome::kFailed;
 }
 
-// MakePartitions makes the partitions of the next days, each relation in its own transaction, so
-// that a push waits for one relation at most. If it cannot get a lock, it continues a turn later:
-// otherwise DROP EXTENSION would conflict with this worker at every relation.
+// MakePartitions makes the partitions of the next days. Each relation has a transaction of its own,
+// so that a push waits for one relation at most. If MakePartitions cannot get a lock, it returns
+// kAgain and goes on with the next relation in a later loop iteration: otherwise DROP EXTENSION
+// would conflict with this worker at every relation.
 Outcome MakePartitions(pg::WorkerStatus* status, MemoryContext context) {
     pg::RelationNames relations = {};
     ErrorData* error =
@@ -63,8 +64,9 @@ Outcome MakePartitions(pg::WorkerStatus* status, MemoryContext context) {
     return outcome;
 }
 
-// ApplyRetention drops the partitions whose retention has passed, each in its own transaction, so
-// that pushes wait for one of them at most. A partition in use stays until the next time.
+// ApplyRetention drops the partitions whose retention has passed. Each partition has a transaction
+// of its own, so that pushes wait for one of them at most. A partition in use stays until the next
+// run.
 Outcome ApplyRetention(pg::WorkerStatus* status, MemoryContext context) {
     pg::RelationNames expired = {};
     ErrorData* error =
@@ -122,7 +124,8 @@ void RunMaintenanceWorker() {
     if (!AwaitExtension(status, pg::kMaintenanceRole)) return;
     MemoryContext const context =
         AllocSetContextCreate(TopMemoryContext, "pganalytics maintenance", ALLOCSET_DEFAULT_SIZES);
-    // Do this first: gateways wait for its files. If it fails, continue with the rest.
+    // Tend the authority first, because gateways wait for its files. If that fails, continue with
+    // the rest.
     pg::SetState(status, pg::WorkerState::kStarting);
     TendAuthority(status, context, false);
     core::Timer next;
@@ -142,8 +145,8 @@ void RunMaintenanceWorker() {
             pgstat_report_stat(true);
         }
         Sleep(kTurnMs);
-        // Apply a new retention now. If the clock was set, other days need partitions and other
-        // certificates have expired.
+        // A reload may have changed the retention: apply it now. If the clock was set, other days
+        // need partitions and other certificates have expired.
         const bool reloaded = HandleInterrupts();
         const bool at_once = TakeClockMove() != 0 || reloaded;
         if (at_once) next.Expire();

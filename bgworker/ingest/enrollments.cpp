@@ -9,18 +9,20 @@
 namespace pganalytics::bgworker {
 namespace {
 
-// If many collectors enrol at once, each waits some hundredths of a second for its turn.
+// At most this many requests wait at once. Even if many collectors enrol together, each request
+// begins after some hundredths of a second.
 constexpr int kMaxEnrollments = 64;
 constexpr uint32_t kMaxRequestBytes = 16384;
-// Shorter than the time that a gateway waits for an answer.
+// A request is given up after this time. It is shorter than the time that a gateway waits for an
+// answer.
 constexpr int kPatienceMs = 20000;
 constexpr int kLookMs = 1000;
 constexpr uint32_t kRetryAfterSeconds = 5;
 
-// Waiting is one request. Zeroed, it is a free slot.
+// Waiting is one request. A zeroed Waiting is a free slot.
 struct Waiting {
     Gateway* gateway;
-    pid_t gateway_pid;  // another gateway may use the slot when the answer is ready
+    pid_t gateway_pid;  // differs if another gateway has the slot by the time of the answer
     uint32_t request_id;
     char* payload;  // holds the data of `request`
     protocol::EnrollRequest request;
@@ -64,8 +66,8 @@ void Answer(Waiting* one) {
     Free(one);
 }
 
-// Finish answers a request that is decided. A registration may succeed without a certificate if
-// none is required.
+// Finish answers a request whose result is known. A registration may succeed without a certificate
+// if no certificate is required.
 void Finish(Waiting* one, MemoryContext context) {
     const bool registers = one->request.kind == protocol::EnrollKind::kRegistration;
     if (registers && one->enrollment.status != 200) {

@@ -1,5 +1,5 @@
 // Ingest worker: takes every frame that is ready, stores the pushes of a group in one transaction,
-// and answers them after its commit. No transaction is open while it waits for bytes.
+// and answers them after the commit. No transaction is open while the worker waits for bytes.
 #include "bgworker/ingest/ingest_worker.hpp"
 
 #include "bgworker/ingest/enrollments.hpp"
@@ -19,8 +19,8 @@ extern "C" {
 namespace pganalytics::bgworker {
 namespace {
 
-// A group ends at this many bytes of frames, whatever batch_size says: its rows are in memory twice
-// until the commit.
+// A group ends at this many bytes of frames, whatever batch_size says, because its rows are in
+// memory twice until the commit.
 constexpr size_t kMaxGroupBytes = size_t{16} << 20;
 
 struct Group {
@@ -33,10 +33,11 @@ struct Group {
     bool alone;  // the group has a large push and takes no other
 };
 
-// Question is a HealthRequest that waits until the pushes of its turn are stored.
+// Question is a HealthRequest that waits until the pushes taken in the same loop iteration are
+// stored.
 struct Question {
     Gateway* gateway;
-    pid_t gateway_pid;  // another gateway may use the slot when the answer is ready
+    pid_t gateway_pid;  // differs if another gateway has the slot by the time of the answer
     uint32_t request_id;
     protocol::HealthRequest request;
 };
@@ -61,7 +62,8 @@ void NewGroup(Group* group) {
     MemoryContextSwitchTo(caller);
 }
 
-// TakeAccounts checks the accounts of a push and allocates the worker's own data of each.
+// TakeAccounts checks the accounts of a push and allocates the worker's own data of each account.
+// False, with a reason, if the accounts are not valid.
 bool TakeAccounts(pg::PushJob* job, MemoryContext context, const char** why) {
     const protocol::RowBlock* const block = protocol::AccountsBlock(job->blocks, job->push.blocks);
     job->account_count = block == nullptr ? 0 : block->rows;
@@ -75,8 +77,8 @@ bool TakeAccounts(pg::PushJob* job, MemoryContext context, const char** why) {
     return protocol::CheckAccounts(job->push, job->blocks, job->push.blocks, accounts, why);
 }
 
-// AddPush decodes a push frame into the group. False, with a reason, if the gateway broke the
-// protocol: check what it sends as if a stranger had written it.
+// AddPush decodes a push frame into the group. A gateway is trusted no more than a stranger:
+// AddPush checks everything, and returns false with a reason if the gateway broke the protocol.
 bool AddPush(Group* group, Gateway* gateway, const Frame& frame, const char** why) {
     pg::PushJob* const job = &group->jobs[group->count];
     core::ByteReader reader(frame.payload, frame.header.payload_bytes);
@@ -139,8 +141,8 @@ bool TakeQuestion(Gateway* gateway, const Frame& frame) {
     return true;
 }
 
-// AnswerQuestion answers the oldest question, only one in a turn, so that pushes are stored in
-// between.
+// AnswerQuestion answers the oldest question. The worker calls it once per loop iteration, so that
+// pushes are stored in between. False if there is no question.
 bool AnswerQuestion(Group* group) {
     if (question_count == 0) return false;
     const Question question = questions[0];
@@ -163,7 +165,7 @@ bool IsFull(const Group& group) {
     return group.count == pg::settings.batch_size || group.bytes >= kMaxGroupBytes || group.alone;
 }
 
-// TakeWork handles a frame with a request of a gateway's client.
+// TakeWork handles a frame that holds a request of a gateway's client.
 bool TakeWork(Group* group, Gateway* gateway, const Frame& frame, const char** why) {
     switch (frame.header.type) {
         case protocol::FrameType::kAuthRequest:
@@ -201,7 +203,7 @@ void TakeFrames(Group* group, Gateway* gateway) {
     }
 }
 
-// TakeAllFrames fills the group. It takes a large push that was put off first.
+// TakeAllFrames fills the group. It begins with a large push that was put off, if there is one.
 void TakeAllFrames(Group* group) {
     Gateway* const first = large_is_due;
     large_is_due = nullptr;
@@ -251,7 +253,8 @@ void Count(const Group& group) {
         s->Count(kCommits, pushes > 0 ? 1 : 0);
     });
     if (refused == nullptr) return;
-    // Log once per change, not per push: a full disk or a lost privilege would flood the log.
+    // Log once per change, not per push: while the disk is full or a privilege is missing, a line
+    // for each push would flood the log.
     const auto& state = refused->sqlstate;
     pg::ReportTrouble(supervisor.status,
                       MAKE_SQLSTATE(state[0], state[1], state[2], state[3], state[4]),
@@ -275,8 +278,8 @@ void StoreGroup(Group* group) {
     pgstat_report_activity(STATE_IDLE, activity);
 }
 
-// GiveBackMemory returns the memory of a large push to the system: the next one may be an hour
-// away.
+// GiveBackMemory returns the memory of a large push to the system, because the next large push may
+// be an hour away.
 void GiveBackMemory(Group* group) {
     MemoryContextReset(group->context);
 #ifdef __GLIBC__
@@ -287,7 +290,8 @@ void GiveBackMemory(Group* group) {
 // TakeTurn stores the pushes and answers the requests that have come. False if there was nothing to
 // do.
 bool TakeTurn(Group* group) {
-    // Free the memory of the turn before only now: its frames are no longer in use.
+    // Free the memory of the last iteration's large push only now: until the end of that iteration
+    // it was in use.
     if (group->alone) GiveBackMemory(group);
     NewGroup(group);
     TakeAllFrames(group);

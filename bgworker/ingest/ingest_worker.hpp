@@ -1,4 +1,4 @@
-// Ingest worker: the owner of a listening socket and of the gateways behind it.
+// Ingest worker: owns the listening sockets of the collectors' port and the gateways behind them.
 #pragma once
 
 namespace pganalytics::bgworker {

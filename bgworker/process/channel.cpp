@@ -9,8 +9,8 @@ extern "C" {
 namespace pganalytics::bgworker {
 namespace {
 
-// Large enough for dozens of pushes of 100 queries. It grows for a larger frame and shrinks after
-// it.
+// Large enough for dozens of pushes of 100 queries. The buffer grows for a larger frame and shrinks
+// after that frame.
 constexpr size_t kBufferBytes = size_t{8} << 20;
 constexpr size_t kMaxUnsentBytes = size_t{16} << 20;
 
@@ -82,8 +82,8 @@ bool NextFrame(Channel* channel, Frame* frame, bool* broken) {
     *broken = false;
     const size_t available = channel->filled - channel->taken;
     if (available < sizeof(frame->header)) return false;
-    // The buffer is aligned and frames are multiples of 8 bytes long, so each frame is aligned to
-    // 8.
+    // The buffer is aligned and the length of each frame is a multiple of 8, so each frame is
+    // aligned to 8.
     memcpy(&frame->header, channel->buffer + channel->taken, sizeof(frame->header));
     if (!protocol::IsValidHeader(frame->header)) {
         *broken = true;
@@ -91,7 +91,7 @@ bool NextFrame(Channel* channel, Frame* frame, bool* broken) {
     }
     const size_t bytes = sizeof(frame->header) + frame->header.payload_bytes;
     if (available < bytes) {
-        // Growing moves the buffer: grow only when no frame in it is in use.
+        // Resize moves the buffer, so it must not be called while a frame in the buffer is in use.
         if (channel->taken == 0 && bytes > channel->capacity) Resize(channel, bytes);
         return false;
     }
@@ -121,7 +121,8 @@ bool Flush(Channel* channel) {
         } else if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
             return channel->outbox.size() <= kMaxUnsentBytes;
         } else {
-            // The peer is gone. ReadMore still returns what it sent before, and then its end.
+            // The peer is gone. ReadMore still returns the bytes that the peer sent before, and
+            // then kClosed.
             channel->outbox.Free();
         }
     }

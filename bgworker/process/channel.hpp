@@ -30,13 +30,13 @@ class Outbox {
     size_t capacity_ = 0;
 };
 
-// Channel is plain memory; zeroed, it is closed. All of it lives in TopMemoryContext.
+// Channel is plain memory; a zeroed channel is closed. Its buffers live in TopMemoryContext.
 struct Channel {
     int fd;
     char* buffer;
     size_t capacity;
     size_t filled;
-    size_t taken;  // bytes of frames already given out
+    size_t taken;  // bytes of the frames that NextFrame has returned
     Outbox outbox;
 };
 
@@ -45,25 +45,28 @@ void CloseChannel(Channel* channel);
 
 enum class ReadResult { kMore, kBlocked, kClosed };
 
-// ReadMore reads bytes up to the free space of the buffer. kMore: bytes came; kBlocked: no bytes
-// are there, or the buffer is full; kClosed: the peer is gone.
+// ReadMore reads bytes into the free space of the buffer. kMore: it has read some; kBlocked: no
+// bytes have arrived, or the buffer is full; kClosed: the peer is gone.
 ReadResult ReadMore(Channel* channel);
 
-// NextFrame takes the next whole frame. False with *broken false: it has not come yet. False with
-// *broken true: the bytes are no frame, and the peer must be ended.
+// NextFrame takes the next whole frame from the buffer. If it returns false, *broken says why.
+// False: the frame has not arrived completely. True: the bytes are no frame, and the caller must
+// end the peer.
 bool NextFrame(Channel* channel, Frame* frame, bool* broken);
 
-// PutBack makes NextFrame return the last frame again, even after a Release.
+// PutBack makes NextFrame return `frame`, which it returned last, once more; the next Release keeps
+// the frame. REQUIRES: Release was not called since NextFrame returned the frame.
 inline void PutBack(Channel* channel, const Frame& frame) {
     channel->taken -= sizeof(frame.header) + frame.header.payload_bytes;
 }
 
-// Release frees the bytes of all frames taken so far.
+// Release frees the bytes of all frames that NextFrame has returned.
 void Release(Channel* channel);
 
-// Send appends a frame to the outbox; Flush writes what the socket takes. Flush is false if the
-// peer reads too little while more than 16 MiB wait; commits are not undone then. If the peer is
-// gone, Flush is true: ReadMore reports that after the peer's last frames.
+// Send appends a frame to the outbox. Flush writes as much of the outbox as the socket takes. It
+// returns false if more than 16 MiB stay unsent because the peer reads too little; transactions
+// that were committed before stay committed. If the peer is gone, Flush returns true: ReadMore
+// reports that after the peer's last frames.
 template <typename Message>
 void Send(Channel* channel, protocol::FrameType type, uint32_t request_id, const Message& message) {
     protocol::AppendFrame(type, request_id, message, &channel->outbox);

@@ -1,4 +1,4 @@
-// Gateway: changes its state, in this one place.
+// Gateway: the changes of a gateway's state, except its removal (supervisor.cpp).
 #include "bgworker/process/gateway.hpp"
 
 namespace pganalytics::bgworker {

@@ -1,4 +1,4 @@
-// Gateway: one gateway of a worker, and its states.
+// Gateway: one gateway process of a worker, and its states.
 #pragma once
 
 #include "bgworker/process/channel.hpp"
@@ -6,13 +6,13 @@
 
 namespace pganalytics::bgworker {
 
-// README.md draws the transitions.
+// The README.md of this directory draws the transitions.
 enum class GatewayState {
     kNone,      // no process: the slot is free
     kStarting,  // started, and not ready yet
     kServing,   // takes new connections
-    kDraining,  // was told to leave: another one serves
-    kClosed,    // has reported that it takes no more connections; ends those that it has
+    kDraining,  // was told to exit: another gateway serves
+    kClosed,    // takes no more connections; finishes its open ones
 };
 
 struct Gateway {
@@ -20,21 +20,22 @@ struct Gateway {
     pid_t pid;
     Channel channel;
     core::Instant started_at;
-    core::Timer leave_by;         // when a leaving gateway is killed
-    uint64 pki_version;           // of the files that it read at its start
-    protocol::Counters counters;  // as it last reported them
-    uint64 identity_version;      // of the last Identity sent to it; 0: none
-    const char*
-        doomed;  // why it is ended at the end of this turn (not now: its frames are still in use)
+    core::Timer leave_by;         // when an exiting gateway is killed
+    uint64 pki_version;           // version of the files that it read at its start
+    protocol::Counters counters;  // the last counters that it reported
+    uint64 identity_version;      // version of the last Identity frame sent to it; 0: none
+    // Why the worker ends this gateway at the end of the loop iteration; nullptr if it does not.
+    // Until then the frames of the gateway are in use.
+    const char* doomed;
 };
 
-// Move takes a gateway from one state to the next. REQUIRES: it is in `from`. If it is not, that is
-// a bug of ours, but no reason to crash the server: Move logs it, dooms the gateway, which is then
+// Move changes the state of a gateway. REQUIRES: the state is `from`. Another state is a bug of
+// ours, but no reason to crash the server: Move then logs it, calls Doom, so that the gateway is
 // ended and replaced, and returns false.
 bool Move(Gateway* gateway, GatewayState from, GatewayState to);
 
-// Doom marks a gateway that is gone or has broken the protocol; EndDoomed ends such gateways and
-// plans the next start. Until then frames taken from it stay readable.
+// Doom marks a gateway that is gone or has broken the protocol. EndDoomed later ends the gateway
+// and plans the next start. Until then the frames taken from the gateway stay readable.
 inline void Doom(Gateway* gateway, const char* why) { gateway->doomed = why; }
 
 // IsLeaving: the gateway was told to end its connections and exit.
@@ -42,8 +43,8 @@ inline bool IsLeaving(const Gateway& gateway) {
     return gateway.state == GatewayState::kDraining || gateway.state == GatewayState::kClosed;
 }
 
-// TakesWork: the worker answers requests of this gateway. A gateway must not send any before it is
-// ready.
+// TakesWork: the worker answers requests of this gateway. A gateway must not send requests before
+// it is ready.
 inline bool TakesWork(const Gateway& gateway) {
     return gateway.state == GatewayState::kServing || IsLeaving(gateway);
 }

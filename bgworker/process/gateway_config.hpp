@@ -8,8 +8,8 @@ namespace pganalytics::bgworker {
 
 int PortOf(protocol::GatewayRole role);
 
-// ConfigOf returns the Config frame for a gateway that gets `listeners` listening sockets. Its
-// strings point into the settings.
+// ConfigOf returns the Config frame for a gateway that inherits `listeners` listening sockets. The
+// frame's strings point into the settings.
 protocol::GatewayConfig ConfigOf(protocol::GatewayRole role, int listeners);
 
 }  // namespace pganalytics::bgworker

@@ -1,4 +1,4 @@
-// Identity feed: keeps the gateways of a worker informed of keys and certificates.
+// Identity feed: sends the current keys and certificates to the gateways of a worker.
 #pragma once
 
 #include <string_view>
@@ -8,14 +8,15 @@
 namespace pganalytics::bgworker {
 
 // FeedIdentity reads the identity tables if they have changed since the last read, and sends the
-// result to every gateway that does not have it. Called every turn; a gateway accepts nothing
-// before the first one. If the tables cannot be read, gateways keep what they have, the worker's
-// row says why, and FeedIdentity retries a second later.
+// result to every gateway that does not have it. The worker calls it in every loop iteration. A
+// gateway accepts nothing before its first Identity frame. If the tables cannot be read, gateways
+// keep the keys and certificates that they have, the worker's row says why, and FeedIdentity
+// retries a second later.
 // REQUIRES: no transaction in progress; the current role is that of the worker.
 void FeedIdentity(Supervisor* supervisor);
 
-// TrustDocument is the document of GET /api/v1/pki/trust as it was last read; "" before the first
-// read.
+// TrustDocument returns the document of GET /api/v1/pki/trust as FeedIdentity last read it; ""
+// before the first read.
 std::string_view TrustDocument();
 
 }  // namespace pganalytics::bgworker

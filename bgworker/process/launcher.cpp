@@ -31,7 +31,7 @@ struct Child {
     BackgroundWorkerHandle* handle;
     bool was_running;
     core::Instant started_at;
-    core::Timer no_slot;  // the postmaster had no free slot: retry then
+    core::Timer no_slot;  // when to retry after the postmaster had no free slot
     core::Backoff backoff{kFirstBackoffMs, kLongestBackoffMs};
 };
 
@@ -50,8 +50,9 @@ void ListChildren() {
     }
 }
 
-// IsRunning: the worker runs or is being started. A restarted launcher has no handles, but the rows
-// of the workers that its predecessor started show their pids.
+// IsRunning: the worker runs or is being started. After a restart the launcher has no handles of
+// the workers that the former launcher started, but the status rows of these workers show their
+// pids.
 bool IsRunning(const Child& child) {
     pid_t pid = 0;
     if (child.handle != nullptr && GetBackgroundWorkerPid(child.handle, &pid) != BGWH_STOPPED) {
@@ -66,7 +67,7 @@ struct ChildNames {
 };
 
 const ChildNames& NamesOf(pg::WorkerKind kind) {
-    // In the order of the kinds. The launcher is here only for that order.
+    // The entries are in the order of pg::WorkerKind. The launcher's entry is never used.
     static constexpr ChildNames kNames[] = {
         {kLauncherMain, "pganalytics launcher"}, {kMaintenanceMain, "pganalytics maintenance"},
         {kAuditMain, "pganalytics audit"},       {kAlertsMain, "pganalytics alerts"},
@@ -121,9 +122,9 @@ void TendChild(Child* child) {
     if (child->no_slot.IsDue(Now()) && child->backoff.MayTry(Now())) StartChild(child);
 }
 
-// DatabaseExists reads the heap of pg_database, as the autovacuum launcher does: if nobody has
-// connected to the cluster yet, a process without a database has no index of pg_database in its
-// relation cache.
+// DatabaseExists scans the heap of pg_database, as the autovacuum launcher does. It cannot use an
+// index: as long as nobody has connected to the cluster, a process without a database has no index
+// of pg_database in its relation cache.
 bool DatabaseExists() {
     bool exists = false;
     ErrorData* const error = pg::Transact([&exists] {
@@ -147,7 +148,8 @@ void WaitFor(pg::WorkerStatus* status, const char* why) {
             errmsg("pganalytics waits: %s", why));
 }
 
-// LogClockMove logs that the wall clock was set: times in the tables and in the logs jump here.
+// LogClockMove logs that the wall clock was set, because times in the tables and in the logs jump
+// at that moment.
 void LogClockMove() {
     const int64 move_ms = TakeClockMove();
     if (move_ms == 0) return;
@@ -166,8 +168,9 @@ bool AnyIngestWorker() {
     return false;
 }
 
-// MayStart: the database exists and nobody else has the port. With SO_REUSEPORT another cluster of
-// the same user could bind it too, and connections would go to either; so probe without it first.
+// MayStart: the database exists and no other process has the port. Ingest workers bind with
+// SO_REUSEPORT. If another cluster of the same user bound the port so too, connections would go to
+// either cluster. So MayStart first tries to bind the port without SO_REUSEPORT.
 bool MayStart(pg::WorkerStatus* status) {
     char why[256];
     if (!DatabaseExists()) {

@@ -3,11 +3,11 @@
 
 namespace pganalytics::bgworker {
 
-// RegisterLauncher registers it with the postmaster. REQUIRES: shared_preload_libraries are
-// loading.
+// RegisterLauncher registers the launcher with the postmaster. REQUIRES: shared_preload_libraries
+// are loading.
 void RegisterLauncher();
 
-// RunLauncher runs it and returns when it must stop.
+// RunLauncher runs the launcher and returns when it must stop.
 void RunLauncher();
 
 }  // namespace pganalytics::bgworker

@@ -14,7 +14,7 @@ namespace {
 
 constexpr int kBacklog = 1024;
 
-// Wanted is what to open, and where to write the reason of a failure.
+// Wanted says what to open, and where to write the reason of a failure.
 struct Wanted {
     int port;
     PortUse use;
@@ -64,7 +64,8 @@ bool OpenAddress(const char* address, const Wanted& wanted, Listeners* listeners
     bool opened = false;
     bool failed = false;
     for (const addrinfo* info = found; info != nullptr && !failed; info = info->ai_next) {
-        // A machine without IPv6 still resolves localhost to ::1, so one family is enough.
+        // It is enough to open one address family: a machine without IPv6 still resolves localhost
+        // to ::1.
         const int before = listeners->count;
         if (OpenOne(*info, address, wanted, listeners)) {
             opened = true;

@@ -14,13 +14,14 @@ struct Listeners {
     int fds[kMaxListeners];
 };
 
-// PortUse: kShared binds with SO_REUSEPORT, so that each ingest worker has its own queue. kOwn
-// binds without it; kProbe too, but does not listen. Both fail if any process has the port, even
-// another cluster of the same user.
+// PortUse says how to bind. kShared: with SO_REUSEPORT, so that each ingest worker has a queue of
+// its own. kOwn: without SO_REUSEPORT. kProbe: without SO_REUSEPORT, and the socket does not
+// listen. kOwn and kProbe fail if any process has the port, even one of another cluster of the same
+// user.
 enum class PortUse { kShared, kOwn, kProbe };
 
-// OpenListeners binds the port on every configured address and listens. False, with a reason, if an
-// address failed; then no socket is left open.
+// OpenListeners binds the port on every configured address and listens. If an address fails, it
+// returns false, writes the reason to `why` and leaves no socket open.
 bool OpenListeners(int port, PortUse use, Listeners* listeners, char* why, size_t why_size);
 void CloseListeners(Listeners* listeners);
 

@@ -17,23 +17,24 @@ namespace {
 
 constexpr int kExecFailed = 127;
 
-// BecomeProgram runs in the child. Only async-signal-safe calls: the parent may have held any lock
-// when it forked, and exit() would run PostgreSQL's exit callbacks.
+// BecomeProgram runs in the child process. It makes only async-signal-safe calls: the parent may
+// have held any lock when it forked, and exit() would run PostgreSQL's exit callbacks.
 [[noreturn]] void BecomeProgram(const char* path, const char* name, int worker_fd, const int* fds,
                                 int count, pid_t parent) {
-    // Do this first: a program must not outlive its worker, not even a stopped one that never reads
-    // the end of file on its socket. getppid finds a parent that ended before the prctl.
+    // Do this first, because a program must not outlive its worker. A program that is stopped
+    // (SIGSTOP) would never read the end of file on its socket. getppid() shows whether the parent
+    // ended before the prctl.
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) _exit(kExecFailed);
-    // Make a process group: the postmaster signals the groups of its children, and at a fast
-    // shutdown the worker must empty the gateway first.
+    // Make a process group of its own for the program. The postmaster signals the process groups of
+    // its children, but at a fast shutdown the worker must first let the gateway finish.
     setpgid(0, 0);
     for (int signal_number = 1; signal_number < NSIG; ++signal_number) {
         struct sigaction action = {};
         action.sa_handler = SIG_DFL;
         sigaction(signal_number, &action, nullptr);
     }
-    // Move the descriptors to high numbers first: dup2 onto itself would keep close-on-exec, and a
-    // descriptor may have a number that another one needs.
+    // Move the descriptors to high numbers first: a dup2 of a descriptor onto itself would keep
+    // close-on-exec, and a descriptor may have the number that another descriptor needs.
     constexpr int kHigh = 64;
     int high[1 + kMaxProgramFds];
     high[0] = fcntl(worker_fd, F_DUPFD, kHigh);
@@ -67,7 +68,8 @@ pid_t StartProgram(const char* name, const int* fds, int count, int* fd) {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) return 0;
     const pid_t parent = getpid();
-    // No handler of PostgreSQL may run in the child: it would set a latch in shared memory.
+    // Block all signals: no signal handler of PostgreSQL may run in the child, because it would set
+    // a latch in shared memory.
     sigset_t all;
     sigset_t before;
     sigfillset(&all);

@@ -12,15 +12,16 @@ inline constexpr int kMaxProgramFds = 32;
 
 // StartProgram forks and executes the program `name`. The program gets one end of a socketpair as
 // descriptor 3, the `count` descriptors of `fds` from 4 on, and nothing else of this process.
-// Returns its pid and, in *fd, the worker's non-blocking end; 0 if fork or socketpair failed (errno
-// says why). A failed exec shows as an end of file on *fd. REQUIRES: count <= kMaxProgramFds.
+// StartProgram returns the pid and sets *fd to the worker's end, which is non-blocking. It returns
+// 0 if fork or socketpair failed (errno says why). A failed exec shows as an end of file on *fd.
+// REQUIRES: count <= kMaxProgramFds.
 pid_t StartProgram(const char* name, const int* fds, int count, int* fd);
 
-// KillProgram kills the process, if it has not ended by itself, reaps it, and returns its wait
-// status: that of its own end, if it had ended by itself. Waits only for the kernel.
+// KillProgram kills the process, reaps it and returns its wait status. If the process had already
+// ended by itself, that is the status of its own end. KillProgram waits only for the kernel.
 int KillProgram(pid_t pid);
 
-// HasEnded reaps the process if it has ended by itself.
+// HasEnded returns whether the process has ended by itself, and then reaps it.
 bool HasEnded(pid_t pid);
 
 // DescribeEnd writes to `out` how a process ended, according to its wait status.

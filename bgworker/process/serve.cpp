@@ -1,4 +1,4 @@
-// Serve: reads frames and ends a turn.
+// Serve: reads frames and ends an iteration of a worker's loop.
 #include "bgworker/process/serve.hpp"
 
 #include "pg/audit/refusals.hpp"
@@ -18,8 +18,9 @@ bool TakeFrame(Gateway* gateway, Frame* frame) {
             case ReadResult::kBlocked:
                 return false;
             case ReadResult::kClosed:
-                // The worker still handles what the gateway sent whole before it died; its clients
-                // send again and then get their receipts.
+                // The worker still handles every whole frame that the gateway sent before it died.
+                // The clients of those frames get no answer; they send their pushes again and then
+                // get the receipts.
                 Doom(gateway, "has closed its socket");
                 return false;
         }

@@ -7,13 +7,13 @@
 
 namespace pganalytics::bgworker {
 
-// TakeFrame takes the next whole frame of a gateway. False if there is none. It dooms a gateway
-// that is gone or sends bytes that are no frame.
+// TakeFrame takes the next whole frame of a gateway. False if there is none. It calls Doom for a
+// gateway that is gone or sends bytes that are no frame.
 bool TakeFrame(Gateway* gateway, Frame* frame);
 
 // HandleFrame handles a frame about the gateway itself and passes any other frame to work(frame,
-// &why), which returns false, with a reason, if a gateway must not send such a frame. Then
-// HandleFrame dooms the gateway and returns false.
+// &why). If a gateway must not send that frame, work returns false and sets `why`; HandleFrame then
+// calls Doom for the gateway and returns false.
 template <typename Work>
 bool HandleFrame(Supervisor* supervisor, Gateway* gateway, const Frame& frame, Work&& work) {
     const char* why = "sent a frame that a worker does not take";
@@ -36,20 +36,21 @@ bool HandleFrame(Supervisor* supervisor, Gateway* gateway, const Frame& frame, W
     return ok;
 }
 
-// EndTurn ends a turn: it sends answers, reloads settings, and unless `worked` waits for gateways
-// or the latch. `check` says when to look for the extension. False if the extension was dropped.
+// EndTurn ends one iteration of a worker's loop: it sends answers and reloads settings. Unless the
+// iteration has done some work (`worked`), EndTurn then waits for gateways or the latch. `check`
+// says when to check next whether the extension exists. False if the extension was dropped.
 bool EndTurn(Supervisor* supervisor, bool worked, core::Timer* check);
 
 // ServeGateways opens the port of a role and then calls turn() in a loop. turn() handles what the
-// gateways have sent and returns whether there was anything. The loop ends, and the gateways with
-// it, when the worker must stop or the extension was dropped.
-// REQUIRES: Begin, ConnectToDatabase; `supervisor` zeroed.
+// gateways have sent and returns whether they had sent anything. When the worker must stop or the
+// extension was dropped, ServeGateways ends the gateways and returns.
+// REQUIRES: Begin and ConnectToDatabase were called; `supervisor` is zeroed.
 template <typename Turn>
 void ServeGateways(Supervisor* supervisor, pg::WorkerStatus* status, protocol::GatewayRole role,
                    const char* sql_role, Turn&& turn) {
     StartSupervisor(supervisor, status, role);
-    // SET ROLE cannot be undone here: if the extension is dropped, exit and let the launcher start
-    // another process.
+    // This process cannot undo its SET ROLE. So if the extension is dropped, the process exits, and
+    // the launcher starts another one.
     if (AwaitExtension(status, sql_role) && OpenPort(supervisor)) {
         pg::SetState(status, pg::WorkerState::kStarting);
         core::Timer check;

@@ -1,5 +1,5 @@
-// Server stop: reads the postmaster's state from its pid file, and the sessions from the array of
-// processes.
+// Server stop: reads the postmaster's state from postmaster.pid, and the sessions from the PGPROC
+// array.
 #include "bgworker/process/server_stop.hpp"
 
 #include "bgworker/process/worker.hpp"
@@ -28,12 +28,13 @@ bool IsWalSender(int pid) {
 
 bool AnySession() {
     for (int i = 0; i < MaxBackends; ++i) {
-        // Read without a lock: the next call sees a process that starts or ends meanwhile.
+        // Read without a lock. A process that starts or ends meanwhile is seen by the next call.
         const PGPROC* const process = &ProcGlobal->allProcs[i];
         const int pid = process->pid;
         if (pid == 0 || pg::IsBackgroundWorker(*process) || !OidIsValid(process->databaseId))
             continue;
-        // The slot of an ended process keeps its old content.
+        // The slot of an ended process keeps its old content, so check that the process still
+        // exists.
         if (BackendPidGetProc(pid) == process && !IsWalSender(pid)) return true;
     }
     return false;

@@ -1,4 +1,5 @@
-// Server stop: what the audit worker must know to be the last process to end.
+// Server stop: tells the audit worker whether the server stops and whether other processes still
+// run, so that it can be the last process to end.
 #pragma once
 
 namespace pganalytics::bgworker {
@@ -7,7 +8,7 @@ namespace pganalytics::bgworker {
 bool ServerIsStopping();
 
 // OthersAreThere: sessions or other workers of ours still run. Walsenders do not count: they stay
-// until the last checkpoint, which waits for this worker.
+// until the shutdown checkpoint, and that waits for this worker.
 bool OthersAreThere();
 
 }  // namespace pganalytics::bgworker

@@ -31,7 +31,7 @@ struct Setting {
     const char* value;
 };
 
-// Moment is all settings at one time, with the memory that holds them.
+// Moment holds all settings at one time, and the memory that they are in.
 struct Moment {
     MemoryContext memory;
     Setting* list;
@@ -41,13 +41,14 @@ struct Moment {
 Moment last = {nullptr, nullptr, 0};
 uint64 seed = 0;
 
-// CanChange: a file or the command line can set the variable. The others describe the server or a
-// transaction.
+// CanChange: a configuration file or the command line can set the variable. All other variables
+// describe the server or a transaction.
 bool CanChange(const config_generic& variable) {
     return variable.context != PGC_INTERNAL && (variable.flags & GUC_DISALLOW_IN_FILE) == 0;
 }
 
-// ValueOf returns the value to compare and to keep. It hashes a secret with a seed of this server.
+// ValueOf returns the value to compare and to write to the file. For a secret that is a hash with
+// this server's seed.
 char* ValueOf(const char* name) {
     char* const value = GetConfigOptionByName(name, nullptr, true);
     if (value == nullptr) return pstrdup("");
@@ -66,8 +67,8 @@ Moment NewMoment() {
             nullptr, 0};
 }
 
-// ReadCurrent reads the current settings. ERROR if a value cannot be shown. REQUIRES: a
-// transaction.
+// ReadCurrent reads the current settings. ERROR if a value cannot be shown. REQUIRES: a transaction
+// is open.
 void ReadCurrent(Moment* moment) {
     MemoryContext const caller = MemoryContextSwitchTo(moment->memory);
     int count = 0;
@@ -104,7 +105,8 @@ bool NextLine(char** text, Setting* setting) {
     return setting->value != nullptr;
 }
 
-// ReadFile reads the settings that were in force before the restart. None if there is no file.
+// ReadFile reads the settings that were in force before the restart. If there is no file, it leaves
+// *moment empty.
 void ReadFile(Moment* moment) {
     const int file = OpenTransientFile(kFile, O_RDONLY | PG_BINARY);
     if (file < 0) {
@@ -182,9 +184,10 @@ void TellOf(const Setting& before, const Setting& now, bool at_start) {
     pg::PutAuditRecord(record);
 }
 
-// TellOfDifferences records, if `tell`, each setting whose value differs. True if the lists differ.
-// It skips a setting that is in one list only: its library was added or removed, which the record
-// of shared_preload_libraries shows, or it is an application's own setting.
+// TellOfDifferences returns whether the two lists differ. If `tell` is true, it also records each
+// setting whose value differs. It records no setting that only one list has: such a setting belongs
+// to a library that was added or removed, which the record of shared_preload_libraries shows, or to
+// an application.
 bool TellOfDifferences(const Moment& before, const Moment& now, bool at_start, bool tell) {
     bool differs = before.count != now.count;
     for (int i = 0, j = 0; i < before.count && j < now.count;) {
@@ -199,7 +202,8 @@ bool TellOfDifferences(const Moment& before, const Moment& now, bool at_start, b
     return differs;
 }
 
-// WasOn: the audit log was on before. A reload that turns it off is still recorded.
+// WasOn: pganalytics.audit was on at `moment`. The caller asks this so that a reload that turns it
+// off is still recorded.
 bool WasOn(const Moment& moment) {
     for (int i = 0; i < moment.count; ++i) {
         if (strcmp(moment.list[i].name, "pganalytics.audit") == 0) {

@@ -6,8 +6,9 @@
 namespace pganalytics::bgworker {
 
 // TellOfSettings compares the current settings with those of the last call and records the
-// differences. The first call compares with those before the restart, from a file in the data
-// directory; that file has secrets only as hashes. Warns if the file cannot be read or written.
+// differences in the audit log. The first call compares with the settings before the restart, which
+// it reads from a file in the data directory. That file holds secrets only as hashes.
+// TellOfSettings logs a WARNING if the file cannot be read or written.
 void TellOfSettings();
 
 }  // namespace pganalytics::bgworker

@@ -39,8 +39,8 @@ void ShowGateway(Supervisor* supervisor, pid_t pid) {
     });
 }
 
-// ShowFiles shows the maintenance worker the oldest files that a gateway may still use. A starting
-// gateway counts too: it will serve with the files that it has read.
+// ShowFiles shows the maintenance worker the version of the oldest files that a gateway may still
+// use. A starting gateway counts too, because it will serve with the files that it has read.
 void ShowFiles(Supervisor* supervisor) {
     uint64 oldest = 0;
     for (const Gateway& gateway : supervisor->gateways) {
@@ -62,7 +62,8 @@ void Remove(Supervisor* supervisor, Gateway* gateway) {
 // IsStale: the files have changed since the serving gateway read them.
 bool IsStale(const Supervisor& supervisor) { return supervisor.pki_version != pg::PkiVersion(); }
 
-// AwaitFiles shows that no gateway can start yet, and why if the maintenance worker knows.
+// AwaitFiles shows that no gateway can start before there are certificate files. If the maintenance
+// worker knows why there are none, AwaitFiles shows that too.
 void AwaitFiles(Supervisor* supervisor) {
     if (supervisor->status->state != pg::WorkerState::kWaiting) {
         pg::SetState(supervisor->status, pg::WorkerState::kWaiting);
@@ -72,7 +73,8 @@ void AwaitFiles(Supervisor* supervisor) {
     const pg::WorkerStatus* const maintenance = pg::StatusOf(pg::WorkerKind::kMaintenance, 0);
     bool known = false;
     pg::UpdateStatus(supervisor->status, [&](pg::WorkerStatus*) {
-        // Ignore errors of any other kind, such as that it waited for the extension.
+        // Ignore the maintenance worker's errors of any other kind, such as that it waited for the
+        // extension.
         known = maintenance->last_error_kind == pg::WorkerErrorKind::kAuthority;
         strlcat(why, maintenance->last_error, sizeof(why));
     });
@@ -86,7 +88,7 @@ static_assert(kMaxListeners + 1 <= kMaxProgramFds);
 void Start(Supervisor* supervisor) {
     Gateway* gateway = Find(supervisor, GatewayState::kNone);
     if (gateway == nullptr) {
-        // Leaving gateways take every slot: kill one of them, a closed one if there is any.
+        // Exiting gateways have taken every slot: kill one of them, if possible one that is closed.
         gateway = Find(supervisor, GatewayState::kClosed);
         if (gateway == nullptr) gateway = Find(supervisor, GatewayState::kDraining);
         KillProgram(gateway->pid);
@@ -152,7 +154,8 @@ void OnFailed(Supervisor* supervisor, Gateway* gateway, std::string_view message
                                        message.data()) ||
                        supervisor->backoff.failures() == 0;
     const bool old_serves = Find(supervisor, GatewayState::kServing) != nullptr;
-    // Warn after every failed reload of an administrator; warn of automatic retries only once.
+    // Warn after every failed reload of an administrator, but warn only once of failed automatic
+    // retries.
     if (first || (old_serves && !IsStale(*supervisor))) {
         ereport(WARNING, errcode(ERRCODE_CONFIG_FILE_ERROR),
                 errmsg("pganalytics gateway could not start: %s", supervisor->status->last_error),
@@ -165,8 +168,8 @@ void OnFailed(Supervisor* supervisor, Gateway* gateway, std::string_view message
     supervisor->backoff.Fail(Now());
 }
 
-// End kills a gateway before it waits for it: a gateway that only closed its socket would block the
-// wait.
+// End kills a gateway, reaps it and plans the next start. It kills before it waits: if a gateway
+// had only closed its socket, waiting for its end would block.
 void End(Supervisor* supervisor, Gateway* gateway, const char* why) {
     const GatewayState was = gateway->state;
     const bool was_leaving = IsLeaving(*gateway);
@@ -178,12 +181,14 @@ void End(Supervisor* supervisor, Gateway* gateway, const char* why) {
     if (was_leaving) return;
     if (was == GatewayState::kServing) ShowGateway(supervisor, 0);
     pg::ShowTrouble(supervisor->status, "gateway %d %s; it %s", pid, why, end);
-    // Warn only of the first in a row of failures; the others would be a line every few seconds.
+    // Warn only of the first failure in a row. The later ones would add a line to the log every few
+    // seconds.
     ereport(supervisor->backoff.failures() == 0 ? WARNING : DEBUG1,
             errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
             errmsg("pganalytics %s", supervisor->status->last_error),
             errdetail("Another one is started."));
-    // It ended without a Failed frame: try the reloaded settings again.
+    // The gateway ended without a Failed frame, so its settings may be good: try the reloaded
+    // settings again.
     if (was == GatewayState::kStarting) supervisor->reload_wanted = true;
     if (was == GatewayState::kStarting || young) {
         supervisor->backoff.Fail(Now());
@@ -192,9 +197,9 @@ void End(Supervisor* supervisor, Gateway* gateway, const char* why) {
     }
 }
 
-// CountConnections adds to the worker's totals what a gateway has counted since its last report;
-// the totals outlive gateways. A leaving gateway still adds to them, but the worker shows only the
-// open connections of the serving one.
+// CountConnections adds to the worker's totals what a gateway has counted since its last report. So
+// the totals outlive gateways. An exiting gateway still adds to the totals, but the worker shows
+// only the open connections of the serving gateway.
 void CountConnections(Supervisor* supervisor, Gateway* gateway, const protocol::Counters& now) {
     const protocol::Counters before = gateway->counters;
     gateway->counters = now;
@@ -215,8 +220,8 @@ void AtExit(int, Datum) {
     }
 }
 
-// TakeLastWords reads the last frames of a gateway at a stop and counts the refusals in them. It
-// does not handle requests.
+// TakeLastWords is called when the worker stops. It reads the last frames of a gateway and counts
+// the refusals in them. It does not handle requests.
 void TakeLastWords(Supervisor* supervisor, Gateway* gateway) {
     Frame frame;
     bool broken = false;
@@ -298,8 +303,8 @@ void WaitForGateways(Supervisor* supervisor, long timeout_ms) {
     for (Gateway& gateway : supervisor->gateways) {
         unsent = unsent || (gateway.state != GatewayState::kNone && HasUnsent(gateway.channel));
     }
-    // It is rare that a receipt does not fit in the socket: a shorter wait is simpler than a second
-    // set of events.
+    // While bytes are unsent, wait 5 ms at most and then write again. Sockets are full so rarely
+    // that this is simpler than a second set of events.
     WaitEvent occurred[2 + kMaxGateways];
     WaitEventSetWait(supervisor->events, unsent ? Min(timeout_ms, 5L) : timeout_ms, occurred,
                      lengthof(occurred), PG_WAIT_EXTENSION);
@@ -408,7 +413,7 @@ void StopGateways(Supervisor* supervisor) {
                 left = true;
             }
         }
-        // The end of a child sets the latch.
+        // The end of a gateway sets the latch (SIGCHLD), which ends the sleep.
         if (left) Sleep(20);
     }
     for (Gateway& gateway : supervisor->gateways) {

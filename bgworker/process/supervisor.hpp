@@ -1,5 +1,5 @@
-// Supervisor: the gateways of one worker. One serves. At a reload a new one starts beside it; then
-// the old one finishes its requests and exits.
+// Supervisor: the gateways of one worker. One gateway serves. At a reload a new gateway starts
+// beside it. When the new gateway is ready, the old one finishes its requests and exits.
 #pragma once
 
 #include "bgworker/process/gateway.hpp"
@@ -8,7 +8,8 @@
 
 namespace pganalytics::bgworker {
 
-// One serves, one starts, and the others leave: reloads may come faster than old connections end.
+// One gateway serves, one starts, and the others are exiting: reloads may come faster than old
+// connections end.
 inline constexpr int kMaxGateways = 6;
 
 struct Supervisor {
@@ -16,28 +17,29 @@ struct Supervisor {
     protocol::GatewayRole role;
     Listeners listeners;
     Gateway gateways[kMaxGateways];
-    // Counts as failures the starts in a row that did not reach kServing or ended within 5 s of the
-    // start.
+    // The back-off counts as a failure each start of a gateway that did not reach kServing or ended
+    // within 5 s.
     core::Backoff backoff{/*first_ms=*/100, /*longest_ms=*/5000};
-    uint64 pki_version;    // of the files that the serving gateway has read
-    bool reload_wanted;    // a reload came while a gateway was starting
+    uint64 pki_version;    // version of the files that the serving gateway has read
+    bool reload_wanted;    // start a gateway even if one serves
     WaitEventSet* events;  // the latch and every gateway's socket
     bool events_stale;
 };
 
-// StartSupervisor prepares a zeroed supervisor and starts nothing yet. The gateways end with the
-// worker.
+// StartSupervisor prepares a zeroed supervisor and starts no gateway yet. When the worker exits,
+// however it does so, its gateways are killed.
 void StartSupervisor(Supervisor* supervisor, pg::WorkerStatus* status, protocol::GatewayRole role);
 
 // OpenPort waits until it can bind the port of the supervisor's role. False if the worker must
-// stop. The worker's row shows what it waits for.
+// stop. The worker's row shows what OpenPort waits for.
 bool OpenPort(Supervisor* supervisor);
 
-// Tend starts a gateway if one is needed and the back-off allows, and ends those whose time is
-// over. Called every turn.
+// Tend starts a gateway if one is needed and the back-off allows it. It also ends gateways that
+// take too long to become ready or to exit. The worker calls it in every loop iteration.
 void Tend(Supervisor* supervisor);
 
-// Reload starts a gateway with the current settings beside the one that serves.
+// Reload makes Tend start a gateway with the current settings beside the serving one, without
+// waiting for the back-off.
 void Reload(Supervisor* supervisor);
 
 // WaitForGateways waits until a gateway's socket or the latch is ready, or `timeout_ms` has passed.
@@ -47,14 +49,15 @@ void WaitForGateways(Supervisor* supervisor, long timeout_ms);
 enum class Handled { kYes, kNotControl, kBroken };
 
 // HandleControl handles the frames about the gateway itself (ready, draining, failed, log, refused,
-// counters). kBroken: the frame is not valid, and the gateway must be ended.
+// counters). kNotControl: the frame is of another type. kBroken: the frame is not valid, and the
+// gateway must be ended.
 Handled HandleControl(Supervisor* supervisor, Gateway* gateway, const Frame& frame);
 
-// EndDoomed ends the doomed gateways and plans the next start.
+// EndDoomed ends the gateways that Doom has marked, and plans the next start.
 void EndDoomed(Supervisor* supervisor);
 
-// FlushGateways, at the end of a turn, writes to every gateway as much as it takes, releases the
-// frames that were read, and ends doomed gateways.
+// FlushGateways is called at the end of a loop iteration. It writes to every gateway as much as the
+// gateway takes, releases the frames that were read, and calls EndDoomed.
 void FlushGateways(Supervisor* supervisor);
 
 // StopGateways closes the listening sockets, asks all gateways to answer waiting requests with 503

@@ -16,16 +16,18 @@ inline constexpr char kAuditMain[] = "pganalytics_audit_main";
 inline constexpr char kAlertsMain[] = "pganalytics_alerts_main";
 inline constexpr char kMaintenanceMain[] = "pganalytics_maintenance_main";
 
-// Begin sets up signals and the worker's row. Every worker calls it first. However the process
-// exits, its row then shows that.
+// Begin sets up signals and the worker's row in pganalytics.workers. Every worker calls it first.
+// When the process exits, however it does so, the row shows that.
 pg::WorkerStatus* Begin(pg::WorkerKind kind, int index);
 
-// HandleInterrupts handles barriers and cancellation. Call it every turn of a loop: otherwise DROP
-// DATABASE of any database waits forever. True if the configuration was reloaded.
+// HandleInterrupts handles barriers and cancellation, and reloads the configuration after SIGHUP.
+// Call it in every iteration of a loop: otherwise DROP DATABASE of any database waits forever. True
+// if the configuration was reloaded.
 bool HandleInterrupts();
 
-// ReadClock reads the clock. Call it first in every turn of a loop and after every wait; all else
-// calls Now(), so that one turn uses one time.
+// ReadClock reads the clock. Call it first in every iteration of a loop and after every wait. All
+// other code calls Now(), which returns what ReadClock has read last, so that one iteration uses
+// one time.
 core::Instant ReadClock();
 core::Instant Now();
 
@@ -33,23 +35,25 @@ core::Instant Now();
 // as ReadClock has noticed: 0 if it was not set, less than 0 if it was set back.
 int64 TakeClockMove();
 
-// ClockIsSteady: the wall clock was not set within the last hour. Remove nothing for its age unless
-// it is true: a clock that is a year ahead for a moment must not cost a year of data.
+// ClockIsSteady: the wall clock was not set within the last hour. Remove data for its age only
+// while this is true: a clock that is a year ahead for a moment must not cost a year of data.
 bool ClockIsSteady();
 
-// Stopping: SIGTERM has come.
+// Stopping: SIGTERM has come, so the worker must stop.
 inline bool Stopping() { return ShutdownRequestPending != 0; }
 
-// Sleep waits for the latch, at most `timeout_ms`, and reads the clock; ends the process if the
-// postmaster has died.
+// Sleep waits for the latch, at most `timeout_ms`, and then calls ReadClock. It ends the process if
+// the postmaster has died.
 void Sleep(long timeout_ms);
 
-// AwaitExtension waits until the extension exists and the process can become `role`, and then does
-// so. False if the worker must stop. The worker's row shows what it waits for.
+// AwaitExtension waits until the extension exists and the process can become `role`, and then makes
+// it the current role. False if the worker must stop. The worker's row shows what AwaitExtension
+// waits for.
 bool AwaitExtension(pg::WorkerStatus* status, const char* role);
 
-// ExtensionExists is called when there is no work: after DROP EXTENSION the worker exits, which
-// closes the port, and the next one waits for CREATE EXTENSION. True if the check failed.
+// ExtensionExists: the extension exists, or the check failed. Workers call it when there is no
+// work. After DROP EXTENSION a worker exits, which closes its port, and the worker that is started
+// next waits for CREATE EXTENSION.
 bool ExtensionExists();
 
 // Report shows in pg_stat_activity what the worker does.

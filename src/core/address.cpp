@@ -62,7 +62,7 @@ Address NetworkOf(const Address& address) {
 
 void FormatNetwork(const Address& network, char (&out)[kAddressTextBytes]) {
     FormatAddress(network, out);
-    // The buffer has room for it after the longest address.
+    // The buffer has room for "/64" after the longest address.
     constexpr char kPrefix[] = "/64";
     if (!IsIpv4(network)) std::memcpy(out + std::strlen(out), kPrefix, sizeof(kPrefix));
 }

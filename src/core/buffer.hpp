@@ -1,4 +1,5 @@
-// Buffer: bytes that grow without being zeroed first, with readable padding after the last one.
+// Buffer: a growing array of bytes that are not zeroed first, with readable padding after the last
+// byte.
 #pragma once
 
 #include <algorithm>

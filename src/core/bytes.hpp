@@ -1,5 +1,6 @@
-// Bytes: reads fixed-width values and counted strings from untrusted memory that it does not own.
-// The byte order is the machine's own: both ends of a frame run on one machine.
+// Bytes: reads fixed-width values and strings with a length prefix from untrusted memory, and
+// writes them. The byte order is the machine's own, because both ends of a frame run on one
+// machine.
 #pragma once
 
 #include <cstddef>
@@ -14,8 +15,8 @@ namespace pganalytics::core {
 constexpr size_t AlignUp8(size_t n) { return (n + 7) & ~size_t{7}; }
 
 // ByteReader reads through a buffer that it does not own. The first read past the end sets failed()
-// permanently, and every later read returns zeros, so a decoder checks once, at its end. Trivially
-// destructible: the backend may longjmp over it.
+// permanently, and every later read returns zeros. So a decoder needs to check failed() only once,
+// at its end. ByteReader is trivially destructible, because the backend may longjmp over it.
 class ByteReader {
   public:
     ByteReader(const char* data, size_t size) : begin_(data), next_(data), end_(data + size) {}
@@ -32,14 +33,15 @@ class ByteReader {
         return value;
     }
 
-    // ReadString returns a view into the buffer: u32 length, bytes.
+    // ReadString reads a u32 length and as many bytes, and returns a view of these bytes in the
+    // buffer.
     std::string_view ReadString() {
         const uint32_t length = Read<uint32_t>();
         const char* from = Take(length);
         return from == nullptr ? std::string_view{} : std::string_view{from, length};
     }
 
-    // Take returns the next n bytes and advances past them; nullptr past the end.
+    // Take returns the next n bytes and advances past them; nullptr if fewer than n bytes are left.
     const char* Take(size_t n) {
         if (failed_ || n > remaining()) {
             failed_ = true;

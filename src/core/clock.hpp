@@ -10,7 +10,8 @@ namespace pganalytics::core {
 class Clock {
   public:
     virtual ~Clock() = default;
-    // Now is the wall clock; Steady never goes back and measures intervals.
+    // Now returns the time of the wall clock. Steady returns the time of a clock that never goes
+    // back, to measure intervals.
     virtual TimestampMicros Now() const = 0;
     virtual std::chrono::steady_clock::time_point Steady() const = 0;
 };

@@ -1,5 +1,5 @@
-// Hex: hexadecimal digits, written in lower case, read in either case. No containers: the
-// PostgreSQL backend includes this.
+// Hex: hexadecimal digits, written in lower case, read in either case. This header uses no
+// containers: the PostgreSQL backend, where longjmp skips destructors, includes it.
 #pragma once
 
 #include <cstddef>
@@ -23,7 +23,8 @@ constexpr int HexByte(const char* digits) {
     return low < 0 ? -1 : high << 4 | low;
 }
 
-// WriteHex writes the two digits of each byte, without a NUL, and returns the position after them.
+// WriteHex writes two digits for each byte to `out`, without a NUL, and returns the position after
+// the last digit.
 constexpr char* WriteHex(const unsigned char* bytes, size_t size, char* out) {
     for (size_t i = 0; i < size; ++i) {
         *out++ = kHexDigits[bytes[i] >> 4];

@@ -7,7 +7,7 @@ namespace {
 
 constexpr uint32_t kAddressBits = 128;
 constexpr uint32_t kIpv4Bits = 32;
-constexpr size_t kMaxNameBytes = 253;  // RFC 1035 section 2.3.4, without the root's dot
+constexpr size_t kMaxNameBytes = 253;  // RFC 1035 section 2.3.4, without the final dot
 
 char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
@@ -44,8 +44,9 @@ bool ParseAddressText(std::string_view text, Address* address) {
     return ParseAddress(copy, address);
 }
 
-// IsName: labels of letters, digits, hyphens and underscores. The last label must not begin with a
-// digit: resolvers read "127.1" and "0x7f000001" as addresses (inet_aton(3)).
+// IsName: `text` consists of labels of letters, digits, hyphens and underscores. The last label
+// must not begin with a digit, because resolvers read "127.1" and "0x7f000001" as addresses
+// (inet_aton(3)).
 bool IsName(std::string_view text) {
     if (text.empty() || text.size() > kMaxNameBytes) return false;
     size_t label = 0;

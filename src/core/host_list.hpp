@@ -8,8 +8,9 @@
 
 namespace pganalytics::core {
 
-// HostEntry is one entry of a list: a name, or a network of addresses if the name is empty. An IPv4
-// network has the prefix length of its IPv6 form. Port 0: every port.
+// HostEntry is one entry of a list: a host name or, if `name` is empty, a network of addresses. An
+// IPv4 network is stored in its IPv6 form, so its `prefix_bits` are 96 more than in the text. Port
+// 0 stands for every port.
 struct HostEntry {
     std::string_view name;
     Address network;
@@ -18,26 +19,26 @@ struct HostEntry {
 };
 
 // ParseHostEntry reads "name", "name:port", "10.0.0.1", "10.0.0.1:80", "10.0.0.0/8", "fd00::/8",
-// "fd00::1" and "[fd00::1]:80". False for anything else, including a name that resolvers would read
-// as an address in another spelling ("127.1", "0x7f000001") and a network whose address has bits
+// "fd00::1" and "[fd00::1]:80". It returns false for anything else. That includes a name that
+// resolvers would read as an address ("127.1", "0x7f000001") and a network whose address has bits
 // set after its prefix.
 bool ParseHostEntry(std::string_view text, HostEntry* entry);
 
-// NextHostEntry removes the first entry from a comma-separated list; *good is false if the entry is
-// malformed. Returns false, and leaves *good alone, at the end of the list. An empty list has no
-// entries.
+// NextHostEntry removes the first entry from the comma-separated `list` and reads it into *entry;
+// *good says whether the entry is well formed. At the end of the list it returns false and leaves
+// *good unchanged. An empty list has no entries.
 bool NextHostEntry(std::string_view* list, HostEntry* entry, bool* good);
 
 // IsHostList: all entries of the list are well formed.
 bool IsHostList(std::string_view list);
 
 // HostListHas: an entry of the list names `host` or contains `address`, and allows `port`. `host`
-// is that of a URL; an IPv6 address is without its brackets. REQUIRES: IsHostList(list).
+// is the host of a URL; an IPv6 address has no brackets. REQUIRES: IsHostList(list).
 bool HostListHas(std::string_view list, std::string_view host, uint16_t port,
                  const Address& address);
 
-// SplitHostPort reads "name:port", "10.0.0.1:25" or "[fd00::1]:25". False if the port is missing or
-// 0, or the host is neither a name nor an address.
+// SplitHostPort reads "name:port", "10.0.0.1:25" or "[fd00::1]:25". It returns false if the port is
+// missing or 0, or if the host is neither a name nor an address.
 bool SplitHostPort(std::string_view text, std::string_view* host, uint16_t* port);
 
 }  // namespace pganalytics::core

@@ -1,4 +1,5 @@
-// JSON string: writes a text as a JSON string. No containers: the PostgreSQL backend includes this.
+// JSON string: writes a text as a JSON string. This header uses no containers: the PostgreSQL
+// backend, where longjmp skips destructors, includes it.
 #pragma once
 
 #include <string_view>

@@ -7,8 +7,8 @@
 
 namespace pganalytics::core {
 
-// JsonWriter writes the commas; the caller closes what it opens. Numbers are exact: a double is
-// written with the fewest digits that read back as the same double.
+// JsonWriter writes the commas; the caller must close each object and array that it begins. Numbers
+// are exact: a double is written with the fewest digits that read back as the same double.
 class JsonWriter {
   public:
     void Clear();
@@ -19,17 +19,18 @@ class JsonWriter {
     void BeginArray() { Open('['); }
     void EndArray() { Close(']'); }
 
-    // Key begins a member; the next call writes its value. It escapes as String does.
+    // Key begins a member of an object; the caller's next call writes the member's value. Key
+    // escapes as String does.
     void Key(std::string_view key);
 
     void Int(int64_t value);
-    // REQUIRES: finite; JSON has no other numbers.
+    // REQUIRES: `value` is finite, because JSON has neither infinities nor NaN.
     void Double(double value);
     void Bool(bool value);
     // String escapes as JSON requires. It replaces NUL, and each byte that is not part of
     // well-formed UTF-8, by U+FFFD: PostgreSQL can store neither.
     void String(std::string_view value);
-    // Document writes a JSON document unchanged. REQUIRES: it is one.
+    // Document writes the JSON document `json` unchanged. REQUIRES: `json` is valid JSON.
     void Document(std::string_view json);
 
     // Member writes a key and its value.

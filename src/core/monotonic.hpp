@@ -1,13 +1,14 @@
 // Monotonic: instants, timers and back-offs. Every deadline, interval and back-off of the server's
-// workers uses these. The wall clock, which an administrator or a resumed machine can move, serves
-// only for what is stored or shown, and for the times in certificates and tokens.
+// workers uses these. The wall clock can jump, because an administrator sets it or a suspended
+// machine resumes. So workers use it only for times that are stored or shown, and for the times in
+// certificates and tokens.
 //
-// The clock is CLOCK_MONOTONIC, not CLOCK_BOOTTIME: it stands still while the machine is suspended,
-// as our programs do. By CLOCK_BOOTTIME every program would be late right after a resume, although
-// it had no chance to run. Code that follows the calendar also watches the wall clock (ClockWatch).
+// The clock is CLOCK_MONOTONIC, which stops while the machine is suspended. CLOCK_BOOTTIME would go
+// on: right after a resume every deadline would have passed, although no program had a chance to
+// run. Code that follows the calendar also watches the wall clock (ClockWatch).
 //
-// No heap, no exceptions, trivially destructible: usable in the PostgreSQL backend. Zeroed is
-// valid.
+// The classes use no heap and no exceptions and are trivially destructible, so the PostgreSQL
+// backend can use them. Zeroed memory is a valid object.
 #pragma once
 
 #include <time.h>
@@ -18,8 +19,8 @@
 
 namespace pganalytics::core {
 
-// Instant is a moment of CLOCK_MONOTONIC. The default one precedes all others. Instants of
-// different processes are comparable within one boot.
+// Instant is a moment of CLOCK_MONOTONIC. A default Instant precedes all others. Processes can
+// compare their Instants within one boot of the machine.
 class Instant {
   public:
     constexpr Instant() = default;
@@ -45,13 +46,14 @@ class Instant {
     int64_t ns_ = 0;
 };
 
-// Timer says when something is due. A new one is due at once.
+// Timer says when an action is due. A new timer is due at once.
 class Timer {
   public:
     constexpr void Start(Instant now, int64_t ms) { at_ = now.PlusMs(ms); }
     constexpr void Expire() { at_ = {}; }
     constexpr bool IsDue(Instant now) const { return now >= at_; }
-    // MsLeft is rounded up, so that after a wait of so long the timer is due; 0 if it is due.
+    // MsLeft returns the milliseconds until the timer is due, 0 if it is due now. They are rounded
+    // up, so that the timer is due after a wait of that length.
     constexpr int64_t MsLeft(Instant now) const {
         return IsDue(now) ? 0 : at_.PlusMs(1).MsSince(now);
     }
@@ -60,8 +62,8 @@ class Timer {
     Instant at_;
 };
 
-// BackoffMs is the wait after `failures` failures, from 1: `first_ms`, doubled for each further
-// failure, at most `longest_ms`.
+// BackoffMs returns the wait after `failures` failures in a row, at least 1: `first_ms`, doubled
+// for each failure after the first, but at most `longest_ms`.
 constexpr int64_t BackoffMs(int failures, int64_t first_ms, int64_t longest_ms) {
     int64_t wait_ms = first_ms;
     for (int i = 1; i < failures && wait_ms < longest_ms; ++i) wait_ms *= 2;
@@ -79,11 +81,12 @@ class Backoff {
         timer_.Start(now, BackoffMs(failures_, first_ms_, longest_ms_));
     }
     constexpr void Reset() { *this = Backoff(first_ms_, longest_ms_); }
-    // TryNow ends the wait; the wait after the next failure is as long as it would have been.
+    // TryNow ends the present wait. It keeps the count of failures, so the wait after the next
+    // failure grows as usual.
     constexpr void TryNow() { timer_.Expire(); }
     constexpr bool MayTry(Instant now) const { return timer_.IsDue(now); }
     constexpr int64_t MsLeft(Instant now) const { return timer_.MsLeft(now); }
-    // failures counts the failures in a row.
+    // failures returns the number of failures since the last Reset, at most kMostFailures.
     constexpr int failures() const { return failures_; }
 
   private:
@@ -94,15 +97,17 @@ class Backoff {
     int failures_ = 0;
 };
 
-// ClockWatch detects that the wall clock was set: since the last look it has advanced by another
-// amount than the monotonic clock. A suspended machine looks like a clock that was set forward.
+// ClockWatch detects that the wall clock was set: between two looks it then advances by another
+// amount than the monotonic clock. A machine that was suspended looks the same as a clock that was
+// set forward.
 class ClockWatch {
   public:
-    // Time synchronization makes smaller corrections every day.
+    // kLeastMoveMs is the smallest difference that counts as a move. Time synchronization makes
+    // smaller corrections every day.
     static constexpr int64_t kLeastMoveMs = 1000;
 
-    // Look returns by how much the wall clock was set since the last look, 0 at the first; `now` is
-    // the time of the look.
+    // Look reads both clocks and returns by how many milliseconds the wall clock was set since the
+    // last look: below 0 if it was set back, 0 at the first look. *now gets the time of this look.
     int64_t Look(Instant* now) {
         int64_t wall_ns = 0;
         // If the process was paused between the two readings, their difference says nothing about
@@ -116,11 +121,11 @@ class ClockWatch {
         return 0;
     }
 
-    // Compare is Look with given readings of the clocks.
+    // Compare does the same as Look, with given readings of the two clocks.
     constexpr int64_t Compare(Instant now, int64_t wall_ns) {
         const int64_t offset_ms = (wall_ns - now.ns()) / Instant::kNsPerMs;
         const int64_t move_ms = seen_ ? offset_ms - offset_ms_ : 0;
-        // Absorb a small step, so that many of them do not add up to a move.
+        // Absorb a small correction, so that many small corrections do not add up to a move.
         offset_ms_ = offset_ms;
         seen_ = true;
         if (move_ms > -kLeastMoveMs && move_ms < kLeastMoveMs) return 0;
@@ -135,7 +140,7 @@ class ClockWatch {
     }
 
   private:
-    int64_t offset_ms_ = 0;  // of the wall clock from the monotonic one
+    int64_t offset_ms_ = 0;  // wall clock minus monotonic clock
     Instant moved_at_;
     bool seen_ = false;
     bool was_moved_ = false;

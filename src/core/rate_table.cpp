@@ -5,20 +5,22 @@ namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
 
-// A key may be in this many slots, from the one that its hash selects.
+// A key may be in any of this many consecutive slots. Its hash selects the first of them.
 constexpr uint32_t kWindow = 16;
-// Another client may win the slot that we claim; after so many losses a request is not counted.
+// Another process may be faster to claim a slot. After this many lost claims Take allows the
+// request without counting it.
 constexpr int kClaims = 4;
 
-// Taken: the time when the bucket is full, after taking a token; with a wait, none was taken.
+// Taken is the result of TakeAt. full_at_ns is the time when the bucket will be full again. wait_ns
+// is 0 if a token was taken, else the time until there is a token.
 struct Taken {
     uint64_t full_at_ns;
     uint64_t wait_ns;
 };
 
 Taken TakeAt(uint64_t full_at_ns, const RateLimit& limit, uint64_t now_ns) {
-    // No bucket is emptier than this, even if the limit has changed or another process has written
-    // nonsense: nobody waits for more than one token.
+    // Treat a bucket that seems emptier than empty as empty: the limit may have changed, or another
+    // process may have written nonsense. So nobody waits longer than for one token.
     const uint64_t empty_at = now_ns + limit.interval_ns * limit.burst;
     uint64_t from = full_at_ns > now_ns ? full_at_ns : now_ns;
     if (from > empty_at) from = empty_at;
@@ -40,7 +42,8 @@ RateSlot* RateTable::Find(uint64_t tag) const {
         RateSlot& slot = slots_[(tag + i) & (count_ - 1)];
         const uint64_t found = slot.tag.load(std::memory_order_acquire);
         if (found == tag) return &slot;
-        // Slots are never freed, only taken over: after an unused one there are no more keys.
+        // A used slot never becomes unused again, so no slot after the first unused one can have
+        // this key.
         if (found == 0) return nullptr;
     }
     return nullptr;
@@ -67,7 +70,8 @@ RateSlot* RateTable::FindOrClaim(const RateKey& key, uint64_t tag) {
         if (!victim->tag.compare_exchange_strong(victim_tag, tag, std::memory_order_acq_rel)) {
             continue;
         }
-        // Unless somebody has taken a token from it meanwhile, the new bucket is full.
+        // Make the new bucket full, unless another request has taken a token from it since its time
+        // was read.
         victim->full_at_ns.compare_exchange_strong(victim_full_at, 0, kRelaxed);
         victim->taken.store(0, kRelaxed);
         victim->refused.store(0, kRelaxed);

@@ -8,8 +8,9 @@
 
 namespace pganalytics::core {
 
-// RateKind: what a bucket limits. kLogin: one role from one network. kLoginRole: a role from
-// anywhere. kLoginNetwork: a network, for any role.
+// RateKind says what a bucket limits. kAddress: the requests of one network. kCollector: the
+// requests of one collector. kLogin: logins of one role from one network. kLoginRole: logins of one
+// role from all networks together. kLoginNetwork: logins of all roles together from one network.
 enum class RateKind : uint64_t { kAddress = 1, kCollector, kLogin, kLoginRole, kLoginNetwork };
 
 // RateKey identifies a bucket; the meaning of the words depends on the kind.
@@ -19,8 +20,8 @@ struct RateKey {
     friend bool operator==(const RateKey&, const RateKey&) = default;
 };
 
-// RateLimit: a bucket holds `burst` tokens and regains one each interval. Interval 0: there is no
-// limit. REQUIRES: interval_ns * burst < 2^62.
+// RateLimit: a bucket holds up to `burst` tokens and regains one token per interval. Interval 0
+// means that there is no limit. REQUIRES: interval_ns * burst < 2^62.
 struct RateLimit {
     uint64_t interval_ns = 0;
     uint64_t burst = 1;
@@ -43,7 +44,7 @@ struct alignas(64) RateSlot {
 };
 static_assert(sizeof(RateSlot) == 64 && std::atomic<uint64_t>::is_always_lock_free);
 
-// RateUse is the use of one bucket since it was put into the table.
+// RateUse says how one bucket was used since it got its slot in the table.
 struct RateUse {
     RateKey key;
     uint64_t full_at_ns = 0;
@@ -52,23 +53,27 @@ struct RateUse {
     uint64_t refused_at_ns = 0;  // 0: never
 };
 
-// RateTable is a view of the slots; all times are of CLOCK_MONOTONIC, in nanoseconds. A client has
-// a slot while its bucket is not full, and usually long after. If there are more clients than
-// slots, a client whose bucket is closest to full loses its slot. A request that races with this
-// can count for the wrong client; nothing else is ever inexact. Whatever other processes write, an
-// operation terminates, stays within the memory, and makes nobody wait longer than one interval.
+// RateTable is a view of slots in memory that it does not own. All times are nanoseconds of
+// CLOCK_MONOTONIC. A client has a slot while its bucket is not full, and usually long after. If
+// there are more clients than slots, a new client takes the slot of a client whose bucket is
+// closest to full. A request that races with such a takeover can be counted for the wrong client,
+// or be allowed without being counted; all other counts are exact. Whatever other processes write
+// into the slots, an operation terminates, stays within the memory, and makes nobody wait longer
+// than one interval.
 class RateTable {
   public:
-    // Without memory every request is allowed and nothing is counted.
+    // A table without memory allows every request and counts nothing.
     RateTable() = default;
-    // `slots` is a power of two; the memory is zeroed before its first use, and outlives the table.
+    // REQUIRES: `count` is a power of two. The memory at `slots` is zeroed before its first use and
+    // outlives the table.
     RateTable(RateSlot* slots, uint32_t count, const SipKey& secret)
         : slots_(slots), count_(count), secret_(secret) {}
 
-    // Take takes a token and returns 0; if there is none, the nanoseconds until there is.
+    // Take takes a token and returns 0. If the bucket has none, Take returns the nanoseconds until
+    // it has one.
     uint64_t Take(const RateKey& key, const RateLimit& limit, uint64_t now_ns);
 
-    // Peek returns what Take would, but takes nothing.
+    // Peek returns what Take would return, but takes no token.
     uint64_t Peek(const RateKey& key, const RateLimit& limit, uint64_t now_ns) const;
 
     // GiveBack undoes one Take; Refill makes the bucket full.
@@ -76,7 +81,8 @@ class RateTable {
     void Refill(const RateKey& key);
 
     uint32_t count() const { return count_; }
-    // Read returns the content of slot `i`. False if it is empty or being written.
+    // Read copies the content of slot `i` to *use. It returns false if the slot is empty or another
+    // process is writing to it.
     bool Read(uint32_t i, RateUse* use) const;
 
   private:

@@ -1,4 +1,5 @@
-// Result: a value, or an error, for all failures that a peer, a file or a user can cause.
+// Result: a value or an error. Functions return it for all failures that a peer, a file or a user
+// can cause.
 #pragma once
 
 #include <string>
@@ -8,7 +9,7 @@
 namespace pganalytics::core {
 
 // ErrorKind distinguishes errors, so that callers never compare messages. kExpired: the credential
-// shown was valid before.
+// was valid once and has expired.
 enum class ErrorKind { kOther, kExpired };
 
 // Error says what went wrong, so that a person can act on it. `status` is the HTTP status for the

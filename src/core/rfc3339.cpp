@@ -8,8 +8,8 @@ namespace {
 
 constexpr int64_t kMicros = 1000000;
 
-// DaysFromCivil: days since 1970-01-01 of a proleptic Gregorian date (Howard Hinnant's public
-// derivation, chrono-compatible low-level date algorithms).
+// DaysFromCivil returns the days from 1970-01-01 to a date of the proleptic Gregorian calendar
+// (Howard Hinnant's public derivation, chrono-compatible low-level date algorithms).
 int64_t DaysFromCivil(int64_t year, int month, int day) {
     year -= month <= 2;
     const int64_t era = (year >= 0 ? year : year - 399) / 400;
@@ -54,11 +54,11 @@ struct Reader {
     }
 };
 
-// Form is how strict the syntax is.
+// Form says which variants of the syntax Parse accepts.
 struct Form {
     int first_year;
     int fraction_digits;
-    bool complete;  // has a time and an offset
+    bool complete;  // a time and an offset are required
 };
 
 int64_t ReadFraction(Reader* reader, const Form& form) {
@@ -140,7 +140,7 @@ size_t WriteTimestamp(TimestampMicros timestamp, char (&out)[kTimestampBytes]) {
         of_day += 86400;
         --days;
     }
-    // The inverse of DaysFromCivil.
+    // The lines from here to `year` are the inverse of DaysFromCivil.
     days += 719468;
     const int64_t era = (days >= 0 ? days : days - 146096) / 146097;
     const int64_t day_of_era = days - era * 146097;

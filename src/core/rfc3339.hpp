@@ -1,4 +1,5 @@
-// RFC 3339: timestamps as text. No containers: the PostgreSQL backend includes this.
+// RFC 3339: timestamps as text. This header uses no containers: the PostgreSQL backend, where
+// longjmp skips destructors, includes it.
 #pragma once
 
 #include <cstddef>
@@ -14,12 +15,12 @@ namespace pganalytics::core {
 // DateStyle ISO ("2026-11-22 08:53:55.496158+00"). std::nullopt for anything else.
 std::optional<TimestampMicros> ParseTimestamp(std::string_view text);
 
-// ParseInstant reads what people write: all that ParseTimestamp reads; a date, which means its
-// midnight; a time without an offset, which means UTC; years from 1; up to nine fractional digits,
-// of which those after the sixth are ignored. std::nullopt for anything else.
+// ParseInstant reads what people write: everything that ParseTimestamp reads; a date alone, which
+// means midnight UTC; a time without an offset, which means UTC; years from 1; up to nine
+// fractional digits, of which it ignores those after the sixth. std::nullopt for anything else.
 std::optional<TimestampMicros> ParseInstant(std::string_view text);
 
-// MicrosOfUnix converts seconds since 1970.
+// MicrosOfUnix converts Unix time in seconds.
 constexpr TimestampMicros MicrosOfUnix(int64_t unix_seconds) {
     return (unix_seconds - kPostgresEpochUnixSeconds) * 1000000;
 }

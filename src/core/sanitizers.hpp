@@ -1,5 +1,6 @@
-// Sanitizers: whether this build is for sanitizers or valgrind. Their shadow memory exceeds our
-// memory limit, and their system calls violate the sandbox.
+// Sanitizers: PGANALYTICS_SANITIZED is 1 in a build for sanitizers or valgrind. Such a build has no
+// memory limit and no sandbox: shadow memory exceeds the limit, and the system calls of these tools
+// violate the sandbox.
 #pragma once
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(PGANALYTICS_VALGRIND)

@@ -13,8 +13,9 @@ struct SipKey {
     uint64_t words[2] = {};
 };
 
-// SipHash24 is SipHash-2-4 (Aumasson, Bernstein: SipHash, a fast short-input PRF, 2012) of `size`
-// bytes on a little-endian machine; on others it is an equally good hash with other values.
+// SipHash24 hashes `size` bytes with SipHash-2-4 (Aumasson, Bernstein: SipHash, a fast short-input
+// PRF, 2012). On a big-endian machine the values differ from those of the paper, but the hash is
+// equally good.
 inline uint64_t SipHash24(const SipKey& key, const void* data, size_t size) {
     uint64_t v0 = key.words[0] ^ 0x736f6d6570736575;
     uint64_t v1 = key.words[1] ^ 0x646f72616e646f6d;

@@ -1,8 +1,10 @@
 // Tally: counts events that untrusted clients can cause at will, by key, and decides when to emit
-// each count: the first event of a key at once, later ones together, after 10 s, then 20 s and so
-// on up to 10 minutes while they continue. A fixed number of keys is counted separately. A slot is
-// reused for another key two minutes after its last emission. So the output is bounded for any
-// number of keys: with 32 slots some 1,000 counts an hour. The counts are exact. No clock, no heap.
+// each count. It emits the first event of a key at once and combines later events: it emits their
+// count after 10 s, then after 20 s and so on up to 10 minutes while events continue. A fixed
+// number of keys have a slot of their own. A slot without unemitted events can go to another key
+// when its wait is over, two minutes after its last emission at the earliest. So the output is
+// bounded for any number of keys: with 32 slots some 1,000 counts an hour. The counts are exact.
+// Tally uses no heap, and the caller passes the time.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +17,8 @@ inline constexpr int64_t kTallyFirstWaitMs = 10'000;
 inline constexpr int64_t kTallyLongestWaitMs = 600'000;
 inline constexpr int64_t kTallyKeepMs = 120'000;
 
-// Counted is a count to emit: the key, the number of events, and the time they span.
+// Counted is a count to emit: the key, the number of events, and over_ms, the time from the first
+// of these events to the emission.
 template <typename Key>
 struct Counted {
     Key key;
@@ -23,13 +26,13 @@ struct Counted {
     int64_t over_ms;
 };
 
-// Key is plain memory with ==, a Kind() below kKinds, and a Rest() that keeps only the kind: keys
-// without a slot are counted under their Rest().
+// Key is plain memory with ==. Its Kind() is a number below kKinds. Its Rest() is a key of the same
+// kind and nothing else: if no slot is free for a key, Tally counts its events under Rest().
 template <typename Key, size_t kSlots, size_t kKinds>
 class Tally {
   public:
-    // Add counts `count` events of a key. REQUIRES: now_ms never goes back. True if *due is to be
-    // emitted now.
+    // Add counts `count` events of `key`. It returns true if a count must be emitted now, and
+    // writes that count to *due. REQUIRES: now_ms never goes back.
     bool Add(const Key& key, uint64_t count, int64_t now_ms, Counted<Key>* due) {
         Slot* slot = Find(key, now_ms);
         if (slot == nullptr) {
@@ -41,7 +44,7 @@ class Tally {
         return Tell(slot, now_ms, due);
     }
 
-    // Next returns a count that is due, false if there is none.
+    // Next writes a count that is due to *due. It returns false if no count is due.
     bool Next(int64_t now_ms, Counted<Key>* due) {
         for (Slot& slot : slots_) {
             if (slot.count > 0 && Tell(&slot, now_ms, due)) return true;
@@ -49,7 +52,8 @@ class Tally {
         return false;
     }
 
-    // Last returns a count whether due or not, false if none is left.
+    // Last writes a count to *due even if the count is not due yet. It returns false if no count is
+    // left.
     bool Last(int64_t now_ms, Counted<Key>* due) {
         for (Slot& slot : slots_) {
             if (slot.count == 0) continue;
@@ -64,9 +68,9 @@ class Tally {
         Key key;
         bool used;
         uint64_t count;    // since the last emission
-        int64_t since_ms;  // of the first of these events
+        int64_t since_ms;  // time of the first event since the last emission
         int64_t told_ms;
-        int64_t next_ms;  // no emission before
+        int64_t next_ms;  // no emission before this time
         int64_t wait_ms;
     };
 
@@ -76,7 +80,8 @@ class Tally {
         slot->used = true;
     }
 
-    // Find returns the slot of a key, nullptr if all slots are taken.
+    // Find returns the slot of `key` or, if it has none, gives it a free one; nullptr if no slot is
+    // free.
     Slot* Find(const Key& key, int64_t now_ms) {
         Slot* free = nullptr;
         for (size_t i = 0; i < kSlots; ++i) {
@@ -93,7 +98,7 @@ class Tally {
 
     static bool Tell(Slot* slot, int64_t now_ms, Counted<Key>* due) {
         if (slot->wait_ms != 0 && now_ms < slot->next_ms) return false;
-        // A key that was idle for one full wait starts again at the shortest wait.
+        // If a full wait passes without an event, the next wait of the key is the shortest again.
         const bool quiet = slot->wait_ms == 0 || slot->since_ms >= slot->next_ms;
         slot->wait_ms =
             quiet ? kTallyFirstWaitMs : std::min(2 * slot->wait_ms, kTallyLongestWaitMs);

@@ -1,4 +1,5 @@
-// Text: conversions that every program must spell alike, into std::string.
+// Text: UUIDs, hexadecimal and timestamps as std::string, in the one spelling that all programs
+// use.
 #pragma once
 
 #include <optional>
@@ -10,7 +11,8 @@
 
 namespace pganalytics::core {
 
-// ParseUuid reads the 36-character form, in either case. std::nullopt for anything else.
+// ParseUuid reads the 36-character form of a UUID, in upper or lower case. std::nullopt for
+// anything else.
 std::optional<Uuid> ParseUuid(std::string_view text);
 std::string FormatUuid(const Uuid& uuid);
 

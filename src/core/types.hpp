@@ -1,11 +1,12 @@
-// Types: plain values that frames, rows and SQL share. No containers: src/pg includes this.
+// Types: plain values that frames, rows and SQL share. This header uses no containers, because
+// src/pg, where longjmp skips destructors, includes it.
 #pragma once
 
 #include <cstdint>
 
 namespace pganalytics::core {
 
-// Uuid is the 16 bytes of RFC 9562, in written order.
+// Uuid holds the 16 bytes of a UUID (RFC 9562) in the order in which the text form writes them.
 struct Uuid {
     unsigned char bytes[16] = {};
     friend bool operator==(const Uuid&, const Uuid&) = default;

@@ -35,7 +35,8 @@ bool IsValidUtf8(std::string_view text) {
 
 std::string_view CutUtf8(std::string_view text, size_t most) {
     if (text.size() <= most) return text;
-    // Go back to the first byte of a character: all its other bytes begin with the bits 10.
+    // Go back to the first byte of a character: every other byte of a character begins with the
+    // bits 10.
     while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xC0) == 0x80) --most;
     return text.substr(0, most);
 }

@@ -1,5 +1,5 @@
-// UTF-8: finds where characters begin and end, for untrusted texts and for texts to be cut. No
-// containers: the PostgreSQL backend includes this.
+// UTF-8: finds the bounds of characters, to check untrusted texts and to cut texts. This header
+// uses no containers: the PostgreSQL backend, where longjmp skips destructors, includes it.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@ namespace pganalytics::core {
 // it.
 size_t Utf8Length(std::string_view text);
 
-// IsValidUtf8: `text` consists of such characters.
+// IsValidUtf8: all of `text` is well-formed UTF-8, as Utf8Length defines it.
 bool IsValidUtf8(std::string_view text);
 
 // CutUtf8 returns the longest beginning of `text` that has at most `most` bytes and does not end

@@ -1,6 +1,7 @@
 // pganalytics-gateway: reads the network so that no process of PostgreSQL has to. A worker starts
-// it with the worker's socket as descriptor 3 and listening sockets from 4 on; the first frame
-// brings everything else it needs.
+// it with a socket to the worker as descriptor 3, the listening sockets from 4 on and, if there is
+// one, the shared memory of rate limits after them. The first two frames bring everything else that
+// it needs.
 #include <openssl/rand.h>
 #include <unistd.h>
 
@@ -32,8 +33,8 @@ namespace asio = http::asio;
 constexpr std::chrono::milliseconds kRefuseTime{200};
 constexpr std::chrono::milliseconds kLastWordsTime{100};
 
-// Leave ends the process without running destructors: it cuts connections and does not unwind
-// coroutines.
+// Leave ends the process without running destructors: connections are cut, and coroutines are not
+// unwound.
 [[noreturn]] void Leave(int code) { _exit(code); }
 
 http::ServerOptions OptionsOf(const protocol::GatewayConfig& config) {
@@ -105,7 +106,7 @@ int Main() {
 
     link.StartWriter();
     side.Start();
-    // From here on the process can open no file. It has not yet accepted a connection.
+    // From here on the process can open no file. It has not accepted any connection yet.
     auto sandboxed = sandbox::Enter({kSandboxRules});
     if (!sandboxed) return fail(sandboxed.error().message);
     link.SendNow(protocol::FrameType::kReady,
@@ -123,14 +124,16 @@ int Main() {
             link.RefuseWaiting();
             server.CloseIdle();
         }
-        // The next gateway may have a newer list that revokes one of these certificates, or other
-        // authorities for the programs that scrape.
+        // The next gateway may judge a client certificate differently: it may have a newer
+        // revocation list or, on the port for people, other authorities for programs that scrape
+        // metrics. So close the connections that use a client certificate.
         if (for_people || !config->crl_file.empty()) server.CloseWith([](X509*) { return true; });
         leave.expires_after(grace);
         leave.async_wait([leave_now](const boost::system::error_code& error) {
             if (!error) leave_now();
         });
-        // Send the refusal counts now, and later ones at once: after this process nobody has them.
+        // Send the refusal counts now and every later count at once: a count that is unsent when
+        // this process exits is lost.
         refusals.Finish();
         server.Drain(leave_now);
         link.Send(protocol::FrameType::kDraining, protocol::Draining{server.stats().open});
@@ -166,7 +169,7 @@ int main(int argc, char** argv) {
             std::fputs(pganalytics::gateway::ListRoutes().c_str(), stdout);
             return 0;
         }
-        // Skip destructors: OpenSSL's own would make system calls that the sandbox may forbid.
+        // Skip destructors: those of OpenSSL would make system calls that the sandbox may forbid.
         _exit(pganalytics::gateway::Main());
     } catch (const std::exception& error) {
         std::fprintf(stderr, "pganalytics-gateway: %s\n", error.what());

@@ -17,12 +17,12 @@ using http::Response;
 using http::Task;
 using JsonPtr = std::unique_ptr<cJSON, decltype(&cJSON_Delete)>;
 
-// Alive shows that TLS and HTTP work. It does not report the version: anyone may ask.
+// Alive shows that TLS and HTTP work. It does not report the version, because anyone may ask.
 Task<Response> Alive(Exchange&) { co_return http::JsonResponse(200, R"({"status":"ok"})"); }
 
 // NoConfiguration answers v3 collectors with an empty document, which they read as "no update":
-// their configuration is a local file. They ask with an id of their own, not the registered one, so
-// the id is ignored.
+// their configuration is a local file. It ignores the id in the path, because v3 collectors send an
+// id of their own and not the registered one.
 Task<Response> NoConfiguration(Exchange&) { co_return Response{200, "text/plain", "", {}}; }
 
 void AddText(cJSON* object, const char* name, std::string_view text) {
@@ -48,7 +48,7 @@ void AddInputs(cJSON* line, const char* name, std::span<const protocol::ApiInput
         AddText(one, "type", protocol::NameOf(input.type));
         cJSON_AddBoolToObject(one, "required", input.required);
         if (input.most != 0) {
-            // As text: a double cannot hold all digits of the largest id.
+            // Write the numbers as text, because a double cannot hold all digits of the largest id.
             cJSON_AddRawToObject(one, "least", std::to_string(input.least).c_str());
             cJSON_AddRawToObject(one, "most", std::to_string(input.most).c_str());
         }

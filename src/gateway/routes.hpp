@@ -10,19 +10,20 @@
 
 namespace pganalytics::gateway {
 
-// CollectorServices are what the routes call; they must outlive the table made with them.
+// CollectorServices are the services that the routes call. They must outlive the table.
 struct CollectorServices {
     PushService* push = nullptr;
     EnrollmentService* enrollment = nullptr;
 };
 
-// CollectorRoutes gives the table. Without services it can be listed but not called.
+// CollectorRoutes returns the table. A table made without services can be listed, but its handlers
+// must not be called.
 std::vector<http::Route> CollectorRoutes(const CollectorServices& services);
 
 // ListRoutes writes the routes of all ports, one JSON object a line: {"port", "method", "path",
 // "access"}. Routes for people also have "parameters" and "body": arrays of {"name", "type",
 // "required"}, with "least" and "most" for a range, and "choices", "unit" and "default" where there
-// is one. Checks compare the documentation and the tests with it.
+// is one. Checks compare the documentation and the tests with this list.
 std::string ListRoutes();
 
 }  // namespace pganalytics::gateway

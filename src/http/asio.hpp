@@ -1,4 +1,4 @@
-// Asio: the only file that includes it, with a header that Boost forgets.
+// Asio: the only file that includes Boost.Asio. It also includes a header that Boost forgets.
 #pragma once
 
 // clang-format off: Boost 1.74's awaitable.hpp uses std::exchange without including <utility>.
@@ -21,8 +21,9 @@ template <typename T = void>
 using Task = asio::awaitable<T>;
 using TimePoint = std::chrono::steady_clock::time_point;
 
-// Event wakes one waiting coroutine, or none. Wait returns at Notify or at the time limit; the
-// caller then checks its own state.
+// Event wakes the one coroutine that waits for it, if there is one. Wait returns at Notify or at
+// the time `until`. It does not say which of these happened, so the caller then checks its own
+// state.
 class Event {
   public:
     explicit Event(asio::io_context& io) : timer_(io) {}

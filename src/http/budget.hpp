@@ -1,4 +1,4 @@
-// Budget: limits the bytes of bodies in memory at once, over all connections.
+// Budget: limits the bytes of request bodies that all connections together have in memory.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +27,8 @@ class Lease {
     Lease& operator=(const Lease&) = delete;
 
     uint64_t held() const { return held_; }
-    // Hold sets the share to `bytes` in total. If the budget has too little left, it gives false
-    // and changes nothing.
+    // Hold sets the share to `bytes` in total. If too little of the budget is left, Hold returns
+    // false and changes nothing.
     bool Hold(uint64_t bytes) {
         if (bytes > held_ && bytes - held_ > budget_->available()) return false;
         budget_->used_ = budget_->used_ - held_ + bytes;

@@ -21,10 +21,11 @@ constexpr std::chrono::seconds kLingerTime{2};
 constexpr size_t kFirstBodyBytes = size_t{128} << 10;
 constexpr size_t kBytesInOneTurn = size_t{256} << 10;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-// Status 0: there is no client to answer.
+// Status 0: the client is gone, so nobody waits for an answer.
 const Error kGone{"the client is gone", 0};
 
-// Close the connection on the second 429 in a row.
+// TooMany makes a 429 response. `again` says that the request before this one got 429 too; the
+// response then closes the connection.
 Response TooMany(unsigned wait_s, bool again) {
     Response response =
         Problem(ProblemDetails{429, "too many requests come from this address", "", "", wait_s});
@@ -51,7 +52,8 @@ void CleanseAll(std::string& text) {
     Cleanse(text);
 }
 
-// Cleansing overwrites what was read of a request when the request ends, however it ends.
+// Cleansing overwrites, in its destructor, the received bytes and the body of a request, however
+// the request ends.
 struct Cleansing {
     std::string& input;
     core::Buffer& body;
@@ -63,8 +65,8 @@ struct Cleansing {
     }
 };
 
-// MoveTo appends bytes and then overwrites their source. If `text` moves, it also overwrites the
-// old memory.
+// MoveTo appends `bytes` to `text` and then overwrites `bytes`. If `text` needs larger memory,
+// MoveTo also overwrites the old memory.
 void MoveTo(std::string& text, std::span<char> bytes) {
     if (text.size() + bytes.size() > text.capacity()) {
         std::string grown;
@@ -77,10 +79,11 @@ void MoveTo(std::string& text, std::span<char> bytes) {
     OPENSSL_cleanse(bytes.data(), bytes.size());
 }
 
-// MakeRoom gives a body room for `more` bytes. Memory follows what has arrived: an announced size
-// is held in the lease at once but allocated only after a first part has arrived. A body of unknown
-// size exists twice while it moves. If the budget has too little left, it gives false and leaves
-// the body as it was.
+// MakeRoom gives `body` room for `more` bytes. A client cannot make the server allocate memory by
+// merely announcing a large body: ReadBody has leased the announced size, but MakeRoom first
+// allocates only kFirstBodyBytes and allocates the rest when these are full. A body of unknown size
+// grows by half; while it moves, the lease covers both the old and the new memory. If the budget
+// has too little left, MakeRoom returns false and leaves the body as it was.
 bool MakeRoom(size_t more, std::optional<uint64_t> announced, core::Buffer* body, Lease& lease) {
     size_t needed = body->size() + more;
     if (announced) needed = std::min<size_t>(needed, *announced);
@@ -122,8 +125,8 @@ Task<> Connection::Run() {
     const bool secured = co_await stream_.Handshake();
     if (!secured) {
         ++server_.stats.handshakes_failed;
-        // Linger so that the client can read why: with unread bytes in the socket, close would send
-        // a reset.
+        // Linger so that the client can read the alert, which says why the handshake failed: if
+        // unread bytes were in the socket, close would send a reset.
         co_await Linger();
         co_return;
     }
@@ -137,8 +140,8 @@ Task<> Connection::Run() {
 // AwaitRequest waits for the first bytes of a request. Meanwhile the connection is idle and holds
 // no buffers.
 Task<bool> Connection::AwaitRequest() {
-    // Even past its lifetime, a connection that was just busy gets one more request answered, with
-    // Connection: close.
+    // Even past its lifetime a connection stays open for kIdleGrace after it has become idle. A
+    // request that arrives in that time is answered, with Connection: close.
     deadline_ =
         std::max(accepted_ + server_.options.connection_lifetime, Clock::now() + kIdleGrace);
     pending_.shrink_to_fit();
@@ -215,7 +218,7 @@ Task<Status> Connection::ReadBody(RequestParser& parser, std::string& input, Lea
         input.erase(0, taken);
         if (!state) co_return state.error();
         if (parser.done()) break;
-        // A client on a fast network always has more to send: let the other connections run in
+        // A client on a fast network always has more bytes ready: let the other connections run in
         // between.
         since_yield += taken;
         if (since_yield >= kBytesInOneTurn) {
@@ -261,7 +264,8 @@ Task<bool> Connection::ServeRequest() {
         response = co_await Handle(exchange);
     }
     if (response.status == 0) co_return false;
-    // A body that was not read stands between this request and the next.
+    // Keep the connection only if the whole body was read: unread bytes would stand before the next
+    // request.
     const bool keep = parser.done() && parser.keep_alive() && !response.close && !last_ &&
                       !server_.draining &&
                       Clock::now() < accepted_ + server_.options.connection_lifetime;
@@ -298,8 +302,9 @@ void Connection::LeaveIdle() {
     server_.idle.erase(idle_self_);
 }
 
-// Linger closes our side and waits a little for the client to close its own: closing a socket with
-// unread bytes sends RST, which can overtake the answer.
+// Linger ends our side of the connection and waits up to kLingerTime for the client to close its
+// own side. If the socket had unread bytes when it is closed, the kernel would send RST, which can
+// overtake the answer.
 Task<> Connection::Linger() {
     deadline_ = Clock::now() + kLingerTime;
     lingering_ = true;

@@ -16,7 +16,7 @@ namespace pganalytics::http {
 
 class Connection {
   public:
-    // `client` is the client's address. `server` must live longer.
+    // `client` is the client's address. `server` must outlive the connection.
     Connection(ServerContext& server, int fd, const core::Address& client);
 
     // Run serves the connection until its end.
@@ -55,7 +55,7 @@ class Connection {
     bool idle_ = false;
     bool last_ = false;  // close after the next answer
     bool lingering_ = false;
-    bool admitted_ = true;  // the first request was admitted with the connection
+    bool admitted_ = true;  // the connection's admission covers its first request
     bool limited_ = false;  // the last request was refused with 429
 };
 

@@ -15,7 +15,7 @@ namespace pganalytics::http {
 
 class Connection;
 
-// ConnectionMemo is what handlers keep between requests of one connection.
+// ConnectionMemo is the base of the data that handlers keep between the requests of one connection.
 struct ConnectionMemo {
     virtual ~ConnectionMemo() = default;
 };
@@ -27,17 +27,20 @@ class Exchange {
 
     RequestParser& request() { return request_; }
     std::unique_ptr<ConnectionMemo>& memo();
-    // The client: its certificate (TlsStream::Peer), its address without the port.
+    // stream gives the client's certificate (TlsStream::Peer). address is the client's address as
+    // text, without the port.
     const TlsStream& stream() const;
     const std::string& address() const;
     const core::Address& client() const;  // address() as bytes
 
-    // ReadBody reads the whole body into request().body(); first it sends `100 Continue` if the
-    // client waits for it. Errors: 400 for a body that is not HTTP, 413, 503 if too many bodies are
-    // in memory; status 0 if the client is gone and nobody waits for an answer.
+    // ReadBody reads the whole body into request().body(). If the client waits for `100 Continue`,
+    // ReadBody sends that first. Errors: 400 if the body is not HTTP, 413 if it is too large, 503
+    // if too many bodies are in memory; status 0 if the client is gone, so that nobody waits for an
+    // answer.
     Task<core::Status> ReadBody();
 
-    // The share of the budget for the body and all that is made from it.
+    // lease is this request's share of the memory budget, for the body and everything that handlers
+    // make from it.
     Lease lease;
 
   private:

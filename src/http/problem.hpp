@@ -8,8 +8,8 @@
 
 namespace pganalytics::http {
 
-// ProblemDetails fills the document. `code`, `message` and `details`, which clients of the v3
-// server read, repeat the same values.
+// ProblemDetails has the values of a document. The document repeats them as `code`, `message` and
+// `details`, which clients of the v3 server read.
 struct ProblemDetails {
     int status = 500;
     std::string detail;    // one sentence for a person
@@ -18,8 +18,8 @@ struct ProblemDetails {
     unsigned retry_after_s = 0;
 };
 
-// Problem makes the response; retry_after_s above 0 adds a Retry-After header (RFC 9110 section
-// 10.2.3).
+// Problem makes the response. If retry_after_s is above 0, the response has a Retry-After header
+// (RFC 9110 section 10.2.3).
 Response Problem(const ProblemDetails& details);
 Response Problem(int status, std::string_view detail);
 

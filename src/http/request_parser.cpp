@@ -31,7 +31,8 @@ Error ErrorOf(const boost::beast::error_code& code, uint64_t max_body_bytes) {
     return {"the request is not HTTP/1.1: " + code.message(), 400};
 }
 
-// If one of these fields comes twice, different readers understand the request differently.
+// Fields that may come only once: if one came twice, a proxy and this server could understand the
+// request differently.
 constexpr std::string_view kSingleFields[] = {
     "Host",   "Content-Length",  "Transfer-Encoding", "Authorization",        "Content-Type",
     "Expect", "Idempotency-Key", "Content-Encoding",  "X-Registration-Secret"};
@@ -99,7 +100,8 @@ Result<RequestParser::State> RequestParser::PutHead(std::string_view data, size_
 }
 
 Status RequestParser::CheckHead(std::string_view raw) {
-    // Beast joins folded lines, but readers differ on their meaning (RFC 9112 section 5.2).
+    // Refuse folded lines: Beast joins them, but other readers understand them differently (RFC
+    // 9112 section 5.2).
     if (raw.find("\r\n ") != std::string_view::npos ||
         raw.find("\r\n\t") != std::string_view::npos) {
         return Error{"folded header fields are not accepted", 400};
@@ -110,7 +112,7 @@ Status RequestParser::CheckHead(std::string_view raw) {
             return Error{"header field " + std::string(name) + " is there twice", 400};
         }
     }
-    // Beast also accepts a list of equal lengths; here a length is one number.
+    // Beast also accepts a list of equal lengths. Accept only a single number.
     if (Header("Content-Length").find_first_not_of("0123456789") != std::string_view::npos) {
         return Error{"Content-Length is not a number", 400};
     }

@@ -1,5 +1,5 @@
 // RequestParser: Beast's HTTP/1.1 parser, with the strict checks that Beast leaves to its user. It
-// takes bytes and gives one request.
+// turns bytes into one request.
 #pragma once
 
 #include <boost/beast/core/buffers_range.hpp>
@@ -14,7 +14,7 @@
 
 namespace pganalytics::http {
 
-// kMaxHeadBytes limits request line and header fields together; a larger head gets 431.
+// kMaxHeadBytes limits request line and header fields together. A larger head is refused with 431.
 inline constexpr uint32_t kMaxHeadBytes = 16 << 10;
 
 // BufferBody is a Beast Body that collects bytes in a core::Buffer without zeroing the buffer
@@ -51,14 +51,16 @@ class RequestParser {
   public:
     explicit RequestParser(uint64_t max_body_bytes);
 
-    // Put takes bytes from the front of `data` and sets *taken to their number. kNeedMore: put the
-    // rest again, with more bytes after it. Errors: 400 for what is not a request of RFC 9112, 413,
-    // 417, 431, 501, 505.
+    // Put parses bytes from the front of `data` and sets *taken to their number. kNeedMore: call
+    // Put again with the remaining bytes and more bytes after them. Errors: 400 if the bytes are no
+    // request of RFC 9112, 413 for a body that is too large, 417 for an unknown expectation, 431
+    // for a head that is too large, 501 for an unknown transfer coding, 505 for another version of
+    // HTTP.
     enum class State { kNeedMore, kHeadDone, kDone };
     core::Result<State> Put(std::string_view data, size_t* taken);
 
-    // LimitBody lowers the limit of the body, for a route that takes small bodies only. Error: 413
-    // if the announced size is larger. REQUIRES: nothing of the body has been read.
+    // LimitBody lowers the limit of the body, for a route that takes only small bodies. Error: 413
+    // if the announced size is larger. REQUIRES: Put has not read any byte of the body.
     core::Status LimitBody(uint64_t max_body_bytes);
     uint64_t max_body_bytes() const { return max_body_bytes_; }
 
@@ -66,19 +68,19 @@ class RequestParser {
     bool done() const { return parser_.is_done(); }
 
     std::string_view method() const;
-    // Path and query of the target as received; for an absolute-form target, without scheme and
-    // authority.
+    // path and query return these parts of the target as received. They leave out the scheme and
+    // the authority of a target in absolute form.
     std::string_view path() const { return path_; }
     std::string_view query() const { return query_; }
     bool is_http10() const { return parser_.get().version() == 10; }
     bool keep_alive() const { return parser_.keep_alive() && !is_http10(); }
     bool expects_continue() const { return expects_continue_; }
-    // has_body: Content-Length above 0, or chunked.
+    // has_body: the request has a Content-Length above 0 or a chunked body.
     bool has_body() const { return has_body_; }
     std::optional<uint64_t> content_length() const;
-    // Header gives a field's value, "" if the field is absent. Put checks that these come at most
-    // once: Host, Content-Length, Transfer-Encoding, Authorization, Content-Type, Content-Encoding,
-    // Expect, Idempotency-Key, X-Registration-Secret.
+    // Header returns a field's value, "" if the field is absent. Put refuses a request in which one
+    // of these comes more than once: Host, Content-Length, Transfer-Encoding, Authorization,
+    // Content-Type, Content-Encoding, Expect, Idempotency-Key, X-Registration-Secret.
     std::string_view Header(std::string_view name) const;
     bool HasHeader(std::string_view name) const;
 

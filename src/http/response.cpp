@@ -6,8 +6,8 @@
 namespace pganalytics::http {
 namespace {
 
-// Sent with every answer, also a refusal: no answer is a web page, none may be cached or framed,
-// and none names the software.
+// Every answer, even a refusal, has these fields, because no answer is a web page and none may be
+// cached or framed. No field names the software.
 constexpr std::string_view kAlways =
     "\r\nCache-Control: no-store"
     "\r\nContent-Security-Policy: default-src 'none'; frame-ancestors 'none'"

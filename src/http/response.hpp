@@ -14,13 +14,13 @@ struct Response {
     std::string body;
     std::vector<std::pair<std::string, std::string>> headers;
     bool close = false;   // close the connection after this answer
-    bool secret = false;  // it holds a key or token: wipe the body once sent
+    bool secret = false;  // the body holds a key or token: overwrite it once sent
 };
 
 // JsonResponse makes a response from a JSON document.
 Response JsonResponse(int status, std::string body);
 
-// ReasonPhrase gives the phrase of the status codes used here (RFC 9110 section 15), "" for others.
+// ReasonPhrase returns the phrase of a status code (RFC 9110 section 15), "" for one not used here.
 std::string_view ReasonPhrase(int status);
 
 // Serialize writes an HTTP/1.1 response. `head_only` leaves out the body but keeps its length, as

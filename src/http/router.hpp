@@ -16,13 +16,15 @@ using Handler = std::function<Task<Response>(Exchange&)>;
 // Access says who may call a route.
 // kSecret: a caller with a secret that the handler checks (a one-time token, a registration secret,
 // a password).
-// kCollector: a collector; its handler checks again whether the collector has lost its access.
+// kCollector: a collector that had access at this or an earlier request of the connection; the
+// handler checks again whether it still has access.
 // kCollectorNow: a collector that has access at the time of this request.
-// kCollectorGrace: as kCollectorNow, or a collector whose signed token expired recently, as the
-// handler checks.
-// kScraper: a program that reads metrics, by a token or a certificate, or a viewer.
-// kPerson: a role that has logged in. kViewer, kOperator, kAdmin: one that also has that role of
-// pganalytics or a higher one.
+// kCollectorGrace: as kCollectorNow, and also a collector whose signed token has expired; the
+// handler decides whether it has expired recently enough.
+// kScraper: a program that reads metrics, with a token or a certificate, or a person with the role
+// of a viewer.
+// kPerson: a role that has logged in. kViewer, kOperator, kAdmin: a role that has logged in and has
+// that role of pganalytics or a higher one.
 enum class Access {
     kAnyone,
     kSecret,
@@ -36,7 +38,7 @@ enum class Access {
     kAdmin
 };
 
-// AccessName gives the name in lower case: "anyone", "secret", "collector", "collector_now", ...
+// AccessName returns the name in lower case: "anyone", "secret", "collector", "collector_now", ...
 std::string_view AccessName(Access access);
 
 struct Route {
@@ -46,8 +48,9 @@ struct Route {
     Handler handler;
 };
 
-// Guard gives the refusal for a caller who may not use the route, std::nullopt for one who may. It
-// is called before the body is read, for every route except those of kAnyone and kSecret.
+// Guard returns the refusal for a caller who may not use the route, std::nullopt for a caller who
+// may. The router calls it before the body is read, for every route except those of kAnyone and
+// kSecret.
 using Guard = std::function<Task<std::optional<Response>>(Exchange&, const Route&)>;
 
 class Router {
@@ -55,7 +58,9 @@ class Router {
     Router(std::vector<Route> routes, Guard guard)
         : routes_(std::move(routes)), guard_(std::move(guard)) {}
 
-    // Handle itself answers 404 and 405. It handles HEAD as GET; the caller leaves out the body.
+    // Handle asks the guard and then calls the handler of the route. It answers 404 for an unknown
+    // path and 405 for an unknown method itself. It handles HEAD as GET; the caller must leave out
+    // the body.
     Task<Response> Handle(Exchange& exchange) const;
 
   private:

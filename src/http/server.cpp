@@ -44,7 +44,7 @@ Task<> Server::Accept(Listener& listener) {
         if (connections_.size() >= context_.options.max_connections) {
             if (context_.idle.empty()) ++context_.stats.times_full;
             CloseOldestIdle();
-            // The kernel's queue holds new clients until a connection has ended.
+            // Wait until a connection has ended. New clients wait in the kernel's queue meanwhile.
             while (!context_.draining && connections_.size() >= context_.options.max_connections) {
                 co_await listener.room.Wait(Clock::now() + context_.options.connection_timeout);
             }
@@ -56,7 +56,8 @@ Task<> Server::Accept(Listener& listener) {
     }
 }
 
-// AcceptOne accepts one connection from a listener's queue. False if there is no room for it.
+// AcceptOne accepts one connection from a listener's queue. False if the system has no descriptor
+// or no memory for it.
 bool Server::AcceptOne(int listener) {
     sockaddr_storage peer = {};
     socklen_t peer_size = sizeof(peer);
@@ -65,7 +66,8 @@ bool Server::AcceptOne(int listener) {
     if (fd < 0) return errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM;
     const core::Address client = core::AddressOf(peer);
     if (context_.Admit(client) != 0) {
-        // Close without a handshake: nothing else that a stranger can ask for costs as much.
+        // Close without a handshake, because a handshake is the most expensive work that a stranger
+        // can ask for.
         close(fd);
         ++context_.stats.rate_limited;
         return true;
@@ -83,7 +85,7 @@ bool Server::AcceptOne(int listener) {
     ++context_.stats.accepted;
     context_.stats.open = connections_.size();
     asio::co_spawn(context_.io, connection->Run(), [this, connection](std::exception_ptr) {
-        // An error concerns this connection only: close it; the others go on.
+        // An exception concerns only this connection: end it; the other connections go on.
         OnEnd(connection);
     });
     if (!sweeping_) {
@@ -112,7 +114,7 @@ Task<> Server::Sweep() {
     }
 }
 
-// Close ends a connection in any state; an idle one gets close_notify first.
+// Close ends a connection in any state. An idle connection gets close_notify first.
 void Server::Close(Connection* connection) {
     if (connection->idle_) {
         connection->LeaveIdle();

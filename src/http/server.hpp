@@ -12,20 +12,20 @@ namespace pganalytics::http {
 
 class Server {
   public:
-    // `router` must live as long as the server.
+    // `router` must outlive the server.
     Server(asio::io_context& io, const ServerOptions& options, SslCtxPtr tls, const Router& router);
 
-    // Listen accepts connections on a listening socket. It owns the socket and makes it
-    // non-blocking.
+    // Listen starts to accept connections on the listening socket `fd`. The server owns the socket
+    // and makes it non-blocking.
     void Listen(int fd);
 
-    // Drain stops accepting; every answer from now on closes its connection. It calls `on_empty`
-    // when the last connection has ended, or at once if there is none.
+    // Drain makes the server stop accepting. From then on every answer closes its connection. The
+    // server calls `on_empty` when the last connection has ended, or at once if there is none.
     void Drain(std::function<void()> on_empty);
     void CloseIdle();
 
-    // CloseWith closes the connections whose client certificate fulfils `condemned`: idle ones at
-    // once, the others after the answer to their present or next request.
+    // CloseWith closes the connections for whose client certificate `condemned` returns true: an
+    // idle connection at once, a busy connection after its next answer.
     void CloseWith(const std::function<bool(X509*)>& condemned);
 
     const ServerStats& stats() const { return context_.stats; }

@@ -21,29 +21,31 @@ class Connection;
 struct ServerOptions {
     size_t max_connections = 200;
     size_t max_idle_connections = 50;
-    // From accept. A connection older than this is closed when it is idle, or after its next
-    // answer.
+    // The age at which the server closes a connection, counted from accept. A connection that is
+    // busy at that age is closed after its next answer.
     std::chrono::milliseconds connection_lifetime{300000};
-    // For the handshake; for the head of a request from its first byte; for the body, in addition
-    // to the time that its size takes at kSlowestBytesPerSecond; for the client to read an answer.
+    // The time limit for each of these: the handshake; the head of a request, from its first byte;
+    // the body, in addition to the time that its size takes at kSlowestBytesPerSecond; the client's
+    // reading of an answer.
     std::chrono::milliseconds connection_timeout{5000};
     uint64_t max_body_bytes = 64 << 20;
-    // Set if requests hold passwords: input is overwritten after use, except what is kept of heads.
+    // True if requests may hold passwords: the server then overwrites what it has received after
+    // each request, except the fields of the parsed head.
     bool cleanse_input = false;
-    // Called for each connection before its handshake (this covers its first request), and for each
-    // further request before its body. Result: 0, or the seconds after which this client may retry.
-    // Empty: all clients are admitted.
+    // The server calls admit before the handshake of each connection, for the connection and its
+    // first request, and before the body of each further request. admit returns 0, or the seconds
+    // after which this client may retry. If admit is empty, all clients are admitted.
     std::function<unsigned(const core::Address&)> admit;
 };
 inline constexpr uint64_t kSlowestBytesPerSecond = 256 << 10;
-// A connection that has just become idle is not closed for its age or for the limit of idle ones:
-// its next request may be on its way.
+// For this time after a connection has become idle, the server closes it neither for its age nor
+// for max_idle_connections, because the next request may be on its way.
 inline constexpr std::chrono::seconds kIdleGrace{1};
-// Limit of bodies in memory over all connections, in bodies of the largest size.
+// The limit of all bodies in memory together, as a number of bodies of the largest size.
 inline constexpr uint64_t kBodiesInMemory = 4;
 
-// ServerStats are totals since the start, except `open`, which is the present number. They have the
-// names of the columns of pganalytics.workers.
+// ServerStats are totals since the start, except `open`, which is the present number. The totals
+// have the names of columns of pganalytics.workers.
 struct ServerStats {
     uint64_t open = 0;
     uint64_t accepted = 0;
@@ -52,12 +54,12 @@ struct ServerStats {
     uint64_t refused = 0;  // answered with 4xx or 5xx
     uint64_t deadlines = 0;
     uint64_t evictions = 0;     // idle connections closed to make room
-    uint64_t times_full = 0;    // how often accepting had to wait
+    uint64_t times_full = 0;    // how often accepting had to wait: all connections were busy
     uint64_t rate_limited = 0;  // connections closed and requests answered 429 by a rate limit
 };
 
 struct ServerContext {
-    // Admit gives the seconds after which this client may retry; 0: admitted now.
+    // Admit returns 0 if this client is admitted now, else the seconds after which it may retry.
     unsigned Admit(const core::Address& client) const {
         return options.admit ? options.admit(client) : 0;
     }
@@ -70,7 +72,8 @@ struct ServerContext {
     ServerStats stats{};
     std::list<Connection*> idle{};  // longest idle first
     bool draining = false;
-    // Connections read into this buffer and copy out what they keep; never in use across a wait.
+    // Connections read into this buffer and copy the bytes that they keep. No coroutine uses its
+    // content after a co_await.
     std::array<char, 16384> scratch{};
 };
 

@@ -17,8 +17,8 @@ constexpr const char* kSuites12 =
     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
     "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 
-// SelectAlpn chooses http/1.1 from the client's list; a list without it ends the handshake (RFC
-// 7301 section 3.2).
+// SelectAlpn chooses http/1.1 from the client's list. If the list does not have it, the handshake
+// ends (RFC 7301 section 3.2).
 int SelectAlpn(SSL*, const unsigned char** out, unsigned char* out_len, const unsigned char* in,
                unsigned int in_len, void*) {
     unsigned char* selected = nullptr;
@@ -67,12 +67,13 @@ core::Result<SslCtxPtr> MakeTlsContext(const TlsFiles& files, const PeerCheck& c
                                  SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    // Level 2, whatever the system's openssl.cnf says: RSA of at least 2048 bits, SHA-2.
+    // Require level 2 (RSA of at least 2048 bits, SHA-2), whatever the system's openssl.cnf says.
     SSL_CTX_set_security_level(ctx, kSecurityLevel);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_max_early_data(ctx, 0);
     SSL_CTX_set_alpn_select_cb(ctx, &SelectAlpn, nullptr);
-    // A stranger who sends a longer chain is trying to keep us busy.
+    // Limit the size of a client's chain: a longer chain could only be meant to keep the server
+    // busy.
     SSL_CTX_set_max_cert_list(ctx, 64 << 10);
     if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
         SSL_CTX_set_num_tickets(ctx, 0) != 1 || SSL_CTX_set_cipher_list(ctx, kSuites12) != 1 ||
@@ -90,7 +91,8 @@ core::Result<SslCtxPtr> MakeTlsContext(const TlsFiles& files, const PeerCheck& c
     }
     if (files.authorities.empty()) return context;
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE, &VerifyClient);
-    // OpenSSL stores no pointer to const; nobody writes through this one.
+    // The cast is needed because OpenSSL stores only a pointer to non-const. Nobody writes through
+    // it.
     SSL_CTX_set_app_data(ctx, const_cast<PeerCheck*>(&check));
     X509_STORE* store = SSL_CTX_get_cert_store(ctx);
     for (X509* authority : files.authorities) {

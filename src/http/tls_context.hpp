@@ -18,9 +18,9 @@ struct SslCtxFree {
 using SslCtxPtr = std::unique_ptr<SSL_CTX, SslCtxFree>;
 
 // PeerCheck is called for each certificate of a client's chain, with OpenSSL's verdict (X509_V_OK
-// or an error), and gives the final verdict. It can refuse what OpenSSL accepts, but not accept
-// what OpenSSL refuses. Depth 0 is the client's own certificate. After a refusal it is not called
-// again for that chain.
+// or an error), and returns the final verdict. It can refuse a certificate that OpenSSL accepts,
+// but cannot accept a certificate that OpenSSL refuses. Depth 0 is the client's own certificate.
+// After a refusal PeerCheck is not called again for that chain.
 using PeerCheck =
     std::function<int(X509* certificate, int depth, int verdict, const core::Address& client)>;
 
@@ -30,14 +30,16 @@ struct TlsFiles {
     EVP_PKEY* key = nullptr;
     std::vector<X509*> chain;
     std::vector<X509*> authorities;  // empty: clients are asked for no certificate
-    // Lists of revoked certificates. If there is one, each authority of a chain needs a valid list.
+    // Lists of revoked certificates. If there is at least one list, each authority of a client's
+    // chain needs a valid one.
     std::vector<X509_CRL*> revocation_lists;
 };
 
 // MakeTlsContext makes a server's context: TLS 1.2 with AEAD and ECDHE, or 1.3; ALPN http/1.1; no
-// tickets, no session cache (a resumed session would skip revocation), no renegotiation, no early
-// data; keys and signatures of 112 bits of security or more. With authorities a client may present
-// a certificate, which must then verify and pass `check`. REQUIRES: `check` outlives the context.
+// tickets and no session cache, because a resumed session would skip the check for revocation; no
+// renegotiation, no early data; keys and signatures of 112 bits of security or more. If there are
+// authorities, a client may present a certificate, which must then verify and pass `check`.
+// REQUIRES: `check` outlives the context.
 core::Result<SslCtxPtr> MakeTlsContext(const TlsFiles& files, const PeerCheck& check);
 
 }  // namespace pganalytics::http

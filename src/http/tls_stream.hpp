@@ -1,5 +1,5 @@
-// TlsStream: one TLS connection on a descriptor. OpenSSL reads and writes the descriptor itself;
-// Asio only waits until it is ready, so that an idle connection holds no buffers.
+// TlsStream: one TLS connection on a descriptor. OpenSSL reads and writes the descriptor itself.
+// Asio only waits until the descriptor is ready, so an idle connection holds no buffers.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -14,7 +14,7 @@ namespace pganalytics::http {
 
 class TlsStream {
   public:
-    // Takes the descriptor, which must be non-blocking. The context's PeerCheck gets `client`,
+    // The stream owns `fd`, which must be non-blocking. The context's PeerCheck gets `client`,
     // which must outlive the stream. Throws std::bad_alloc.
     TlsStream(asio::io_context& io, int fd, SSL_CTX* context, const core::Address& client);
     ~TlsStream();
@@ -23,32 +23,35 @@ class TlsStream {
 
     enum class ReadStatus { kData, kWouldBlock, kClosed };
 
-    // Handshake: false when it failed or was aborted.
+    // Handshake does the server's side of the TLS handshake. False if it failed or was aborted.
     Task<bool> Handshake();
 
-    // TryRead reads without waiting.
+    // TryRead reads without waiting. It returns kWouldBlock if there is no data yet.
     ReadStatus TryRead(char* data, size_t size, size_t* got);
-    // Read waits for at least one byte. 0: the peer has closed, the stream failed or was aborted.
+    // Read waits for at least one byte and returns the number of bytes read. It returns 0 if the
+    // peer has closed, or if the stream failed or was aborted.
     Task<size_t> Read(char* data, size_t size);
-    // WaitReadable waits until TryRead can give data or kClosed. False when aborted.
+    // WaitReadable waits until TryRead can return data or kClosed. False when aborted.
     Task<bool> WaitReadable();
-    // Write sends all of `data`, which must live until it returns.
+    // Write sends all of `data`, which must live until Write returns. False if the stream failed or
+    // was aborted.
     Task<bool> Write(std::string_view data);
 
-    // Peer is the client's certificate, whose key the client has proven to hold; Issuer is the
-    // certificate of its authority. nullptr if there is none. Both live as long as the stream.
+    // Peer returns the client's certificate; the client has proven to hold its key. Issuer returns
+    // the certificate of the authority that issued it. Both return nullptr if there is none. The
+    // certificates live as long as the stream.
     X509* Peer() const;
     X509* Issuer() const;
 
-    // Abort ends every wait at once; later reads and writes fail. Anyone on this thread may call
-    // it.
+    // Abort ends every wait at once, and later reads and writes fail. Any code on the server's
+    // thread may call it.
     void Abort();
     bool aborted() const { return aborted_; }
 
-    // Finish sends close_notify and FIN; an answer that is already written still arrives.
+    // Finish sends close_notify and FIN. An answer that was written before still arrives.
     void Finish();
     // DiscardRaw reads and drops what the peer still sends, without decrypting it. False at end of
-    // file.
+    // file, on an error and when aborted.
     Task<bool> DiscardRaw();
 
   private:

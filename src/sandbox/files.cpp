@@ -12,7 +12,8 @@
 namespace pganalytics::sandbox {
 namespace {
 
-// The C library has no functions for these (landlock(7)).
+// The C library has no wrappers for the Landlock system calls (landlock(7)), so this file uses
+// syscall().
 constexpr uint64_t kReading = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
 constexpr uint64_t kAll =
     kReading | LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE |

@@ -7,10 +7,10 @@
 
 namespace pganalytics::sandbox {
 
-// RestrictFiles lets the process only read files below the directories `readable` and nothing else
-// in the file system. It skips a directory that does not exist. False if the kernel has no
-// Landlock; then only the file permissions apply.
-// REQUIRES: no_new_privs is set, one thread.
+// RestrictFiles limits what the process can do in the file system to reading files and directories
+// below `readable`. It skips a directory that does not exist. False if the kernel has no Landlock;
+// then only the file permissions apply.
+// REQUIRES: no_new_privs is set; the process has one thread.
 core::Result<bool> RestrictFiles(std::span<const char* const> readable);
 
 }  // namespace pganalytics::sandbox

@@ -9,9 +9,10 @@
 namespace pganalytics::sandbox {
 namespace {
 
-// The calls that the C library and OpenSSL need in any program. OpenSSL calls getrandom only when
-// it reseeds, after hours; clock_gettime and gettimeofday are system calls only where the clock
-// source keeps them out of the vDSO. Without these rules a program would die only in production.
+// The system calls that the C library and OpenSSL need in any program. Some are rare: OpenSSL calls
+// getrandom only when it reseeds, after hours; clock_gettime and gettimeofday are system calls only
+// where the clock source keeps them out of the vDSO. A missing rule for a rare call would kill a
+// program only in production.
 constexpr Rule kBase[] = {
     // memory for data, never for code
     {"brk"},

@@ -16,9 +16,9 @@ struct FilterDeleter {
 };
 using FilterPtr = std::unique_ptr<void, FilterDeleter>;
 
-// MakeFilter returns a filter that kills the process at any call without a rule in `own` or in the
-// rules of every program. Errors: a name that libseccomp does not know, rules that contradict each
-// other.
+// MakeFilter returns a filter that kills the process at any system call without a rule in `own` or
+// in the rules of every program. Errors: libseccomp does not know the name of a call; two rules
+// contradict each other.
 core::Result<FilterPtr> MakeFilter(std::span<const Rule> own);
 
 }  // namespace pganalytics::sandbox

@@ -29,14 +29,15 @@ void PrepareProcess(const Process& process) {
     signal(SIGPIPE, SIG_IGN);
     if (process.first_to_go) GoFirst();
     LowerLimit(RLIMIT_CORE, 0);
-    // Do this after all uses of /proc: then root owns the files of this process there.
+    // Do this after all uses of /proc: from here on root owns the process's own files there, so the
+    // process can no longer open them.
     if (process.hides_memory) prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     fcntl(process.worker_fd, F_SETFD, FD_CLOEXEC);
-    // A second malloc arena, for a thread, would count the processors, and no sandbox allows that
-    // call.
+    // When malloc makes a second arena, for a thread, it counts the processors. No sandbox allows
+    // the system call for that.
     mallopt(M_ARENA_MAX, 1);
-    // OpenSSL reads the time zone at the first certificate of a peer; read it before the sandbox
-    // closes.
+    // Read the time zone before the sandbox closes, because OpenSSL would read it only at the first
+    // certificate of a peer.
     tzset();
 }
 

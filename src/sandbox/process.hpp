@@ -10,22 +10,25 @@ namespace pganalytics::sandbox {
 
 struct Process {
     int worker_fd;      // the worker's socket: programs that this process runs do not inherit it
-    bool first_to_go;   // the kernel kills it first when memory is short
-    bool hides_memory;  // no process of the same user can attach to it or read its /proc files
+    bool first_to_go;   // the kernel kills this process first when memory is short
+    bool hides_memory;  // no process of the same user can debug this one or read its /proc files
 };
 
-// PrepareProcess makes the process end with its parent, write no core file, ignore SIGPIPE, and use
-// one malloc arena, and reads the time zone. Later, in the closed sandbox, some of this would need
-// a file or another system call. Best effort: it ignores what the system refuses.
+// PrepareProcess makes the process end with its parent, write no core file, ignore SIGPIPE and use
+// one malloc arena. It also reads the time zone. A program calls it before its sandbox closes,
+// because some of these steps need a file or a system call that the sandbox forbids. A step that
+// the system refuses is skipped.
 void PrepareProcess(const Process& process);
 
-// LowerLimit makes `to` the soft and the hard limit of a resource, if the limit is not lower yet.
+// LowerLimit sets the soft and the hard limit of a resource to `to`, or to the present hard limit
+// if that is lower.
 void LowerLimit(__rlimit_resource resource, rlim_t to);
 
-// LimitAddressSpace has no effect under sanitizers: their shadow memory is larger than any limit.
+// LimitAddressSpace limits the address space of the process. It has no effect under sanitizers,
+// because their shadow memory is larger than any limit.
 void LimitAddressSpace(uint64_t bytes);
 
-// HostName is the name of this machine.
+// HostName returns the name of this machine, "localhost" if the system gives none.
 std::string HostName();
 
 }  // namespace pganalytics::sandbox

@@ -5,7 +5,8 @@
 
 namespace pganalytics::sandbox {
 
-// Condition is a condition on one argument of a call: the bits in `mask` must be `value`.
+// Condition is a condition on one argument of a system call: the argument's bits in `mask` must be
+// `value`.
 struct Condition {
     static constexpr unsigned kNone = ~0U;
     static constexpr uint64_t kWhole = ~uint64_t{0};
@@ -24,9 +25,9 @@ constexpr Condition HasBits(unsigned argument, uint64_t mask, uint64_t value) {
     return {argument, mask, value};
 }
 
-// Rule allows a call whose arguments meet all conditions, or refuses it with an error. A call that
-// meets no rule ends the process. `call` is a name as in syscalls(2); a call that this machine does
-// not have may be listed.
+// Rule allows a system call whose arguments meet all conditions or, if `error` is not 0, makes the
+// call fail with that errno. A call that meets no rule ends the process. `call` is a name as in
+// syscalls(2). It may be a call that this machine does not have.
 struct Rule {
     static constexpr int kConditions = 2;
 

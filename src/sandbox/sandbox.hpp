@@ -1,4 +1,4 @@
-// Sandbox: limits what a program may ask of the kernel while it handles data of strangers.
+// Sandbox: limits what a program may ask of the kernel while it handles untrusted data.
 #pragma once
 
 #include <span>
@@ -8,17 +8,19 @@
 
 namespace pganalytics::sandbox {
 
-// Sandbox is what a program may still do.
+// Sandbox lists what a program may still do after Enter.
 struct Sandbox {
-    std::span<const Rule> calls;  // in addition to those of every program (filter.cpp)
-    // If there are any, the program can open only files below these directories, and only to read.
+    std::span<const Rule> calls;  // in addition to the rules of every program (filter.cpp)
+    // If the list is not empty, the program can open only files below these directories, and only
+    // to read.
     std::span<const char* const> readable_directories = {};
 };
 
-// Enter sets no_new_privs and closes the sandbox for good, for all threads: a system call without a
-// rule ends the process. False if there is no sandbox: without libseccomp, under sanitizers and
-// under valgrind.
-// REQUIRES: it has not been entered before. One thread, if there are readable directories.
+// Enter sets no_new_privs and puts all threads into the sandbox until the process ends: a system
+// call without a rule then ends the process. False if this build has no sandbox: it is built
+// without libseccomp, for sanitizers or for valgrind.
+// REQUIRES: Enter was not called before. If there are readable directories, the process has one
+// thread.
 core::Result<bool> Enter(const Sandbox& sandbox);
 
 }  // namespace pganalytics::sandbox

@@ -29,13 +29,14 @@ using JsonPtr = std::unique_ptr<cJSON, decltype(&cJSON_Delete)>;
 
 constexpr size_t kMaxSecretBytes = 255;
 constexpr size_t kMaxNameBytes = 255;
-// Old collectors send some body with a refresh. Read it to keep the connection usable; ignore its
-// content.
+// Old collectors send some body with a refresh. Its content is ignored, but it is read to keep the
+// connection usable.
 constexpr size_t kMaxIgnoredBodyBytes = size_t{1} << 20;
-// A request in PEM is a third longer than its DER.
+// A certificate request in PEM is a third longer than in DER.
 constexpr size_t kMaxRequestPemBytes = size_t{12} << 10;
 
-// ReadCsr gives the DER of a certificate request that proves possession of its key.
+// ReadCsr returns the certificate request of a body as DER. It has checked that the request proves
+// possession of its key. Error: 422.
 Result<std::string> ReadCsr(const JsonBody& body) {
     auto pem = body.Text("csr", kMaxRequestPemBytes);
     if (!pem) return pem.error();
@@ -74,7 +75,7 @@ Response SecretResponse(const cJSON* root) {
 }
 
 // Granted makes the answer with a certificate. A v3 collector must get certificate and key together
-// or neither: with only one of them all its calls fail.
+// or neither of them: with only one of them all its requests fail.
 Response Granted(const protocol::EnrollReply& reply, EVP_PKEY* made_key) {
     const JsonPtr root(cJSON_CreateObject(), &cJSON_Delete);
     AddText(root.get(), "collector_id", core::FormatUuid(reply.collector_id));
@@ -195,7 +196,7 @@ Task<Response> EnrollmentService::Register(http::Exchange& exchange) {
 }
 
 Task<Response> EnrollmentService::RefreshToken(http::Exchange& exchange) {
-    // Copied: the connection's memo may change while the body arrives.
+    // Copy the credential, because the connection's memo may change while the body arrives.
     const protocol::TokenRequest request{Authorizer::CallerOf(exchange).credential};
     const Status read = co_await ReadBody(exchange, kMaxIgnoredBodyBytes);
     if (!read) co_return RefusalOf(read.error());

@@ -1,4 +1,4 @@
-// Enrollment: how a collector gets a certificate and tokens. The worker decides; this file reads
+// Enrollment: how a collector gets a certificate and tokens. The worker decides. This file reads
 // and checks requests, and makes the keys for v3 collectors, which cannot make their own.
 #pragma once
 
@@ -12,30 +12,32 @@ namespace pganalytics::gateway {
 
 class EnrollmentService {
   public:
-    // All must outlive the service.
+    // All arguments must outlive the service.
     EnrollmentService(WorkerLink& link, const IdentityState& identity, Refusals& refusals)
         : link_(link), identity_(identity), refusals_(refusals) {}
 
-    // Enroll answers POST /api/v1/collectors/enroll: {"token", "csr"}, a one-time token and a
-    // certificate request in PEM.
+    // Enroll answers POST /api/v1/collectors/enroll. The body is {"token", "csr"}: a one-time token
+    // and a certificate request in PEM.
     http::Task<http::Response> Enroll(http::Exchange& exchange);
-    // Renew answers POST /api/v1/collectors/renew: {"csr"}, on a connection that uses the
-    // certificate to be replaced. REQUIRES: Authorize has admitted the request.
+    // Renew answers POST /api/v1/collectors/renew. The body is {"csr"}. The connection must use the
+    // client certificate that is to be replaced. REQUIRES: Authorize has admitted the request.
     http::Task<http::Response> Renew(http::Exchange& exchange);
-    // Register answers POST /api/v1/collectors/register of v3 collectors: {"hostname", "name",
-    // "version"} and the header X-Registration-Secret. They make no key and no certificate request,
-    // so Register makes both, uses them for this answer only, and stores neither.
+    // Register answers POST /api/v1/collectors/register of v3 collectors. The body is {"hostname",
+    // "name", "version"}; the secret is in the header X-Registration-Secret. v3 collectors make no
+    // key and no certificate request. So Register makes both, uses them for this answer only, and
+    // stores neither.
     http::Task<http::Response> Register(http::Exchange& exchange);
     // RefreshToken answers POST /api/v1/collectors/refresh-token with a signed token. It ignores
     // the body. REQUIRES: Authorize has admitted the request.
     http::Task<http::Response> RefreshToken(http::Exchange& exchange);
 
-    // Crl and Trust answer GET /api/v1/pki/crl and /api/v1/pki/trust.
+    // Crl and Trust answer GET /api/v1/pki/crl and /api/v1/pki/trust; 404 if there is no list or no
+    // authority.
     http::Task<http::Response> Crl(http::Exchange& exchange);
     http::Task<http::Response> Trust(http::Exchange& exchange);
 
   private:
-    // Both return errors made for RefusalOf.
+    // ReadBody and ReadJson return errors made for RefusalOf.
     static http::Task<core::Status> ReadBody(http::Exchange& exchange, size_t max_bytes);
     static http::Task<core::Result<JsonBody>> ReadJson(http::Exchange& exchange);
     http::Task<http::Response> Ask(http::Exchange& exchange, const protocol::EnrollRequest& request,

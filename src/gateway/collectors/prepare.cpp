@@ -34,7 +34,7 @@ bool ParseSequence(std::string_view text, PushKey* key) {
     return sequence.ec == std::errc{} && sequence.ptr == end;
 }
 
-// MakeFrame writes a push without its request id. Error: 413 when no frame can hold it.
+// MakeFrame writes a push without its request id. Error: 413 if the push is too large for a frame.
 Result<std::string> MakeFrame(const ingest::DecodedPush& decoded, protocol::Push push) {
     push.observed = decoded.observed;
     push.unchanged = decoded.unchanged;

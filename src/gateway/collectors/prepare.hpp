@@ -1,5 +1,5 @@
-// Prepare: turns the body of a push into the frame for the worker. It uses no connection and
-// nothing shared, so that a large push can be prepared outside of the event loop.
+// Prepare: turns the body of a push into the frame for the worker. It uses no connection and no
+// shared data, so that a large push can be prepared outside of the event loop.
 #pragma once
 
 #include <cstdint>
@@ -22,18 +22,18 @@ struct PushKey {
 };
 
 // MakePushKey reads the Idempotency-Key header: "<epoch>:<sequence>", two integers of 64 bits, or
-// up to 255 printable ASCII characters of the sender's choice. Without the header ("") the key is
-// made from the body as received. Errors: 400.
+// up to 255 printable ASCII characters of the sender's choice. Without the header ("") it makes the
+// key from the body as received. Errors: 400.
 core::Result<PushKey> MakePushKey(std::string_view idempotency_key, std::string_view body);
 
-// A body of more bytes than this, inflated, is large: a thread of its own prepares it.
+// A body that has more bytes than this after inflating is large: a thread of its own prepares it.
 inline constexpr uint64_t kLargeBodyBytes = 1 << 20;
 
-// MayBeLarge is false if PreparePush can run in the event loop: it then takes a few milliseconds at
-// most, or finds within them that the body is large (see PreparePush).
+// MayBeLarge is false if PreparePush may run in the event loop. PreparePush then takes a few
+// milliseconds at most: it finishes, or it finds that the body inflates to more than its `limit`.
 bool MayBeLarge(std::string_view body);
 
-// PushSender is the sender of a push: what the worker said of it, and its Idempotency-Key.
+// PushSender is the sender of a push: what the worker has said about it, and its Idempotency-Key.
 struct PushSender {
     core::Uuid collector_id;
     protocol::Credential credential;
@@ -47,9 +47,10 @@ struct PreparedPush {
     std::string unstored;  // as in protocol::Push
 };
 
-// PreparePush hashes, inflates and decodes `body`, and frees its memory on the way: only the frame
-// is left. Errors: 400, 403, 413, 422; "<JSON path>: <reason>" if one place in the body is at
-// fault. If the body inflates to more than `limit`: 413, and the body is unchanged.
+// PreparePush hashes, inflates and decodes `body`, and frees the body's memory, so that only the
+// frame is left. Errors: 400, 403, 413, 422; the message is "<JSON path>: <reason>" if one place in
+// the body is at fault. If the body inflates to more than `limit`, the error is 413 and the body is
+// unchanged.
 core::Result<PreparedPush> PreparePush(const PushSender& sender, core::Buffer* body, uint64_t limit,
                                        ingest::Decoder* decoder);
 

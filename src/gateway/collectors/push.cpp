@@ -30,12 +30,13 @@ Status CheckContent(std::string_view content_type, std::string_view content_enco
     return Error{"the Content-Encoding of a push is gzip, zstd or none", 415};
 }
 
-// Prepare handles small bodies in the event loop and the others on the side thread.
+// Prepare prepares a small body in the event loop and any other body on the side thread.
 Task<Result<PreparedPush>> PushService::Prepare(const PushSender& sender, core::Buffer& body) {
     if (!MayBeLarge(body.view())) {
         Result<PreparedPush> prepared =
             PreparePush(sender, &body, std::min(max_body_bytes_, kLargeBodyBytes), &decoder_);
-        // If the body is still there, it was not decoded: it inflates to more than kLargeBodyBytes.
+        // If a body that failed with 413 is still there, it was not decoded: it inflates to more
+        // than kLargeBodyBytes.
         const bool is_large = !prepared && prepared.error().status == 413 && !body.empty() &&
                               max_body_bytes_ > kLargeBodyBytes;
         if (!is_large) co_return prepared;
@@ -48,7 +49,7 @@ Task<Result<PreparedPush>> PushService::Prepare(const PushSender& sender, core::
     co_return prepared;
 }
 
-// ReadBody gives the answer to send if the body could not be read, else nothing.
+// ReadBody returns the response to send if the body could not be read, else std::nullopt.
 Task<std::optional<Response>> PushService::ReadBody(http::Exchange& exchange) {
     const Status read = co_await exchange.ReadBody();
     if (read) co_return std::nullopt;
@@ -75,7 +76,7 @@ Task<Response> PushService::Push(http::Exchange& exchange) {
     sender.collector_id = caller.collector_id;
     sender.credential = caller.credential;
     sender.max_queries_per_db = caller.max_queries_per_db;
-    // Copied: trailers of a chunked body may move the header fields in memory.
+    // Copy the key, because trailers of a chunked body may move the header fields in memory.
     sender.idempotency_key = request.Header("Idempotency-Key");
     if (request.HasHeader("Idempotency-Key")) {
         const std::string_view key = sender.idempotency_key;
@@ -101,8 +102,8 @@ Task<Response> PushService::Push(http::Exchange& exchange) {
 // Store sends a frame to the worker and waits for its receipt.
 Task<Response> PushService::Store(http::Exchange& exchange, const PushFacts& facts,
                                   std::string frame) {
-    // Small rows make frames larger than their JSON. The cap makes sure that one push always fits
-    // the budget.
+    // A push of small rows has a frame that is larger than its JSON. The cap makes sure that one
+    // push always fits the budget.
     if (!exchange.lease.Hold(std::min<uint64_t>(frame.size(), max_body_bytes_))) {
         LogMemory();
         co_return Unavailable("too many bodies are in memory");
@@ -125,7 +126,8 @@ Task<Response> PushService::Store(http::Exchange& exchange, const PushFacts& fac
     Response response = ReceiptResponse(receipt, facts);
     Caller& caller = Authorizer::CallerOf(exchange);
     if (receipt.status == 403) {
-        // The sender has lost its access since the worker was asked: ask again at the next request.
+        // The sender has lost its access since the gateway asked the worker about it. Ask again at
+        // the next request.
         caller.Forget();
         response.close = exchange.stream().Peer() != nullptr;
     } else if (receipt.max_queries_per_db != 0) {

@@ -1,5 +1,5 @@
-// Push: turns a request with statistics into a frame for the worker and its receipt into an answer.
-// Health reports what became of a collector's pushes.
+// Push: turns a request with statistics into a frame for the worker, and the worker's receipt into
+// an answer. Health reports what became of a collector's pushes.
 #pragma once
 
 #include <cstdint>
@@ -18,12 +18,13 @@
 
 namespace pganalytics::gateway {
 
-// CheckContent refuses a body whose headers do not say JSON, plain or with gzip or zstd: 415.
+// CheckContent returns 415 unless the headers say that the body is JSON, uncompressed or compressed
+// with gzip or zstd. A missing Content-Type ("") counts as JSON.
 core::Status CheckContent(std::string_view content_type, std::string_view content_encoding);
 
 class PushService {
   public:
-    // All must outlive the service. `seed` seeds the decoders.
+    // All arguments must outlive the service. `seed` seeds the decoders.
     PushService(WorkerLink& link, Log& log, SideThread& side, const IdentityState& identity,
                 Refusals& refusals, uint64_t max_body_bytes, uint64_t seed)
         : link_(link),

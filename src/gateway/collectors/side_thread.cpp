@@ -12,7 +12,8 @@
 namespace pganalytics::gateway {
 namespace {
 
-// With less free memory than this, keep the pages: the next push would only ask for them again.
+// If malloc holds less free memory than this, keep the pages, because the next push would only ask
+// the kernel for them again.
 constexpr size_t kKeptBytes = size_t{16} << 20;
 constexpr std::chrono::hours kForever{24 * 365};
 
@@ -40,7 +41,8 @@ void SideThread::Work() {
         } catch (...) {
             error_ = std::current_exception();
         }
-        // A large push leaves many small free pieces in malloc's lists that nothing else needs.
+        // A large push leaves many small free pieces in malloc's lists, which nothing else needs:
+        // give their pages back to the kernel.
         if (mallinfo2().fordblks > kKeptBytes) malloc_trim(0);
         const uint64_t one = 1;
         const ssize_t ignored = write(done_fd_, &one, sizeof(one));

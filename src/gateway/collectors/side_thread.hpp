@@ -1,6 +1,6 @@
 // SideThread: one thread beside the event loop for long work, one job at a time. A push of 55 MB
-// takes a third of a second to inflate and decode; if the loop did that, every other connection
-// would wait.
+// takes a third of a second to inflate and decode. If the event loop did that, every other
+// connection would wait.
 #pragma once
 
 #include <condition_variable>
@@ -18,15 +18,16 @@ class SideThread {
   public:
     explicit SideThread(http::asio::io_context& io) : io_(io), done_(io) {}
 
-    // Start makes the thread, which runs until the process ends: nobody joins it. Start returns
-    // when the thread runs, because the thread's first steps need system calls that the sandbox
-    // forbids. Throws std::system_error if the system gives no thread or no descriptor. REQUIRES:
-    // called before the sandbox closes; the thread is then in it too.
+    // Start makes the thread and returns when it runs, because the thread's first steps need system
+    // calls that the sandbox forbids. The thread runs until the process ends; nobody joins it.
+    // Throws std::system_error if the system gives no thread or no descriptor. REQUIRES: called
+    // before the sandbox closes; the sandbox then holds for the thread too.
     void Start();
 
-    // Run runs job() on the thread and returns when it has ended; it rethrows what job() throws. If
-    // another job runs, the caller waits, first come, first served: the memory that jobs work in
-    // exists once. REQUIRES: nobody else touches what the job touches meanwhile.
+    // Run runs job() on the thread and returns when job() has ended; it rethrows what job() throws.
+    // While another job runs, the caller waits, first come, first served, because the memory that
+    // jobs work in exists only once. REQUIRES: until Run returns, no other code touches the data of
+    // job().
     http::Task<> Run(const std::function<void()>& job);
 
   private:
@@ -34,8 +35,8 @@ class SideThread {
     http::Task<> AwaitDone();
 
     http::asio::io_context& io_;
-    // An eventfd: the thread signals through it that a job has ended. Asio itself is built for one
-    // thread (BOOST_ASIO_DISABLE_THREADS), so the thread must not call it.
+    // An eventfd, through which the thread signals that a job has ended. Asio is built for one
+    // thread (BOOST_ASIO_DISABLE_THREADS), so the thread must not call Asio.
     http::asio::posix::stream_descriptor done_;
     int done_fd_ = -1;
     std::deque<http::Event*> turns_;  // the first one's job is running

@@ -76,8 +76,8 @@ Task<std::optional<Response>> Authorizer::Authorize(http::Exchange& exchange,
     if (known && access == Access::kCollector) co_return std::nullopt;
     caller.Forget();
     caller.credential = credential;
-    // Let the refresh itself decide about an expired token. Ask the worker about all others now,
-    // before the body is read.
+    // Let the handler of a refresh decide about an expired token. About all other credentials ask
+    // the worker now, before the body is read.
     const bool expired =
         credential.token_expires_at != 0 && credential.token_expires_at <= UnixNow();
     if (access == Access::kCollectorGrace && expired) co_return std::nullopt;
@@ -110,8 +110,8 @@ Status Authorizer::ReadCredential(http::Exchange& exchange, Access access, Crede
     return Unit{};
 }
 
-// ReadCertificate checks again what the handshake accepted: the certificate may have expired or
-// been revoked since.
+// ReadCertificate checks the client certificate again at every request, because it may have expired
+// or been revoked since the handshake.
 Status Authorizer::ReadCertificate(http::Exchange& exchange, Credential* credential,
                                    RefusalKind* kind) {
     X509* const peer = exchange.stream().Peer();
@@ -160,7 +160,7 @@ Status Authorizer::ReadToken(std::string_view token, Access access, Credential* 
         return Error{"the token names no collector", 403};
     }
     credential->token_subject = *subject;
-    // All zeros mean "no certificate": a token must not be bound to that.
+    // A digest of all zeros means "no certificate". Refuse a token that is bound to that digest.
     if (claims->certificate && (protocol::IsZero(credential->certificate_sha256) ||
                                 *claims->certificate != credential->certificate_sha256)) {
         *kind = RefusalKind::kTokenNotBound;
@@ -175,8 +175,8 @@ Status Authorizer::ReadToken(std::string_view token, Access access, Credential* 
 Task<std::optional<Response>> Authorizer::AskWorker(http::Exchange& exchange,
                                                     const Credential& credential) {
     Caller& caller = CallerOf(exchange);
-    // If the identity changes while the worker answers, this older version makes the next request
-    // ask again.
+    // Keep the version from before the question: if the identity changes while the worker answers,
+    // the old version makes the next request ask again.
     const uint64_t version = identity_.version();
     protocol::AuthRequest request;
     request.credential = credential;

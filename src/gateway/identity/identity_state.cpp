@@ -51,8 +51,8 @@ bool IdentityState::Replace(const protocol::Identity& identity) {
         !InOrder(identity.revoked)) {
         return false;
     }
-    // The worker's version number restarts with the server; a count of frames works whatever it
-    // says.
+    // Count the frames instead of using the worker's version number, which starts again with the
+    // server: the count changes with every frame, whatever the worker says.
     ++version_;
     tokens_ = std::move(tokens);
     revoked_ = identity.revoked;

@@ -13,18 +13,20 @@ namespace pganalytics::gateway {
 
 class IdentityState {
   public:
-    // Replace takes over the content of a frame. If the content is invalid it gives false and
+    // Replace takes over the content of a frame. If the content is invalid, it returns false and
     // changes nothing: a key or a digest is cut, a point is not on P-256, or the digests are not in
-    // order.
+    // ascending order.
     bool Replace(const protocol::Identity& identity);
 
-    // version changes with every frame: what was found under another version must be checked again.
+    // version changes with every frame. Whatever was checked under another version must be checked
+    // again.
     uint64_t version() const { return version_; }
     const pki::TokenVerifier& tokens() const { return tokens_; }
     bool IsRevoked(const core::Sha256& certificate) const;
     const std::string& crl() const { return crl_; }      // DER, "" none
     const std::string& trust() const { return trust_; }  // JSON, "" none
-    // trust_version is the version in the trust document, 0 without one. Receipts report it.
+    // trust_version returns the version in the trust document, 0 if there is no document. Receipts
+    // report it.
     uint64_t trust_version() const { return trust_version_; }
 
   private:

@@ -30,7 +30,7 @@ http::Access AccessOf(ApiAccess access) {
 using Method = http::Task<http::Response> (ApiService::*)(http::Exchange&);
 
 Method AnswerTo(const protocol::ApiRoute& route) {
-    // This handler also answers when the worker does not.
+    // Health has a handler of its own, which also answers when the worker does not.
     if (route.id == protocol::ApiRouteId::kHealth) return &ApiService::Health;
     const bool for_anyone =
         route.access == ApiAccess::kAnyone || route.access == ApiAccess::kSecret;

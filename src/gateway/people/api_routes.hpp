@@ -8,7 +8,7 @@
 
 namespace pganalytics::gateway {
 
-// ApiRoutes gives the routes of protocol::kApiRoutes; `service` must outlive them.
+// ApiRoutes returns the routes of protocol::kApiRoutes. `service` must outlive them.
 std::vector<http::Route> ApiRoutes(ApiService* service);
 
 }  // namespace pganalytics::gateway

@@ -28,7 +28,8 @@ constexpr size_t kMaxRoleBytes = 63;  // NAMEDATALEN - 1 of PostgreSQL
 // A health request does not wait longer than this for a busy worker.
 constexpr std::chrono::seconds kHealthTimeout{2};
 
-// Asker is the sender of the request: a person, known by a token, or a program that scrapes.
+// Asker is the sender of a request: a person, known by the token of a session, or a program that
+// scrapes metrics, known by another token or a certificate.
 struct Asker : http::ConnectionMemo {
     core::Uuid session_id;
     std::string role;
@@ -41,7 +42,8 @@ int64_t UnixNow() {
     return std::chrono::duration_cast<std::chrono::seconds>(now).count();
 }
 
-// Unauthorized names the scheme, as RFC 9110 section 15.5.2 requires.
+// Unauthorized makes a 401 response. It names the authentication scheme, as RFC 9110 section 15.5.2
+// requires.
 Response Unauthorized(std::string_view detail, bool bad_token) {
     Response response = Problem(401, detail);
     response.headers.emplace_back("WWW-Authenticate",
@@ -65,7 +67,8 @@ Response ResponseOf(const protocol::ApiReply& reply, bool with_token) {
     }
     Response response{status, std::string(reply.content_type), std::string(reply.body), {}};
     response.secret = true;
-    // The worker has percent-encoded the address. Text that could end the field is not an address.
+    // The worker percent-encodes the address. A text that could end the header field is not an
+    // address, so leave it out.
     if (IsFieldText(reply.next)) {
         response.headers.emplace_back("Link", "<" + std::string(reply.next) + ">; rel=\"next\"");
     }
@@ -111,8 +114,8 @@ std::optional<Response> ApiService::ReadAsker(http::Exchange& exchange, const ht
     return std::nullopt;
 }
 
-// ReadCertificate checks again what the handshake accepted: the certificate may have expired or
-// been revoked since.
+// ReadCertificate checks the client certificate again at every request, because it may have expired
+// or been revoked since the handshake.
 std::optional<Response> ApiService::ReadCertificate(http::Exchange& exchange,
                                                     const http::Route& route) {
     const X509* const peer = exchange.stream().Peer();
@@ -143,7 +146,8 @@ std::optional<Response> ApiService::ReadPerson(http::Exchange& exchange, const h
     };
     const auto claims = identity_.tokens().Verify(token, protocol::kApiAudience, UnixNow());
     if (!claims) {
-        // Do not count this as a refusal: every token of a person expires within minutes.
+        // Do not count an expired token as a refusal, because every token of a person expires
+        // within minutes.
         if (claims.error().kind != core::ErrorKind::kExpired) {
             refuse(protocol::RefusalKind::kTokenForged);
         }
@@ -178,7 +182,8 @@ Task<Response> ApiService::AskWorker(const protocol::ApiRequest& request,
 
 Task<Response> ApiService::Forward(http::Exchange& exchange) {
     http::RequestParser& request = exchange.request();
-    // Read this before the body: trailers of a chunked body may move the header fields.
+    // Read the header fields before the body, because trailers of a chunked body may move them in
+    // memory.
     const bool has_type = request.HasHeader("Content-Type");
     const Response wrong_type =
         Problem(415, "a body is application/json, without Content-Encoding");
@@ -207,7 +212,8 @@ Task<Response> ApiService::Forward(http::Exchange& exchange) {
 }
 
 Task<Response> ApiService::ForwardStranger(http::Exchange& exchange) {
-    // Forget the previous request's sender: this request may have another.
+    // Forget the sender of the connection's previous request, because this request may have another
+    // sender.
     exchange.memo().reset();
     co_return co_await Forward(exchange);
 }

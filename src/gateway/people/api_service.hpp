@@ -15,7 +15,7 @@ namespace pganalytics::gateway {
 
 class ApiService {
   public:
-    // All must outlive the service.
+    // All arguments must outlive the service.
     ApiService(WorkerLink& link, Log& log, const IdentityState& identity, Refusals& refusals,
                protocol::MetricsAccess metrics_access)
         : link_(link),
@@ -24,17 +24,18 @@ class ApiService {
           refusals_(refusals),
           metrics_access_(metrics_access) {}
 
-    // Authorize is the guard of the people's routes: 401 with WWW-Authenticate (RFC 6750 section 3)
-    // unless the request brings a valid token of a person. The worker decides whether the session
-    // is still open and what the role may do. A program that scrapes may instead bring another
-    // token, which only the worker can check, or use the connection's certificate; a token takes
-    // precedence.
+    // Authorize is the guard of the people's routes. It returns 401 with WWW-Authenticate (RFC 6750
+    // section 3) unless the request brings a valid token of a person. The worker decides whether
+    // the session is still open and what the role may do. A program that scrapes metrics may
+    // instead bring another token, which only the worker can check, or use the connection's
+    // certificate. If it brings a token, its certificate does not count.
     http::Task<std::optional<http::Response>> Authorize(http::Exchange& exchange,
                                                         const http::Route& route);
 
-    // Forward passes a request to the worker and returns its answer; ForwardStranger does so for a
-    // route that is open to anyone. Health answers GET /api/v1/health: 200 if the worker answers
-    // so, 400 for an unknown parameter, else 503, after kHealthTimeout at the latest.
+    // Forward passes a request to the worker and returns the worker's answer. ForwardStranger does
+    // the same for a route that is open to anyone. Health answers GET /api/v1/health: with the
+    // worker's answer if that is 200 or, for an unknown parameter, 400; else with 503, after
+    // kHealthTimeout at the latest.
     http::Task<http::Response> Forward(http::Exchange& exchange);
     http::Task<http::Response> ForwardStranger(http::Exchange& exchange);
     http::Task<http::Response> Health(http::Exchange& exchange);

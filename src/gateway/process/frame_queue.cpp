@@ -50,8 +50,8 @@ void FrameQueue::TakeFirst(Lanes* from, std::string* frame) {
     Place(from, lane);
 }
 
-// Place moves a lane, after its first push was taken, to the end of the list for its next push's
-// size.
+// Place moves a lane that has lost its first push to the end of small_ or large_, as the size of
+// its next push decides. It removes an empty lane.
 void FrameQueue::Place(Lanes* from, Lanes::iterator lane) {
     if (lane->pushes.empty()) {
         from->erase(lane);

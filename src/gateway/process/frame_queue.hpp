@@ -1,6 +1,6 @@
 // FrameQueue: the order in which frames go to the worker. Small pushes go before large ones,
 // collectors take turns, and each collector's own pushes keep their order, so that neither a huge
-// push nor a busy collector delays the others. It uses no threads.
+// push nor a busy collector delays the others. The caller locks the queue.
 #pragma once
 
 #include <cstdint>
@@ -14,23 +14,24 @@ namespace pganalytics::gateway {
 
 class FrameQueue {
   public:
-    // After this many small pushes in a row a waiting large one goes.
+    // After this many small pushes in a row a waiting large push goes.
     static constexpr int kSmallBeforeLarge = 64;
 
-    // Put adds a small frame that is not a push; it goes before all pushes.
+    // Put adds a small frame that is not a push. The frame goes before all pushes.
     void Put(std::string frame) { control_.push_back(std::move(frame)); }
     // PutPush adds a push of a collector.
     void PutPush(const core::Uuid& collector_id, uint32_t request_id, std::string frame);
 
-    // Take gives the next frame; false when none may go. A large push goes only after the previous
-    // one was answered: while the worker stores that, small ones go first.
+    // Take removes the next frame from the queue; false if no frame may go now. A large push goes
+    // only after the previous large push was answered, so that small pushes go first while the
+    // worker stores a large one.
     bool Take(std::string* frame);
 
-    // End says that nobody waits for this push any more, answered or not. It drops the push if it
-    // has not been taken.
+    // End says that nobody waits for the answer to this push any more, because it has come or will
+    // not be awaited. If the push is still in the queue, End drops it.
     void End(uint32_t request_id);
 
-    // HasControl: a frame added by Put waits.
+    // HasControl: a frame added by Put is in the queue.
     bool HasControl() const { return !control_.empty(); }
     bool empty() const { return control_.empty() && small_.empty() && large_.empty(); }
 
@@ -39,7 +40,8 @@ class FrameQueue {
         uint32_t request_id;
         std::string frame;
     };
-    // Lane holds one collector's pushes. It is in small_ or large_ by the size of its first push.
+    // Lane holds one collector's pushes. The size of its first push decides whether it is in small_
+    // or in large_.
     struct Lane {
         core::Uuid collector_id;
         std::deque<Waiting> pushes;
@@ -54,7 +56,7 @@ class FrameQueue {
     std::deque<std::string> control_;
     Lanes small_;  // the lane in front is next
     Lanes large_;
-    int small_in_a_row_ = 0;  // while a large one could have gone
+    int small_in_a_row_ = 0;  // small pushes taken while a large one could have gone
     uint32_t large_with_worker_ = 0;
 };
 

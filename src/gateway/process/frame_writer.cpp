@@ -72,7 +72,7 @@ void FrameWriter::Run() {
             writing_ = true;
         }
         alive = alive && Write(frame);
-        // A person's request may hold a password.
+        // The request of a person may hold a password.
         if (IsApiRequest(frame)) OPENSSL_cleanse(frame.data(), frame.size());
     }
 }

@@ -13,11 +13,12 @@ using core::Result;
 
 constexpr int kMaxMembers = 64;
 
-// IsWhite: white space of RFC 8259. cJSON also accepts other control characters as white space.
+// IsWhite: the character is white space of RFC 8259. cJSON also takes other control characters for
+// white space.
 bool IsWhite(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
-// HasControl finds an escaped NUL, which would end a C string and hide the rest, and a control
-// character in a string, which RFC 8259 forbids and cJSON accepts.
+// HasControl: the body has an escaped NUL, which would end a C string and hide the rest, or a
+// control character that RFC 8259 forbids at its place and cJSON accepts.
 bool HasControl(std::string_view body) {
     bool in_string = false;
     for (size_t i = 0; i < body.size(); ++i) {
@@ -35,7 +36,8 @@ bool HasControl(std::string_view body) {
 }
 
 bool HasTwice(const cJSON* object) {
-    // Requests have a few members; comparing 10,000 of an unknown client would take long.
+    // Requests have only a few members. Refuse a larger number unseen, because comparing 10,000
+    // members that an unknown client sends would take long.
     if (cJSON_GetArraySize(object) > kMaxMembers) return true;
     for (const cJSON* one = object->child; one != nullptr; one = one->next) {
         for (const cJSON* other = one->next; other != nullptr; other = other->next) {

@@ -1,4 +1,5 @@
-// JSON body: small documents of requests other than pushes: one object of strings.
+// JSON body: reads the small bodies of requests other than pushes. Such a body is one JSON object
+// of strings.
 #pragma once
 
 #include <cjson/cJSON.h>
@@ -15,14 +16,15 @@ inline constexpr size_t kMaxSmallBodyBytes = size_t{64} << 10;
 
 class JsonBody {
   public:
-    // Parse reads a body. Errors: 413 if larger than kMaxSmallBodyBytes; 400 if it is not UTF-8, is
-    // not exactly one JSON object, or holds a key twice.
+    // Parse reads a body. Errors: 413 if it is larger than kMaxSmallBodyBytes; 400 if it is not
+    // UTF-8, is not exactly one JSON object, or holds a key twice.
     static core::Result<JsonBody> Parse(std::string_view body);
 
-    // Text gives a member that must be present, a string, and of 1 to max_bytes bytes. Error: 422,
-    // with the member's name.
+    // Text returns a member that must be present and must be a string of 1 to max_bytes bytes.
+    // Error: 422, with the member's name.
     core::Result<std::string> Text(const char* name, size_t max_bytes) const;
-    // OptionalText is Text for a member that may be absent, null or "": the result is then "".
+    // OptionalText does the same for a member that may be absent, null or ""; the result is then
+    // "".
     core::Result<std::string> OptionalText(const char* name, size_t max_bytes) const;
 
   private:

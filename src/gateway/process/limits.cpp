@@ -8,11 +8,12 @@
 namespace pganalytics::gateway {
 namespace {
 
-// malloc keeps buffers smaller than this, instead of asking the kernel for zeroed pages each time.
+// malloc keeps freed buffers smaller than this. Otherwise it would ask the kernel for zeroed pages
+// for each new buffer.
 constexpr int kKeepBelowBytes = 4 << 20;
 
-// For each byte of a document simdjson needs 4 bytes of index and 5/3 of string buffer. The rest is
-// for the inflated document, the bodies in memory, and frames.
+// For each byte of a document simdjson needs 4 bytes of index and 5/3 bytes of string buffer. The
+// other bytes are for the inflated document, the bodies in memory, and frames.
 constexpr uint64_t kAddressSpacePerBodyByte = 24;
 constexpr uint64_t kAddressSpaceBase = uint64_t{1} << 30;
 constexpr uint64_t kAddressSpacePerConnection = 256 << 10;

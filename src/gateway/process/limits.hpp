@@ -8,7 +8,8 @@ namespace pganalytics::gateway {
 // UseAllDescriptors raises the limit of open descriptors to the hard limit.
 void UseAllDescriptors();
 
-// KeepBuffers lets malloc keep the pages of push buffers, which live for milliseconds.
+// KeepBuffers makes malloc keep the pages of a freed push buffer for the next one: a buffer lives
+// only for milliseconds.
 void KeepBuffers();
 
 // LimitMemory limits the address space to what `max_body_bytes` and `max_connections` need at

@@ -1,5 +1,6 @@
-// Log: lines for the server log, which the worker writes. At most one line a second of each kind,
-// and one a minute of the kind that any stranger can cause: that must not fill a disk.
+// Log: sends lines for the server log to the worker, which writes them. It sends at most one line a
+// second of each kind, but of kCertificates at most one a minute: any stranger can cause these
+// lines and must not be able to fill a disk.
 #pragma once
 
 #include <array>
@@ -19,7 +20,9 @@ class Log {
 
     explicit Log(WorkerLink& link) : link_(link) {}
 
-    // Lines must not hold secrets: no tokens, no bodies, no query texts.
+    // Line sends one line. If a line of the kind was sent too recently, Line only counts; the next
+    // line of the kind shows the count. REQUIRES: `message` holds no secrets: no tokens, no bodies,
+    // no query texts.
     void Line(Kind kind, bool warning, std::string message);
 
   private:
@@ -32,8 +35,8 @@ class Log {
     std::array<Last, kKinds> last_;
 };
 
-// Monitor runs for ever. Once a second it sends the counters if one has changed, sends the refusals
-// that are due, and logs when all connections were busy.
+// Monitor never ends. Once a second it sends the counters if one has changed, sends the counts of
+// refusals that are due, and logs if a client had to wait because all connections were busy.
 http::Task<> Monitor(http::asio::io_context& io, const http::Server& server, WorkerLink& link,
                      Log& log, Refusals& refusals);
 

@@ -23,7 +23,8 @@ using http::Task;
 constexpr uint32_t kMaxSlots = 1u << 20;
 constexpr uint32_t kMaxRate = 1'000'000;
 constexpr uint64_t kNsPerSecond = 1'000'000'000;
-// Reading a body up to this size costs both sides less than a new handshake.
+// The largest body that is read before a 429. Reading it costs both sides less than a new
+// handshake.
 constexpr uint64_t kSmallBodyBytes = 64 << 10;
 
 RateKey KeyOf(RateKind kind, const unsigned char (&bytes)[16]) {
@@ -81,7 +82,7 @@ Task<std::optional<Response>> RateLimiter::TakeCollector(http::Exchange& exchang
     const unsigned wait_s = Take(KeyOf(RateKind::kCollector, collector_id.bytes), collector_);
     if (wait_s == 0) co_return std::nullopt;
     http::RequestParser& request = exchange.request();
-    // A client that waits for "100 Continue" sends no body now.
+    // A client that waits for "100 Continue" sends no body, so there is nothing to read.
     if (!request.expects_continue() &&
         request.content_length().value_or(kSmallBodyBytes + 1) <= kSmallBodyBytes) {
         const core::Status ignored = co_await exchange.ReadBody();

@@ -21,13 +21,14 @@ class RateLimiter {
     // size.
     static core::Result<RateLimiter> Open(const protocol::GatewayConfig& config);
 
-    // TakeAddress counts a connection (with its first request) or a further request. 0: allowed;
-    // else the seconds after which this address may retry. An IPv6 client counts as its /64.
+    // TakeAddress counts a connection together with its first request, or a further request. It
+    // returns 0 if that is allowed, else the seconds after which this address may retry. An IPv6
+    // client counts as its /64.
     unsigned TakeAddress(const core::Address& address);
 
-    // TakeCollector counts a request of a collector. It gives nothing, or 429 after reading a small
-    // body, so that the connection stays usable. It does not count a zero id: there only the
-    // address is known.
+    // TakeCollector counts a request of a collector. It returns std::nullopt if the request is
+    // allowed, else 429. Before a 429 it reads the body if that is small, so that the connection
+    // stays usable. It does not count a zero id: such a request is limited only by its address.
     http::Task<std::optional<http::Response>> TakeCollector(http::Exchange& exchange,
                                                             const core::Uuid& collector_id);
 

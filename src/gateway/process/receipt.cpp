@@ -9,7 +9,8 @@
 namespace pganalytics::gateway {
 namespace {
 
-// v3 collectors expect these about their configuration; there is none to fetch.
+// v3 collectors expect these values about their configuration. The server has no configuration for
+// them, so the values never change.
 constexpr int kConfigVersion = 1;
 constexpr int kNextCheckSeconds = 300;
 

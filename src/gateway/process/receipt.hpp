@@ -10,7 +10,7 @@
 
 namespace pganalytics::gateway {
 
-// PushFacts are the parts of the receipt's document that the worker does not know.
+// PushFacts are those values of the receipt's document that the worker does not know.
 struct PushFacts {
     core::Uuid collector_id;
     uint64_t body_bytes = 0;
@@ -19,10 +19,12 @@ struct PushFacts {
     uint64_t trust_version = 0;                   // of the trust document, 0 = there is none
 };
 
-// ReceiptResponse is 200 with the counts, or a problem document with the worker's status.
+// ReceiptResponse makes the answer to a push: 200 with the counts, or a problem document with the
+// worker's status.
 http::Response ReceiptResponse(const protocol::Receipt& receipt, const PushFacts& facts);
 
-// TokenResponse gives a token and its expiry in the form of FormatTime: {"token", "expires_at"}.
+// TokenResponse makes the answer with a token and its expiry, which FormatTime writes: {"token",
+// "expires_at"}.
 http::Response TokenResponse(std::string_view token, int64_t expires_at);
 
 // FormatTime writes Unix time in seconds as RFC 3339 in UTC.

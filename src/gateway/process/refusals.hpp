@@ -11,7 +11,7 @@
 
 namespace pganalytics::gateway {
 
-// RouteName gives the route's method and path as one text, as the audit log names it.
+// RouteName returns the route's method and path as one text, as the audit log names the route.
 std::string RouteName(const http::Route& route);
 
 class Refusals {
@@ -19,14 +19,16 @@ class Refusals {
     // `link` must outlive this object.
     explicit Refusals(WorkerLink& link) : link_(link) {}
 
-    // Add counts one refusal. It sends the first of its kind, address, collector and route at once.
+    // Add counts one refusal. The first refusal of a kind, address, collector and route is sent at
+    // once.
     void Add(protocol::RefusalKind kind, const core::Address& address,
              const core::Uuid& collector = {}, std::string_view route = {});
 
-    // Tell sends the counts that are due; called once a second.
+    // Tell sends the counts that are due. The gateway calls it once a second.
     void Tell();
 
-    // Finish sends all counts, and from now on each refusal at once: this gateway is about to exit.
+    // Finish sends all counts, and makes Add send each later refusal at once, because this gateway
+    // is about to exit.
     void Finish();
 
   private:

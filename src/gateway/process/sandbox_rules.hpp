@@ -1,6 +1,6 @@
-// Sandbox rules: the system calls of a gateway, beside those of every program (sandbox/filter.cpp).
-// It cannot open files or sockets (it can accept connections), start programs or signal other
-// processes.
+// Sandbox rules: the system calls of a gateway, in addition to those of every program
+// (sandbox/filter.cpp). A gateway cannot open files or sockets (it can accept connections), start
+// programs or signal other processes.
 #pragma once
 
 #include <fcntl.h>
@@ -10,8 +10,9 @@
 
 namespace pganalytics::gateway {
 
-// A missing call kills a gateway in production when it needs that call: each call has a test that
-// makes it. Where a libc has two ways to do a thing, both are listed.
+// If a call is missing here, the first use of the call kills a gateway in production. So each call
+// has a test that makes it. Where C libraries use different calls for the same purpose, both are
+// listed.
 inline constexpr sandbox::Rule kSandboxRules[] = {
     // to accept connections
     {"accept"},

@@ -43,7 +43,8 @@ Status CheckConfig(const protocol::GatewayConfig& config) {
     return Unit{};
 }
 
-// AsksForCertificates: clients may then present a certificate, and must where a route needs it.
+// AsksForCertificates: the handshake asks clients for a certificate. A client may go on without
+// one, but a route that needs one then refuses the client.
 bool AsksForCertificates(const protocol::GatewayConfig& config) {
     return !config.ca_file.empty() && config.mtls != protocol::Mtls::kOff;
 }

@@ -15,7 +15,8 @@ struct Startup {
 };
 
 // Start checks the configuration, reads all files and limits the process's memory. Errors name the
-// file or the setting. REQUIRES: `check`, which judges client certificates, outlives the result.
+// file or the setting. REQUIRES: `check`, which decides about client certificates, outlives the
+// result.
 core::Result<Startup> Start(const protocol::GatewayConfig& config, const http::PeerCheck& check);
 
 }  // namespace pganalytics::gateway

@@ -19,8 +19,8 @@ using http::Task;
 using protocol::FrameHeader;
 using protocol::FrameType;
 
-// A worker's frames are small: a larger one does not come from a worker. Two million revoked
-// certificates make 64 MB.
+// The limits of a worker's frames: a larger frame cannot come from a worker. An Identity frame of
+// 64 MiB holds two million revoked certificates.
 constexpr uint32_t kMaxWorkerPayloadBytes = 1 << 20;
 constexpr uint32_t kMaxIdentityBytes = 64 << 20;
 
@@ -30,10 +30,10 @@ bool IsWorkerHeader(const FrameHeader& header) {
     return protocol::IsValidHeader(header) && header.payload_bytes <= limit;
 }
 
-// IsAnswerStatus: success, or a refusal of HTTP.
+// IsAnswerStatus: the status is 200 or a refusal (4xx, 5xx).
 bool IsAnswerStatus(uint32_t status) { return status == 200 || (status >= 400 && status < 600); }
 
-// IsAnswer checks what an answer shows without its request.
+// IsAnswer checks those parts of an answer that can be checked without its request.
 template <typename Reply>
 bool IsAnswer(const Reply& reply) {
     return IsAnswerStatus(reply.status);
@@ -188,7 +188,7 @@ bool WorkerLink::Dispatch(const FrameHeader& header, const char* payload) {
     }
 }
 
-// Deliver gives an answer to the coroutine that waits for it, if any still does.
+// Deliver gives an answer to the coroutine that waits for it, if a coroutine still does.
 template <typename Reply>
 bool WorkerLink::Deliver(const FrameHeader& header, const char* payload) {
     Reply reply;

@@ -1,5 +1,5 @@
 // WorkerLink: requests and answers over the socketpair to the worker. It checks everything that the
-// worker sends: the worker may be of another version.
+// worker sends, because the worker may be of another version.
 #pragma once
 
 #include <chrono>
@@ -16,7 +16,7 @@
 namespace pganalytics::gateway {
 
 inline constexpr std::chrono::seconds kAnswerTimeout{30};
-// The longest ApiRequest: a body and the largest head.
+// The size of the longest ApiRequest frame: a body and the largest head.
 inline constexpr size_t kApiFrameBytes = protocol::kMaxApiBodyBytes + (32 << 10);
 
 // WorkerAnswer is the outcome of a request to the worker.
@@ -41,8 +41,8 @@ class WorkerLink {
     // runs. The config's strings live as long as the link.
     core::Result<protocol::GatewayConfig> ReadConfig();
 
-    // SendNow writes a message directly, without the writer's thread: kReady or kFailed, before
-    // Send is used.
+    // SendNow writes a message itself, without the writer's thread. It is for kReady and kFailed.
+    // REQUIRES: nothing was given to Send, Ask or Push yet.
     template <typename Message>
     void SendNow(protocol::FrameType type, const Message& message) {
         std::string frame;
@@ -57,47 +57,51 @@ class WorkerLink {
         writer_.Enqueue(std::move(frame));
     }
 
-    // Flush waits until everything given to Send is written, but not longer than `timeout`.
+    // Flush waits until everything that was given to Send is written, but not longer than
+    // `timeout`.
     void Flush(std::chrono::milliseconds timeout) { writer_.Flush(timeout); }
 
     // StartWriter makes the thread that writes frames. REQUIRES: called before the sandbox closes.
     void StartWriter() { writer_.Start(); }
 
     // ReadIdentity waits for the next frame, which must be kIdentity. Call it after ReadConfig and
-    // before anything else runs. The strings live until Start.
+    // before anything else runs. The identity's strings live until Start.
     core::Result<protocol::Identity> ReadIdentity();
 
-    // Handlers of frames that the worker sends without being asked.
+    // Handlers are called for frames that are not answers to a request.
     struct Handlers {
         std::function<void(const protocol::Drain&)> on_drain;
-        // Returns false if the content is invalid: the worker is then of another version.
+        // on_identity returns false if the content is invalid, which means that the worker is of
+        // another version.
         std::function<bool(const protocol::Identity&)> on_identity;
-        // The worker has closed its end (reason "") or has sent an invalid frame (reason given).
+        // on_end is called when the worker has closed its end (reason "") or has sent an invalid
+        // frame (reason given).
         std::function<void(const std::string&)> on_end;
     };
     // Start begins to read frames and to call the handlers.
     void Start(Handlers handlers);
 
-    // Ask sends a request and waits up to `timeout` for its answer, a frame of type `kReply`;
-    // *answer is set for kAnswered.
+    // Ask sends a request and waits up to `timeout` for its answer, a frame of type `kReply`. For
+    // kAnswered, Ask sets *answer.
     template <protocol::FrameType kReply, typename Request, typename Reply>
     http::Task<WorkerAnswer> Ask(protocol::FrameType type, const Request& request,
                                  Answer<Reply>* answer,
                                  std::chrono::seconds timeout = kAnswerTimeout) {
         const uint32_t request_id = NextRequestId();
         std::string frame;
-        // A frame that moves in memory while it grows would leave copies of a password.
+        // Reserve the memory first: a frame that moves while it grows would leave copies of a
+        // password.
         if constexpr (kReply == protocol::FrameType::kApiReply) frame.reserve(kApiFrameBytes);
         protocol::AppendFrame(type, request_id, request, &frame);
         if (!refusing_) writer_.Enqueue(std::move(frame));
         return Await(request_id, kReply, answer, timeout);
     }
-    // Push sends the frame of a PreparedPush; *answer is set for kAnswered. After kTimedOut the
-    // push may still be stored.
+    // Push sends the frame of a PreparedPush and waits for its receipt. For kAnswered, Push sets
+    // *answer. After kTimedOut or kRefused the worker may still store the push.
     http::Task<WorkerAnswer> Push(const core::Uuid& collector_id, std::string frame,
                                   Answer<protocol::Receipt>* answer);
 
-    // RefuseWaiting ends every wait with kRefused, also those that begin later.
+    // RefuseWaiting ends every wait for an answer with kRefused, also waits that begin later.
     void RefuseWaiting();
 
     uint32_t NextRequestId();
@@ -121,7 +125,7 @@ class WorkerLink {
                                    Answer<Reply>* answer, std::chrono::seconds timeout) {
         const WorkerAnswer result =
             co_await AwaitPayload(request_id, reply, &answer->payload, timeout);
-        // Dispatch has decoded it once already, so this succeeds.
+        // Deliver has decoded the payload once already, so decoding succeeds.
         if (result == WorkerAnswer::kAnswered) {
             protocol::DecodeWhole(answer->payload.data(), answer->payload.size(), &answer->message);
         }
