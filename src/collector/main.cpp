@@ -30,7 +30,7 @@ namespace collector = pganalytics::collector;
 constexpr int kConfigurationError = 78;
 
 // StopOnSignals makes SIGTERM and SIGINT raise `stop`. REQUIRES: no thread has been started. All
-// threads inherit the mask, so no signal handler interrupts any of them.
+// threads started later inherit the signal mask, so no signal handler interrupts them.
 void StopOnSignals(collector::StopSignal* stop) {
     signal(SIGPIPE, SIG_IGN);
     sigset_t signals;
@@ -108,7 +108,7 @@ int Main(int argc, char** argv) {
         if (!check->parsed()) collector::Log(collector::Level::kError, config.error().message);
         return kConfigurationError;
     }
-    // Lives until the process ends: the signal thread uses it.
+    // Static, because the detached signal thread uses it until the process ends.
     static collector::StopSignal stop;
     StopOnSignals(&stop);
     curl_global_init(CURL_GLOBAL_DEFAULT);
