@@ -7,7 +7,7 @@
 
 namespace pganalytics::ca {
 
-// If C libraries use different calls for the same thing, all of them are listed.
+// Where C libraries use different calls for the same purpose, the list has all of them.
 inline constexpr sandbox::Rule kSandboxRules[] = {
     // reads certificates and lists
     {"fcntl"},
