@@ -65,7 +65,7 @@ std::vector<std::string> TakeArguments(int argc, char** argv) {
 int Main(int argc, char** argv) {
     std::vector<std::string> arguments = TakeArguments(argc, argv);
     CLI::App app{"Reads pg_stat_statements of PostgreSQL servers and pushes it to pganalytics."};
-    app.fallthrough();  // before the commands, which inherit it: options may follow a command
+    app.fallthrough();  // set before the commands are added, so that they inherit it
     std::string config_path(collector::kDefaultConfigFile);
     bool dry_run = false;
     app.add_option("--config", config_path, "configuration file")->capture_default_str();

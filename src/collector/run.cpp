@@ -1,4 +1,4 @@
-// The commands run and once: a thread per monitored server, and one that pushes.
+// The commands run and once. Run has a thread for each monitored server and one that pushes.
 #include "collector/run.hpp"
 
 #include <unistd.h>
@@ -95,7 +95,8 @@ class Service {
         }
     }
 
-    // In a dry run a printed push counts as stored.
+    // TakeAcknowledged returns the outcome of a server's pushes. In a dry run every printed push
+    // counts as stored.
     Acknowledged TakeAcknowledged(size_t server) {
         if (dry_run_) return {printed_[server], false};
         const std::lock_guard lock(mutex_);

@@ -115,7 +115,7 @@ Fault Walk::SetPushTime() {
 
 Fault Walk::Finish() {
     const Account total = progress_.accounts.Total();
-    // The sender gives these rows only as numbers, so no limit on rows applies to them.
+    // Unchanged and merged rows are only numbers in the push, so no limit on rows bounds them.
     if (total.unchanged > kMaxCount || total.merged > kMaxCount) {
         return {422, "speak of too many unchanged or merged rows", "metrics"};
     }

@@ -57,7 +57,8 @@ Merger::Merger(const Metric& metric)
       mean_(FindColumn(metric, "mean_exec_time")),
       stddev_(FindColumn(metric, "stddev_exec_time")) {}
 
-// CombineTimes REQUIRES: the calls of `into` are not summed yet, because they are a weight here.
+// CombineTimes sets minimum, maximum, mean and deviation of `into`. REQUIRES: its calls are not
+// summed yet, because they are a weight here.
 void Merger::CombineTimes(uint64_t* into, Row from) const {
     auto times_of = [this](Row row) {
         return protocol::ExecTimes{static_cast<double>(row.Int8(calls_)), row.Float8(min_),

@@ -173,7 +173,7 @@ Fault MetricReader::ReadCount(od::value value, uint32_t bit, uint64_t* count) {
     return {};
 }
 
-// EnterMember stores the name of a member for the rows inside it.
+// EnterMember stores the name of an object's member for the rows inside that member.
 Fault MetricReader::EnterMember(const PathNode& any, std::string_view name) {
     if (any.any_level == 0) {
         if (Fault fault = CheckName(name)) return fault;

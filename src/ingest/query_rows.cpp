@@ -44,8 +44,8 @@ Fault QueryRows::EndRow(Account* account) {
         keys_.Hash(object_, row.Word(protocol::kQueryId), Identity(row, protocol::kUserName),
                    Identity(row, protocol::kTopLevel));
     const uint32_t into = keys_.FindOrAdd(hash, last, [&](uint32_t other) {
-        // keys_ may have rows that the limit has removed; the next object's rows reuse their
-        // numbers.
+        // keys_ may still have rows that the limit has removed, and the next object's rows reuse
+        // their numbers.
         if (other < first_row_ || other >= last) return false;
         const Row r = builder_->At(other);
         return r.Word(protocol::kQueryId) == row.Word(protocol::kQueryId) &&

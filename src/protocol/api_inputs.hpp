@@ -25,7 +25,7 @@ struct ApiInput {
     int64_t most = 0;
     const char* choices = nullptr;    // of kChoice, separated by "|"
     const char* otherwise = nullptr;  // the default of a missing parameter; nullptr: none
-    const char* unit = nullptr;       // "minutes"
+    const char* unit = nullptr;       // such as "minutes"
     InputType type = InputType::kText;
     bool required = false;  // a body must have it
 };

@@ -12,7 +12,7 @@
 namespace pganalytics::protocol {
 
 enum class RefusalKind : uint32_t {
-    // Decided by a gateway.
+    // A gateway decides these.
     kAddressLimit,
     kCollectorLimit,
     kNothingShown,
@@ -25,7 +25,7 @@ enum class RefusalKind : uint32_t {
     kCertificateRevoked,
     kCertificateExpired,
     kCertificateUnchecked,
-    // Decided by a worker.
+    // A worker decides these.
     kTokenUnknown,
     kTokenRevoked,
     kTokenOfAnother,

@@ -29,7 +29,7 @@ std::optional<Failure> TryTrust(const std::string& url, const Trust& trust, cons
               answer);
 }
 
-// Granted converts the answer to a certificate request into the state to keep.
+// Granted makes the new state, which the caller stores, from the answer to a certificate request.
 Outcome<State> Granted(const Answer& answer, const std::string& url,
                        const CertificateRequest& request, core::TimestampMicros now) {
     const core::Result<Enrolled> enrolled = ParseEnrolled(answer.body);

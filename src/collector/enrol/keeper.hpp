@@ -37,7 +37,7 @@ class Keeper {
     void SawTrustVersion(uint64_t version);
 
   private:
-    // Task is something that comes due, may fail, and is then retried.
+    // Task is the schedule of one step that is retried when it fails.
     struct Task {
         std::chrono::steady_clock::time_point not_before{};
         int failures = 0;

@@ -27,7 +27,7 @@ struct Limited {
     Limited(Snapshot all) : rows(std::move(all)), merged(rows.names.size(), 0) {}
 
     Snapshot rows;
-    std::vector<uint64_t> merged;  // by index of the database's name: queries in `other`, minus one
+    std::vector<uint64_t> merged;  // queries in `other` minus one; index as in Snapshot::names
     std::vector<Statement> rebased;
     std::vector<uint64_t> rebased_counters;  // rebased.size() * Snapshot::Stride()
     // Databases of which all `rows` are bases, since nobody knows what an earlier process merged.

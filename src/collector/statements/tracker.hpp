@@ -44,8 +44,8 @@ struct PlannedRow {
 struct Plan {
     uint64_t snapshot = 0;  // its number, from 1
     bool full = false;
-    std::vector<PlannedRow> rows;     // by database and time
-    std::vector<uint64_t> unchanged;  // by index of the database's name
+    std::vector<PlannedRow> rows;     // sorted by database, then time
+    std::vector<uint64_t> unchanged;  // number of rows; index as in Snapshot::names
     std::vector<uint64_t> merged;     // as Limited::merged
     std::vector<std::string> texts;
 };

@@ -41,9 +41,9 @@ class TokenVerifier {
 
     // Verify returns the claims of a token. Errors, all 403: a wrong form; a header with anything
     // but alg, typ and kid; an unknown key; a bad signature; an issuer other than "pganalytics";
-    // another audience; a claim that is missing, of a wrong type or present twice; a start in the
-    // future; an expired token unless `expired` is kAccept. `now` is Unix time in seconds. Unknown
-    // claims are ignored, as RFC 7519 section 4 requires.
+    // another audience; a claim that is missing, of a wrong type or present twice; an iat or nbf in
+    // the future; an expired token unless `expired` is kAccept. `now` is Unix time in seconds.
+    // Unknown claims are ignored, as RFC 7519 section 4 requires.
     core::Result<TokenClaims> Verify(std::string_view token, std::string_view audience, int64_t now,
                                      Expired expired = Expired::kRefuse) const;
 
