@@ -109,9 +109,9 @@ class Job {
         return Error{"the operation is unknown"};
     }
 
-    // Finish ends the rotation: the new authority issues the server's certificate again, because
-    // the old one issued the present one. A crash in between leaves a certificate of an authority
-    // that is no longer trusted; the next job replaces it before a gateway starts with it.
+    // Finish ends the rotation. Then it replaces the server's certificate, because the old
+    // authority issued it. A crash between the two steps leaves a certificate whose authority is no
+    // longer trusted; the next job replaces it before a gateway starts with it.
     Status Finish(pki::Authority* authority) {
         Status done = authority->Finish();
         if (!done) return done;
@@ -134,7 +134,7 @@ class Job {
         }
         for (const pki::CertPtr& certificate : authority->certificates()) {
             Add(CaCertificateKind::kAuthority, certificate.get());
-            // The further certificates of a provided authority belong to others.
+            // In an administrator's file, only the first certificate is the authority that issues.
             if (authority->given()) break;
         }
         return head_.cert_file.empty() ? EnsureServer(authority) : DescribeServer();
@@ -162,8 +162,8 @@ class Job {
         return Unit{};
     }
 
-    // DescribeServer reports the facts of a server certificate that the administrator provides. If
-    // it cannot be read, that is no error here: the gateway reports that.
+    // DescribeServer reports the facts of a server certificate that the administrator provides. An
+    // unreadable file is no error here, because the gateway reports it.
     Status DescribeServer() {
         if (head_.operation == CaOperation::kRotateServer) {
             return Error{"the server certificate is an administrator's"};
@@ -178,8 +178,8 @@ class Job {
         return Unit{};
     }
 
-    // Issue reads the key, which may take a passphrase command, then closes the sandbox, and only
-    // then parses the requests.
+    // Issue first reads the authority's key, which may need the passphrase command. Then it closes
+    // the sandbox, and only then it parses the requests.
     Status Issue(pki::Authority* authority) {
         auto issuer = authority->KeyOf(0);
         if (!issuer) return issuer.error();
@@ -204,8 +204,8 @@ class Job {
                                              {head_.now, issue.days});
     }
 
-    // MakeLists writes the file before the worker stores the lists in a table. A crash may come
-    // between the two, so the numbers in the file count too: no number may be used twice.
+    // MakeLists writes the lists to the file before the worker stores them in a table. A crash may
+    // come between the two, so the numbers in the file count too: no list number may be used twice.
     Status MakeLists(pki::Authority* authority) {
         const std::string file = surroundings_.directory + "/" + kListFile;
         int64_t number = static_cast<int64_t>(head_.list_number);
@@ -221,7 +221,7 @@ class Job {
         }
         std::string text;
         for (size_t i = 0; i < authority->certificates().size(); ++i) {
-            // Of a provided chain, only the key of the first certificate is here.
+            // Of an administrator's chain, only the key of the first certificate is here.
             if (authority->given() && i > 0) break;
             auto issuer = authority->KeyOf(i);
             if (!issuer) return issuer.error();

@@ -1,4 +1,4 @@
-// Jobs: does what a request asks for.
+// Jobs: carries out the operation that a request names.
 #pragma once
 
 #include <functional>
@@ -15,12 +15,12 @@ struct Surroundings {
     std::string directory;  // where to make files
     std::string host_name;  // the name of this machine
     pki::PassphraseSource passphrase;
-    // The job calls this before it parses anything that a stranger has written. A second call does
+    // The job calls this before it parses anything that a collector has sent. A second call does
     // nothing.
     std::function<core::Status()> close_sandbox;
 };
 
-// Run does the job and returns the payload of the reply, also if the job fails.
+// Run does the job and returns the payload of the reply, even if the job fails.
 std::string Run(const Request& request, const Surroundings& surroundings);
 
 }  // namespace pganalytics::ca

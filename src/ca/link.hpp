@@ -17,11 +17,11 @@ struct Request {
     std::vector<protocol::CaRevoked> revoked;
 };
 
-// ReadRequest reads a frame from a descriptor. Errors: the input ends too early; the bytes are no
-// request.
+// ReadRequest reads one frame from a descriptor. Errors: the input cannot be read or ends too
+// early, or the bytes are no request.
 core::Result<Request> ReadRequest(int fd);
 
-// WriteReply writes a whole reply with this payload.
+// WriteReply writes a reply frame with this payload.
 core::Status WriteReply(int fd, const std::string& payload);
 
 }  // namespace pganalytics::ca

@@ -21,8 +21,8 @@
 namespace pganalytics::ca {
 namespace {
 
-// LockDirectory waits until no other pganalytics-ca runs; another one can run only if the worker
-// was restarted before it ended. The lock ends with the process.
+// LockDirectory waits until no other pganalytics-ca runs in the data directory. Two can run only if
+// the worker was restarted while the first one was running. The lock ends with the process.
 bool LockDirectory() {
     const int fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     while (fd >= 0 && flock(fd, LOCK_EX) != 0) {
@@ -56,8 +56,8 @@ int Main() {
         closed = true;
         return core::Unit{};
     };
-    // The sandbox forbids running a command, so close it only after the passphrase command, if that
-    // is needed.
+    // The sandbox forbids running a command. So if there is a passphrase command, close the sandbox
+    // only after it has run.
     surroundings.passphrase = [&command, &secret,
                                &surroundings]() -> core::Result<const pki::Secret*> {
         if (command.empty()) return nullptr;

@@ -51,7 +51,7 @@ Result<pki::Secret> RunPassphraseCommand(const std::string& command) {
         if (n <= 0) break;
         size += static_cast<size_t>(n);
     }
-    // A command that still prints gets SIGPIPE.
+    // If the command still prints, it gets SIGPIPE.
     close(ends[0]);
     const int status = Wait(pid);
     const void* const line_end = std::memchr(buffer, '\n', size);

@@ -7,9 +7,9 @@
 
 namespace pganalytics::ca {
 
-// If C libraries use different calls for the same thing, all of them are listed.
+// Where C libraries use different calls for the same purpose, the list has all of them.
 inline constexpr sandbox::Rule kSandboxRules[] = {
-    // reads certificates and lists
+    // For reading certificates and lists.
     {"fcntl"},
     {"fstat"},
     {"lseek"},
@@ -18,7 +18,7 @@ inline constexpr sandbox::Rule kSandboxRules[] = {
     {"open"},
     {"openat"},
     {"stat"},
-    // writes a new file, then replaces the old one by it
+    // For writing a new file and replacing the old one by it.
     {"fchmod"},
     {"fsync"},
     {"rename"},

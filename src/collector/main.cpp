@@ -30,7 +30,7 @@ namespace collector = pganalytics::collector;
 constexpr int kConfigurationError = 78;
 
 // StopOnSignals makes SIGTERM and SIGINT raise `stop`. REQUIRES: no thread has been started. All
-// threads inherit the mask, so no signal handler interrupts any of them.
+// threads started later inherit the signal mask, so no signal handler interrupts them.
 void StopOnSignals(collector::StopSignal* stop) {
     signal(SIGPIPE, SIG_IGN);
     sigset_t signals;
@@ -65,7 +65,7 @@ std::vector<std::string> TakeArguments(int argc, char** argv) {
 int Main(int argc, char** argv) {
     std::vector<std::string> arguments = TakeArguments(argc, argv);
     CLI::App app{"Reads pg_stat_statements of PostgreSQL servers and pushes it to pganalytics."};
-    app.fallthrough();  // before the commands, which inherit it: options may follow a command
+    app.fallthrough();  // set before the commands are added, so that they inherit it
     std::string config_path(collector::kDefaultConfigFile);
     bool dry_run = false;
     app.add_option("--config", config_path, "configuration file")->capture_default_str();
@@ -108,7 +108,7 @@ int Main(int argc, char** argv) {
         if (!check->parsed()) collector::Log(collector::Level::kError, config.error().message);
         return kConfigurationError;
     }
-    // Lives until the process ends: the signal thread uses it.
+    // Static, because the detached signal thread uses it until the process ends.
     static collector::StopSignal stop;
     StopOnSignals(&stop);
     curl_global_init(CURL_GLOBAL_DEFAULT);

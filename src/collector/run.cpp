@@ -1,4 +1,4 @@
-// The commands run and once: a thread per monitored server, and one that pushes.
+// The commands run and once. Run has a thread for each monitored server and one that pushes.
 #include "collector/run.hpp"
 
 #include <unistd.h>
@@ -20,7 +20,8 @@
 namespace pganalytics::collector {
 namespace {
 
-// After kExitTimeout the process ends although a thread still hangs (for example in the resolver).
+// kExitTimeout is how long Run waits for its threads after a stop request. Then the process ends,
+// even if a thread still hangs (for example in the resolver).
 constexpr std::chrono::milliseconds kExitTimeout{1700};
 
 double RandomFraction() {
@@ -28,7 +29,7 @@ double RandomFraction() {
     return std::uniform_real_distribution<double>(0, 1)(generator);
 }
 
-// PrintBody writes a body as one line; other threads cannot write into it.
+// PrintBody writes a body as one line. It locks stdout, so no other thread writes into the line.
 void PrintBody(const std::string& json) {
     flockfile(stdout);
     std::fwrite(json.data(), 1, json.size(), stdout);
@@ -63,7 +64,7 @@ class Service {
                                      "carries their totals");
         }
         Log(Level::kInfo, "stopped");
-        // A return would destroy what the hanging threads use.
+        // If a thread hangs, do not return: that would destroy objects which the thread still uses.
         if (!all) std::_Exit(EXIT_SUCCESS);
         return EXIT_SUCCESS;
     }
@@ -94,7 +95,8 @@ class Service {
         }
     }
 
-    // In a dry run a printed push counts as stored.
+    // TakeAcknowledged returns the outcome of a server's pushes. In a dry run every printed push
+    // counts as stored.
     Acknowledged TakeAcknowledged(size_t server) {
         if (dry_run_) return {printed_[server], false};
         const std::lock_guard lock(mutex_);
@@ -157,9 +159,9 @@ class Service {
         }
     }
 
-    // TakePush waits for a push that is due. It returns nullptr when the program stops, on any
-    // other change, and when the keeper must run: a push that waits half a minute because the
-    // certificate was revoked must not delay the check for a new certificate.
+    // TakePush waits until a push is due, for at most kKeeperRound. It returns nullptr if none
+    // became due or if the program stops. The caller then runs the keeper: a push that waits half a
+    // minute because the certificate was revoked must not delay the check for a new certificate.
     std::shared_ptr<const Push> TakePush() {
         std::unique_lock lock(mutex_);
         const auto now = std::chrono::steady_clock::now();
@@ -180,7 +182,8 @@ class Service {
     std::vector<uint64_t> printed_ = std::vector<uint64_t>(config_.servers.size());
 };
 
-// PushUntil sends one push until there is a verdict or the deadline has passed.
+// PushUntil retries one push until the server stores, refuses or denies it, the deadline has
+// passed, or the program stops. Returns true if the push was stored.
 bool PushUntil(SteadyTime deadline, const Push& push, Keeper* keeper, HttpsClient* client,
                PushLog* log, const StopSignal& stop) {
     const Request request = PushRequest(push.body, push.idempotency_key);

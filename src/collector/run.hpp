@@ -17,8 +17,9 @@ int Once(const Config& config, bool dry_run, const StopSignal& stop);
 
 inline constexpr std::chrono::seconds kOnceTimeout{60};
 
-// StartDelay spreads collectors that start at the same time: 0 to 10 s, at most one interval. It is
-// computed from the ids of collector and server, so a restart does not change it.
+// StartDelay is the delay before the first sample, from 0 to 10 s and at most one interval. It
+// spreads collectors that start at the same time. It depends only on the ids of collector and
+// server, so a restart does not change it.
 std::chrono::milliseconds StartDelay(const Config& config, size_t server);
 
 }  // namespace pganalytics::collector

@@ -25,9 +25,9 @@ class ServerJob {
     ServerJob(const Config* config, size_t index, const core::Clock* clock, const StopSignal* stop,
               Limiter::FirstRows first_rows = Limiter::FirstRows::kBases);
 
-    // Sample reads a snapshot and makes the next push from it. Each change of the server's state
-    // (down, up again, statements hidden, texts unreadable) is logged once. std::nullopt if nothing
-    // could be read.
+    // Sample reads a snapshot and makes the next push from it. It logs each change of the server's
+    // state once (down, up again, statements hidden, texts unreadable). Returns std::nullopt if the
+    // snapshot could not be read or the program stops.
     std::optional<Push> Sample(const Acknowledged& acknowledged);
 
     // json is the body of the newest push, uncompressed.

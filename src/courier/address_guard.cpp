@@ -16,7 +16,7 @@ constexpr uint32_t Ipv4(unsigned a, unsigned b, unsigned c, unsigned d) {
     return a << 24 | b << 16 | c << 8 | d;
 }
 
-// Blocks without public unicast addresses, according to
+// kNotPublicIpv4 lists the blocks without public unicast addresses, according to
 // https://www.iana.org/assignments/iana-ipv4-special-registry and RFC 5771.
 constexpr Ipv4Block kNotPublicIpv4[] = {
     {Ipv4(0, 0, 0, 0), 8},                                    // this network
@@ -60,8 +60,9 @@ bool IsPublic(const core::Address& address) {
     if (BeginsWith(address, kMapped) || BeginsWith(address, kTranslated)) {
         return IsPublicIpv4(b + 12);
     }
-    // IANA has assigned public unicast addresses only in 2000::/3. So loopback, private, link-local
-    // and multicast addresses are outside of it, and also old forms that end in an IPv4 address.
+    // IANA has assigned public unicast addresses only in 2000::/3. Loopback, private, link-local
+    // and multicast addresses are outside of this block, and so are old forms that end in an IPv4
+    // address.
     if ((b[0] & 0xE0) != 0x20) return false;
     if (BeginsWith(address, k6to4)) return IsPublicIpv4(b + 2);
     if (BeginsWith(address, kDocumentation)) return false;

@@ -1,5 +1,5 @@
-// Address guard: decides to which addresses a courier may connect. It checks at the moment of
-// connecting, because a name may resolve to another address by then.
+// Address guard: decides to which addresses a courier may connect. It checks each connection when
+// it is made, because a name may resolve to another address by then.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +25,8 @@ struct Target {
 
 enum class Verdict { kAllowed, kNotPublic, kNotEncrypted };
 
-// Judge decides about one connection. A target in the list of allowed hosts may have any address
-// and need not be encrypted; any other address must be public and the connection encrypted.
+// Judge decides about one connection. If the list of allowed hosts contains the target, any address
+// and no encryption are allowed; otherwise the address must be public and the connection encrypted.
 Verdict Judge(std::string_view allowed_hosts, const Target& target, const core::Address& address);
 
 }  // namespace pganalytics::courier

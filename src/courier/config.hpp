@@ -1,5 +1,5 @@
-// Config: the checked configuration of a courier, with the file content that it reads before its
-// sandbox closes.
+// Config: the checked configuration of a courier, with the content of the file that it reads before
+// it enters its sandbox.
 #pragma once
 
 #include <cstdint>

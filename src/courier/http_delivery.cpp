@@ -30,7 +30,8 @@ std::string PartOf(CURLU* url, CURLUPart part, unsigned flags = 0) {
     return text;
 }
 
-// IsFieldValue: the text may be in a header without ending its line (RFC 9110 section 5.5).
+// IsFieldValue: the text may stand in a header, since it cannot end the line (RFC 9110 section
+// 5.5).
 bool IsFieldValue(std::string_view text) {
     return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
 }
@@ -172,8 +173,8 @@ size_t HttpDelivery::TakeBody(char* data, size_t size, size_t count, void* self)
 }
 
 std::string HttpDelivery::Excerpt() const {
-    // Receivers may repeat what they were sent, and readers of the message must not learn a secret
-    // from it. In the URLs of some receivers the path is the password.
+    // A receiver may repeat the request in its answer, and the outcome's message must not show a
+    // secret. In the URLs of some receivers the path is the password.
     if (!delivery().secret.empty() && body_.find(delivery().secret) != std::string::npos) return {};
     if (path_.size() > 1 && body_.find(path_) != std::string::npos) return {};
     return Printable(body_, kMaxExcerptBytes);

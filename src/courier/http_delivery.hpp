@@ -1,4 +1,4 @@
-// HTTP delivery: a POST to a receiver. A user has entered its URL, so do not trust the receiver.
+// HTTP delivery: a POST to a receiver. A user has entered the URL, so the receiver is not trusted.
 #pragma once
 
 #include <vector>
@@ -11,10 +11,10 @@ namespace pganalytics::courier {
 
 class HttpDelivery : public Transfer {
   public:
-    // Make prepares a delivery; `now` is Unix time in seconds. Errors, which a retry would not
-    // mend: a URL that is malformed, has a user name or a password, or has a scheme other than
-    // https and http; a content type that is malformed; a secret that is missing or cannot be in a
-    // header.
+    // Make prepares a delivery; `now` is Unix time in seconds. Its errors are final, because a
+    // retry would not help: a URL that is malformed, has a user name or a password, or has a scheme
+    // other than https and http; a content type that is malformed; a secret that is missing or
+    // cannot stand in a header.
     static core::Result<std::unique_ptr<Transfer>> Make(const Config& config, Parcel parcel,
                                                         int64_t now);
 
@@ -38,8 +38,8 @@ class HttpDelivery : public Transfer {
     WipedList headers_;
     int opened_ = 0;              // connections that were started
     std::string refused_;         // why the address guard refused a connection
-    size_t header_bytes_ = 0;     // of all answers
-    bool head_is_whole_ = false;  // of an answer other than 1xx
+    size_t header_bytes_ = 0;     // of all answers, 1xx too
+    bool head_is_whole_ = false;  // the head of an answer other than 1xx has come
     std::string body_;
 };
 

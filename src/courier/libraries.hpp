@@ -3,8 +3,8 @@
 
 namespace pganalytics::courier {
 
-// StartLibraries makes libcurl and OpenSSL overwrite memory when they free it, because it may hold
-// copies of secrets, and initialises them. False if that failed.
+// StartLibraries initialises libcurl and OpenSSL and makes them overwrite memory before they free
+// it, because it may contain copies of secrets. Returns false if that failed.
 bool StartLibraries();
 
 }  // namespace pganalytics::courier

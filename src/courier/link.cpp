@@ -48,7 +48,7 @@ void Link::Flush() {
     while (!unsent_.empty()) {
         const ssize_t n = send(fd_, unsent_.data(), unsent_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return;  // if the worker has gone, Take reports that
+        if (n < 0) return;  // if the worker has closed the socket, Take reports that
         unsent_.erase(0, static_cast<size_t>(n));
     }
 }

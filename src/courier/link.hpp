@@ -19,9 +19,9 @@ class Link {
   public:
     explicit Link(int fd);
 
-    // Take returns the next whole frame, or std::nullopt if there is none. Errors: bytes that are
-    // no frame, or a frame that is larger than a delivery. If the worker has gone, ended() is true
-    // and an incomplete frame is lost.
+    // Take returns the next whole frame, or std::nullopt if none has arrived. Errors: bytes that
+    // are no frame, or a frame that is larger than a delivery. After the worker has closed the
+    // socket, ended() is true and an incomplete frame is lost.
     core::Result<std::optional<Frame>> Take();
     bool ended() const { return ended_; }
 
@@ -35,7 +35,8 @@ class Link {
     bool has_unsent() const { return !unsent_.empty(); }
 
   private:
-    // Fill reads on until `to` has `size` bytes. True once it has all of them.
+    // Fill reads what has arrived, until `to` has `size` bytes. Returns true once all are there;
+    // until then the next call continues.
     bool Fill(char* to, size_t size);
 
     const int fd_;

@@ -76,9 +76,9 @@ MailDelivery::MailDelivery(const Config& config, Parcel parcel, std::vector<std:
     for (const std::string& recipient : recipients_) envelope_.Add(recipient);
     Set(CURLOPT_URL, RelayUrl(config_).c_str());
     Set(CURLOPT_PROTOCOLS_STR, "smtp");
-    // Use TLS if the relay offers it, without verification: that protects against eavesdroppers.
-    // The relay is in the same network, its certificate is often self-signed, and it gets no
-    // password.
+    // Use TLS if the relay offers it, but do not verify the relay: TLS alone protects against
+    // eavesdroppers. A relay is in the same network, has often a self-signed certificate, and gets
+    // no password.
     Set(CURLOPT_USE_SSL, static_cast<long>(CURLUSESSL_TRY));
     Set(CURLOPT_SSL_VERIFYPEER, 0L);
     Set(CURLOPT_SSL_VERIFYHOST, 0L);
@@ -101,7 +101,7 @@ int MailDelivery::TakeTrace(CURL*, curl_infotype type, char* data, size_t size, 
     if (type != CURLINFO_HEADER_OUT) return 0;
     const std::string_view command(data, size);
     auto* const delivery = static_cast<MailDelivery*>(self);
-    // At QUIT the outcome is decided: ignore the replies after it.
+    // QUIT comes after the outcome is decided, so the replies after it do not count.
     delivery->leaving_ = delivery->leaving_ || command.substr(0, 4) == "QUIT";
     if (!delivery->leaving_) delivery->naming_recipients_ = command.substr(0, 5) == "RCPT ";
     return 0;

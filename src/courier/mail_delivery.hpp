@@ -10,8 +10,8 @@ namespace pganalytics::courier {
 
 class MailDelivery : public Transfer {
   public:
-    // Make prepares a delivery; `now` is Unix time in seconds. Errors, which a retry would not
-    // mend: no recipients, more than 100, or one that is no mail address.
+    // Make prepares a delivery; `now` is Unix time in seconds. Its errors are final, because a
+    // retry would not help: no recipients, more than 100, or one that is no mail address.
     static core::Result<std::unique_ptr<Transfer>> Make(const Config& config, Parcel parcel,
                                                         int64_t now);
 
@@ -35,7 +35,7 @@ class MailDelivery : public Transfer {
     uint32_t reply_ = 0;              // the code of the last reply
     std::string refusal_;             // the last reply with 4xx or 5xx
     size_t refused_recipients_ = 0;
-    bool deferred_ = false;  // a recipient was deferred: stop, so that nobody gets the mail twice
+    bool deferred_ = false;  // a recipient was deferred: stop, so that a retry sends no second copy
 };
 
 }  // namespace pganalytics::courier

@@ -23,8 +23,8 @@ std::string Base64(std::string_view bytes) {
     return out;
 }
 
-// CharacterEnd moves a cut back to the start of a UTF-8 character. Returns the cut itself if there
-// is none before it.
+// CharacterEnd returns the largest size up to `cut` that does not split a UTF-8 character; `cut`
+// itself if that size would be 0.
 size_t CharacterEnd(std::string_view text, size_t cut) {
     const size_t end = core::CutUtf8(text, cut).size();
     return end == 0 && !text.empty() ? cut : end;

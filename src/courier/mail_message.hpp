@@ -19,8 +19,8 @@ struct Mail {
 };
 
 // FormatMail writes the message. Lines end in CRLF and have at most 78 bytes, except one with a
-// long address. The body is base64, so no text in it has a meaning to a mail server.
-// REQUIRES: addresses are core::IsMailAddress.
+// long address. The body is base64, so no text in it means anything to a mail server. REQUIRES:
+// core::IsMailAddress is true for each address.
 std::string FormatMail(const Mail& mail);
 
 // EncodeSubject returns the text in the form for a header: unchanged if it is short printable

@@ -1,6 +1,6 @@
 // pganalytics-courier: delivers alerts to receivers on the network, so that no process of
-// PostgreSQL has to. The alerts worker starts it with a socket as descriptor 3; the first frame has
-// its configuration.
+// PostgreSQL connects to them. The alerts worker starts it with a socket as descriptor 3, and sends
+// the configuration in the first frame.
 #include <poll.h>
 #include <unistd.h>
 
@@ -28,8 +28,8 @@ using protocol::FrameType;
 
 constexpr int kTurnMs = 1000;
 
-// Enough for sixteen deliveries of 16 MiB, for the encoded copy of each mail, and for a thread with
-// its stack for each name lookup.
+// kAddressSpaceBytes is enough for sixteen deliveries of 16 MiB, for the encoded copy of each mail,
+// and for a thread with its stack for each name lookup.
 constexpr rlim_t kAddressSpaceBytes = rlim_t{2} << 30;
 constexpr rlim_t kDescriptors = 256;
 constexpr rlim_t kStackBytes = rlim_t{8} << 20;
@@ -76,8 +76,8 @@ Status Begin(Sender& sender, Frame frame) {
     return Unit{};
 }
 
-// Deliver runs until the worker has gone. Then it drops the deliveries in progress: nobody could
-// get their results.
+// Deliver runs until the worker closes the socket. Then it drops the deliveries in progress,
+// because nobody could receive their results.
 Status Deliver(Link& link, Sender& sender) {
     for (;;) {
         for (;;) {
@@ -128,7 +128,7 @@ int Main() {
 
 int main() {
     try {
-        // Run no destructors or exit handlers: those of libraries may use calls that the filter
+        // Run no destructors and no exit handlers: those of libraries may use calls that the filter
         // does not allow.
         _exit(pganalytics::courier::Main());
     } catch (const std::exception& error) {

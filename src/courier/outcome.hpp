@@ -16,18 +16,18 @@ struct Outcome {
     std::string message;
 };
 
-// OfHttpStatus: 2xx is sent; 408, 425, 429 and 5xx are retried; all else is dead, even 3xx: a
-// redirect could lead anywhere and is never followed.
+// OfHttpStatus: 2xx is kSent; 408, 425, 429 and 5xx are kAgain; everything else is kDead. 3xx is
+// kDead too: a redirect could lead anywhere, so the courier never follows one.
 protocol::DeliveryOutcome OfHttpStatus(uint32_t status);
 
-// OfSmtpReply: 2xx is sent, 5xx is dead (RFC 5321 section 4.2.1), all else is retried.
+// OfSmtpReply: 2xx is kSent, 5xx is kDead (RFC 5321 section 4.2.1), everything else is kAgain.
 protocol::DeliveryOutcome OfSmtpReply(uint32_t reply);
 
-// RetryAfter limits the delay that a receiver asks for, in seconds.
+// RetryAfter cuts the delay that a receiver asks for to kMaxRetryAfterS; both are in seconds.
 uint32_t RetryAfter(int64_t seconds);
 
-// Printable makes a stranger's bytes safe for a log: printable ASCII, one line, at most `max_bytes`
-// long.
+// Printable makes bytes from outside safe for a log: the result is printable ASCII, one line, at
+// most `max_bytes` long.
 std::string Printable(std::string_view bytes, size_t max_bytes);
 
 }  // namespace pganalytics::courier

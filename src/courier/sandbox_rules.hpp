@@ -21,9 +21,9 @@ inline constexpr uint64_t kSocketType = 0xF;  // without SOCK_CLOEXEC and SOCK_N
 inline constexpr uint64_t kThread = CLONE_VM | CLONE_THREAD | CLONE_SIGHAND;
 inline constexpr uint64_t kWriting = O_ACCMODE | O_CREAT | O_TRUNC;
 
-// If C libraries use different calls for the same thing, all of them are listed.
+// Where C libraries use different calls for the same purpose, the list has all of them.
 inline constexpr sandbox::Rule kSandboxRules[] = {
-    // connects over TCP, and over UDP to name servers
+    // For connections over TCP, and over UDP to name servers.
     {"connect"},
     {"getpeername"},
     {"getsockname"},
@@ -33,13 +33,13 @@ inline constexpr sandbox::Rule kSandboxRules[] = {
     {"socket", {sandbox::Is(0, AF_INET), sandbox::HasBits(1, kSocketType, SOCK_DGRAM)}},
     {"socket", {sandbox::Is(0, AF_INET6), sandbox::HasBits(1, kSocketType, SOCK_STREAM)}},
     {"socket", {sandbox::Is(0, AF_INET6), sandbox::HasBits(1, kSocketType, SOCK_DGRAM)}},
-    // a netlink socket: getaddrinfo asks it which address families there are
+    // For a netlink socket: getaddrinfo asks it which address families there are.
     {"bind"},
     {"socket", {sandbox::Is(0, AF_NETLINK), sandbox::Is(2, NETLINK_ROUTE)}},
-    // The C library asks nscd first, and some resolvers ask their own service. With this error they
-    // use DNS.
+    // The C library asks nscd first, and some resolvers ask their own service, over a Unix socket.
+    // With this error they use DNS.
     {"socket", {sandbox::Is(0, AF_UNIX)}, EAFNOSUPPORT},
-    // reads, writes and ends connections
+    // For reading, writing and ending connections.
     {"ioctl", {sandbox::Is(1, FIONBIO)}},
     {"ioctl", {sandbox::Is(1, FIONREAD)}},
     {"poll"},
@@ -52,7 +52,7 @@ inline constexpr sandbox::Rule kSandboxRules[] = {
     {"sendto"},
     {"shutdown"},
     {"writev"},
-    // threads (the resolver uses them) and what wakes a waiting thread, but no processes
+    // For threads (the resolver uses them) and what wakes a waiting thread, but not for processes.
     {"clone", {sandbox::HasBits(0, kThread, kThread)}},
     {"clone3", {}, ENOSYS},  // a filter cannot see its flags; libc then tries clone
     {"eventfd2"},
@@ -63,7 +63,7 @@ inline constexpr sandbox::Rule kSandboxRules[] = {
     {"sched_getaffinity", {}, EPERM},
     {"set_robust_list"},
     {"socketpair", {sandbox::Is(0, AF_UNIX)}},
-    // reads the files of resolvers and certificates
+    // For reading the files of resolvers and certificates.
     {"fcntl", {sandbox::Is(1, F_GETFD)}},
     {"fcntl", {sandbox::Is(1, F_SETFD)}},
     {"fcntl", {sandbox::Is(1, F_GETFL)}},
@@ -79,13 +79,13 @@ inline constexpr sandbox::Rule kSandboxRules[] = {
     {"stat"},
     {"statx"},
     {"uname"},
-    // A resolver module outside the C library cannot be loaded; the resolver then uses the next
-    // one.
+    // The resolver cannot load a module outside the C library; it then uses the next one.
     {"mmap", {sandbox::HasBits(2, PROT_EXEC, PROT_EXEC)}, EACCES},
 };
 
-// resolv.conf may be a link into /run, and certificates are links into /usr/share. None of these
-// directories contains the data directory, whose files the server's user can read.
+// kReadableDirectories are where the courier may read files. resolv.conf may be a link into /run,
+// and certificates are links into /usr/share. None of the directories contains the data directory,
+// whose files the server's user could read.
 inline constexpr const char* kReadableDirectories[] = {
     "/etc",         "/run/NetworkManager", "/run/resolvconf",  "/run/systemd/resolve",
     "/usr/lib/ssl", "/usr/share",          "/usr/local/share",

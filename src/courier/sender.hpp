@@ -12,7 +12,7 @@
 namespace pganalytics::courier {
 
 // Sender must be used by one thread only. REQUIRES: curl_global_init was called; `config` outlives
-// it.
+// the Sender.
 class Sender {
   public:
     struct Ended {
@@ -25,7 +25,7 @@ class Sender {
     Sender(const Sender&) = delete;
     Sender& operator=(const Sender&) = delete;
 
-    // Begin starts a delivery. If that fails, the next Step returns it as ended.
+    // Begin starts a delivery. If the start fails, the next Step returns the delivery as ended.
     void Begin(uint32_t request_id, Parcel parcel, int64_t now);
     // Step advances all deliveries without waiting and returns those that have ended.
     std::vector<Ended> Step();

@@ -1,4 +1,4 @@
-// Signature: lets receivers recognise a repeated delivery, and verify that it is ours.
+// Signature: lets receivers recognise a repeated delivery, and verify that pganalytics sent it.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@ namespace pganalytics::courier {
 // HMAC-SHA256 of "<now>.<body>". `now` is Unix time in seconds.
 std::string SignatureOf(std::string_view secret, std::string_view body, int64_t now);
 
-// DeliveryId returns 32 hex digits, which are the same for each attempt of a delivery and differ
+// DeliveryId returns 32 hex digits. They are the same for each attempt of a delivery and differ
 // between deliveries.
 std::string DeliveryId(const protocol::Delivery& delivery);
 

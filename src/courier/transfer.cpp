@@ -29,14 +29,14 @@ Transfer::Transfer(const Config& config, Parcel parcel)
     Set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
     Set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(config.connect_timeout_ms));
     Set(CURLOPT_TIMEOUT_MS, static_cast<long>(config.timeout_ms));
-    // Make, check and verify a new connection for each delivery, and resolve its name anew.
+    // Each delivery makes, checks and verifies a connection of its own, and resolves the name anew.
     Set(CURLOPT_FRESH_CONNECT, 1L);
     Set(CURLOPT_FORBID_REUSE, 1L);
     Set(CURLOPT_SSL_SESSIONID_CACHE, 0L);
     Set(CURLOPT_DNS_CACHE_TIMEOUT, 0L);
 #if LIBCURL_VERSION_NUM >= 0x075700
-    // Without this, a delivery that ends during its name lookup would wait for the lookup thread
-    // and block all others. The thread ends by itself.
+    // Without this option, a delivery that ends during its name lookup would wait for the lookup
+    // thread and block all other deliveries. The thread ends by itself.
     Set(CURLOPT_QUICK_EXIT, 1L);
 #endif
 }

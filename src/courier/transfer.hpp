@@ -14,13 +14,13 @@
 
 namespace pganalytics::courier {
 
-// Parcel is a delivery with the bytes that its texts point into.
+// Parcel is a delivery together with the payload into which its texts point.
 struct Parcel {
     Payload payload;
     protocol::Delivery delivery;
 };
 
-// WipedList is a list of lines for libcurl. Its destructor overwrites them.
+// WipedList is a list of lines for libcurl. Its destructor overwrites the lines.
 class WipedList {
   public:
     WipedList() = default;
@@ -46,7 +46,7 @@ class Transfer {
 
     CURL* easy() const { return easy_.get(); }
 
-    // Finish returns the outcome, once libcurl is done with the handle.
+    // Finish returns the outcome. REQUIRES: libcurl has ended the transfer with `result`.
     virtual Outcome Finish(CURLcode result) = 0;
 
   protected:
@@ -55,7 +55,7 @@ class Transfer {
         if (curl_easy_setopt(easy(), option, value) != CURLE_OK) throw std::bad_alloc();
     }
     const protocol::Delivery& delivery() const { return parcel_.delivery; }
-    // Reason returns libcurl's message about its error.
+    // Reason returns libcurl's error message for `result`.
     std::string Reason(CURLcode result) const;
     uint32_t Status() const;
 

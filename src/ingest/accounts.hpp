@@ -16,16 +16,17 @@ struct Account {
     uint64_t observed = 0;
     uint64_t unchanged = 0;
     uint64_t merged = 0;
-    uint64_t beyond_limit = 0;  // those of the merged that exceed the limit
+    uint64_t beyond_limit = 0;  // of `merged`, those beyond the limit of queries
     uint64_t too_large = 0;
-    uint64_t queries = 0;  // those of the observed that are query statistics
+    uint64_t queries = 0;  // of `observed`, those that are query statistics
 
     void Add(const Account& other);
 };
 
 class Accounts {
   public:
-    // Of returns the account of a database, "" for rows of no database. The reference stays valid.
+    // Of returns the account of a database; "" is for rows of no database. The reference stays
+    // valid.
     Account& Of(std::string_view database);
 
     Account Total() const;

@@ -21,10 +21,10 @@ using protocol::Metric;
 
 static_assert(core::Buffer::kPadding >= simdjson::SIMDJSON_PADDING);
 
-// The worker accepts no larger number of rows.
+// kMaxCount: the worker refuses a push whose counts are larger.
 constexpr uint64_t kMaxCount = INT32_MAX;
-// If the parser has grown beyond this (it needs four bytes per byte of the body), its memory is
-// freed after the push.
+// kKeptCapacity is the largest body whose parser memory is kept for the next push (the parser needs
+// four bytes per byte of the body).
 constexpr size_t kKeptCapacity = size_t{4} << 20;
 
 // Walk decodes one document.
@@ -86,7 +86,7 @@ bool AtEnd(od::document* document) {
 Fault Walk::ReadPush(od::object object) {
     Fault fault = EachField(object, &progress_.key, [this](std::string_view key, od::value value) {
         Fault bad = ReadPushField(key, value);
-        // A fault of a metric already has its path.
+        // A fault in a metric already has its whole path.
         return bad && bad.path().empty() ? std::move(bad).In(key) : std::move(bad);
     });
     if (fault) return fault;
@@ -99,7 +99,7 @@ Fault Walk::ReadPush(od::object object) {
     return fault ? std::move(fault) : Finish();
 }
 
-// SetPushTime sets the time of the push in the rows of metrics without a time.
+// SetPushTime writes the time of the push into the rows of metrics that have no time of their own.
 Fault Walk::SetPushTime() {
     for (const UntimedRows& rows : progress_.untimed) {
         if (!timestamp_) {
@@ -115,7 +115,7 @@ Fault Walk::SetPushTime() {
 
 Fault Walk::Finish() {
     const Account total = progress_.accounts.Total();
-    // The sender sends only numbers for these, so nothing else limits them.
+    // Unchanged and merged rows are only numbers in the push, so no limit on rows bounds them.
     if (total.unchanged > kMaxCount || total.merged > kMaxCount) {
         return {422, "speak of too many unchanged or merged rows", "metrics"};
     }
@@ -228,8 +228,9 @@ Fault Walk::ReadMetrics(od::value value) {
     return {};
 }
 
-// FindType reads ahead to "type": v3 collectors write keys in alphabetical order, so "type" follows
-// the rows that depend on it. The skipped part is checked when the rows are read.
+// FindType reads ahead to "type": v3 collectors write keys in alphabetical order, so "type" comes
+// after the rows, which cannot be read without it. The skipped part is checked when the rows are
+// read.
 Fault Walk::FindType(od::object* object, std::string* type) {
     for (auto item : *object) {
         od::field field;

@@ -1,5 +1,5 @@
-// Decode: converts the JSON of a push to typed rows, in one pass, by the metric catalog. Bytes in,
-// values out: no sockets, no clock.
+// Decode: converts the JSON of a push to typed rows, in one pass, by the metric catalog. It uses no
+// sockets and no clock.
 #pragma once
 
 #include <cstdint>
@@ -27,21 +27,21 @@ struct DecodedPush {
     uint64_t merged = 0;
     uint64_t too_large = 0;
     std::string unstored;  // JSON object of names and counts; "" if everything has a table
-    // At most one for each metric, none of them empty; the block of kAccounts is last.
+    // At most one block for each metric, none of them empty; the block of kAccounts is last.
     std::vector<protocol::RowBuilder> blocks;
 };
 
 // Decoder reuses its working memory; it decodes one push at a time.
 class Decoder {
   public:
-    // `seed` should be random, so that no sender can make rows whose hashes collide.
+    // `seed` should be random, so that no sender can find rows whose hashes collide.
     explicit Decoder(uint64_t seed);
     ~Decoder();
 
     // Decode reads one document. It keeps max_queries_per_db queries of each snapshot of a database
     // and merges the others into one row (protocol/query_limit.hpp); 0 keeps all. REQUIRES:
-    // core::Buffer::kPadding readable bytes after `body`. Errors: 400 not JSON; 422 JSON that is
-    // not a push; 413 more rows than a push may have. The error has the JSON path, "$" for the
+    // core::Buffer::kPadding bytes after `body` are readable. Errors: 400 not JSON; 413 more rows
+    // than a push may have; 422 JSON that is not a push. The error has the JSON path, "$" for the
     // document itself; its message is "<path>: <reason>".
     core::Result<DecodedPush> Decode(std::string_view body, uint32_t max_queries_per_db);
 

@@ -18,8 +18,8 @@ using core::Error;
 using core::Result;
 
 constexpr size_t kFirstGuess = size_t{256} << 10;
-// DEFLATE expands at most 1032 times (RFC 1951: 258 bytes from two bits), so a larger claim is
-// false.
+// kMaxDeflateRatio: DEFLATE expands at most 1032 times (RFC 1951: 258 bytes from two bits), so a
+// claim of more is false.
 constexpr size_t kMaxDeflateRatio = 1032;
 
 Error Damaged(const char* format) {
@@ -30,8 +30,8 @@ Error TooLarge(size_t limit) {
     return {"the body inflates to more than " + std::to_string(limit) + " bytes", 413};
 }
 
-// GuessGzipSize uses the length in the trailer as a hint only: the sender may have written
-// anything.
+// GuessGzipSize uses the length in the trailer only as a hint: the sender may write any number
+// there.
 size_t GuessGzipSize(std::string_view body, size_t limit) {
     uint32_t isize = 0;
     if (body.size() >= 4) std::memcpy(&isize, body.data() + body.size() - 4, 4);
@@ -67,15 +67,16 @@ Result<Buffer> InflateZstd(std::string_view body, size_t limit) {
     const std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> inflater(ZSTD_createDCtx(),
                                                                         &ZSTD_freeDCtx);
     if (inflater == nullptr) throw std::bad_alloc();
-    // A window of more than 8 MB takes memory that no sender of statistics needs (RFC 8878 section
-    // 3.1.1).
+    // A window of more than 8 MB (RFC 8878 section 3.1.1) would take memory, and no sender of
+    // statistics needs it.
     ZSTD_DCtx_setParameter(inflater.get(), ZSTD_d_windowLogMax, 23);
     const unsigned long long claimed = ZSTD_getFrameContentSize(body.data(), body.size());
     if (claimed == ZSTD_CONTENTSIZE_ERROR) return Damaged("zstd");
     Buffer out;
     const bool known = claimed != ZSTD_CONTENTSIZE_UNKNOWN;
     if (known && claimed > limit) return TooLarge(limit);
-    // The claim may be false: beyond the first guess, allocate only as bytes arrive.
+    // The claim may be false: begin with at most 64 times the body, and allocate more as bytes
+    // arrive.
     const size_t ratio_bound = body.size() * 64;
     out.Reserve(std::min(limit, known ? std::min<size_t>(claimed + 1, ratio_bound) : kFirstGuess));
     ZSTD_inBuffer in{body.data(), body.size(), 0};

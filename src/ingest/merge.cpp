@@ -57,7 +57,8 @@ Merger::Merger(const Metric& metric)
       mean_(FindColumn(metric, "mean_exec_time")),
       stddev_(FindColumn(metric, "stddev_exec_time")) {}
 
-// REQUIRES: calls and total are not summed yet.
+// CombineTimes sets minimum, maximum, mean and deviation of `into`. REQUIRES: its calls are not
+// summed yet, because they are a weight here.
 void Merger::CombineTimes(uint64_t* into, Row from) const {
     auto times_of = [this](Row row) {
         return protocol::ExecTimes{static_cast<double>(row.Int8(calls_)), row.Float8(min_),
@@ -77,7 +78,8 @@ const Column* Merger::Merge(Row from, uint64_t* words) const {
         const Row row{words};
         switch (column.role) {
             case ColumnRole::kStatsSince:
-                // The sum began when its oldest part did; unknown if one part has no time.
+                // The sum began when its oldest part began. If one part has no time, the sum has
+                // none.
                 if (row.IsNull(i) || from.IsNull(i)) {
                     words[0] |= uint64_t{1} << i;
                     words[1 + i] = 0;
@@ -104,7 +106,7 @@ const Column* Merger::Merge(Row from, uint64_t* words) const {
             case ColumnRole::kText:
                 break;
             case ColumnRole::kValue:
-                // If one part shows no activity (rebased), neither does the sum.
+                // If `from` shows no activity (rebased), neither does the sum.
                 if (i == protocol::kRebased && !from.IsNull(i) && from.Word(i) != 0) {
                     words[0] &= ~(uint64_t{1} << i);
                     words[1 + i] = 1;

@@ -10,13 +10,14 @@
 namespace pganalytics::ingest {
 
 // RowIndex finds rows by a hash of their key: open addressing, no allocation per row. The hash
-// includes a seed that the peer does not know, so nobody can send keys that all collide.
+// includes a seed that the sender does not know, so nobody can send keys that all collide.
 class RowIndex {
   public:
     explicit RowIndex(uint64_t seed) : seed_(seed) {}
 
-    // FindOrAdd returns the row with this hash for which same(row) holds, or adds `row` and returns
-    // it. After kMaxSame different rows with the same hash it returns `row` without adding it.
+    // FindOrAdd returns the row that has this hash and for which same(row) is true. If there is
+    // none, it adds `row` and returns it. After kMaxSame other rows with the same hash it returns
+    // `row` without adding it.
     template <typename Same>
     uint32_t FindOrAdd(uint64_t hash, uint32_t row, Same&& same) {
         if ((used_ + 1) * 2 > slots_.size()) Grow();
@@ -63,15 +64,15 @@ class RowIndex {
     std::vector<Slot> slots_;
 };
 
-// Merger merges one row of pg_query_stats into another. Times over several executions are combined
-// as pg_stat_statements would have counted them together: minimum and maximum over the executed
-// rows, the mean weighted by calls, the population standard deviation over all calls.
+// Merger merges one row of pg_query_stats into another. It combines execution times as if
+// pg_stat_statements had counted all executions in one entry: minimum and maximum over the rows
+// with executions, the mean weighted by calls, the population standard deviation over all calls.
 class Merger {
   public:
     explicit Merger(const protocol::Metric& metric);
 
-    // Merge adds a row to the words of another. Returns the column whose exact sum is out of range,
-    // nullptr on success. Identity and text remain those of `into`.
+    // Merge adds the row `from` to the row whose words are `into`. Returns the column whose exact
+    // sum is out of range; nullptr on success. Identity and text remain those of `into`.
     const protocol::Column* Merge(protocol::Row from, uint64_t* into) const;
 
   private:

@@ -14,10 +14,10 @@ using protocol::Metric;
 using protocol::MetricId;
 using protocol::Scope;
 
-// The fields of a metric that belong to no column.
+// MetricKey is a field of a metric that belongs to no column.
 enum MetricKey : uint32_t { kType = 1, kRows = 2, kUnchanged = 4, kMerged = 8 };
 constexpr int64_t kMaxCount = INT32_MAX;
-// The containers around the value of a metric's field: the push, "metrics", the metric.
+// kFieldDepth counts the containers around a field of a metric: the push, "metrics", the metric.
 constexpr int kFieldDepth = 3;
 
 constexpr uint64_t BitOf(uint32_t column) { return uint64_t{1} << column; }
@@ -82,7 +82,8 @@ Fault MetricReader::ReadNode(PathNode& node, od::value value, int depth) {
     return ReadFields(node, object, depth + 1);
 }
 
-// LeaveOut counts a value of the wrong type as unstored; a null loses nothing and is not counted.
+// LeaveOut skips a value of the wrong type and counts it as unstored. A null is not counted,
+// because nothing is lost.
 Fault MetricReader::LeaveOut(const std::string& path, od::value value, int depth) {
     od::json_type type;
     if (value.type().get(type) != simdjson::SUCCESS) return FaultOf(JsonStatus::kMalformed);
@@ -90,8 +91,8 @@ Fault MetricReader::LeaveOut(const std::string& path, od::value value, int depth
     return Skip(value, depth, &progress_->scratch);
 }
 
-// Predict finds the node of a key; it first tries the node at the same position of the previous
-// object. -1: no column takes the key; its name is in key_.
+// Predict returns the node of a key; it first tries the node that was at the same position in the
+// previous object. Returns -1 if no column takes the key; then key_ is its name.
 int MetricReader::Predict(PathNode& node, const char* raw, size_t position, Fault* fault) {
     auto is_key = [raw](std::string_view key) {
         return std::memcmp(raw, key.data(), key.size()) == 0 && raw[key.size()] == '"';
@@ -135,14 +136,15 @@ Fault MetricReader::ReadFields(PathNode& node, od::object object, int depth) {
     return {};
 }
 
-// ReadOtherField reads a field that belongs to no column; its name is in key_.
+// ReadOtherField reads a field that belongs to no column. REQUIRES: key_ is its name.
 Fault MetricReader::ReadOtherField(PathNode& node, od::value value, int depth) {
     if (&node == &tree_.root()) {
         if (key_ == "type") {  // already read
             Fault fault = Once(&seen_, kType);
             return fault ? std::move(fault).In(key_) : Fault();
         }
-        // Labels that v3 collectors add to some metrics; the token already identifies the sender.
+        // v3 collectors add these labels to some metrics; the credential already identifies the
+        // sender.
         if (key_ == "collector_id" || key_ == "hostname") {
             return Skip(value, depth, &progress_->scratch);
         }
@@ -157,7 +159,7 @@ Fault MetricReader::ReadOtherField(PathNode& node, od::value value, int depth) {
             return {};
         }
     }
-    // A row stored as a whole includes its unknown fields.
+    // If the row is stored as a whole, the stored text includes its unknown fields.
     if (node.whole < 0) progress_->unstored.CountField(node.path, key_);
     return Skip(value, depth, &progress_->scratch);
 }
@@ -171,7 +173,7 @@ Fault MetricReader::ReadCount(od::value value, uint32_t bit, uint64_t* count) {
     return {};
 }
 
-// EnterMember stores the name of a member for the rows inside it.
+// EnterMember stores the name of an object's member for the rows inside that member.
 Fault MetricReader::EnterMember(const PathNode& any, std::string_view name) {
     if (any.any_level == 0) {
         if (Fault fault = CheckName(name)) return fault;
@@ -238,7 +240,7 @@ Fault MetricReader::StartRow(Relation& relation) {
     return {};
 }
 
-// EndRow drops a row without any value: it would be read as counters of zero.
+// EndRow drops a row without any value, which would otherwise be read as counters of zero.
 Fault MetricReader::EndRow(const PathNode& node, Relation& relation) {
     if (const uint64_t missing = relation.required & ~relation.seen; missing != 0) {
         const auto column = static_cast<uint32_t>(std::countr_zero(missing));
@@ -335,7 +337,7 @@ Fault MetricReader::ReadCell(PathNode& node, od::value value, int depth) {
     return {};
 }
 
-// Finish writes the metric's own values into its rows after all of it was read.
+// Finish writes the values of the metric itself into its rows, once the whole metric is read.
 Fault MetricReader::Finish() {
     if (queries_ != nullptr) {
         if (Fault fault = FinishQueries()) return fault;

@@ -1,5 +1,5 @@
-// Metric reader: decodes the objects of one JSON type in one walk into the rows of all relations of
-// that type in the catalog.
+// Metric reader: decodes metrics of one JSON type, each in one walk, into the rows of all relations
+// that the catalog has for that type.
 #pragma once
 
 #include <cstdint>
@@ -21,16 +21,16 @@ namespace pganalytics::ingest {
 
 class MetricReader {
   public:
-    // REQUIRES: metrics of one type. `seed` keys the hashes, so that no sender can choose keys that
-    // collide. `progress` outlives the reader.
+    // REQUIRES: all metrics have one type; `progress` outlives the reader. `seed` keys the hashes,
+    // so that no sender can choose keys that collide.
     MetricReader(std::span<const protocol::Metric> metrics, uint64_t seed, Progress* progress);
 
     std::string_view type() const { return metrics_[0].type; }
 
-    // Read adds the rows of one object. Faults: 400, 413 for too many rows, 422.
+    // Read adds the rows of one object. Faults: 400; 413 for too many rows; 422.
     Fault Read(od::object object);
 
-    // MoveBlocks appends the relations that have rows. REQUIRES: no Read follows.
+    // MoveBlocks appends the block of each relation that has rows. REQUIRES: no Read follows.
     void MoveBlocks(std::vector<protocol::RowBuilder>* blocks);
 
   private:
@@ -44,7 +44,7 @@ class MetricReader {
         uint64_t seen = 0;        // bits of the columns that the newest row has
         uint32_t first_row = 0;   // of the object being read
         bool has_member = false;  // some columns take the names of members
-        bool by_member = false;   // one of them is the database
+        bool by_member = false;   // one of these columns is the database
     };
     struct MetricValue {
         Target target;
@@ -78,7 +78,7 @@ class MetricReader {
     // State of the object being read:
     uint32_t seen_ = 0;
     std::vector<MetricValue> metric_values_;
-    std::string database_;  // the value of its database field
+    std::string database_;  // the value of the object's database field
     std::string members_[2];
     Account account_;  // rows that belong to database_
     Account* member_account_ = nullptr;

@@ -1,5 +1,5 @@
 // Path tree: the places of all values of one JSON type, as a tree of keys. It is built once from
-// the catalog and followed for each object.
+// the catalog; each object is then read along it.
 #pragma once
 
 #include <cstdint>
@@ -19,13 +19,13 @@ struct Target {
 };
 
 // PathNode is a value on the path to the cells. It is a cell (targets), an array (elements), or an
-// object whose members are known by name (members) or all alike (any). An object and the element of
-// an array may be a row.
+// object: its members are either known by name (members) or all of the same kind (any). An object
+// and an element of an array may be a row.
 struct PathNode {
     std::string_view key;           // its key in the enclosing object
     std::string path;               // its name in the counts of unstored fields
     std::vector<Target> targets;    // more than one only for the metric's own fields
-    bool of_metric = false;         // the targets take it for all rows of the metric's object
+    bool of_metric = false;         // the value is for all rows of the metric's object
     std::vector<uint32_t> members;  // nodes
     int any = -1;                   // node of each member
     uint32_t any_level = 0;         // 0 for the first "*" of a path, 1 for the second
@@ -37,13 +37,14 @@ struct PathNode {
 
 class PathTree {
   public:
-    // REQUIRES: metrics of one type. Throws logic_error for a catalog that the tree cannot express.
+    // REQUIRES: all metrics have one type. Throws logic_error if the tree cannot express the
+    // catalog.
     explicit PathTree(std::span<const protocol::Metric> metrics);
 
     PathNode& root() { return nodes_[0]; }
     PathNode& At(int node) { return nodes_[static_cast<size_t>(node)]; }
 
-    // FindMember returns the node of a member by its name, -1 if there is none.
+    // FindMember returns the node of a member by its name; -1 if there is none.
     int FindMember(const PathNode& node, std::string_view key) const;
 
   private:

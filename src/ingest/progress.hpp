@@ -12,8 +12,8 @@
 
 namespace pganalytics::ingest {
 
-// UntimedRows are rows of a metric without a time. They get the time of the push, which follows the
-// metrics in the document.
+// UntimedRows are rows of a metric without a time. They get the time of the push, which may come
+// after the metrics in the document.
 struct UntimedRows {
     protocol::RowBuilder* builder;
     uint32_t column;
@@ -23,8 +23,8 @@ struct UntimedRows {
 };
 
 struct Progress {
-    // CountRow counts a row before it is read, and the memory of its cells; rows that are later
-    // merged count separately. Fault: 413 if it exceeds the limit. DropRow undoes the last one.
+    // CountRow counts a row and the memory of its cells before the row is read; a row that is later
+    // merged counts too. Fault: 413 beyond a limit. DropRow undoes the last CountRow.
     Fault CountRow(const protocol::Metric& metric);
     void DropRow(const protocol::Metric& metric);
 

@@ -12,7 +12,7 @@ using protocol::Row;
 constexpr uint32_t kCalls = protocol::kFirstCounter;
 constexpr uint32_t kTotalTime = protocol::kFirstCounter + 3;
 
-// The word and the NULL bit: an absent name differs from an empty one.
+// Identity combines a cell's word and its NULL bit: an absent name differs from an empty one.
 uint64_t Identity(Row row, uint32_t column) {
     return row.Word(column) * 2 + (row.IsNull(column) ? 1 : 0);
 }
@@ -44,7 +44,8 @@ Fault QueryRows::EndRow(Account* account) {
         keys_.Hash(object_, row.Word(protocol::kQueryId), Identity(row, protocol::kUserName),
                    Identity(row, protocol::kTopLevel));
     const uint32_t into = keys_.FindOrAdd(hash, last, [&](uint32_t other) {
-        // The limit removes rows, and the rows of the next object reuse their numbers.
+        // keys_ may still have rows that the limit has removed, and the next object's rows reuse
+        // their numbers.
         if (other < first_row_ || other >= last) return false;
         const Row r = builder_->At(other);
         return r.Word(protocol::kQueryId) == row.Word(protocol::kQueryId) &&
@@ -75,7 +76,7 @@ Fault QueryRows::EndObject(uint32_t limit, Account* account) {
     return {};
 }
 
-// IsOther recognizes the `other` row that a sender with its own limit has made.
+// IsOther recognizes an `other` row that the sender has made by its own limit.
 bool QueryRows::IsOther(Row row) const {
     return row.Int8(protocol::kQueryId) == protocol::kOtherQueryId &&
            !row.IsNull(protocol::kUserName) &&
@@ -83,7 +84,7 @@ bool QueryRows::IsOther(Row row) const {
            row.Word(protocol::kTopLevel) == 1;
 }
 
-// Fold adds a row to the row `other`, which starts as a copy of the first row.
+// Fold adds a row to the row `other`. If that is still empty, it becomes a copy of the row.
 Fault QueryRows::Fold(Row from, std::vector<uint64_t>* into) const {
     if (into->empty()) {
         into->assign(from.words, from.words + 1 + builder_->metric().columns.size());
@@ -125,7 +126,7 @@ Fault QueryRows::ApplyLimit(uint32_t limit, Account* account) {
     SetCell(&other, protocol::kUserName, texts_->Intern("", builder_));
     SetCell(&other, protocol::kQueryId, static_cast<uint64_t>(protocol::kOtherQueryId));
     SetCell(&other, protocol::kTopLevel, 1);
-    // One of the rows became the row `other`.
+    // One of these rows became the row `other`, so it was not merged.
     const uint64_t folded = builder_->rows() - to - 1;
     builder_->Truncate(to);
     builder_->AppendRow(other.data());

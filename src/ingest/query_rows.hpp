@@ -1,6 +1,6 @@
 // Query rows: the special handling of pg_query_stats. Rows of one object (a snapshot of one
-// database) that name the same query are merged, those beyond the limit of queries are merged into
-// the row `other`, and the texts of the remaining rows go on the heap.
+// database) that name the same query are merged. Rows beyond the limit of queries are merged into
+// the row `other`. The texts of the remaining rows go on the heap.
 #pragma once
 
 #include <cstdint>
@@ -18,22 +18,23 @@ namespace pganalytics::ingest {
 
 class QueryRows {
   public:
-    // `builder` and `texts` belong together and outlive this object.
+    // `texts` is the index of the heap of `builder`. REQUIRES: both outlive this object.
     QueryRows(protocol::RowBuilder* builder, TextIndex* texts, uint64_t seed)
         : builder_(builder), texts_(texts), merger_(builder->metric()), keys_(seed) {}
 
     void StartObject();
 
-    // KeepText stores the text of the newest row. The bytes must last until EndObject, or are
-    // copied.
+    // KeepText stores the text of the newest row. If `copy` is false, the bytes must stay valid
+    // until EndObject.
     void KeepText(std::string_view text, bool copy);
 
-    // EndRow merges the newest row into a row of the same object that names the same query. It does
-    // not compare database and time, which are those of the object. Fault: 422 for a sum out of
-    // range.
+    // EndRow merges the newest row into an earlier row of the object that names the same query. It
+    // need not compare database and time, since all rows of an object share them. Fault: 422 if a
+    // sum is out of range.
     Fault EndRow(Account* account);
 
-    // EndObject applies the limit (0: none) and puts the texts on the heap. Fault: 422 as above.
+    // EndObject applies the limit (0: none) and puts the texts on the heap. Fault: 422 if a sum is
+    // out of range.
     Fault EndObject(uint32_t limit, Account* account);
 
   private:

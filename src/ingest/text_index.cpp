@@ -9,7 +9,8 @@ namespace {
 
 __extension__ using Uint128 = unsigned __int128;
 
-// Fold multiplies to 128 bits and combines the halves: each bit of the result depends on all bits.
+// Fold multiplies to 128 bits and combines the halves: each bit of the result depends on all bits
+// of both factors.
 uint64_t Fold(uint64_t a, uint64_t b) {
     const Uint128 product = static_cast<Uint128>(a) * b;
     return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);

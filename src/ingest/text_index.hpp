@@ -1,4 +1,4 @@
-// Text index: equal texts of a block share their bytes on its heap.
+// Text index: stores equal texts of a block only once on its heap.
 #pragma once
 
 #include <cstdint>
@@ -9,14 +9,14 @@
 
 namespace pganalytics::ingest {
 
-// TextIndex belongs to the heap of one builder. Its hashes are keyed with a seed that the peer does
-// not know, so nobody can send texts that all collide.
+// TextIndex belongs to the heap of one builder. A seed that the sender does not know keys its
+// hashes, so nobody can send texts that all collide.
 class TextIndex {
   public:
     explicit TextIndex(uint64_t seed) : seed_(seed) {}
 
-    // Intern returns the word of a cell that holds the text; it puts the bytes on the heap unless
-    // they are already there. REQUIRES: well-formed UTF-8 without NUL; the same builder each time.
+    // Intern returns the word of a cell for the text; it puts the bytes on the heap unless they are
+    // already there. REQUIRES: well-formed UTF-8 without NUL; the same builder each time.
     uint64_t Intern(std::string_view text, protocol::RowBuilder* builder);
 
   private:

@@ -5,7 +5,7 @@
 namespace pganalytics::ingest {
 namespace {
 
-// The columns of kUnknown.
+// UnknownColumn is the position of a column of kUnknown.
 enum UnknownColumn : uint32_t { kSampledAt, kType, kMetric };
 enum UnknownKey : uint32_t { kTypeKey = 1 };
 

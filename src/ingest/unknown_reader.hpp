@@ -1,5 +1,5 @@
-// Unknown reader: keeps metrics of types without a table as their JSON text, so that the data of a
-// newer collector is not lost.
+// Unknown reader: keeps metrics of types that have no table, as their JSON text, so that the data
+// of a newer collector is not lost.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,8 @@
 
 namespace pganalytics::ingest {
 
-// A larger metric is not kept, but counted as too_large and, by its type, as unstored.
+// A metric beyond one of these limits is not kept. It is counted as too_large and, by its type, as
+// unstored.
 inline constexpr size_t kMaxUnknownBytes = size_t{64} << 10;
 inline constexpr uint64_t kMaxUnknownBytesPerPush = uint64_t{1} << 20;
 
@@ -22,8 +23,8 @@ class UnknownReader {
 
     protocol::RowBuilder* builder() { return &builder_; }
 
-    // Read adds one metric. `value` is the value of `object`, and is read from its start. Faults:
-    // 400; 422 for NUL and for a repeated "type".
+    // Read adds one metric. `value` and `object` are the same metric, read from its start. Faults:
+    // 400; 413 for too many rows; 422 for NUL and for a repeated "type".
     Fault Read(std::string_view type, od::value value, od::object object);
 
   private:

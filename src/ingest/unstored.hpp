@@ -11,16 +11,17 @@ namespace pganalytics::ingest {
 
 class Unstored {
   public:
-    // At most so many names of each kind are kept; all others are counted under "*".
+    // kMaxNames limits the names of each kind; all further names are counted under "*".
     static constexpr size_t kMaxNames = 100;
-    // Longer names are cut at the end of a character.
+    // kMaxNameBytes is where a longer name is cut, at the end of a character.
     static constexpr size_t kMaxNameBytes = 100;
 
-    // REQUIRES: UTF-8. Control characters, including NUL, become '?': jsonb accepts no NUL.
+    // CountType and CountField count one value. REQUIRES: UTF-8. Control characters, including NUL,
+    // become '?', because jsonb accepts no NUL.
     void CountType(std::string_view type) { Count(&types_, type); }
     void CountField(std::string_view scope, std::string_view name);
 
-    // ToJson returns {"fields":{name:count},"types":{name:count}}, "" if nothing was counted.
+    // ToJson returns {"fields":{name:count},"types":{name:count}}; "" if nothing was counted.
     std::string ToJson() const;
 
   private:

@@ -58,8 +58,8 @@ Status Authority::OpenMade(std::vector<std::string>* notes) {
         certificates_ = std::move(*loaded);
         return Recover(notes);
     }
-    // A crash may have left a key without its certificate. Such a key has signed nothing, so use
-    // it.
+    // A crash may have left a key without its certificate. That key has signed nothing, so it can
+    // be used.
     auto has_key = Exists(Path(kAuthorityKeyFile));
     if (!has_key) return has_key.error();
     KeyPtr key;
@@ -80,7 +80,7 @@ Status Authority::OpenMade(std::vector<std::string>* notes) {
     return WriteCertificates();
 }
 
-// Recover completes or undoes an interrupted Rotate, and completes an interrupted Finish: the
+// Recover completes or undoes an interrupted Rotate, and completes an interrupted Finish. The
 // certificate file shows whether the change had taken effect.
 Status Authority::Recover(std::vector<std::string>* notes) {
     auto has_next = Exists(Path(kNextAuthorityKeyFile));

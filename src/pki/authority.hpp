@@ -1,5 +1,5 @@
-// Authority: the files of the certificate authority, either made here or given by an administrator,
-// and their use. It survives a crash between any two of its files.
+// Authority: the certificate authority. Its files are either made here or given by an
+// administrator. A crash between the writes of any two files does no harm.
 #pragma once
 
 #include <cstdint>
@@ -13,10 +13,10 @@
 
 namespace pganalytics::pki {
 
-// Names of the files of a made authority. During a rotation the certificate file holds both
-// authorities, first the new one, which issues. The old one's key still signs the old revocation
-// list and the server's certificate: collectors that know only the old authority must be able to
-// verify them.
+// Names of the files of a made authority. During a rotation the certificate file has both
+// authorities, the new one first; the new one issues the collectors' certificates. The key of the
+// old one still signs the old revocation list and the server's certificate, because some collectors
+// know only the old authority.
 inline constexpr char kAuthorityFile[] = "pganalytics_ca.crt";
 inline constexpr char kAuthorityKeyFile[] = "pganalytics_ca.key";
 inline constexpr char kNextAuthorityKeyFile[] = "pganalytics_ca_next.key";
@@ -24,7 +24,7 @@ inline constexpr char kOldAuthorityKeyFile[] = "pganalytics_ca_old.key";
 
 struct AuthorityOptions {
     std::string directory;  // for the files of a made authority
-    std::string cert_file;  // of a given authority, with its key; both empty: make one
+    std::string cert_file;  // of a given authority, with key_file; both "": make an authority
     std::string key_file;
     std::string name;
     int64_t lifetime_days = 0;
@@ -35,12 +35,12 @@ struct AuthorityOptions {
 
 class Authority {
   public:
-    // Open reads the files, ends a change that a crash interrupted, and makes an authority if there
-    // is none. It adds to *notes sentences for the log about what it did. Errors name the file. It
-    // never replaces a made authority because of a fault in its files.
+    // Open reads the files, completes a change that a crash interrupted, and makes an authority if
+    // there is none. It adds sentences about what it did to *notes, for the log. Errors name the
+    // file. It never replaces a made authority because of a fault in its files.
     static core::Result<Authority> Open(AuthorityOptions options, std::vector<std::string>* notes);
 
-    // certificates: the trusted ones, first the one that issues.
+    // certificates are the trusted authorities; the first one issues.
     const std::vector<CertPtr>& certificates() const { return certificates_; }
     const std::string& crl_url() const { return options_.crl_url; }
     bool given() const { return !options_.key_file.empty(); }
@@ -49,18 +49,18 @@ class Authority {
     // KeyOf reads the key of an authority's certificate and keeps it for later calls.
     core::Result<Issuer> KeyOf(size_t index);
 
-    // ServerIssuer is the index of the authority that signs the server's certificate: during a
-    // rotation the old one, until a tenth of its life is left.
+    // ServerIssuer is the index of the authority that signs the server's certificate. During a
+    // rotation that is the old one, until a tenth of its validity period is left.
     size_t ServerIssuer() const;
 
     // Rotate makes a new authority, which issues from then on; both are trusted. Finish removes the
-    // old one. Errors: the authority is given, a rotation is already (Rotate) or not (Finish) in
-    // progress, files.
+    // old one. Errors: the authority is given; a rotation is already in progress (Rotate) or is not
+    // (Finish); a file cannot be read or written.
     core::Status Rotate();
     core::Status Finish();
 
-    // RotationDue: two thirds of the authority's life have passed. FinishDue: the old one has
-    // expired.
+    // RotationDue: two thirds of the authority's validity period have passed. FinishDue: the old
+    // authority of a rotation has expired.
     bool RotationDue() const;
     bool FinishDue() const;
 

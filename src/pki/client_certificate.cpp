@@ -23,8 +23,8 @@ using NumberPtr = std::unique_ptr<BIGNUM, Freer<BN_free>>;
 
 Error Bad(const char* why) { return {std::string("the client certificate ") + why, 403}; }
 
-// HasExtensionTwice checks all extensions: OpenSSL finds a repeated one only when it reads that
-// one.
+// HasExtensionTwice looks at all extensions: OpenSSL notices a repeated extension only when it
+// reads that extension.
 bool HasExtensionTwice(const X509* certificate) {
     const int count = X509_get_ext_count(certificate);
     for (int i = 0; i < count; ++i) {
@@ -34,7 +34,7 @@ bool HasExtensionTwice(const X509* certificate) {
     return false;
 }
 
-// DerOf encodes a certificate; its signed part stays as it was received.
+// DerOf encodes a certificate. The signed part keeps the bytes that were received.
 std::string DerOf(const X509* certificate) {
     unsigned char* bytes = nullptr;
     const int size = i2d_X509(certificate, &bytes);
@@ -44,10 +44,11 @@ std::string DerOf(const X509* certificate) {
     return der;
 }
 
-// IsDer: OpenSSL also reads BER, in which one certificate has many encodings. IsDer encodes the
-// certificate again in place: a copy would have to decode its key again, which takes longer than to
-// verify a signature. This drops the received bytes, so a certificate that is refused is set to
-// version 1, so that every later check refuses it too.
+// IsDer finds certificates in BER, which OpenSSL also reads and in which one certificate has many
+// encodings. It encodes the certificate again in place and compares: a copy would have to decode
+// its key again, which takes longer than to verify a signature. Encoding in place drops the
+// received bytes. So IsDer sets a refused certificate to version 1, and every later check refuses
+// it too.
 bool IsDer(X509* certificate) {
     const std::string came = DerOf(certificate);
     unsigned char* bytes = nullptr;
@@ -63,8 +64,8 @@ std::string_view TextOf(const ASN1_STRING* text) {
             static_cast<size_t>(ASN1_STRING_length(text))};
 }
 
-// Name reads the only URI among the alternative names. It compares all bytes, so that a NUL cannot
-// hide the rest.
+// Name reads the only URI among the alternative names. It compares all bytes of the URI, so that a
+// NUL cannot hide the rest.
 Result<core::Uuid> Name(const X509* certificate) {
     const NamesPtr names(static_cast<GENERAL_NAMES*>(
         X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
@@ -110,7 +111,7 @@ std::string SubjectOf(const X509* certificate) {
     return {bytes, static_cast<size_t>(std::max(size, 0L))};
 }
 
-// UnixTime: false for an invalid date.
+// UnixTime returns false for an invalid date.
 bool UnixTime(const ASN1_TIME* time, int64_t* seconds) {
     const std::unique_ptr<ASN1_TIME, Freer<ASN1_TIME_free>> epoch(ASN1_TIME_set(nullptr, 0));
     int days = 0;

@@ -1,4 +1,4 @@
-// Client certificate: the collector it names, and the checks beyond what OpenSSL verifies.
+// Client certificate: the collector that it names, and the checks beyond what OpenSSL verifies.
 #pragma once
 
 #include <cstdint>
@@ -10,18 +10,20 @@
 
 namespace pganalytics::pki {
 
-// CheckStrength refuses a certificate (of any place in a chain) whose key is not RSA of at least
-// 2048 bits or ECDSA on P-256, P-384 or P-521. Errors say what the key is.
+// CheckStrength refuses a certificate, in any place of a chain, whose key is neither RSA of at
+// least 2048 bits nor ECDSA on P-256, P-384 or P-521. Errors (403) say what is wrong with the key.
 core::Status CheckStrength(const X509* certificate);
 
 // CheckClient checks that a certificate is a client's: version 3, DER, no extension twice, a
-// positive serial, not an authority, digitalSignature if it lists key usages, clientAuth among its
-// extended key usages (OpenSSL accepts a certificate that lists none). REQUIRES: chain, signatures
-// and times are verified elsewhere, and nobody else uses the certificate meanwhile.
+// positive serial number, not an authority, digitalSignature if it lists key usages, and clientAuth
+// among its extended key usages (OpenSSL accepts a certificate that lists none). Errors: 403.
+// REQUIRES: the caller verifies chain, signatures and times, and no other thread uses the
+// certificate meanwhile.
 core::Status CheckClient(X509* certificate);
 
-// CollectorOf does CheckClient and gives the collector that the certificate names. The alternative
-// names must hold exactly one URI: urn:uuid: with a UUID in lower case that is not nil.
+// CollectorOf runs CheckClient and returns the id of the collector that the certificate names. The
+// alternative names must contain exactly one URI: urn:uuid: and a UUID in lower case that is not
+// nil. Errors: 403.
 core::Result<core::Uuid> CollectorOf(X509* certificate);
 
 // ClientCertificate is a client certificate with the fields that the tables store.
@@ -38,7 +40,8 @@ struct ClientCertificate {
 };
 
 // ReadClientCertificate reads a certificate that CollectorOf accepts. `issuer` is the certificate
-// of its authority: its key identifier is used if the client's certificate does not name one.
+// of its authority or nullptr. Its key identifier is used if the client's certificate does not name
+// one.
 core::Result<ClientCertificate> ReadClientCertificate(X509* certificate, X509* issuer);
 
 // CertificateSha256 is the SHA-256 of a certificate's DER.

@@ -20,7 +20,8 @@ using EnumeratedPtr = std::unique_ptr<ASN1_ENUMERATED, Freer<ASN1_ENUMERATED_fre
 using TimePtr = std::unique_ptr<ASN1_TIME, Freer<ASN1_TIME_free>>;
 
 constexpr size_t kMaxSerialDigits = 40;
-// certificateHold (6) and removeFromCRL (8) are for revocations that can be undone; 7 is unused.
+// IsReason refuses certificateHold (6) and removeFromCRL (8), which are for revocations that can be
+// undone; 7 is unused.
 constexpr int kLastReason = 10;
 bool IsReason(int reason) {
     return reason >= 0 && reason <= kLastReason && (reason < 6 || reason > 8);

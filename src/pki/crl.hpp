@@ -10,21 +10,21 @@
 
 namespace pganalytics::pki {
 
-// Revoked is an entry. `serial` is hex; `reason` is a code of RFC 5280 section 5.3.1, 0
-// unspecified.
+// Revoked is an entry of a revocation list. `serial` is hex. `reason` is a code of RFC 5280 section
+// 5.3.1; 0 is "unspecified".
 struct Revoked {
     std::string serial;
     int64_t revoked_at = 0;  // Unix time in seconds
     int reason = 0;
 };
 
-// MakeCrl writes a list of version 2 in DER, with its number and the authority's key identifier.
-// Errors: an invalid serial number, an invalid reason, a key that cannot sign.
+// MakeCrl makes a revocation list of version 2 in DER, with its number and the authority's key
+// identifier. Errors: an invalid serial number, an invalid reason, a key that cannot sign.
 core::Result<std::string> MakeCrl(const Issuer& issuer, int64_t number, int64_t this_update,
                                   int64_t next_update, const std::vector<Revoked>& entries);
 
-// CrlNumbers gives the numbers of the lists in a PEM file, each with the key identifier of its
-// authority (lower-case hex). It skips what is not a list or has no number.
+// CrlNumbers returns the numbers of the lists in a PEM file, each with the key identifier of its
+// authority (lower-case hex). It skips other PEM objects, and lists without a number or identifier.
 struct CrlNumber {
     std::string issuer;
     int64_t number = 0;

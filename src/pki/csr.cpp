@@ -28,8 +28,8 @@ std::string DerOf(X509_REQ* request) {
     return der;
 }
 
-// IsAllowedKey accepts only curves that are fast to verify and of undisputed strength. A curve
-// given by explicit parameters could be any curve (CVE-2020-0601), so only named curves count.
+// IsAllowedKey accepts only P-256 and P-384, with an uncompressed point: these curves are fast to
+// verify and of undisputed strength.
 bool IsAllowedKey(EVP_PKEY* key) {
     if (EVP_PKEY_get_base_id(key) != EVP_PKEY_EC) return false;
     char group[32];
@@ -40,8 +40,9 @@ bool IsAllowedKey(EVP_PKEY* key) {
     return nid == NID_X9_62_prime256v1 || nid == NID_secp384r1;
 }
 
-// HasNamedCurve checks the encoding: if explicit parameters describe a known curve, OpenSSL
-// recognises it and reports it by name.
+// HasNamedCurve refuses a curve that is given by explicit parameters, which could be any curve
+// (CVE-2020-0601). It must check the encoding: if the parameters describe a known curve, OpenSSL
+// reports that curve by name.
 bool HasNamedCurve(X509_REQ* request) {
     X509_ALGOR* algorithm = nullptr;
     if (X509_PUBKEY_get0_param(nullptr, nullptr, nullptr, &algorithm,
@@ -82,8 +83,8 @@ Result<KeyPtr> CheckRequest(std::string_view der) {
     OpensslError();
     const bool whole = request != nullptr &&
                        next == reinterpret_cast<const unsigned char*>(der.data()) + der.size();
-    // Encode again and compare: OpenSSL also accepts some BER. It keeps the received bytes of some
-    // parts; reading the key, below, checks those.
+    // Encode the request again and compare, because OpenSSL also accepts some BER. Some parts keep
+    // the received bytes, so the comparison cannot check them; reading the key, below, does.
     if (!whole || DerOf(request.get()) != der) {
         return Refusal("certificate request is not one request in DER (PKCS #10)");
     }
@@ -107,7 +108,7 @@ Result<std::string> RequestFromPem(std::string_view pem) {
     auto is_space = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
     while (!pem.empty() && is_space(pem.front())) pem.remove_prefix(1);
     while (!pem.empty() && is_space(pem.back())) pem.remove_suffix(1);
-    // Base64 and line ends make the text about half as long again.
+    // In PEM a request is about one and a half times as long as in DER.
     if (pem.size() > 2 * kMaxRequestBytes || !pem.starts_with("-----BEGIN ") ||
         std::count(pem.begin(), pem.end(), '\0') != 0 || pem.find("-----BEGIN ", 1) != pem.npos) {
         return refusal;

@@ -21,11 +21,12 @@ struct Facts {
     std::string pem;
 };
 
-// FactsOf reads the fields. If a self-signed authority names no issuer's key, the issuer is its own
-// key. If the authority has no key identifier, the issuer is the start of the SHA-256 of its name.
+// FactsOf reads the fields. `issuer` is the authority key identifier. If a self-signed certificate
+// has none, `issuer` is its own key identifier. If that is missing too, or another authority has
+// none, it is the first 20 bytes of the SHA-256 of the authority's name.
 Facts FactsOf(X509* certificate);
 
-// SpkiSha256 is the hash in a pin (RFC 7469 section 2.4); Pin writes it: sha256/BASE64.
+// SpkiSha256 is the hash in a pin (RFC 7469 section 2.4). Pin formats the hash as sha256/BASE64.
 core::Sha256 SpkiSha256(EVP_PKEY* key);
 std::string Pin(const core::Sha256& spki_sha256);
 
@@ -33,7 +34,7 @@ std::string Pin(const core::Sha256& spki_sha256);
 std::string PemOf(X509* certificate);
 std::string DerOf(const X509* certificate);
 
-// KeyIdOf gives a certificate's subject key identifier, lower-case hex; "" if it has none.
+// KeyIdOf returns a certificate's subject key identifier, lower-case hex; "" if it has none.
 std::string KeyIdOf(X509* certificate);
 
 }  // namespace pganalytics::pki

@@ -16,7 +16,7 @@ using core::Result;
 using core::Status;
 using core::Unit;
 
-// Certificates and keys are small; a larger file is neither.
+// kMaxFileBytes: certificates and keys are small, so a larger file contains neither.
 constexpr off_t kMaxFileBytes = 4 << 20;
 
 class Descriptor {
@@ -47,7 +47,7 @@ bool WriteAll(int fd, std::string_view content) {
     return true;
 }
 
-// SyncDirectory makes a rename durable: it flushes the directory to disk.
+// SyncDirectory flushes the file's directory to disk, which makes a rename durable.
 Status SyncDirectory(const std::string& file) {
     const size_t slash = file.rfind('/');
     const std::string directory =
@@ -93,8 +93,8 @@ Status WriteFile(const std::string& file, mode_t mode, std::string_view content)
         const Descriptor fd(
             open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
         if (fd.get() < 0) return FileError("create", temporary);
-        // Set the mode here: a file left by a crash may have another one, and umask changes that of
-        // a new one.
+        // Set the mode here: a file that a crash has left may have another mode, and the umask may
+        // change the mode of a new file.
         if (fchmod(fd.get(), mode) != 0 || !WriteAll(fd.get(), content) || fsync(fd.get()) != 0) {
             const Error error = FileError("write", temporary);
             unlink(temporary.c_str());

@@ -1,4 +1,4 @@
-// Files: keys and certificates on disk, read whole, and written whole or not at all.
+// Files: reads keys and certificates from disk as a whole, and writes them whole or not at all.
 #pragma once
 
 #include <sys/stat.h>
@@ -16,24 +16,24 @@ inline constexpr mode_t kKeyMode = S_IRUSR | S_IWUSR;
 inline constexpr mode_t kCertificateMode = S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH;
 
 // ReadFile reads a whole regular file of at most 4 MB; `what` names it in errors. The bytes stay in
-// OpenSSL's memory until the BIO is freed. If `status` is not null it gets the file's mode and
+// OpenSSL's memory until the BIO is freed. If `status` is not null, it receives the file's mode and
 // owner.
 core::Result<BioPtr> ReadFile(const char* what, const std::string& file,
                               struct stat* status = nullptr);
 
-// Exists: a file that cannot be examined is an error, not absent.
+// Exists tells whether a file is there. It returns an error if the file cannot be examined.
 core::Result<bool> Exists(const std::string& file);
 
 // WriteFile writes a file whole or not at all, and durably: it writes a temporary file in the same
-// directory, flushes it, renames it and flushes the directory. It does not follow a link at that
-// place.
+// directory, flushes it, renames it and flushes the directory. It follows no symbolic link, neither
+// at `file` nor at the temporary name.
 core::Status WriteFile(const std::string& file, mode_t mode, std::string_view content);
 
 // RenameFile and RemoveFile also make the change durable. Removing an absent file is no error.
 core::Status RenameFile(const std::string& from, const std::string& to);
 core::Status RemoveFile(const std::string& file);
 
-// BytesOf gives the content of a memory BIO.
+// BytesOf returns a view of the content of a memory BIO.
 std::string_view BytesOf(BIO* bio);
 
 }  // namespace pganalytics::pki

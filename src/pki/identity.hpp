@@ -22,13 +22,14 @@ struct ServerIdentity {
 core::Result<ServerIdentity> LoadServerIdentity(const std::string& cert_file,
                                                 const std::string& key_file);
 
-// LoadAuthorities reads the certificates that client certificates are verified against. There must
-// be at least one; errors as above.
+// LoadAuthorities reads the certificates of the authorities that client certificates are verified
+// against. Errors name the file and the reason: missing, unreadable, not PEM, no certificate in it.
 core::Result<std::vector<CertPtr>> LoadAuthorities(const std::string& ca_file);
 
 // LoadRevocationLists reads certificate revocation lists in PEM, at most one of each authority: of
-// two lists made in the same second OpenSSL takes the first, even if the other is newer. There must
-// be at least one; errors as above. Signatures and times are checked when a list is used.
+// two lists made in the same second OpenSSL takes the first, even if the second is newer. Errors
+// name the file and the reason: missing, unreadable, not PEM, no list in it, two lists of one
+// authority. Signatures and times are checked when a list is used.
 core::Result<std::vector<CrlPtr>> LoadRevocationLists(const std::string& crl_file);
 
 }  // namespace pganalytics::pki

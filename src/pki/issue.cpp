@@ -14,7 +14,8 @@ using core::Error;
 using core::Result;
 
 constexpr int64_t kDay = 86400;
-// A collector whose clock is behind would refuse a new server certificate, and could not report it.
+// Certificates of servers and authorities begin a day in the past: a collector whose clock is
+// behind would refuse a certificate that begins now, and could not report that.
 constexpr int64_t kServerBackdateSeconds = kDay;
 constexpr int64_t kCollectorBackdateSeconds = 300;
 constexpr size_t kMaxCommonName = 64;  // ub-common-name, RFC 5280 appendix A.1
@@ -45,7 +46,7 @@ bool SetLife(X509* certificate, const X509* issuer, int64_t not_before, int64_t 
            ASN1_TIME_set(X509_getm_notAfter(certificate), not_after) != nullptr;
 }
 
-// CommonName cuts a name to the length that fits.
+// CommonName cuts a name to the length that a common name may have.
 std::string CommonName(const std::string& name) {
     return std::string(core::CutUtf8(name, kMaxCommonName));
 }
@@ -57,7 +58,8 @@ bool SetSubject(X509* certificate, const std::string& name) {
                                       static_cast<int>(common_name.size()), -1, 0) == 1;
 }
 
-// AddExtension takes a value in OpenSSL's own syntax: it must hold nothing that came from outside.
+// AddExtension takes a value in OpenSSL's own syntax. REQUIRES: no part of `value` comes from
+// outside.
 bool AddExtension(X509* certificate, X509* issuer, int nid, const char* value) {
     X509V3_CTX context;
     X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);
@@ -123,7 +125,7 @@ std::string AddressBytes(const std::string& name) {
             static_cast<size_t>(ASN1_STRING_length(address.get()))};
 }
 
-// KnownNames drops what is neither a DNS name nor an address, and duplicates.
+// KnownNames returns the names that are DNS names or IP addresses, without duplicates.
 std::vector<std::string> KnownNames(const std::vector<std::string>& names) {
     std::vector<std::string> known;
     for (const std::string& name : names) {
@@ -135,7 +137,7 @@ std::vector<std::string> KnownNames(const std::vector<std::string>& names) {
     return known;
 }
 
-// Begin makes the part that all certificates share.
+// Begin makes a certificate with the fields that all certificates share.
 CertPtr Begin(EVP_PKEY* key) {
     CertPtr certificate(X509_new());
     if (certificate == nullptr || X509_set_version(certificate.get(), X509_VERSION_3) != 1 ||
@@ -145,7 +147,7 @@ CertPtr Begin(EVP_PKEY* key) {
     return certificate;
 }
 
-// FinishLeaf adds what both kinds of leaf certificates share, and signs.
+// FinishLeaf adds what certificates of servers and collectors share, and signs.
 bool FinishLeaf(X509* certificate, const Issuer& issuer, const char* purpose) {
     return X509_set_issuer_name(certificate, X509_get_subject_name(issuer.certificate)) == 1 &&
            AddExtension(certificate, nullptr, NID_basic_constraints, "critical,CA:FALSE") &&

@@ -10,7 +10,7 @@
 
 namespace pganalytics::pki {
 
-// Secret is text that its destructor wipes from memory.
+// Secret is text that is wiped from memory by its destructor.
 class Secret {
   public:
     Secret() = default;
@@ -27,8 +27,8 @@ class Secret {
     std::string text_;
 };
 
-// PassphraseSource gives the passphrase of a key, nullptr if there is none. It is called only when
-// an encrypted key is read or a key is written.
+// PassphraseSource returns the passphrase of a key; nullptr if there is none. It is called only
+// when an encrypted key is read or when a key is written.
 using PassphraseSource = std::function<core::Result<const Secret*>()>;
 core::Result<const Secret*> NoPassphrase();
 

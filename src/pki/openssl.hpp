@@ -1,4 +1,4 @@
-// OpenSSL: owners of its handles, its digests, and its error queue as text.
+// OpenSSL: owners of OpenSSL's handles, SHA-256, and the error queue as text.
 #pragma once
 
 #include <openssl/bio.h>
@@ -29,7 +29,7 @@ using CrlPtr = std::unique_ptr<X509_CRL, Freer<X509_CRL_free>>;
 using StorePtr = std::unique_ptr<X509_STORE, Freer<X509_STORE_free>>;
 using ExtensionPtr = std::unique_ptr<X509_EXTENSION, Freer<X509_EXTENSION_free>>;
 
-// OpensslError gives the oldest error in the queue and empties the queue.
+// OpensslError returns the oldest error in OpenSSL's queue and empties the queue.
 std::string OpensslError();
 
 // Sha256Of hashes the parts one after the other (FIPS 180-4).

@@ -71,12 +71,12 @@ class Work {
         return renamed;
     }
 
-    // Mend makes sure that there is a key, and uses the key that belongs to the certificate if
-    // there is one.
+    // Mend makes sure that there is a key. If the next key is the one that belongs to the
+    // certificate, Mend makes it the current key.
     Status Mend() {
         if (Fits(state_.key)) return Unit{};
-        // A crash came between certificate and key, or the key is lost. Collectors know the next
-        // key's pin.
+        // Either a crash came between the writes of certificate and key, or the key is lost. The
+        // next key may replace it, because collectors know its pin.
         if (Fits(state_.next_key) || (state_.key == nullptr && state_.next_key != nullptr)) {
             return UseNextKey();
         }
@@ -95,7 +95,7 @@ class Work {
         return false;
     }
 
-    // WhyNotGood says, for the log, why the certificate must be replaced; empty if it can stay.
+    // WhyNotGood says why the certificate must be replaced, for the log; "" if it can stay.
     std::string WhyNotGood() const {
         if (state_.certificate == nullptr) return "there was none";
         if (!Fits(state_.key)) return "the one there did not belong to the key";
@@ -104,8 +104,8 @@ class Work {
         return "";
     }
 
-    // IsDue: it is not due if a new certificate would end no later, as near the authority's own
-    // end.
+    // IsDue: two thirds of the certificate's validity period have passed, and a new certificate
+    // would end later. It would not if the authority itself ends soon.
     bool IsDue() const {
         const size_t issuer = authority_->ServerIssuer();
         const int64_t end = std::min(options_.now + options_.days * 86400,
@@ -114,7 +114,8 @@ class Work {
                end > NotAfter(state_.certificate.get());
     }
 
-    // Renew replaces a certificate that is still valid. If that fails, go on serving with it.
+    // Renew replaces a certificate that is still valid. If that fails, the server keeps the
+    // certificate.
     void Renew() {
         Status done = Unit{};
         if (!HasServerNames(state_.certificate.get(), options_.names)) {
@@ -127,7 +128,8 @@ class Work {
         if (!done) state_.problem = "server certificate was not renewed: " + done.error().message;
     }
 
-    // Issue writes a new certificate, for the next key or for the present one.
+    // Issue writes a new certificate: for the next key if with_next is true, else for the current
+    // key.
     Status Issue(bool with_next, const std::string& why) {
         Status done = EnsureNextKey();
         auto issuer = authority_->KeyOf(authority_->ServerIssuer());
@@ -138,7 +140,8 @@ class Work {
             MakeServerCertificate(*issuer, key, options_.names, {options_.now, options_.days});
         if (!made) return made.error();
         std::string text = PemOf(made->get());
-        // Clients need the certificate of an authority that is not self-signed: add it to the file.
+        // Clients need the certificate of an authority that is not self-signed, so the file
+        // contains it too.
         if (authority_->given() &&
             X509_check_issued(issuer->certificate, issuer->certificate) != 0) {
             text += PemOf(issuer->certificate);

@@ -19,7 +19,7 @@ struct ServerOptions {
     std::vector<std::string> names;
     int64_t days = 0;
     int64_t now = 0;      // Unix time in seconds
-    bool rotate = false;  // make a certificate with the next key even if not due
+    bool rotate = false;  // replace certificate and key even if not due
 };
 
 struct ServerState {
@@ -29,12 +29,12 @@ struct ServerState {
     std::string problem;  // why a valid certificate could not be renewed; "" if none
 };
 
-// EnsureServer makes or renews the server's files as needed. It makes the certificate again with
-// the same key if the names or the URL of the revocation list have changed or the certificate is
-// unusable. When two thirds of its life have passed it uses the next key and makes another next
-// key. It reads the authority's key only for that; if it cannot, a valid certificate stays. It
-// repairs the state after a crash between the files: the certificate is written first and shows
-// which key is meant. *notes gets sentences for a log.
+// EnsureServer makes or renews the server's files as needed. If the names or the URL of the
+// revocation list have changed, or the certificate is unusable, it makes the certificate again for
+// the same key. When two thirds of the validity period have passed, it uses the next key and makes
+// another next key. It reads the authority's key only to issue; if that fails, a valid certificate
+// stays. It also repairs the files after a crash: the certificate is written first, and shows which
+// key belongs to it. It adds sentences for a log to *notes.
 core::Result<ServerState> EnsureServer(const ServerOptions& options, Authority* authority,
                                        std::vector<std::string>* notes);
 

@@ -5,7 +5,7 @@
 namespace pganalytics::protocol {
 namespace {
 
-// No count of a push may exceed this, so that sums of accounts stay far below 2^64.
+// kMaxCount limits each count of a push, so that sums over accounts stay far below 2^64.
 constexpr uint64_t kMaxCount = INT32_MAX;
 
 bool HasTwoOfAMetric(const RowBlock* blocks, uint32_t count) {
@@ -26,7 +26,8 @@ bool ReadAccount(const RowBlock& block, Row row, Account* account) {
     account->beyond_limit = row.Word(kAccountBeyondLimit);
     account->too_large = row.Word(kAccountTooLarge);
     account->queries = row.Word(kAccountQueries);
-    // `observed` is compared with the sum of the others; `queries` and `beyond_limit` with these.
+    // These limits are enough: AddsUp compares `observed` with a sum that contains these counts,
+    // `queries` with `observed`, and `beyond_limit` with `merged`.
     return account->unchanged <= kMaxCount && account->merged <= kMaxCount &&
            account->too_large <= kMaxCount;
 }

@@ -1,5 +1,5 @@
-// Accounts: how a gateway counted the rows of a push, by database, checked against the rows that
-// came with it.
+// Accounts: how a gateway counted the rows of a push, by database, and their check against the rows
+// in the push.
 #pragma once
 
 #include <cstdint>
@@ -20,33 +20,34 @@ struct Account {
     uint64_t too_large = 0;
     uint64_t queries = 0;
     uint64_t rows = 0;     // in the blocks of the push
-    uint64_t samples = 0;  // those of them in the block of kQueryStats
+    uint64_t samples = 0;  // of `rows`, those in the block of kQueryStats
 };
 
-// AccountsBlock finds the block of kAccounts among those of a push; nullptr if there is none.
+// AccountsBlock returns the block of kAccounts of a push; nullptr if there is none.
 const RowBlock* AccountsBlock(const RowBlock* blocks, uint32_t count);
 
 // CheckAccounts reads the accounts of a push into `accounts`, in the order of the databases' names.
-// False, with a reason in *why, unless
+// Returns true if all of the following holds; otherwise false, with the reason in *why.
 //   * no metric has two blocks, and there are accounts if anything was observed;
 //   * no database has two accounts, and each row of the blocks belongs to one of them;
 //   * each account, and the push as a whole, adds up: observed = rows in the blocks + unchanged +
-//     merged + too_large, beyond_limit <= merged and <= queries <= observed;
+//     merged + too_large, beyond_limit <= merged, and beyond_limit and samples <= queries <=
+//     observed;
 //   * the accounts add up to the totals of the push.
-// REQUIRES: blocks that DecodeBlock has accepted; room for the rows of the accounts' block.
+// REQUIRES: DecodeBlock has accepted the blocks; `accounts` has room for all rows of kAccounts.
 bool CheckAccounts(const Push& push, const RowBlock* blocks, uint32_t count, Account* accounts,
                    const char** why);
 
 // FindAccount returns the index of a database in sorted accounts; `count` if it is not there.
 uint32_t FindAccount(const Account* accounts, uint32_t count, std::string_view database);
 
-// AccountFinder finds the accounts of the rows of one block. Rows of one database are adjacent, and
-// equal words mean equal texts, so it rarely has to search.
+// AccountFinder finds the accounts of the rows of one block. It rarely has to search, because rows
+// of one database are adjacent and equal words mean equal texts.
 class AccountFinder {
   public:
     AccountFinder(const RowBlock& block, const Account* accounts, uint32_t count);
 
-    // Find returns the index of a row's account; the number of accounts if there is none.
+    // Find returns the index of a row's account; the number of accounts if the row has none.
     uint32_t Find(Row row) {
         if (column_ < 0 || (valid_ && row.Word(static_cast<uint32_t>(column_)) == word_)) {
             return place_;
@@ -60,7 +61,7 @@ class AccountFinder {
     const RowBlock* block_;
     const Account* accounts_;
     uint32_t count_;
-    int column_ = -1;  // of the database; -1: the metric has none
+    int column_ = -1;  // of the database; -1: the metric has no such column
     bool valid_ = false;
     uint64_t word_ = 0;
     uint32_t place_ = 0;

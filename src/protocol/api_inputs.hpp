@@ -8,7 +8,7 @@
 
 namespace pganalytics::protocol {
 
-// InputType is how a value is parsed. kTime: RFC 3339, or a date. kDocument: a JSON array or
+// InputType says how a value is parsed. kTime: RFC 3339, or a date. kDocument: a JSON array or
 // object, in a body only.
 enum class InputType : uint8_t { kText, kInteger, kNumber, kFlag, kTime, kChoice, kDocument };
 
@@ -20,17 +20,17 @@ constexpr std::string_view NameOf(InputType type) {
 
 struct ApiInput {
     const char* name;
-    // Range of a kInteger or kNumber; length in bytes of a kText or kDocument. Both 0: any.
+    // Range of a kInteger or kNumber; length in bytes of a kText or kDocument. Both 0: no limits.
     int64_t least = 0;
     int64_t most = 0;
     const char* choices = nullptr;    // of kChoice, separated by "|"
     const char* otherwise = nullptr;  // the default of a missing parameter; nullptr: none
-    const char* unit = nullptr;       // "minutes"
+    const char* unit = nullptr;       // such as "minutes"
     InputType type = InputType::kText;
     bool required = false;  // a body must have it
 };
 
-// The most inputs of one route.
+// kMaxApiInputs limits the inputs of one route.
 inline constexpr size_t kMaxApiInputs = 16;
 
 constexpr ApiInput Text(const char* name, int64_t most_bytes = 0) {
@@ -69,13 +69,13 @@ constexpr ApiInput Required(ApiInput input) {
 
 inline constexpr std::span<const ApiInput> kNoInputs;
 
-// PostgreSQL's own clients accept passwords of this length.
+// kMaxSecretBytes is the length of passwords that PostgreSQL's own clients accept.
 inline constexpr int64_t kMaxSecretBytes = 1024;
 inline constexpr int64_t kMaxRoleNameBytes = 63;
 inline constexpr int64_t kMaxRemarkBytes = 4096;
 inline constexpr int64_t kMaxDocumentBytes = 32768;
 inline constexpr int64_t kMaxUrlBytes = 2048;
-// Ids come from sequences; adding a small number to one never overflows.
+// kMaxId limits ids, which come from sequences: adding a small number to one never overflows.
 inline constexpr int64_t kMaxId = INT64_MAX / 20;
 
 inline constexpr ApiInput kPage = Integer("page", 1, 1000000, "1");
@@ -94,7 +94,7 @@ inline constexpr ApiInput kAuditLogParameters[] = {Text("user_id"),
                                                    Integer("offset", 0, 1000000000, "0"),
                                                    Integer("before", 0, kMaxId),
                                                    Choice("format", "json|csv", "json")};
-// "active" means pending or firing.
+// The state "active" means pending or firing.
 inline constexpr ApiInput kAlertParameters[] = {Choice("state", "pending|firing|resolved|active"),
                                                 kAlertSeverity,
                                                 Text("rule"),
@@ -126,7 +126,7 @@ inline constexpr ApiInput kRuleBody[] = {Number("threshold"),
                                          Text("runbook_url", kMaxUrlBytes),
                                          Text("query", kMaxDocumentBytes)};
 
-// HaveSoundNames: all names fit and are unique across query and body.
+// HaveSoundNames: at most kMaxApiInputs inputs, with unique names across query and body.
 constexpr bool HaveSoundNames(std::span<const ApiInput> parameters,
                               std::span<const ApiInput> body) {
     const size_t count = parameters.size() + body.size();

@@ -1,6 +1,6 @@
-// API routes: all routes of the port for people, in one table. The gateway accepts requests by it.
-// The worker takes from it who may ask, how to read parameters and bodies, and which handler to
-// call. A new route is a line here and a function in src/pg/api.
+// API routes: all routes of the port for people, in one table. By this table the gateway accepts
+// requests, and the worker decides who may ask, how to read parameters and bodies, and which
+// handler to call. A new route needs a line here and a function in src/pg/api.
 #pragma once
 
 #include <cstddef>
@@ -15,8 +15,8 @@ namespace pganalytics::protocol {
 
 // ApiAccess says who may ask. kSecret: a sender with a password or a refresh token in the body.
 // kScraper: a program with a scrape token or a client certificate, or a viewer; anybody if
-// pganalytics.metrics_access = anyone. kPerson: a role that has logged in. The others: a logged-in
-// role that has this role of ours or a higher one.
+// pganalytics.metrics_access = anyone. kPerson: any role that has logged in. kViewer, kOperator,
+// kAdmin: a role that has logged in and is a member of this role of pganalytics or of a higher one.
 enum class ApiAccess : uint32_t { kAnyone, kSecret, kScraper, kPerson, kViewer, kOperator, kAdmin };
 
 constexpr std::string_view NameOf(ApiAccess access) {
@@ -25,13 +25,14 @@ constexpr std::string_view NameOf(ApiAccess access) {
     return kNames[static_cast<size_t>(access)];
 }
 
-// RunsAs: whose privileges apply. kPerson is the normal case: the role that has logged in, with
-// GRANTs and row security, and with GET in a read-only transaction. kWorker is for routes that
-// handle sessions. kAsker: as kPerson for a person, as kWorker for a program, which has no role.
+// RunsAs says whose privileges apply. kPerson, the normal case: those of the role that has logged
+// in, with GRANTs and row security; a GET runs in a read-only transaction. kWorker: the worker's,
+// for routes that handle sessions. kAsker: as kPerson if a person asks, as kWorker if a program
+// asks, which has no role.
 enum class RunsAs : uint8_t { kPerson, kWorker, kAsker };
 
-// A line: handler, method, path (a pattern of core::MatchesPattern), who may ask, whose privileges
-// apply, parameters of the query, fields of the body. The handler is pg::NAME(ApiCall*).
+// Each line has: handler, method, path (a pattern of core::MatchesPattern), who may ask, whose
+// privileges apply, parameters of the query, fields of the body. The handler is pg::NAME(ApiCall*).
 #define PGANALYTICS_API_ROUTES(ROUTE)                                                              \
     ROUTE(Health, "GET", "/api/v1/health", kAnyone, kWorker, kNoInputs, kNoInputs)                 \
     ROUTE(Login, "POST", "/api/v1/auth/login", kSecret, kWorker, kNoInputs, kLoginBody)            \
@@ -83,7 +84,7 @@ inline constexpr ApiRoute kApiRoutes[] = {
 #undef PGANALYTICS_ROUTE
 };
 
-// FindApiRoute returns the route of a request, nullptr if there is none.
+// FindApiRoute returns the route of a request; nullptr if there is none.
 constexpr const ApiRoute* FindApiRoute(std::string_view method, std::string_view path) {
     for (const ApiRoute& route : kApiRoutes) {
         if (route.method == method && core::MatchesPattern(route.path, path)) return &route;

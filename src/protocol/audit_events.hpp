@@ -1,5 +1,5 @@
 // Audit events: every kind of event that the audit log records, in one table. A new kind needs a
-// line here, the code that records it, and a row of docs/operate/audit.md.
+// line here, code that records it, and a row in docs/operate/audit.md.
 #pragma once
 
 #include <cstddef>
@@ -15,8 +15,8 @@ constexpr std::string_view NameOf(AuditSeverity severity) {
     return kNames[static_cast<size_t>(severity)];
 }
 
-// A line: AuditEvent::kNAME, severity, whether a rollback undoes it (then the rollback is recorded,
-// too), its name in the log, and its meaning.
+// Each line has: NAME of AuditEvent::kNAME, severity, whether a rollback undoes the event (if so,
+// the log records the rollback, too), the event's name in the log, and its meaning.
 #define PGANALYTICS_AUDIT_EVENTS(EVENT)                                                            \
     EVENT(Login, kInfo, false, "auth.login", "a client has proved to be a role")                   \
     EVENT(LoginFailed, kWarn, false, "auth.login_failed",                                          \
@@ -122,7 +122,7 @@ struct AuditEventKind {
     std::string_view meaning;
 };
 
-// In the order of AuditEvent.
+// kAuditEvents is in the order of AuditEvent.
 inline constexpr AuditEventKind kAuditEvents[] = {
 #define PGANALYTICS_AUDIT_KIND(id, severity, transactional, name, meaning) \
     {AuditSeverity::severity, transactional, name, meaning},

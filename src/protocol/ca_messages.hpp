@@ -1,6 +1,6 @@
-// CA messages: the frames between the maintenance worker and pganalytics-ca, one each way: a
-// CaRequest with its items, a CaReply with its items. Each side treats the other as untrusted, as
-// worker and gateway do.
+// CA messages: the two frames between the maintenance worker and pganalytics-ca. The request is a
+// CaRequest with its items; the reply is a CaReply with its items. Each side treats the other as
+// untrusted, as worker and gateway do.
 #pragma once
 
 #include "protocol/messages.hpp"
@@ -17,16 +17,17 @@ enum class CaOperation : uint32_t {
     kMakeTokenKey,     // make a key that signs tokens
 };
 
-// CaRequest opens the request's payload. The program works in its current directory.
+// CaRequest is the head of the request; `items` items follow. The program works in its current
+// directory.
 struct CaRequest {
     CaOperation operation = CaOperation::kEnsure;
     uint32_t items = 0;
     int64_t now = 0;  // Unix time in seconds: the program has no clock of its own
     uint32_t ca_lifetime_days = 0;
-    uint32_t server_certificate_days = 0;  // of the server
+    uint32_t server_certificate_days = 0;  // validity of the server's certificate
     uint32_t list_days = 0;                // until the next revocation list
     uint32_t reserved = 0;
-    uint64_t list_number = 0;  // the least number of the new list
+    uint64_t list_number = 0;  // the new list's number is at least this
     std::string_view ca_name;
     std::string_view ca_file;  // of a given authority; if it and ca_key_file are "", we make one
     std::string_view ca_key_file;
@@ -43,10 +44,10 @@ struct CaRequest {
 };
 inline constexpr uint32_t kMaxCaItems = 1000000;
 
-// CaIssue: a collector's request for a certificate.
+// CaIssue is a collector's request for a certificate.
 struct CaIssue {
     core::Uuid collector_id;
-    uint32_t days = 0;  // of its life; never beyond that of the authority
+    uint32_t days = 0;  // of validity; never beyond the authority's end
     uint32_t reserved = 0;
     std::string_view name;
     std::string_view csr;  // PKCS #10, DER
@@ -56,7 +57,7 @@ struct CaIssue {
     }
 };
 
-// CaRevoked: an entry of a revocation list.
+// CaRevoked is an entry of a revocation list.
 struct CaRevoked {
     int64_t revoked_at = 0;  // Unix time in seconds
     uint32_t reason = 0;     // RFC 5280 section 5.3.1
@@ -69,16 +70,16 @@ struct CaRevoked {
     }
 };
 
-// CaReply opens the reply's payload. It is followed by `certificates` CaCertificates: for kIssue
-// one per item, in order; otherwise those of the authorities whose keys it has, the issuing one
-// first, and the server's. Then `lists` CaLists follow.
+// CaReply is the head of the reply. `certificates` CaCertificates follow, then `lists` CaLists. The
+// certificates are, for kIssue, one per item, in order; otherwise those of the authorities whose
+// keys the program has, the issuing one first, and the server's.
 struct CaReply {
     uint32_t failed = 0;
     uint32_t certificates = 0;
     uint32_t lists = 0;
     uint32_t reserved = 0;
     TokenKey token_key = {};
-    std::string_view message;      // why it failed; on success: a lesser problem
+    std::string_view message;      // why the job failed; after success, a lesser problem or ""
     std::string_view notes;        // what was done, as lines for the log
     std::string_view authorities;  // PEM certificates that verify the server, concatenated
     std::string_view pins;         // of the server's key and of the next one, separated by spaces
@@ -103,7 +104,7 @@ struct CaCertificate {
     std::string_view key_id;   // the authority's own key identifier
     std::string_view subject;  // RFC 2253
     std::string_view pem;
-    std::string_view message;  // why it was refused
+    std::string_view message;  // why the request was refused
 
     static void VisitFields(auto& m, auto&& visit) {
         visit(m.kind, m.reserved, m.sha256, m.spki_sha256, m.not_before, m.not_after, m.serial,

@@ -1,20 +1,20 @@
 // Courier messages: the frames between the alerts worker and pganalytics-courier. The first frame
-// is a CourierConfig, answered by Ready or Failed. Then a Delivered with the same request_id
-// answers each Delivery, in any order.
+// is a CourierConfig, which the courier answers by Ready or Failed. Then the courier answers each
+// Delivery by a Delivered with the same request_id, in any order.
 #pragma once
 
 #include "protocol/messages.hpp"
 
 namespace pganalytics::protocol {
 
-// CourierConfig is all settings of a courier; they never change while the courier lives.
+// CourierConfig is all settings of a courier; they do not change while the courier runs.
 struct CourierConfig {
     uint32_t connect_timeout_ms = 0;
     uint32_t timeout_ms = 0;         // of a whole delivery
     std::string_view allowed_hosts;  // pganalytics.alert_allowed_hosts (core/host_list.hpp)
     std::string_view ca_file;        // of authorities; "": those of the system
     std::string_view smtp_relay;     // host:port
-    std::string_view mail_from;      // "": pganalytics at the name of the host
+    std::string_view mail_from;      // "": pganalytics@<host name>
     std::string_view user_agent;
 
     static void VisitFields(auto& m, auto&& visit) {
@@ -30,7 +30,7 @@ enum class Authentication : uint32_t { kNone, kHmac, kBearer };
 struct Delivery {
     DeliveryKind kind = DeliveryKind::kHttp;
     Authentication authentication = Authentication::kNone;
-    std::string_view key;           // the same for the same notifications; nobody outside sees it
+    std::string_view key;           // equal if the notifications are equal; receivers do not see it
     std::string_view url;           // kHttp
     std::string_view secret;        // of the HMAC, or the bearer token
     std::string_view recipients;    // kMail: addresses, one per line
@@ -44,20 +44,20 @@ struct Delivery {
     }
 };
 
-// The longest payload of a Delivery, and how many deliveries a courier has at a time.
+// kMaxDeliveryBytes limits the payload of a Delivery; kMaxDeliveriesInFlight limits how many
+// deliveries a courier has in progress.
 inline constexpr uint32_t kMaxDeliveryBytes = 16u << 20;
 inline constexpr uint32_t kMaxDeliveriesInFlight = 16;
 
-// DeliveryOutcome: kAgain may succeed later, kDead will not.
+// DeliveryOutcome: after kAgain a retry may succeed; after kDead it will not.
 enum class DeliveryOutcome : uint32_t { kSent, kAgain, kDead };
 
 struct Delivered {
     DeliveryOutcome outcome = DeliveryOutcome::kAgain;
-    uint32_t status = 0;  // of HTTP or SMTP; 0: no answer
-    uint32_t retry_after_s =
-        0;  // as the receiver asks for, 0: it does not; at most kMaxRetryAfterS
+    uint32_t status = 0;         // of HTTP or SMTP; 0: no answer
+    uint32_t retry_after_s = 0;  // that the receiver asks for; 0: none; at most kMaxRetryAfterS
     uint32_t reserved = 0;
-    std::string_view message;  // why, or to whom, it was not sent; printable ASCII
+    std::string_view message;  // why it was not sent, or to whom not; printable ASCII
 
     static void VisitFields(auto& m, auto&& visit) {
         visit(m.outcome, m.status, m.retry_after_s, m.reserved, m.message);

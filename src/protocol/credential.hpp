@@ -11,8 +11,8 @@ namespace pganalytics::protocol {
 
 // Credential is a certificate, a token or both, after the gateway has checked all that needs no
 // tables: chain, times, key usage and revocation of the certificate; signature, times and audience
-// of a signed token, and its binding to the certificate if it has one. The worker decides who the
-// sender is now, in the transaction that acts on the request.
+// of a signed token, and its binding to the certificate if the token has one. The worker decides
+// who the sender is, in the transaction that acts on the request.
 struct Credential {
     core::Sha256 token_sha256;        // of an opaque token; zero: there is none
     core::Sha256 certificate_sha256;  // of the client certificate's DER; zero: there is none
@@ -22,18 +22,19 @@ struct Credential {
     core::Uuid token_id;              // its jti
     int64_t token_issued_at = 0;      // its iat, Unix time in seconds
     int64_t token_expires_at = 0;     // its exp
-    core::Address address;            // of the client; decides nothing
+    core::Address address;            // of the client; does not decide who the sender is
     friend bool operator==(const Credential&, const Credential&) = default;
 };
 static_assert(std::is_trivially_copyable_v<Credential>);
 
-// IsZero: the field of a Credential is empty.
+// IsZero: a field of a Credential is empty.
 template <typename Bytes>
 constexpr bool IsZero(const Bytes& value) {
     return value == Bytes{};
 }
 
-// TokenKey verifies signed tokens: an uncompressed point on P-256 (SEC 1 section 2.3.3).
+// TokenKey is a public key that verifies signed tokens: an uncompressed point on P-256 (SEC 1
+// section 2.3.3).
 struct TokenKey {
     char kid[16];  // as in the token's header, NUL-padded
     unsigned char point[65];

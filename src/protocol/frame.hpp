@@ -10,12 +10,12 @@ namespace pganalytics::protocol {
 
 enum class FrameType : uint16_t {
     // worker -> gateway
-    kConfig = 1,       // GatewayConfig; the first frame of a gateway's life
+    kConfig = 1,       // GatewayConfig; the first frame to a gateway
     kDrain = 2,        // Drain
     kAuthReply = 3,    // AuthReply
     kReceipt = 4,      // Receipt
     kHealthReply = 5,  // HealthReply
-    kIdentity = 6,     // Identity; before the first connection, and after each change
+    kIdentity = 6,     // Identity; before the gateway's first connection, and after each change
     kEnrollReply = 7,  // EnrollReply
     kTokenReply = 8,   // TokenReply
     kApiReply = 9,     // ApiReply
@@ -36,12 +36,12 @@ enum class FrameType : uint16_t {
     kCaRequest = 128,  // CaRequest, then its items
     kCaReply = 129,    // CaReply, then its items
     // alerts worker -> pganalytics-courier -> alerts worker, with kReady and kFailed
-    kCourierConfig = 192,  // CourierConfig; the first frame of a courier's life
+    kCourierConfig = 192,  // CourierConfig; the first frame to a courier
     kDelivery = 193,       // Delivery
     kDelivered = 194,      // Delivered
 };
 
-// FrameHeader opens each frame. `request_id` pairs an answer with its request; 0 if there is none.
+// FrameHeader opens each frame. An answer has the `request_id` of its request; other frames have 0.
 struct FrameHeader {
     uint32_t magic;
     FrameType type;
@@ -54,20 +54,21 @@ static_assert(sizeof(FrameHeader) == 16);
 inline constexpr uint32_t kFrameMagic = 0x46414750;  // "PGAF"
 inline constexpr uint16_t kFrameVersion = 1;
 
-// Limits of a push on the socketpair: its size, its number of rows, and the size of their cells.
-// The buffer of a v3 collector holds 50 MiB and is sent again until it is stored, so it must fit.
-// With many tables nearly all of it is rows of pg_schema of 170 bytes, 310,000 of them; the
-// smallest rows, of connections, have 110. The cells are limited because 10 bytes of hostile JSON
-// can need 300; 220,000 query rows fit.
+// kMaxPayloadBytes, kMaxRowsPerPush and kMaxCellBytesPerPush limit a push on the socketpair: its
+// size, its rows, and the size of their cells. A v3 collector buffers up to 50 MiB and sends that
+// until it is stored, so it must fit. With many tables, nearly all of it is 310,000 rows of
+// pg_schema of 170 bytes each; the smallest rows, of connections, have 110 bytes. The cells have a
+// limit of their own because 10 bytes of hostile JSON can need 300 bytes of cells; 220,000 query
+// rows fit.
 inline constexpr uint32_t kMaxPayloadBytes = 256u << 20;
 inline constexpr uint32_t kMaxRowsPerPush = 500000;
 inline constexpr uint64_t kMaxCellBytesPerPush = uint64_t{64} << 20;
 
-// A push of at least this size is large: it goes to the worker after the others, one at a time, and
-// gets its own transaction. 10,000 queries make about this size.
+// kLargePushBytes is the size from which a push is large: it goes to the worker after the other
+// pushes, one at a time, and gets its own transaction. 10,000 queries make about this size.
 inline constexpr uint32_t kLargePushBytes = 4u << 20;
 
-// IsValidHeader checks all that can be checked before the payload is read.
+// IsValidHeader checks everything that can be checked before the payload is read.
 constexpr bool IsValidHeader(const FrameHeader& header) {
     return header.magic == kFrameMagic && header.version == kFrameVersion &&
            header.payload_bytes <= kMaxPayloadBytes && header.payload_bytes % 8 == 0;

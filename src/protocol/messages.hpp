@@ -1,7 +1,7 @@
-// Messages: the payload of each frame type as a struct, with its encoder and its decoder. Strings
-// are views: into the frame's buffer after Decode, into the caller's memory before Encode. The
-// structs are trivially destructible, so that a worker may hold them across an ERROR. VisitFields
-// lists the fields once, for both directions.
+// Messages: the payload of each frame type as a struct, with encoder and decoder. Strings are
+// views: into the frame's buffer after Decode, into the caller's memory before Encode. The structs
+// are trivially destructible, so that a worker may hold them across an ERROR. VisitFields lists the
+// fields once, for both encoder and decoder.
 #pragma once
 
 #include <array>
@@ -18,17 +18,18 @@
 
 namespace pganalytics::protocol {
 
-// GatewayRole: whose port a gateway serves. Mtls: pganalytics.mtls; kRequired demands a certificate
-// on every route of the collectors' port except those for which the sender need not be a collector.
+// GatewayRole says whose port a gateway serves. Mtls is pganalytics.mtls: kRequired demands a
+// certificate on every route of the collectors' port except those whose sender need not be a
+// collector.
 enum class GatewayRole : uint32_t { kCollectors, kApi };
 enum class Mtls : uint32_t { kOff, kOptional, kRequired };
 
-// MetricsAccess: pganalytics.metrics_access, who may read GET /metrics on the port for people.
+// MetricsAccess is pganalytics.metrics_access: who may read GET /metrics on the port for people.
 enum class MetricsAccess : uint32_t { kAuthenticated, kAnyone };
 
-// GatewayConfig is all settings of a gateway; they never change while the gateway lives. The
-// listening sockets are descriptors kFirstListenerFd, +1, ...; the memory of rate limits, if any,
-// is the next descriptor.
+// GatewayConfig is all settings of a gateway; they do not change while the gateway runs. The
+// listening sockets are descriptors kFirstListenerFd, +1, ...; the next descriptor is the shared
+// memory of the rate limits, if there is one.
 struct GatewayConfig {
     uint32_t listeners = 0;
     uint32_t max_connections = 0;
@@ -42,8 +43,9 @@ struct GatewayConfig {
     std::string_view crl_file;  // of the authorities in ca_file, "" = none
     GatewayRole role = GatewayRole::kCollectors;
     Mtls mtls = Mtls::kOff;
-    uint32_t rate_slots = 0;    // of the memory (core/rate_table.hpp), 0: there is none
-    uint32_t address_rate = 0;  // requests a second, also the size of a burst; 0: no limit
+    uint32_t rate_slots = 0;    // of that shared memory (core/rate_table.hpp); 0: there is none
+    uint32_t address_rate = 0;  // requests a second, 0: no limit; *_burst: requests at once, at
+                                // least 1
     uint32_t address_burst = 0;
     uint32_t collector_rate = 0;
     uint32_t collector_burst = 0;
@@ -60,8 +62,8 @@ struct GatewayConfig {
 inline constexpr int kWorkerFd = 3;
 inline constexpr int kFirstListenerFd = 4;
 
-// Drain asks a gateway to accept no more connections, finish its requests and exit. With `refuse`
-// it answers the requests that wait for a receipt with 503 and exits at once.
+// Drain asks a gateway to accept no more connections, finish its requests and exit. If `refuse` is
+// set, the gateway answers the requests that wait for a receipt with 503 and exits at once.
 struct Drain {
     uint32_t grace_ms = 0;
     uint32_t refuse = 0;
@@ -69,9 +71,9 @@ struct Drain {
     static void VisitFields(auto& m, auto&& visit) { visit(m.grace_ms, m.refuse); }
 };
 
-// Draining answers a Drain: from now on the gateway accepts no connection.
+// Draining answers a Drain: from now on the gateway accepts no connections.
 struct Draining {
-    uint64_t connections_open = 0;  // that it still has
+    uint64_t connections_open = 0;  // connections that the gateway still has
 
     static void VisitFields(auto& m, auto&& visit) { visit(m.connections_open); }
 };
@@ -99,7 +101,7 @@ struct LogLine {
     static void VisitFields(auto& m, auto&& visit) { visit(m.warning, m.message); }
 };
 
-// Counters are totals since the gateway started, sent once a second if one has changed.
+// Counters are totals since the gateway started. They are sent once a second if one has changed.
 struct Counters {
     uint64_t connections_open = 0;
     std::array<uint64_t, kGatewayCounters> totals = {};  // by GatewayCounter
@@ -108,9 +110,9 @@ struct Counters {
     friend bool operator==(const Counters&, const Counters&) = default;
 };
 
-// Identity is the keys and certificates that a gateway must know. Each one is complete and replaces
-// the previous one. Requests in progress keep the permission that they were accepted with; later
-// ones do not.
+// Identity is the keys and certificates that a gateway must know. Each Identity is complete and
+// replaces the one before. Requests in progress keep the permission with which they were accepted;
+// the new Identity decides about later requests.
 struct Identity {
     uint64_t version = 0;         // grows with every change
     std::string_view token_keys;  // TokenKeys, concatenated
@@ -123,9 +125,9 @@ struct Identity {
     }
 };
 
-// AuthRequest asks who sends a request, before its body is read; the push's own transaction checks
-// again. Its details of the certificate in `credential` are for the record: certificates from an
-// administrator's authority are unknown here before their first use.
+// AuthRequest asks who sends a request, before its body is read; the transaction of the push checks
+// again. The fields after `credential` describe its certificate, so that the worker can record a
+// certificate of an administrator's authority at its first use.
 struct AuthRequest {
     Credential credential;
     int64_t not_before = 0;  // Unix time in seconds
@@ -167,7 +169,7 @@ struct HealthReply {
     static void VisitFields(auto& m, auto&& visit) { visit(m.status, m.body); }
 };
 
-// Push is the head of one request; its row blocks follow in the payload (rows.hpp): at most one for
+// Push is the head of one request. Its row blocks follow in the payload (rows.hpp): at most one for
 // each metric, and one of kAccounts, whose rows are by database and add up to the totals here.
 // REQUIRES: observed = rows in the blocks + unchanged + merged + too_large.
 struct Push {
@@ -188,7 +190,8 @@ struct Push {
     std::string_view server_name;
     std::string_view hostname;
     std::string_view collector_version;
-    std::string_view unstored;  // JSON object: names and counts of what fits no column; "": none
+    std::string_view unstored;  // JSON object: names and counts of values without a column; "":
+                                // none
 
     static void VisitFields(auto& m, auto&& visit) {
         visit(m.collector_id, m.credential, m.push_key, m.body_hash, m.has_sequence, m.blocks,
@@ -197,7 +200,8 @@ struct Push {
     }
 };
 
-// DiscardReason: why a row was not stored. The receipt and the ledger count each reason.
+// DiscardReason says why a row was not stored. The receipt and pganalytics.push_ledger have a count
+// for each reason.
 enum class DiscardReason : uint32_t { kTooOld, kInFuture, kTooLarge };
 inline constexpr uint32_t kDiscardReasons = 3;
 inline constexpr std::string_view kDiscardReasonNames[kDiscardReasons] = {"too_old", "in_future",
@@ -210,11 +214,11 @@ constexpr WorkerCounter CounterOf(DiscardReason reason) {
 static_assert(CounterOf(DiscardReason::kInFuture) == WorkerCounter::kDiscardedInFuture);
 static_assert(CounterOf(DiscardReason::kTooLarge) == WorkerCounter::kDiscardedTooLarge);
 
-// Receipt answers a push after its commit. status 200: the counts are exact and durable. 403, 409,
-// 422, 503: nothing of the push was stored; `message` and `sqlstate` say why.
+// Receipt answers a push after its commit. Status 200: the counts are exact and durable. Status
+// 403, 409, 422, 503: nothing of the push was stored; `message` and `sqlstate` say why.
 struct Receipt {
     uint32_t status = 0;
-    uint32_t duplicate = 0;  // 1: the push was stored before; the counts are the first ones
+    uint32_t duplicate = 0;  // 1: the push was stored before; the counts are those of that time
     uint32_t retry_after_s = 0;
     std::array<char, 6> sqlstate = {};  // NUL-terminated
     uint64_t observed = 0;
@@ -233,8 +237,8 @@ struct Receipt {
     }
 };
 
-// EnrollRequest asks for a certificate. The gateway has checked the request itself (PKCS #10): its
-// signature, its key (P-256), its size; the rest of it is ignored.
+// EnrollRequest asks for a certificate. Of the certificate request (PKCS #10) the gateway has
+// checked the signature, the key (P-256) and the size; the rest of that request is ignored.
 enum class EnrollKind : uint32_t {
     kToken,         // with the one-time token of create_enrollment_token()
     kRenewal,       // with the certificate in `credential`
@@ -265,7 +269,7 @@ struct EnrollReply {
     std::string_view certificate;  // PEM, with the certificates up to the authority
     std::string_view token;        // for a registering collector: long-lived, opaque
     std::string_view trust;        // as Identity.trust
-    std::string_view message;      // why not, with statuses other than 200
+    std::string_view message;      // why there is no certificate, if status is not 200
 
     static void VisitFields(auto& m, auto&& visit) {
         visit(m.status, m.retry_after_s, m.collector_id, m.expires_at, m.certificate, m.token,
@@ -274,7 +278,7 @@ struct EnrollReply {
 };
 
 // TokenRequest asks for a signed token for a collector. A signed token in `credential` may have
-// expired within pganalytics.token_refresh_grace: only this request accepts such a token.
+// expired, but not longer ago than pganalytics.token_refresh_grace; only this request accepts that.
 struct TokenRequest {
     Credential credential;
 
@@ -286,7 +290,7 @@ struct TokenReply {
     uint32_t reserved = 0;
     int64_t expires_at = 0;    // Unix time in seconds
     std::string_view token;    // JWT, ES256
-    std::string_view message;  // why not
+    std::string_view message;  // why there is no token
 
     static void VisitFields(auto& m, auto&& visit) {
         visit(m.status, m.reserved, m.expires_at, m.token, m.message);
@@ -295,13 +299,14 @@ struct TokenReply {
 
 // ApiRequest is a request on the port for people. The gateway has checked a person's token (its
 // signature, times, audience); the worker checks whether session and role still exist. A scraping
-// program is identified by the hash of its token, which the worker looks up, or by the gateway's
-// statement that it has shown a client certificate of pganalytics.metrics_client_ca_file.
+// program is identified by the hash of its token, which the worker looks up, or by
+// scrape_certified: the gateway has verified a client certificate by
+// pganalytics.metrics_client_ca_file.
 struct ApiRequest {
-    core::Uuid session_id;      // zero: nobody
+    core::Uuid session_id;      // zero: no person asks
     core::Sha256 scrape_token;  // its SHA-256; zero: none was shown
     uint32_t scrape_certified = 0;
-    std::string_view role;        // named by the token; "": nobody
+    std::string_view role;        // named by the token; "": no person asks
     std::string_view method;      // GET, POST, ...
     std::string_view path;        // without the query
     std::string_view query;       // as sent, without "?"
@@ -343,8 +348,8 @@ void Encode(const Message& message, core::ByteSink<Container>* sink) {
     sink->Align8();
 }
 
-// Decode reads a message and its padding. False if the bytes end too early; the message must then
-// not be used.
+// Decode reads a message and its padding. Returns false if the bytes end too early; the message
+// must then not be used.
 template <typename Message>
 bool Decode(core::ByteReader* reader, Message* message) {
     auto read = [reader](auto& field) {
@@ -359,7 +364,7 @@ bool Decode(core::ByteReader* reader, Message* message) {
     return !reader->failed();
 }
 
-// DecodeWhole is Decode for a payload that holds exactly one message.
+// DecodeWhole decodes a payload that contains exactly one message.
 template <typename Message>
 bool DecodeWhole(const char* payload, size_t size, Message* message) {
     core::ByteReader reader(payload, size);
@@ -367,7 +372,7 @@ bool DecodeWhole(const char* payload, size_t size, Message* message) {
 }
 
 // AppendFrame appends header and payload of a message to a container of bytes. REQUIRES: the
-// payload stays under kMaxPayloadBytes.
+// payload has at most kMaxPayloadBytes.
 template <typename Container, typename Message>
 void AppendFrame(FrameType type, uint32_t request_id, const Message& message, Container* out) {
     const size_t start = out->size();

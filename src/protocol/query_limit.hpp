@@ -10,8 +10,8 @@
 
 namespace pganalytics::protocol {
 
-// The row into which queries beyond the limit are merged has this queryid, the user "", toplevel,
-// and no text. pg_stat_statements gives no query the id 0.
+// kOtherQueryId is the queryid of the row into which queries beyond the limit are merged. That row
+// has the user "", toplevel, and no text. pg_stat_statements gives no query the id 0.
 inline constexpr int64_t kOtherQueryId = 0;
 
 // QueryWeight is the ranking key of a query.
@@ -20,9 +20,9 @@ struct QueryWeight {
     int64_t calls = 0;
 };
 
-// ChooseKept says for each row whether it is kept: exactly min(limit, rows.size()) of them. It
-// alternates between the ranking by total time and the ranking by calls, and takes the next row of
-// each that is not kept yet. Of equal rows the earlier one comes first. REQUIRES: no NaN. O(n +
+// ChooseKept says for each row whether it is kept; exactly min(limit, rows.size()) rows are. It
+// takes rows in turn from the ranking by total time and from the ranking by calls, each time the
+// next row that is not kept yet. Of equal rows the earlier one comes first. REQUIRES: no NaN. O(n +
 // limit log limit).
 std::vector<bool> ChooseKept(std::span<const QueryWeight> rows, size_t limit);
 
@@ -37,8 +37,8 @@ struct ExecTimes {
 };
 
 // CombineTimes returns the times as if pg_stat_statements had counted both sides in one entry. A
-// side without calls was planned but never executed, so its zero times are ignored. Values near the
-// largest double give infinities or NaN, which the caller refuses.
+// side without calls was planned but never executed, so its times, all zero, are ignored. Values
+// near the largest double give infinities or NaN, which the caller refuses.
 ExecTimes CombineTimes(const ExecTimes& a, const ExecTimes& b);
 
 }  // namespace pganalytics::protocol

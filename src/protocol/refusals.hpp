@@ -1,5 +1,5 @@
-// Refusals: why a request is refused, as the audit log records it. Gateways and workers count them
-// by these fields (core/tally.hpp): a record for each single refusal would fill the disk.
+// Refusals: why a request is refused, as the audit log records it. Gateways and workers count
+// refusals by these fields (core/tally.hpp), because a record for each refusal would fill the disk.
 #pragma once
 
 #include <cstring>
@@ -12,7 +12,7 @@
 namespace pganalytics::protocol {
 
 enum class RefusalKind : uint32_t {
-    // Decided by a gateway.
+    // A gateway decides these.
     kAddressLimit,
     kCollectorLimit,
     kNothingShown,
@@ -25,7 +25,7 @@ enum class RefusalKind : uint32_t {
     kCertificateRevoked,
     kCertificateExpired,
     kCertificateUnchecked,
-    // Decided by a worker.
+    // A worker decides these.
     kTokenUnknown,
     kTokenRevoked,
     kTokenOfAnother,
@@ -44,7 +44,7 @@ enum class RefusalKind : uint32_t {
     kSessionOver,
     kRefreshUnknown,
     kRoleNeeded,
-    // Not a refusal, but as frequent: a collector has received its next token.
+    // Not a refusal, but counted here because it is as frequent: a collector gets its next token.
     kTokenRefreshed,
 };
 
@@ -127,13 +127,13 @@ constexpr bool RefusalsAreInOrder() {
 }
 static_assert(RefusalsAreInOrder());
 
-// Refusal is the key by which refusals are counted. Plain memory; MakeRefusal zeroes it, so that
-// the unused rest of each text is zero.
+// Refusal is the key by which refusals are counted. REQUIRES: made by `= {}` and SetText, so that
+// the unused rest of each text is zero (keys are compared as bytes).
 struct Refusal {
     RefusalKind kind;
     core::Address address;
-    core::Uuid collector;  // as the credential says; zero: it says none
-    char actor[64];        // a person; "" for others
+    core::Uuid collector;  // as the credential names it; zero: no credential names one
+    char actor[64];        // the role of a person; "" for others
     char route[64];        // "POST /api/v1/metrics/push"; "" before there is a request
 
     size_t Kind() const { return static_cast<size_t>(kind); }
@@ -149,7 +149,7 @@ struct Refusal {
     }
 };
 
-// SetText fills a text of a Refusal, cut to its size.
+// SetText sets a text of a Refusal, cut to its size and padded with zeros.
 template <size_t kSize>
 void SetText(char (&field)[kSize], std::string_view text) {
     const size_t size = text.size() < kSize - 1 ? text.size() : kSize - 1;
@@ -157,7 +157,7 @@ void SetText(char (&field)[kSize], std::string_view text) {
     std::memcpy(field, text.data(), size);
 }
 
-// Refused reports to a worker refusals that its gateway has decided.
+// Refused reports refusals that a gateway has decided to its worker.
 struct Refused {
     RefusalKind kind = RefusalKind::kAddressLimit;
     uint32_t reserved = 0;

@@ -1,4 +1,4 @@
-// RowBuilder: writes one block of rows in the layout of rows.hpp; the gateway's side.
+// RowBuilder: the gateway's writer of one block of rows, in the layout of rows.hpp.
 #pragma once
 
 #include <algorithm>
@@ -36,7 +36,7 @@ class RowBuilder {
     // SetWord stores a cell's word unchanged, for example one from AddText.
     void SetWord(uint32_t column, uint64_t word) { Set(column, word); }
 
-    // SetWordOf is SetWord for any row.
+    // SetWordOf does the same for any row.
     void SetWordOf(uint32_t row, uint32_t column, uint64_t word) {
         uint64_t* words = Words(row);
         words[0] &= ~(uint64_t{1} << column);
@@ -52,12 +52,12 @@ class RowBuilder {
     std::string_view Text(uint64_t word) const {
         return {heap_.data() + (word >> 32), static_cast<uint32_t>(word)};
     }
-    // Words returns a row's words, to change them in place (merging).
+    // Words returns a row's words, which the caller may change (to merge rows).
     uint64_t* Words(uint32_t row) { return words_.data() + size_t{row} * width_; }
 
     // EncodedBytes is the number of bytes that AppendTo will write.
     size_t EncodedBytes() const;
-    // AppendTo appends the block. REQUIRES: out's payload is at a multiple of 8.
+    // AppendTo appends the block. REQUIRES: the payload in `out` is a multiple of 8 bytes long.
     void AppendTo(std::string* out) const;
 
   private:

@@ -51,10 +51,10 @@ struct RowBlock {
 };
 
 // DecodeBlock reads the block at the reader's position, which must be a multiple of 8 in an
-// 8-aligned payload. False, with a reason in *why, unless everything is in range: a metric of the
-// catalog and its number of columns, required columns not NULL, NULL cells 0, bools 0 or 1, finite
-// floats, texts inside the heap and without NUL. The caller must check the encoding of texts
-// (PostgreSQL does it with its own verifier).
+// 8-aligned payload. It returns false, with a reason in *why, unless everything is in range: a
+// metric of the catalog with its number of columns, required columns not NULL, NULL cells 0, bools
+// 0 or 1, finite floats, texts inside the heap and without NUL. The caller must check the encoding
+// of texts (PostgreSQL does it with its own verifier).
 bool DecodeBlock(core::ByteReader* reader, RowBlock* block, const char** why);
 
 }  // namespace pganalytics::protocol

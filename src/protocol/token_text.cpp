@@ -8,7 +8,8 @@
 namespace pganalytics::protocol {
 namespace {
 
-// Text appends to a buffer of fixed size; after the first text that does not fit it stays full.
+// Text appends to a buffer of fixed size. If a text does not fit, the buffer is full and takes no
+// further text.
 struct Text {
     char* data;
     size_t capacity;
@@ -24,7 +25,7 @@ struct Text {
     void Add(char c) { Add(std::string_view(&c, 1)); }
 };
 
-// AddBase64Url: RFC 4648 section 5, without padding.
+// AddBase64Url writes base64url (RFC 4648 section 5) without padding.
 void AddBase64Url(Text* text, const unsigned char* bytes, size_t size) {
     constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     for (size_t i = 0; i < size; i += 3) {

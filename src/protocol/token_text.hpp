@@ -14,12 +14,12 @@ inline constexpr std::string_view kTokenIssuer = "pganalytics";
 inline constexpr std::string_view kCollectorAudience = "pganalytics-collector";
 inline constexpr std::string_view kApiAudience = "pganalytics-api";
 
-// The longest token: each byte of a role's name (63 bytes) may need six in JSON, and base64url
-// needs four bytes for three.
+// kMaxTokenBytes is the longest token: each byte of a role's name (63 bytes) may need six in JSON,
+// and base64url needs four bytes for three.
 inline constexpr size_t kMaxTokenBytes = 1536;
 inline constexpr size_t kTokenSignatureBytes = 64;
 
-// TokenClaims: the content of a token. Times are Unix times in seconds.
+// TokenClaims is the content of a token. Times are Unix times in seconds.
 struct TokenClaims {
     std::string_view audience;
     std::string_view subject;         // a collector's UUID, or a role's name; UTF-8
@@ -30,13 +30,13 @@ struct TokenClaims {
     int64_t expires_at = 0;
 };
 
-// WriteSigningInput writes a token's header and claims with the dot between: the signed part (RFC
-// 7515 section 5.1). Returns its length, 0 if it does not fit in `capacity`.
+// WriteSigningInput writes the signed part of a token: header and claims with the dot between them
+// (RFC 7515 section 5.1). Returns its length; 0 if it does not fit in `capacity`.
 size_t WriteSigningInput(std::string_view kid, const TokenClaims& claims, char* out,
                          size_t capacity);
 
 // AppendSignature appends the dot and the signature, r and s of 32 bytes each (RFC 7518 section
-// 3.4), to a signing input of `length` bytes. Returns the token's length, 0 if it does not fit.
+// 3.4), to a signing input of `length` bytes. Returns the token's length; 0 if it does not fit.
 size_t AppendSignature(const unsigned char (&signature)[kTokenSignatureBytes], char* out,
                        size_t length, size_t capacity);
 

@@ -1,4 +1,4 @@
-// Worker counters: worker_counters.def as types. The gateway's counters come last.
+// Worker counters: worker_counters.def as types. The gateway's counters come after the worker's.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@ enum class WorkerCounter : uint32_t {
 #include "protocol/worker_counters.def"
 };
 
-// GatewayCounter is the index of a counter in the frame Counters.
+// GatewayCounter is the index of a counter in Counters::totals.
 enum class GatewayCounter : uint32_t {
 #define GATEWAY_COUNTER(id, ...) id,
 #include "protocol/worker_counters.def"

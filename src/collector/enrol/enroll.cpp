@@ -51,8 +51,8 @@ Result<std::string> ReadStandardInput(const StopSignal& stop) {
     return text;
 }
 
-// BecomeOwner: if root runs the command on the directory of another user, that user must own the
-// files, so root becomes that user.
+// BecomeOwner: if root runs the command on a directory of another user, the process switches to
+// that user, who must own the files.
 Status BecomeOwner(const std::string& directory) {
     struct stat status {};
     if (geteuid() != 0 || stat(directory.c_str(), &status) != 0 || status.st_uid == 0) {
@@ -76,7 +76,7 @@ int Fail(const std::string& text) {
     return EXIT_FAILURE;
 }
 
-// Cure gives a remedy for a refusal if the answer itself gives none.
+// Cure returns a remedy for a failure whose message contains none; "" if there is no remedy to add.
 std::string Cure(const Failure& failure, const Link& link) {
     switch (failure.status) {
         case 0:
@@ -95,7 +95,7 @@ std::string Cure(const Failure& failure, const Link& link) {
     }
 }
 
-// FirstLink gives the link for the first request, before the server has sent its trust document.
+// FirstLink returns the link for the first request, before the server has sent its trust document.
 Result<Link> FirstLink(const EnrollOptions& options, const Config& config, const State& before) {
     Config wanted = config;
     if (!options.server.empty()) {
@@ -115,12 +115,13 @@ Result<Link> FirstLink(const EnrollOptions& options, const Config& config, const
         if (!pin) return Error{"--pin " + pin.error().message};
         wanted.pin = *pin;
     }
-    // Trust in one server says nothing about another.
+    // The trust document of an earlier enrolment counts only for the server that sent it.
     const bool same = before.server && before.server->url == wanted.url;
     return MakeLink(wanted, std::nullopt, same ? before.server : std::nullopt);
 }
 
-// Ask enrols, and retries while the server answers "later".
+// Ask enrols. It retries for up to kEnrollTimeout while the status asks for a retry (503, for
+// example); a 404 or no answer at all ends it.
 Outcome<State> Ask(const Link& link, const std::string& token, const Config& config,
                    const StateDirectory& directory, const StopSignal& stop) {
     HttpsClient client(&stop);

@@ -18,13 +18,13 @@ struct EnrollOptions {
     std::string state_dir;
 };
 
-// kEnrollTimeout limits how long we retry with a server that answers "later".
+// kEnrollTimeout limits how long EnrollCommand retries while the server asks for a retry.
 inline constexpr std::chrono::seconds kEnrollTimeout{60};
 
-// Enroll gets a certificate for this collector with a one-time token and writes it to the state
-// directory. The options take precedence over `config` (read with Purpose::kEnroll), and `config`
-// over the results of an earlier enrolment. Prints what was done and what to do next, never the
-// token. Returns the exit status: 0, 1, or kConfigurationError.
+// EnrollCommand gets a certificate for this collector with a one-time token and writes it to the
+// state directory. The options take precedence over `config` (read with Purpose::kEnroll), and
+// `config` over the results of an earlier enrolment. It prints what was done and what to do next,
+// never the token. Returns the exit status, 0 or 1.
 int EnrollCommand(const EnrollOptions& options, const Config& config,
                   const Environment& environment, const StopSignal& stop);
 

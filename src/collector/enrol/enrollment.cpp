@@ -15,7 +15,8 @@ Request JsonRequest(const std::string& path, const core::JsonWriter& json) {
     return {Request::Method::kPost, path, {"Content-Type: application/json"}, json.text()};
 }
 
-// TryTrust sends the server a health request, verified by the new trust document.
+// TryTrust sends the server a health request and verifies the server by the new trust document.
+// Returns std::nullopt if the server answered with any status.
 std::optional<Failure> TryTrust(const std::string& url, const Trust& trust, const Config& config,
                                 const Send& send) {
     Config as_there = config;
@@ -28,7 +29,7 @@ std::optional<Failure> TryTrust(const std::string& url, const Trust& trust, cons
               answer);
 }
 
-// Granted converts the answer to a certificate request into the state to keep.
+// Granted makes the new state, which the caller stores, from the answer to a certificate request.
 Outcome<State> Granted(const Answer& answer, const std::string& url,
                        const CertificateRequest& request, core::TimestampMicros now) {
     const core::Result<Enrolled> enrolled = ParseEnrolled(answer.body);
@@ -40,7 +41,7 @@ Outcome<State> Granted(const Answer& answer, const std::string& url,
     return State{std::move(*identity), ServerState{url, enrolled->trust}};
 }
 
-// IsFinal: the same request will never be granted.
+// IsFinal: the server refused the request or its sender. The next attempt must use a new request.
 bool IsFinal(int status) {
     return Judge(status) == Verdict::kRefused || Judge(status) == Verdict::kDenied;
 }

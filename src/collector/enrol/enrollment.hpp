@@ -1,4 +1,4 @@
-// Enrollment: the requests that give a collector its certificate, and what it keeps of the answers.
+// Enrollment: the requests by which a collector gets and renews its certificate.
 #pragma once
 
 #include <functional>
@@ -15,7 +15,7 @@ namespace pganalytics::collector {
 // Send is HttpsClient::Send; tests replace it.
 using Send = std::function<Answer(const Link&, const Request&)>;
 
-// Failure says why nothing was kept, and when the server wants the retry.
+// Failure says why nothing was stored, and how long to wait before a retry.
 struct Failure {
     std::string message;
     int status = 0;  // of the answer; 0 if there was none or the answer is not at fault
@@ -25,21 +25,21 @@ struct Failure {
 template <typename T>
 using Outcome = std::variant<T, Failure>;
 
-// FetchTrust requests the trust document over `link` and tries it: the document is accepted only if
-// it verifies the server as it is now. `others` is the configuration; its ca_file and pin would
-// take precedence.
+// FetchTrust requests the trust document over `link` and tests it: the document is accepted only if
+// the server can be verified by it now. If `config` sets ca_file or pin, these verify the server in
+// the test, because they take precedence over any trust document.
 Outcome<Trust> FetchTrust(const Link& link, const Config& config, const Send& send);
 
 // Enroll sends a one-time token and a certificate request over `link`, and stores the answer in
-// `directory`. It verifies the server twice before it sends the token: by `link` and by the
+// `directory`. Before it sends the token, it verifies the server twice: by `link` and by the
 // server's own trust document. So no token is spent on an enrolment that cannot be used. `now` is
 // stored with the certificate. REQUIRES: the caller holds the directory's lock.
 Outcome<State> Enroll(const Link& link, const std::string& token, const Config& config,
                       const StateDirectory& directory, core::TimestampMicros now, const Send& send);
 
-// Renew authenticates with the certificate in `state` and requests one for a new key. It keeps the
-// new certificate only after the server has accepted it. REQUIRES: as Enroll; both members of
-// `state` are set.
+// Renew authenticates with the certificate in `state` and requests one for a new key. It stores the
+// new certificate only after the server has accepted it. REQUIRES: the caller holds the directory's
+// lock; both members of `state` are set.
 Outcome<State> Renew(const State& state, const Config& config, const StateDirectory& directory,
                      core::TimestampMicros now, const Send& send);
 

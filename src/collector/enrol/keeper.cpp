@@ -6,7 +6,7 @@
 namespace pganalytics::collector {
 namespace {
 
-// So many failures to fetch a trust document are not logged.
+// kQuietTrustTries is how many failures to fetch a trust document, in a row, are not logged.
 constexpr int kQuietTrustTries = 3;
 
 std::string Day(core::TimestampMicros time) { return core::FormatTimestamp(time - time % 1000000); }
@@ -63,7 +63,8 @@ bool Keeper::Reload() {
     reading_.Worked();
     if (read->identity == state_.identity && read->server == state_.server) return false;
     if (!read->identity || !(read->identity->collector_id == config_->collector_id)) {
-        // The queued pushes, and all new ones, carry the other id.
+        // All pushes of this process carry the old collector id, so it cannot use the new
+        // certificate.
         Log(Level::kWarning,
             "\"" + directory_.path() + "\" now holds " +
                 (read->identity ? "another collector's certificate, " +
@@ -85,8 +86,8 @@ bool Keeper::FetchNewTrust(double random) {
     if (!lock) return false;
     const Outcome<Trust> fetched = FetchTrust(link_, *config_, send_);
     if (const Failure* failure = std::get_if<Failure>(&fetched)) {
-        // During a key change, a gateway with the old key stops soon; do not log the first
-        // failures.
+        // During a key change some gateways still have the old key, and the new document does not
+        // verify them. They stop soon, so the first failures are not logged.
         if (trust_.failures < kQuietTrustTries) {
             trust_.not_before =
                 clock_->Steady() + BackoffDelay(++trust_.failures, failure->retry_after, random);
@@ -101,9 +102,10 @@ bool Keeper::FetchNewTrust(double random) {
                random);
         return false;
     }
-    // The document may be newer than the version in the receipt; the next receipt will tell. While
-    // gateways disagree, it may also be the one that we have: then do not fetch it again after
-    // every push.
+    // Forget the offered version: this document may be even newer, and the next receipt names a
+    // version again. If gateways disagree, a receipt may offer another version and this gateway
+    // still send the document that we have. Then wait, so as not to fetch it again after every
+    // push.
     offered_trust_.reset();
     trust_ = Task{};
     if (server.trust.version == state_.server->trust.version) {
@@ -149,14 +151,15 @@ bool Keeper::RenewCertificate(double random) {
     return true;
 }
 
-// Lock also checks that the directory still holds what we last read.
+// Lock takes the lock of the directory. Returns std::nullopt if another process holds it or has
+// changed the directory since this process last read or wrote it.
 std::optional<StateLock> Keeper::Lock(Task* task, const std::string& what, double random) {
     core::Result<StateLock> lock = StateLock::Take(directory_);
     if (!lock) {
         Failed(task, what, {lock.error().message, 0, Millis{0}}, random);
         return std::nullopt;
     }
-    if (directory_.Version() != version_) return std::nullopt;  // the next Tend reads it
+    if (directory_.Version() != version_) return std::nullopt;  // the next Tend loads it
     return std::move(*lock);
 }
 

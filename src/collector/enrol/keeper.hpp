@@ -9,11 +9,12 @@
 
 namespace pganalytics::collector {
 
-// A server changes its key gateway by gateway. For this long the pins of the previous trust
-// document are accepted beside the new ones.
+// kPinOverlap is how long the pins of the previous trust document are accepted beside the new ones.
+// During a key change some gateways of the server still have the old key.
 inline constexpr std::chrono::seconds kPinOverlap{60};
 
-// Call Tend at least this often: the wall clock may jump, and another process may enrol.
+// kKeeperRound is the longest time between two calls of Tend: the wall clock may jump, and another
+// process may enrol.
 inline constexpr std::chrono::seconds kKeeperRound{5};
 
 // Keeper belongs to the thread that pushes, which calls it between two pushes. Without a
@@ -25,17 +26,18 @@ class Keeper {
     // link is the current way to reach pganalytics.
     const Link& link() const { return link_; }
 
-    // Tend does what is due: loads what another process has written to the state directory, fetches
-    // a new trust document, renews the certificate. A failure is retried after a back-off and
-    // logged once per change; until then nothing changes. `random` is uniform in [0, 1). Returns
-    // true if the link has changed: the server may now accept what it refused.
+    // Tend does what is due: it loads what another process has written to the state directory,
+    // fetches a new trust document, and renews the certificate. If one of these fails, the link
+    // stays as it is; the step is retried after a back-off, and its failure is logged once per
+    // change. `random` is uniform in [0, 1). Returns true if the link has changed: the server may
+    // now accept what it refused before.
     bool Tend(double random);
 
     // SawTrustVersion takes the version of the server's trust document that a receipt names.
     void SawTrustVersion(uint64_t version);
 
   private:
-    // Task is something that comes due, may fail, and is then retried.
+    // Task is the schedule of one step that is retried when it fails.
     struct Task {
         std::chrono::steady_clock::time_point not_before{};
         int failures = 0;

@@ -23,7 +23,7 @@
 namespace pganalytics::collector {
 namespace {
 
-// The longest name that the analytics database stores: NAMEDATALEN - 1.
+// kMaxServerNameBytes is the longest name that the analytics database stores: NAMEDATALEN - 1.
 constexpr size_t kMaxServerNameBytes = 63;
 
 // Refused is the exception that carries the first error out of the reader. It never leaves this
@@ -81,7 +81,7 @@ class Reader {
         return std::move(config_);
     }
 
-    // holds_secrets: the file itself contains a token or a password.
+    // holds_secrets is true if the file itself contains a token or a password.
     bool holds_secrets() const { return holds_secrets_; }
 
   private:
@@ -157,7 +157,8 @@ class Reader {
         return Either("PGANALYTICS_STATE_DIR", Text(&root, "", "state_dir"));
     }
 
-    // ReadState also checks that there is a certificate or a token.
+    // ReadState reads the state directory. It refuses a configuration that has neither a
+    // certificate nor a token.
     void ReadState(const std::optional<Setting>& directory) {
         config_.state_dir = directory ? directory->value : std::string(kDefaultStateDirectory);
         core::Result<State> state = StateDirectory(config_.state_dir).Load();
@@ -166,8 +167,8 @@ class Reader {
         } else if (directory || config_.token.empty()) {
             throw Refused{state.error().message};
         } else {
-            // This is the default directory and a token is set: the directory may belong to another
-            // collector.
+            // This is the default directory, which may belong to another collector, and a token is
+            // set: an unreadable state is no error.
             config_.warnings.push_back(state.error().message);
             config_.state_dir.clear();
         }
@@ -283,7 +284,8 @@ class Reader {
         }
     }
 
-    // CheckConninfo does not repeat libpq's message, which may quote part of a password.
+    // CheckConninfo refuses a malformed conninfo. It does not repeat libpq's message, which may
+    // quote part of a password.
     void CheckConninfo(const Setting& conninfo) {
         char* message = nullptr;
         const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options(

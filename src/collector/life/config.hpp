@@ -19,7 +19,8 @@ inline constexpr std::string_view kDefaultConfigFile = "/etc/pganalytics/collect
 struct MonitoredServer {
     std::string name;
     std::string conninfo;  // may hold a password: never printed
-    std::string password;  // from password_file; "": libpq finds one (conninfo, its own sources)
+    std::string password;  // from password_file; "": libpq looks for one (conninfo, its own
+                           // sources)
 };
 
 struct Config {
@@ -28,12 +29,12 @@ struct Config {
     std::string url;        // https://host:port[/prefix], no slash at its end
     std::string ca_file;    // "": see Link
     std::string pin;        // in libcurl's form: sha256//base64[;sha256//base64...]; "": none
-    std::string state_dir;  // "": none that is readable
+    std::string state_dir;  // "": the default directory, unreadable and not used
     State state;            // the content of state_dir
     std::chrono::milliseconds interval{60000};
     size_t max_queries_per_db = 1000;  // per snapshot; the rest is summed in one row
     std::vector<MonitoredServer> servers;
-    std::vector<std::string> warnings;  // for the log: unwise settings, not errors
+    std::vector<std::string> warnings;  // unwise settings that are no errors, for the log
 };
 
 // Environment gives the value of a variable, nullptr if it is not set.
@@ -44,13 +45,13 @@ enum class Purpose { kRun, kEnroll };
 
 // LoadConfig reads `path`; variables of the environment take precedence: PGANALYTICS_COLLECTOR_ID,
 // _TOKEN, _TOKEN_FILE, _URL, _CA_FILE, _PIN, _STATE_DIR, _INTERVAL, and MAX_QUERIES_PER_DB. Refuses
-// unknown keys, wrong types and wrong values; the error names file, line, key and what would be
-// right. No message contains a secret. The content of the state directory replaces collector_id,
-// token and URL.
+// unknown keys, wrong types and wrong values; the error names the file, the line, the key and what
+// would be right. No message contains a secret. collector_id, token and URL may be missing if the
+// state directory of an enrolled collector has them.
 core::Result<Config> LoadConfig(const std::string& path, const Environment& environment,
                                 Purpose purpose = Purpose::kRun);
 
-// ParseConfig is LoadConfig for a text; `path` is only for messages.
+// ParseConfig does the same for `text`, the content of a file; `path` appears only in messages.
 core::Result<Config> ParseConfig(std::string_view text, const std::string& path,
                                  const Environment& environment, Purpose purpose = Purpose::kRun);
 

@@ -65,8 +65,8 @@ core::Result<std::string> NormalizePin(std::string_view text) {
         if (!pin.starts_with(kPrefix)) return wrong;
         text.remove_prefix(pin.size());
         pin.remove_prefix(kPrefix.size());
-        // '/' is also a base64 character: only the length of the digest distinguishes the two
-        // spellings.
+        // '/' is also a base64 character, so only the length distinguishes the spellings "sha256/"
+        // and "sha256//".
         if (pin.size() == 45 && pin.front() == '/') pin.remove_prefix(1);
         if (!IsSha256Base64(pin)) return wrong;
         normal += "sha256//";

@@ -1,4 +1,4 @@
-// Parsers for settings with a syntax of their own: interval, number, pin, URL.
+// Parsers for settings that have a syntax of their own: interval, number, pin, URL.
 #pragma once
 
 #include <chrono>

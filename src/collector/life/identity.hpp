@@ -27,21 +27,22 @@ struct Identity {
 // message contains the key.
 core::Result<Identity> ParseIdentity(std::string_view pem);
 
-// RenewAt is the time to renew a certificate: when a third of its life is left, plus up to a
-// twentieth of its life depending on the collector's id. Collectors that were enrolled in the same
-// minute are thus spread over a day and a half of the default thirty, and a restart does not move
-// any of them.
+// RenewAt is the time to renew a certificate: when a third of its validity period is left, plus up
+// to a twentieth of the period, depending on the collector's id. Collectors that were enrolled in
+// the same minute thus renew over a day and a half (of the default thirty days). A restart does not
+// change the time.
 core::TimestampMicros RenewAt(const Identity& identity);
 
-// ReceivedLine records when a certificate arrived; PEM readers ignore the line.
+// ReceivedLine returns the line that states when a certificate arrived; PEM readers ignore it.
 std::string ReceivedLine(core::TimestampMicros now);
 
-// IsRenewalDue: RenewAt has passed. If our clock is behind the server's: as much time has passed
-// since the certificate arrived. If our clock is ahead, each new certificate looks old, so it is
-// never due within a twentieth of its life after arrival.
+// IsRenewalDue is true if RenewAt has passed by our clock. If our clock is behind the server's,
+// RenewAt comes too late: the renewal is also due when the time since arrival exceeds that from
+// not_before to RenewAt. If our clock is ahead, each new certificate looks old: the renewal is
+// never due within a twentieth of the validity period after arrival.
 bool IsRenewalDue(const Identity& identity, core::TimestampMicros now);
 
-// Spread maps an id to [0, 1), the same on every machine and in every version.
+// Spread maps an id to a number in [0, 1), the same on every machine and in every version.
 double Spread(std::string_view id);
 
 }  // namespace pganalytics::collector

@@ -43,7 +43,7 @@ void Log(Level level, std::string_view message) {
     line += ' ';
     for (const char c : message) line += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
     line += '\n';
-    // A log that cannot be written must not stop the work.
+    // The write may fail; a log that cannot be written must not stop the work.
     [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, line.data(), line.size());
 }
 

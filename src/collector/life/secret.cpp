@@ -28,8 +28,8 @@ struct Descriptor {
 }  // namespace
 
 core::Result<std::string> ReadSecretFile(const std::string& path) {
-    // O_NONBLOCK: a FIFO instead of the file must not block the start. The mode is read from the
-    // open descriptor, so the file checked is the file read.
+    // O_NONBLOCK: a FIFO at this path must not block the start. The mode is read from the open
+    // descriptor, so that the file that was checked is also the file that is read.
     const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     struct stat status {};
     if (file.fd < 0 || fstat(file.fd, &status) != 0) {

@@ -1,4 +1,4 @@
-// Secret files: files that hold one secret each.
+// Secret files: each contains one secret.
 #pragma once
 
 #include <string>

@@ -53,7 +53,8 @@ Result<std::string> MakeRequestPem(EVP_PKEY* key) {
     return std::string(pki::BytesOf(out.get()));
 }
 
-// ReadRequest: std::nullopt for a file that we did not write; the caller makes a new request.
+// ReadRequest returns std::nullopt if the content is not a key and a request for it; the caller
+// then makes new ones.
 std::optional<CertificateRequest> ReadRequest(const std::string& content) {
     const size_t csr = content.find("-----BEGIN CERTIFICATE REQUEST-----");
     if (csr == content.npos) return std::nullopt;
@@ -85,7 +86,7 @@ Status StateDirectory::CheckDirectory() const {
         return Error{"cannot read state directory \"" + path_ + "\": " + std::strerror(errno)};
     }
     if (!S_ISDIR(status.st_mode)) return Error{"\"" + path_ + "\" is not a directory"};
-    // Whoever can write here decides which server the collector trusts.
+    // Whoever can write to the directory decides which server the collector trusts.
     if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
         return Error{"others can write to state directory \"" + path_ + "\": chmod go-w " + path_};
     }
@@ -123,7 +124,7 @@ std::string StateDirectory::Version() const {
     std::string version;
     for (const char* name : {kIdentityFile, kServerFile}) {
         struct stat status {};
-        // A rename makes another file: its inode number and change time differ.
+        // Each write replaces the file by a rename, so its inode number and change time differ.
         if (stat(File(name).c_str(), &status) == 0) {
             version += std::to_string(status.st_ino) + "." + std::to_string(status.st_ctim.tv_sec) +
                        "." + std::to_string(status.st_ctim.tv_nsec);

@@ -12,13 +12,14 @@ namespace pganalytics::collector {
 
 inline constexpr std::string_view kDefaultStateDirectory = "/var/lib/pganalytics-collector";
 
-// State is what enrolment gives a collector; before it both members are empty.
+// State is what a collector gets by enrolment; both members are empty before it.
 struct State {
     std::optional<Identity> identity;
     std::optional<ServerState> server;
 };
 
-// CertificateRequest is a key made here whose certificate has not arrived.
+// CertificateRequest is a key made by this collector, and the request for its certificate, which
+// has not arrived yet.
 struct CertificateRequest {
     std::string key_pem;  // a secret
     std::string csr_pem;
@@ -39,19 +40,20 @@ class StateDirectory {
     // Prepare creates the directory if it is missing (0700; only itself, not its parents).
     core::Status Prepare() const;
 
-    // Load reads the files; a missing directory is an empty state. Errors name the file: it cannot
-    // be read or parsed, others may read a key, others may write the directory.
+    // Load reads the files; if the directory is missing, the state is empty. Errors name the file
+    // or directory and say why: it cannot be read or parsed, others may read a key, or others may
+    // write to the directory.
     core::Result<State> Load() const;
 
-    // Version changes when any process writes identity or server.
+    // Version is a text that changes when any process writes identity.pem or server.json.
     std::string Version() const;
 
-    // EnsureRequest returns the pending request, or makes one.
+    // EnsureRequest returns the key and request in request.pem, or makes new ones and stores them.
     core::Result<CertificateRequest> EnsureRequest() const;
     core::Status DropRequest() const;
 
     core::Status SaveServer(const ServerState& server) const;
-    // SaveIdentity also deletes the request, which has been granted.
+    // SaveIdentity also deletes request.pem, since its certificate has arrived.
     core::Status SaveIdentity(const Identity& identity) const;
 
   private:
@@ -61,8 +63,8 @@ class StateDirectory {
     std::string path_;
 };
 
-// StateLock keeps other processes from requesting a certificate with the same directory. It does
-// not wait: Error if another process holds it.
+// StateLock keeps other processes from requesting a certificate with the same directory. Take does
+// not wait: it returns an Error if another process holds the lock.
 class StateLock {
   public:
     static core::Result<StateLock> Take(const StateDirectory& directory);

@@ -21,7 +21,7 @@ StopSignal::~StopSignal() { close(fd_); }
 void StopSignal::Raise() {
     raised_.store(true, std::memory_order_release);
     const uint64_t one = 1;
-    // write fails only if the counter is full, and then the descriptor is readable anyway.
+    // write fails only if the counter is full; then the descriptor is readable anyway.
     [[maybe_unused]] const ssize_t written = write(fd_, &one, sizeof(one));
 }
 

@@ -7,15 +7,15 @@
 
 namespace pganalytics::collector {
 
-// Trouble tracks one thing that works or fails. A failure is logged when it begins and when its
-// reason changes, but after that at most once a minute: reasons may alternate, and some contain a
-// time that differs at each try.
+// Trouble tracks one task that works or fails. A failure is logged when it begins. A changed reason
+// is logged too, but at most once a minute: reasons may alternate, and some contain a time that
+// differs at each attempt.
 class Trouble {
   public:
     using SteadyTime = std::chrono::steady_clock::time_point;
     static constexpr std::chrono::seconds kQuiet{60};
 
-    // Failed notes the reason; true if it should be logged.
+    // Failed records the reason and returns true if the caller should log it.
     bool Failed(const std::string& reason, SteadyTime now) {
         const bool again = failing_ && (reason == reason_ || now - logged_ < kQuiet);
         failing_ = true;
@@ -25,7 +25,7 @@ class Trouble {
         return true;
     }
 
-    // Worked returns true if the last try had failed.
+    // Worked records a success and returns true if the last attempt had failed.
     bool Worked() { return std::exchange(failing_, false); }
 
   private:

@@ -18,9 +18,9 @@ using core::Error;
 using core::Result;
 using Json = std::unique_ptr<cJSON, decltype(&cJSON_Delete)>;
 
-// During a rotation there are two authorities and two keys; nobody needs many more.
+// kMaxEntries limits authorities and pins. A rotation needs two of each.
 constexpr int kMaxEntries = 16;
-// A double represents integers exactly up to here.
+// kMaxVersion is 2^53: up to it a double represents every integer exactly.
 constexpr double kMaxVersion = 9007199254740992.0;
 
 Json Parse(std::string_view text) {
@@ -31,7 +31,7 @@ const cJSON* Member(const cJSON* object, const char* name) {
     return cJSON_GetObjectItemCaseSensitive(object, name);
 }
 
-// IsOneCertificate: one certificate in PEM, followed by nothing but white space.
+// IsOneCertificate: the text has exactly one certificate in PEM, and no private key.
 bool IsOneCertificate(const std::string& pem) {
     const pki::BioPtr bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
     const pki::CertPtr first(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
@@ -70,14 +70,15 @@ Result<Trust> ReadTrust(const cJSON* document) {
         if (!trust.pins.empty()) trust.pins += ';';
         trust.pins += *pin;
     }
-    // With neither, any of the system's authorities could vouch for the server.
+    // Without authorities and pins, any of the system's authorities could vouch for the server.
     if (trust.authorities.empty() && trust.pins.empty()) {
         return Error{"the server's trust document names neither authorities nor pins"};
     }
     return trust;
 }
 
-// Split returns the pieces of a text; each ends with `end` or at the end of the text.
+// Split calls `piece` with each part of the text that ends with `end`, and with the rest after the
+// last `end`. If keep_end is true, a part includes its `end`.
 template <typename Piece>
 void Split(std::string_view text, std::string_view end, bool keep_end, Piece piece) {
     while (!text.empty()) {

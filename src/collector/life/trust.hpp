@@ -9,9 +9,8 @@
 
 namespace pganalytics::collector {
 
-// Trust names the authorities that sign the server's certificate, and its current and next keys.
-// Either may be missing; the server must match all that is present. With neither, the configuration
-// decides how the server is verified.
+// Trust names the authorities that sign the server's certificate, and the pins of its current and
+// next keys. One of the two may be missing; the server must match all that is present.
 struct Trust {
     uint64_t version = 0;
     std::string authorities;  // PEM, "" = none
@@ -21,8 +20,8 @@ struct Trust {
 };
 
 // ParseTrust reads {"version": n, "authorities": [PEM, ...], "pins": ["sha256/base64", ...]}.
-// Anything that is not exactly a certificate or a pin is an error: an unreadable entry must not
-// become "nothing to verify by".
+// An entry that is not exactly a certificate or a pin is an error, and so is a document without any
+// entry: if they were skipped, the server would be verified by less than it demands.
 core::Result<Trust> ParseTrust(std::string_view json);
 
 // ServerState is what an enrolled collector stores about its server.

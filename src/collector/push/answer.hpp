@@ -9,8 +9,9 @@
 
 namespace pganalytics::collector {
 
-// NoAnswer is why there was no answer. kServerUnverified: the server's certificate or key is not
-// the expected one, and we sent nothing. kSenderRefused: the server did not accept our certificate.
+// NoAnswer says why there was no answer. kServerUnverified: the server's certificate or key is not
+// the expected one, and we did not send the request. kSenderRefused: the server did not accept our
+// certificate.
 enum class NoAnswer { kOther, kServerUnverified, kSenderRefused };
 
 struct Answer {
@@ -21,27 +22,30 @@ struct Answer {
     NoAnswer why = NoAnswer::kOther;
 };
 
-// Verdict: kStored only for 200, which means committed. kRefused: the server will never accept
-// these bytes. kDenied: the server does not accept this sender now; an administrator may change
-// that. kRetry: everything else, network errors included.
+// Verdict: kStored only for 200, which means that the server has committed the push. kRefused: the
+// server will never accept these bytes. kDenied (403): the server does not accept this sender now;
+// an administrator may change that. kRetry: everything else, including network errors.
 enum class Verdict { kStored, kRefused, kDenied, kRetry };
 Verdict Judge(int status);
 
-// A denied push is retried, but not sooner than this.
+// kDeniedDelay is the minimum delay before a denied push is retried.
 inline constexpr Millis kDeniedDelay{30000};
 
-// Describe says in one line what went wrong: the error; or the status with title and detail of the
-// problem document (RFC 9457); or the start of any other body.
+// Describe says in one line what went wrong. Without an answer it returns the error; otherwise the
+// status with title and detail of the problem document (RFC 9457), or with the start of any other
+// body.
 std::string Describe(const Answer& answer);
 
-// Advice gives a remedy, beginning with "; ", where the answer itself has none: the server does not
-// accept our identity, or we cannot verify the server. "" otherwise.
+// Advice returns a remedy, beginning with "; ", if the server does not accept our identity or if we
+// cannot verify the server; "" otherwise.
 std::string Advice(const Answer& answer);
 
-// TrustVersion is the version of the server's trust document that a receipt names.
+// TrustVersion is the version of the server's trust document that a receipt names; std::nullopt if
+// it names none.
 std::optional<uint64_t> TrustVersion(const Answer& answer);
 
-// Discarded is how many rows were not stored according to the receipt; 0 if it does not say.
+// Discarded is the number of rows that were not stored according to the receipt; 0 if it gives
+// none.
 uint64_t Discarded(const Answer& answer);
 
 }  // namespace pganalytics::collector

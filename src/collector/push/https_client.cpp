@@ -45,7 +45,7 @@ class Headers {
     curl_slist* list_ = nullptr;
 };
 
-// SetBlob gives libcurl a view of `bytes`. REQUIRES: they live until the request ends.
+// SetBlob gives libcurl a view of `bytes`. REQUIRES: `bytes` lives until the request ends.
 void SetBlob(CURL* easy, CURLoption option, const std::string& bytes) {
     curl_blob blob{const_cast<char*>(bytes.data()), bytes.size(), CURL_BLOB_NOCOPY};
     Set(easy, option, &blob);
@@ -54,7 +54,7 @@ void SetBlob(CURL* easy, CURLoption option, const std::string& bytes) {
 void SetVerification(CURL* easy, const Link& link) {
     if (!link.authorities.empty()) {
         Set(easy, CURLOPT_CAINFO, nullptr);
-        Set(easy, CURLOPT_CAPATH, nullptr);  // only these authorities
+        Set(easy, CURLOPT_CAPATH, nullptr);  // the system's do not count
         SetBlob(easy, CURLOPT_CAINFO_BLOB, link.authorities);
     } else if (!link.ca_file.empty()) {
         Set(easy, CURLOPT_CAINFO, link.ca_file.c_str());
@@ -63,7 +63,7 @@ void SetVerification(CURL* easy, const Link& link) {
     if (link.pins.empty()) return;
     Set(easy, CURLOPT_PINNEDPUBLICKEY, link.pins.c_str());
     if (link.ca_file.empty() && link.authorities.empty()) {
-        // The pin alone verifies the server: it fixes the key, so chain and name add nothing.
+        // The pin alone verifies the server: it fixes the key, so chain and name would add nothing.
         Set(easy, CURLOPT_SSL_VERIFYPEER, 0L);
         Set(easy, CURLOPT_SSL_VERIFYHOST, 0L);
     }
@@ -71,15 +71,15 @@ void SetVerification(CURL* easy, const Link& link) {
 
 void SetIdentity(CURL* easy, const Link& link) {
     if (link.identity.empty()) return;
-    // The PEM text holds both: the certificate reader skips keys, and the key reader skips
-    // certificates.
+    // The PEM text contains certificate and key: the reader of certificates skips keys, and the
+    // reader of keys skips certificates.
     SetBlob(easy, CURLOPT_SSLCERT_BLOB, link.identity);
     SetBlob(easy, CURLOPT_SSLKEY_BLOB, link.identity);
     Set(easy, CURLOPT_SSLCERTTYPE, "PEM");
     Set(easy, CURLOPT_SSLKEYTYPE, "PEM");
 }
 
-// IsAboutSender: an alert of RFC 8446 section 6.2 with which a server refuses our certificate.
+// IsAboutSender: the alert is one by which a server refuses our certificate (RFC 8446 section 6.2).
 bool IsAboutSender(int alert) {
     switch (alert) {
         case SSL_AD_BAD_CERTIFICATE:
@@ -107,7 +107,7 @@ NoAnswer WhyOf(CURLcode outcome, int alert) {
     }
 }
 
-// OnTlsEvent stores the alert with which a server ends a connection: libcurl has it only as text.
+// OnTlsEvent stores the alert by which the server ends a connection; libcurl gives it only as text.
 void OnTlsEvent(const SSL* ssl, int where, int value) {
     if ((where & SSL_CB_READ_ALERT) != SSL_CB_READ_ALERT) return;
     *static_cast<int*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl))) = value & 0xff;

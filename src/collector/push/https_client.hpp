@@ -15,7 +15,7 @@ namespace pganalytics::collector {
 
 inline constexpr std::chrono::seconds kHttpConnectTimeout{10};
 inline constexpr std::chrono::seconds kHttpTimeout{60};
-// After a stop request, a request in progress has this long to finish.
+// kStopGrace is how long a request in progress may still take after a stop request.
 inline constexpr std::chrono::milliseconds kStopGrace{1000};
 
 struct Request {
@@ -26,11 +26,11 @@ struct Request {
     std::string body;
 };
 
-// PushRequest is a push: a gzip body with an idempotency key.
+// PushRequest returns a push request: a gzip body with an idempotency key.
 Request PushRequest(const std::string& gzip_body, const std::string& idempotency_key);
 
-// AliveRequest tests whether TLS and HTTP work; anybody may send it. WhoAmIRequest gets 200 only if
-// the server accepts the sender as a collector that may push now.
+// AliveRequest tests whether TLS and HTTP work; the server answers it for anybody. WhoAmIRequest
+// gets 200 only if the server accepts the sender as a collector that may push now.
 Request AliveRequest();
 Request WhoAmIRequest();
 
@@ -42,13 +42,13 @@ class HttpsClient {
     HttpsClient(const HttpsClient&) = delete;
     HttpsClient& operator=(const HttpsClient&) = delete;
 
-    // Send sends no byte of the request before it has verified the server as the link says. It
-    // reuses a connection only for the same verification and the same identity.
+    // Send verifies the server as the link says before it sends any byte of the request. It reuses
+    // a connection only for the same verification and the same identity.
     Answer Send(const Link& link, const Request& request);
 
   private:
     const StopSignal* stop_;
-    int alert_ = -1;  // the last TLS alert of the server; declared before its writer
+    int alert_ = -1;  // the last TLS alert of the server; declared before easy_, which writes it
     std::unique_ptr<CURLM, decltype(&curl_multi_cleanup)> multi_;
     std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> easy_;
 };

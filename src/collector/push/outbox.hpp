@@ -25,7 +25,7 @@ struct Push {
 
 inline constexpr size_t kMaxPendingBytes = 64 * 1024 * 1024;
 
-// Outbox keeps one queue per server, sent in order, each with its own back-off: a push that the
+// Outbox has one queue per server, sent in order, each with its own back-off: a push that the
 // analytics server cannot process delays only its own queue. Not synchronized.
 class Outbox {
   public:
@@ -33,28 +33,30 @@ class Outbox {
 
     Outbox(size_t servers, size_t max_bytes) : queues_(servers), max_bytes_(max_bytes) {}
 
-    // Add queues a push and drops the oldest ones, of any server, that no longer fit; never the
-    // push being sent and never the new one. Returns how many were dropped. A drop loses only
-    // points in time: the counters of the newest snapshot carry the totals.
+    // Add queues a push. If the total size exceeds the limit, it drops the oldest pushes of any
+    // server, but never the push being sent and never the new one. Returns how many were dropped. A
+    // dropped push loses only a point in time: the counters of the newest snapshot carry the
+    // totals.
     size_t Add(Push push);
 
-    // Take returns, of the pushes that are due, the one that has waited longest; nullptr if none is
-    // due. That push counts as being sent until Stored, Refused or Failed is called.
+    // Take returns the push that has waited longest of those that are due; nullptr if none is due.
+    // That push counts as being sent until Stored, Refused or Failed is called.
     std::shared_ptr<const Push> Take(SteadyTime now);
 
-    // NextDue is when Take will next return a push; the far future if no push waits.
+    // NextDue is the earliest time at which a push is due; SteadyTime::max() if no push waits.
     SteadyTime NextDue() const;
 
     void Stored();
     void Refused();
-    // Failed keeps the push for a retry; returns how long that will wait. `random` is uniform in
-    // [0, 1).
+    // Failed queues the push being sent for a retry and returns the delay before it. `random` is
+    // uniform in [0, 1).
     Millis Failed(SteadyTime now, Millis retry_after, double random);
 
-    // RetryNow makes all queued pushes due: the obstacle is gone.
+    // RetryNow makes all queued pushes due at once. The caller knows that the link has changed.
     void RetryNow();
 
-    // TakeAcknowledged gives one server's acknowledgements to its tracker and clears full_lost.
+    // TakeAcknowledged returns the outcome of one server's pushes, for its Tracker, and clears
+    // full_lost.
     Acknowledged TakeAcknowledged(size_t server);
 
     size_t pending() const;

@@ -16,7 +16,7 @@ namespace {
 
 using protocol::ColumnType;
 
-// The path in the catalog without its "[]".
+// kRowsKey is the key of the rows in a metric: the path in the catalog without its "[]".
 constexpr std::string_view kRowsKey = "queries";
 
 const protocol::Metric& QueryStats() {
@@ -101,7 +101,8 @@ core::TimestampMicros TimeOf(const Snapshot& snapshot, const PlannedRow& row) {
     return row.base ? row.base->sampled_at : snapshot.sampled_at;
 }
 
-// WriteQueries writes the rows of one database and time, starting at `row`, and advances `row`.
+// WriteQueries writes one metric: the rows of one database and time, from `row` on. It moves `row`
+// past them.
 void WriteQueries(const Snapshot& snapshot, const Plan& plan, uint32_t database,
                   core::TimestampMicros time, std::vector<PlannedRow>::const_iterator* row,
                   core::JsonWriter* json) {
@@ -172,8 +173,8 @@ void WritePushBody(const PushHead& head, const Snapshot& snapshot, const Plan& p
         };
         while (of_database() || !counted) {
             core::TimestampMicros time = snapshot.sampled_at;
-            // Rows are written in the order of time; the counts of unchanged and merged rows go
-            // with the time of the snapshot.
+            // Write the metrics of a database in the order of time. The metric with the snapshot's
+            // time carries the counts of unchanged and merged rows.
             if (of_database() && (counted || TimeOf(snapshot, *row) <= time)) {
                 time = TimeOf(snapshot, *row);
             }

@@ -1,4 +1,4 @@
-// Logs once per change of the outcome of a server's pushes.
+// Logs the outcome of a server's pushes, once per change.
 #include "collector/push/push_log.hpp"
 
 #include "collector/life/log.hpp"

@@ -22,7 +22,7 @@ class PushLog {
     struct State {
         bool stored_before = false;
         Trouble trouble;
-        Trouble denied;  // separate: somebody must act on it, so other failures must not delay it
+        Trouble denied;  // failures with advice: other failures must not suppress their line
         uint64_t refused = 0;
         bool discards = false;
     };

@@ -1,4 +1,4 @@
-// Calls libpq without blocking, so that a dead server or a stop request is noticed.
+// Calls libpq without blocking, so that every wait ends at its limit or at a stop request.
 #include "collector/sources/pg_session.hpp"
 
 #include <poll.h>
@@ -30,8 +30,8 @@ std::string OneLine(const char* text) {
     return line;
 }
 
-// ServerMessage is the server's message without the excerpt of the statement; libpq's own message
-// if the server sent none.
+// ServerMessage is the server's message without the excerpt of the statement. If the server sent no
+// message, it is libpq's own.
 std::string ServerMessage(const PGresult* result) {
     const char* primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     if (primary == nullptr) return OneLine(PQresultErrorMessage(result));
@@ -70,7 +70,7 @@ core::Error PgSession::Fail(std::string message, std::string sqlstate) {
     return core::Error{error_.message};
 }
 
-// WaitFor returns false at the deadline or when the program stops.
+// WaitFor returns true when the socket is ready, false at the deadline or when the program stops.
 bool PgSession::WaitFor(PGconn* connection, bool for_writing, SteadyTime deadline) const {
     while (!stop_->raised()) {
         const int left_ms = MillisUntil(deadline);
@@ -96,7 +96,7 @@ core::Status PgSession::Connect(const MonitoredServer& server) {
     values.push_back(nullptr);
     Connection connection(PQconnectStartParams(keywords.data(), values.data(), 1), &PQfinish);
     if (!connection) return Fail("out of memory");
-    // Otherwise libpq would write the server's notices to stderr, between our log lines.
+    // Without a processor libpq would write the server's notices to stderr, between our log lines.
     PQsetNoticeProcessor(
         connection.get(), [](void*, const char*) {}, nullptr);
     if (core::Status status = FinishConnecting(connection.get(), deadline); !status.ok()) {
@@ -158,7 +158,7 @@ core::Result<PgResult> PgSession::Query(const std::string& sql,
     if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) return last;
     const char* sqlstate = PQresultErrorField(last.get(), PG_DIAG_SQLSTATE);
     std::string message = ServerMessage(last.get());
-    // After FATAL (terminated, shut down) the connection is unusable.
+    // After FATAL (session terminated, server shut down) the connection is unusable.
     const bool alive = PQstatus(connection) == CONNECTION_OK && sqlstate != nullptr;
     return Fail(std::move(message), alive ? sqlstate : "");
 }

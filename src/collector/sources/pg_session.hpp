@@ -15,8 +15,8 @@
 namespace pganalytics::collector {
 
 inline constexpr std::chrono::seconds kConnectTimeout{5};
-// The server cancels a statement after 5 s; the client's own limit is for a server or a network
-// that does not answer at all.
+// kAnswerTimeout is the client's limit for one answer. The server cancels a statement after 5 s, so
+// this limit is for a server or network that does not answer at all.
 inline constexpr std::chrono::seconds kAnswerTimeout{8};
 
 // PgResult frees its rows. Values are in binary format, in network byte order.
@@ -30,8 +30,8 @@ class PgResult {
         return {PQgetvalue(result_.get(), row, column),
                 static_cast<size_t>(PQgetlength(result_.get(), row, column))};
     }
-    // Word reads an int8 or float8 as its 8 bytes, Int4 an int4 or oid. 0 if the value is NULL or
-    // of another length.
+    // Word reads an int8 or float8 as its 8 bytes; Int4 reads an int4 or oid. The result is 0 if
+    // the value is NULL or has another length.
     uint64_t Word(int row, int column) const;
     uint32_t Int4(int row, int column) const;
     bool Bool(int row, int column) const;
@@ -52,14 +52,15 @@ class PgSession {
   public:
     explicit PgSession(const StopSignal* stop) : stop_(stop) {}
 
-    // Connect opens a read-only session with application_name, UTF-8, statement_timeout 5 s,
-    // lock_timeout 100 ms, and an empty search_path. Messages contain no password.
+    // Connect opens a read-only session with client_encoding UTF8, statement_timeout 5 s,
+    // lock_timeout 100 ms, an empty search_path, and an application_name. Messages contain no
+    // password.
     core::Status Connect(const MonitoredServer& server);
     bool connected() const { return connection_ != nullptr; }
     void Close() { connection_.reset(); }
 
-    // Query runs one statement with text parameters. After a failure error() says why. If the
-    // connection is lost or the answer does not come in time, the session is closed.
+    // Query runs one statement with text parameters. After a failure, error() says why. If the
+    // connection is lost or the answer does not come within kAnswerTimeout, the session is closed.
     core::Result<PgResult> Query(const std::string& sql,
                                  const std::vector<std::string>& parameters = {});
     const PgError& error() const { return error_; }
@@ -67,7 +68,7 @@ class PgSession {
     // QuotedUser is the role of this session, quoted for SQL; "" if not connected.
     std::string QuotedUser() const;
 
-    // SetClientEncoding sets the encoding of received texts; false if the server refuses.
+    // SetClientEncoding sets the encoding of received texts; returns false if the server refuses.
     bool SetClientEncoding(const std::string& name);
 
   private:

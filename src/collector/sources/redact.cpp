@@ -98,7 +98,7 @@ std::string RedactSecrets(std::string_view text) {
             while (end < text.size() && IsWordChar(text[end])) ++end;
             const std::string_view word = text.substr(at, end - at);
             result += word;
-            // The prefix of a constant does not separate it from the word before.
+            // A prefix such as E or U& may stand between the word PASSWORD and its constant.
             const bool prefix = end < text.size() && (text[end] == '\'' || text[end] == '&');
             if (!prefix) after_password = Mentions(word);
             at = end;

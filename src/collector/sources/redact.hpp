@@ -6,9 +6,10 @@
 
 namespace pganalytics::collector {
 
-// RedactSecrets replaces by '***' each string constant that follows the word PASSWORD or that
-// itself contains it (a connection string). pg_stat_statements normalizes constants of queries but
-// keeps CREATE ROLE, ALTER ROLE, CREATE USER MAPPING and CREATE SUBSCRIPTION as they were typed.
+// RedactSecrets replaces by '***' each string constant that follows the word PASSWORD, and each
+// that contains this word itself (a connection string). pg_stat_statements normalizes the constants
+// of queries but stores CREATE ROLE, ALTER ROLE, CREATE USER MAPPING and CREATE SUBSCRIPTION as
+// they were typed.
 std::string RedactSecrets(std::string_view text);
 
 }  // namespace pganalytics::collector

@@ -71,7 +71,7 @@ core::Status Sampler::Discover() {
     return core::Unit{};
 }
 
-// Explain adds the remedy to failures that an administrator can fix.
+// Explain returns the session's error, with the remedy if an administrator can fix the cause.
 core::Error Sampler::Explain() const {
     const PgError& error = session_.error();
     if (error.sqlstate == "55000") {
@@ -102,19 +102,20 @@ core::Result<Snapshot> Sampler::Read() {
     if (auto status = Discover(); !status.ok()) return status.error();
     StatementsInfo info = ReadInfo();
     for (int tries = 1;; ++tries) {
-        // Take the time before the statement: whatever begins after it is then new in the next
-        // snapshot.
+        // Read the clock before the query: an entry that is not in this snapshot then began after
+        // sampled_at, and the next snapshot can say so.
         const core::TimestampMicros sampled_at = clock_->Now();
         const auto result = session_.Query(counters_query_.sql);
         if (!result.ok()) {
-            // The extension may have been moved or updated meanwhile: look it up again at the next
-            // sample.
+            // Somebody may have moved or updated the extension since Discover: the next sample
+            // looks it up again.
             discovered_ = false;
             return Explain();
         }
         const StatementsInfo after = ReadInfo();
-        // The time of the last reset must belong to these counters. If somebody resets all the
-        // time, only falling counters show it.
+        // stats_reset must belong to these counters: if it changed during the query, query again,
+        // at most kReadTries times. If somebody resets more often than that, only falling counters
+        // show it.
         if (after.stats_reset != info.stats_reset && tries < kReadTries) {
             info = after;
             continue;
@@ -127,7 +128,7 @@ core::Result<Snapshot> Sampler::Read() {
     }
 }
 
-// ReadInfo returns what it can read: an error here is no reason to lose the counters.
+// ReadInfo returns what it can read: if it fails, the counters are still worth sending.
 StatementsInfo Sampler::ReadInfo() {
     StatementsInfo info;
     const auto row = session_.Query(info_query_);
@@ -172,8 +173,9 @@ core::Result<Texts> Sampler::ReadTexts(std::span<const int64_t> queryids) {
     const std::vector<std::string> parameters = {QueryIdArray(queryids)};
     auto result = session_.Query(texts_query_, parameters);
     if (!result.ok() && IsEncodingError(session_.error().sqlstate)) {
-        // The text's database has no encoding or another one: take the bytes as they are. The
-        // writer replaces bytes that are not UTF-8.
+        // A text cannot be converted to UTF-8: its database has another encoding, or none
+        // (SQL_ASCII). Receive the bytes as they are; the JSON writer replaces those that are not
+        // UTF-8.
         if (session_.SetClientEncoding("SQL_ASCII")) {
             result = session_.Query(texts_query_, parameters);
         }

@@ -14,10 +14,10 @@
 
 namespace pganalytics::collector {
 
-// Texts by statement, without secrets.
+// Texts maps statements to their texts, without secrets.
 using Texts = std::unordered_map<StatementKey, std::string, StatementKeyHash>;
 
-// kMaxTextBytes is how much text one push carries; later pushes carry the rest.
+// kMaxTextBytes limits the texts that one push carries; later pushes carry the rest.
 inline constexpr size_t kMaxTextBytes = 8 * 1024 * 1024;
 
 class Sampler {
@@ -31,7 +31,8 @@ class Sampler {
     core::Result<Snapshot> Read();
 
     // ReadTexts returns the texts of statements with one of these queryids, as many as fit in
-    // kMaxTextBytes. It omits a text that no encoding can carry.
+    // kMaxTextBytes. The query fails if any text of the view does not fit the encoding of the
+    // database.
     core::Result<Texts> ReadTexts(std::span<const int64_t> queryids);
 
     // session is connected after a successful Read; the command check uses it for its own queries.

@@ -36,7 +36,8 @@ struct Statement {
     uint32_t database = 0;  // index into Snapshot::names
 };
 
-// StatementsInfo is the server's data on the view itself; empty where its version has none.
+// StatementsInfo describes the view itself. A member is empty if this version of pg_stat_statements
+// does not give it.
 struct StatementsInfo {
     uint64_t statements = 0;  // rows in the view
     std::optional<int64_t> max;
@@ -44,8 +45,8 @@ struct StatementsInfo {
     std::optional<core::TimestampMicros> stats_reset;
 };
 
-// Counters are stored as the 8 bytes of their int8 or float8, in the catalog's order from
-// protocol::kFirstCounter on; a counter that this version of pg_stat_statements lacks is 0.
+// Snapshot stores a counter as the 8 bytes of its int8 or float8, in the catalog's order from
+// protocol::kFirstCounter on. A counter that this version of pg_stat_statements lacks is 0.
 struct Snapshot {
     core::TimestampMicros sampled_at = 0;
     bool has_toplevel = false;

@@ -6,8 +6,8 @@
 namespace pganalytics::collector {
 namespace {
 
-// SourceColumn is the column's name in this version; "" if the version lacks it. The catalog uses
-// the names of 1.11.
+// SourceColumn is the name that a catalog column has in this version; "" if the version lacks it or
+// we do not read it. The catalog uses the names of 1.11.
 std::string SourceColumn(const protocol::Column& column, StatementsVersion version) {
     const std::string name(column.name);
     if (name == "mean_exec_time") return "";  // total / calls: the reader computes it

@@ -23,33 +23,34 @@ inline constexpr StatementsVersion kTopLevelSince{1, 9};      // toplevel, pg_st
 inline constexpr StatementsVersion kTempTimesSince{1, 10};    // temp_blk_read_time
 inline constexpr StatementsVersion kSharedTimesSince{1, 11};  // shared_blk_, local_blk_read_time
 
-// ParseStatementsVersion reads pg_extension.extversion. Refuses versions before 1.8, with the SQL
-// that updates the extension.
+// ParseStatementsVersion reads pg_extension.extversion. Refuses versions before 1.8; the error says
+// how to update the extension.
 core::Result<StatementsVersion> ParseStatementsVersion(std::string_view text);
 
-// CountersQuery is a SELECT and the meaning of its columns from kFirstCounterField on. The columns
-// before them are userid, dbid, queryid, toplevel, role name, database name.
+// CountersQuery is a SELECT and the meaning of its result columns from kFirstCounterField on. The
+// first columns are userid, dbid, queryid, toplevel, role name, database name.
 struct CountersQuery {
     std::string sql;
     std::vector<uint32_t> columns;  // catalog columns, in the order of the result
 };
 inline constexpr int kFirstCounterField = 6;
 
-// MakeCountersQuery reads all statements without their texts. `schema` is already quoted. The name
-// of a dropped role or database is NULL.
+// MakeCountersQuery returns the query for all statements without their texts. `schema` is already
+// quoted. The name of a dropped role or database is NULL.
 CountersQuery MakeCountersQuery(StatementsVersion version, std::string_view schema);
 
-// MakeInfoQuery reads one row: dealloc, stats_reset (NULL before 1.9), pg_stat_statements.max.
+// MakeInfoQuery returns a query for one row: dealloc, stats_reset (both NULL before 1.9),
+// pg_stat_statements.max.
 std::string MakeInfoQuery(StatementsVersion version, std::string_view schema);
 
-// kMaxTextChars is where a text is cut; PostgreSQL stores texts of any length.
+// kMaxTextChars is the length to which a text is cut; PostgreSQL stores texts of any length.
 inline constexpr int kMaxTextChars = 100000;
 
-// MakeTextsQuery reads userid, dbid, queryid, toplevel, text of the statements whose queryid is in
-// the array $1.
+// MakeTextsQuery returns the query for userid, dbid, queryid, toplevel and text of the statements
+// whose queryid is in the array $1.
 std::string MakeTextsQuery(StatementsVersion version, std::string_view schema);
 
-// QueryIdArray writes an int8[] for $1.
+// QueryIdArray returns the text of an int8[] for $1.
 std::string QueryIdArray(std::span<const int64_t> ids);
 
 }  // namespace pganalytics::collector

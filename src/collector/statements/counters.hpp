@@ -6,23 +6,23 @@
 
 namespace pganalytics::collector {
 
-// HaveFallen is true if one of the sums has decreased: the statement was reset, or evicted and seen
-// again. Minimum, maximum, mean and deviation are not sums.
+// HaveFallen is true if one of the sums has decreased: the statement was reset, or it was evicted
+// and then ran again. Minimum, maximum, mean and deviation are not sums.
 bool HaveFallen(const uint64_t* now, const uint64_t* before);
 
 // CounterSum adds up the counters of statements as pg_stat_statements would have counted them in
-// one entry. REQUIRES: statements are added in the order of their keys. Another order or grouping
-// could change a floating-point sum, so that it falls although none of its parts did.
+// one entry. REQUIRES: statements are added in the order of their keys. Another order could change
+// a floating-point sum, so that the sum falls although none of its parts did.
 class CounterSum {
   public:
     CounterSum();
-    // Begins with the sums of an earlier row, without its other times.
+    // Starts with the sums in `start`; minimum, maximum and deviation start at zero.
     explicit CounterSum(const std::vector<uint64_t>& start);
 
     void Add(const uint64_t* counters);
 
-    // AddDifference adds what was counted since `before`. For the times that are not sums it takes
-    // those of all calls of `now`.
+    // AddDifference adds what was counted since `before`. Minimum, maximum and deviation have no
+    // difference: it combines those of all calls of `now`.
     void AddDifference(const uint64_t* now, const uint64_t* before);
 
     const std::vector<uint64_t>& counters() const { return counters_; }
@@ -32,7 +32,7 @@ class CounterSum {
 
     std::vector<uint64_t> counters_;
     double timed_calls_ = 0;
-    double mean_ = 0;  // of timed_calls_; rows carry no mean, the reader divides
+    double mean_ = 0;  // of timed_calls_ calls; rows carry no mean, the reader divides
 };
 
 }  // namespace pganalytics::collector

@@ -1,4 +1,4 @@
-// Chooses which queries are kept, sums up the others, and marks where a sum needs a new base.
+// Chooses which queries are kept, sums up the others, and says which rows need a new base.
 #include "collector/statements/limiter.hpp"
 
 #include <algorithm>
@@ -13,7 +13,7 @@
 namespace pganalytics::collector {
 namespace {
 
-// kNoUser is the user of `other` rows until "" is added to the snapshot's names.
+// kNoUser stands for the user "" of `other` rows until NameOthers adds "" to the snapshot's names.
 constexpr uint32_t kNoUser = UINT32_MAX;
 
 size_t CounterAt(std::string_view name) {
@@ -32,7 +32,7 @@ protocol::QueryWeight WeightOf(const uint64_t* counters) {
     return {std::isnan(time) ? 0 : time, static_cast<int64_t>(counters[calls])};
 }
 
-// Fill keeps the best candidates, at most `places`.
+// Fill keeps the best candidates, at most `places`. Returns how many places are left.
 template <typename IsCandidate>
 size_t Fill(const std::vector<protocol::QueryWeight>& weights, size_t places,
             IsCandidate is_candidate, std::vector<bool>* kept) {
@@ -73,7 +73,7 @@ void NameOthers(Limited* limited) {
 
 }  // namespace
 
-// Choose says for each row of a database whether it is kept from now on.
+// Choose says for each of `rows`, all of one database, whether it is kept from now on.
 std::vector<bool> Limiter::Choose(const Snapshot& snapshot,
                                   const std::vector<uint32_t>& rows) const {
     if (rows.size() <= limit_) return std::vector<bool>(rows.size(), true);
@@ -114,9 +114,9 @@ void Limiter::ObserveDatabase(const Snapshot& snapshot, const std::vector<uint32
         if (was[i]->kept) --places;
     }
 
-    CounterSum then;  // of the members of `other` up to this snapshot
-    CounterSum next;  // of the members from now on
-    // The last sum plus what its members have counted since.
+    CounterSum then;  // of the members of `other` according to the previous snapshot
+    CounterSum next;  // of the members of `other` from now on
+    // The sum of `other` in the previous snapshot, plus what its members have counted since.
     CounterSum continued(other == others_.end() ? CounterSum().counters() : other->second.counters);
     size_t then_members = 0;
     size_t next_members = 0;
@@ -168,7 +168,8 @@ void Limiter::ObserveDatabase(const Snapshot& snapshot, const std::vector<uint32
         limited->merged[any.database] = then_members - 1;
     }
     if (then_members == 0 && next_members == 0 && other == others_.end()) return;
-    // A sum of no members is a base as well: nothing may be left when `other` gets members again.
+    // A sum of no members, all zeros, is sent as a base too: otherwise the reader would later
+    // subtract the old sum, when `other` has members again.
     if (moved || lost || began) {
         Append(other_row, next.counters().data(), &limited->rebased, &limited->rebased_counters);
     }
@@ -180,7 +181,7 @@ void Limiter::ObserveDatabase(const Snapshot& snapshot, const std::vector<uint32
 }
 
 Limited Limiter::Observe(Snapshot snapshot) {
-    // In the order of the keys, so that the additions have the same order each time.
+    // Sort rows by key, so that CounterSum adds them in the same order each time.
     std::map<uint32_t, std::vector<uint32_t>> databases;
     for (uint32_t i = 0; i < snapshot.statements.size(); ++i) {
         databases[snapshot.statements[i].key.dbid].push_back(i);

@@ -1,4 +1,4 @@
-// Limiter: keeps at most so many queries of each database, and one row, `other`, for the rest.
+// Limiter: limits the queries of each database; one row, `other`, stands for the rest.
 #pragma once
 
 #include <cstdint>
@@ -16,36 +16,39 @@ constexpr bool IsOther(const StatementKey& key) { return key.queryid == 0; }
 
 // Limited is a snapshot in which one row per database replaces the queries beyond the limit.
 //
-// Counters are cumulative and the reader subtracts, so a row must mean the same queries at both
-// ends of an interval. `rows` use the memberships of the previous snapshot, so every interval that
-// ends here is exact. Where a membership changes, `rebased` holds the rows of the new one. They are
-// sent with a time one microsecond later and marked as bases: no activity precedes them.
+// Counters are cumulative and the reader subtracts the previous row, so both rows must stand for
+// the same queries. `rows` are therefore grouped as in the previous snapshot: queries that it kept
+// have rows, and `other` sums up its other queries. If a query moves between the two groups,
+// `rebased` holds the rows of the new grouping. They are sent with a time one microsecond later and
+// marked as bases: the reader does not subtract the row before them.
 struct Limited {
     Limited() = default;
     // NOLINTNEXTLINE(google-explicit-constructor): a snapshot in which nothing is beyond the limit.
     Limited(Snapshot all) : rows(std::move(all)), merged(rows.names.size(), 0) {}
 
     Snapshot rows;
-    std::vector<uint64_t> merged;  // by index of the database's name: queries in `other`, minus one
+    std::vector<uint64_t> merged;  // queries in `other` minus one; index as in Snapshot::names
     std::vector<Statement> rebased;
     std::vector<uint64_t> rebased_counters;  // rebased.size() * Snapshot::Stride()
-    // Databases whose own rows are bases: what an earlier process merged is unknown.
+    // Databases of which all `rows` are bases, since nobody knows what an earlier process merged.
     std::vector<uint32_t> start_bases;
 };
 
-// Limiter remembers memberships between snapshots. ChooseKept chooses the queries to keep. A query
-// that is already kept stays while it is among the first 5/4 of the limit + 1, unless queries among
-// the first 9/10 of the limit need its place. A new query that finds all places taken is counted in
-// `other` at once; if it deserves a place, it gets one by a rebased row.
+// Limiter remembers between snapshots which queries are kept. protocol::ChooseKept chooses them. A
+// kept query stays while it is among the first 5/4 of the limit + 1, unless queries among the first
+// 9/10 of the limit need its place. A new query that finds all places taken is counted in `other`
+// at once; if it deserves a place, it gets one by a rebased row.
 //
 // `other` is the sum of its members at the snapshot. If members have vanished (evicted, dropped) or
-// started again since the previous snapshot, `other` is the previous sum plus what the remaining
-// members have counted; the new sum follows as a rebased row. Pure: no clock, no socket.
+// their counters began again from zero since the previous snapshot, `other` is the previous sum
+// plus what the remaining members have counted; the new sum follows as a rebased row. Pure: no
+// clock, no socket.
 class Limiter {
   public:
-    // kBases: the first rows of a database beyond the limit are bases, because the previous process
-    // may have kept other queries. kCounts: they are not, for a process that takes only one
-    // snapshot: as bases its rows would never count.
+    // FirstRows says whether the rows of a database beyond the limit are bases in the first
+    // snapshot. kBases: they are, because the previous process may have kept other queries.
+    // kCounts: they are not, for a process that takes only one snapshot; if its rows were bases,
+    // they would never count.
     enum class FirstRows { kBases, kCounts };
 
     explicit Limiter(size_t limit, FirstRows first_rows = FirstRows::kBases)

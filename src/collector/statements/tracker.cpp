@@ -26,8 +26,8 @@ void Tracker::Begin(const Limited& limited, uint32_t statement, Entry* entry) co
         entry->base = std::make_shared<Base>(
             Base{number_, limited.rows.sampled_at, {counters, counters + Snapshot::Stride()}});
     } else if (IsOther(key)) {
-        // It had no members in the previous snapshot, but may have had some earlier: so it needs a
-        // base.
+        // `other` had no members in the previous snapshot but may have had some before: its row
+        // needs a base.
         entry->base = std::make_shared<Base>(
             Base{number_, newest_.sampled_at + 1, std::vector<uint64_t>(Snapshot::Stride(), 0)});
     } else {
@@ -45,7 +45,7 @@ void Tracker::Compare(const Snapshot& snapshot, uint32_t statement, Entry* entry
     const uint64_t* before =
         based ? entry->base->counters.data() : newest_.CountersOf(entry->statement);
     if (!std::equal(now, now + Snapshot::Stride(), before)) entry->changed_at = number_;
-    // The sum of several statements does not fall: the limiter sends a base instead.
+    // The sum in an `other` row does not fall: the limiter sends a base instead.
     if (!IsOther(new_names.key) && (WasReset(snapshot, newest_) || HaveFallen(now, before))) {
         entry->changed_at = number_;
         entry->began_at = number_;
@@ -53,8 +53,8 @@ void Tracker::Compare(const Snapshot& snapshot, uint32_t statement, Entry* entry
     }
     if (snapshot.names[new_names.user] != newest_.names[old_names.user] ||
         snapshot.names[new_names.database] != newest_.names[old_names.database]) {
-        // A renamed role or database is another series for the server: send its text again and
-        // treat the counters as history.
+        // For the server, a renamed role or database makes another series: send its text again, and
+        // do not report its counters as begun from zero.
         entry->changed_at = number_;
         entry->text_at = 0;
         entry->text_failures = 0;
@@ -116,8 +116,8 @@ Plan Tracker::Observe(Limited limited, const Acknowledged& acknowledged, SteadyT
     return plan;
 }
 
-// PlanRows plans for each series: the base if it is not acknowledged, the snapshot's row, the new
-// base.
+// PlanRows plans the rows of each series: first its base if that is not acknowledged, then the
+// snapshot's row, then the new base.
 void Tracker::PlanRows(size_t own_rows, const std::vector<std::shared_ptr<const Base>>& earlier,
                        Plan* plan) const {
     for (uint32_t i = 0; i < newest_.statements.size(); ++i) {
@@ -181,7 +181,7 @@ void Tracker::AttachTexts(const Texts& texts, Plan* plan) {
             plan->texts.push_back(text->second);
             continue;
         }
-        // From now on some pushes lack this text: an acknowledgement no longer proves that the
+        // This push lacks the text, so an acknowledgement of a later push no longer proves that the
         // server has it.
         entry.text_at = 0;
         if (entry.text_failures < kTextTries) ++entry.text_failures;

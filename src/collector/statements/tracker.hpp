@@ -15,14 +15,14 @@
 
 namespace pganalytics::collector {
 
-// kFullEvery is how often all rows are sent, changed or not.
+// kFullEvery is how often a full push sends all rows, changed or not.
 inline constexpr std::chrono::hours kFullEvery{1};
 
-// kTextTries is how often we ask for an unavailable text; after that only full pushes ask for it.
+// kTextTries is how often pushes ask for a text that cannot be read; later only full pushes ask.
 inline constexpr uint8_t kTextTries = 3;
 
-// Base is a row from which a series counts anew: there was no activity between it and the row
-// before.
+// Base is a row from which the server counts a series anew: the difference to the row before it is
+// no activity.
 struct Base {
     uint64_t since = 0;  // the snapshot that first sent it
     core::TimestampMicros sampled_at = 0;
@@ -35,7 +35,7 @@ struct PlannedRow {
     bool changed = true;               // false: sent only because the server lacks its text
     bool wants_text = false;
     int32_t text = -1;  // index into Plan::texts, -1 none
-    // The time of the snapshot after which these counters began from zero, if we saw that.
+    // sampled_at of the snapshot after which these counters began from zero; empty if not observed.
     std::optional<core::TimestampMicros> stats_since;
 };
 
@@ -44,8 +44,8 @@ struct PlannedRow {
 struct Plan {
     uint64_t snapshot = 0;  // its number, from 1
     bool full = false;
-    std::vector<PlannedRow> rows;     // by database and time
-    std::vector<uint64_t> unchanged;  // by index of the database's name
+    std::vector<PlannedRow> rows;     // sorted by database, then time
+    std::vector<uint64_t> unchanged;  // number of rows; index as in Snapshot::names
     std::vector<uint64_t> merged;     // as Limited::merged
     std::vector<std::string> texts;
 };
@@ -56,14 +56,15 @@ struct Acknowledged {
     bool full_lost = false;  // a full push was dropped or refused since the last call
 };
 
-// Tracker numbers the snapshots and remembers for each statement the snapshot in which it last
-// changed: a push carries what changed after the last acknowledged snapshot. So an acknowledgement
-// is one number, and a lost push costs nothing: the next one carries its changes too.
+// Tracker numbers the snapshots and stores for each statement the snapshot in which it last
+// changed. A push carries what changed after the last acknowledged snapshot. So one number
+// acknowledges everything before it, and a lost push costs nothing: the next one carries its
+// changes too.
 //
-// The same holds for bases. The newest base of each series is sent again, unchanged, before the
-// snapshot's row until a push with it was stored. If the earlier push was only late, the same row
-// is stored twice, which changes no report. If it was lost, the activity up to its base is lost,
-// but nothing is counted twice. Pure: no clock, no socket.
+// Bases too are sent until they are acknowledged: each push has the newest base of a series,
+// unchanged, before the snapshot's row until a push with it was stored. If the earlier push was
+// only late, the same row is stored twice, which changes no report. If it was lost, the activity up
+// to its base is lost, but nothing is counted twice. Pure: no clock, no socket.
 class Tracker {
   public:
     using SteadyTime = std::chrono::steady_clock::time_point;
@@ -74,11 +75,11 @@ class Tracker {
     // WantedTexts returns the queryids whose texts the plan needs.
     std::vector<int64_t> WantedTexts(const Plan& plan) const;
 
-    // AttachTexts adds the texts that were found. It removes rows that were planned only for a text
-    // that was not found. REQUIRES: the plan is for the newest snapshot.
+    // AttachTexts adds the texts that were found to the plan. It removes rows that were planned
+    // only for a text that was not found. REQUIRES: the plan is for the newest snapshot.
     void AttachTexts(const Texts& texts, Plan* plan);
 
-    // snapshot is the newest limited snapshot, followed by the queries that are kept from now on;
+    // snapshot is the newest limited snapshot, followed by rebased rows of series that it lacks;
     // valid until the next Observe.
     const Snapshot& snapshot() const { return newest_; }
 
@@ -88,7 +89,7 @@ class Tracker {
         uint8_t text_failures = 0;
         uint64_t seen_at = 0;  // snapshot numbers; 0: never
         uint64_t changed_at = 0;
-        uint64_t began_at = 0;             // its counters began from zero before this snapshot
+        uint64_t began_at = 0;             // its counters began from zero just before this snapshot
         uint64_t text_at = 0;              // every push since this snapshot carried the text
         std::shared_ptr<const Base> base;  // kept until acknowledged and replaced by a newer one
         core::TimestampMicros began_after = 0;

@@ -10,8 +10,8 @@
 
 namespace pganalytics::ingest {
 
-// Fault is an HTTP status, a reason, and the path of the value; "" for the value just read. An
-// empty Fault means success and is only a null pointer.
+// Fault is an HTTP status, a reason, and the path of the value; the path is "" for the value that
+// was just read. An empty Fault means success and is only a null pointer.
 class [[nodiscard]] Fault {
   public:
     Fault() = default;
@@ -24,8 +24,8 @@ class [[nodiscard]] Fault {
     const std::string& reason() const { return what_->reason; }
     const std::string& path() const { return what_->path; }
 
-    // In returns the same fault with the path as seen from the enclosing value: "rows[3]" before
-    // "hash". REQUIRES: not empty.
+    // In returns the same fault with `holder` put before its path: "queries[3]" before "hash" gives
+    // "queries[3].hash". REQUIRES: not empty.
     Fault In(std::string_view holder) &&;
 
   private:
@@ -37,7 +37,7 @@ class [[nodiscard]] Fault {
     std::unique_ptr<What> what_;
 };
 
-// FaultOf is the fault for a value that could not be read.
+// FaultOf returns the fault for a value that could not be read; an empty Fault for kOk.
 Fault FaultOf(JsonStatus status);
 
 }  // namespace pganalytics::ingest

@@ -11,7 +11,7 @@ namespace od = simdjson::ondemand;
 
 constexpr size_t kMaxNumberLength = 1000;
 
-// Hex4 reads the four digits of \uXXXX at `at`; -1 if they are not there.
+// Hex4 reads the four hex digits of \uXXXX at `at`; -1 if they are not there.
 int Hex4(std::string_view bytes, size_t at) {
     if (at + 4 > bytes.size()) return -1;
     int value = 0;
@@ -42,8 +42,8 @@ void AppendUtf8(uint32_t code, std::string* out) {
     }
 }
 
-// AppendUnicode reads what follows "\u" at *at, including the second half of a pair, and advances
-// *at.
+// AppendUnicode reads what follows "\u" at *at, including the second half of a surrogate pair, and
+// moves *at past it.
 bool AppendUnicode(std::string_view bytes, size_t* at, std::string* out) {
     const int unit = Hex4(bytes, *at);
     if (unit < 0) return false;
@@ -115,7 +115,7 @@ JsonStatus ValidateArray(od::array array, int depth, std::string* scratch) {
 RawString FindString(const char* raw) {
     const char* end = raw;
     while (true) {
-        // Stage 1 has found the closing quote, so the search finds one.
+        // Stage 1 of simdjson has checked that the string is closed, so the search finds a quote.
         end = static_cast<const char*>(rawmemchr(end, '"'));
         const char* before = end;
         while (before > raw && before[-1] == '\\') --before;

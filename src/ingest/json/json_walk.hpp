@@ -30,8 +30,8 @@ inline Fault ArrayOf(od::value value, od::array* array) {
                                                                       : JsonStatus::kMalformed);
 }
 
-// EachField calls read(key, value) for the fields of an object until one returns a fault. The key
-// may be in *key_scratch.
+// EachField calls read(key, value) for each field of an object, until one call returns a fault.
+// `key` may be a view of *key_scratch.
 template <typename Read>
 Fault EachField(od::object object, std::string* key_scratch, Read&& read) {
     for (auto item : object) {
@@ -46,28 +46,27 @@ Fault EachField(od::object object, std::string* key_scratch, Read&& read) {
     return {};
 }
 
-// Once returns a fault if a key repeats in the object that `seen` belongs to.
+// Once sets `bit` in *seen, the keys of an object so far. Fault: 422 if the bit is set already.
 inline Fault Once(uint32_t* seen, uint32_t bit) {
     if ((*seen & bit) != 0) return {422, "is there twice"};
     *seen |= bit;
     return {};
 }
 
-// Skip checks the grammar of a value that no reader needs, at `depth` objects and arrays within the
-// document.
+// Skip checks a value that no reader needs. `depth` counts the arrays and objects around it.
 inline Fault Skip(od::value value, int depth, std::string* scratch) {
     return FaultOf(Validate(value, depth, scratch));
 }
 
-// RawText returns the text of a value that `read` reads completely: a view of the document, without
-// the white space around it. Faults: those of `read`.
+// RawText gives the text of a value: a view of the document, without the white space around it.
+// Faults: those of `read`. REQUIRES: read() reads the whole value.
 template <typename Read>
 Fault RawText(od::value value, std::string_view* text, Read&& read) {
     const std::string_view token = value.raw_json_token();
     if (Fault fault = read()) return fault;
     *text = token;
     if (token.front() == '{' || token.front() == '[') {
-        // The text after the value begins at the next token.
+        // The rest of the document begins at the next token.
         const char* next = nullptr;
         if (value.current_location().get(next) != simdjson::SUCCESS) {
             return FaultOf(JsonStatus::kMalformed);

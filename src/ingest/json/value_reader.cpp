@@ -15,8 +15,8 @@ using protocol::Column;
 using protocol::ColumnRole;
 using protocol::ColumnType;
 
-// MismatchOf is the fault of a value that does not fit its column: not JSON, or JSON of another
-// type.
+// MismatchOf returns the fault of a value that does not fit its column: 400 if it is not JSON, else
+// 422 with `reason`.
 Fault MismatchOf(od::value json, const char* reason) {
     od::json_type type;
     if (json.type().get(type) != simdjson::SUCCESS) return FaultOf(JsonStatus::kMalformed);
@@ -33,7 +33,7 @@ bool IsNull(od::value json) {
            ScalarToken(json.raw_json_token()) == "null";
 }
 
-// SetNumber stores a number in its column; false for a counter below zero.
+// SetNumber stores a number in its column; returns false for a counter below zero.
 template <typename Number>
 bool SetNumber(Number value, const Column& column, Cell* cell) {
     if (column.role == ColumnRole::kCounter) {
@@ -49,7 +49,8 @@ bool SetNumber(Number value, const Column& column, Cell* cell) {
     return true;
 }
 
-// ReadScalar reads simple values directly. For all others it returns false and has read nothing.
+// ReadScalar reads a simple value directly. For any other it returns false, and the value is
+// unread.
 bool ReadScalar(od::value json, const Column& column, Cell* cell, bool* in_range) {
     switch (column.type) {
         case ColumnType::kInt8: {
@@ -139,7 +140,7 @@ Fault ReadText(od::value json, size_t max_bytes, std::string* scratch, std::stri
         return MismatchOf(json, "must be a string");
     }
     if (!Unescape(FindString(raw.raw()), scratch, value)) return FaultOf(JsonStatus::kMalformed);
-    // Only an unescaped value can hold NUL: JSON forbids a raw one.
+    // Only an escape (\u0000) can give NUL, because JSON forbids a raw one.
     if (value->data() == scratch->data() &&
         std::memchr(value->data(), 0, value->size()) != nullptr) {
         return {422, "must not contain NUL (\\u0000)"};
@@ -215,7 +216,7 @@ Fault ValueReader::ReadStrictly(od::value json, const Column& column, Cell* cell
     return {};
 }
 
-// REQUIRES: json is a string.
+// LooseString is ReadLoosely for a string. REQUIRES: `json` is a string.
 Fault ValueReader::LooseString(od::value json, const Column& column, Cell* cell, bool* fits) {
     std::string_view text;
     const bool is_text = column.type == ColumnType::kText || column.type == ColumnType::kJson;

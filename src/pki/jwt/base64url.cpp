@@ -31,7 +31,7 @@ std::optional<std::string> DecodeBase64Url(std::string_view text) {
         count -= 8;
         bytes.push_back(static_cast<char>(bits >> count & 0xFF));
     }
-    // Six unused bits mean a last character without content; fewer unused bits must be zero.
+    // Six unused bits mean that the last character has no content. Fewer unused bits must be zero.
     if (count == 6 || (bits & ((1u << count) - 1)) != 0) return std::nullopt;
     return bytes;
 }

@@ -1,4 +1,4 @@
-// Base64url: RFC 4648 section 5 as RFC 7515 uses it: without padding, one spelling for each value.
+// Base64url: RFC 4648 section 5 as RFC 7515 uses it: no padding, and one spelling for each value.
 #pragma once
 
 #include <optional>
@@ -7,9 +7,9 @@
 
 namespace pganalytics::pki {
 
-// DecodeBase64Url gives the bytes; std::nullopt for anything that EncodeBase64Url would not write:
-// other characters, padding, white space, bits after the last byte. So no two texts decode to one
-// value.
+// DecodeBase64Url returns the bytes. It returns std::nullopt for anything that EncodeBase64Url
+// would not write (other characters, padding, white space, bits after the last byte), so that no
+// two texts decode to the same value.
 std::optional<std::string> DecodeBase64Url(std::string_view text);
 std::string EncodeBase64Url(std::string_view bytes);
 

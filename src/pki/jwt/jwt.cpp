@@ -23,7 +23,7 @@ constexpr std::string_view kIssuer = "pganalytics";
 constexpr size_t kMaxSubjectBytes = 255;
 constexpr size_t kPointBytes = 65;
 constexpr int kCoordinateBytes = 32;
-// Years up to 9999, so that differences of times do not overflow.
+// kLastTime is the end of the year 9999: differences of times up to it do not overflow.
 constexpr int64_t kLastTime = 253402300799;
 
 using ContextPtr = std::unique_ptr<EVP_MD_CTX, Freer<EVP_MD_CTX_free>>;
@@ -48,8 +48,8 @@ std::optional<Parts> Split(std::string_view token) {
     return parts;
 }
 
-// Document is a JSON object in base64url. simdjson refuses what RFC 8259 forbids, but accepts a key
-// twice; HasTwice finds that.
+// Document is a JSON object in base64url. simdjson refuses what RFC 8259 forbids, but accepts an
+// object that has a key twice; HasTwice finds that.
 class Document {
   public:
     bool Parse(std::string_view encoded) {
@@ -63,7 +63,7 @@ class Document {
     simdjson::dom::object object_;
 };
 
-// HasTwice: two readers of such an object may read different values.
+// HasTwice: a key occurs twice. Two readers of such an object may read different values.
 bool HasTwice(simdjson::dom::object object) {
     for (auto one = object.begin(); one != object.end(); ++one) {
         auto other = one;
@@ -74,7 +74,7 @@ bool HasTwice(simdjson::dom::object object) {
     return false;
 }
 
-// ReadKid checks the header and gives the name of the key.
+// ReadKid checks the header and returns the name of the key (kid).
 Result<std::string> ReadKid(std::string_view encoded) {
     Document document;
     if (!document.Parse(encoded)) return Refused("has no JSON header");
@@ -86,7 +86,8 @@ Result<std::string> ReadKid(std::string_view encoded) {
                                         : key == "typ" ? &type
                                         : key == "kid" ? &kid
                                                        : nullptr;
-        // crit, jwk, jku, x5c, x5u, zip, ...: each asks for something that is not implemented here.
+        // Others, such as crit, jwk, jku, x5c, x5u or zip, ask for something that is not
+        // implemented.
         if (known == nullptr) return Refused("has a header that is not known here");
         if (value.get(*known) != simdjson::SUCCESS) return Refused("has a header of a wrong type");
     }
@@ -96,7 +97,7 @@ Result<std::string> ReadKid(std::string_view encoded) {
 }
 
 bool VerifySignature(EVP_PKEY* key, std::string_view text, std::string_view signature) {
-    // r and s have one size (RFC 7518 section 3.4). OpenSSL needs them as DER and checks their
+    // r and s have 32 bytes each (RFC 7518 section 3.4). OpenSSL needs them as DER and checks their
     // range.
     if (signature.size() != 2 * kCoordinateBytes) return false;
     const auto* bytes = reinterpret_cast<const unsigned char*>(signature.data());
@@ -125,7 +126,7 @@ bool VerifySignature(EVP_PKEY* key, std::string_view text, std::string_view sign
     return good;
 }
 
-// Claims reads typed members and remembers the first one that is missing or of a wrong type.
+// Claims reads typed members and stores the name of a member that is missing or of a wrong type.
 class Claims {
   public:
     explicit Claims(simdjson::dom::object object) : object_(object) {}
@@ -140,7 +141,7 @@ class Claims {
         if (time < 0 || time > kLastTime) fault_ = key;
         return time;
     }
-    // Uuid accepts only the form that we write, and not the nil UUID, which means "none".
+    // Uuid accepts only the form that we write. It refuses the nil UUID, which means "none".
     core::Uuid Uuid(const char* key) {
         const std::string_view text = Text(key);
         const auto uuid = core::ParseUuid(text);
@@ -163,8 +164,8 @@ class Claims {
     const char* fault_ = nullptr;
 };
 
-// ReadCertificate reads {"x5t#S256": "..."}. It refuses any other confirmation: nothing here checks
-// it.
+// ReadCertificate reads {"x5t#S256": "..."}. It refuses any other confirmation method, because no
+// code here checks one.
 void ReadCertificate(Claims* claims, TokenClaims* token) {
     if (!claims->Has("cnf")) return;
     const simdjson::dom::object confirmation = claims->Object("cnf");

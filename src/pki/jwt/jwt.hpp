@@ -15,10 +15,10 @@
 namespace pganalytics::pki {
 
 inline constexpr size_t kMaxTokenBytes = 4096;
-// The clock of an issuer may be ahead by this much. Expiry has no leeway.
+// kTokenLeewaySeconds is how far the clock of an issuer may be ahead. Expiry has no leeway.
 inline constexpr int64_t kTokenLeewaySeconds = 60;
 
-// LooksSigned: a token with exactly two dots is a JWT; every other token is opaque.
+// LooksSigned: the token has exactly two dots, so it is a JWT. Any other token is opaque.
 bool LooksSigned(std::string_view token);
 
 // TokenClaims are the claims of a token whose signature, times, issuer and audience are valid.
@@ -33,16 +33,17 @@ struct TokenClaims {
 
 class TokenVerifier {
   public:
-    // AddKey adds a key by its kid: an uncompressed point on P-256. False if it is not one.
+    // AddKey adds a public key under its kid. `point` is an uncompressed point on P-256. Returns
+    // false if it is not, or if `kid` is "" or has a key already.
     bool AddKey(std::string_view kid, std::string_view point);
 
     enum class Expired { kRefuse, kAccept };
 
-    // Verify gives the claims of a token. Errors, all 403: a wrong form, a header with anything but
-    // alg, typ and kid, an unknown key, a bad signature, an issuer other than "pganalytics",
-    // another audience, a claim that is missing, of a wrong type or there twice, a time in the
-    // future, an expired token unless `expired` accepts it. `now` is Unix time in seconds. Unknown
-    // claims are ignored, as RFC 7519 section 4 requires.
+    // Verify returns the claims of a token. Errors, all 403: a wrong form; a header with anything
+    // but alg, typ and kid; an unknown key; a bad signature; an issuer other than "pganalytics";
+    // another audience; a claim that is missing, of a wrong type or present twice; an iat or nbf in
+    // the future; an expired token unless `expired` is kAccept. `now` is Unix time in seconds.
+    // Unknown claims are ignored, as RFC 7519 section 4 requires.
     core::Result<TokenClaims> Verify(std::string_view token, std::string_view audience, int64_t now,
                                      Expired expired = Expired::kRefuse) const;
 

@@ -42,7 +42,7 @@ inline constexpr Column kLockWaitsColumns[] = {
     Number("wait_time_seconds"),
 };
 
-// A session of pg_stat_activity, in any list of sessions.
+// kSessionColumns describe a session of pg_stat_activity; several lists of sessions have them.
 inline constexpr Column kSessionColumns[] = {
     kSampledAtColumn,
     kDatabaseKey,

@@ -1,4 +1,4 @@
-// Metric catalog: combines the entries, and has the look-ups.
+// Metric catalog: joins the entries of all files, and finds metrics in them.
 #include "protocol/catalog/catalog.hpp"
 
 #include <array>

@@ -1,6 +1,7 @@
 // The metric catalog: each metric once, with its JSON type, its relation and its columns. The
-// gateway decodes by it, the worker inserts by it, the collector emits by it, and a regression test
-// compares it with the SQL. A new metric is one entry here, one table, one expected file.
+// gateway decodes by it, the worker inserts by it, and the collector writes push bodies by it; a
+// regression test compares it with the SQL. A new metric needs an entry, a table and an expected
+// file.
 #pragma once
 
 #include <span>
@@ -13,7 +14,7 @@ namespace pganalytics::protocol {
 // Catalog returns every metric that is stored, in the order of their ids.
 std::span<const Metric> Catalog();
 
-// FindMetric finds a metric by its id, kAccounts included; nullptr if there is none.
+// FindMetric returns a metric by its id, kAccounts included; nullptr if there is none.
 const Metric* FindMetric(MetricId id);
 
 // MetricsOfType returns the metrics of a JSON type, which are adjacent; empty if there is none.

@@ -7,7 +7,8 @@ namespace pganalytics::protocol {
 
 inline constexpr Column kSampledAtColumn = {
     "sampled_at", "timestamp", ColumnType::kTimestamp, ColumnRole::kTime, Scope::kMetric, true};
-// The database of a metric: its field, or the member of the object "databases".
+// The database of a metric is a field of the metric (kDatabaseField) or the name of a member of its
+// object "databases" (kDatabaseKey).
 inline constexpr Column kDatabaseField = {
     "database", "database", ColumnType::kText, ColumnRole::kDatabase, Scope::kMetric, true};
 inline constexpr Column kDatabaseKey = {
@@ -49,7 +50,7 @@ constexpr Column Json(std::string_view name, std::string_view key) {
     return Cell(name, key, ColumnType::kJson, ColumnRole::kValue);
 }
 
-// For columns whose JSON key is also their SQL name.
+// These are for columns whose JSON key is also their SQL name.
 constexpr Column Label(std::string_view name) { return Label(name, name); }
 constexpr Column Count(std::string_view name) { return Count(name, name); }
 constexpr Column Millis(std::string_view name) { return Millis(name, name); }

@@ -7,11 +7,12 @@
 
 namespace pganalytics::protocol {
 
-// rebased: these counters are a base for the next sample; they show no activity since the previous
-// one. A collector sends such rows when its limit moves a query into or out of the `other` row.
+// The column rebased: the counters of this row are a base for the next sample, and show no activity
+// since the previous sample. A collector sends such rows when its limit moves a query into or out
+// of the `other` row.
 //
-// The names are those of pg_stat_statements in PostgreSQL 17. The keys are those of v3 collectors,
-// where they send the value at all.
+// The SQL names are those of pg_stat_statements in PostgreSQL 17. The JSON keys are those of v3
+// collectors, if these send the value at all.
 inline constexpr Column kQueryStatsColumns[] = {
     kSampledAtColumn,
     kDatabaseField,
@@ -59,7 +60,8 @@ inline constexpr Metric kQueriesMetrics[] = {
      Keep::kAll, Family::kQuerySamples},
 };
 
-// A gateway's counts of the rows of a push, by database; no JSON contains them.
+// kAccountsColumns are a gateway's counts of the rows of a push, by database; no JSON contains
+// them.
 inline constexpr Column kAccountsColumns[] = {
     {"database", "", ColumnType::kText, ColumnRole::kDatabase, Scope::kRow, true},
     {"observed", "", ColumnType::kInt8, ColumnRole::kValue, Scope::kRow, true},

@@ -1,5 +1,5 @@
-// Metric catalog: extensions, schemas, and the sender's data on itself. Included by catalog.cpp
-// alone.
+// Metric catalog: extensions, schemas, pg_stat_statements itself, and metrics of unknown types.
+// Included by catalog.cpp alone.
 #pragma once
 
 #include "protocol/catalog/columns.hpp"

@@ -7,13 +7,14 @@
 
 namespace pganalytics::protocol {
 
-// ColumnType is how to read a cell's 8 bytes; kText and kJson cells hold heap offset << 32 |
+// ColumnType says how to read a cell's 8 bytes. kText and kJson cells are heap offset << 32 |
 // length. kLsn is a WAL position, written "16/B374D848"; kJson is a JSON text (RFC 8259).
 enum class ColumnType : uint8_t { kInt8, kFloat8, kBool, kTimestamp, kText, kLsn, kJson };
 
-// ColumnRole is what a column is for. kDatabase and kIdentity columns name the series of a row; the
-// stored row has the number of the series instead. kValue columns are stored unchanged. kCounter
-// columns are values whose zero is stored as NULL (an absent one is zero).
+// ColumnRole says what a column is for. kDatabase and kIdentity columns name the series of a row;
+// the stored row has the number of the series instead. kValue columns are stored unchanged.
+// kCounter columns are stored unchanged too, but a zero is stored as NULL (a missing counter is
+// zero).
 enum class ColumnRole : uint8_t {
     kTime,
     kDatabase,
@@ -24,14 +25,15 @@ enum class ColumnRole : uint8_t {
     kValue
 };
 
-// Scope is where a value is found: under its key in the metric, or in each of its rows, or as the
-// name of an object's member on the way to the rows (the first "*" of the path, or the second). A
-// dot in a key leads one object deeper; the key "" of a row is the row itself.
+// Scope says where a value is found. kMetric: under its key in the metric. kRow: under its key in
+// each row. kMember and kInnerMember: the value is a member's name on the way to the rows, the one
+// at the first or at the second "*" of the path. A dot in a key leads into an inner object; the key
+// "" of a row means the row itself.
 enum class Scope : uint8_t { kMetric, kMember, kInnerMember, kRow };
 
-// Keep says which rows are stored. kAll: every row. kChanges: rows that differ from the stored ones
-// of their series, and the first ones of each day; what the newest sample of a database no longer
-// names is marked as gone. kOnce: rows whose values are not stored already.
+// Keep says which rows are stored. kAll: every row. kChanges: rows that differ from the stored rows
+// of their series, and the first rows of each day; a series that the newest sample of a database no
+// longer names is marked as gone. kOnce: rows whose values are not stored already.
 enum class Keep : uint8_t { kAll, kChanges, kOnce };
 
 // Family is the group of metrics that a retention setting covers.
@@ -79,13 +81,13 @@ enum class MetricId : uint16_t {
     kAccounts = 1000,
 };
 
-// Metric describes the rows of one relation. One JSON type may have several.
+// Metric describes the rows of one relation. One JSON type may have several Metrics.
 struct Metric {
     std::string_view type;      // the JSON "type"
     std::string_view relation;  // in schema pganalytics, partitioned by day
-    // The path of the rows in the JSON object of the metric: "" the object itself is the row;
-    // "wal_status" an object in it; "tables[]" the elements of an array; "databases.*.locks[]"
-    // those of each member of "databases".
+    // The path of the rows in the JSON object of the metric. "": the object itself is the row.
+    // "wal_status": an inner object is. "tables[]": the elements of an array are.
+    // "databases.*.locks[]": the elements of an array in each member of "databases" are.
     std::string_view rows_path;
     std::span<const Column> columns;
     MetricId id;
@@ -93,10 +95,10 @@ struct Metric {
     Family family;
 };
 
-// kMaxColumns is the number of columns for which a row's null mask has bits.
+// kMaxColumns is the number of columns that a row's null mask can have.
 inline constexpr uint32_t kMaxColumns = 63;
 
-// The positions, in the rows of kQueryStats, of the columns that identify the series of a query.
+// QueryStatsColumn is the position of a column in the rows of kQueryStats, up to the first counter.
 enum QueryStatsColumn : uint32_t {
     kSampledAt,
     kDatabase,
@@ -109,16 +111,17 @@ enum QueryStatsColumn : uint32_t {
     kFirstCounter,
 };
 
-// The columns of kAccounts, the block in which a gateway counts the rows of each database of a
-// push. observed = rows sent on + unchanged + merged + too_large.
+// AccountsColumn is the position of a column in the rows of kAccounts, the block in which a gateway
+// counts the rows of each database of a push. observed = rows in the blocks + unchanged + merged +
+// too_large.
 enum AccountsColumn : uint32_t {
     kAccountDatabase,  // "": rows that belong to no database
     kAccountObserved,
     kAccountUnchanged,
     kAccountMerged,
-    kAccountBeyondLimit,  // those of the merged that exceed the limit of queries
+    kAccountBeyondLimit,  // of kAccountMerged, those beyond the limit of queries
     kAccountTooLarge,
-    kAccountQueries,  // of the observed: query statistics, also unchanged and merged ones
+    kAccountQueries,  // of kAccountObserved, query statistics, including unchanged and merged
 };
 
 }  // namespace pganalytics::protocol
