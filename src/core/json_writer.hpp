@@ -1,6 +1,7 @@
 // JsonWriter: writes JSON into one buffer, which its owner can reuse.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -36,6 +37,8 @@ class JsonWriter {
     // Member writes a key and its value.
     void Member(std::string_view key, std::string_view value) { Key(key), String(value); }
     void Member(std::string_view key, int64_t value) { Key(key), Int(value); }
+    // std::same_as keeps string literals, which are pointers and so convert to bool, away.
+    void Member(std::string_view key, std::same_as<bool> auto value) { Key(key), Bool(value); }
 
   private:
     void Comma();

@@ -52,11 +52,6 @@ class Timer {
     constexpr void Start(Instant now, int64_t ms) { at_ = now.PlusMs(ms); }
     constexpr void Expire() { at_ = {}; }
     constexpr bool IsDue(Instant now) const { return now >= at_; }
-    // MsLeft returns the milliseconds until the timer is due, 0 if it is due now. They are rounded
-    // up, so that the timer is due after a wait of that length.
-    constexpr int64_t MsLeft(Instant now) const {
-        return IsDue(now) ? 0 : at_.PlusMs(1).MsSince(now);
-    }
 
   private:
     Instant at_;
@@ -85,7 +80,6 @@ class Backoff {
     // failure grows as usual.
     constexpr void TryNow() { timer_.Expire(); }
     constexpr bool MayTry(Instant now) const { return timer_.IsDue(now); }
-    constexpr int64_t MsLeft(Instant now) const { return timer_.MsLeft(now); }
     // failures returns the number of failures since the last Reset, at most kMostFailures.
     constexpr int failures() const { return failures_; }
 

@@ -22,12 +22,6 @@ std::string_view AccessName(Access access) {
             return "scraper";
         case Access::kPerson:
             return "person";
-        case Access::kViewer:
-            return "viewer";
-        case Access::kOperator:
-            return "operator";
-        case Access::kAdmin:
-            return "admin";
     }
     return "";
 }

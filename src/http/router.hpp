@@ -23,8 +23,7 @@ using Handler = std::function<Task<Response>(Exchange&)>;
 // handler decides whether it has expired recently enough.
 // kScraper: a program that reads metrics, with a token or a certificate, or a person with the role
 // of a viewer.
-// kPerson: a role that has logged in. kViewer, kOperator, kAdmin: a role that has logged in and has
-// that role of pganalytics or a higher one.
+// kPerson: a role that has logged in. The worker checks whether it may call the route.
 enum class Access {
     kAnyone,
     kSecret,
@@ -32,10 +31,7 @@ enum class Access {
     kCollectorNow,
     kCollectorGrace,
     kScraper,
-    kPerson,
-    kViewer,
-    kOperator,
-    kAdmin
+    kPerson
 };
 
 // AccessName returns the name in lower case: "anyone", "secret", "collector", "collector_now", ...

@@ -129,7 +129,6 @@ inline constexpr AuditEventKind kAuditEvents[] = {
     PGANALYTICS_AUDIT_EVENTS(PGANALYTICS_AUDIT_KIND)
 #undef PGANALYTICS_AUDIT_KIND
 };
-inline constexpr size_t kAuditEventCount = sizeof(kAuditEvents) / sizeof(kAuditEvents[0]);
 
 constexpr const AuditEventKind& KindOf(AuditEvent event) {
     return kAuditEvents[static_cast<size_t>(event)];

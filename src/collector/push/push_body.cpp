@@ -73,8 +73,7 @@ void WriteRow(const Snapshot& snapshot, const Plan& plan, const PlannedRow& row,
     json->Key(columns[protocol::kUserName].json_key);
     json->String(snapshot.names[statement.user]);
     if (snapshot.has_toplevel) {
-        json->Key(columns[protocol::kTopLevel].json_key);
-        json->Bool(statement.key.toplevel);
+        json->Member(columns[protocol::kTopLevel].json_key, statement.key.toplevel);
     }
     if (row.text >= 0) {
         json->Key(columns[protocol::kQueryText].json_key);
@@ -85,8 +84,7 @@ void WriteRow(const Snapshot& snapshot, const Plan& plan, const PlannedRow& row,
         json->String(core::FormatTimestamp(*row.stats_since));
     }
     if (row.base) {
-        json->Key(columns[protocol::kRebased].json_key);
-        json->Bool(true);
+        json->Member(columns[protocol::kRebased].json_key, true);
     }
     const uint64_t* counters =
         row.base ? row.base->counters.data() : snapshot.CountersOf(row.statement);

@@ -16,15 +16,12 @@ http::Access AccessOf(ApiAccess access) {
         case ApiAccess::kScraper:
             return http::Access::kScraper;
         case ApiAccess::kPerson:
-            return http::Access::kPerson;
         case ApiAccess::kViewer:
-            return http::Access::kViewer;
         case ApiAccess::kOperator:
-            return http::Access::kOperator;
         case ApiAccess::kAdmin:
             break;
     }
-    return http::Access::kAdmin;
+    return http::Access::kPerson;
 }
 
 using Method = http::Task<http::Response> (ApiService::*)(http::Exchange&);

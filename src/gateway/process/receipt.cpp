@@ -50,8 +50,7 @@ http::Response ReceiptResponse(const protocol::Receipt& receipt, const PushFacts
                 std::chrono::duration_cast<std::chrono::milliseconds>(spent).count());
     json.Member("next_config_version", kConfigVersion);
     json.Member("next_check_in_seconds", kNextCheckSeconds);
-    json.Key("duplicate");
-    json.Bool(receipt.duplicate != 0);
+    json.Member("duplicate", receipt.duplicate != 0);
     if (facts.trust_version != 0) Count(&json, "trust_version", facts.trust_version);
     json.Key("rows");
     json.BeginObject();

@@ -201,7 +201,6 @@ void SetAuditActor(std::string_view actor) { SetAuditText(subject.actor, actor);
 
 void EndAuditSubject() { has_subject = false; }
 
-bool HasAuditSubject() { return has_subject; }
 std::string_view AuditActor() { return subject.actor; }
 bool ActsForAuditSubject(AuditSource source) { return has_subject && subject.source == source; }
 bool ActsForSomebody() { return MyProcPort != nullptr || has_subject || !IsOwnWorker(); }

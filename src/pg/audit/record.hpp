@@ -28,8 +28,7 @@ void EndAuditSubject();
 // SetAuditActor changes the actor of the current subject, when a request turns out to name somebody
 // (for example at a login).
 void SetAuditActor(std::string_view actor);
-bool HasAuditSubject();
-// AuditActor returns the name of the current subject. REQUIRES: HasAuditSubject.
+// AuditActor returns the name of the current subject. REQUIRES: a subject is set.
 std::string_view AuditActor();
 bool ActsForAuditSubject(AuditSource source);
 
