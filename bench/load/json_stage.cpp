@@ -1,6 +1,7 @@
 // json_stage measures the JSON stage alone, on one body of `rows` queries: our decoder; cJSON,
-// parsed and walked over; and what the former back end did, parse, print and parse again. CPU time,
-// turn by turn, so that a machine that slows down slows all three. Usage: json_stage ROWS TURNS
+// parsed and walked over; and the former back end's way, parse, print and parse again. It measures
+// CPU time in turns, so that a machine that slows down slows all three. Usage: json_stage ROWS
+// TURNS
 #include <cjson/cJSON.h>
 #include <malloc.h>
 #include <valgrind/callgrind.h>
@@ -28,7 +29,7 @@ Json Parse(const char* text, size_t size) {
     return document;
 }
 
-// Walk touches every value once; finding keys, which a reader of rows must, is not in it.
+// Walk visits every value once; it looks up no keys, which a reader of rows would have to.
 double Walk(const cJSON* node) {
     double sum = 0;
     for (; node != nullptr; node = node->next) {
@@ -48,7 +49,8 @@ double ParseTwice(const core::Buffer& body) {
     return Walk(Parse(text.data(), text.size()).get());
 }
 
-// Milliseconds runs a stage. Under callgrind its instructions become a file that says its name.
+// Milliseconds runs a stage and returns its CPU time. Under callgrind it writes the stage's
+// instructions to a file with the stage's name.
 template <typename Stage>
 double Milliseconds(const char* name, const Stage& stage) {
     CALLGRIND_ZERO_STATS;
@@ -59,8 +61,8 @@ double Milliseconds(const char* name, const Stage& stage) {
     return 1000 * (after - before);
 }
 
-// Least is what a stage costs when nothing disturbs it: it waits for nothing and takes
-// milliseconds, so that some turns always have the processor and its caches to themselves.
+// Least is the cost of a stage without disturbance: the stage waits for nothing and takes
+// milliseconds, so in some turns nothing else uses the processor and its caches.
 double Least(const std::vector<double>& values) {
     return *std::min_element(values.begin(), values.end());
 }
@@ -82,7 +84,7 @@ void Run(int64_t rows, int turns) {
         const double cjson_ms = Milliseconds(
             "cjson", [&] { kept = kept + Walk(Parse(body.data(), body.size()).get()); });
         const double twice_ms = Milliseconds("twice", [&] { kept = kept + ParseTwice(body); });
-        if (turn == 0) continue;  // memory is still being fetched from the kernel
+        if (turn == 0) continue;  // the first turn still gets memory from the kernel
         ours.push_back(our_ms);
         cjson.push_back(cjson_ms);
         twice.push_back(twice_ms);
@@ -100,7 +102,8 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "usage: json_stage ROWS TURNS\n");
         return 2;
     }
-    // Freed memory stays, as in the gateway: fetching pages from the kernel is not the stage.
+    // Keep freed memory, as the gateway does: getting pages from the kernel is not part of the
+    // stage.
     mallopt(M_MMAP_THRESHOLD, 64 << 20);
     mallopt(M_TRIM_THRESHOLD, 512 << 20);
     try {
