@@ -1,4 +1,4 @@
-"""Pushes that share a transaction: what one of them breaks costs the others nothing."""
+"""Pushes that share a transaction: a failing push costs the others nothing."""
 import concurrent.futures
 import datetime
 import os
@@ -13,13 +13,13 @@ from metric_pushes import UTC, check_accounts, counts, log, minutes_ago, push_of
 
 
 def test_what_an_aborted_transaction_added_is_forgotten(server, client, credentials):
-    """The series and the lines of a push that failed are not taken for stored."""
+    """The worker's caches forget the series and log lines of a failed push, so a retry stores them."""
     when = datetime.datetime.now(UTC)
     leaf = f"pganalytics.log_lines_p{when:%Y%m%d}"
     rows = [{"schema": "public", "name": f"t{i}", "live_tuples": i} for i in range(30)]
     tables = {"type": "pg_stats", "timestamp": rfc3339(when), "database": "app", "size_bytes": 1,
               "tables": rows}
-    # Makes the day's partition.
+    # This push makes the day's partition.
     assert client.push(push_of(credentials, log(when, ["first"]))).status == 200
     server.db.execute(f"ALTER TABLE {leaf} ADD CONSTRAINT no_bad CHECK (message <> 'bad')")
     try:
@@ -27,7 +27,7 @@ def test_what_an_aborted_transaction_added_is_forgotten(server, client, credenti
         assert refused.status == 422, refused
         assert refused.json["sqlstate"] == "23514"
         assert counts(server, credentials)["table_samples"] == 0
-        # On the same connection, and so by the same worker with the same caches.
+        # The retry uses the same connection, and so the same worker with the same caches.
         answer = client.push(push_of(credentials, tables, log(when, ["good"])))
         assert answer.status == 200, answer
         assert (answer.receipt["stored"], answer.receipt["unchanged"]) == (32, 0)
@@ -47,7 +47,7 @@ def one_worker(make_server):
 
 
 def unread_bytes(port):
-    """unread_bytes gives what waits in the sockets of a port of this machine, either way."""
+    """unread_bytes counts the bytes that wait in the sockets of a local port, in either direction."""
     waiting = 0
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         if not os.path.exists(table):
@@ -60,7 +60,7 @@ def unread_bytes(port):
 
 
 def test_bad_push_among_64_costs_only_itself(one_worker):
-    """The worker is held until all 64 wait for it, so that they share a group and its commit."""
+    """The worker is stopped until all 64 pushes wait for it, so that they share a group and its commit."""
     server = one_worker
     credentials = server.collector()
     (worker, _), = server.workers()
@@ -68,7 +68,7 @@ def test_bad_push_among_64_costs_only_itself(one_worker):
     bad = 37
 
     def push(n, turn):
-        # PostgreSQL can hold no name of 64 bytes: an error that only the tables can find.
+        # A user name of 64 bytes is too long for PostgreSQL, which only the INSERT notices.
         rows = [{**row, "user": "u" * 64 if n == bad and turn > 0 else "u"}
                 for row in query_rows(5, n + 1, 1 + 5 * n)]
         return clients[n].push(push_of(
@@ -81,7 +81,8 @@ def test_bad_push_among_64_costs_only_itself(one_worker):
 
     try:
         with concurrent.futures.ThreadPoolExecutor(64) as executor:
-            # Each connection has shown its token: what follows needs no word of the worker.
+            # Each connection has its token checked here, so later pushes need no answer of the
+            # worker first.
             assert {a.status for a in executor.map(lambda n: push(n, 0), range(64))} == {200}
             for turn in range(1, 9):
                 os.kill(worker, signal.SIGSTOP)
@@ -97,7 +98,7 @@ def test_bad_push_among_64_costs_only_itself(one_worker):
                 assert all(a.receipt["stored"] == 6 for n, a in enumerate(answers) if n != bad)
                 assert server.ledger(credentials) == (64 + 63 * turn, 6 * (64 + 63 * turn))
                 assert counts(server, credentials)["log_lines"] == 64 + 63 * turn
-                # What the gateway had still in hand may have come a turn later: then once more.
+                # If some frames came too late for the group, try once more.
                 if activity() == "storing 64 pushes":
                     break
             assert activity() == "storing 64 pushes"
