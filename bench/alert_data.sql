@@ -1,6 +1,7 @@
--- What rules of alerts read, as twenty collectors leave it: a server with 1,000 queries each, pushes
--- each minute for eight days, samples of queries every twenty minutes on the days that rules look at,
--- the other metrics each minute of today, and 500,000 rows of the audit log over thirty days.
+-- The data that alert rules read, as twenty collectors leave it: a server with 1,000 queries each,
+-- pushes each minute for eight days, samples of queries every twenty minutes on the days that rules
+-- look at, the other metrics each minute of today, and 500,000 rows of the audit log over thirty
+-- days.
 SELECT count(pganalytics.make_partition(relation, (now() AT TIME ZONE 'UTC')::date - day))
 FROM pganalytics.partitioned_relations(), generate_series(0, 9) AS day;
 SELECT pganalytics.make_audit_partition((now() - make_interval(days => day))::date)
@@ -15,8 +16,8 @@ INSERT INTO pganalytics.query_series (server_id, database_id, username, queryid,
     last_seen, from_zero)
 SELECT b.server_id, b.database_id, 'app', q, true, now() - interval '30 days', now(), false
 FROM pganalytics.databases b, generate_series(1, 1000) AS q;
--- The first query of a server runs 2,000 times a minute, the second half as often, and so on; 10 ms
--- each, a week ago, and every tenth now 21 ms.
+-- The first query of a server runs 2,000 times a minute, the n-th a n-th as often. A call takes 10
+-- ms, but this week 21 ms in every tenth query.
 INSERT INTO pganalytics.query_samples (server_id, series_id, sampled_at, calls, rows, total_exec_time,
     min_exec_time, max_exec_time, mean_exec_time, stddev_exec_time, shared_blks_hit, shared_blks_read)
 SELECT s.server_id, s.series_id, t.at, n.calls, n.calls * 3, n.calls * n.mean, 1, 50, n.mean, 2,
@@ -45,7 +46,7 @@ INSERT INTO pganalytics.push_ledger (received_at, server_id, push_key, body_hash
     discarded_too_large)
 SELECT at, server_id, key, key, collector_id, 20000, 235, 235, 0, 0, 0, 0, 0 FROM pushes;
 
--- Series of tables are there as well: a rule must find its own among them.
+-- There are many series of tables, so that a rule must find its own series among them.
 INSERT INTO pganalytics.metric_series (server_id, relation, database_id, labels, label_hash, first_seen)
 SELECT b.server_id, k.relation, CASE WHEN k.of_database THEN b.database_id ELSE 0 END,
        ARRAY['label ' || n, 'second ' || n], md5(k.relation || n)::uuid, now() - interval '30 days'

@@ -1,4 +1,4 @@
-"""What rules of alerts cost: each one by itself, and all of them to a server that takes pushes."""
+"""What alert rules cost: each rule by itself, and all of them on a server that takes pushes."""
 import pathlib
 import statistics
 import time
@@ -13,14 +13,14 @@ COLLECTORS = 5
 TURNS = 10  # of each rule, for the table of rules
 DATA = pathlib.Path(__file__).with_name("alert_data.sql")
 
-# How often each rule is evaluated, how long pushes come meanwhile, and how often by turns.
+# How often each rule is evaluated, seconds of pushes meanwhile, and number of turns.
 LOADS = (("1 min", 70, 1), ("5 s", 15, 3))
 
 
 class Watching(Rig):
-    """Watching is a server with what rules read. Its pushes add to that and are not removed."""
+    """Watching is a server with data for the rules. Its pushes add rows, which are not removed."""
 
-    checkpoints = False  # push() makes them, before it looks at the worker
+    checkpoints = False  # push() makes a checkpoint before it looks at the worker
 
     def start(self):
         super().start()
@@ -31,7 +31,7 @@ class Watching(Rig):
         return self
 
     def evaluate(self, every):
-        """evaluate has every rule evaluated so often; None: none of them."""
+        """evaluate has every rule evaluated at this interval; None disables all rules."""
         self.analytics.query(
             "UPDATE pganalytics.alert_rules SET enabled = false" if every is None else
             f"UPDATE pganalytics.alert_rules SET enabled = true, evaluate_every = '{every}'")
@@ -51,7 +51,7 @@ def make_rigs(root):
 
 
 def worker(rig):
-    """worker gives CPU seconds and evaluations of the alerts worker."""
+    """worker gives the alerts worker's CPU seconds and its number of evaluations."""
     pid, done = rig.analytics.query("SELECT pid, commits FROM pganalytics.workers "
                                     "WHERE kind = 'alerts'").split("|")
     return cpu_seconds(int(pid)), int(done)
@@ -59,7 +59,7 @@ def worker(rig):
 
 def push(rig, pushes):
     rig.analytics.psql("CHECKPOINT")
-    # The load generator makes its bodies before it measures: the worker is looked at for longer.
+    # The load generator first makes its bodies, so the worker is measured for a longer time.
     before = time.monotonic(), *worker(rig)
     result = rig.push(1000, pushes, collectors=COLLECTORS)
     seconds, cpu, evaluations = (now - then for now, then in zip((time.monotonic(), *worker(rig)), before))
@@ -68,9 +68,9 @@ def push(rig, pushes):
 
 
 def compare(rigs, every, seconds, turns):
-    """compare pushes to both by turns, for about so many seconds each time."""
+    """compare pushes to both servers in turns, for about this many seconds each time."""
     rigs["alerted"].evaluate(every)
-    # New series and partitions are met here, and how many pushes make the time.
+    # The first pushes make new series and partitions, and show how many pushes fill the time.
     probes = [rigs[name].push(1000, 300, collectors=COLLECTORS) for name in RIGS]
     pushes = int(seconds * min(map(rate, probes)) / 1000)
     results = {"alerted": [], "quiet": []}
@@ -90,7 +90,7 @@ def compare(rigs, every, seconds, turns):
 
 
 def each_rule(rig):
-    """each_rule runs every rule by itself, as the engine does, on the server that takes no pushes."""
+    """each_rule runs every rule by itself, as the engine does, on the server without pushes."""
     said = rig.analytics.query(f"""
         CREATE TEMP TABLE took (rule text, found bigint, ms float8);
         DO $$

@@ -1,4 +1,4 @@
-"""What the audit log costs the sessions of a server: pgbench on it and on one without the extension."""
+"""What the audit log costs a server's sessions: pgbench with the extension and without it."""
 import os
 import pathlib
 import re
@@ -13,10 +13,10 @@ RIGS = ("audited", "plain")
 SCALE = 10
 SECONDS = 3
 CLIENTS = 2
-TURNS = 4  # of each server in a round, by turns
+TURNS = 4  # of each server in a round, alternating
 TICKS = os.sysconf("SC_CLK_TCK")
 
-# What pgbench is told, and what of it the audit log tells.
+# The options of pgbench for each load, and what the audit log records of it.
 LOADS = (
     ("select", ("-S",), "pgbench -S: nothing is told"),
     ("prepared", ("-S", "-M", "prepared"), "pgbench -S -M prepared: nothing is told"),
@@ -31,7 +31,7 @@ SCRIPTS = {
 
 
 class Plain:
-    """Plain is a server without the extension, otherwise that of a rig."""
+    """Plain is a server without the extension, with the other settings of a rig."""
 
     refused = 0
 
@@ -49,7 +49,7 @@ class Plain:
 
 
 def prepare(rig):
-    """prepare makes the database that both servers are asked."""
+    """prepare makes the database that pgbench uses on a server."""
     server = rig.analytics
     server.psql("CREATE DATABASE pgbench; CREATE ROLE visitor LOGIN")
     server.psql("CREATE TABLE closed (n int); GRANT CREATE ON SCHEMA public TO visitor;"
@@ -77,13 +77,13 @@ def bench(server, *arguments, user="visitor"):
 
 
 def ended_cpu_seconds(pid):
-    """ended_cpu_seconds is what the sessions of a postmaster have used that have ended."""
+    """ended_cpu_seconds is the CPU time of a postmaster's sessions that have ended."""
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[13]) + int(fields[14])) / TICKS
 
 
 def workers_cpu_seconds(rig):
-    """workers_cpu_seconds is what the audit worker has used, 0 without one."""
+    """workers_cpu_seconds is the CPU time of the audit worker, 0 for a server without one."""
     if isinstance(rig, Plain):
         return 0.0
     pid = rig.analytics.query("SELECT pid FROM pganalytics.workers WHERE kind = 'audit'")
@@ -96,7 +96,7 @@ def run(rig, flags):
     before = ended_cpu_seconds(server.process.pid), workers_cpu_seconds(rig)
     said = bench(server, "-c", CLIENTS, "-j", CLIENTS, "-T", SECONDS, *flags)
     done = int(re.search(r"transactions actually processed: (\d+)", said)[1])
-    # The postmaster has waited for the sessions once it answers a new one.
+    # When the postmaster answers a new session, it has reaped the ended ones.
     server.psql("SELECT 1")
     return {"tps": float(re.search(r"tps = ([\d.]+)", said)[1]),
             "session_cpu_us": (ended_cpu_seconds(server.process.pid) - before[0]) / done * 1e6,
@@ -104,7 +104,7 @@ def run(rig, flags):
 
 
 def compare(rigs, flags):
-    """compare runs both by turns: what slows one slows the other."""
+    """compare runs both servers in turns, so that a slow moment of the machine slows both."""
     prepared = [rig for rig in (rigs["audited"], rigs["plain"]) if hasattr(rig, "scripts")]
     for rig in (rigs["audited"], rigs["plain"]):
         if rig not in prepared:

@@ -39,7 +39,8 @@ RATIOS = (
      "gateway, 26 MB of an old collector : cJSON reading as many queries"),
     ("decoder", "decoder", "cjson", "decoder : cJSON, 1000 queries"),
 )
-# Counted and not timed: what a handshake takes in time has other ratios on other processors.
+# These are counted and not timed, because the time of a handshake has other ratios on other
+# processors.
 COUNTED = (
     ("worker_certificate", "worker certificate", "copy",
      "worker, pushes of 100 by certificate, a connection each : COPY FROM of the rows"),
@@ -55,7 +56,7 @@ FIGURES = (
     Figure("wal_per_sample", "wal", None, COUNT, "bytes of WAL per statement and sample"),
     Figure("commits_100", "commits 100", None, TIMED,
            "commits per push of 100 queries, 32 connections"),
-    # Those of 100 queries come in groups here.
+    # Pushes of 100 queries come in groups that share a commit here.
     *(Figure(f"{key}_time", f"{cost} ms", f"{unit} ms", TIMED, f"CPU time: {label}")
       for key, cost, unit, label in RATIOS if key != "gateway_minute"),
     # A large body needs memory that the gateway has not got yet: 15,000 pages. What the kernel takes
@@ -65,8 +66,8 @@ FIGURES = (
 )
 
 
-# How many pushes wait when a commit is done depends on how busy the machine is. Where each commit
-# takes this long most of the others do, and groups are of about the same size everywhere.
+# How many pushes wait for a commit depends on how busy the machine is. If each commit takes this
+# long, most of the other pushes wait for it, and groups have about the same size everywhere.
 SLOW_COMMITS = {"commit_delay": 60000, "commit_siblings": 0}  # us
 
 
@@ -75,7 +76,7 @@ def commits(rig):
 
 
 class Guard:
-    """Guard is the servers that all but the instructions are measured on."""
+    """Guard is the servers on which everything but the instructions is measured."""
 
     def __init__(self, root, settings):
         self.rig = Rig(root, "one", settings, wal_segments=16)
@@ -83,16 +84,16 @@ class Guard:
         self.grouped = Rig(root, "grouped", {**settings, **SLOW_COMMITS}, wal_segments=8)
         self.rigs = (self.rig, self.grouped)
         for rig in self.rigs:
-            rig.checkpoints = False  # a round ends with one, which is enough
+            rig.checkpoints = False  # one checkpoint at the end of a round is enough
 
     def measure(self, costs):
         """measure appends one round, which starts with new processes, to the lists of costs.
 
-        The ways take short turns, so that what else happens on the machine meets all of them.
+        The ways take short turns, so that other load on the machine affects all of them.
         """
         rig = self.rig
         minutes = [memory.measure(self.old)]
-        for each in self.rigs:  # the first push of a process reads what the next ones remember
+        for each in self.rigs:  # the first push of a process fills its caches
             each.push(1000, 2)
         for _ in range(TURNS):
             costs["copy ms"].append(rig.insert("server", 1000, 20)["backend_cpu_ms"])
@@ -127,7 +128,7 @@ def figures(costs):
 
 
 def measure_until_decided(guard, costs, stored):
-    """measure_until_decided gives each figure and what was decided of it, up to a first failure."""
+    """measure_until_decided gives the figures and their verdicts; it stops at the first failure."""
     for rounds in range(1, MAX_ROUNDS + 1):
         guard.measure(costs)
         values = figures(costs)
@@ -142,12 +143,12 @@ def measure_until_decided(guard, costs, stored):
 
 @contextlib.contextmanager
 def awake_machine():
-    """awake_machine lets no core fall idle during a with block.
+    """awake_machine keeps every core busy during a with block.
 
-    What is woken on a core that slept is dearer: small pushes by a third and more, so that the
-    ratios of an idle machine and of one that does other things were far apart.
+    A process that is woken on a sleeping core costs more CPU time: a third and more for small
+    pushes. So the ratios of an idle machine would differ from those of a busy one.
     """
-    # Where the kernel shares time among sessions, it is the session that has to be nice.
+    # Where the kernel shares CPU time among sessions, the whole session must be nice.
     spin = "echo 19 > /proc/self/autogroup; exec nice -n 19 python3 -c 'while True: pass'"
     spinners = [cluster.start_process(["sh", "-c", spin], os.devnull)
                 for _ in range(os.cpu_count())]
@@ -172,7 +173,7 @@ def update(guard, costs):
 
 
 def compare(guard, costs):
-    """compare prints all figures and gives the number of those that are beyond their limits."""
+    """compare prints all figures and gives the number of figures beyond their limits."""
     stored = json.loads(BASELINE.read_text(encoding="utf-8"))["figures"]
     values, verdicts = measure_until_decided(guard, costs, stored)
     beyond = []

@@ -1,4 +1,4 @@
-"""Collectors of a rig with certificates of their own, and one connection of theirs."""
+"""Collectors of a rig with their own certificates, and single connections of collectors."""
 import concurrent.futures
 import http.client
 import json
@@ -8,13 +8,13 @@ import time
 
 from rig import Account
 
-REFUSED_WITHIN = 5  # s, or the bench ends
+REFUSED_WITHIN = 5  # seconds; a later refusal ends the bench
 
 CREDENTIALS = ("opaque token", "signed token", "certificate", "certificate and signed token")
 
 
 class Client:
-    """Client is one connection of a collector that shows what its account has."""
+    """Client is one connection of a collector that presents the credentials of its account."""
 
     def __init__(self, rig, account=None):
         context = ssl.create_default_context(cafile=str(rig.ca_file))
@@ -33,7 +33,7 @@ class Client:
         self._http.close()
 
     def ask(self, path, document=None):
-        """ask posts and gives the answer's status and document; 0 if the connection has ended."""
+        """ask posts a document and gives the answer's status and document; 0 if the connection has ended."""
         try:
             self._http.request("POST", f"/api/v1/{path}",
                                "" if document is None else json.dumps(document), self._headers)
@@ -43,21 +43,21 @@ class Client:
             return 0, None
 
     def must(self, path, document=None):
-        """must gives the document of a 200."""
+        """must is ask() for a request that has to be answered with 200; gives the document."""
         status, answer = self.ask(path, document)
         if status != 200:
             raise SystemExit(f"{path}: {status} {answer}")
         return answer
 
     def wait_until_closed(self):
-        """wait_until_closed gives the time at which the server has closed the connection."""
+        """wait_until_closed waits for the server to close the connection and gives the time of that."""
         self._http.sock.settimeout(REFUSED_WITHIN)
         try:
             while self._http.sock.recv(1024):
                 pass
         except TimeoutError:
             raise SystemExit(f"a connection is open {REFUSED_WITHIN} s after its end") from None
-        except OSError:  # an alert
+        except OSError:  # a TLS alert
             pass
         return time.monotonic()
 
@@ -75,7 +75,7 @@ class Enrolled:
         return [f"enrolled-{number}" for number in range(self._names - count, self._names)]
 
     def _request(self, number):
-        """_request gives a key's file and a request for a certificate, made once for each number."""
+        """_request gives a key's file and a certificate request, made once for each number."""
         while len(self._requests) <= number:
             path = self.rig.root / f"{self.rig.name}-{len(self._requests)}.key"
             done = subprocess.run(
@@ -86,7 +86,7 @@ class Enrolled:
         return self._requests[number]
 
     def enroll(self, names, at_once=16):
-        """enroll has collectors ask for certificates: their accounts, and how long that took."""
+        """enroll has collectors request certificates; gives their accounts and the seconds that took."""
         tokens = self.rig.analytics.query(
             "SELECT e.token FROM unnest(ARRAY[" + ", ".join(f"'{name}'" for name in names) + "]) n,"
             " pganalytics.create_enrollment_token(n) e").split("\n")
@@ -113,7 +113,7 @@ class Enrolled:
                           "max_ms": 1000 * latencies[-1]}
 
     def credentials(self):
-        """credentials gives one collector's account for each of CREDENTIALS."""
+        """credentials gives an account of one collector for each kind in CREDENTIALS."""
         (name,) = self.names(1)
         opaque = Account(*self.rig.analytics.create_collector(name))
         ((certificate,), _) = self.enroll([name])

@@ -1,12 +1,12 @@
-"""Many collectors at once, each with a server, a token and a connection of its own; and connections."""
+"""Many collectors at once, each with its own server, token and connection; and the cost of connections."""
 from report import Table, median, paired, rate
 
 RIGS = ("fleet", "one")
 COLLECTORS = (1, 5, 10, 50)
 SIZES = (100, 1000, 5000)
-ROWS = 60_000  # of one measurement, at least two pushes for each collector
+ROWS = 60_000  # of one measurement; each collector makes at least two pushes
 
-# Label, flags of pushload, settings.
+# Label, flags of pushload, settings of the server.
 CONNECTIONS = (
     ("keep-alive, default settings", (), {}),
     ("a connection for each push", ("--connect",), {}),
@@ -22,10 +22,10 @@ def pushes_of(collectors, rows):
 
 
 def warm_up(rigs):
-    """warm_up makes the series of all collectors: how queries are first met is not measured here.
+    """warm_up makes the series of all collectors, because first pushes of queries are not measured here.
 
-    Each worker meets them for itself, and which of the two a connection comes to is chance: after
-    six connections one of them has missed 3 % of the collectors.
+    Each worker has to meet the queries itself, and which of the two gets a connection is chance:
+    after six connections one worker has not met 3 % of the collectors.
     """
     rigs["fleet"].push(max(SIZES), 6 * max(COLLECTORS), "--connect", collectors=max(COLLECTORS))
 

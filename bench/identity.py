@@ -1,4 +1,4 @@
-"""What identities cost: handshakes, pushes, enrolments; and how soon a revocation counts."""
+"""What identities cost: handshakes, pushes, enrolments; and how soon a revocation takes effect."""
 import subprocess
 import threading
 import time
@@ -8,15 +8,15 @@ from report import Table, median, paired
 from rig import cluster, product, program
 
 RIGS = ("identity",)
-HANDSHAKES = (400, 8)  # so many, so many at once
-ROWS = 10  # of a push: of a larger one, what it shows is a smaller part
+HANDSHAKES = (400, 8)  # number, connections at once
+ROWS = 10  # of a push; few, so that the cost of the credentials is a large part
 PUSHES = {"kept": 200, "new": 60}
-ENROLMENTS = {1: 16, 32: 64}  # at once: so many
+ENROLMENTS = {1: 16, 32: 64}  # enrolments at once -> number of enrolments
 REVOCATIONS = 20
 
 
 class Session:
-    """Session is one of psql that stays: to start one takes longer than what is measured."""
+    """Session is a psql that stays connected, because starting one takes longer than what is measured."""
 
     def __init__(self, analytics):
         self._psql = subprocess.Popen(
@@ -32,7 +32,7 @@ class Session:
         self._psql.wait()
 
     def run(self, sql):
-        """run comes back when the statement is committed."""
+        """run returns when the statement is committed."""
         self._psql.stdin.write(f"{sql};\n\\echo done\n")
         self._psql.stdin.flush()
         while (line := self._psql.stdout.readline()) != "done\n":
@@ -58,7 +58,7 @@ def empty_push(account):
 
 
 def push_until_refused(rig, account, answers):
-    """push_until_refused notes when each push began and ended, and its status."""
+    """push_until_refused records the begin, the end and the status of each push."""
     with Client(rig, account) as client:
         while not answers or answers[-1][2] == 200:
             began = time.monotonic()
@@ -67,7 +67,7 @@ def push_until_refused(rig, account, answers):
 
 
 def revoke(rig, session, account):
-    """revoke gives ms from a COMMIT to the first push refused and to the end of an idle connection."""
+    """revoke gives the ms from a COMMIT to the first refused push and to the end of an idle connection."""
     serial = subprocess.run(["openssl", "x509", "-noout", "-serial", "-in", account.certificate],
                             check=True, capture_output=True, text=True).stdout.strip()
     answers = []
@@ -83,7 +83,7 @@ def revoke(rig, session, account):
     late = [status for began, _, status in answers if began > committed and status == 200]
     if late or answers[0][2] != 200:
         raise SystemExit(f"{len(late)} pushes let in after the COMMIT of their revocation")
-    # The refusal may be there before psql has said that the COMMIT is.
+    # The refusal may come before psql has reported the COMMIT.
     return {"refused": max(0.0, 1000 * (answers[-1][1] - committed)),
             "closed": max(0.0, 1000 * (closed - committed))}
 

@@ -1,11 +1,11 @@
-"""Memory of an ingest worker and its gateway: idle after a start, at most during a push, after it."""
+"""Memory of an ingest worker and its gateway: idle after a start, at the peak of a push, afterwards."""
 from meters import PeakMemory, memory_bytes
 
 MB = 1 << 20
 
 
 def measure(old):
-    """measure restarts the server and pushes an old collector's next minute; MB, and what it cost."""
+    """measure restarts the server and pushes a v3 collector's next minute; gives MB and the push's cost."""
     rig = old.rig
     minute = old.write_minute()
     rig.analytics.restart()

@@ -1,22 +1,22 @@
-"""What processes have used: CPU and memory, read from /proc."""
+"""CPU time and memory of processes, read from /proc and their CPU clocks."""
 import pathlib
 import threading
 import time
 
 
 def cpu_seconds(pid):
-    """cpu_seconds is what a process has used so far, its own and the kernel's on its behalf."""
+    """cpu_seconds is the CPU time of a process so far, in user and kernel mode."""
     return time.clock_gettime(_clock_of(int(pid)))
 
 
 def _clock_of(pid):
-    # The clock that clock_getcpuclockid(3) gives, which Python does not have for other processes:
-    # nanoseconds, where /proc/PID/stat has ticks of 10 ms.
+    # This is the clock of clock_getcpuclockid(3), which Python does not offer for other processes.
+    # It counts nanoseconds; /proc/PID/stat has ticks of 10 ms.
     return (~pid << 3) | 2
 
 
 def memory_bytes(pid, peak=False):
-    """memory_bytes is what a process holds in memory, without PostgreSQL's shared buffers."""
+    """memory_bytes is the memory of a process, without PostgreSQL's shared buffers."""
     fields = {}
     for line in pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii",
                                                               errors="replace").split("\n"):
@@ -27,10 +27,10 @@ def memory_bytes(pid, peak=False):
 
 
 class PeakMemory:
-    """PeakMemory watches processes during a with block: `peaks` is the highest of each.
+    """PeakMemory watches processes during a with block; `peaks` has the highest memory of each.
 
-    A gateway touches no shared memory, so the kernel's own high-water mark is exact for it. That of
-    a worker counts shared buffers; there the peak is the highest of readings 2 ms apart.
+    A gateway touches no shared memory, so the kernel's high-water mark is exact for it. A worker's
+    mark would count shared buffers; its peak is the highest of readings 2 ms apart.
     """
 
     def __init__(self, workers, gateways):

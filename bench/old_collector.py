@@ -1,18 +1,18 @@
-"""Pushes of an old (v3) collector: a minute of it is one body of 26 MB, plain, on a new connection."""
+"""Pushes of an old (v3) collector: a minute is one body of 26 MB, uncompressed, on a new connection."""
 import collections
 import datetime
 
-from rig import cluster  # first: it says where the next one is
+from rig import cluster  # first: it makes the next module importable
 import v3_bodies
 
-# Its file, its query rows and how many of them are kept: a query comes twice in a snapshot where two
-# users ran it, without a word of whom, and becomes one row.
+# The file of a minute, its query rows, and how many of them are kept. If two users ran a query a
+# snapshot has it twice without naming the users; such rows are merged into one.
 Minute = collections.namedtuple("Minute", "path rows kept")
-START = datetime.timedelta(hours=2)  # before now: room for 120 minutes
+START = datetime.timedelta(hours=2)  # before now; leaves room for 120 minutes
 
 
 class OldCollector:
-    """OldCollector is the first collector of a rig; one minute of it follows the other."""
+    """OldCollector is the first collector of a rig; its minutes follow each other."""
 
     def __init__(self, rig):
         self.rig = rig
@@ -35,7 +35,7 @@ class OldCollector:
                       sum(len(set(hashes)) for hashes in snapshots))
 
     def push(self, minute):
-        """push sends the body and gives what it cost, for 1000 of the rows that came."""
+        """push sends a minute's body and gives its cost per 1000 rows that were sent."""
         result = self.rig.push(minute.rows, 1, "--old", "--connect", "--body", minute.path)
         self.rig.acknowledged += minute.kept - minute.rows
         return result

@@ -1,4 +1,4 @@
-"""The figures that are aimed at, each against something measured in the same round."""
+"""The figures that the product aims at, each compared with something measured in the same round."""
 import memory
 import storage
 from old_collector import OldCollector
@@ -6,7 +6,7 @@ from report import Table, median, paired, rate
 from rig import program
 
 RIGS = ("one", "single", "old", "storage", "large")
-LARGE_PUSHES = (1000, 5000, 20000)  # whose rows are counted
+LARGE_PUSHES = (1000, 5000, 20000)  # sizes of pushes whose rows are counted
 
 
 def measurements(rigs):
@@ -27,7 +27,7 @@ def measurements(rigs):
 
 
 def count_rows(rig, rows):
-    """count_rows pushes and looks for every row; the count is of the table, not of the receipts."""
+    """count_rows pushes and counts the rows in the table, not those in the receipts."""
     before = rig.rows_stored()
     result = rig.push(rows, 5)
     result["lost"] = result["rows"] - (rig.rows_stored() - before)

@@ -1,4 +1,4 @@
-"""Tables of docs/inside/performance.md, and what they were measured on."""
+"""Tables of docs/inside/performance.md, and the machine and versions of the measurement."""
 import os
 import platform
 import statistics
@@ -8,7 +8,7 @@ from rig import product
 
 
 def machine():
-    """machine names what the numbers were measured on."""
+    """machine describes the machine on which the numbers were measured."""
     with open("/proc/cpuinfo", encoding="utf-8") as file:
         model = next((line.split(":", 1)[1].strip() for line in file
                       if line.startswith("model name")), platform.machine())
@@ -25,7 +25,7 @@ def versions(analytics):
 
 
 class Table:
-    """Table is one table in markdown."""
+    """Table is a table in markdown."""
 
     def __init__(self, *heads):
         self.lines = ["| " + " | ".join(heads) + " |",
@@ -48,11 +48,11 @@ def _value(result, key):
 
 
 def median(results, key):
-    """median is that of a key, or of a function of the result, over the rounds."""
+    """median is the median of a key, or of a function of the result, over the rounds."""
     return statistics.median(_value(result, key) for result in results)
 
 
 def paired(results, others, key):
-    """paired is the median of the ratios of each round: what slows a round slows both."""
+    """paired is the median of each round's ratio, because a slow round slows both numbers."""
     return statistics.median(_value(result, key) / _value(other, key)
                              for result, other in zip(results, others))

@@ -1,4 +1,4 @@
-"""A server under test: the product on a private cluster, its collectors, and the programs that load it."""
+"""A server under test: the product on a private cluster, its collectors, and its load generators."""
 import collections
 import contextlib
 import json
@@ -13,9 +13,9 @@ import cluster  # noqa: E402
 import product  # noqa: E402
 from meters import cpu_seconds  # noqa: E402
 
-BUILT = product.SOURCE / "build/bench"  # by bench/build
+BUILT = product.SOURCE / "build/bench"  # made by bench/build
 PROGRAMS = BUILT / "bench/load"
-# Ways of a client of PostgreSQL, each into a table of its own: name, label, sslmode.
+# Ways in which a client of PostgreSQL inserts, each into its own table: name, label, sslmode.
 Way = collections.namedtuple("Way", "name label sslmode")
 CLIENT_WAYS = (
     Way("rows", "client, INSERT row by row, autocommit (the v3.1.0 way)", "disable"),
@@ -24,7 +24,8 @@ CLIENT_WAYS = (
     Way("server", "COPY FROM a binary file on the server (the limit)", "disable"),
 )
 WAL_SEGMENT_MB = 16
-# What a collector shows, as pushload reads it: files of certificate and key, "-" for nothing.
+# A collector's credentials as pushload reads them: files of certificate and key, "-" for a missing
+# one.
 Account = collections.namedtuple("Account", "collector_id token certificate key",
                                  defaults=("-", "-"))
 
@@ -34,7 +35,7 @@ def say(text=""):
 
 
 def program(name, *arguments):
-    """program runs one of the programs of bench/load and gives what it measured."""
+    """program runs one of the programs of bench/load and gives its measured values."""
     done = subprocess.run([str(PROGRAMS / name), *map(str, arguments)], text=True,
                           capture_output=True, check=False)
     if done.returncode != 0:
@@ -43,10 +44,11 @@ def program(name, *arguments):
 
 
 class Rig:
-    """Rig is one analytics server. Rows that were acknowledged are counted and looked for."""
+    """Rig is one analytics server. It checks that every acknowledged row is stored."""
 
-    # Whether each measurement begins with a checkpoint. Then none falls into one of them, but the
-    # first touch of each page logs the page: some milliseconds of CPU more in a short measurement.
+    # Whether each measurement begins with a checkpoint. A checkpoint before it keeps checkpoints
+    # out of the measurement; but then the first change of each page logs the whole page, which
+    # costs some milliseconds of CPU in a short measurement.
     checkpoints = True
 
     def __init__(self, root, name, settings=None, workers=1, wal_segments=64):
@@ -60,7 +62,8 @@ class Rig:
         self._names = 0
         self.analytics = product.Analytics(self.root, name, settings={
             "pganalytics.ingest_workers": workers, "pganalytics.max_queries_per_db": 100000,
-            # Counted as in production, and never met: all clients of a bench are one address.
+            # Requests are counted as in production, but no limit is reached: all clients have one
+            # address.
             **{f"pganalytics.rate_limit_{name}": 1000000 for name in (
                 "address", "address_burst", "collector", "collector_burst")},
             "ssl": "on", "ssl_cert_file": self.root / "tls.crt",
@@ -106,7 +109,8 @@ class Rig:
     def _warm_up_wal(self):
         """_warm_up_wal makes the WAL segments that later commits recycle.
 
-        On a fresh cluster each new segment is written out first, which costs commits 10 ms and more.
+        On a fresh cluster each new segment is written out first, which delays commits by 10 ms and
+        more.
         """
         self.analytics.psql("CREATE TABLE warm_up (n int);" + self.wal_segments *
                             "INSERT INTO warm_up VALUES (1); SELECT pg_switch_wal();")
@@ -114,12 +118,12 @@ class Rig:
         self.analytics.psql("CHECKPOINT")
 
     def name_of(self, account):
-        """name_of is the name of a collector."""
+        """name_of is the name of an account's collector."""
         return self.analytics.query("SELECT name FROM pganalytics.collectors "
                                     f"WHERE collector_id = '{account.collector_id}'")
 
     def collectors(self, count):
-        """collectors gives the credentials of the first `count` collectors."""
+        """collectors gives the accounts of the first `count` collectors."""
         while len(self._collectors) < count:
             self._collectors.append(self.new_collector())
         return self._collectors[:count]
@@ -129,14 +133,14 @@ class Rig:
         return Account(*self.analytics.create_collector(f"bench-{self._names}"))
 
     def processes(self):
-        """processes gives the pids of the ingest workers and those of their gateways."""
+        """processes gives the pids of the ingest workers and the pids of their gateways."""
         lines = self.analytics.query("SELECT pid, gateway_pid FROM pganalytics.workers "
                                      "WHERE kind = 'ingest'").split("\n")
         return tuple(zip(*(map(int, line.split("|")) for line in lines)))
 
     @contextlib.contextmanager
     def settings(self, settings):
-        """settings holds settings that a reload changes during a with block."""
+        """settings changes settings by a reload for the length of a with block."""
         self._reload(settings)
         yield
         self._reload({name: None for name in settings})
@@ -149,13 +153,13 @@ class Rig:
             self.analytics.psql(f"ALTER SYSTEM RESET {name}" if value is None else
                                 f"ALTER SYSTEM SET {name} = '{value}'")
         self.analytics.reload()
-        # Each worker answers a reload with a new gateway.
+        # Each worker starts a new gateway at a reload.
         cluster.wait_until(lambda: not set(self.processes()[1]) & set(before), 20, "a reload")
         self.analytics.wait_until_running()
 
     def insert(self, way, rows, pushes):
-        """insert runs a way of a client once, into a table of its own."""
-        if way == "server":  # anew each time: samples of the past would be inserted elsewhere
+        """insert runs one way of a client once, into that way's table."""
+        if way == "server":  # make new files: old samples would belong to another partition
             program("client_inserts", "files", "", "-", rows, pushes, self.files)
         self._checkpoint()
         sslmode = next(known.sslmode for known in CLIENT_WAYS if known.name == way)
@@ -165,17 +169,17 @@ class Rig:
         return result
 
     def cpu_of(self, work):
-        """cpu_of has something done; what it gives, and the CPU seconds of workers and gateways."""
+        """cpu_of runs work() and gives its result and the CPU seconds of workers and gateways."""
         kinds = self.processes()
         before = [sum(map(cpu_seconds, pids)) for pids in kinds]
         result = work()
         return result, [sum(map(cpu_seconds, pids)) - start for pids, start in zip(kinds, before)]
 
     def push(self, rows, pushes, *flags, collectors=1, first=None):
-        """push sends samples by pushload and gives what it measured, with the CPU of our processes.
+        """push sends samples with pushload and gives its results and the CPU time of our processes.
 
         `collectors` is their number or a list of them. worker_cpu_ms, gateway_cpu_ms and
-        client_cpu_ms are for 1000 rows.
+        client_cpu_ms are per 1000 rows.
         """
         if isinstance(collectors, int):
             collectors = self.collectors(collectors)
@@ -203,10 +207,10 @@ class Rig:
         return int(self.analytics.query("SELECT count(*) FROM pganalytics.query_samples"))
 
     def empty(self):
-        """empty removes all samples, after a look whether every acknowledged row is there.
+        """empty checks that every acknowledged row is stored, and removes all samples.
 
-        A fast way to lose rows is not what this measures; and a round must not find larger indexes
-        than the round before.
+        The check keeps a fast way that loses rows from looking good. Rows are removed so that no
+        round has larger indexes than the round before.
         """
         stored = self.rows_stored()
         if stored != self.acknowledged:

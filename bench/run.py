@@ -22,7 +22,7 @@ PARTS = {"ways": ways, "fleet": fleet, "reach": reach, "identity": identity,
 
 
 def make_rigs(root, parts):
-    """make_rigs gives the servers: idle ones cost nothing, and no measurement changes another's."""
+    """make_rigs gives the servers: idle ones cost nothing, and a measurement changes no other server."""
     rigs = {
         "one": Rig(root, "one"),
         "two": Rig(root, "two", workers=2),

@@ -1,14 +1,15 @@
 """Bytes on disk and in the WAL for each statement and sample, in the form in which our collector pushes.
 
-The model: 999 statements, 120 samples a minute apart, 23.5 % of the statements change between two
-samples; a push brings those and the number of the others, and all of them every hour. Each push is
-a transaction of its own. Both sums are divided by 999 x 120, as for a system that stores them all.
+The model has 999 statements and 120 samples a minute apart; 23.5 % of the statements change between
+two samples. A push brings the changed statements and the number of the unchanged ones, and every
+hour all of them. Each push is its own transaction. Both sums are divided by 999 x 120, as for a
+system that stores every statement of every sample.
 """
 import datetime
 
 STATEMENTS = 999
 SAMPLES = 120
-SAMPLES_BETWEEN_CHECKPOINTS = 5  # checkpoint_timeout is 5 minutes by default
+SAMPLES_BETWEEN_CHECKPOINTS = 5  # the default checkpoint_timeout is 5 minutes
 
 SIZES = """
 SELECT sum(pg_total_relation_size(relid)) FILTER (WHERE root = 'query_samples'),
@@ -29,17 +30,17 @@ def sizes(rig):
 
 
 def noon(days_ago):
-    """noon is a time from which two hours stay within one day, so one partition takes them all."""
+    """noon is a time after which two hours lie within one day, so that one partition takes all samples."""
     day = datetime.datetime.now(datetime.timezone.utc).date() - datetime.timedelta(days=days_ago)
     return f"{day.isoformat()}T12:00:00Z"
 
 
 def measure(rig, form="changes", checkpoints=False):
-    """measure gives bytes for each statement and sample; the collector is a new one each time.
+    """measure gives bytes for each statement and sample; each call uses a new collector.
 
-    `samples`: query_samples with its index. `others`: ledger, accounts and series, with theirs.
-    `wal`: everything that was logged for the pushes. Texts and the identity of the series came with
-    a push on the day before and are in none of them.
+    `samples` is query_samples with its index. `others` is ledger, accounts and series with their
+    indexes. `wal` is all WAL of the pushes. Texts and the identities of the series came with a push
+    on the day before, so no figure includes them.
     """
     collector = rig.new_collector()
 

@@ -29,7 +29,7 @@ class VerdictTest(unittest.TestCase):
 
     def test_noise_of_times_does_not_flap_and_a_half_is_found(self):
         def turn(cost):
-            """turn is a CPU time that is disturbed by a third on average, and in a fifth by little."""
+            """turn is a CPU time with a disturbance of 40 % on average, or of 5 % in a fifth of the turns."""
             return cost * (1 + dice.expovariate(1 / (0.05 if dice.random() < 0.2 else 0.4)))
 
         def outcome(true_value):

@@ -1,4 +1,4 @@
-"""The ways in which samples get into the database, and the whole way of a push beside them.
+"""The ways in which samples get into the database, compared with the whole path of a push.
 
 Every way inserts the same rows into a table of the shape of query_samples, partitioned by day with
 the same index.
@@ -8,7 +8,7 @@ from rig import CLIENT_WAYS
 
 RIGS = ("one", "two")
 SIZES = (100, 1000, 5000)
-# Pushes of one measurement for each size: about half a second each.
+# Number of pushes of one measurement for each size, so that each takes about half a second.
 PUSHES = {"rows": (10, 1, 1), "pipeline": (100, 20, 4), "copy": (200, 40, 8),
           "server": (200, 40, 8), "one": (600, 120, 24), "two": (600, 120, 24)}
 CONNECTIONS = {"one": 4, "two": 8}

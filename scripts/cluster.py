@@ -1,8 +1,8 @@
 """Private PostgreSQL clusters on loopback for the demo, the end-to-end tests and the benches.
 
-Everything here needs only Python's standard library. Processes run as the calling user, or as
-postgres when the caller is root (PostgreSQL refuses to run as root). They are ended by their own
-pid, and by the kernel when the script that started them is killed.
+This module needs only Python's standard library. Processes run as the calling user, or as postgres
+when the caller is root (PostgreSQL refuses to run as root). The module ends processes by their own
+pid; the kernel ends them when the script that started them is killed.
 """
 import ctypes
 import os
@@ -21,7 +21,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def pg_config(item):
-    """pg_config gives one of its items, e.g. "--bindir", for the PostgreSQL we build against."""
+    """pg_config gives one of its items, e.g. "--bindir", for the PostgreSQL that we build against."""
     candidates = [os.environ.get("PG_CONFIG"), "/usr/lib/postgresql/15/bin/pg_config", "pg_config"]
     program = next(c for c in candidates if c and shutil.which(c))
     return subprocess.run([program, item], check=True, text=True, capture_output=True).stdout.strip()
@@ -48,10 +48,10 @@ def as_service_user():
 
 
 def start_process(arguments, log, death_signal=signal.SIGTERM, env=None):
-    """start_process starts a program as the service user, its output appended to the file `log`.
+    """start_process starts a program as the service user and appends its output to the file `log`.
 
-    It has a session of its own, so that a Ctrl-C reaches only the script, which then stops things
-    in order; and it gets `death_signal` if the script dies without having done so.
+    The process has its own session, so that a Ctrl-C reaches only the script, which then stops its
+    processes in order. The kernel sends the process `death_signal` if the script dies before that.
     """
     def in_child():
         _libc.prctl(PR_SET_PDEATHSIG, int(death_signal))
@@ -63,7 +63,7 @@ def start_process(arguments, log, death_signal=signal.SIGTERM, env=None):
 
 
 def stop_process(process, first=signal.SIGTERM, timeout=20.0):
-    """stop_process ends a process and waits for it; SIGKILL if it does not go within `timeout` s."""
+    """stop_process ends a process and waits for it; it sends SIGKILL after `timeout` seconds."""
     if process is None or process.poll() is not None:
         return
     process.send_signal(first)
@@ -90,7 +90,7 @@ _given_ports = set()
 
 
 def free_port():
-    """free_port gives a TCP port nobody listens on, below the range of outgoing connections."""
+    """free_port gives a TCP port that nobody listens on, below the range of outgoing connections."""
     while True:
         port = random.randrange(20000, 32000)
         if port in _given_ports:
@@ -105,7 +105,7 @@ def free_port():
 
 
 def own(path):
-    """own gives a path to the service user."""
+    """own makes the service user the owner of a path."""
     if os.geteuid() == 0:
         user = service_user()
         os.chown(path, user.pw_uid, user.pw_gid)
@@ -117,10 +117,10 @@ def is_reachable(path):
 
 
 def make_root(wanted=None, prefix="pga."):
-    """make_root makes an empty directory that the service user can reach, for clusters.
+    """make_root makes an empty directory for clusters that the service user can reach.
 
-    With `wanted`, the directory stands there; where the service user cannot come (a clone in
-    /root, a private home) it is made under the temporary directory and `wanted` becomes a link.
+    With `wanted` it makes that directory. If the service user cannot reach it (a clone in /root, a
+    private home), the directory is made under the temporary directory and `wanted` becomes a link.
     """
     if wanted is None:
         root = pathlib.Path(tempfile.mkdtemp(prefix=prefix))
@@ -143,10 +143,10 @@ def make_root(wanted=None, prefix="pga."):
 
 
 class Cluster:
-    """Cluster is one private PostgreSQL server below `root`, with a port and sockets of its own.
+    """Cluster is one private PostgreSQL server below `root`, with its own port and socket directory.
 
-    The superuser is postgres, trusted on the Unix socket (whose directory only the service user
-    can enter); passwords are asked for on TCP, which listens on 127.0.0.1 only.
+    The superuser postgres is trusted on the Unix socket, whose directory only the service user can
+    enter. Connections over TCP need a password; the server listens on 127.0.0.1 only.
     """
 
     def __init__(self, root, name, settings=None):
@@ -156,10 +156,10 @@ class Cluster:
         self.log = self.root / f"{name}.log"
         self.settings = dict(settings or {})
         self.port = free_port()
-        # A socket's path must fit in 107 bytes, and ours may stand deep in somebody's home.
+        # The path of a socket is limited to 107 bytes, and `root` may be deep in a home directory.
         self.sockets = pathlib.Path(tempfile.mkdtemp(prefix="pga."))
         own(self.sockets)
-        # scripts/dates gives one whose clock is moved.
+        # scripts/dates sets PGANALYTICS_POSTGRES to a postgres whose clock is moved.
         self.command = [os.environ.get("PGANALYTICS_POSTGRES") or pg_program("postgres")]
         self.process = None
 
@@ -180,14 +180,14 @@ class Cluster:
         return self
 
     def configure(self, settings):
-        """configure appends settings to postgresql.conf; the last one of a name counts."""
+        """configure appends settings to postgresql.conf; the last entry of a name counts."""
         with open(self.data / "postgresql.conf", "a", encoding="utf-8") as conf:
             for name, value in settings.items():
                 quoted = str(value).replace("'", "''")
                 conf.write(f"{name} = '{quoted}'\n")
 
     def start(self, timeout=60.0):
-        """start runs the server and waits until it takes connections."""
+        """start runs the server and waits until it accepts connections."""
         self.process = start_process([*self.command, "-D", self.data], self.log,
                                      death_signal=signal.SIGINT)
 
@@ -205,12 +205,12 @@ class Cluster:
         return self
 
     def stop(self, how=signal.SIGINT, timeout=30.0):
-        """stop ends the server: SIGINT fast, SIGQUIT immediate, SIGKILL as a crash."""
+        """stop ends the server: SIGINT means a fast shutdown, SIGQUIT an immediate one, SIGKILL a crash."""
         stop_process(self.process, how, timeout)
 
     def restart(self, how=signal.SIGINT):
         self.stop(how)
-        # After a crash the old server's processes hold its shared memory a moment longer.
+        # After a crash the old server's processes hold its shared memory for a moment.
         deadline = time.monotonic() + 20
         while True:
             try:
@@ -234,11 +234,11 @@ class Cluster:
         return f"host={self.sockets} port={self.port} dbname={database} user={user}"
 
     def psql_line(self, database="postgres"):
-        """psql_line is what a person types to look into the server."""
+        """psql_line is the command that a person types to connect to the server."""
         return f"psql -h {self.sockets} -p {self.port} -U postgres {database}"
 
     def psql(self, sql, database="postgres", *options):
-        """psql runs SQL and gives its unaligned output; CalledProcessError when a statement fails."""
+        """psql runs SQL and gives its unaligned output; it raises CalledProcessError if a statement fails."""
         done = subprocess.run(
             [pg_program("psql"), "-XAtq", "-v", "ON_ERROR_STOP=1", *options, "-d",
              self.dsn(database), "-f", "-"], input=sql, text=True, capture_output=True)
@@ -249,13 +249,13 @@ class Cluster:
 
 
 class Processes:
-    """Processes stops what it was given, newest first, at the end of a with block or at a signal."""
+    """Processes calls registered stop functions, newest first, at the end of a with block or at a signal."""
 
     def __init__(self):
         self._stops = []
 
     def add(self, stop):
-        """add registers a function that stops something; it must not mind being late."""
+        """add registers a function that stops something; it must allow a call after that has stopped."""
         self._stops.append(stop)
 
     def __enter__(self):

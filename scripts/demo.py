@@ -1,7 +1,8 @@
 """Runs an analytics server, a monitored server under load and a collector, and shows what arrives.
 
-Called by scripts/demo after building. Ends at Ctrl-C, or after DEMO_SECONDS seconds; then the exit
-status is 0 only if query rows of the monitored server were committed in the analytics database.
+scripts/demo calls it after building. It ends at Ctrl-C, or after DEMO_SECONDS seconds; then the
+exit status is 0 only if query rows of the monitored server were committed in the analytics
+database.
 """
 import fcntl
 import os
@@ -11,7 +12,7 @@ import time
 import cluster
 import product
 
-# What an application might run beside pgbench's own transactions, by weight.
+# Statements that an application might run beside pgbench's own transactions, with their weights.
 WORK = {
     "orders": (6, """\\set id random(1, 100000)
 SELECT abalance, filler FROM pgbench_accounts WHERE aid = :id;
@@ -27,7 +28,7 @@ SELECT relname, reltuples FROM pg_class WHERE relname LIKE 'pgbench%' ORDER BY r
 """),
 }
 
-# Width of a line is 99: this fits terminals of 100 columns.
+# A line has 99 characters, so that it fits terminals of 100 columns.
 TOP_QUERIES = """
 SELECT database AS db, calls, round(total_exec_time::numeric, 1) AS total_ms,
        round((total_exec_time / nullif(calls, 0))::numeric, 3) AS mean_ms, rows,
@@ -73,7 +74,7 @@ def start_load(monitored, root):
 
 
 def watch(analytics, processes, seconds):
-    """watch shows progress until the time is over; gives whether rows were committed."""
+    """watch shows progress until the time is over, and says whether rows were committed."""
     began = time.monotonic()
     show_at = began
     while seconds is None or time.monotonic() - began < seconds:
@@ -83,7 +84,7 @@ def watch(analytics, processes, seconds):
                 return False
         pushes, rows = analytics.query(COMMITTED).split("|")
         say(f"{time.monotonic() - began:5.0f} s   {pushes} pushes committed, {rows} query rows")
-        # The second push brings the first differences of counters.
+        # The first differences of counters come with the second push.
         if int(pushes) >= 2 and time.monotonic() >= show_at:
             show_at = time.monotonic() + 20
             show(analytics)

@@ -27,7 +27,7 @@ def collector_program():
 
 
 def write_secret(path, text):
-    """write_secret writes a file that only the service user may read."""
+    """write_secret writes a file that only the service user may read, and gives its path."""
     path = pathlib.Path(path)
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -38,7 +38,7 @@ def write_secret(path, text):
 
 
 class Analytics(cluster.Cluster):
-    """Analytics is a server with the extension preloaded, its port on localhost."""
+    """Analytics is a server with the extension preloaded, whose ports are on localhost."""
 
     def __init__(self, root, name="analytics", settings=None):
         self.https_port = cluster.free_port()
@@ -53,7 +53,7 @@ class Analytics(cluster.Cluster):
         return f"https://localhost:{self.https_port}"
 
     def create(self, timeout=30):
-        """create makes the database and the extension and waits until the workers take pushes."""
+        """create makes the database and the extension and waits until the workers accept pushes."""
         self.psql(f"CREATE DATABASE {DATABASE}")
         self.query("CREATE EXTENSION pganalytics")
         return self.wait_until_running(timeout)
@@ -65,7 +65,7 @@ class Analytics(cluster.Cluster):
         return self
 
     def query(self, sql, *options):
-        """query is psql in the analytics database."""
+        """query runs psql in the analytics database."""
         return self.psql(sql, DATABASE, *options)
 
     def create_collector(self, name):
@@ -74,7 +74,7 @@ class Analytics(cluster.Cluster):
         return Credentials(*row.split("|"))
 
     def write_certificate(self):
-        """write_certificate puts what verifies the server where clients find it."""
+        """write_certificate writes the certificates that verify the server to a file, and gives its path."""
         path = self.root / f"{self.name}-ca.pem"
         path.write_text(self.query("SELECT pganalytics.ca_certificate()") + "\n",
                         encoding="ascii")
@@ -93,7 +93,7 @@ class Monitored(cluster.Cluster):
         self.password = os.urandom(12).hex()
 
     def create(self):
-        """create makes the view and the role; run once after start."""
+        """create makes the view and the role; call it once after start()."""
         self.psql("CREATE EXTENSION pg_stat_statements;"
                   f"CREATE ROLE pganalytics LOGIN PASSWORD '{self.password}';"
                   "GRANT pg_monitor TO pganalytics;")
@@ -108,7 +108,7 @@ class Monitored(cluster.Cluster):
 class Collector:
     """Collector is one pganalytics-collector with its configuration in `directory`.
 
-    With credentials it has a token; without, it is to be enrolled.
+    With credentials it has a token; without them it must be enrolled.
     """
 
     def __init__(self, directory, analytics, credentials, monitored, interval="2s", env=None):
@@ -144,14 +144,14 @@ class Collector:
         write_secret(self.config, "\n".join(lines) + "\n")
 
     def run(self, *arguments, **options):
-        """run executes one command of the collector to its end and gives its CompletedProcess."""
+        """run executes one collector command to its end and gives its CompletedProcess."""
         return subprocess.run([collector_program(), *arguments, "--config", str(self.config)],
                               text=True, capture_output=True, check=False,
                               env={**os.environ, **self.env},
                               **cluster.as_service_user(), **options)
 
     def enroll(self, token, *arguments, server=None):
-        """enroll gives the collector a certificate for a one-time token."""
+        """enroll runs the collector's enroll command with a one-time token."""
         return self.run("enroll", "--server", server or self.analytics.url, "--token-file", "-",
                         *arguments, input=token + "\n")
 

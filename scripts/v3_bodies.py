@@ -16,8 +16,8 @@ import json
 import random
 import sys
 
-# Seen in a minute: 1,512 metrics with 21,800 query rows. Of 14 metrics in each of 109 samples, the
-# first 14 that are no query statistics had not come yet.
+# Counts of a recorded minute: 1,512 metrics with 21,800 query rows. There are 109 samples with 14
+# metrics each, but the first 14 metrics other than query statistics are missing.
 SAMPLES_PER_MINUTE = 109
 METRICS_PER_SAMPLE = 14
 QUERIES = 100
@@ -34,21 +34,21 @@ def iso(moment):
 
 
 def server_time(moment):
-    """server_time is a timestamptz as PostgreSQL prints it, blanks at the end of the fraction cut."""
+    """server_time is a timestamptz as PostgreSQL prints it, without trailing zeros in the fraction."""
     return moment.strftime("%Y-%m-%d %H:%M:%S.%f").rstrip("0").rstrip(".") + "+00"
 
 
 class Source:
-    """Source is a monitored host: its state goes on from sample to sample."""
+    """Source is a monitored host, whose state continues from sample to sample."""
 
     def __init__(self, seed, moment, databases=("postgres", "app"), queries=QUERIES, twins=0.42,
                  rich=True):
         self.random = random.Random(seed)
-        self.twins = twins  # share of rows with a hash that another has
+        self.twins = twins  # share of the rows whose hash another row has
         self.databases = databases
         self.moment = moment
         self.start = moment
-        self.rich = rich  # with values at the edges of what a field may hold
+        self.rich = rich  # whether values go to the limits of their fields
         self.number = 0
         self.queries = []
         for i in range(queries):
@@ -78,7 +78,7 @@ class Source:
 
     def _query(self, number):
         rnd = self.random
-        # Users, databases and nesting are not told apart: 42 of 100 hashes were there before.
+        # v3 does not send user, database or nesting, so 42 of 100 hashes repeat an earlier one.
         twin = number > 20 and rnd.random() < self.twins
         row = {"hash": self.queries[rnd.randrange(12, number)]["hash"] if twin
                else rnd.randrange(INT64_MIN, INT64_MAX), "text": self._text(number)}
@@ -161,7 +161,7 @@ class Source:
                    "schema": table["schema"], "space_wasted_percent": 1.25 * number,
                    "table": table["name"], "table_size": f"{table['size'] >> 10} kB",
                    "vacuum_count": 0}
-            if table["vacuum"]:  # the field is not there when there was none
+            if table["vacuum"]:  # the field is missing if there was no vacuum
                 row["last_autovacuum"] = table["vacuum"]
             if number == 5:
                 row["last_vacuum"] = server_time(self.some_time())
@@ -214,7 +214,7 @@ class Source:
             "timestamp": iso(moment), "type": "disk_usage"}
 
     def _log_line(self, number):
-        # Lines say the same again and again; the time is a constant of the collector.
+        # Lines repeat in every sample; their time is a constant in the collector.
         message = ("checkpoint starting: time", f"duration: {number}.5 ms  statement: SELECT 'ß 漢'",
                    f'could not receive data from client {number % 9}: Connection reset by peer',
                    "deadlock detected\n\tDETAIL:  Process 1 waits for ShareLock \"x\"")[number % 4]
@@ -296,12 +296,12 @@ class Source:
                   "min_age_seconds": -0.0031, "state": state}
                  for i, (other, state) in enumerate((o, s) for o in self.databases for s in STATES[:4])]
         long_running = [self._session(name, 500 + i, moment) for i in range(2)]
-        del long_running[1]["client_address"]  # a connection by socket has none
+        del long_running[1]["client_address"]  # a connection over a socket has no address
         return {"connection_stats": {"by_state": stats, "total_connections": 27},
                 "idle_transactions": [self._session(name, 700, moment)],
                 "long_running_transactions": long_running}
 
-    # What seldom changes.
+    # Metrics that rarely change.
 
     def _extensions(self):
         return [{"description": "PL/pgSQL procedural language", "name": "plpgsql", "owner": "postgres",
@@ -325,7 +325,7 @@ class Source:
                 if position < 3:
                     column.update(numeric_precision=32, numeric_scale=0)
                 result["columns"].append(column)
-            # A constraint of several columns comes once for each.
+            # A constraint on several columns comes once for each column.
             for column in ("c1", "c2"):
                 result["constraints"].append({"columns": column, "name": table["index"],
                                               "type": "PRIMARY KEY", **where})
@@ -334,7 +334,7 @@ class Source:
                 "referenced_schema": "public", "referenced_table": "t", "update_rule": "CASCADE", **where})
             result["indexes"].append({"definition": "CREATE UNIQUE INDEX …", "is_primary": True,
                                       "is_unique": True, "name": table["index"], **where})
-            # A trigger on several events comes once for each.
+            # A trigger on several events comes once for each event.
             for event in ("INSERT", "UPDATE"):
                 result["triggers"].append({"event": event, "name": f"audit_{number}",
                                            "statement": "EXECUTE FUNCTION audit('ä')",
@@ -342,7 +342,7 @@ class Source:
         return result
 
     def _change_schema(self):
-        """_change_schema lets one object come, one go and one change in the first database."""
+        """_change_schema adds, removes and changes one object in the first database."""
         name = self.databases[0]
         schema = self.schema[name] = copy.deepcopy(self.schema[name])
         schema["columns"][3]["data_type"] = f"varchar({10 + self.number})"
@@ -353,7 +353,7 @@ class Source:
         self.extensions[name][0]["version"] = f"1.{self.number}"
 
     def sample(self):
-        """sample gives the metrics of one round of the collector, and goes on by 0.55 s."""
+        """sample gives the metrics of one round of the collector, and advances the time by 0.55 s."""
         rnd, moment, self.number = self.random, self.moment, self.number + 1
         seconds = moment.replace(microsecond=0)
         self.moment += datetime.timedelta(microseconds=550000 + rnd.randrange(-20000, 20000))
@@ -379,7 +379,8 @@ class Source:
              "type": "pg_extensions"}]
         metrics += [{"database": name, "queries": list(self.queries), "timestamp": iso(moment),
                      "type": "pg_query_stats"} for name in self.databases]
-        # A change shows in the first sample of another second: two states of one time have no order.
+        # Change the schema only when a new second begins: two states with the same time would have
+        # no order.
         if self.moment.replace(microsecond=0) != seconds and rnd.random() < 0.1:
             self._change_schema()
         return metrics
@@ -387,7 +388,7 @@ class Source:
 
 def document(seed=1, samples=None, moment=None, collector_id="11111111-2222-3333-4444-555555555555",
              **shape):
-    """document is a push of so many samples (default: a minute of them) up to `moment` (now)."""
+    """document is a push of this many samples (by default a minute of them) up to `moment` (now)."""
     moment = moment or datetime.datetime.now(datetime.timezone.utc)
     rounds = samples or SAMPLES_PER_MINUTE
     source = Source(seed, moment - datetime.timedelta(seconds=0.57 * rounds), **shape)
@@ -401,12 +402,12 @@ def document(seed=1, samples=None, moment=None, collector_id="11111111-2222-3333
 
 
 def encode(push):
-    """encode writes a push as the old collector's JSON library does."""
+    """encode writes a push as the v3 collector's JSON library does."""
     return json.dumps(push, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def body(seed=1, samples=None, megabytes=None, **shape):
-    """body is document() as bytes; with `megabytes` about so large, and not larger."""
+    """body is document() as bytes; with `megabytes` it has about that size and is not larger."""
     if megabytes is not None:
         one = len(encode(document(seed, 4, **shape))) / 4
         samples = max(1, int(megabytes * 1e6 / one * 0.99))

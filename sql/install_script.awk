@@ -1,8 +1,9 @@
 # Writes the install script: first the catalog of query statistics, then the files of sql/order.txt.
 #
-# A line that begins with {FIRST..LAST} stands for a line for each column of the catalog from FIRST to
-# LAST, in its order; without LAST, to the end. {name} and {type} in it become those of the column. A
-# comma stands behind each but the last, and behind the last if the line ends with one.
+# A line that begins with {FIRST..LAST} becomes one line for each column of the catalog from FIRST
+# to LAST, in the catalog's order; without LAST, to the last column. {name} and {type} in the line
+# become those of the column. A comma follows each line but the last one, and also the last one if
+# the original line ends with a comma.
 
 FILENAME ~ /catalog\/queries/ {
     if (match($0, /^ *(Count|Millis)\("[a-z_]+"/)) {

@@ -12,7 +12,7 @@
 namespace pganalytics::bench {
 namespace {
 
-// kCompressionLevel is that of src/collector/push/push_body.cpp.
+// kCompressionLevel equals that of src/collector/push/push_body.cpp.
 constexpr int kCompressionLevel = 1;
 constexpr uint64_t kChangedPerThousand = 235;
 
@@ -29,7 +29,7 @@ void AppendKey(std::string_view key, std::string* body) {
     body->append(",\"").append(key).append("\":");
 }
 
-// Zeros: which counters are zero, and whether they are written.
+// Zeros says which counters are zero, and whether zeros are written.
 enum class Zeros { kWritten, kLeftOut, kLeftOutAsSeen };
 
 void AppendCounters(int64_t query, int64_t push, Zeros zeros, std::string* body) {
@@ -59,7 +59,7 @@ std::string Head(const std::string& collector_id) {
            "\",\"hostname\":\"bench\",\"metrics\":[{\"database\":\"app\",\"queries\":[";
 }
 
-// Tail ends the array of queries and the document; `more` are members of the metric.
+// Tail ends the array of queries and the document; `more` holds further members of the metric.
 std::string Tail(const std::string& more, int64_t sampled_at) {
     const std::string timestamp = core::FormatTimestamp(sampled_at);
     return "]" + more + ",\"timestamp\":\"" + timestamp +

@@ -11,20 +11,21 @@ namespace pganalytics::bench {
 std::string FullBody(const std::string& collector_id, int64_t rows, int64_t push,
                      int64_t sampled_at);
 
-// ChangesBody is a sample in the form of our collector: the queries that have changed since the
-// `push` before, without zeros and texts, and the number of the others. Sample 0 is full and brings
-// the texts; every kFullEvery-th is full. 14 of the counters are not zero, or as_seen
-// (IsZeroAsSeen), on average 9.9.
+// ChangesBody is a sample in the form of our collector: the queries that have changed since sample
+// `push` - 1, without zeros and texts, and the number of the unchanged ones. Sample 0 is full and
+// brings the texts; every kFullEvery-th is full. 14 of the counters are not zero; with as_seen
+// (IsZeroAsSeen) 9.9 on average.
 std::string ChangesBody(const std::string& collector_id, int64_t rows, int64_t push,
                         int64_t sampled_at, bool as_seen);
 
-// kFullEvery is our collector's hour at one sample a minute.
+// kFullEvery is our collector's hour between full samples, at one sample a minute.
 inline constexpr int64_t kFullEvery = 60;
 
-// IsChanged says whether a query is among the 23.5 % that change from one sample to the next.
+// IsChanged says whether a query is among the 23.5 % that change between sample `push` - 1 and
+// `push`.
 bool IsChanged(int64_t query, int64_t push);
 
-// Gzip compresses as our collector does.
+// Gzip compresses at the level that our collector uses.
 std::string Gzip(const std::string& text);
 
 }  // namespace pganalytics::bench

@@ -1,6 +1,7 @@
-// Inserts samples the ways a client of PostgreSQL can: row by row, pipelined, COPY, COPY from a
-// file. Usage: client_inserts rows|pipeline|copy|files|server CONNINFO RELATION ROWS PUSHES
-// [DIRECTORY] "files" writes the files (binary COPY format) that "server" then has the server read.
+// Inserts samples in the ways that a client of PostgreSQL has: row by row, pipelined, COPY, COPY
+// from a file. Usage: client_inserts rows|pipeline|copy|files|server CONNINFO RELATION ROWS PUSHES
+// [DIRECTORY]. "files" writes the files (binary COPY format) that "server" then has the server
+// read.
 #include <libpq-fe.h>
 
 #include <algorithm>
@@ -97,7 +98,7 @@ class Client {
             PgResult(PQprepare(connection_.get(), "i", (sql + ")").c_str(), 0, nullptr), &PQclear));
     }
 
-    // OneByOne: each row in a transaction of its own, its answer awaited.
+    // OneByOne sends each row in its own transaction and waits for the answer.
     void OneByOne(const std::vector<std::vector<Cell>>& rows) {
         for (const auto& row : rows) {
             Bind(row);
@@ -107,7 +108,8 @@ class Client {
         }
     }
 
-    // Pipelined: all rows sent without waiting, one transaction, answers read at the end.
+    // Pipelined sends all rows without waiting, in one transaction, and reads the answers at the
+    // end.
     void Pipelined(const std::vector<std::vector<Cell>>& rows) {
         PGconn* connection = connection_.get();
         if (PQenterPipelineMode(connection) != 1) Fail();

@@ -1,6 +1,6 @@
-// handshakes asks for the health of a server on a new TLS connection each time, as many clients at
-// once, with or without a certificate. A handshake counts when the answer is there: what a server
-// of TLS 1.3 says of a client's certificate comes after the client has done its part.
+// handshakes asks for the health of a server on a new TLS connection each time, with many clients
+// at once, with or without a certificate. A handshake counts when the answer has arrived: in TLS
+// 1.3 a server may refuse a client's certificate after the client has finished its handshake.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -31,7 +31,7 @@ constexpr std::string_view kGood = "HTTP/1.1 200 ";
 struct Options {
     int port = 0;
     std::string ca_file;
-    std::string certificate_file;  // empty: none is shown
+    std::string certificate_file;  // empty: the client sends no certificate
     std::string key_file;
     int64_t count = 1;
     int64_t connections = 1;

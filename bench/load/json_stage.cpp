@@ -1,6 +1,6 @@
 // json_stage measures the JSON stage alone, on one body of `rows` queries: our decoder; cJSON,
-// parsed and walked over; and what the former back end did, parse, print and parse again. CPU time,
-// turn by turn, so that a machine that slows down slows all three. Usage: json_stage ROWS TURNS
+// parsed and walked over; and the former back end's way, parse, print and parse again. It measures
+// CPU time in turns, so that a machine that slows down slows all three. Usage: json_stage ROWS TURNS
 // With 0 turns it measures cJSON alone, once, in memory that the kernel must fetch first.
 #include <cjson/cJSON.h>
 #include <malloc.h>
@@ -87,7 +87,7 @@ void Run(int64_t rows, int turns) {
         });
         const double cjson_ms = Milliseconds("cjson", read_by_cjson);
         const double twice_ms = Milliseconds("twice", [&] { kept = kept + ParseTwice(body); });
-        if (turn == 0) continue;  // memory is still being fetched from the kernel
+        if (turn == 0) continue;  // the first turn still gets memory from the kernel
         ours.push_back(our_ms);
         cjson.push_back(cjson_ms);
         twice.push_back(twice_ms);

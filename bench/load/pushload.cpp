@@ -1,5 +1,5 @@
-// pushload pushes samples through the collectors' port as a fleet of collectors does. The bodies
-// are made, and compressed, before the clock starts; every push must be acknowledged.
+// pushload pushes samples to the collectors' port as a fleet of collectors does. It makes and
+// compresses the bodies before it starts the clock; every push must be acknowledged.
 #include <curl/curl.h>
 
 #include <CLI/CLI.hpp>
@@ -29,10 +29,10 @@ struct Options {
     std::vector<std::string> body_files;
     int64_t rows = 1000;
     int64_t pushes = 1;
-    int64_t first = 0;        // number of the first sample and its sequence number
+    int64_t first = 0;        // number of the first sample, also its sequence number
     int64_t connections = 0;  // 0: one for each collector
     std::string form = "full";
-    std::string since;  // time of sample 0 of the forms of changes, a minute apart
+    std::string since;  // time of sample 0, for forms of changes; samples are a minute apart
     bool together = false;
 };
 
@@ -43,7 +43,7 @@ struct Body {
 };
 
 // ReadAccounts reads a line for each collector: its id, its token, and the files of its certificate
-// and its key; "-" stands for what it does not have.
+// and its key; "-" stands for a missing one.
 std::vector<Account> ReadAccounts(const std::string& path) {
     std::vector<Account> accounts;
     std::ifstream file(path);
@@ -64,8 +64,7 @@ std::string ReadFile(const std::string& path) {
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
-// Fleet is what the connections share. The i-th one is of collector i % accounts, and so is the
-// i-th body.
+// Fleet is what the connections share. Connection i and body i belong to collector i % accounts.
 class Fleet {
   public:
     explicit Fleet(Options options)
@@ -149,8 +148,9 @@ class Fleet {
         return changed;
     }
 
-    // Work is one connection's. Together: each takes every connections-th body and all push at
-    // once; else a connection takes its collector's next body when it has nothing to wait for.
+    // Work runs one connection. With a barrier, connection c pushes bodies c, c + connections, ...,
+    // all connections at once. Without one, it pushes its collector's next body as soon as the last
+    // one is acknowledged.
     void Work(size_t connection, std::barrier<>* barrier, Measured* result) {
         const size_t collector = connection % accounts_.size();
         Sender sender(options_.target, accounts_[collector]);
@@ -169,8 +169,8 @@ class Fleet {
         result->refused = sender.refused();
     }
 
-    // LastOfEach gives for each time that all pushed at once the longest of their latencies; not
-    // those of the first time, in which the connections are made.
+    // LastOfEach returns, for each time that all connections pushed at once, the longest latency.
+    // It leaves out the first time, in which the connections are made.
     static std::vector<double> LastOfEach(const std::vector<Measured>& results) {
         std::vector<double> last;
         for (size_t time = 1; time < results[0].latencies.size(); ++time) {
@@ -186,7 +186,7 @@ class Fleet {
     Options options_;
     std::vector<Account> accounts_;
     std::vector<Body> bodies_;
-    std::vector<std::atomic<size_t>> next_;  // body of each collector
+    std::vector<std::atomic<size_t>> next_;  // next body of each collector
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
-// SampleRows: the rows that every way of the bench inserts, made from the metric catalog. What is
-// zero in them is what is usually zero in pg_stat_statements, and is stored as NULL by all ways.
+// SampleRows: the rows that every way of the bench inserts, made from the metric catalog. Counters
+// that are usually zero in pg_stat_statements are zero in them, and every way stores a zero as
+// NULL.
 #pragma once
 
 #include <cstdint>
@@ -17,14 +18,14 @@ inline std::span<const protocol::Column> Counters() {
         ->columns.subspan(protocol::kFirstCounter);
 }
 
-// IsUsuallyZero says whether a counter is zero in every row here.
+// IsUsuallyZero says whether a counter is zero in every row of the bench.
 inline bool IsUsuallyZero(std::string_view name) {
     return name.starts_with("local_") || name.starts_with("temp_") || name == "plans" ||
            name == "total_plan_time" || name == "shared_blks_written" || name == "wal_fpi";
 }
 
-// IsZeroAsSeen says whether a counter of a query is zero in the form in which our collector sends
-// it, by what a real v3 collector sent (test/fixtures/v3-collector-push.json.gz): 60 % of the
+// IsZeroAsSeen says whether a counter of a query is zero in the form that our collector sends. The
+// shares are those of a real v3 collector (test/fixtures/v3-collector-push.json.gz): 60 % of the
 // statements write WAL, 13 % of them whole pages; 19 % read and dirty blocks, 11 % write them.
 // `rows` and the deviation are not zero in a statement that runs often.
 inline bool IsZeroAsSeen(std::string_view name, int64_t query) {

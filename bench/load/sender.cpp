@@ -11,7 +11,7 @@ namespace pganalytics::bench {
 namespace {
 
 constexpr int kMaxRefusals = 20;
-constexpr long kCut = 0;  // in place of a status
+constexpr long kCut = 0;  // returned in place of a status when the connection was cut
 
 size_t KeepAnswer(char* bytes, size_t size, size_t count, void* answer) {
     static_cast<std::string*>(answer)->append(bytes, size * count);
@@ -36,7 +36,7 @@ Sender::Sender(const Target& target, const Account& account)
     curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, target.connect_each_time ? 1L : 0L);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &KeepAnswer);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer_);
-    // What a big body costs its sender is not what is measured.
+    // A large buffer, because the sender's own cost of a large body is not measured.
     curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, 256L << 10);
 }
 
@@ -74,7 +74,7 @@ long Sender::Try(const std::string& body, curl_slist* headers) {
     curl_easy_setopt(curl_.get(), CURLOPT_POSTFIELDSIZE_LARGE,
                      static_cast<curl_off_t>(body.size()));
     const CURLcode code = curl_easy_perform(curl_.get());
-    // A kept connection may be closed by the server while a request is on its way to it.
+    // The server may close a kept connection while a request is on its way.
     if (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING) {
         return kCut;
     }

@@ -1,4 +1,4 @@
-// Sender: one connection of a collector to the port, as ours or as an old one uses it.
+// Sender: one connection to the collectors' port, used as our collector or as an old one uses it.
 #pragma once
 
 #include <curl/curl.h>
@@ -8,7 +8,8 @@
 
 namespace pganalytics::bench {
 
-// Account is what a collector shows: a token, a certificate (PEM) with its key, or both.
+// Account is what a collector authenticates with: a token, a certificate (PEM) with its key, or
+// both.
 struct Account {
     std::string collector_id;
     std::string token;
@@ -19,10 +20,11 @@ struct Account {
 struct Target {
     std::string url;
     std::string ca_file;
-    // One key each, gzip and keep-alive as ours; or none of the three, and 100-continue, as an old
-    // collector.
+    // If true, sends as an old collector does: 100-continue, and neither idempotency key nor gzip
+    // nor keep-alive. If false, sends as our collector does: a key for each push, gzip and
+    // keep-alive.
     bool is_old = false;
-    // A TCP and TLS connection for each push.
+    // If true, makes a new TCP and TLS connection for each push.
     bool connect_each_time = false;
 };
 
@@ -31,12 +33,12 @@ class Sender {
     // REQUIRES: `target` and `account` outlive the sender.
     Sender(const Target& target, const Account& account);
 
-    // Push sends one body and gives the seconds until it was acknowledged. Throws runtime_error
-    // with the status and the answer for anything but a 200. A 503 is tried again when it says so:
-    // the wait is part of the time.
+    // Push sends one body and returns the seconds until it was acknowledged. It throws
+    // runtime_error with the status and the answer for anything but a 200. It retries a 503 that
+    // asks for a retry; the wait is part of the time.
     double Push(const std::string& body, const std::string& key);
 
-    // Gives the pushes that were told to come again.
+    // refused is the number of pushes that the server asked to retry.
     int refused() const { return refused_; }
 
   private:

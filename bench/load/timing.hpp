@@ -1,4 +1,4 @@
-// Timing: clocks of the bench programs, and the JSON line in which they say what they measured.
+// Timing: clocks of the bench programs, and the JSON line with their results.
 #pragma once
 
 #include <sys/types.h>
@@ -18,8 +18,8 @@ inline double SecondsSince(Clock::time_point began) {
     return std::chrono::duration<double>(Clock::now() - began).count();
 }
 
-// CpuSeconds is what a process has used so far, all threads, its own and the kernel's on its
-// behalf; 0 for one that is not there.
+// CpuSeconds is the CPU time of a process so far, of all its threads, in user and kernel mode; 0 if
+// the process does not exist.
 inline double CpuSeconds(pid_t pid) {
     clockid_t clock = CLOCK_PROCESS_CPUTIME_ID;
     timespec used = {};
@@ -28,7 +28,7 @@ inline double CpuSeconds(pid_t pid) {
     return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) / 1e9;
 }
 
-// Percentile of the sorted values, nearest rank. REQUIRES: values is not empty.
+// Percentile of the sorted values, by nearest rank. REQUIRES: values is not empty.
 inline double Percentile(const std::vector<double>& sorted, double percent) {
     const auto rank = static_cast<size_t>(percent / 100.0 * static_cast<double>(sorted.size()));
     return sorted[std::min(rank, sorted.size() - 1)];
@@ -39,7 +39,7 @@ struct Measured {
     int64_t rows = 0;
     std::vector<double> latencies;  // seconds of each push
     double client_cpu = 0;          // seconds
-    double backend_cpu = 0;         // of the session, where there is one
+    double backend_cpu = 0;         // seconds of the server's session, if there is one
     pid_t backend_pid = 0;
     int refused = 0;
 };

@@ -1,7 +1,7 @@
-"""Checks that no deadline, interval or back-off goes by the wall clock.
+"""Checks that no deadline, interval or back-off uses the wall clock.
 
-Each file that reads it stands in WALL_CLOCK with what it reads it for: something that is stored or shown, or
-that a certificate or a token says. What waits uses src/core/monotonic.hpp, or in programs
+Each file that reads the wall clock stands in WALL_CLOCK with its reason: a time that is stored or
+shown, or that a certificate or a token states. Waits use src/core/monotonic.hpp, or in programs
 std::chrono::steady_clock.
 """
 import pathlib
@@ -10,7 +10,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-# File -> why it reads the wall clock.
+# File -> the reason why it reads the wall clock.
 WALL_CLOCK = {
     "bgworker/alerts/alerts_worker.cpp": "as of when rules are evaluated; it waits a turn at most",
     "bgworker/chores/ca_program.cpp": "the validity of certificates",
@@ -51,7 +51,7 @@ READS = re.compile(
     r"GetSQLCurrentTimestamp|gettimeofday|CLOCK_REALTIME\w*|system_clock|system_timer|"
     r"TimestampDifference\w*|TimestampTzPlus\w*|std::time)\b|(?<![\w.>])time\s*\(\s*(?:nullptr|NULL|0|&)"
     r"|\b(?:[Cc]lock_?|SystemClock\(\))(?:->|\.)Now\(\)")
-# Names in lists of what a sandbox allows.
+# Names of clock calls in the lists of calls that a sandbox allows; these do not read the clock.
 ALLOWED_CALL = re.compile(r'SCMP_SYS\(\w+\)|^\s*\{"\w+"')
 COMMENT = re.compile(r"//.*")
 

@@ -1,4 +1,4 @@
-"""Checks that no modules include each other in a circle. A module is the .hpp and the .cpp of one name."""
+"""Checks that no modules include each other in a cycle. A module is the .hpp and .cpp of one name."""
 import sys
 
 from includes import ROOT, includes_of, resolve, sources
@@ -9,7 +9,7 @@ def module_of(path):
 
 
 def read_arrows():
-    """read_arrows gives module -> module it includes -> the first (file, line) that does."""
+    """read_arrows gives module -> module that it includes -> the (file, line) of the first such include."""
     arrows = {}
     for path in sources():
         own = arrows.setdefault(module_of(path), {})
@@ -21,7 +21,7 @@ def read_arrows():
 
 
 def find_circles(arrows):
-    """find_circles gives the groups of modules that reach each other (Tarjan)."""
+    """find_circles gives the groups of modules that include each other in a cycle (Tarjan's algorithm)."""
     number, low, stack, circles = {}, {}, [], []
 
     def visit(module):

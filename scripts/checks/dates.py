@@ -1,4 +1,4 @@
-"""Checks that each end-to-end file that has to do with days is among those that scripts/dates runs."""
+"""Checks that each end-to-end test file that deals with days is in the list that scripts/dates runs."""
 import pathlib
 import re
 import sys

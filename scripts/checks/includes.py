@@ -1,4 +1,4 @@
-"""Checks the arrows between rooms, and that libraries stay in their places."""
+"""Checks which rooms may include each other, and which directories may use which library."""
 import pathlib
 import re
 import subprocess
@@ -6,7 +6,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-# Room -> the rooms that its files may include, besides itself. The lower ones come first.
+# Room -> the rooms that its files may include, besides itself. Lower rooms come first.
 CORE = {"src/core"}
 PROTOCOL = CORE | {"src/protocol", "src/protocol/catalog"}
 GATEWAY = PROTOCOL | {"src/http", "src/pki", "src/pki/jwt", "src/ingest", "src/sandbox"}
@@ -75,14 +75,14 @@ LIBRARIES = {
     "CLI/": {"collector"},
 }
 SERVER_SIDE = {"pg", "bgworker"}
-# Their objects own memory that an ERROR would not give back.
+# Objects of these headers own memory that an ERROR, which skips destructors, would leak.
 NOT_IN_SERVER = {"string", "vector", "map", "functional", "memory", "unordered_map", "set", "list",
                  "deque", "iostream", "sstream", "fstream", "thread", "mutex", "future"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 
 
 def server_headers():
-    """server_headers is the directory of PostgreSQL's own headers."""
+    """server_headers is the directory of PostgreSQL's server headers."""
     for program in ("/usr/lib/postgresql/15/bin/pg_config", "pg_config"):
         try:
             return pathlib.Path(subprocess.run([program, "--includedir-server"], check=True,
@@ -100,7 +100,7 @@ def sources():
 
 
 def resolve(include, path):
-    """resolve gives our own file that an include means, None if it is somebody else's."""
+    """resolve gives the file of ours that an include means, or None if it is somebody else's."""
     for base in (ROOT / "src", ROOT, path.parent):
         if (base / include).is_file():
             return base / include
@@ -108,12 +108,12 @@ def resolve(include, path):
 
 
 def room_of(path):
-    """room_of is the name in ROOMS of the directory a file is in."""
+    """room_of is the name in ROOMS of a file's directory."""
     return path.parent.relative_to(ROOT).as_posix()
 
 
 def directory_of(path):
-    """directory_of is the directory of src, or bgworker, that a file is in."""
+    """directory_of is the directory below src, or bgworker, that a file is in."""
     parts = path.relative_to(ROOT).parts
     return parts[1] if parts[0] == "src" else parts[0]
 
@@ -125,7 +125,7 @@ def includes_of(path):
 
 
 def forbidden_closure(path, seen):
-    """forbidden_closure gives (file, line, header) of owning headers reached through our own files."""
+    """forbidden_closure gives (file, line, header) of NOT_IN_SERVER headers reached through our own files."""
     for line, _, include in includes_of(path):
         target = resolve(include, path)
         if target is None:

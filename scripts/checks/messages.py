@@ -1,15 +1,15 @@
-"""Checks that nothing learns what has happened from the text of a message.
+"""Checks that no code decides by the text of a message.
 
-A text is for people: its words change, and are translated. A kind stands beside it: an enum in a
-struct or a frame, a column of a function's result, an SQLSTATE. So a variable whose name says that
-it holds a message is compared with no text that the source holds.
+A text is for people: its words change, and are translated. Code must use the kind beside it: an
+enum in a struct or a frame, a column of a function's result, an SQLSTATE. So a variable whose name
+says that it holds a message must not be compared with a text in the source.
 """
 import pathlib
 import re
 import subprocess
 import sys
 
-# (file, what the line has, reason). One that fits no line is an error, too.
+# (file, part of the line, reason). An exception that matches no line is an error, too.
 EXCEPTIONS = [
     ("src/pg/audit/statements/message.cpp", "message.starts_with(before)",
      "PostgreSQL gives the name of an object that was refused in the message alone; its format is known"),
@@ -23,7 +23,7 @@ EXCEPTIONS = [
 HOLDS_TEXT = (r"(?:message|message_id|errmsg|error_text|error|why|why_not|reason|detail|last_error|problem|"
               r"stderr|errors|what)")
 CXX = [re.compile(pattern) for pattern in (
-    # message.find("..."), message.ends_with(kWords), also of a member or the result of a call
+    # message.find("..."), message.ends_with(kWords); also for a member or the result of a call
     rf"\b{HOLDS_TEXT}(?:\(\))?\.(?:find|rfind|starts_with|ends_with|contains|compare)\(",
     # strcmp(why, "..."), strstr(status->last_error, ...)
     rf"\bstr(?:n?cmp|n?casecmp|str|casestr)\((?:[^;]*?[.>\s(])?{HOLDS_TEXT}, *(?:\"[^\"]|k[A-Z]|one\.)",

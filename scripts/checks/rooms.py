@@ -1,5 +1,7 @@
-"""Checks the rooms: how many files each has, that a README says what it is for, and that the drawing of them
-in docs/inside is the one of today's includes (scripts/rooms writes it)."""
+"""Checks the rooms: the number of files in each, a README that says what it is for, and the drawing.
+
+The drawing of the rooms in docs/inside must match the includes; scripts/rooms writes it.
+"""
 import collections
 import importlib.machinery
 import importlib.util
@@ -12,14 +14,15 @@ from includes import ROOT
 MAX_FILES = 25
 MAX_README_LINES = 40
 TOPS = ("src", "bgworker", "sql", "test", "scripts", "bench", "docs", "contrib")
-# Of every room these are no files of its task.
+# Files in a room that do not count as files of its task.
 NOT_COUNTED = {"README.md", "CMakeLists.txt", ".gitignore"}
-# Folder -> why it may have more files than MAX_FILES.
+# Folder -> the reason why it may have more files than MAX_FILES.
 LARGE = {
     "src/core": "small pieces that include nothing else of ours; a reader looks one up by its name",
     "test/regress": "pg_regress runs the files of one folder, and expected/ has one output for each",
 }
-# Folder -> why it is no room: it needs no README and may have any number of files. Those below it, too.
+# Folder -> the reason why it is no room: it, and all below it, needs no README and has no file
+# limit.
 NO_ROOMS = {
     "docs/man": "manual pages, which say themselves for whom they are",
     "test/fixtures": "data that tests read",
@@ -28,14 +31,14 @@ NO_ROOMS = {
     "test/isolation/specs": "what the isolation tester runs; test/isolation/README.md speaks of it",
     "test/regress/setup": "scripts that tests of test/regress include",
 }
-# The same, but with the bound of files.
+# Folder -> the reason why it needs no README; its number of files is limited.
 NO_README = {
     "test/unit": "its rooms are those of src; test/unit/README.md speaks for all of them",
 }
 
 
 def load_script(path):
-    """load_script gives a program without suffix as a module."""
+    """load_script imports a program whose name has no suffix as a module."""
     loader = importlib.machinery.SourceFileLoader(path.name, str(path))
     module = importlib.util.module_from_spec(importlib.util.spec_from_loader(path.name, loader))
     loader.exec_module(module)
@@ -57,7 +60,7 @@ def read_folders():
             continue
         folders[path.parent.as_posix()].append(path.name)
         for parent in list(path.parents)[1:-1]:
-            folders[parent.as_posix()]  # a folder that has nothing but rooms is one, too
+            folders[parent.as_posix()]  # a folder that contains only rooms is a room, too
     return folders
 
 

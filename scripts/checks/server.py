@@ -1,4 +1,4 @@
-"""Checks the server's own code: SQL text only under src/pg, and one list of sources for both builds."""
+"""Checks the server's own code: SQL text only in src/pg, and the same list of sources in both builds."""
 import pathlib
 import re
 import sys
@@ -7,7 +7,7 @@ from includes import ROOT, includes_of, resolve
 
 LIST = ROOT / "server_sources.txt"
 CODE = {".cpp", ".hpp", ".h"}
-# A string literal that begins with a statement of SQL, and what prepares or reads one.
+# A string literal that begins an SQL statement, and the functions that prepare or parse one.
 SQL = re.compile(r'"\s*(?:SELECT|INSERT|UPDATE|DELETE|MERGE|WITH|VALUES|SET|RESET|CALL|COPY|LOCK|LISTEN'
                  r"|NOTIFY|CREATE|ALTER|DROP|TRUNCATE|GRANT|REVOKE|BEGIN|START|COMMIT|ROLLBACK|SAVEPOINT)\b")
 SPI = re.compile(r"\bSPI_\w+|\bpg::Statement\b")
@@ -34,8 +34,10 @@ def check_sql():
 
 
 def needed():
-    """needed gives the sources of src/core and src/protocol whose headers the server reaches, each
-    with a place that includes its header."""
+    """needed gives the sources of src/core and src/protocol whose headers the server includes.
+
+    The value of each is a place that includes its header.
+    """
     seen, found = set(), {}
     waiting = list(code_below("src/pg", "bgworker"))
     while waiting:

@@ -1,4 +1,4 @@
-"""Checks src/pg/base/settings.def, the table of settings, and what comes from it or names a setting.
+"""Checks src/pg/base/settings.def, the table of settings, against its documents and its uses.
 
 With --write it writes the table of docs/reference/settings.md.
 """
@@ -21,7 +21,7 @@ COLUMNS = {
     "CHOICE": "name choices default effect protects description",
     "TEXT": "name default check holds effect protects shown description",
 }
-# Of each unit of PostgreSQL those into which it is shown, the greatest first.
+# Unit of PostgreSQL -> the larger units in which it may be shown, the largest first.
 LARGER = {
     "ms": (("d", 86400000), ("h", 3600000), ("min", 60000), ("s", 1000), ("ms", 1)),
     "s": (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)),
@@ -36,7 +36,7 @@ def read(name):
 
 
 def arguments(text):
-    """arguments gives those of a macro whose opening bracket has been read; texts keep their quotes."""
+    """arguments gives the arguments of a macro after its opening bracket; literals keep their quotes."""
     found, depth, begin = [], 0, 0
     for match in re.finditer(r'"(?:[^"\\]|\\.)*"|[(),]', text):
         token = match.group()
@@ -54,7 +54,7 @@ def text_of(argument):
 
 
 def number_of(argument, constants):
-    """number_of works out a product of numbers and constants of guc.hpp."""
+    """number_of evaluates a product of numbers and constants of guc.hpp."""
     product = 1
     for factor in argument.split("*"):
         factor = factor.strip()
@@ -64,7 +64,7 @@ def number_of(argument, constants):
 
 
 def shown(value, unit):
-    """shown writes a value as PostgreSQL does."""
+    """shown formats a value as PostgreSQL does."""
     if value == 0:
         return "0"
     for name, size in LARGER.get(unit, ()):
@@ -116,7 +116,7 @@ def table_of(settings):
 
 
 def with_table(page, settings):
-    """with_table gives the page with its table written anew."""
+    """with_table gives the page with its table replaced by a new one."""
     before, rest = page.split(BEGIN)
     _, after = rest.split(END)
     return before + BEGIN + "\n" + table_of(settings) + "\n" + END + after

@@ -1,27 +1,29 @@
 """Checks the install script: search_path, privileges, comments, qualified names, plain CREATE.
 
-An object's GRANTs stand in the file that makes it. Only pganalytics_rules gets privileges elsewhere, behind
-the rule that needs them. The script ends with what takes everything from PUBLIC.
+An object's GRANTs must stand in the file that creates it. Only pganalytics_rules is granted
+privileges elsewhere, behind the rule that needs them. The script must end with REVOKEs that take
+everything from PUBLIC.
 """
 import pathlib
 import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-# Called for every row of a query, where the setting costs ten times the function; it looks up no name.
+# Called for every row of a query: SET search_path would make it ten times as slow, and it looks up
+# no name.
 WITHOUT_SEARCH_PATH = {"pganalytics.evaluation_time"}
 REVOKED = ("TABLES", "SEQUENCES", "ROUTINES")
 SEARCH_PATH = re.compile(r"SET\s+search_path\s*(?:=|TO)\s*pg_catalog\s*,\s*pg_temp", re.I)
 
 
 def without_comments(text):
-    """without_comments blanks -- comments outside of quotes; line numbers stay."""
+    """without_comments replaces -- comments outside of quotes by blanks, so that line numbers stay."""
     pattern = re.compile(r"('(?:[^']|'')*')|(--[^\n]*)")
     return pattern.sub(lambda m: m.group(1) or " " * len(m.group(2)), text)
 
 
 def statements(text):
-    """statements gives (line, statement, body) of a script; bodies in dollar quotes set apart."""
+    """statements gives (line, statement, body) of a script; body is the text in dollar quotes."""
     start = 0
     position = 0
     body = ""

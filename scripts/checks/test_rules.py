@@ -10,8 +10,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 FIRST_SQL = "sql/{}.sql".format((ROOT / "sql/order.txt").read_text(encoding="utf-8").split()[0])
 README = "\n".join(["# planted"] * 41) + "\n"
 
-# Check, file, what is appended to it (a file that is not there is made; None: it is removed; a pair: the
-# first text becomes the second), place, what is said of it. LINE in the place is the first appended line.
+# (check, file, change, place, message). The change is text to append (the file is created if
+# missing), None to remove the file, or a pair: the first text is replaced by the second. LINE in
+# the place is the first appended line.
 FAULTS = (
     ("includes", "src/core/text.cpp", '#include "protocol/frame.hpp"\n',
      "src/core/text.cpp:LINE", "src/core must not include src/protocol"),
@@ -74,7 +75,7 @@ def copy_tree(target):
 
 
 def run(tree, check):
-    """run gives the exit status of a check and the lines that it prints."""
+    """run gives the exit status of a check and the lines that it printed."""
     done = subprocess.run(["/usr/bin/python3", f"scripts/checks/{check}.py"], cwd=tree, text=True,
                           capture_output=True, check=False)
     if done.stderr:
@@ -83,7 +84,7 @@ def run(tree, check):
 
 
 def plant(path, text):
-    """plant makes a fault in a file and gives the number of the first line that is new."""
+    """plant makes a fault in a file and gives the number of the first new line."""
     before = path.read_text(encoding="utf-8") if path.is_file() else ""
     if text is None:
         path.unlink()
@@ -108,7 +109,8 @@ def is_found(lines, place, message):
 
 def main():
     problems, clean = [], {}
-    # Faults of one check, place and message are one: it takes all of them.
+    # Faults with the same check, place and message are one case: all of them are needed for the
+    # message.
     cases = {}
     for check, name, text, place, message in FAULTS:
         together = (check, place) == ("rooms", "src/ca:1") and text is not None

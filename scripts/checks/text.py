@@ -1,11 +1,11 @@
-"""Checks what every text file must be: UTF-8, no debris, lines that end, a first line with its task."""
+"""Checks every text file: UTF-8, no debris, complete lines, and a first line that says the file's task."""
 import pathlib
 import re
 import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-# Spelled in two halves, so that this file passes its own check.
+# Each word is split in two, so that this file passes its own check.
 DEBRIS = re.compile("|".join((r"\bTO" r"DO\b", r"\bFIX" r"ME\b", r"\bXX" r"X\b", "^<<<<" "<<< ",
                               "^>>>>" ">>> ", r"/ro" r"ot/", r"/ho" r"me/\w")))
 EXPECTED = ("expected/", "test/isolation/expected/")  # written by psql
@@ -31,7 +31,7 @@ def main():
         except UnicodeDecodeError:
             problems.append(f"{name}: not UTF-8")
             continue
-        # Outputs of psql are compared as they are, blanks and all.
+        # Outputs of psql are compared as they are, with trailing blanks.
         if not name.startswith(EXPECTED):
             if data and not data.endswith(b"\n"):
                 problems.append(f"{name}: the last line does not end")
@@ -49,7 +49,7 @@ def main():
                     if not (path.parent / target).exists():
                         problems.append(f"{name}:{number}: {target} is not there")
         if path.suffix in CODE and not name.startswith(EXPECTED) and data:
-            # The task of x.cpp stands in x.hpp, where there is one.
+            # If x.hpp exists, it says the task of x.cpp.
             has_header = path.suffix == ".cpp" and path.with_suffix(".hpp").exists()
             if (path.suffix in (".cpp", ".hpp", ".h") and not has_header
                     and not re.match(r"//|/\*", lines[0])):

@@ -1,6 +1,6 @@
 -- Actions of people on alerts: acknowledge, silence, plan maintenance. The functions run with the
--- rights of the caller. Triggers write who that was, so that an UPDATE by hand is recorded like a call
--- of these functions.
+-- rights of the caller. Triggers record which role acted, so that an UPDATE by hand is recorded
+-- like a call of these functions.
 
 CREATE FUNCTION pganalytics.stamp_acknowledgement() RETURNS trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -170,7 +170,7 @@ BEGIN
         RAISE EXCEPTION 'silence % has ended already', silence_id
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
-    -- A silence that has not begun never begins.
+    -- A silence that has not begun begins and ends now, so it mutes nothing.
     UPDATE pganalytics.alert_silences AS s
     SET starts_at = least(s.starts_at, now()), ends_at = now()
     WHERE s.silence_id = end_silence.silence_id;
@@ -237,7 +237,7 @@ COMMENT ON FUNCTION pganalytics.drop_maintenance_window(text) IS 'ends and remov
 GRANT EXECUTE ON FUNCTION pganalytics.drop_maintenance_window(text)
     TO pganalytics_operator, pganalytics_admin;
 
--- As guard_alert_rules() does for rules.
+-- Guards inhibitions as guard_alert_rules() guards rules.
 CREATE FUNCTION pganalytics.guard_alert_inhibitions() RETURNS trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
@@ -323,8 +323,8 @@ COMMENT ON VIEW pganalytics.alert_overview IS
 GRANT SELECT ON pganalytics.alert_overview
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
--- Changes of these tables go to the audit log, as in sql/audit/changes.sql. The triggers are made here,
--- after the built-in rows, because nobody wrote those.
+-- Changes of these tables are recorded in the audit log, as in sql/audit/changes.sql. The triggers
+-- are made after the built-in rows, so that these rows are not recorded: nobody wrote them.
 DO $triggers$
 DECLARE
     watched text;

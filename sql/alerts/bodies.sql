@@ -34,7 +34,7 @@ $$;
 COMMENT ON FUNCTION pganalytics.alert_texts(jsonb) IS 'the members of an object that are not empty, as texts';
 GRANT EXECUTE ON FUNCTION pganalytics.alert_texts(jsonb) TO pganalytics_alerts;
 
--- endsAt of an alert that has not ended is the zero time of Go, as Alertmanager writes it.
+-- endsAt of an alert that has not ended is the zero time of Go (year 1), as Alertmanager writes it.
 CREATE FUNCTION pganalytics.alert_notice(alert pganalytics.alerts, status text, link text) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -77,7 +77,8 @@ COMMENT ON FUNCTION pganalytics.alert_group_key(jsonb) IS
     'the name of a group, as Alertmanager writes those of its first route: {}:{alertname="disk_full"}';
 GRANT EXECUTE ON FUNCTION pganalytics.alert_group_key(jsonb) TO pganalytics_alerts;
 
--- A value cannot begin or end a line, or reverse the direction of the text.
+-- Removes control characters, so that a value can neither begin nor end a line nor reverse the
+-- direction of the text.
 CREATE FUNCTION pganalytics.alert_line(line text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -133,8 +134,8 @@ $$;
 COMMENT ON FUNCTION pganalytics.alert_text(jsonb, integer) IS 'several alerts, the first of them in words';
 GRANT EXECUTE ON FUNCTION pganalytics.alert_text(jsonb, integer) TO pganalytics_alerts;
 
--- A firing alert ends four minutes after it was last sent, as Prometheus does it: so Alertmanager drops
--- the alerts of a server that is gone.
+-- A firing alert gets an end four minutes after it was last sent, as Prometheus does it: then
+-- Alertmanager drops the alerts of a server that no longer sends any.
 CREATE FUNCTION pganalytics.alertmanager_body(notices jsonb, at timestamptz) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -174,7 +175,7 @@ COMMENT ON FUNCTION pganalytics.webhook_body(text, text, jsonb, jsonb) IS
     'alerts as Alertmanager''s webhooks have them, version 4';
 GRANT EXECUTE ON FUNCTION pganalytics.webhook_body(text, text, jsonb, jsonb) TO pganalytics_alerts;
 
--- Slack reads "<!channel>" and links only between angle brackets.
+-- Slack reads mentions ("<!channel>") and links only between angle brackets, so these are escaped.
 CREATE FUNCTION pganalytics.slack_body(notices jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp

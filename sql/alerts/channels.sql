@@ -1,5 +1,6 @@
--- Channels: what INSERT and UPDATE refuse, secrets, and test messages. Administrators write the table
--- itself. The courier checks the address that a URL resolves to, because it connects.
+-- Channels: the checks on INSERT and UPDATE, secrets, and test messages. Administrators write the
+-- table itself. The courier checks the address that a URL resolves to, because the courier
+-- connects.
 
 CREATE FUNCTION pganalytics.check_alert_channel() RETURNS trigger
     LANGUAGE plpgsql
@@ -8,7 +9,8 @@ AS $$
 DECLARE
     problem text;
 BEGIN
-    -- Printable ASCII: no end of a line and no look-alike. "@" before the path would be user information.
+    -- A URL is printable ASCII, so it holds no end of a line and no look-alike character. "@"
+    -- before the path would be user information and is refused.
     problem := CASE
         WHEN NEW.kind = 'email' AND NEW.url IS NOT NULL THEN 'a channel of kind email has no url'
         WHEN NEW.kind = 'email' AND coalesce(cardinality(NEW.mail_to), 0) NOT BETWEEN 1 AND 20 THEN
@@ -51,8 +53,9 @@ GRANT EXECUTE ON FUNCTION pganalytics.check_alert_channel() TO pganalytics_admin
 CREATE TRIGGER check_channel BEFORE INSERT OR UPDATE ON pganalytics.alert_channels
     FOR EACH ROW EXECUTE FUNCTION pganalytics.check_alert_channel();
 
--- Delete what belongs to a deleted channel: a new one of the same name has been sent nothing. When a
--- channel is changed, retry at once what was delayed because the receiver could not be reached.
+-- Deletes what belongs to a deleted channel: a new channel of the same name has been sent nothing.
+-- When a channel is changed, makes due at once what was delayed because the receiver could not be
+-- reached.
 CREATE FUNCTION pganalytics.follow_alert_channel() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
@@ -92,7 +95,8 @@ GRANT SELECT, INSERT,
       UPDATE (resend_at, attempts, last_status, last_error, anchor, anchored_at)
     ON pganalytics.alert_channel_states TO pganalytics_alerts;
 
--- No message shows the secret: the message of a violated constraint would show the whole row.
+-- The function checks the secret itself, so that no message shows it: the message of a violated
+-- constraint would show the whole row.
 CREATE FUNCTION pganalytics.set_channel_secret(channel text, secret text) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
@@ -114,7 +118,8 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state',
                   HINT = 'Set authentication to hmac or bearer first.';
     END IF;
-    -- A bearer token is sent in a header.
+    -- A bearer token is sent in a header, so the secret may hold only characters that a header
+    -- allows.
     IF length(secret) NOT BETWEEN 16 AND 4096 OR secret !~ '^[!-~]+$' THEN
         RAISE EXCEPTION 'a secret is 16 to 4096 printable characters of ASCII without spaces'
             USING ERRCODE = 'invalid_parameter_value';

@@ -1,11 +1,12 @@
--- Queues notifications: compares the alerts with what each channel was sent last. outbox.sql takes what
--- is due and settles it. The alerts worker calls these functions with its own rights; time is an argument.
+-- Queues notifications: compares the alerts with what each channel was sent last. The functions of
+-- outbox.sql take what is due and record the outcome. The alerts worker calls all of them with its
+-- own rights and passes the time as an argument.
 --
--- A delivery belongs to one group of one channel and has the key "channel/group". Only the worker knows
--- which deliveries are in progress: it names their keys when it takes more, so a group has one delivery at
--- a time. If the worker ends, the next one takes them again.
+-- A delivery belongs to one group of one channel and has the key "channel/group". Only the worker
+-- knows which deliveries are in progress: it passes their keys when it takes more, so a group has
+-- one delivery at a time. If the worker ends, its successor takes the same deliveries again.
 
--- The input of the last comparison.
+-- When queue_notifications() last compared, and a hash of what it compared.
 CREATE TABLE pganalytics.alert_outbox_state (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     compared_at timestamptz NOT NULL DEFAULT '-infinity',
@@ -16,7 +17,8 @@ COMMENT ON TABLE pganalytics.alert_outbox_state IS
 GRANT SELECT, INSERT, UPDATE (compared_at, compared) ON pganalytics.alert_outbox_state TO pganalytics_alerts;
 INSERT INTO pganalytics.alert_outbox_state DEFAULT VALUES;
 
--- The audit worker keeps the head in shared memory; without that worker there is no head.
+-- The audit worker keeps the head of the audit log in shared memory; without that worker there is
+-- no head, and nothing is queued.
 CREATE FUNCTION pganalytics.queue_anchors(at timestamptz) RETURNS integer
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
@@ -44,7 +46,7 @@ BEGIN
         SET anchor = excluded.anchor, anchored_at = excluded.anchored_at
         WHERE s.anchor IS DISTINCT FROM excluded.anchor
           AND (s.anchored_at IS NULL OR s.anchored_at <= excluded.anchored_at - interval '1 min'
-               -- By a clock that was ahead.
+               -- anchored_at comes from a clock that was ahead and has been set back.
                OR s.anchored_at > excluded.anchored_at + interval '1 min')
         RETURNING s.channel)
     INSERT INTO pganalytics.alert_outbox (channel, fingerprint, group_key, status, alert, latest,
@@ -67,10 +69,11 @@ COMMENT ON FUNCTION pganalytics.queue_anchors(timestamptz) IS
     'queues the head of the audit log for channels with anchors, at most once a minute; for the alerts worker';
 GRANT EXECUTE ON FUNCTION pganalytics.queue_anchors(timestamptz) TO pganalytics_alerts;
 
--- Compares states, not events, so a lost event loses no notification. It compares when the set of firing
--- alerts or a channel has changed, and every 5 s for what only time changes (a repetition, an escalation,
--- the end of a silence); any other call reads one row. Plans look up by key, whatever the statistics: a
--- plan made for empty tables would compare every row with every row.
+-- Compares states, not events, so a lost event loses no notification. It compares when the set of
+-- firing alerts or a channel has changed, and every 5 s for what only time changes (a repetition,
+-- an escalation, the end of a silence); any other call returns at once. The settings make plans
+-- look rows up by key, whatever the statistics say: a plan made for empty tables would compare
+-- every row with every row.
 CREATE FUNCTION pganalytics.queue_notifications(at timestamptz) RETURNS integer
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
@@ -98,7 +101,7 @@ BEGIN
        AND queue_notifications.at < state.compared_at + interval '5 s' THEN
         RETURN 0;
     END IF;
-    -- One caller at a time: it must see what another one has queued.
+    -- Lock the state: a second caller must wait, and then see what the first one has queued.
     PERFORM FROM pganalytics.alert_outbox_state s FOR UPDATE;
     link := pganalytics.external_url();
 
@@ -123,8 +126,9 @@ BEGIN
     GET DIAGNOSTICS added = ROW_COUNT;
     queued := queued + added;
 
-    -- Firing, and not sent yet, or sent longer than repeat_every ago. An Alertmanager gets all of them every
-    -- minute anyway. A notification that still waits is not queued twice.
+    -- Queue the alerts that fire and were not sent yet, or were sent longer than repeat_every ago.
+    -- An Alertmanager gets no repetitions here, because all firing alerts are resent to it every
+    -- minute. An alert whose last notification still waits is not queued again.
     SELECT array_agg(jsonb_build_object('alert', a.alert_id, 'channel', c.name,
                                         'last', newest.notification_id)
                      ORDER BY a.fired_at, a.alert_id, c.name)
@@ -141,7 +145,7 @@ BEGIN
                ELSE a.acknowledged_at IS NULL AND c.kind <> 'alertmanager' AND c.repeat_every > '0'
                    AND newest.state <> 'waiting'
                    AND (newest.created_at + c.repeat_every <= queue_notifications.at
-                        -- By a clock that was ahead.
+                        -- created_at comes from a clock that was ahead and has been set back.
                         OR newest.created_at > queue_notifications.at + interval '1 hour')
           END
       AND CASE c.matchers WHEN '[]' THEN true ELSE pganalytics.labels_match(a.labels, c.matchers) END;

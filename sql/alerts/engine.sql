@@ -1,8 +1,8 @@
 -- The engine of alerts: which rules are due, what their queries find, and the next state of each alert.
 -- Every function takes the time as an argument; the alerts worker passes now().
 
--- Does not set search_path, which would cost ten times the function: queries call it for every row. It
--- looks up no name.
+-- evaluation_time does not set search_path: that would make it ten times as slow, and queries call
+-- it for every row. It looks up no name, so it needs no search_path.
 CREATE FUNCTION pganalytics.evaluation_time() RETURNS timestamptz
     LANGUAGE c STABLE PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'pganalytics_evaluation_time';
@@ -82,7 +82,7 @@ COMMENT ON FUNCTION pganalytics.rule_threshold(double precision, text) IS
 GRANT EXECUTE ON FUNCTION pganalytics.rule_threshold(double precision, text)
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_alerts;
 
--- PostgreSQL sorts NaN above every number; NaN must not fire.
+-- PostgreSQL sorts NaN above every number, but a rule must not fire for NaN.
 CREATE FUNCTION pganalytics.alert_condition(
         value double precision, comparison text, threshold double precision) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -101,8 +101,9 @@ COMMENT ON FUNCTION pganalytics.alert_condition(double precision, text, double p
 GRANT EXECUTE ON FUNCTION pganalytics.alert_condition(double precision, text, double precision)
     TO pganalytics_admin, pganalytics_alerts;
 
--- Decides every change of state of an alert. The engine keeps the alerts in a table, a backtest keeps them
--- in a variable. If the clock was set back, times of waiting get shorter, and nothing else happens.
+-- Decides every change of state of an alert. The engine keeps the alerts in a table, a backtest
+-- keeps them in a variable. A clock that is set back shortens the times that alerts wait and has no
+-- other effect.
 CREATE FUNCTION pganalytics.alert_step(
         rule pganalytics.alert_rules, threshold double precision, active pganalytics.alerts[],
         found_labels jsonb[], found_values double precision[], at timestamptz)
@@ -114,7 +115,8 @@ AS $$
 DECLARE
     duplicate jsonb;
 BEGIN
-    -- The rule's labels can make two rows equal: one has the label with the same value, the other lacks it.
+    -- The rule's own labels can make two found rows equal: one row has such a label with the same
+    -- value, the other lacks it.
     SELECT m.labels INTO duplicate
     FROM unnest(found_labels) AS f (labels), LATERAL (SELECT rule.labels || f.labels) AS m (labels)
     WHERE rule.labels <> '{}' GROUP BY m.labels HAVING count(*) > 1 LIMIT 1;
@@ -172,7 +174,8 @@ GRANT EXECUTE ON FUNCTION
         double precision[], timestamptz)
     TO pganalytics_admin, pganalytics_alerts;
 
--- Rules are evaluated one after the other, so a slow rule is evaluated less often.
+-- Returns at least ten times the duration of an evaluation: rules are evaluated one after the
+-- other, so a slow rule is evaluated less often.
 CREATE FUNCTION pganalytics.rule_pause(evaluate_every interval, duration_ms double precision)
     RETURNS interval
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -191,7 +194,8 @@ CREATE FUNCTION pganalytics.due_rules(at timestamptz)
 AS $$
     SELECT r.name, r.query, extract(epoch FROM r.time_limit)::double precision * 1000
     FROM pganalytics.alert_rules r LEFT JOIN pganalytics.alert_rule_states s ON s.rule = r.name
-    -- The clock may have been set back since then, or the rule changed.
+    -- Compute the time again: since evaluate_at was stored the clock may have been set back, or the
+    -- rule changed.
     WHERE r.enabled
       AND (s.evaluated_at IS NULL OR s.evaluated_at > at
            OR s.evaluated_at + pganalytics.rule_pause(r.evaluate_every, s.duration_ms) <= at)

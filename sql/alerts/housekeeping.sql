@@ -1,5 +1,6 @@
--- Housekeeping of the alerts worker: it resolves alerts of rules that are gone, deletes expired rows, and
--- samples the counters of all workers. Time is an argument.
+-- Housekeeping of the alerts worker: it resolves alerts of rules that were deleted or disabled,
+-- deletes expired rows, and samples the counters of all workers. Every function takes the time as
+-- an argument.
 
 CREATE FUNCTION pganalytics.end_orphaned_alerts(at timestamptz) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -34,7 +35,7 @@ CREATE FUNCTION pganalytics.prune_alerts(at timestamptz, most integer DEFAULT 10
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    -- A session's time zone may have days of 23 hours.
+    -- Days are added as 24 hours: in a session's time zone a day may have 23.
     before timestamptz := at - make_interval(hours => 24 * pganalytics.alert_retention());
     pruned bigint;
     sent bigint;
@@ -55,7 +56,8 @@ BEGIN
     WHERE o.notification_id IN (
         SELECT s.notification_id FROM pganalytics.alert_outbox s
         WHERE s.state <> 'waiting' AND s.settled_at < before
-          -- Keep the last notification of an alert: the next one depends on it.
+          -- Keep the last notification of an alert, because queue_notifications() compares the
+          -- alert with it.
           AND NOT EXISTS (SELECT FROM pganalytics.alerts a WHERE a.alert_id = s.alert_id)
         LIMIT most);
     GET DIAGNOSTICS sent = ROW_COUNT;
@@ -67,10 +69,12 @@ COMMENT ON FUNCTION pganalytics.prune_alerts(timestamptz, integer) IS
     'deletes resolved alerts, settled notifications and ended silences older than pganalytics.retention_alerts; returns how many alerts and notifications';
 GRANT EXECUTE ON FUNCTION pganalytics.prune_alerts(timestamptz, integer) TO pganalytics_alerts;
 
--- When the clock was set while the worker runs, what waits goes on waiting for as long as it would have:
--- a retry, a repetition, the time after which a delivery is given up, the next evaluation of a rule. What
--- was found and told keeps its times: pending_for and escalate_after are measured from them, across
--- restarts. A clock that was set while no worker ran is noticed where a time lies farther ahead than it can.
+-- Moves times that lie ahead when the clock was set while the worker runs. So a retry, a
+-- repetition, the time after which a delivery is given up, and the next evaluation of a rule come
+-- after the same wait as without the change. The times at which alerts were found and notified stay
+-- as they are: pending_for and escalate_after are measured from them, across restarts. If the clock
+-- was set while no worker ran, the functions that compare a stored time ignore it if it lies
+-- farther ahead than it can.
 CREATE FUNCTION pganalytics.move_due_times(at timestamptz, shift interval) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
@@ -90,7 +94,7 @@ COMMENT ON FUNCTION pganalytics.move_due_times(timestamptz, interval) IS
     'moves what waits with a clock that was set; for the worker of alerts';
 GRANT EXECUTE ON FUNCTION pganalytics.move_due_times(timestamptz, interval) TO pganalytics_alerts;
 
--- The counters of the workers, each minute, so that rules can compare two times.
+-- The counters of the workers, sampled each minute, so that rules can compare two times.
 CREATE TABLE pganalytics.self_samples (
     sampled_at timestamptz NOT NULL,
     LIKE pganalytics.workers,

@@ -1,7 +1,7 @@
 -- Muting: matchers, and what mutes an alert: silences, maintenance windows, inhibitions.
 
--- In C: in a SECURITY DEFINER function current_user is the owner, and at the port for people session_user
--- is the worker.
+-- Written in C, because SQL does not know this role: in a SECURITY DEFINER function current_user is
+-- the owner, and for requests at the port for people session_user is the worker's role.
 CREATE FUNCTION pganalytics.acting_role() RETURNS name
     LANGUAGE c STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pganalytics_acting_role';
@@ -38,8 +38,9 @@ COMMENT ON FUNCTION pganalytics.labels_match(jsonb, jsonb) IS
 GRANT EXECUTE ON FUNCTION pganalytics.labels_match(jsonb, jsonb)
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_alerts;
 
--- For CHECK constraints: true, or an error that names the matcher. PostgreSQL's regular expressions
--- are those of RE2 and more; back references, which RE2 does not have, can run for ever.
+-- For CHECK constraints: returns true, or raises an error that names the matcher. PostgreSQL's
+-- regular expressions include those of RE2; back references, which RE2 does not have, are refused
+-- because they can run for ever.
 CREATE FUNCTION pganalytics.check_matchers(matchers jsonb, may_match_all boolean DEFAULT true)
     RETURNS boolean
     LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE
@@ -78,7 +79,8 @@ BEGIN
         END;
         IF problem IS NULL AND (matcher -> 'isRegex')::boolean THEN
             BEGIN
-                -- Compile it by itself, too: 'a)|(?:b' is valid only between the parentheses.
+                -- Compile the value by itself, too: 'a)|(?:b' is valid only inside the added
+                -- parentheses.
                 PERFORM '' COLLATE "C" ~ (matcher ->> 'value'),
                         '' COLLATE "C" ~ ('^(?:' || (matcher ->> 'value') || ')$');
             EXCEPTION WHEN invalid_regular_expression THEN
@@ -116,8 +118,9 @@ ALTER TABLE pganalytics.alert_inhibitions
 ALTER TABLE pganalytics.alert_channels
     ADD CONSTRAINT alert_channels_matchers CHECK (pganalytics.check_matchers(matchers));
 
--- Computed in the window's own time zone: 02:00 stays 02:00 when the clocks change. Where this would make
--- a window shorter than its duration, or leave an hour between two, the window ends later.
+-- Computed in the window's own time zone: 02:00 stays 02:00 when the clocks change. Where this
+-- would make a window shorter than its duration, or leave an hour between two windows, the window
+-- ends later.
 CREATE FUNCTION pganalytics.maintenance_covers(
         at timestamptz, starts_at timestamptz, duration interval, repeat_every interval,
         time_zone text) RETURNS boolean
@@ -135,7 +138,8 @@ AS $$
         SELECT CASE WHEN repeat_every IS NULL THEN 0
                     ELSE floor(extract(epoch FROM at AT TIME ZONE time_zone - first)
                                / extract(epoch FROM repeated))::integer END AS turn) AS of_time
-    -- When clocks go back, one hour comes twice.
+    -- Also try the repetition before and the one after: when clocks go back, one local hour comes
+    -- twice.
     CROSS JOIN LATERAL generate_series(greatest(turn - 1, 0),
                                        CASE WHEN repeat_every IS NULL THEN 0 ELSE turn + 1 END) AS n
 $$;

@@ -1,6 +1,7 @@
--- The outbox: takes what is due, and settles it when the courier reports the outcome.
+-- The outbox: takes the deliveries that are due, and records the outcome that the courier reports.
 
--- 1 s, then twice as long each time, up to 5 min, with a jitter of a fifth: luck is from 0 to 1.
+-- Returns 1 s for the first attempt, then twice as long each time, up to 5 min. luck, from 0 to 1,
+-- adds a jitter of up to a fifth either way.
 CREATE FUNCTION pganalytics.alert_backoff(attempts integer, luck double precision) RETURNS interval
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -12,10 +13,11 @@ COMMENT ON FUNCTION pganalytics.alert_backoff(integer, double precision) IS
     'how long to wait after this many failed attempts';
 GRANT EXECUTE ON FUNCTION pganalytics.alert_backoff(integer, double precision) TO pganalytics_alerts;
 
--- Outcomes: sent; again (it failed: retry, not before retry_after if the receiver has named it, until
--- give_up_after has passed); dead (a retry cannot succeed). status is NULL if the receiver has not
--- answered. A notification that no longer waits is not changed, so settling it twice, or after its channel
--- was deleted, does no harm. A delivery without notifications resends firing alerts to an Alertmanager.
+-- Outcomes: 'sent'; 'again' (the delivery failed: retry until give_up_after has passed, and not
+-- before retry_after if the receiver has named it); 'dead' (a retry cannot succeed). status is NULL
+-- if the receiver has not answered. A notification that no longer waits is not changed, so calling
+-- this twice, or after the channel was deleted, does no harm. A delivery without notifications
+-- resends firing alerts to an Alertmanager.
 CREATE FUNCTION pganalytics.settle_delivery(
         channel text, group_key text, notification_ids bigint[], outcome text, status integer,
         error text, retry_after interval, at timestamptz) RETURNS void
@@ -58,9 +60,11 @@ BEGIN
                         ELSE 'waiting' END AS state) AS d
         WHERE w.notification_id = ANY (notification_ids) AND w.channel = settle_delivery.channel
           AND w.group_key = settle_delivery.group_key
-          -- Check the state of the row that is updated: another caller may just have settled it.
+          -- Check the state of the row that is updated: another caller may just have recorded its
+          -- outcome.
           AND o.notification_id = w.notification_id AND o.state = 'waiting';
-        -- redeliver() queued these again while a newer one was being delivered.
+        -- A delivered notification supersedes older ones with the same labels: redeliver() has
+        -- queued them again while the newer one was being delivered.
         IF outcome = 'sent' THEN
             UPDATE pganalytics.alert_outbox AS o
             SET state = 'dead', settled_at = settle_delivery.at, last_error = 'overtaken'
@@ -93,7 +97,8 @@ GRANT EXECUTE ON FUNCTION
     pganalytics.settle_delivery(text, text, bigint[], text, integer, text, interval, timestamptz)
     TO pganalytics_alerts;
 
--- The alerts that an Alertmanager was sent and that still fire, or were resolved within five minutes.
+-- Returns the alerts that an Alertmanager was sent and that still fire, or were resolved within
+-- five minutes.
 CREATE FUNCTION pganalytics.alerts_to_resend(channel text, at timestamptz) RETURNS jsonb
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -108,7 +113,8 @@ AS $$
         SELECT a FROM pganalytics.alerts a JOIN pganalytics.alert_outbox o ON o.alert_id = a.alert_id
         WHERE a.state = 'resolved' AND a.resolved_at > alerts_to_resend.at - interval '5 min'
           AND o.channel = alerts_to_resend.channel AND o.latest AND o.status = 'resolved'
-          -- Not if the same labels fire again: this would resolve the newer alert.
+          -- Leave out an alert whose labels fire again: resending its end would resolve the newer
+          -- alert.
           AND NOT EXISTS (SELECT FROM pganalytics.alerts n
                           WHERE n.fingerprint = a.fingerprint AND n.state = 'firing')) AS t
 $$;
@@ -116,11 +122,11 @@ COMMENT ON FUNCTION pganalytics.alerts_to_resend(text, timestamptz) IS
     'the alerts to resend to an Alertmanager; for the alerts worker';
 GRANT EXECUTE ON FUNCTION pganalytics.alerts_to_resend(text, timestamptz) TO pganalytics_alerts;
 
--- delivery is the key that the worker passes in busy while the delivery is in progress. A delivery is the
--- longest run of waiting notifications of a group, in order, that has no labels twice and at most 200
--- alerts: the firing and the end of one alert are two deliveries, one after the other. A channel has at
--- most four deliveries at a time, so one that does not answer delays no other. While the first notification
--- of a group has to wait, the whole group waits.
+-- delivery is the key that the worker passes in busy while the delivery is in progress. A delivery
+-- is the longest run of waiting notifications of a group, in order, that has no labels twice and at
+-- most 200 alerts: the firing and the end of one alert are two deliveries, one after the other. A
+-- channel has at most four deliveries at a time, so a receiver that does not answer delays no other
+-- channel. While the first notification of a group has to wait, the whole group waits.
 CREATE FUNCTION pganalytics.take_deliveries(
         at timestamptz, busy text[],
         OUT delivery text, OUT channel text, OUT group_key text, OUT kind text, OUT url text,
@@ -157,8 +163,9 @@ BEGIN
                         WHERE m.kind = 'alertmanager' AND NOT EXISTS (
                             SELECT FROM pganalytics.alert_outbox o
                             WHERE o.channel = m.name AND o.state = 'waiting')) AS w) AS g
-              -- No wait is longer than an hour, or group_wait: what is due later was due by a clock that
-              -- was ahead, and that was set back while no worker ran.
+              -- No wait is longer than an hour, or than group_wait if that is more. A due time
+              -- farther ahead was computed by a clock that was ahead and was set back while no
+              -- worker ran: take the delivery now.
               WHERE (g.due_at <= take_deliveries.at
                      OR g.due_at > take_deliveries.at + greatest(interval '1 hour', g.group_wait))
                 AND NOT g.key = ANY (coalesce(busy, '{}'))) AS h
@@ -225,8 +232,9 @@ COMMENT ON FUNCTION pganalytics.take_deliveries(timestamptz, text[]) IS
     'the deliveries that are due, except of the groups in busy, with all that is needed to send them; for the alerts worker';
 GRANT EXECUTE ON FUNCTION pganalytics.take_deliveries(timestamptz, text[]) TO pganalytics_alerts;
 
--- Dead letters. redeliver() leaves out one that is older than what the receiver was sent of the same labels:
--- it would undo the newer state.
+-- The views of deliveries and of dead letters. redeliver() leaves out a dead letter that is older
+-- than what the receiver was sent for the same labels, because delivering it would undo the newer
+-- state.
 CREATE VIEW pganalytics.alert_deliveries AS
     SELECT o.notification_id, o.channel, o.alert_id, o.alert -> 'labels' ->> 'alertname' AS alertname,
            o.alert -> 'labels' AS labels, o.status, o.state, o.attempts, o.last_status, o.last_error,

@@ -1,7 +1,7 @@
--- The guard of rules: checks what is written, and lets rows of a dump in.
+-- guard_alert_rules checks what is written to alert_rules, and lets rows of a dump in.
 --
--- Administrators write rules. A row of a dump has a changed_at, which nobody but a superuser can write, and
--- is stored as it is.
+-- Administrators write rules. A row of a dump has a changed_at, which nobody but a superuser can
+-- write; such a row is stored as it is.
 CREATE FUNCTION pganalytics.guard_alert_rules() RETURNS trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
@@ -30,7 +30,7 @@ BEGIN
             changed_at = new.changed_at, changed_by = new.changed_by
         WHERE r.name = new.name AND r.builtin;
         IF FOUND THEN RETURN NULL; END IF;
-        -- A rule of another version: it becomes the user's own.
+        -- This version has no built-in rule of that name: the rule becomes the user's own.
         new.builtin := false;
         RETURN new;
     END IF;

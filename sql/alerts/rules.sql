@@ -1,17 +1,18 @@
--- The built-in rules about this server: security, changes, and whether pushes of collectors arrive. Each
--- query runs as pganalytics_rules and takes the time from evaluation_time(), so that backtest_rule() can
--- ask about the past; rules that read the present say so. docs/use/alerts.md lists all rules.
--- Administrators set runbook_url.
+-- The built-in rules about this server: security, changes, and whether pushes of collectors arrive.
+-- Each query runs as pganalytics_rules and takes the time from evaluation_time(), so that
+-- backtest_rule() can ask about the past; rules that read the present say so. docs/use/alerts.md
+-- lists all rules. Administrators set runbook_url.
 --
--- `collector`, `server` and `database` are labels of the same name in all rules, for inhibitions and
--- silences. Where others decide how many label sets there are, a rule returns the worst thousand: more
--- would fail the rule, and then it would find nothing.
+-- `collector`, `server` and `database` are labels of the same name in all rules, for inhibitions
+-- and silences. Where clients decide how many label sets there are, a rule returns the worst
+-- thousand: with more rows the rule would fail and find nothing.
 --
--- A rule is one entry: its row and, where its query reads what viewers may not read, the GRANT to
--- pganalytics_rules behind it.
+-- Each rule is one entry: its row, followed by a GRANT to pganalytics_rules if its query reads what
+-- viewers may not read.
 
--- Gateways and workers record refusals as a count over some seconds. If these begin before the window, the
--- part in the window counts, as if refusals were spread evenly.
+-- Gateways and workers record refusals as a count over some seconds. If these seconds begin before
+-- the rule's window, the rule counts only the part in the window, as if the refusals were spread
+-- evenly.
 INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold_setting,
     evaluate_every, keep_firing_for, annotations, query) VALUES
 (true, 'failed_login_surge', 'warning', '>', 'pganalytics.alert_failed_login_threshold', '15 s', '5 min',
@@ -30,7 +31,7 @@ WHERE (l.event = 'auth.login_failed'
   AND l.recorded_at > pganalytics.evaluation_time() - interval '5 minutes'$$);
 GRANT SELECT ON pganalytics.audit_log TO pganalytics_rules;
 
--- While refusals go on they are recorded at least every ten minutes: keep firing for as long.
+-- While refusals continue they are recorded at least every ten minutes: keep firing for that long.
 INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold_setting,
     evaluate_every, keep_firing_for, annotations, query) VALUES
 (true, 'rate_limit_abuse', 'warning', '>=', 'pganalytics.alert_rate_limit_threshold', '15 s', '10 min',
@@ -271,12 +272,12 @@ GROUP BY o.channel
 ORDER BY value DESC LIMIT 1000$$);
 GRANT SELECT (channel, state, settled_at) ON pganalytics.alert_outbox TO pganalytics_rules;
 
--- A silent server has only old samples, which say nothing: one alert is enough.
+-- The server of a silent collector has only old samples, which show nothing: mute its other alerts.
 INSERT INTO pganalytics.alert_inhibitions (builtin, name, source_matchers, target_matchers, equal_labels)
 VALUES (true, 'collector_silent', '[{"name": "alertname", "value": "collector_silent"}]',
         '[{"name": "alertname", "value": "collector_silent", "isEqual": false},
           {"name": "server", "value": ".+", "isRegex": true}]', '{collector,server}');
--- When nothing at all is stored, one alert is enough: mute those of the collectors.
+-- When nothing at all is stored, one alert is enough: mute the alerts about each collector.
 INSERT INTO pganalytics.alert_inhibitions (builtin, name, source_matchers, target_matchers, equal_labels)
 VALUES (true, 'ingest_stalled', '[{"name": "alertname", "value": "ingest_stalled"}]',
         '[{"name": "alertname", "value": "collector_silent"}]', '{}');

@@ -102,8 +102,8 @@ WHERE n.relation = 'idle_transaction_samples' AND s.duration_seconds IS NOT NULL
 GROUP BY 1, 2, 3
 ORDER BY value DESC LIMIT 1000$$);
 
--- The only rule that reads every query, so it runs rarely and with more time. OFFSET 0 keeps the order: a
--- query that did little in the last hour is not looked up a week ago.
+-- The only rule that reads every query, so it runs rarely and with more time. OFFSET 0 makes
+-- PostgreSQL read the last hour first: a query that did little in it is not looked up a week ago.
 INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold, evaluate_every,
     time_limit, annotations, query) VALUES
 (true, 'query_mean_doubled', 'warning', '>=', 2, '15 min', '30 s',

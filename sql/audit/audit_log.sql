@@ -45,9 +45,9 @@ COMMENT ON COLUMN pganalytics.audit_log.hash IS
 GRANT SELECT ON pganalytics.audit_log TO pganalytics_admin;
 GRANT INSERT ON pganalytics.audit_log TO pganalytics_audit;
 
--- Every field as its length in bytes, a colon and its text; NULL as a minus sign. Nothing in it
--- depends on the session.
--- One expression: it is computed for every row that is written or verified.
+-- Writes every field as its length in bytes, a colon and its text, and NULL as a minus sign. The
+-- text depends on no setting of the session. The body is one expression, because it is computed for
+-- every row that is written or verified.
 CREATE FUNCTION pganalytics.audit_row_text(entry pganalytics.audit_log) RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -83,19 +83,19 @@ COMMENT ON FUNCTION pganalytics.audit_row_text(pganalytics.audit_log) IS
 GRANT EXECUTE ON FUNCTION pganalytics.audit_row_text(pganalytics.audit_log)
     TO pganalytics_admin, pganalytics_audit;
 
--- In C, to record it although it aborts the transaction.
+-- Written in C, because the attempt must be recorded although the error aborts the transaction.
 CREATE FUNCTION pganalytics.refuse_audit_change() RETURNS trigger
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pganalytics_refuse_audit_change';
 COMMENT ON FUNCTION pganalytics.refuse_audit_change() IS
     'trigger: refuses UPDATE, DELETE and TRUNCATE of the audit log and records audit.change_refused';
 
--- ALWAYS: session_replication_role does not switch it off.
+-- ENABLE ALWAYS, so that session_replication_role does not switch the trigger off.
 CREATE TRIGGER audit_log_unchanged BEFORE UPDATE OR DELETE OR TRUNCATE ON pganalytics.audit_log
     FOR EACH STATEMENT EXECUTE FUNCTION pganalytics.refuse_audit_change();
 ALTER TABLE pganalytics.audit_log ENABLE ALWAYS TRIGGER audit_log_unchanged;
 
--- SECURITY DEFINER: the audit worker may make a month and may not create tables.
+-- SECURITY DEFINER: the audit worker may make the partition of a month but may not create tables.
 CREATE FUNCTION pganalytics.make_audit_partition(month date) RETURNS regclass
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -122,7 +122,8 @@ BEGIN
     EXECUTE format('CREATE UNIQUE INDEX %I ON pganalytics.%I (id)', leaf_name || '_idx', leaf_name);
     EXECUTE format('CREATE INDEX %I ON pganalytics.%I (occurred_at)', leaf_name || '_time_idx',
                    leaf_name);
-    -- Triggers of the parent do not fire for statements that name the partition.
+    -- Triggers of the parent do not fire for statements that name the partition, so it gets its
+    -- own.
     EXECUTE format('CREATE TRIGGER audit_log_unchanged BEFORE UPDATE OR DELETE OR TRUNCATE '
                    'ON pganalytics.%I FOR EACH STATEMENT '
                    'EXECUTE FUNCTION pganalytics.refuse_audit_change()', leaf_name);
@@ -154,7 +155,7 @@ DECLARE
 BEGIN
     id := after_id;
     hash := after_hash;
-    -- The time never goes back, or the months would not be in the order of the numbers.
+    -- The time must never go back, or months would not have the order of the row numbers.
     recorded_at := greatest(clock_timestamp(), after_time);
     entry.recorded_at := recorded_at;
     PERFORM pganalytics.make_audit_partition(recorded_at::date);
@@ -180,7 +181,8 @@ BEGIN
         entry.hash := hash;
         entries := entries || entry;
     END LOOP;
-    -- Planned each time: a plan made under a rule that does nothing depends on no table, and stays.
+    -- EXECUTE plans the INSERT each time. A plan made while a rule (DO INSTEAD NOTHING) replaces
+    -- the INSERT depends on no table, so it would stay in use after the rule is dropped.
     EXECUTE 'INSERT INTO pganalytics.audit_log SELECT e.* FROM unnest($1) AS e' USING entries;
     GET DIAGNOSTICS stored = ROW_COUNT;
     IF stored <> cardinality(entries) THEN
@@ -199,7 +201,7 @@ GRANT EXECUTE ON FUNCTION
         integer[], text[], text[], text[], text[], text[], text[], text[], text[], text[], text[])
     TO pganalytics_audit;
 
--- SECURITY DEFINER, as the next one: the audit worker may append and may not read.
+-- SECURITY DEFINER, like drop_expired_audit_month(): the audit worker may append but not read.
 CREATE FUNCTION pganalytics.audit_tail(
         known_id bigint, OUT log oid, OUT id bigint, OUT hash bytea, OUT recorded_at timestamptz,
         OUT event text, OUT known_hash bytea)
@@ -216,15 +218,17 @@ COMMENT ON FUNCTION pganalytics.audit_tail(bigint) IS
     'the last row of the audit log, and the hash of a row that the audit worker knows';
 GRANT EXECUTE ON FUNCTION pganalytics.audit_tail(bigint) TO pganalytics_audit;
 
--- In C, because a session could give the setting a value of its own before the library is loaded.
+-- Written in C, because a session could give the setting a value of its own before the library is
+-- loaded.
 CREATE FUNCTION pganalytics.audit_log_retention() RETURNS integer
     LANGUAGE c STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pganalytics_audit_log_retention';
 COMMENT ON FUNCTION pganalytics.audit_log_retention() IS
     'for how many days the audit log is kept: the setting pganalytics.audit_log_retention';
 
--- Drops one month. The caller appends the result to the log in the same transaction. Waits shortly for the
--- lock on the parent and not at all for that on the month, like drop_expired_partition().
+-- Drops one month. The caller appends the result to the log in the same transaction. Like
+-- drop_expired_partition(), it waits at most 200 ms for the lock on the parent and not at all for
+-- the lock on the month.
 CREATE FUNCTION pganalytics.drop_expired_audit_month(
         OUT month text, OUT first_id bigint, OUT last_id bigint, OUT last_hash text)
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER

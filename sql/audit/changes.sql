@@ -18,7 +18,7 @@ BEGIN
         EXECUTE pg_catalog.format(
             'CREATE TRIGGER audit_change AFTER %s ON pganalytics.%I '
             'FOR EACH ROW EXECUTE FUNCTION pganalytics.audit_change()',
-            -- Of a request only its outcome is recorded.
+            -- The audit log records the outcome of a certificate request, not the request itself.
             CASE watched WHEN 'certificate_requests' THEN 'UPDATE'
                          ELSE 'INSERT OR UPDATE OR DELETE' END, watched);
         EXECUTE pg_catalog.format('ALTER TABLE pganalytics.%I ENABLE ALWAYS TRIGGER audit_change',
@@ -33,7 +33,8 @@ BEGIN
 END
 $triggers$;
 
--- Looks before it updates: an UPDATE, even of no row, makes every worker and gateway read again.
+-- Runs a SELECT before the UPDATE: an UPDATE, even of no row, makes every worker and gateway reload
+-- identities.
 CREATE FUNCTION pganalytics.note_expired_certificates() RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp

@@ -9,9 +9,9 @@ COMMENT ON FUNCTION pganalytics.audit_head() IS
     'the last row that the audit worker of this server has committed to this log; NULL if it has committed none';
 GRANT EXECUTE ON FUNCTION pganalytics.audit_head() TO pganalytics_admin, pganalytics_alerts;
 
--- Reports the first row that is wrong. The head is read before the scan: every row up to it must then be
--- there. Sorting is off because each partition has an index in the order of the scan; otherwise an hour of
--- rows would be written to temporary files.
+-- Reports the first row that is wrong. The head is read before the scan, so the scan must find
+-- every row up to the head. Sorting is off because each partition has an index in the order of the
+-- scan; otherwise an hour of rows would be written to temporary files.
 CREATE FUNCTION pganalytics.verify_audit_log(
         anchor text DEFAULT NULL, OUT status text, OUT first_id bigint, OUT last_id bigint,
         OUT first_at timestamptz, OUT last_at timestamptz, OUT rows bigint, OUT gaps bigint,
@@ -24,7 +24,8 @@ AS $$
 DECLARE
     anchored CONSTANT text[] := regexp_match(anchor, '^([0-9]{1,18}):([0-9a-f]{64})$');
     anchor_id CONSTANT bigint := anchored[1]::bigint;
-    -- Rows of an older snapshot are not compared with the head.
+    -- The head is compared in READ COMMITTED alone: at other levels the snapshot may be older than
+    -- the head.
     fresh CONSTANT boolean := current_setting('transaction_isolation') = 'read committed';
     start_id bigint;
     start_hash bytea;
@@ -97,7 +98,8 @@ BEGIN
             broken_id := head.id;
             reason := format('row %s is not the one that the audit worker has written', head.id);
         ELSE
-            -- A row is committed a moment before the head is moved to it.
+            -- The worker commits a row a moment before it moves the head to that row: wait for up
+            -- to 250 ms.
             FOR i IN 1 .. 25 LOOP
                 SELECT h.id, h.hash INTO head FROM pganalytics.audit_head() h;
                 EXIT WHEN head.id >= last_id;
@@ -143,7 +145,8 @@ BEGIN
             SELECT FROM pg_trigger g
             WHERE g.tgrelid = t.relation AND g.tgenabled = 'A' AND g.tgqual IS NULL
               AND g.tgfoid = 'pganalytics.refuse_audit_change()'::regprocedure
-              -- BEFORE, each statement of DELETE, UPDATE and TRUNCATE (catalog/pg_trigger.h)
+              -- tgtype of a BEFORE trigger, for each statement, on DELETE, UPDATE and TRUNCATE
+              -- (catalog/pg_trigger.h)
               AND g.tgtype = 2 | 8 | 16 | 32);
         IF unguarded IS NOT NULL THEN
             reason := format('the trigger against changes is not in force on %s', unguarded);

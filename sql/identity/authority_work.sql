@@ -65,8 +65,9 @@ COMMENT ON FUNCTION pganalytics.with_former(text[], text[]) IS
     'the items of the first array, then those of the second that are not in it; at most 16, which is what collectors accept';
 GRANT EXECUTE ON FUNCTION pganalytics.with_former(text[], text[]) TO pganalytics_maintenance;
 
--- Gateways change one after the other, so a connection may still meet the former certificate: what verified
--- it stays in the document, behind what is new, up to the number that collectors accept.
+-- Gateways change their certificate one after the other, so a connection may still be served the
+-- former one. The document therefore keeps the former authorities and pins behind the new ones, up
+-- to the number that collectors accept.
 CREATE FUNCTION pganalytics.publish_trust(
     authorities text, authority_ids text[], pins text, server_sha256 bytea, keep_former boolean)
     RETURNS bigint
@@ -83,7 +84,8 @@ AS $$
                       ELSE string_to_array(publish_trust.pins, ' ') END) AS n(authorities, pins)
     LEFT JOIN (SELECT o.* FROM pganalytics.trust o ORDER BY o.version DESC LIMIT 1) AS newest ON true
     CROSS JOIN LATERAL (
-        -- A configured certificate cannot be read, so no gateway serves: keep what was published.
+        -- authorities is '' when a configured certificate cannot be read. No gateway serves then:
+        -- keep what was published.
         SELECT newest.authorities, newest.pins, newest.server_sha256
         WHERE publish_trust.authorities = '' AND newest.version IS NOT NULL
         UNION ALL
@@ -103,7 +105,8 @@ COMMENT ON FUNCTION pganalytics.publish_trust(text, text[], text, bytea, boolean
 GRANT EXECUTE ON FUNCTION pganalytics.publish_trust(text, text[], text, bytea, boolean)
     TO pganalytics_maintenance;
 
--- An authority that is no longer trusted cannot list itself as revoked, so its row says so.
+-- An authority that is no longer trusted publishes no revocation list that could name it, so the
+-- row of its certificate says that it is revoked.
 CREATE FUNCTION pganalytics.retire_authorities(authority_ids text[]) RETURNS text
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -203,7 +206,8 @@ COMMENT ON FUNCTION pganalytics.decide_authority_job(bigint, text) IS
     'ends a job; failure says why it was not done';
 GRANT EXECUTE ON FUNCTION pganalytics.decide_authority_job(bigint, text) TO pganalytics_maintenance;
 
--- The next key is made when a tenth of a key's life, or a day, is left.
+-- A key gets a successor when it has only a tenth of its signing time left, or one day if that is
+-- less.
 CREATE FUNCTION pganalytics.signing_token_keys() RETURNS SETOF text
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -214,7 +218,8 @@ $$;
 COMMENT ON FUNCTION pganalytics.signing_token_keys() IS 'keys for tokens that need no successor yet';
 GRANT EXECUTE ON FUNCTION pganalytics.signing_token_keys() TO pganalytics_maintenance;
 
--- While another key signs, a new one starts 10 s later, when every gateway knows it.
+-- If another key still signs, the new key starts to sign 10 s later, so that every gateway knows it
+-- by then.
 CREATE FUNCTION pganalytics.record_token_key(
     kid text, public_key bytea, signs_for interval, verifies_for interval)
     RETURNS void
@@ -241,7 +246,7 @@ $$;
 COMMENT ON FUNCTION pganalytics.ended_token_keys() IS 'keys that no longer sign, whose files can be removed';
 GRANT EXECUTE ON FUNCTION pganalytics.ended_token_keys() TO pganalytics_maintenance;
 
--- Certificates stay for a year and a month after their end; requests, tokens and secrets for a month.
+-- Certificates stay for 400 days after their end; requests, tokens and secrets for 30 days.
 CREATE FUNCTION pganalytics.prune_identities() RETURNS void
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$

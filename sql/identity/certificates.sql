@@ -50,8 +50,8 @@ CREATE TRIGGER identity_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE
     ON pganalytics.authority_jobs
     FOR EACH STATEMENT EXECUTE FUNCTION pganalytics.identity_changed();
 
--- A revocation cannot be taken back: clients that have read the list in between would still refuse the
--- certificate (RFC 5280 has only certificateHold for that, which is not supported).
+-- A revocation cannot be undone: clients that have read the revocation list meanwhile would still
+-- refuse the certificate. RFC 5280 provides only certificateHold for that, which is not supported.
 CREATE FUNCTION pganalytics.keep_revocation() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -85,8 +85,8 @@ CREATE FUNCTION pganalytics.ca_certificate_file() RETURNS text
 COMMENT ON FUNCTION pganalytics.ca_certificate_file() IS
     'path of the certificates that verify the server, relative to the data directory or absolute';
 
--- The path comes from postgresql.conf alone, never from the caller. The file may also hold the key, as many
--- programs want it: only certificates are returned.
+-- The path comes from postgresql.conf alone, never from the caller. Many programs want the private
+-- key in the same file, so only the certificates are returned.
 CREATE FUNCTION pganalytics.ca_certificate() RETURNS text
     LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -106,7 +106,7 @@ CREATE FUNCTION pganalytics.revoke_certificate(
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    -- As other programs write it: 0x, colons, capitals, leading zeros.
+    -- Accept the serial as other programs write it: with 0x, colons, capitals or leading zeros.
     wanted text := coalesce(nullif(ltrim(regexp_replace(
         lower(replace(revoke_certificate.serial, ':', '')), '^0x', ''), '0'), ''), '0');
     reasons text[] := ARRAY['unspecified', 'keyCompromise', 'cACompromise', 'affiliationChanged',
@@ -151,7 +151,7 @@ BEGIN
     UPDATE pganalytics.certificates AS c
     SET state = 'revoked', revoked_at = now(), revoked_by = current_user, revocation_reason = reason
     WHERE c.certificate_id = one.certificate_id;
-    -- Gateways would keep using it.
+    -- Gateways serve this certificate and would go on using it: request a new one.
     IF one.sha256 = (SELECT t.server_sha256 FROM pganalytics.trust t
                        ORDER BY t.version DESC LIMIT 1) THEN
         PERFORM pganalytics.rotate_server_certificate();
@@ -187,14 +187,14 @@ COMMENT ON FUNCTION pganalytics.issue_certificate(text, text) IS
     'requests a certificate for a collector; after the commit pganalytics.issued_certificate() returns it';
 GRANT EXECUTE ON FUNCTION pganalytics.issue_certificate(text, text) TO pganalytics_admin;
 
--- Each turn of the loop sees what was committed meanwhile, because the function is VOLATILE.
+-- Each iteration of the loop sees what was committed meanwhile, because the function is VOLATILE.
 CREATE FUNCTION pganalytics.issued_certificate(request uuid, timeout interval DEFAULT '10 s')
     RETURNS text
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    -- Counted, not read off a clock, which may be set meanwhile.
+    -- The timeout is counted in sleeps of 20 ms: a clock may be set meanwhile.
     turns_left bigint := ceil(EXTRACT(epoch FROM coalesce(timeout, '0 s')) / 0.02);
     one pganalytics.certificate_requests;
 BEGIN
@@ -362,7 +362,7 @@ CREATE VIEW pganalytics.certificate_expiry AS
         WHERE c.state = 'active' AND CASE c.kind
             WHEN 'authority' THEN c.issuer = ANY (ARRAY(SELECT unnest(t.authority_ids) FROM trusted t))
             WHEN 'server' THEN c.sha256 = (SELECT t.server_sha256 FROM trusted t)
-            -- A collector uses its newest certificate.
+            -- A collector uses its newest certificate, so its older ones may expire.
             ELSE l.enabled AND NOT EXISTS (
                 SELECT FROM pganalytics.certificates n
                 WHERE n.collector_id = c.collector_id AND n.state = 'active'

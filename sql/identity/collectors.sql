@@ -1,9 +1,10 @@
--- Who may push, and what they monitor. Small tables: administrators write them, and ingest workers add
--- servers and databases at their first push, after they have looked up what the rows refer to.
+-- Who may push, and what they monitor. These are small tables: administrators write them, and
+-- ingest workers add servers and databases at their first push, when they have looked up what the
+-- rows refer to.
 --
--- No foreign keys: pg_dump keeps the rows of these tables, but not the order in which foreign keys
--- between tables of an extension want them, and pg_restore with several jobs fails. No role of ours
--- may delete from them.
+-- No foreign keys: pg_dump does not sort the rows of an extension's tables by the foreign keys
+-- between these tables, so pg_restore with several jobs would fail. No role of the extension may
+-- delete from these tables.
 
 CREATE TABLE pganalytics.collectors (
     collector_id uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),

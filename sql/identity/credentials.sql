@@ -1,5 +1,5 @@
--- Certificates, tokens and keys. No secret is stored: of tokens the SHA-256, of keys the public half. There
--- are no foreign keys, as in sql/identity/collectors.sql.
+-- Certificates, tokens and keys. No secret is stored: only the SHA-256 of a token and the public
+-- half of a key. There are no foreign keys, for the reason in sql/identity/collectors.sql.
 
 CREATE TABLE pganalytics.enrollment_tokens (
     enrollment_token_id uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
@@ -84,7 +84,7 @@ COMMENT ON COLUMN pganalytics.certificates.revocation_reason IS 'as in RFC 5280 
 GRANT SELECT (certificate_id, sha256, collector_id, not_after, state, pem),
       INSERT (serial, issuer, sha256, spki_sha256, kind, collector_id, subject, not_before, not_after, pem)
     ON pganalytics.certificates TO pganalytics_ingest;
--- What a certificate says is signed: only its revocation can be written.
+-- A certificate is signed and cannot change: only the columns of its revocation can be updated.
 GRANT SELECT, UPDATE (state, revoked_at, revoked_by, revocation_reason) ON pganalytics.certificates
     TO pganalytics_admin;
 GRANT DELETE,

@@ -1,9 +1,10 @@
 -- Enrolls collectors by certificate and registers v3 collectors: functions for administrators, and for
 -- ingest workers that serve a request. Tokens and secrets leave the server once, as results.
 --
--- Administrators' functions are SECURITY INVOKER: pganalytics_admin has the columns they write. The
--- workers' functions are SECURITY DEFINER: their role then needs no right to write tokens and requests
--- in any other way. They take values only, and only pganalytics_ingest may call them.
+-- Administrators' functions are SECURITY INVOKER: pganalytics_admin may write the columns that they
+-- write. The workers' functions are SECURITY DEFINER: their role then needs no right to write
+-- tokens and requests in any other way. They take values only, and only pganalytics_ingest may call
+-- them.
 
 CREATE FUNCTION pganalytics.check_validity(valid_for interval, longest interval) RETURNS timestamptz
     LANGUAGE plpgsql VOLATILE PARALLEL SAFE
@@ -58,7 +59,8 @@ BEGIN
             create_enrollment_token.collector_id, create_enrollment_token.expires_at);
     SELECT t.pins[1] INTO create_enrollment_token.pin
     FROM pganalytics.trust t ORDER BY t.version DESC LIMIT 1;
-    -- Not the token: every user of a host sees the arguments of a program.
+    -- The command does not hold the token: every user of a host can see the arguments of its
+    -- programs.
     command := 'pganalytics-collector enroll --server ' || pganalytics.server_url()
                || coalesce(' --pin ' || pin, '') || ' --token-file -';
 END
@@ -143,8 +145,8 @@ COMMENT ON FUNCTION pganalytics.revoke_registration_secret(text) IS
     'revokes a registration secret from the commit on; collectors that have registered with it stay';
 GRANT EXECUTE ON FUNCTION pganalytics.revoke_registration_secret(text) TO pganalytics_admin;
 
--- A registration names its collector itself: without this permission, anybody with the secret could take
--- the place of any collector.
+-- A collector that registers states its own name: without this permission, anybody with the secret
+-- could take the place of any collector.
 CREATE FUNCTION pganalytics.allow_registration(name text, valid_for interval DEFAULT '1 hour')
     RETURNS timestamptz
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -204,13 +206,14 @@ COMMENT ON COLUMN pganalytics.collector_credentials.certificates IS
 GRANT SELECT ON pganalytics.collector_credentials
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
--- For the ingest workers. status is that of HTTP; 202: the request waits for its certificate. refusal is
--- the kind of a refusal that the audit log records, by the names in src/pg/identity/enroll.cpp; message
--- is for people alone.
+-- The functions below are for the ingest workers. status is an HTTP status; 202 means that the
+-- request waits for its certificate. refusal is the kind of refusal that the audit log records, by
+-- the names in src/pg/identity/enroll.cpp; message is for people alone.
 
--- One UPDATE decides who has used the token: the second caller waits for the commit of the first, and then
--- finds it used. A SELECT comes first because of the statement trigger on this table: any UPDATE, even one of no
--- row, makes every worker and gateway reload identities, and a stranger with a wrong token must not cause that.
+-- One UPDATE decides who has used the token: the second caller waits for the commit of the first,
+-- and then finds the token used. A SELECT comes first because of the statement trigger on this
+-- table: any UPDATE, even of no row, makes every worker and gateway reload identities, and a
+-- stranger with a wrong token must not cause that.
 CREATE FUNCTION pganalytics.enroll_collector(
     token_sha256 bytea, csr bytea, address text,
     OUT status integer, OUT message text, OUT certificate_request_id uuid, OUT collector_id uuid,
@@ -247,7 +250,8 @@ BEGIN
             refusal := 'collector_disabled';
             RETURN;
         ELSIF one.same THEN
-            -- The answer was lost, or is not there yet.
+            -- This request has already used the token; its answer was lost, or its certificate is
+            -- not issued yet.
             status := 202;
             collector_id := one.collector_id;
             certificate_request_id := one.certificate_request_id;
@@ -272,7 +276,7 @@ BEGIN
             status := 202;
             RETURN;
         END IF;
-        -- Another request was faster; the second SELECT says which.
+        -- Another transaction has used or changed the token since the SELECT: read the token again.
     END LOOP;
     status := 503;
     message := 'enrollment token is being changed';
@@ -282,8 +286,8 @@ COMMENT ON FUNCTION pganalytics.enroll_collector(bytea, bytea, text) IS
     'uses an enrolment token for a certificate request; for the ingest workers';
 GRANT EXECUTE ON FUNCTION pganalytics.enroll_collector(bytea, bytea, text) TO pganalytics_ingest;
 
--- A collector that requests a certificate for the same key again gets the same one. It cannot fill the
--- table: twenty keys an hour are the limit.
+-- A collector that requests a certificate for the same key again within an hour gets the same
+-- request. It may add twenty keys an hour, so it cannot fill the table.
 CREATE FUNCTION pganalytics.renew_certificate(
     collector_id uuid, csr bytea, address text,
     OUT status integer, OUT message text, OUT certificate_request_id uuid, OUT refusal text)
@@ -318,7 +322,8 @@ COMMENT ON FUNCTION pganalytics.renew_certificate(uuid, bytea, text) IS
     'requests another certificate for a collector that has shown one; for the ingest workers';
 GRANT EXECUTE ON FUNCTION pganalytics.renew_certificate(uuid, bytea, text) TO pganalytics_ingest;
 
--- Registrations with the same secret wait for each other, so that it is not used too often.
+-- Registrations with the same secret wait for each other, so that a secret is not used more often
+-- than it allows.
 CREATE FUNCTION pganalytics.register_collector(
     secret_sha256 bytea, name text, csr bytea, address text,
     OUT status integer, OUT message text, OUT certificate_request_id uuid, OUT collector_id uuid,
@@ -356,7 +361,8 @@ BEGIN
         message := 'name of a collector has 1 to 253 bytes and no control characters';
         RETURN;
     END IF;
-    -- Before anything is written, for the reason above.
+    -- Check the name before anything is written: any write, even of no row, makes every worker and
+    -- gateway reload identities.
     IF EXISTS (SELECT FROM pganalytics.collectors c
                WHERE c.name = register_collector.name
                  AND (c.enabled AND c.registration_until > now()) IS NOT TRUE) THEN
@@ -399,8 +405,8 @@ COMMENT ON FUNCTION pganalytics.register_collector(bytea, text, bytea, text) IS
     'creates a collector that registers with a secret, with a long-lived token; for the ingest workers';
 GRANT EXECUTE ON FUNCTION pganalytics.register_collector(bytea, text, bytea, text) TO pganalytics_ingest;
 
--- A v3 collector that gets no certificate, where one is required, registers again with the same secret and
--- name.
+-- Where a certificate is required, a v3 collector that gets none registers again with the same
+-- secret and name. So its first registration is undone.
 CREATE FUNCTION pganalytics.reopen_registration(collector_id uuid, secret_sha256 bytea) RETURNS void
     LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp

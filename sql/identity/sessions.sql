@@ -1,6 +1,6 @@
--- Sessions of people. Users are roles of PostgreSQL: there is no other list of them, and no password is
--- stored here. Of a refresh token and of the role's verifier the SHA-256 is stored: a session ends when the
--- password of its role has changed.
+-- Sessions of people. Users are roles of PostgreSQL: there is no other list of them, and no
+-- password is stored here. The table holds the SHA-256 of the refresh token and of the role's
+-- password verifier: a session ends when the verifier has changed.
 
 CREATE TABLE pganalytics.api_sessions (
     session_id uuid PRIMARY KEY,
@@ -39,7 +39,7 @@ GRANT DELETE,
       UPDATE (refresh_sha256, verifier_sha256, last_used_at, ended_at, end_reason)
     ON pganalytics.api_sessions TO pganalytics_api;
 
--- A barrier: a reader's own condition is not evaluated for rows that the reader may not see.
+-- security_barrier: a reader's own condition is not evaluated for rows that the reader may not see.
 CREATE VIEW pganalytics.sessions WITH (security_barrier) AS
     SELECT session_id, role_name, created_at, last_used_at, expires_at, address, ended_at, end_reason,
            ended_at IS NULL AND expires_at > pg_catalog.now() AS live
@@ -51,7 +51,7 @@ COMMENT ON VIEW pganalytics.sessions IS
 GRANT SELECT ON pganalytics.sessions
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
--- SECURITY INVOKER: pganalytics_admin has the columns that are written here.
+-- SECURITY INVOKER: pganalytics_admin may write the columns that are written here.
 CREATE FUNCTION pganalytics.end_sessions(role_name name) RETURNS integer
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp

@@ -1,8 +1,8 @@
--- Views over the metrics' tables, with names in place of numbers and zeros in place of NULL. Here:
--- databases, tables and indexes.
+-- Views over the metrics' tables, with names in place of numbers and zeros in place of NULL. This
+-- file has those of databases, tables and indexes.
 --
--- A condition on sampled_at prunes the partitions. A sample is joined to its series by both parts of the
--- key, so that servers can be stored apart one day.
+-- A condition on sampled_at prunes the partitions. A sample is joined to its series by both parts
+-- of the key (server_id, series_id), so that servers can be stored separately one day.
 
 CREATE VIEW pganalytics.series_names AS
     SELECT m.server_id, m.series_id, m.relation, c.name AS collector, v.name AS server,

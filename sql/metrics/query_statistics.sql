@@ -1,4 +1,4 @@
--- Query statistics: each text once, each query's identity once, counters by day.
+-- Query statistics: each text is stored once, each query's identity once, and counters by day.
 
 CREATE TABLE pganalytics.query_texts (
     text_id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
@@ -51,9 +51,9 @@ GRANT SELECT ON pganalytics.query_samples
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 GRANT INSERT ON pganalytics.query_samples TO pganalytics_ingest;
 
--- One row per push: what it held and what happened to it. A retry finds its first receipt here. The worker
--- keeps the key unique over the partitions (an advisory lock per key), because an index on the parent would
--- break dump and restore.
+-- One row per push: what it held and what happened to it. A retry finds its first receipt here. The
+-- worker keeps push_key unique over the partitions by an advisory lock per key, because a unique
+-- index on the parent would break dump and restore.
 CREATE TABLE pganalytics.push_ledger (
     received_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     server_id integer NOT NULL,
@@ -87,9 +87,9 @@ GRANT SELECT (received_at, server_id, push_key, body_hash, observed, stored, unc
               unchanged, merged, discarded_too_old, discarded_in_future, discarded_too_large, unstored)
     ON pganalytics.push_ledger TO pganalytics_ingest;
 
--- The same accounts by database. The worker writes them with the push's row in the ledger, with its time and
--- key. Every push has a row of database 0, even if it is all zeros: counting these rows counts the pushes
--- without reading the ledger.
+-- The accounts of a push in the ledger, by database. The worker writes them together with the
+-- push's row in the ledger, with the same time and key. Every push has a row of database 0, even if
+-- it is all zeros: counting these rows counts the pushes without reading the ledger.
 CREATE TABLE pganalytics.push_accounts (
     received_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     server_id integer NOT NULL,

@@ -1,5 +1,5 @@
--- Samples that are stored when they change or once a day, of extensions and schemas; what a sender says
--- of itself; and metrics that have no table of their own.
+-- Samples of extensions and schemas, which are stored when they change or once a day; what a sender
+-- says of itself; and metrics that have no table of their own.
 
 CREATE TABLE pganalytics.extension_samples (
     server_id integer NOT NULL,

@@ -1,5 +1,6 @@
--- Views over what is stored when it changes and once a day, extensions and the objects of schemas:
--- as it is now, and as it was. Then what a sender says of itself, and what has no table.
+-- Views over extensions and the objects of schemas, which are stored when they change or once a
+-- day: their present state and their history. Then views over what a sender says of itself, and
+-- over metrics that have no table of their own.
 
 CREATE VIEW pganalytics.extension_history AS
     SELECT n.collector, n.server, n.database, s.sampled_at, nullif(n.labels[1], '') AS extname,
@@ -14,7 +15,7 @@ GRANT SELECT ON pganalytics.extension_history
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 -- The newest rows of a series are found from its newest day backwards, through each day's index.
--- since: of the samples, newest first, those up to the first that differs.
+-- since is the time of the oldest sample from which on all samples equal the newest one.
 CREATE VIEW pganalytics.extensions AS
     SELECT n.collector, n.server, n.database, nullif(n.labels[1], '') AS extname,
            s.version, s.owner, s.schema, s.relocatable, s.description, n.first_seen,
@@ -64,9 +65,9 @@ COMMENT ON COLUMN pganalytics.schema_object_history.gone_at IS
 GRANT SELECT ON pganalytics.schema_object_history
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
--- A definition from a sender must not fail the query of a reader: if PostgreSQL cannot parse it (an escaped
--- NUL or surrogate, something that is no object), its typed columns are NULL; a value of another type is
--- NULL, too.
+-- A definition from a sender must not fail the query of a reader. If PostgreSQL cannot parse the
+-- definition (an escaped NUL or surrogate, something that is no object), its typed columns are
+-- NULL; a value of another type is NULL, too.
 CREATE VIEW pganalytics.schema_objects AS
     SELECT n.collector, n.server, n.database, n.labels[1] AS kind,
            nullif(n.labels[2], '') AS schemaname,

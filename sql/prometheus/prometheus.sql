@@ -1,7 +1,7 @@
--- Prometheus: the server's own metrics as rows and in Prometheus' text format, and the tokens of the
--- programs that read them at GET /metrics. Every scrape reads all of it, so nothing here reads more of the
--- ledger and the samples than the last entry of an index, and no label names a query, user, address or
--- database of a monitored server.
+-- Prometheus: the server's own metrics as rows and in Prometheus' text format, and the tokens of
+-- the programs that read them at GET /metrics. Every scrape reads all metrics, so nothing here
+-- reads more of the ledger and the samples than the last entry of an index, and no label names a
+-- query, user, address or database of a monitored server.
 
 CREATE TABLE pganalytics.scrape_tokens (
     name text PRIMARY KEY CHECK (name ~ '^[a-zA-Z0-9_.-]{1,63}$'),
@@ -22,7 +22,7 @@ GRANT SELECT (name, created_at, created_by, last_used_at, revoked_at),
       UPDATE (revoked_at)
     ON pganalytics.scrape_tokens TO pganalytics_admin;
 
--- All columns but last_used_at: reading metrics is no event.
+-- The trigger leaves out last_used_at: the audit log does not record that metrics were read.
 CREATE TRIGGER audit_change
     AFTER INSERT OR DELETE OR UPDATE OF name, token_sha256, created_at, created_by, revoked_at
     ON pganalytics.scrape_tokens FOR EACH ROW EXECUTE FUNCTION pganalytics.audit_change();
@@ -31,7 +31,8 @@ CREATE TRIGGER audit_truncate AFTER TRUNCATE ON pganalytics.scrape_tokens
     FOR EACH STATEMENT EXECUTE FUNCTION pganalytics.audit_change();
 ALTER TABLE pganalytics.scrape_tokens ENABLE ALWAYS TRIGGER audit_truncate;
 
--- SECURITY INVOKER, as the next one: pganalytics_admin has the columns that are written here.
+-- SECURITY INVOKER, like revoke_scrape_token(): pganalytics_admin may write the columns that are
+-- written here.
 CREATE FUNCTION pganalytics.create_scrape_token(name text) RETURNS text
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
@@ -86,9 +87,9 @@ COMMENT ON FUNCTION pganalytics.audit_buffer() IS
 GRANT EXECUTE ON FUNCTION pganalytics.audit_buffer()
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_api;
 
--- A view with its owner's rights: readers see these figures without the tables behind them. Its
--- functions run with the rights of the caller, so the API worker, which reads it for programs that
--- have no role, may execute them.
+-- The view has its owner's rights: readers see these figures without access to the tables behind
+-- them. Its functions run with the rights of the caller, so the API worker, which reads the view
+-- for programs that have no role, may execute them.
 CREATE VIEW pganalytics.prometheus_samples AS
 WITH workers AS MATERIALIZED (
     SELECT w.*, jsonb_build_object('kind', w.kind, 'worker', w.number::text) AS labels,
@@ -136,7 +137,8 @@ FROM workers w CROSS JOIN LATERAL (VALUES
     ) AS s(name, type, help, value)
 WHERE w.kind IN ('ingest', 'api')
 UNION ALL
--- Columns of pganalytics.workers by name. Rows that were discarded have the reason from that name.
+-- One metric for each counter of pganalytics.workers, found by the name of its column. Counters of
+-- discarded rows take the label reason from that name.
 SELECT c.metric, 'counter', c.meaning,
        CASE c.counted_by WHEN 'gateway' THEN w.labels
             ELSE w.worker || jsonb_strip_nulls(jsonb_build_object(
@@ -220,8 +222,8 @@ COMMENT ON COLUMN pganalytics.prometheus_samples.type IS 'counter: since the ser
 GRANT SELECT ON pganalytics.prometheus_samples
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_api;
 
--- Sequential scans are the worker's to have off; here the planner may choose. Each family has HELP
--- and TYPE once, and its samples behind them.
+-- The worker that calls this has sequential scans off; the function itself leaves the choice to the
+-- planner. Each family has HELP and TYPE once, and its samples behind them.
 CREATE FUNCTION pganalytics.prometheus_metrics() RETURNS text
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp

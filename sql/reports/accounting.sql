@@ -1,10 +1,10 @@
--- Accounts of all pushes. In the ledger and its accounts by database each push has observed = stored +
--- unchanged + merged + discarded; these views add this up, compare it, and find pushes that never came. Sums
--- are numeric: the figures of a sender must not be able to overflow a report. Database '' is for rows that
--- belong to no database.
+-- Accounts of all pushes. In the ledger and its accounts by database each push has observed =
+-- stored + unchanged + merged + discarded; these views add the counts up, check the equation, and
+-- find pushes that never came. Sums are numeric, so that no figures of a sender can overflow a
+-- report. Database '' stands for rows that belong to no database.
 
--- A session without the library does not know the settings; then nothing is limited either, and the defaults
--- are shown.
+-- A session without the library does not know the settings. Without the library nothing is limited
+-- either, so the defaults are shown.
 CREATE FUNCTION pganalytics.query_limit(max_queries_per_db integer) RETURNS integer
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -66,13 +66,14 @@ COMMENT ON COLUMN pganalytics.ingest_accounting.discard_rate IS 'discarded / obs
 GRANT SELECT ON pganalytics.ingest_accounting
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
--- A sender that numbers its pushes begins at 1 with each epoch, and our collector's epoch is the time of its
--- start in microseconds. A number is missing when a higher one of the same epoch has arrived. Numbers below
--- the oldest kept one are missing only if the epoch cannot have begun before the ledger's oldest day; an
--- epoch that is no such time does not show this.
+-- A sender that numbers its pushes begins at 1 with each epoch; our collector's epoch is the time
+-- of its start in microseconds. A number is missing when a higher one of the same epoch has
+-- arrived. Numbers below the oldest kept one are missing only if the epoch cannot have begun before
+-- the ledger's oldest day. An epoch that is not a time does not show when it began, so these
+-- numbers are not reported.
 --
--- A client can send any number: the differences are numeric, and an epoch becomes a time only if it can be
--- one.
+-- A client can send any number: so the differences are numeric, and an epoch is converted to a time
+-- only if it is in the range of times.
 CREATE VIEW pganalytics.ingest_gaps AS
     SELECT c.name AS collector, v.name AS server, g.epoch, g.from_sequence, g.to_sequence,
            g.to_sequence::numeric - g.from_sequence + 1 AS missing,
@@ -111,8 +112,8 @@ COMMENT ON COLUMN pganalytics.ingest_gaps.received_before IS 'when the push behi
 GRANT SELECT ON pganalytics.ingest_gaps
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
--- Adds the push's own row and subtracts its accounts; grouping by key and time lets a condition on
--- received_at prune the days.
+-- Adds the push's own row and subtracts its accounts by database, so that every difference shows.
+-- Grouping by key and time lets a condition on received_at prune the days.
 CREATE VIEW pganalytics.accounting_violations AS
     SELECT r.server_id, r.received_at, r.push_key,
            CASE WHEN pg_catalog.count(*) FILTER (WHERE r.sign = 1) <> 1
@@ -156,8 +157,8 @@ COMMENT ON COLUMN pganalytics.accounting_violations.observed_by_database IS 'the
 GRANT SELECT ON pganalytics.accounting_violations
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
--- The share counts all queries that the sender saw, also those that it did not send because nothing had
--- changed: it merges queries beyond the limit in every sample, changed or not.
+-- The share counts all queries that the sender saw, also those that it did not send because nothing
+-- had changed: the sender merges the queries beyond the limit in every sample, changed or not.
 CREATE VIEW pganalytics.query_limit_exceeded AS
     SELECT c.name AS collector, v.name AS server, b.name AS database,
            (h.beyond_limit / h.queries)::double precision AS share,
@@ -198,8 +199,8 @@ COMMENT ON COLUMN pganalytics.query_limit_exceeded.since IS 'first push beyond t
 GRANT SELECT ON pganalytics.query_limit_exceeded
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
--- Entries that pg_stat_statements of a server has evicted to make room. A counter that fell, or whose time
--- of reset is another one, started from zero.
+-- Returns the number of entries that pg_stat_statements of a server has evicted to make room. A
+-- counter that fell, or whose time of reset has changed, started from zero.
 CREATE FUNCTION pganalytics.source_deallocations(
         server_id integer, "from" timestamptz, "to" timestamptz) RETURNS numeric
     LANGUAGE sql STABLE PARALLEL SAFE

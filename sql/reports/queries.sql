@@ -1,9 +1,10 @@
 -- Reports on query statistics. The samples hold cumulative counters. What happened between two times is the
 -- difference of two samples, unless the counters were reset in between.
 --
--- A line that begins with {calls..rows} stands for a line for each column of the metric catalog from
--- calls to rows, with its name and type; sql/install_script.awk writes them. min, max and stddev have no
--- difference, so the reports leave them out, and the mean is that of the interval.
+-- A line that begins with {calls..rows} stands for one line for each column of the metric catalog
+-- from calls to rows, with the column's name and type; sql/install_script.awk writes these lines.
+-- min, max and stddev have no difference, so the reports leave them out, and the mean is that of
+-- the interval.
 
 CREATE VIEW pganalytics.queries AS
     SELECT s.server_id, s.series_id, c.name AS collector, v.name AS server, b.name AS database,
@@ -40,18 +41,19 @@ GRANT SELECT ON pganalytics.query_stats
 -- and the last sample. A series is read in full if its counters fell between the two, or if its reset_at is
 -- after "from": reset_at names only the last reset or base, and there may have been another before it.
 --
--- A reset: calls, rows or execution time fell, or the source reported it (reset_at, because counters that
--- have caught up again do not show it). The counters started from zero, so all of their value is new. The
--- very first sample of a series that the collector saw begin is new as well; in any other series it is
--- history and only a base. (first_seen identifies that sample: the oldest sample after older partitions
--- were dropped is not the beginning.)
+-- A reset: calls, rows or execution time fell, or the source reported a reset (reset_at, because
+-- counters that have caught up again do not show it). The counters started from zero, so all of
+-- their value is new. The very first sample of a series that the collector saw begin is new as
+-- well; in any other series the first sample is history and only a base. (first_seen identifies
+-- that sample: after older partitions were dropped, the oldest sample is not the beginning.)
 --
 -- A base (rebased): the source has begun to count something else in this series; its value does not belong
 -- to the interval before. If the sum of the queries beyond the limit (queryid 0 of no user) falls and is no
 -- base, a gateway has computed it from the queries that happened to be beyond the limit: this is no
 -- activity either.
 --
--- Old collectors sample twice in a second and send whole seconds: calls order samples of the same time.
+-- Old collectors sample twice in a second and send times in whole seconds, so samples of the same
+-- time are ordered by calls.
 CREATE FUNCTION pganalytics.query_deltas(
         "from" timestamptz, "to" timestamptz, each_interval boolean)
     RETURNS TABLE (

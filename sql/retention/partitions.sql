@@ -69,10 +69,10 @@ $$;
 COMMENT ON FUNCTION pganalytics.partitioned_relation(text) IS
     'the entry of a table that is kept by day, or an error';
 
--- SECURITY DEFINER: the ingest workers may make a partition and may not create tables.
+-- SECURITY DEFINER: the ingest workers may make a partition but may not create tables.
 --
--- The lock that attaching takes anyway orders two sessions that make the same day. It blocks no insert,
--- and unlike an advisory lock no stranger can take it.
+-- ATTACH PARTITION locks the parent anyway, and this lock orders two sessions that make the same
+-- day. It blocks no insert, and unlike an advisory lock no stranger can take it.
 CREATE FUNCTION pganalytics.make_partition(relation text, day date) RETURNS regclass
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -114,12 +114,12 @@ BEGIN
     EXECUTE format('CREATE INDEX %I ON pganalytics.%I (%s)', leaf_name || '_idx', leaf_name,
                    (SELECT string_agg(quote_ident(c), ', ' ORDER BY n)
                     FROM unnest(kind.index_columns) WITH ORDINALITY AS u(c, n)));
-    -- The bulk insert writes to the partitions themselves. A role that may insert only some columns has to
-    -- insert through the parent.
+    -- The bulk insert writes to the partitions directly, so its role needs INSERT on them. A role
+    -- that may insert only some columns has to insert through the parent.
     IF has_table_privilege('pganalytics_ingest', parent, 'INSERT') THEN
         EXECUTE format('GRANT INSERT ON pganalytics.%I TO pganalytics_ingest', leaf_name);
     END IF;
-    -- The table is new and empty: the search for rows outside the bounds has nothing to read.
+    -- The new table is empty, so ATTACH PARTITION has no rows to check against the bounds.
     EXECUTE format('ALTER TABLE %s ATTACH PARTITION pganalytics.%I FOR VALUES FROM (%L) TO (%L)',
                    parent, leaf_name, day::timestamptz, (day + 1)::timestamptz);
     RETURN format('pganalytics.%I', leaf_name)::regclass;
@@ -129,8 +129,8 @@ COMMENT ON FUNCTION pganalytics.make_partition(text, date) IS
     'makes the partition for one UTC day if there is none, and returns its name';
 GRANT EXECUTE ON FUNCTION pganalytics.make_partition(text, date) TO pganalytics_admin, pganalytics_ingest;
 
--- For one relation or for all. While this makes a day, a push that needs the same day waits, so the
--- maintenance worker makes one relation per transaction.
+-- Makes the partitions of one relation, or of all if relation is NULL. While this makes a day, a
+-- push that needs the same day waits, so the maintenance worker makes one relation per transaction.
 CREATE FUNCTION pganalytics.make_partitions(
         days_ahead integer DEFAULT 3, relation text DEFAULT NULL) RETURNS integer
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
@@ -159,7 +159,8 @@ BEGIN
         leaf_name := format('pganalytics.%I', format('%s_p%s', wanted.relation,
                                                      to_char(wanted.day, 'YYYYMMDD')));
         CONTINUE WHEN to_regclass(leaf_name) IS NOT NULL;
-        -- Waits for a session that is making it, so that only one of them counts it.
+        -- Wait for a session that is making the same partition, so that only one of the two counts
+        -- it.
         EXECUTE format('LOCK TABLE ONLY pganalytics.%I IN SHARE UPDATE EXCLUSIVE MODE',
                        wanted.relation);
         CONTINUE WHEN to_regclass(leaf_name) IS NOT NULL;

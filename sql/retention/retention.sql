@@ -1,8 +1,9 @@
--- Retention: which days there are, how long they stay, and dropping them. Rows of the tables kept by day
--- are never deleted; a day is dropped as a whole, when all of it is older than its family's retention.
+-- Retention: which days exist, how long they stay, and dropping them. Rows of the tables kept by
+-- day are never deleted; a day is dropped as a whole when all of it is older than its family's
+-- retention.
 
--- Bounds are printed in the session's time zone and style: both are fixed here, so that they can be
--- read back from any session.
+-- PostgreSQL prints bounds in the session's time zone and date style. The function fixes both, so
+-- that the bounds can be read back in any session.
 CREATE FUNCTION pganalytics.partition_range(partition regclass) RETURNS tstzrange
     LANGUAGE sql STABLE STRICT PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -20,7 +21,8 @@ COMMENT ON FUNCTION pganalytics.partition_range(regclass) IS
 GRANT EXECUTE ON FUNCTION pganalytics.partition_range(regclass)
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
--- In C, because a session could give values of its own to settings before the library is loaded.
+-- Written in C, because a session could give settings values of its own before the library is
+-- loaded.
 CREATE FUNCTION pganalytics.retention_settings(OUT family text, OUT days integer)
     RETURNS SETOF record
     LANGUAGE c STABLE PARALLEL SAFE ROWS 4 SET search_path = pg_catalog, pg_temp
@@ -30,7 +32,7 @@ COMMENT ON FUNCTION pganalytics.retention_settings() IS
 GRANT EXECUTE ON FUNCTION pganalytics.retention_settings()
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
--- Days are added as hours: a session's time zone may have days of 23.
+-- Days are added as hours, because in a session's time zone a day may have 23 hours.
 CREATE VIEW pganalytics.partitions AS
     WITH leaves (relation, partition, attached) AS (
         SELECT parent.relname::text, i.inhrelid, true
@@ -92,9 +94,9 @@ COMMENT ON COLUMN pganalytics.retention.strays IS
 GRANT SELECT ON pganalytics.retention
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
--- SECURITY DEFINER, as the next one: the maintenance worker has the rights of an ingest worker. It
--- asks for the list and drops one partition per transaction, so that inserts never wait for more
--- than one.
+-- SECURITY DEFINER, like drop_expired_partition(): the maintenance worker has only the rights of an
+-- ingest worker. It asks for the list and drops one partition per transaction, so that inserts
+-- never wait for more than one drop.
 CREATE FUNCTION pganalytics.expired_partitions() RETURNS SETOF regclass
     LANGUAGE sql STABLE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -106,9 +108,10 @@ COMMENT ON FUNCTION pganalytics.expired_partitions() IS
     'the partitions whose retention has passed, oldest first';
 GRANT EXECUTE ON FUNCTION pganalytics.expired_partitions() TO pganalytics_admin, pganalytics_maintenance;
 
--- Dropping locks the parent against inserts, and inserts queue behind a lock that is waited for. So this
--- waits for a shorter time than the workers (500 ms), which then refuse no push. With the parent locked it
--- waits for nothing: if a session reads or vacuums the old day, the day stays until the next time.
+-- Dropping locks the parent against inserts, and inserts queue behind a lock request that waits. So
+-- this function waits for a shorter time than the workers do (500 ms), and no push is refused. Once
+-- it has locked the parent it waits for nothing: if a session reads or vacuums the old day, the day
+-- stays until the next attempt.
 CREATE FUNCTION pganalytics.drop_expired_partition(partition regclass) RETURNS boolean
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -128,7 +131,7 @@ BEGIN
                   HINT = 'Use pganalytics.drop_partitions() to drop days before their time.';
     END IF;
     EXECUTE format('LOCK TABLE ONLY pganalytics.%I IN ACCESS EXCLUSIVE MODE', leaf.relation);
-    -- Another session may have dropped it.
+    -- Another session may have dropped the partition meanwhile.
     IF NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = partition
                    AND i.inhparent = format('pganalytics.%I', leaf.relation)::regclass) THEN
         RETURN false;
@@ -143,10 +146,10 @@ COMMENT ON FUNCTION pganalytics.drop_expired_partition(regclass) IS
 GRANT EXECUTE ON FUNCTION pganalytics.drop_expired_partition(regclass)
     TO pganalytics_admin, pganalytics_maintenance;
 
--- Dropping locks the parent against inserts until the end of the transaction, and inserts queue behind a
--- lock that is waited for. So this waits no longer than the caller's lock_timeout, or three seconds if there
--- is none, and then fails with nothing dropped. Three seconds, because autovacuum gives its lock up only
--- after deadlock_timeout.
+-- Dropping locks the parent against inserts until the end of the transaction, and inserts queue
+-- behind a lock request that waits. So this function waits no longer than the caller's
+-- lock_timeout, or three seconds if there is none, and then fails with nothing dropped. Three
+-- seconds, because autovacuum gives its lock up only after deadlock_timeout.
 CREATE FUNCTION pganalytics.drop_partitions(relation text, before date) RETURNS integer
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp

@@ -1,8 +1,8 @@
 -- What pg_dump keeps. The rows of these tables and the state of their sequences belong to the user,
 -- although the tables belong to the extension. Partitioned tables have no rows of their own: their
--- partitions are ordinary tables and are dumped as such. Of the built-in rules and inhibitions of alerts
--- pg_dump keeps those that were changed; guard_alert_rules() and guard_alert_inhibitions() put them in
--- place of the new ones.
+-- partitions are ordinary tables and are dumped as such. pg_dump keeps only those built-in alert
+-- rules and inhibitions that were changed; at a restore guard_alert_rules() and
+-- guard_alert_inhibitions() write them over the newly installed ones.
 
 DO $dump$
 DECLARE
@@ -16,7 +16,7 @@ BEGIN
         WHERE c.relnamespace = 'pganalytics'::pg_catalog.regnamespace
           AND c.relkind IN ('r', 'S')
           -- Sessions, counters of workers and states of deliveries belong to this server alone, and
-          -- secrets must not stand in a dump.
+          -- a dump must not hold secrets.
           AND c.relname NOT IN ('api_sessions', 'self_samples', 'alert_channel_secrets',
                                 'alert_channel_states', 'alert_outbox_state')
     LOOP

@@ -5,18 +5,19 @@
 CREATE SCHEMA pganalytics;
 COMMENT ON SCHEMA pganalytics IS 'PostgreSQL monitoring server inside the database';
 
--- What a role may do stands beside each object, behind its comment. Roles made here inherit nothing
--- (NOINHERIT), so a GRANT names every role that it is for.
+-- The privileges of a role on an object are granted after the object's COMMENT. Roles made here
+-- inherit nothing (NOINHERIT), so a GRANT names every role that it is for.
 --
 -- People:
---   viewer       reads. Reports run with the rights of the caller, so it reads the tables, too, without
---                the hashes of tokens.
+--   viewer       reads. Reports run with the rights of the caller, so viewers may read the tables, too,
+--                but not the hashes of tokens.
 --   operator     also acts on alerts: acknowledges, silences, plans maintenance.
 --   admin        also manages collectors, certificates, alert rules and channels; reads the audit log.
 -- Workers, each with the columns that its statements name (test/regress/privileges.sql tries each):
---   ingest       stores pushes and can remove nothing. What has a default (identities, the time and the
---                WAL position of a push) is not its choice, and it reads neither query texts nor samples.
---   maintenance  makes and drops days; issues and revokes certificates.
+--   ingest       stores pushes and can remove nothing. It cannot choose the columns that have a default
+--                (identities, the time and the WAL position of a push), and it reads neither query texts
+--                nor samples.
+--   maintenance  makes and drops the partitions of days; issues and revokes certificates.
 --   api          logs people in. What people read, they read with their own privileges.
 --   audit        appends to the audit log and can do nothing else.
 --   alerts       evaluates rules and delivers notifications.

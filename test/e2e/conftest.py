@@ -18,13 +18,13 @@ import product  # noqa: E402
 from client import Client  # noqa: E402
 
 _collector_names = itertools.count(1)
-# All tests are one address: what is no test of limits counts, and never meets them.
+# All tests come from one address: rate limits are counted, and only tests of limits reach them.
 NO_RATE_LIMITS = {f"rate_limit_{name}": 1000000 for name in (
     "address", "address_burst", "collector", "collector_burst")}
 
 
 class Database:
-    """Database is an autocommit connection that reconnects after the server was restarted."""
+    """Database is an autocommit connection that reconnects after a restart of the server."""
 
     def __init__(self, dsn):
         self.dsn = dsn
@@ -40,7 +40,7 @@ class Database:
                     cursor.execute(sql, arguments or None)
                     return cursor.fetchall() if fetch else None
             except psycopg2.OperationalError:
-                # A connection of the time before a restart is found dead by its first use.
+                # A connection from before a restart fails at its first use.
                 if last_try or self.connection is None or not self.connection.closed:
                     raise
                 self.connection = None
@@ -66,7 +66,7 @@ class Database:
 
 
 class Server:
-    """Server is an analytics cluster with what the tests ask of it."""
+    """Server is an analytics cluster with the helpers of the tests."""
 
     def __init__(self, analytics):
         self.cluster = analytics
@@ -88,7 +88,7 @@ class Server:
         return Client(self.port, self.ca_file, token, **options)
 
     def configure(self, **settings):
-        """configure sets pganalytics.* settings and waits until new gateways serve with them."""
+        """configure changes pganalytics.* settings and waits until new gateways serve with them."""
         before = {pid for pid, in self.workers("gateway_pid")}
         self.cluster.configure({f"pganalytics.{name}": value for name, value in settings.items()})
         self.cluster.reload()
@@ -103,19 +103,19 @@ class Server:
                             "WHERE kind = 'ingest' ORDER BY number")
 
     def ledger(self, credentials):
-        """ledger gives (pushes, rows stored) as the accounts say."""
+        """ledger gives (pushes, rows stored) according to the accounts."""
         return self.db.row("SELECT count(*)::int, coalesce(sum(stored), 0)::int "
                            "FROM pganalytics.push_ledger WHERE collector_id = %s",
                            credentials.collector_id)
 
     def samples(self, credentials):
-        """samples counts the rows that are really there."""
+        """samples counts the rows in the table."""
         return self.db.value("SELECT count(*)::int FROM pganalytics.query_samples "
                              "JOIN pganalytics.servers USING (server_id) WHERE collector_id = %s",
                              credentials.collector_id)
 
     def rows_by_push(self, credentials):
-        """rows_by_push maps the number of a Load's push to its rows stored."""
+        """rows_by_push maps the number of each push of a Load to its number of stored rows."""
         return {calls - 1: count for calls, count in self.db.rows(
             "SELECT calls, count(*) FROM pganalytics.query_samples "
             "JOIN pganalytics.servers USING (server_id) WHERE collector_id = %s GROUP BY calls",
@@ -137,7 +137,7 @@ def root():
 
 @contextlib.contextmanager
 def servers(root):
-    """servers gives make_server(), and removes what that has made."""
+    """servers gives make_server(), and removes the servers at the end."""
     made = []
 
     def make(name, create=True, postgres=None, **settings):
@@ -162,9 +162,9 @@ def servers(root):
 
 @pytest.fixture(scope="module")
 def make_server(root):
-    """make_server starts another analytics server; all are removed behind the last test of the file.
+    """make_server starts another analytics server; all are removed after the last test of the file.
 
-    Settings are those of pganalytics; `postgres` holds others, by their names.
+    `settings` are those of pganalytics; `postgres` holds others by their full names.
     """
     with servers(root) as make:
         yield make
@@ -178,10 +178,10 @@ def server(root):
 
 @pytest.fixture(scope="session")
 def people_server(root):
-    """people_server is for the files that import people.py."""
-    # Guesses are limited in tests of their own. passwordcheck is what a server may have that wants
-    # passwords of a kind, pg_stat_statements what keeps statements. Of worker processes there are
-    # as many as docs/reference/settings.md says: one is PostgreSQL's own, for logical replication.
+    """people_server is the server for the files that import people.py."""
+    # Tests of their own limit guesses. passwordcheck stands for a server that checks new passwords,
+    # pg_stat_statements for one that keeps statements. There are as many worker processes as
+    # docs/reference/settings.md says; one of them is PostgreSQL's own, for logical replication.
     with servers(root) as make:
         yield make("people", login_failures=10000, ingest_workers=1, postgres={
             "max_worker_processes": 1 + 5 + 1,
@@ -198,7 +198,7 @@ def monitored(root):
 
 @pytest.fixture
 def today():
-    """today is the first second of this UTC day: samples may lie on either side of it."""
+    """today is the first second of this UTC day, so that samples can lie on either side of midnight."""
     return datetime.datetime.now(datetime.timezone.utc).replace(
         hour=0, minute=0, second=0, microsecond=0)
 
@@ -216,7 +216,7 @@ def client(server, credentials):
 
 @pytest.fixture(autouse=True)
 def no_crash(request):
-    """no_crash fails a test during which a server process died of a signal, unless it asked for it."""
+    """no_crash fails a test during which a signal killed a server process, unless the test allows it."""
     if "server" not in request.fixturenames or request.node.get_closest_marker("crashes"):
         yield
         return

@@ -1,5 +1,5 @@
-// Fuzzes client certificates: whatever OpenSSL can read is refused, or names a collector by one
-// text that is in it.
+// Fuzzes client certificates: a certificate that OpenSSL can read is refused, or names a collector
+// by one UUID that is in its text.
 #include <openssl/err.h>
 
 #include <cstdint>
@@ -36,14 +36,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         Require(!read.ok() && collector.error().status == 403);
         return 0;
     }
-    if (!read) return 0;  // its times
+    if (!read) return 0;  // its validity was refused
     Require(read->collector_id == *collector && !(*collector == core::Uuid{}));
     const std::string_view text(reinterpret_cast<const char*>(data), size);
     Require(text.find("urn:uuid:" + core::FormatUuid(*collector)) != std::string_view::npos);
     Require(!read->serial.empty() && read->serial.size() <= 40 && read->serial[0] != '0');
     Require(IsLowerHex(read->serial) && IsLowerHex(read->issuer));
     Require(core::IsValidUtf8(read->subject));
-    // The same certificate again, from what is kept of it.
+    // The stored DER must be the same certificate.
     at = reinterpret_cast<const unsigned char*>(read->der.data());
     const pki::CertPtr again(d2i_X509(nullptr, &at, static_cast<long>(read->der.size())));
     Require(again != nullptr && pki::CertificateSha256(again.get()) == read->sha256);

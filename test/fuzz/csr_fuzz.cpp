@@ -1,5 +1,5 @@
-// Requests for certificates: whatever comes is refused or gives a key that a certificate can be
-// made for; and what is taken as PEM is taken as DER alike.
+// Fuzzes certificate requests, as PEM or DER: a request is refused, or gives a key for which a
+// certificate can be made.
 #include <cstdlib>
 #include <string_view>
 

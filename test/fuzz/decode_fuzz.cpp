@@ -1,4 +1,4 @@
-// Fuzzes the way of a body: inflate, decode, encode as blocks, decode as the worker does.
+// Fuzzes the path of a body: inflate, decode, encode as blocks, decode as the worker does.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -21,7 +21,7 @@ void Require(bool condition) {
     if (!condition) std::abort();
 }
 
-// A block that the gateway makes is one that the worker takes.
+// CheckBlock requires that the worker accepts a block that the gateway makes.
 void CheckBlock(const protocol::RowBuilder& builder) {
     std::string bytes;
     builder.AppendTo(&bytes);
@@ -34,7 +34,8 @@ void CheckBlock(const protocol::RowBuilder& builder) {
     Require(core::IsValidUtf8({block.heap, block.heap_bytes}));
 }
 
-// The accounts by database add up to what is said of the push, each one in itself too.
+// CheckAccounts requires that each account adds up, and that all of them add up to the push's
+// counts.
 void CheckAccounts(const ingest::DecodedPush& push) {
     const protocol::RowBuilder& accounts = push.blocks.back();
     Require(accounts.metric().id == protocol::MetricId::kAccounts);
@@ -73,7 +74,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         Require(inflated->size() <= kMaxInflated);
         body = std::move(*inflated);
     }
-    // No limit for half of the inputs, a small one for the others.
+    // Half of the inputs have no limit of queries, the others a small one.
     const uint32_t limit = size % 2 == 0 ? 0 : static_cast<uint32_t>(size % 7);
     const auto push = decoder.Decode(body.view(), limit);
     if (!push) {
@@ -92,7 +93,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     CheckAccounts(*push);
     rows -= push->blocks.back().rows();
     Require(push->observed == rows + push->unchanged + push->merged + push->too_large);
-    // The worker ends a gateway that says more.
+    // The worker ends a gateway that sends greater counts.
     Require(push->unchanged <= INT32_MAX && push->merged <= INT32_MAX);
     Require(rows <= protocol::kMaxRowsPerPush);
     Require(core::IsValidUtf8(push->unstored) && core::IsValidUtf8(push->hostname));

@@ -1,4 +1,4 @@
-// Fuzzes frames both ways: whatever decodes encodes to bytes that decode to the same.
+// Fuzzes frames both ways: a decoded message is encoded to bytes that decode to the same message.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -33,11 +33,11 @@ void RoundTrip(const char* payload, size_t size) {
     std::string second;
     protocol::AppendFrame(FrameType::kLog, 1, again, &second);
     Require(first == second);
-    // Padding may hold anything; the lengths may not differ.
+    // Padding bytes may differ, the length may not.
     Require(first.size() - sizeof(protocol::FrameHeader) == size);
 }
 
-// Every cell that passed the check can be read.
+// ReadRows reads every cell of a block that passed the check.
 void ReadRows(const protocol::RowBlock& block) {
     uint64_t sum = 0;
     const auto columns = static_cast<uint32_t>(block.metric->columns.size());
@@ -58,7 +58,7 @@ void ReadRows(const protocol::RowBlock& block) {
     static_cast<void>(sink);
 }
 
-// Accounts that passed say of every row what it belongs to.
+// CheckAccounts requires that accounts which pass the check cover every row of the push.
 void CheckAccounts(const protocol::Push& push, const std::vector<protocol::RowBlock>& blocks) {
     if (blocks.size() > protocol::Catalog().size() + 1) return;
     const auto count = static_cast<uint32_t>(blocks.size());
@@ -90,13 +90,13 @@ void ReadPush(const char* payload, size_t size) {
         }
         ReadRows(block);
         blocks.push_back(block);
-        // Blocks of no rows cost nothing to send; a count of them is not to be believed.
+        // A head may claim any number of blocks without bytes; do not loop over those.
         if (reader.remaining() == 0 && i + 1 < push.blocks) return;
     }
     CheckAccounts(push, blocks);
 }
 
-// Copy reads one message of several in a payload and writes it again.
+// Copy decodes one message of several in a payload and encodes it again.
 template <typename Message>
 bool Copy(core::ByteReader* reader, core::ByteSink<std::string>* sink, Message* message) {
     if (!protocol::Decode(reader, message)) return false;
@@ -128,7 +128,8 @@ bool CopyCaReply(core::ByteReader* reader, core::ByteSink<std::string>* sink) {
            CopyItems<protocol::CaList>(reader, sink, reply.lists);
 }
 
-// What pganalytics-ca and its worker say to each other: as RoundTrip, for a head with its items.
+// RoundTripItems is RoundTrip for messages between pganalytics-ca and its worker: a head with its
+// items.
 void RoundTripItems(bool (*copy)(core::ByteReader*, core::ByteSink<std::string>*),
                     const char* payload, size_t size) {
     core::ByteReader reader(payload, size);
@@ -146,7 +147,7 @@ void RoundTripItems(bool (*copy)(core::ByteReader*, core::ByteSink<std::string>*
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-    // In memory of the exact size, aligned as a frame's payload is.
+    // Decode in memory of the exact size, aligned as a frame's payload is.
     if (size < sizeof(protocol::FrameHeader)) return 0;
     protocol::FrameHeader header;
     std::memcpy(&header, data, sizeof(header));

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the seeds of certificate_fuzz and jwt_fuzz: what test/e2e makes of every bad kind.
+"""Writes the seeds of certificate_fuzz and jwt_fuzz from every bad kind that test/e2e makes.
 
 Run it after a kind was added: test/fuzz/identity_seeds.py
 """
@@ -16,12 +16,12 @@ import bad_tokens  # noqa: E402
 import pki  # noqa: E402
 
 MAX_BYTES = 4096
-FUZZERS_NOW = 1_800_000_000  # the time by which jwt_fuzz.cpp verifies
+FUZZERS_NOW = 1_800_000_000  # the time that jwt_fuzz.cpp verifies by
 FUZZERS_KID = "0123456789abcde"
 
 
 def write(target, seeds):
-    """write replaces the seeds of a target, each under the name of its content."""
+    """write replaces the seeds of a target; each file is named by the hash of its content."""
     directory = HERE / "corpus" / target
     directory.mkdir(parents=True, exist_ok=True)
     for old in directory.glob("kind-*"):
@@ -41,7 +41,7 @@ def certificates():
 
 
 def tokens():
-    """tokens are header and claims with a line end between them: jwt_fuzz signs them itself."""
+    """tokens gives header and claims with a line end between them, which jwt_fuzz signs itself."""
     claims = {**bad_tokens.collector_claims(uuid.uuid4()), "iat": FUZZERS_NOW - 5,
               "exp": FUZZERS_NOW + 600}
     forge = bad_tokens.Forge(pki.new_key(), FUZZERS_KID, claims, uuid.uuid4())

@@ -1,6 +1,5 @@
-// Fuzzes signed tokens. A token of the fuzzer's is never accepted; its header and claims, signed
-// here with the key that counts, are read like any others and what is accepted is what the text
-// says.
+// Fuzzes signed tokens. A token that the fuzzer makes is never accepted. Its header and claims,
+// signed here with the trusted key, are refused or give claims within their bounds.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -39,7 +38,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
     Require(pki::DecodeBase64Url(pki::EncodeBase64Url(text)) == text);
 
-    // What stands before the first line end is the header, what follows the claims.
+    // The text up to the first line end is the header, the rest is the claims.
     const size_t line = text.find('\n');
     if (line == std::string_view::npos) return 0;
     const std::string token = pki::MakeToken(signer.key.get(), std::string(text.substr(0, line)),

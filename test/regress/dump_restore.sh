@@ -1,7 +1,7 @@
 #!/bin/bash
 # Dumps a database with rows in every table and restores it into others, in one transaction and in
-# parallel. The copies must be equal to the original, dump to the same text again, and go on:
-# identities continue where they were, partitions are there to insert into.
+# parallel. Each copy must equal the original, dump to the same text again, and be usable:
+# identities continue where they were, and there are partitions to insert into.
 #
 #   dump_restore.sh <bindir> <directory for files>      the server comes from PGHOST, PGPORT, PGUSER
 set -euo pipefail
@@ -10,9 +10,9 @@ work=$2
 
 sql() { "$bindir/psql" -X -q -A -t -v ON_ERROR_STOP=1 -d "$@"; }
 
-# One line per table with a hash of its rows, then the state of sequences, partitions and grants.
-# Sessions of people are not kept: who has logged in at the one server has not at the other. Neither
-# are secrets of channels, what the workers count, and how far they are.
+# Writes one line per table with a hash of its rows, then the state of sequences, partitions and
+# grants. It leaves out what a dump does not keep: sessions of people, secrets of channels, counters
+# of the workers, and the states of deliveries.
 fingerprint() {
     sql "$1" <<'SQL'
 SELECT format($q$SELECT %L, count(*), md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), ''))
@@ -176,7 +176,7 @@ fingerprint dump_source >"$work/source.txt"
 schema_and_data dump_source >"$work/source.sql"
 if grep -q 'sixteen-bytes-or-more' "$work/source.sql"; then echo 'a secret is in the dump'; exit 1; fi
 
-# $1: the name of the copy. Everything in it is compared, and it goes on like the original.
+# $1 is the name of the copy. Compares everything in the copy, and checks that it is usable.
 check_copy() {
     fingerprint "$1" >"$work/$1.txt"
     diff -u "$work/source.txt" "$work/$1.txt"
@@ -234,10 +234,10 @@ SELECT labels ->> 'x', state, value FROM pganalytics.alerts ORDER BY alert_id;
 SELECT count(*) FILTER (WHERE status = 'firing') FROM pganalytics.alert_outbox;
 SELECT count(*) FROM pganalytics.alert_channel_secrets;
 SQL
-    # A partition more of each relation; the next number of each identity; the sample; its report. No
-    # session; what was used stays used, what was revoked stays revoked; and the numbers of
-    # revocation lists, trust and jobs go on. Alerts go on, and what was told is not told again; the third
-    # is one of the maintenance. The secret has stayed behind.
+    # Expected: one more partition of each relation; the next number of each identity; the sample;
+    # its report. There is no session; what was used stays used, what was revoked stays revoked; the
+    # numbers of revocation lists, trust and jobs continue. Alerts continue, and no notification is
+    # sent again; the maintenance window mutes the third alert. The secret is not in the copy.
     diff -u - "$work/$1.went_on" <<'EXPECTED'
 31
 5|9|51|401
@@ -258,7 +258,7 @@ north|1
 2
 0
 EXPECTED
-    # The log is what it was, and each month refuses changes as before.
+    # The audit log is unchanged, and each month still refuses changes.
     [ "$(sql "$1" -c "SELECT status, rows, reason FROM pganalytics.verify_audit_log('$anchor')")" = "unbroken|20|" ]
     if sql "$1" -c 'DELETE FROM pganalytics.audit_log' 2>"$work/refused"; then exit 1; fi
     grep -q 'the audit log cannot be changed' "$work/refused"

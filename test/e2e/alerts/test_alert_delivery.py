@@ -1,5 +1,7 @@
-"""Receivers that are down, slow or broken, and processes that are killed while deliveries wait:
-everything arrives, at least once, in order for each alert, and ingest goes on."""
+"""Receivers that are down, slow or broken, and processes killed while deliveries wait.
+
+Every notification arrives at least once and in order for each alert, and ingest goes on.
+"""
 import itertools
 import os
 import signal
@@ -19,12 +21,12 @@ HOSTS = [f"h{i}" for i in range(8)]
 
 
 class World:
-    """World is a server whose only rule is told by the test what it finds."""
+    """World is a server with a single alert rule; the test decides what the rule finds."""
 
     def __init__(self, server, certificate):
         self.server, self.db, self.certificate = server, server.db, certificate
         self.receivers, self.channels = [], []
-        # Its first evaluation is the test's, and the next one a day later.
+        # The test makes the first evaluation, and the worker would make the next one a day later.
         self.db.execute("UPDATE pganalytics.alert_rules SET enabled = false")
         self.db.execute("""
             INSERT INTO pganalytics.alert_rules (name, query, threshold, evaluate_every)
@@ -32,7 +34,7 @@ class World:
             SELECT FROM pganalytics.record_evaluation('wave', now(), '{}', '{}', NULL, 0)""")
 
     def find(self, hosts):
-        """find has the rule find these hosts and no others, once; of four groups each has every fourth."""
+        """find has the rule find exactly these hosts, once; every fourth host belongs to the same group."""
         self.db.execute("""
             SELECT FROM pganalytics.record_evaluation('wave', clock_timestamp(),
                 ARRAY(SELECT jsonb_build_object('host', h, 'part', right(h, 1)::integer %% 4)
@@ -40,7 +42,7 @@ class World:
                 array_fill(1::float8, ARRAY[cardinality(%s::text[])]), NULL, 0)""", hosts, hosts)
 
     def waves(self, count, after_each=lambda: None):
-        """waves lets hosts fire and end, each in a rhythm of its own; in the end none fires."""
+        """waves lets each host fire and end in its own rhythm; at the end none fires."""
         for i in range(count):
             self.find([host for n, host in enumerate(HOSTS) if (i >> (n % 3)) % 2 == 0])
             after_each()
@@ -65,12 +67,12 @@ class World:
                              f"WHERE channel = %s AND ({condition})", channel)
 
     def try_now(self, channel):
-        """try_now makes due what was put off: no test waits for a back-off of minutes."""
+        """try_now makes delayed deliveries due: no test waits minutes for a back-off."""
         self.db.execute("UPDATE pganalytics.alert_channels SET repeat_every = repeat_every WHERE name = %s",
                         channel)
 
     def wait_until_told(self, channel, receiver):
-        """wait_until_told waits until nothing waits, and compares what was told with what has happened."""
+        """wait_until_told waits until no delivery waits, and compares the notifications with the alerts."""
         def all_sent():
             if self.count(channel, "state = 'waiting'") == 0:
                 return True
@@ -104,7 +106,7 @@ def alerts(make_server, root):
 
 @pytest.fixture
 def world(alerts):
-    """Each test has its alerts and its channels for itself."""
+    """Each test begins without alerts and channels."""
     alerts.db.execute("TRUNCATE pganalytics.alerts, pganalytics.alert_history, pganalytics.alert_outbox")
     yield alerts
     for channel in alerts.channels:
@@ -123,13 +125,13 @@ def load(world):
 
 
 def test_receiver_down(world, load):
-    """What happens meanwhile arrives when it is back; pushes do not notice."""
+    """Notifications queued while a receiver is down arrive when it is back; pushes are not affected."""
     receiver = world.receiver()
     port = receiver.port
     receiver.close()
     channel = world.channel(receiver.url)
     world.waves(12)
-    # Each of four groups is tried, and more than once.
+    # The worker tries each of the four groups more than once.
     wait_until(lambda: world.db.value(
         "SELECT count(DISTINCT group_key)::int FROM pganalytics.alert_outbox "
         "WHERE channel = %s AND attempts >= 2 AND state = 'waiting'", channel) == 4, 20, "second attempts")
@@ -144,14 +146,14 @@ def test_receiver_down(world, load):
     world.wait_until_told(channel, receiver)
     wait_until(lambda: load.count() > pushes, 10, "pushes")
     assert load.stop().failures == []
-    # Those of one labels came one by one, in deliveries of their own.
+    # Notifications with the same labels came in separate deliveries.
     for _, alerts in receiver.taken:
         hosts = [alert["labels"]["host"] for alert in alerts]
         assert len(hosts) == len(set(hosts))
 
 
 def test_bad_answers(world, load):
-    """Each is tried again, and what follows waits for it. One channel for each, all at once."""
+    """Each bad answer is retried, and later notifications wait. Each kind has a channel, all at once."""
     kinds = {"500": (500,), "503": (503, 502), "reset": (alert_receiver.reset,) * 2,
              "cut": (alert_receiver.cut_head,) * 2, "no HTTP": (alert_receiver.no_http,),
              "408": (408, 425)}
@@ -169,7 +171,7 @@ def test_bad_answers(world, load):
 
 
 def test_retry_after(world):
-    """A receiver that is asked too often is not asked before the time that it names."""
+    """A receiver that answers 429 gets no retry before the time in its Retry-After."""
     receiver = world.receiver((429, {"Retry-After": "3"}))
     channel = world.channel(receiver.url, group_by=[])
     world.find(["h0"])
@@ -183,7 +185,7 @@ def test_retry_after(world):
 
 
 def test_slow(world, load):
-    """One that does not answer in time is tried again, and holds up no other channel or group."""
+    """A delivery that times out is retried, and delays no other channel or group."""
     slow = world.receiver(alert_receiver.silent)
     other = world.receiver()
     channel, beside = world.channel(slow.url), world.channel(other.url)
@@ -202,7 +204,7 @@ def test_slow(world, load):
 
 
 def test_redirect(world):
-    """It is not followed and is final; redelivered, it arrives."""
+    """A redirect is not followed and ends the delivery as a dead letter; redeliver() delivers it later."""
     target = world.receiver()
     receiver = world.receiver((301, {"Location": target.url}), (307, {"Location": target.url}))
     channel = world.channel(receiver.url, group_by=["host"])
@@ -220,7 +222,7 @@ def test_redirect(world):
 
 
 def test_given_up(world):
-    """After give_up_after it is dead; the end of the alert is told nevertheless."""
+    """A notification is dead after give_up_after; the alert's end is delivered nevertheless."""
     receiver = world.receiver(*[500] * 3)
     channel = world.channel(receiver.url, give_up_after="1 s", group_by=[])
     world.find(["h0"])
@@ -234,7 +236,7 @@ def test_given_up(world):
 
 
 def test_courier_killed(world, load):
-    """Again and again while deliveries are on their way."""
+    """The courier is killed again and again during deliveries; every notification arrives."""
     receiver = world.receiver(pause=0.05)
     channel = world.channel(receiver.url)
     killed = set()
@@ -258,7 +260,7 @@ def test_courier_killed(world, load):
 @pytest.mark.crashes
 @pytest.mark.parametrize("whom", ["worker", "postmaster"])
 def test_server_killed(world, load, whom):
-    """What was committed is told after recovery, once more if it was on its way."""
+    """A committed notification is delivered after recovery, once more if its delivery was in progress."""
     receiver = world.receiver(pause=0.05)
     channel = world.channel(receiver.url)
     for _ in range(2):
@@ -281,7 +283,7 @@ def test_server_killed(world, load, whom):
 
 
 def serves(world, before):
-    """serves says whether another worker of alerts runs."""
+    """serves says whether a new alerts worker runs."""
     try:
         return world.worker()[0] not in (None, before)
     except psycopg2.Error:
@@ -289,7 +291,7 @@ def serves(world, before):
 
 
 def test_server_restarted(world):
-    """A fast shutdown does not wait for receivers, and forgets nothing."""
+    """A fast shutdown does not wait for receivers, and no notification is lost."""
     receiver = world.receiver(alert_receiver.silent)
     channel = world.channel(receiver.url, group_by=[])
     world.waves(6)
@@ -302,7 +304,7 @@ def test_server_restarted(world):
 
 
 def test_channel_disabled_and_changed(world):
-    """What waits goes on waiting, and goes to where the channel leads by then."""
+    """Notifications of a disabled channel wait, and then go to the channel's new URL."""
     old = world.receiver(*[503] * 100)
     channel = world.channel(old.url)
     world.waves(4)
@@ -316,7 +318,7 @@ def test_channel_disabled_and_changed(world):
 
 
 def test_anchors(world):
-    """The head of the audit log arrives, and what it says of the log is so."""
+    """The head of the audit log is delivered, and verify_audit_log() confirms it."""
     receiver = world.receiver()
     channel = world.channel(receiver.url, anchors=True)
     wait_until(lambda: receiver.taken, 30, "an anchor")

@@ -1,4 +1,4 @@
-"""Built-in rules of alerts with what really happens: logins, refusals, pushes, settings, dead gateways."""
+"""Built-in alert rules with real events: logins, refusals, pushes, settings, dead gateways."""
 import datetime
 import os
 import re
@@ -17,7 +17,7 @@ SOON = 10
 
 
 def rules_each_second(server):
-    """rules_each_second has all rules evaluated each second, and an alert end with its cause."""
+    """rules_each_second has every rule evaluated each second, and alerts end as soon as their cause ends."""
     server.db.execute("UPDATE pganalytics.alert_rules SET evaluate_every = '1 s', keep_firing_for = '0', "
                       "pending_for = '0'")
     return server
@@ -29,7 +29,7 @@ def watched(make_server):
 
 
 def alerts(server, rule, /, **labels):
-    """alerts gives value by labels of those of a rule that fire."""
+    """alerts gives value by labels of the firing alerts of a rule."""
     return [(value, found) for value, found in server.db.rows(
         "SELECT value, labels - 'alertname' - 'severity' FROM pganalytics.alerts "
         "WHERE rule = %s AND state = 'firing'", rule) if labels.items() <= found.items()]
@@ -44,7 +44,7 @@ def await_end(server, rule, /, **labels):
 
 
 def assert_silent(server, rule, /, **labels):
-    """assert_silent waits for an evaluation that has seen all that happened before the call."""
+    """assert_silent waits for an evaluation begun after the call, and asserts that the rule does not fire."""
     now = server.db.value("SELECT clock_timestamp()")
     wait_until(lambda: server.db.rows("SELECT FROM pganalytics.alert_rule_states WHERE rule = %s "
                                       "AND evaluated_at > %s AND failures = 0", rule, now),
@@ -58,7 +58,7 @@ def guess(server, name="nobody", address=None):
 
 
 def test_ten_failed_logins_are_none(watched):
-    """To PostgreSQL and at the port for people, under different names: the eleventh is an alert."""
+    """Ten failed logins to both ports under different names are no alert; the eleventh is one."""
     before = last_id(watched)
     for number in range(5):
         assert guess(watched, f"name-{number}") == 401
@@ -78,7 +78,7 @@ def guessed(make_server):
 
 
 def told(server):
-    """told ends the worker of the port for people: at its end it tells of all that it has counted."""
+    """told ends the worker of the port for people: at its end it records all that it has counted."""
     before = last_id(server)
     server.db.execute("SELECT pg_terminate_backend(pid) FROM pganalytics.workers WHERE kind = 'api'")
     wait_until(lambda: events(server, "security.rate_limited", before), SOON, "what was counted")
@@ -86,7 +86,7 @@ def told(server):
 
 
 def test_guesses_at_one_role(guessed):
-    """After five wrong passwords further ones are refused unseen; they are failed logins all the same."""
+    """After five wrong passwords more tries are refused unchecked, but still count as failed logins."""
     guessed.db.execute(f"CREATE ROLE ann LOGIN PASSWORD '{PASSWORD}'")
     address = fresh_address()
     statuses = [guess(guessed, "ann", address) for _ in range(10)]
@@ -95,7 +95,7 @@ def test_guesses_at_one_role(guessed):
     assert_silent(guessed, "failed_login_surge")
     assert guess(guessed, "ann", address) == 429
     await_alert(guessed, "failed_login_surge")
-    # Six of them were refused. 49 of one address are no abuse yet.
+    # Six of the logins were rate limited. 49 refusals of one address are not yet abuse.
     assert {guess(guessed, "ann", address) for _ in range(43)} == {429}
     told(guessed)
     assert sum(details["count"] for _, details in events(guessed, "security.rate_limited")) == 49
@@ -106,7 +106,7 @@ def test_guesses_at_one_role(guessed):
 
 
 def test_somebody_tries_what_there_is(watched):
-    """Nineteen tables that a role may not read are none; the twentieth is an alert about the role."""
+    """A role that is refused nineteen tables raises no alert; the twentieth table does."""
     watched.db.execute("CREATE ROLE curious LOGIN; CREATE SCHEMA closed")
     watched.db.execute("DO $$ BEGIN FOR i IN 1 .. 20 LOOP EXECUTE 'CREATE TABLE closed.t' || i || '()'; "
                        "END LOOP; END $$; GRANT USAGE ON SCHEMA closed TO curious")
@@ -160,7 +160,7 @@ def push(server, credentials, moment=None):
 
 
 def test_collectors_fall_silent(make_server):
-    """Both at once is this server's matter, and theirs is told to nobody; one of them is its own."""
+    """If both collectors are silent only ingest_stalled is notified; if one is, collector_silent is."""
     server = rules_each_second(make_server("silence", ingest_workers=1, alert_collector_silent="2s"))
     one, other = server.collector(), server.collector()
     push(server, one)
@@ -192,7 +192,7 @@ def test_rows_are_discarded(watched):
 
 
 def test_gateways_die(watched):
-    """Three starts in ten minutes are none, four are an alert."""
+    """Three gateway starts in ten minutes raise no alert, four do."""
     def gateway():
         return watched.db.value("SELECT max(gateway_pid) FROM pganalytics.workers WHERE kind = 'ingest' "
                                 "AND state = 'running'")
@@ -201,7 +201,7 @@ def test_gateways_die(watched):
         victim = wait_until(gateway, SOON, "a gateway")
         os.kill(victim, signal.SIGKILL)
         wait_until(lambda: gateway() not in (victim, None), SOON, "the next gateway")
-        # The worker does so each minute.
+        # The worker samples the counters each minute; the test does not wait for that.
         watched.db.execute("SELECT pganalytics.sample_workers(clock_timestamp())")
 
     watched.db.execute("SELECT pganalytics.sample_workers(clock_timestamp())")
@@ -223,7 +223,7 @@ def test_a_broken_rule_is_an_alert(watched):
 
 
 def test_each_rule_can_be_evaluated(watched):
-    """The worker may do what each built-in rule wants, and none takes long on a small database."""
+    """The worker has the privileges of every built-in rule, and no rule takes long on a small database."""
     states = wait_until(lambda: all_states(watched), SOON, "an evaluation of each rule")
     assert len(states) > 20
     assert [state for state in states if state[1] != 0 or state[2] > 1000] == []
@@ -237,7 +237,7 @@ def all_states(server):
 
 
 def short(seconds):
-    """short is how the manual writes an interval."""
+    """short writes an interval as the manual does."""
     seconds = int(seconds)
     for unit, of in (("h", 3600), ("min", 60), ("s", 1)):
         if seconds and seconds % of == 0:
@@ -246,7 +246,7 @@ def short(seconds):
 
 
 def test_the_manual_has_each_rule(make_server):
-    """docs/use/alerts.md has the built-in rules line by line: thresholds, times and labels."""
+    """docs/use/alerts.md has a line for each built-in rule with its thresholds, times and labels."""
     server = make_server("manual", ingest_workers=1, api_port=0)
     manual = (product.SOURCE / "docs/use/alerts.md").read_text(encoding="utf-8")
     section = re.search(r"^## Built-in rules$(.*?)(?=^## |\Z)", manual, re.MULTILINE | re.DOTALL)[1]

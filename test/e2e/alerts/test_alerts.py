@@ -1,4 +1,4 @@
-"""The engine of alerts in a real server: rules that are due, slow or broken, and what survives."""
+"""The engine of alerts in a real server: due, slow and broken rules, and what survives a crash."""
 import shutil
 import signal
 import subprocess
@@ -30,7 +30,7 @@ def own(make_server):
 
 @pytest.fixture
 def add_rule(own):
-    """add_rule makes rules that are evaluated every second and gone behind the test."""
+    """add_rule makes rules that are evaluated every second; the fixture deletes them after the test."""
     names = []
 
     def add(name, query=QUERY, **columns):
@@ -54,13 +54,13 @@ def alerts(db, rule):
 
 
 def state(db, rule, columns="failures"):
-    """state is what is known of a rule, None before its first evaluation."""
+    """state is the row of a rule in alert_rule_states, None before its first evaluation."""
     rows = db.rows(f"SELECT {columns} FROM pganalytics.alert_rule_states WHERE rule = %s", rule)
     return rows[0] if rows else None
 
 
 def evaluations(db, rule):
-    """evaluations gives a function that says how often the rule was seen to be evaluated since."""
+    """evaluations gives a function that returns how many evaluations of the rule it has seen since."""
     seen = {state(db, rule, "evaluated_at")}
 
     def count():
@@ -75,7 +75,7 @@ def worker(db):
 
 
 def in_query(db, words):
-    """in_query: the worker runs a query now; it shows the rule's name."""
+    """in_query says whether the worker runs the rule's query now; pg_stat_activity shows the rule's name."""
     return db.rows("SELECT FROM pg_stat_activity WHERE backend_type = 'pganalytics alerts' "
                    "AND state = 'active' AND query = %s", words)
 
@@ -97,7 +97,7 @@ def test_fires_and_resolves(own, add_rule):
 
 
 def test_threshold_of_a_setting(own, add_rule):
-    """The setting counts from the reload on; a threshold of the rule's own outweighs it."""
+    """A threshold from a setting changes with a reload; the rule's own threshold takes precedence."""
     add_rule("by_setting", "SELECT 'x' AS host, 7 AS value", threshold=None,
              threshold_setting="pganalytics.alert_failed_login_threshold")
     wait_until(lambda: state(own.db, "by_setting") == (0,), 10, "an evaluation")
@@ -109,7 +109,7 @@ def test_threshold_of_a_setting(own, add_rule):
 
 
 def test_slow_rules(own, add_rule):
-    """Each costs its time and no more: of those that go on after being canceled, too."""
+    """A slow rule costs its time limit and no more, even if its query goes on after being canceled."""
     add_rule("slow", "SELECT pg_sleep(60) AS a, 1 AS value", time_limit="100 ms")
     add_rule("busy", "SELECT sum(a * b) AS value FROM generate_series(1, 1000000) a, "
              "generate_series(1, 1000000) b", time_limit="100 ms")
@@ -126,7 +126,7 @@ def test_slow_rules(own, add_rule):
 
 
 def test_rule_that_waits_for_a_lock(own, add_rule):
-    """It fails, and keeps the alerts that it had."""
+    """A rule whose query waits for a lock fails, and its alerts stay as they were."""
     add_rule("locked_out", time_limit="1 min")
     add_rule("quick", "SELECT 1 AS value")
     own.db.execute("INSERT INTO load VALUES ('a', 6)")
@@ -150,17 +150,17 @@ BROKEN = {
     "endless": ("SELECT generate_series(1, 9223372036854775807) AS host, 1 AS value",
                 "more than 1000"),
     "gone": ("SELECT 1 AS value FROM public.short_lived", "does not exist"),
-    # The merging of labels is refused where it is recorded, not where the query runs.
+    # Only with the rule's label are the two rows equal, so recording them fails and not the query.
     "merged": ("SELECT nullif(n, 1)::text AS host, 9 AS value FROM generate_series(1, 2) n",
                "the same labels"),
 }
 
 
 def test_errors_are_cut_between_characters(own, add_rule):
-    """An error that is too long for pganalytics.workers is read by clients of every encoding."""
+    """An error cut to fit pganalytics.workers stays valid text for clients of every encoding."""
     add_rule("wide", "SELECT ('x' || repeat('é', 400))::int AS value")
     add_rule("wider", "SELECT repeat('é', 400)::int AS value")
-    for name in ("wide", "wider"):  # of the two, a cut by bytes splits a character in one
+    for name in ("wide", "wider"):  # a cut by bytes would split a character in one of the two
         wait_until(lambda rule=name: f"rule {rule}: " in (own.db.value(
             "SELECT last_error FROM pganalytics.workers WHERE kind = 'alerts'") or ""), 20, "its error")
     with psycopg2.connect(own.db.dsn) as other, other.cursor() as cursor:
@@ -176,7 +176,7 @@ def test_errors_are_cut_between_characters(own, add_rule):
 
 
 def test_broken_rules(own, add_rule):
-    """Each is counted, says why, and stops no other."""
+    """Each broken rule counts its failures and shows its error, and stops no other rule."""
     own.db.execute("CREATE TABLE short_lived ()")
     for name, (query, _) in BROKEN.items():
         add_rule(name, query, labels='{"host": "2"}')
@@ -188,13 +188,13 @@ def test_broken_rules(own, add_rule):
         assert alerts(own.db, name) == []
     count = evaluations(own.db, "quick")
     wait_until(lambda: count() >= 2, 10, "evaluations of the good rule")
-    # The one that is mended is good again.
+    # A repaired rule counts no failures.
     own.db.execute("UPDATE pganalytics.alert_rules SET query = %s WHERE name = 'divides'", QUERY)
     wait_until(lambda: state(own.db, "divides", "failures, failing_since") == (0, None), 10, "the next")
 
 
 def test_nothing_stays_of_a_query(own, add_rule):
-    """Neither locks that outlive transactions, nor settings, nor the role."""
+    """A query leaves no session lock, no changed setting and no other role behind."""
     add_rule("grabs", "SELECT pg_advisory_lock(4242) AS a, set_config('work_mem', '64kB', false) AS b, "
              "9 AS value")
     wait_until(lambda: len(alerts(own.db, "grabs")) == 1, 10, "the alert")
@@ -222,7 +222,7 @@ def test_worker_ends_within_a_query(own, add_rule):
     wait_until(lambda: worker(own.db) not in (None, before), 20, "another worker")
     assert time.monotonic() - began < 5
     wait_until(lambda: in_query(own.db, "very_slow"), 10, "the query again")
-    # What was cut short is no failure of the rule.
+    # A query that the worker's end cut short does not count as a failure of its rule.
     assert state(own.db, "very_slow") is None
     began = time.monotonic()
     own.cluster.stop()
@@ -236,7 +236,7 @@ def test_worker_ends_within_a_query(own, add_rule):
 
 
 def test_enrolment_does_not_wait(own, add_rule):
-    """Twenty rules that take their time, and collectors that want certificates."""
+    """Collectors enrol within 5 s while twenty rules use up their time limits."""
     for i in range(20):
         add_rule(f"slow_{i}", "SELECT pg_sleep(60) AS a, 1 AS value", time_limit="2 s")
     wait_until(lambda: in_query(own.db, "slow_1"), 20, "slow rules")
@@ -250,7 +250,7 @@ def test_enrolment_does_not_wait(own, add_rule):
 
 
 def test_server_killed(own, add_rule):
-    """What was pending and what fired is so after a crash, from the same times on, and once."""
+    """Pending and firing alerts survive a crash with their times, and none is there twice."""
     add_rule("load_high")
     add_rule("load_long", pending_for="3 s")
     own.db.execute("INSERT INTO load VALUES ('a', 6)")
@@ -269,7 +269,7 @@ def test_server_killed(own, add_rule):
 
 
 def test_self_samples(own):
-    """The worker's first turn takes one; all workers are in it."""
+    """The worker samples the counters of all workers in its first event-loop iteration."""
     wait_until(lambda: own.db.rows("SELECT kind FROM pganalytics.self_samples WHERE sampled_at = "
                                    "(SELECT max(sampled_at) FROM pganalytics.self_samples) ORDER BY 1")
                == [("alerts",), ("api",), ("audit",), ("ingest",), ("launcher",), ("maintenance",)],
@@ -277,7 +277,7 @@ def test_self_samples(own):
 
 
 def test_standby(own, add_rule):
-    """A standby evaluates nothing; after its promotion it goes on with what it has."""
+    """A standby evaluates no rule; after its promotion it continues with the alerts that it has."""
     add_rule("load_high")
     own.db.execute("INSERT INTO load VALUES ('a', 6)")
     wait_until(lambda: alerts(own.db, "load_high") == [("a", "firing")], 10, "the alert")
@@ -288,7 +288,7 @@ def test_standby(own, add_rule):
                     str(first.sockets), "-p", str(first.port), "-U", "postgres", "-R",
                     "--checkpoint=fast", "--no-sync"], check=True, **cluster.as_service_user())
     try:
-        # A query here is never canceled for what comes from there.
+        # Replication never cancels a query on the standby.
         other.configure({"port": other.port, "unix_socket_directories": other.sockets,
                          "max_standby_streaming_delay": "-1",
                          "pganalytics.port": other.https_port, "pganalytics.api_port": other.api_port})
@@ -312,7 +312,7 @@ def test_standby(own, add_rule):
 
 
 def test_extension_dropped_within_a_query(own, add_rule):
-    """DROP EXTENSION waits for a rule's query at the longest, and the next extension has its worker."""
+    """DROP EXTENSION waits at most for a rule's query, and a new extension gets its alerts worker."""
     add_rule("reads", "SELECT count(*) AS value, pg_sleep(0.2) AS a FROM pganalytics.servers")
     wait_until(lambda: in_query(own.db, "reads"), 10, "the query")
     offset = len(own.cluster.log_text())

@@ -20,7 +20,7 @@ def moment(text):
 
 @pytest.fixture(scope="module")
 def callers(server):
-    """callers has a client of each level, by name."""
+    """callers is a client of each level, by the level's name."""
     clients = {}
     for level in ("viewer", "operator", "admin"):
         name = f"{level}_{uuid.uuid4().hex[:8]}"
@@ -85,7 +85,7 @@ class TestLists:
             "acknowledged_by": None, "muted_by": [], "resolved_at": None, "runbook_url": None}
         fired = server.db.value("SELECT fired_at FROM pganalytics.alerts WHERE alert_id = %s", alert)
         assert moment(one["fired_at"]) == moment(one["started_at"]) == fired
-        # By itself there is more of it.
+        # A single alert has two more members than in the list.
         answer = viewer.get(f"alerts/{alert}")
         assert answer.status == 200, answer
         assert answer.json == {**one, "history": [], "notifications": []}
@@ -247,7 +247,7 @@ class TestSilences:
         assert {m["name"]: m["value"] for m in silence["matchers"]} == labels
         assert operator.get(f"alerts/{alert}").json["muted_by"] == [f"silence {silence['id']}"]
         assert operator.get(f"alerts/{other}").json["muted_by"] == []
-        # Its end.
+        # The end of the silence.
         ended = operator.call("DELETE", f"silences/{silence['id']}")
         assert ended.status == 200, ended
         assert (ended.json["state"], ended.json["ended_by"]) == ("expired", operator.name)
@@ -377,7 +377,7 @@ class TestRules:
         row = server.db.row("SELECT threshold, pending_for, evaluate_every, query "
                             "FROM pganalytics.alert_rules WHERE name = %s", rule)
         assert row == (-25, datetime.timedelta(seconds=90), datetime.timedelta(hours=1), body["query"])
-        # One alone leaves the others; null is none.
+        # A member that is given alone leaves the others unchanged; null clears a member.
         answer = admin.call("PUT", f"alert-rules/{rule}", {"runbook_url": None})
         assert answer.json["runbook_url"] is None and answer.json["pending_for"] == 90
         changed, cleared = audit.events("alert.rule_changed")
@@ -422,7 +422,7 @@ class TestRules:
         assert_problem(admin.call("PUT", "alert-rules/none", {"enabled": True}), 404, "no such rule")
 
     def test_a_built_in_rule(self, server, admin):
-        """Its threshold is one's own, its query is not."""
+        """Administrators may change the threshold of a built-in rule, but not its query."""
         name = server.db.value("SELECT min(name) FROM pganalytics.alert_rules WHERE builtin")
         assert_problem(admin.call("PUT", f"alert-rules/{name}", {"query": "SELECT 1 AS value"}), 422,
                        '"query"')
@@ -447,7 +447,7 @@ class TestRights:
                        "no member of a role")
 
     def test_grants_count(self, server, operator, alert):
-        """The person's own privileges, not the worker's."""
+        """The person's own privileges count, not the worker's."""
         function = "FUNCTION pganalytics.acknowledge_alert"
         server.db.execute(f"REVOKE EXECUTE ON {function} FROM pganalytics_operator")
         try:
@@ -456,7 +456,7 @@ class TestRights:
             server.db.execute(f"GRANT EXECUTE ON {function} TO pganalytics_operator")
 
     def test_who_asks_without_right_is_told_of_by_route(self, server, viewer, alert):
-        """Whatever number stands in the path: nobody fills the log with numbers."""
+        """A denial is recorded under its route, not its path: nobody can fill the log with numbers."""
         audit = Audit(server)
         for number in range(20):
             viewer.post(f"alerts/{alert + number}/acknowledge", {})

@@ -1,4 +1,4 @@
-"""The courier and its worker: when it starts, what becomes of deliveries when it dies or is reloaded."""
+"""The courier and its worker: when a courier starts, and its deliveries after its death or a reload."""
 import itertools
 import os
 import signal
@@ -14,14 +14,14 @@ _names = itertools.count(1)
 
 
 class World:
-    """World is the server with receivers that it may reach."""
+    """World is the server, with receivers on hosts that the courier may reach."""
 
     def __init__(self, server):
         self.server, self.db = server, server.db
         self.receivers, self.channels = [], []
 
     def configure(self, **settings):
-        """configure sets settings and waits until the courier that knows the old ones has gone."""
+        """configure changes settings and waits until the courier with the old settings has gone."""
         courier = self.worker()[1]
         self.set(**settings)
         wait_until(lambda: courier is None or self.worker()[1] != courier, 20, "the courier's end")
@@ -40,7 +40,8 @@ class World:
         name = f"courier-{next(_names)}"
         self.channels.append(name)
         columns = {"kind": "webhook", "url": url, **columns}
-        # Built-in rules may fire: only what the test itself sends is told.
+        # The matcher excludes built-in rules, which may fire: only the test's own messages are
+        # delivered.
         self.db.execute(f"INSERT INTO pganalytics.alert_channels (name, matchers, {', '.join(columns)}) "
                         f"""VALUES (%s, '[{{"name": "alertname", "value": "none"}}]',
                         {', '.join(['%s'] * len(columns))})""", name, *columns.values())
@@ -58,12 +59,12 @@ class World:
         return self.state(notification)
 
     def worker(self):
-        """worker is (pid, pid of the courier, couriers that were started after the first)."""
+        """worker is (pid, pid of the courier, number of couriers started after the first one)."""
         return self.db.row("SELECT pid, gateway_pid, gateway_restarts FROM pganalytics.workers "
                            "WHERE kind = 'alerts'")
 
     def deliver(self):
-        """deliver sends one and gives the courier that has delivered it."""
+        """deliver has a test message delivered and gives the pid of the courier that delivered it."""
         hook = self.receiver()
         self.wait_for(self.send(self.channel(hook.url())), "sent")
         return self.worker()[1]
@@ -93,7 +94,7 @@ def test_a_delivery(world):
     assert os.readlink(f"/proc/{courier}/exe").endswith("/pganalytics-courier")
     with open(f"/proc/{courier}/status", encoding="ascii") as file:
         assert "Seccomp:\t2\n" in file.read()
-    # It stays, and the next delivery is its own, too.
+    # The courier stays and makes the next delivery, too.
     assert world.deliver() == courier
 
 
@@ -104,7 +105,7 @@ def test_none_runs_without_a_delivery(make_server):
 
 
 def test_killed_with_one_on_its_way(world):
-    """Worker and sessions live on, and what it had on its way arrives."""
+    """A courier is killed during a delivery: worker and sessions live on, and the delivery is retried."""
     bystander = Database(world.server.cluster.dsn(product.DATABASE))
     session = bystander.value("SELECT pg_backend_pid()")
     hook = world.receiver(lambda connection: hook.released.wait(60) and connection.sendall(answer(200)))
@@ -127,7 +128,7 @@ def test_killed_with_one_on_its_way(world):
 
 
 def test_killed_with_several_on_their_way(world):
-    """All arrive. Whose doing it was nobody knows, so none of them counts an attempt for it."""
+    """All deliveries arrive. The death may have had any of them as its cause, so none counts an attempt."""
     hook = world.receiver(lambda connection: hook.released.wait(60) and connection.sendall(answer(200)))
     sent = [world.send(world.channel(hook.url())) for _ in range(5)]
     wait_until(lambda: len(hook.requests) >= 5, 20, "the first attempts")
@@ -139,7 +140,7 @@ def test_killed_with_several_on_their_way(world):
 
 
 def test_reload(world):
-    """The old courier ends what it has; the next one knows the new settings."""
+    """After a reload the old courier ends its delivery; the next courier knows the new settings."""
     hook = world.receiver(lambda connection: hook.released.wait(60) and connection.sendall(answer(200)))
     slow = world.send(world.channel(hook.url()))
     wait_until(lambda: hook.requests, 20, "the first attempt")
@@ -147,7 +148,7 @@ def test_reload(world):
     world.set(alert_allowed_hosts="")
     other = world.receiver()
     refused = world.send(world.channel(other.url()))
-    # It is given nothing more while it has something.
+    # The old courier gets no new delivery while one is in progress.
     assert world.worker()[1] == courier and world.state(slow)[0] == "waiting"
     hook.released.set()
     world.wait_for(slow, "sent")
@@ -159,7 +160,7 @@ def test_reload(world):
 
 
 def test_a_courier_that_cannot_start(world, tmp_path):
-    """It says why, is tried again, and what waits arrives when the settings are right."""
+    """The error of a courier that cannot start is shown; after a retry the waiting delivery arrives."""
     world.configure(alert_ca_file=str(tmp_path / "missing.pem"))
     hook = world.receiver()
     notification = world.send(world.channel(hook.url()))

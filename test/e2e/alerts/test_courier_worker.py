@@ -1,6 +1,6 @@
-"""What the alerts worker believes of a courier: nothing that does not fit what it has asked for.
+"""The alerts worker against a courier: it accepts only answers that fit what it has asked for.
 
-The courier is a puppet (puppet.py), so that everything may be said that a courier could say.
+The courier is a puppet (puppet.py), so the test can send everything that a courier could send.
 """
 import socket
 import struct
@@ -23,7 +23,7 @@ def delivered(outcome=SENT, status=200, retry_after=0, message=""):
 
 
 class World:
-    """World is a server whose courier is the test's, with one channel."""
+    """World is a server with one channel, for which the test plays the courier."""
 
     def __init__(self, root):
         self.stage = puppet.Stage(root / "courier-stage", "pganalytics-courier")
@@ -41,7 +41,7 @@ class World:
                 '[{"name": "alertname", "value": "none"}]', 'none')""")
         self.db.execute("SELECT pganalytics.set_channel_secret('hook', '0123456789abcdef')")
         self.courier = None
-        self.ended = True  # the next delivery comes with another courier
+        self.ended = True  # whether this courier has ended, so that the next delivery needs another
 
     def next_courier(self):
         self.ended = False
@@ -57,7 +57,7 @@ class World:
         return self.db.value("SELECT pganalytics.test_channel(%s)", channel)
 
     def take(self):
-        """take gives (number, fields) of the next delivery."""
+        """take gives (number, fields) of the next delivery that the worker sends."""
         if self.ended:
             self.next_courier()
         while True:
@@ -92,7 +92,7 @@ def world(root):
 
 @pytest.fixture(autouse=True)
 def nothing_waits(world):
-    """nothing_waits removes what a test has left in the outbox."""
+    """nothing_waits removes notifications that a test has left in the outbox."""
     yield
     world.db.execute("DELETE FROM pganalytics.alert_outbox")
 
@@ -151,14 +151,14 @@ BROKEN = {
 
 @pytest.mark.parametrize("what", BROKEN)
 def test_a_courier_that_breaks_the_protocol_is_ended(world, what):
-    """And nothing of what it said is believed."""
+    """The worker ends a courier that sends such a frame, and ignores the frame's contents."""
     mail, notification = world.send("post"), world.send()
     number, told = world.take()
     if told[0] != MAIL:
         (number, told), taken = world.take(), number
     else:
         taken, _ = world.take()
-    # One that has delivered something is followed by another at once.
+    # The worker starts another courier at once only if this one has delivered something.
     world.say(number, delivered())
     world.courier.worker.sendall(BROKEN[what](taken))
     wait_until(lambda: world.state(notification)[1] == 1, 20, "the end of the courier")
@@ -209,7 +209,7 @@ def test_one_that_fails_says_why(world):
 
 
 def test_one_by_one_after_a_death_with_several(world):
-    """The delivery that did it is then found alone; it waits as one that failed, and the others go."""
+    """After a death with several deliveries they go one by one: only the one that ends a courier fails."""
     world.db.execute("""INSERT INTO pganalytics.alert_channels (name, kind, url, matchers)
         SELECT 'many' || n, 'webhook', 'https://localhost/' || n, '[{"name": "alertname", "value": "none"}]'
         FROM generate_series(1, 3) AS n""")
@@ -235,7 +235,7 @@ def test_one_by_one_after_a_death_with_several(world):
 
 
 def answer_next(world):
-    """answer_next answers a delivery if one has come."""
+    """answer_next answers the next delivery, if one comes within 0.2 s."""
     world.courier.worker.settimeout(0.2)
     try:
         world.say(world.take()[0], delivered())

@@ -1,4 +1,4 @@
-"""Logging in at the port for people: who may, what one is told, and bodies of every bad kind."""
+"""Logging in at the port for people: who may, the answers, and bodies of every bad kind."""
 import concurrent.futures
 import datetime
 import itertools
@@ -43,7 +43,7 @@ class TestLogin:
         assert refreshed.json["refresh_expires_at"] == document["refresh_expires_at"]
         assert session_of(client.token)["sid"] == claims["sid"]
         assert session_of(client.token)["jti"] != claims["jti"]
-        # The one before is good until it ends.
+        # The token of before stays valid until it expires.
         assert client.get("auth/me", token=first).status == 200
 
         row = server.db.row("SELECT role_name, live, address FROM pganalytics.sessions "
@@ -102,7 +102,7 @@ class TestLogin:
                  (expired, PASSWORD)]
         before = sessions(server)
         answers = {one: client.log_in(*one).raw for one in tries if one[0]}
-        # Behind the others: nobody of them could connect either.
+        # Try this last: without CONNECT for PUBLIC none of the other roles could log in either.
         server.db.execute(f"REVOKE CONNECT ON DATABASE {product.DATABASE} FROM PUBLIC")
         try:
             answers[no_connect, PASSWORD] = client.log_in(no_connect, PASSWORD).raw
@@ -132,7 +132,7 @@ class TestLogin:
                 taken.append(time.perf_counter() - begin)
         known, unknown = (statistics.median(taken) for taken in times.values())
         assert 0.6 < known / unknown < 1.6, (known, unknown)
-        # Without the work for a password an answer takes a small part of this.
+        # An answer that needs no password check takes a small part of this time.
         quick = []
         for _ in range(25):
             begin = time.perf_counter()
@@ -182,7 +182,7 @@ class TestBodies:
         before = sessions(server)
         assert_problem(client.post("auth/login", body), status, word)
         assert sessions(server) == before
-        # The connection and the worker go on.
+        # The connection and the worker still serve.
         assert client.get("health").status == 200
 
     def test_body_of_another_kind(self, client):

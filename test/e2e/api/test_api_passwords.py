@@ -1,4 +1,4 @@
-"""Passwords of people: changing them, guessing them, and finding them anywhere."""
+"""Passwords of people: changing them, guessing them, and searching for them everywhere."""
 import base64
 import hashlib
 import hmac
@@ -52,7 +52,7 @@ class TestChangePassword:
         with ApiClient(server) as other:
             other.log_in(name, PASSWORD)
             assert self.change(client, PASSWORD, self.new).status == 200
-            # Of the role's sessions this one goes on.
+            # The session that changed the password goes on; the role's other sessions end.
             assert client.get("auth/me").status == 200
             assert client.refresh().status == 200
             assert_problem(other.get("auth/me"), 401)
@@ -66,7 +66,7 @@ class TestChangePassword:
         ("wrong", new, 403, "old password"), (PASSWORD, "sh0rt-7", 422, "8 bytes"),
         (PASSWORD, PASSWORD, 422, "another"),
         (PASSWORD, "md5" + "0" * 32, 422, "stored password"),
-        # passwordcheck: letters alone.
+        # passwordcheck refuses a password of letters alone.
         (PASSWORD, "onlyletters", 422, "password must contain both letters and nonletters"),
     ])
     def test_refused(self, server, person, client, old, new, status, word):
@@ -106,7 +106,7 @@ class TestChangePassword:
 
 
 class TestGuessing:
-    """Each test comes from an address of its own: guesses from one are counted together, too."""
+    """Each test has its own address, because wrong passwords are also counted by address."""
 
     @pytest.fixture
     def client(self, server):
@@ -116,7 +116,7 @@ class TestGuessing:
     @pytest.fixture(autouse=True)
     def limits(self, server, client):
         def refused(tries, name):
-            """refused counts those of some tries that come from somewhere new."""
+            """refused counts the refused logins among some tries from a new address."""
             client.close()
             client.address = fresh_address()
             return [client.log_in(name(), "x").status for _ in range(tries)].count(429)
@@ -141,7 +141,8 @@ class TestGuessing:
             answer = client.log_in(name, password)
             assert_problem(answer, 429, "too many")
             assert 3000 < int(answer.headers["retry-after"]) <= 3600
-        # Others from the same address go on, and so does who comes from another.
+        # Other names from the same address are served, and so is the same name from another
+        # address.
         assert client.log_in(other, PASSWORD).status == 200
         with ApiClient(server, address=fresh_address()) as elsewhere:
             assert elsewhere.log_in(name, PASSWORD).status == 200
@@ -177,12 +178,12 @@ class TestGuessing:
                                 {"old_password": "wrong", "new_password": "x-long-enough-1"}).status
                     for _ in range(6)]
         assert statuses == [403] * 5 + [429]
-        # The session itself goes on.
+        # The session itself stays valid.
         assert client.get("auth/me").status == 200
 
 
 def memory_of(pid):
-    """memory_of is what a process has written to: its heap, stacks and variables."""
+    """memory_of is the private writable memory of a process: its heap, stacks and variables."""
     found = []
     with open(f"/proc/{pid}/maps", encoding="ascii") as maps, open(f"/proc/{pid}/mem", "rb") as mem:
         for line in maps:
@@ -196,13 +197,14 @@ def memory_of(pid):
 
 
 def test_passwords_stay_in_no_memory(server, person):
-    """Neither in the gateway's, which strangers talk to, nor in the worker's."""
+    """Passwords stay neither in the gateway's memory, which strangers can reach, nor in the worker's."""
     old, new, late = (f"canary-{uuid.uuid4()}" for _ in range(3))
     refused = "canary" + "".join(random.choices("abcdefgh", k=20))
     name = person(password=scram_verifier(old))
     worker, gateway = server.db.row(
         "SELECT pid, gateway_pid FROM pganalytics.workers WHERE kind = 'api'")
-    # A body in one record with its head, in many, after its head, and with a route that takes none.
+    # Send the body in one record with the head, in many records, after the head, and to a route
+    # without one.
     with ApiClient(server) as one, Hostile(server.cluster.api_port) as other:
         assert one.log_in(name, old).status == 200
         body = json.dumps({"old_password": old, "new_password": new})
@@ -216,7 +218,7 @@ def test_passwords_stay_in_no_memory(server, person):
                        b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(said))
         assert other.raw(said).status == 200
         memories = {"worker": memory_of(worker), "gateway": memory_of(gateway)}
-    # What is no secret is there.
+    # A text that is no secret is found, so the search works.
     assert name.encode() in memories["worker"] and b"pganalytics-gateway" in memories["gateway"]
     found = {(who, what): memory.count(secret.encode()) for who, memory in memories.items()
              for what, secret in (("old", old), ("new", new), ("late", late), ("refused", refused))}
@@ -224,7 +226,7 @@ def test_passwords_stay_in_no_memory(server, person):
 
 
 def test_passwords_are_nowhere(server, person, client):
-    """Last in this file: of all that was said here nothing has stayed."""
+    """Must be the last test in this file: no password of any test is stored or logged anywhere."""
     old, new = f"canary-{uuid.uuid4()}", f"canary-{uuid.uuid4()}"
     refused, spoken = "canary" + "".join(random.choices("abcdefgh", k=20)), f"canary-{uuid.uuid4()}"
     name = person(password=scram_verifier(old))
@@ -244,7 +246,7 @@ def test_passwords_are_nowhere(server, person, client):
         body = {"old_password": old, "new_password": new}
         assert client.post("auth/change-password", {**body, "new_password": new + "\u0000"}
                            ).status == 400
-        # What is refused by PostgreSQL's own code, with an ERROR and its context.
+        # PostgreSQL's own code refuses this with an ERROR and its context.
         assert client.post("auth/change-password", {**body, "new_password": refused}).status == 422
         assert client.post("auth/change-password", body).status == 200
         said.append(refused)
@@ -253,7 +255,7 @@ def test_passwords_are_nowhere(server, person, client):
         places["statements"] = repr(server.db.rows("SELECT query FROM pg_stat_statements"))
         places["activity"] = repr(server.db.rows(f"SELECT '{spoken}', query FROM pg_stat_activity"))
         for place, text in places.items():
-            # A secret that is in a statement would be found.
+            # A secret inside a statement is found, so the search works.
             assert spoken in text, place
         places["tables"] = repr(server.db.rows("SELECT to_jsonb(s)::text FROM pganalytics.api_sessions s"))
         for secret in said:

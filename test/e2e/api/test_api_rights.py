@@ -1,4 +1,4 @@
-"""Whose rights count at the port for people: GRANTs and row security of who asks, and no way out."""
+"""Whose rights count at the port for people: the person's GRANTs and row security, and no way around."""
 import time
 
 import psycopg2
@@ -10,7 +10,7 @@ from people import client, person, server  # noqa: F401
 
 
 class TestWhoseRights:
-    """Requests run under the role of the person: its GRANTs, its row security, and no way out."""
+    """Requests run under the person's role, with its GRANTs and row security, and cannot leave the role."""
 
     @pytest.fixture(autouse=True)
     def two_servers(self, server):
@@ -40,7 +40,7 @@ class TestWhoseRights:
             assert other.get("auth/me").json["servers"] == 0
             other.log_in(root, PASSWORD)
             assert other.get("auth/me").json["servers"] == 2
-        # And again for the first one: no plan of another person is used.
+        # Ask again as the first person: the plan of another person is not used.
         assert client.get("auth/me").json["servers"] == 1
 
     def test_grants(self, server, person, client):
@@ -65,7 +65,7 @@ class TestWhoseRights:
         self.protect(server, "public.escape()")
         answer = client.get("auth/me")
         if statement == "RESET ALL":
-            # It leaves alone what may not be changed here.
+            # RESET ALL leaves the role alone, which may not be changed here.
             assert answer.json["servers"] == 0 and answer.json["username"] == name
         else:
             assert_problem(answer, 403, "within security-definer function")
@@ -84,7 +84,7 @@ class TestWhoseRights:
         offset = len(server.cluster.log_text())
         assert_problem(client.get("auth/me"), 500, "25")
         assert server.db.value("SELECT count(*)::int FROM public.written") == 0
-        # What went wrong is in the log, not in the answer.
+        # The error is in the server log, not in the answer.
         assert "pganalytics could not answer GET /api/v1/auth/me" in server.log_since(offset)
 
     def test_time_limit(self, server, person, client):
@@ -102,14 +102,14 @@ class TestWhoseRights:
             assert client.get("health").status == 200
             began = time.monotonic()
             answer = client.get("auth/me")
-            # Less than the limit that holds without the setting.
+            # This is less than the time limit without the setting.
             assert time.monotonic() - began < 9
         finally:
             server.cluster.configure({"statement_timeout": "0"})
             server.cluster.reload()
         assert_problem(answer, 503, "took too long")
         assert int(answer.headers["retry-after"]) >= 1
-        # The worker goes on.
+        # The worker still serves.
         assert client.get("health").status == 200
         assert server.db.value(worker) == before
 

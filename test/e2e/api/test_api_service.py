@@ -45,7 +45,7 @@ class TestService:
                                ) == "postgres"
 
     def test_too_many_requests(self, server, client):
-        """What an address may ask counts on both ports together."""
+        """An address has one rate limit for both ports together."""
         server.configure(rate_limit_address=1, rate_limit_address_burst=5)
         try:
             with ApiClient(server, address=fresh_address()) as one:
@@ -68,7 +68,7 @@ class TestService:
         before, same = server.db.value(gateway), server.db.value(worker)
         client.close()
         os.kill(before, signal.SIGKILL)
-        # Who connects meanwhile waits.
+        # A client that connects before the next gateway serves has to wait.
         assert client.get("auth/me").status == 200
         assert server.db.value(gateway) not in (before, None)
         assert server.db.value(worker) == same
@@ -81,11 +81,11 @@ class TestService:
         cluster.wait_until(lambda: server.db.value(worker) not in (before, None), 15, "a new worker")
         server.cluster.wait_until_running()
         client.close()
-        # Sessions are in a table.
+        # The session survives, because sessions are in a table.
         assert client.get("auth/me").status == 200
 
     def test_no_port(self, make_server):
-        """Neither a worker nor a place for one, and who waits for the workers waits for none."""
+        """With api_port = 0 there is no worker and no worker slot, and wait_until_running() expects none."""
         server = make_server("no-people", create=False, api_port=0, ingest_workers=1,
                              postgres={"max_worker_processes": 1 + 1 + 1})
         server.cluster.psql(f"CREATE DATABASE {product.DATABASE}")

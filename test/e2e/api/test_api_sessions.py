@@ -24,7 +24,7 @@ class TestTokens:
         assert_problem(answer, 401)
 
     def forge(self, server, token):
-        """forge signs with the server's own key."""
+        """forge signs tokens with the server's own key."""
         from cryptography.hazmat.primitives import serialization
         kid = json.loads(bad_tokens.unb64(token.split(".")[0]))["kid"]
         path = server.cluster.data / f"pganalytics_token_{kid}.key"
@@ -53,7 +53,7 @@ class TestTokens:
             assert 'error="invalid_token"' in answer.headers["www-authenticate"], bad
 
     def test_token_of_another_name_ends_the_session(self, server, person, client):
-        # Only who has the server's key can have made it: nothing of that session is to be trusted.
+        # Only the server's key can have signed this token, so the whole session is ended.
         client.log_in(person(), PASSWORD)
         bad = self.forge(server, client.token).token(sub=person())
         assert_problem(client.get("auth/me", token=bad), 401)
@@ -75,7 +75,7 @@ class TestTokens:
         latest, second = client.refresh_token, client.token
         assert_problem(client.refresh(stolen), 401, "log in again")
         assert end_of(server, first) == "replay"
-        # Neither of the two goes on.
+        # Neither of the two tokens is accepted any more.
         assert_problem(client.refresh(latest), 401)
         for token in (first, second):
             assert_problem(client.get("auth/me", token=token), 401)
@@ -96,7 +96,7 @@ class TestTokens:
         client.log_in(person(), PASSWORD)
         token = client.refresh_token
         assert_problem(client.refresh(change(token)), 401)
-        # It was of no session, and this one goes on.
+        # The text belongs to no session, so the client's session goes on.
         assert client.refresh(token).status == 200
 
     def test_one_refresh_of_many_at_once(self, server, person, client):
@@ -156,7 +156,7 @@ class TestTokens:
 
 
 class TestSeenAndEnded:
-    """What a viewer sees of sessions, and what an administrator can do about them."""
+    """The sessions that a viewer and an administrator see, and how an administrator ends them."""
 
     def test_own_and_all(self, server, person, client):
         ann, bob, eve = person(), person("operator"), person("admin")
@@ -183,7 +183,7 @@ class TestSeenAndEnded:
             answer = admin.post("auth/end-sessions", {"username": name})
             assert (answer.status, answer.json) == (200, {"ended": 1})
             assert admin.post("auth/end-sessions", {"username": name}).json == {"ended": 0}
-            # Of a name that is too long nothing is cut off to make it another one's.
+            # A name that is too long is refused: cut to 63 bytes it could be another role's name.
             assert_problem(admin.post("auth/end-sessions", {"username": "x" * 64}), 422, "username")
             assert_problem(admin.post("auth/end-sessions", {}), 422, '"username" is needed')
         assert_problem(client.get("auth/me"), 401)
@@ -205,7 +205,7 @@ class TestSeenAndEnded:
 
 
 class TestRolesThatChange:
-    """A session ends with what made it: role, password, right to log in."""
+    """A session ends when the role, password or right to log in that made it is gone."""
 
     def ended(self, server, client, reason):
         assert_problem(client.get("auth/me"), 401)
@@ -260,7 +260,7 @@ class TestRolesThatChange:
     def test_another_password(self, server, person, client):
         name = person()
         client.log_in(name, PASSWORD)
-        # The same one with another salt is another verifier.
+        # The same password with another salt is another verifier, so the session ends.
         server.db.execute(f"ALTER ROLE {name} PASSWORD '{PASSWORD}'")
         self.ended(server, client, "password")
 

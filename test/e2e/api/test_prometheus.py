@@ -1,4 +1,4 @@
-"""GET /metrics: who may read it, that it is what SQL says, and real readers of it."""
+"""GET /metrics: who may read it, that it equals what SQL gives, and real programs that read it."""
 import datetime
 import json
 import os
@@ -29,7 +29,7 @@ LABEL = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"')
 
 
 class Site:
-    """Site is a server that takes certificates of one authority, and a token for it."""
+    """Site is a server that accepts scrape certificates of one authority, and a scrape token for it."""
 
     def __init__(self, make_server, root):
         self.ca, self.other_ca = pki.Authority("Monitoring CA"), pki.Authority("Monitoring CA")
@@ -81,7 +81,7 @@ def server(site):
 
 @pytest.fixture
 def stopping():
-    """stopping stops, at the end of a test, what was given to it."""
+    """stopping stops everything that was given to it at the end of a test."""
     with cluster.Processes() as processes:
         def add(program):
             processes.add(program.stop)
@@ -110,7 +110,7 @@ class TestAnswer:
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
     def test_values_are_those_of_sql(self, site):
-        """What does not move while nobody pushes."""
+        """Values that do not change while nobody pushes equal those of the view."""
         samples = samples_of(site.scrape(site.token).raw.decode())
         rows = site.db.rows("SELECT name, labels, value FROM pganalytics.prometheus_samples "
                             "WHERE name ~ '_ingest_|_server|_collectors|_certificate_|_worker_'")
@@ -131,7 +131,7 @@ class TestAnswer:
             site.db.value(LAST_PUSH))
 
     def test_accounts_of_workers_are_those_of_the_ledger(self, site):
-        """Rows that are merged, discarded, unchanged; a push that comes twice counts once."""
+        """The counters cover merged, discarded and unchanged rows; a push that comes twice counts once."""
         body = push_body(site.collector.collector_id, query_rows(2, 7))
         old = push_body(site.collector.collector_id, query_rows(4, 7))
         old["metrics"][0]["timestamp"] = "2020-01-01T00:00:00Z"
@@ -157,7 +157,7 @@ class TestAnswer:
         text = site.scrape(site.token).raw.decode()
         types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
         documented = {name: kind for name, kind, _ in named}
-        # Those of channels are there when there is a channel.
+        # Metrics of alert channels exist only if there is a channel.
         unseen = {name for name in documented if name.startswith("pganalytics_alert_")}
         assert {n: k for n, k in documented.items() if n not in unseen - set(types)} == types
         labels = {name: set(filter(None, text.strip().split(", "))) for name, _, text in named}
@@ -199,7 +199,7 @@ class TestTokens:
             answer = site.scrape(headers=headers)
             assert_problem(answer, 401)
             assert b"pganalytics_" not in answer.raw
-        # Where others look for one it is none.
+        # A token in the query string is not accepted, as other servers would.
         with Client(site.port, site.server.ca_file, None) as client:
             assert client.request("GET", f"/metrics?token={site.token}").status == 401
             assert client.request("POST", "/metrics", headers={
@@ -214,7 +214,7 @@ class TestTokens:
         first = site.db.value(used)
         assert first is not None
         assert site.scrape(token).status == 200
-        assert site.db.value(used) == first  # to the minute
+        assert site.db.value(used) == first  # stored at most once a minute
         site.db.execute("UPDATE pganalytics.scrape_tokens SET last_used_at = last_used_at - "
                         "interval '2 min' WHERE name = 'short'")
         assert site.scrape(token).status == 200
@@ -223,7 +223,7 @@ class TestTokens:
             headers = {"Authorization": f"Bearer {token}"}
             assert client.request("GET", "/metrics", headers=headers).status == 200
             site.db.execute("SELECT pganalytics.revoke_scrape_token('short')")
-            # At the next request, on the connection that is open.
+            # The revocation counts from the next request on the open connection.
             assert_problem(client.request("GET", "/metrics", headers=headers), 401, "revoked")
         for event in ("token.created", "token.revoked"):
             await_event(site.server, event, mark, created_by="postgres")
@@ -236,7 +236,7 @@ class TestTokens:
                                 token.removeprefix("pgm_"))
 
     def test_refusals_are_told(self, site):
-        # Of many of a kind the first is told at once, the rest by the count, a minute later.
+        # The first refusal of a kind is recorded at once, the others as a count a minute later.
         assert site.scrape("pgm_" + "1" * 64).status == 401
         await_event(site.server, "security.bypass_attempt", reason="a token that is not known")
         assert site.scrape().status == 401
@@ -250,7 +250,7 @@ class TestTokens:
             client.log_in("looks", PASSWORD)
             token = client.token
         assert site.scrape(token).status == 200
-        # With the GRANTs of the person.
+        # The person's own privileges count.
         site.db.execute("REVOKE SELECT ON pganalytics.prometheus_samples FROM pganalytics_viewer")
         try:
             assert_problem(site.scrape(token), 403, "permission denied")
@@ -275,7 +275,7 @@ class TestTokens:
         cluster.wait_until(lambda: site.scrape().status == 401, what="the new gateway")
 
     def test_restart(self, site):
-        """Tokens are in a table; counters begin anew."""
+        """A token survives a restart, because tokens are in a table."""
         site.server.cluster.restart()
         site.server.cluster.wait_until_running()
         assert site.scrape(site.token).status == 200
@@ -292,7 +292,7 @@ class TestCertificates:
     @pytest.mark.parametrize("kind", ["other authority", "expired", "of tomorrow", "for servers",
                                       "without purpose", "authority", "weak key", "collector's"])
     def test_bad(self, site, version, kind):
-        """There is not even a connection, so no token is looked at either."""
+        """The handshake fails, so the good token is not read either."""
         day = pki.DAY
         make = {
             "other authority": lambda: site.other_ca.leaf(None, names=()),
@@ -318,7 +318,7 @@ class TestCertificates:
     @pytest.mark.parametrize("route", [r for r in routes() if r["port"] == "api"],
                              ids=lambda r: f"{r['method']} {r['path']}")
     def test_opens_no_other_route(self, site, route):
-        """Neither a certificate nor a scrape token is anything on the routes of people."""
+        """Neither a scrape certificate nor a scrape token opens a route for people."""
         expected = route["access"] in ("anyone", "scraper")
         path = route["path"].replace("*", "1")
         for shown in ({"holder": site.ca.leaf(None, names=())},
@@ -327,13 +327,13 @@ class TestCertificates:
             presented = Presented(holder.sent, holder.key) if holder else Presented()
             with Hostile(site.port, presented) as hostile:
                 outcome = hostile.request(route["method"], path, headers=shown.get("headers", ()))
-            if route["access"] == "secret":  # that is in the body, where nothing is
+            if route["access"] == "secret":  # the secret would be in the body, which is empty
                 assert outcome.status in (400, 401, 415, 422), outcome
             else:
                 assert outcome.status == (200 if expected else 401), outcome
 
     def test_without_an_authority_nobody_is_asked(self, site):
-        """The setting is in force at once, also for who is connected; and no certificate counts."""
+        """Without an authority no certificate counts, at once and on open connections too."""
         holder = site.ca.leaf(None, names=())
         (ca_file,) = site.db.row("SHOW pganalytics.metrics_client_ca_file")
         with Hostile(site.port, Presented(holder.sent, holder.key)) as live:
@@ -350,7 +350,7 @@ class TestCertificates:
         cluster.wait_until(lambda: site.scrape_as(holder).status == 200, 15, "certificates")
 
     def test_comes_to_its_end(self, site):
-        """On a connection that is open, too."""
+        """An expired certificate is refused on an open connection, too."""
         holder = site.ca.leaf(None, names=(), not_after=pki.now() + datetime.timedelta(seconds=3))
         with Hostile(site.port, Presented(holder.sent, holder.key)) as live:
             assert live.request("GET", "/metrics").status == 200
@@ -362,7 +362,7 @@ class TestCertificates:
         assert outcome.status == 401 and "expired" in outcome.json["detail"], outcome
 
     def test_revoked(self, site):
-        """With the server's own authority its revocation counts at once, for who is connected too."""
+        """A certificate of the server's own authority can be revoked: its open connections end at once."""
         (before,) = site.db.row("SHOW pganalytics.metrics_client_ca_file")
         collector = enroll(site.server, "scrapes")
         site.server.configure(metrics_client_ca_file="pganalytics_ca.crt")
@@ -449,7 +449,7 @@ CONFIG = textwrap.dedent("""\
 
 class TestPrometheus:
     def test_scrapes_and_alerts(self, site, root, tmp_path, stopping):
-        """A server is scraped, its rules are evaluated, and what they find is at Alertmanager."""
+        """Prometheus scrapes a server, evaluates its rules, and sends their alerts to Alertmanager."""
         alertmanager = stopping(Alertmanager(
             root / "alertmanager", (CONTRIB / "alertmanager.yml").read_text()))
         files = {"pganalytics.rules.yml": (CONTRIB / "pganalytics.rules.yml").read_text(),
@@ -483,8 +483,8 @@ class TestPrometheus:
         cluster.wait_until(lambda: prometheus.query(
             "instance:pganalytics_ingest_rows_observed:rate5m > 0"), 20, "a recorded rule")
 
-        # The authority's certificate, which is of years, is none to be told of; a collector's of 5
-        # days is, until it is revoked.
+        # The authority's certificate lives for years and raises no alert; a collector's certificate
+        # of 5 days does, until it is revoked.
         expiring = "alertname=PganalyticsCertificateExpiring"
         request = site.db.value(
             "SELECT pganalytics.issue_certificate(c.name, %s) FROM pganalytics.collectors c "
@@ -505,7 +505,7 @@ class TestPrometheus:
 
 class TestAlertmanager:
     def test_alerts_of_the_server(self, site, root, stopping):
-        """An alert of the server's own rules is told by its channel, with its labels, until it ends."""
+        """The server's channel sends an alert of its rules to Alertmanager, with its labels and its end."""
         alertmanager = stopping(Alertmanager(
             root / "alertmanager-of-channel", (CONTRIB / "alertmanager.yml").read_text()))
         site.server.configure(alert_allowed_hosts="127.0.0.1")
@@ -526,9 +526,9 @@ class TestAlertmanager:
         assert alert["annotations"]["summary"] == 'stray "1" is there'
         assert alert["status"]["state"] == "active"
         assert [receiver["name"] for receiver in alert["receivers"]] == ["on-call"]
-        # A scrape knows of it.
+        # The next scrape shows the alert.
         samples = samples_of(site.scrape(site.token).raw.decode())
-        # Built-in rules may have found something, too.
+        # Built-in rules may have fired, too.
         assert samples["pganalytics_alerts",
                        (("severity", "critical"), ("state", "firing"))] >= 1
         assert samples["pganalytics_alert_rule_consecutive_failures",

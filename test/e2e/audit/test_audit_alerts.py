@@ -1,4 +1,4 @@
-"""What the audit log is told of alerts: who has muted what, and never a secret."""
+"""What the audit log records about alerts: who has muted what, and never a secret."""
 import pytest
 
 from alert_rows import make_alert, make_rule
@@ -26,7 +26,7 @@ def names(events):
 
 
 def test_nothing_of_an_installation(server):
-    """What the extension brings is nobody's doing."""
+    """CREATE EXTENSION's own rules and inhibitions are not recorded: nobody wrote them."""
     assert server.db.value("SELECT count(*) FROM pganalytics.audit_log WHERE event LIKE 'alert.%%'") == 0
 
 
@@ -111,7 +111,7 @@ def test_windows_and_inhibitions(server, audit):
 
 
 def test_channels(server, audit):
-    """The host of a URL and that there is a secret, and no more of either."""
+    """An event shows the host of a channel's URL and that the channel has a secret, and no more of either."""
     db = server.db
     db.execute("INSERT INTO pganalytics.alert_channels (name, kind, url, authentication) "
                "VALUES ('chat', 'webhook', 'https://hooks.example.org/T123/secretpart', 'hmac')")

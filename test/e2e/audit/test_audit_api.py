@@ -50,7 +50,7 @@ def entries(client, **parameters):
 
 @pytest.fixture(scope="module")
 def told(server):
-    """told makes some rows that no other test's are like, and gives the name in them."""
+    """told records some rows unlike those of any other test, and gives the name in them."""
     name = f"told {uuid.uuid4()}"
     collector_id = server.db.value("SELECT collector_id FROM pganalytics.create_collector(%s)", name)
     for limit in (5, 6, 7):
@@ -94,7 +94,7 @@ class TestFilters:
         assert len(entries(admin, resource_id=told, **parameters)) == count
 
     def test_times(self, admin, told):
-        """Both ends count, to the microsecond, whatever the offset they are written with."""
+        """Rows at either end of the interval are included, to the microsecond, whatever offset is written."""
         moment = entries(admin, resource_id=told, action="collector.registered")[0]["occurred_at"]
         same = {"start_date": moment, "end_date": moment}
         found = entries(admin, resource_id=told, **same)
@@ -124,7 +124,7 @@ class TestFilters:
 
 class TestPages:
     def test_every_row_once_while_rows_come(self, server, admin):
-        """Rows that come while somebody pages neither repeat nor hide one."""
+        """New rows that come between two pages neither repeat nor hide a row."""
         name = f"paged {uuid.uuid4()}"
         server.db.execute("SELECT pganalytics.create_collector(%s)", name)
         stop = threading.Event()
@@ -167,7 +167,7 @@ class TestPages:
 
     @pytest.mark.parametrize("offset", ["offset", "offse%74"])
     def test_following_links_gives_every_row_once(self, admin, told, offset):
-        """However the client has written a parameter's name, its offset counts on the first page only."""
+        """However the client spells the parameter's name, its offset applies to the first page only."""
         wanted = [e["id"] for e in entries(admin, resource_id=told)][1:]
         path, seen = f"audit-logs?limit=2&{offset}=1&resource_i%64={told}", []
         while path is not None:
@@ -178,7 +178,7 @@ class TestPages:
         assert seen == wanted
 
     def test_the_next_page_s_values_are_encoded(self, admin):
-        """A value that cannot stand in a header field is still in the next page's address."""
+        """A value that a header field cannot hold is encoded in the next page's address."""
         answer = page(admin, action="*", start_date="2020-01-01 00:00:00+00:00", limit=1)
         assert "&start_date=2020-01-01%2000%3A00%3A00%2B00%3A00&limit=1&before=" in answer.headers["link"]
 
@@ -188,7 +188,7 @@ class TestPages:
         assert answer.json["next"] is None and "link" not in answer.headers
 
     def test_a_page_longer_than_an_answer(self, server, admin):
-        """An answer holds what has room, and says where to go on."""
+        """A page that does not fit an answer is cut, and the answer gives the address of the rest."""
         server.db.execute(
             "SELECT pganalytics.create_registration_secret(repeat(chr(1), 200) || g) "
             "FROM generate_series(1, 1200) g")
@@ -208,7 +208,7 @@ class TestPages:
 class TestCsv:
     @pytest.fixture(scope="class")
     def formulas(self, server):
-        """formulas makes rows whose actors and names a spreadsheet would run."""
+        """formulas makes rows whose actors and names a spreadsheet would run as formulas."""
         marks = ["=1+1", "+1", "-1", "@SUM(A1)", 'a "quoted", one', "two\nlines", "plain"]
         for mark in marks:
             with ApiClient(server) as client:
@@ -234,7 +234,7 @@ class TestCsv:
 
     @staticmethod
     def cell(value):
-        """cell is what the field must hold: nothing that begins like a formula."""
+        """cell is what the CSV field must hold: nothing that begins like a formula."""
 
         if value is None:
             return ""
@@ -249,7 +249,7 @@ class TestCsv:
                  for cell in row]
         assert {"'=1+1", "'+1", "'-1"} <= set(cells)
         assert not [cell for cell in cells if cell[:1] in ("=", "+", "-", "@", "\t", "\r")]
-        # Each row is one line: what would break it was escaped when it was told.
+        # Each row is one line: line ends were escaped when the event was recorded.
         assert len(answer.raw.decode().splitlines()) == 1 + len(
             entries(admin, action="auth.login_failed"))
 
@@ -282,7 +282,7 @@ class TestRights:
                 assert_problem(page(client), 403, "permission denied for table audit_log")
             finally:
                 server.db.execute("GRANT SELECT ON pganalytics.audit_log TO pganalytics_admin")
-            # The worker appends nothing while a policy for readers alone is in force.
+            # The worker appends nothing while the table has only a policy for readers.
             cluster.wait_until(lambda: entries(client, user_id=name), 10, "the login")
             server.db.execute("ALTER TABLE pganalytics.audit_log ENABLE ROW LEVEL SECURITY;"
                               "CREATE POLICY own ON pganalytics.audit_log FOR SELECT "

@@ -32,17 +32,17 @@ def deny(server, count):
 
 
 def limit_files(pid, size):
-    """limit_files sets how long a file may become that the process writes."""
+    """limit_files sets the maximum size of the files that a process writes."""
     subprocess.run(["prlimit", "--pid", str(pid), f"--fsize={size}:"], check=True,
                    **cluster.as_service_user())
 
 
 def test_a_full_disk(server):
-    """No file of the worker may grow: PostgreSQL meets that as it meets a full disk."""
+    """The worker's files may not grow, which to PostgreSQL is the same as a full disk."""
     size = ("SELECT max(pg_relation_size(inhrelid)) FROM pg_inherits "
             "WHERE inhparent = 'pganalytics.audit_log'::regclass")
     told = 0
-    # The log must be longer than a segment of the WAL, which is to be written on.
+    # The size limit is that of the log: it must exceed a WAL segment, because WAL is still written.
     while server.db.value(size) <= 16 << 20:
         deny(server, 20000)
         told += 20000

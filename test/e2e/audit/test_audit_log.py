@@ -1,4 +1,4 @@
-"""The audit log's life: ends and beginnings of the server and the worker, losses, and who holds it up."""
+"""The audit log when server and worker start and end, when records are lost, and when it is locked."""
 import hashlib
 import os
 import re
@@ -20,13 +20,13 @@ from cluster import wait_until
 
 @pytest.fixture(scope="module")
 def audited(make_server):
-    # Room for what producers tell while there is no worker.
+    # The buffer holds what the producers record while there is no worker.
     server = make_server("audit", ingest_workers=1, api_port=0, audit_buffer="64MB")
     wait_until_running(server)
     return server
 
 
-# One that needs no lock on the log itself.
+# A statement whose denial needs no lock on the audit log itself.
 DENIED = "SET ROLE pganalytics_ingest; SELECT 1 FROM pganalytics.api_sessions"
 
 
@@ -35,11 +35,11 @@ def worker_pid(server):
 
 
 class Producers:
-    """Producers are sessions that tell of one event after another, each under a name of its own."""
+    """Producers are sessions that cause one audit event after another, each under its own name."""
 
     def __init__(self, server, count=2, a_second=10000):
         self.pause = 1 / a_second
-        self.done = []  # (name, time) of what was told of, as far as the session knows
+        self.done = []  # (name, time) of the events, as far as the session knows
         self.stop = False
         self.threads = [threading.Thread(target=self._run, args=(server.cluster.dsn(product.DATABASE), n))
                         for n in range(count)]
@@ -60,12 +60,12 @@ class Producers:
                     self.done.append((name, time.time()))
                 time.sleep(self.pause)
         except psycopg2.Error:
-            return  # its server has gone
+            return  # the server has gone
 
     def __enter__(self):
         for thread in self.threads:
             thread.start()
-        # Long enough that some of it must be stored whatever happens then.
+        # Wait long enough that some events must be stored whatever happens next.
         wait_until(lambda: len(self.done) > 200 and self.done[-1][1] - self.done[0][1] > 0.5, 20,
                    "producers")
         return self
@@ -82,7 +82,7 @@ def stored_names(server):
 
 
 def crowd_wait(audited):
-    """crowd_wait gives how long 99 % of more than 1,000 events waited at the most, in seconds."""
+    """crowd_wait gives the 99th percentile of the waits of more than 1,000 events, in seconds."""
     before = last_id(audited)
     with Producers(audited) as producers:
         wait_until(lambda: len(producers.done) > 1000, 20, "1,000 events")
@@ -96,21 +96,21 @@ def crowd_wait(audited):
 
 
 def test_an_event_is_stored_at_once(audited):
-    """Alone or in a crowd, an event stands in the table within 100 ms."""
+    """An event is in the table within 100 ms, alone and among many."""
     before = last_id(audited)
     for _ in range(50):
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
             audited.db.execute(REFUSED)
         time.sleep(0.005)
     wait_until(lambda: len(events(audited, "audit.change_refused", before)) == 50, 5, "50 events")
-    # One commit that the disk held up is in the wait of every event behind it: of three crowds one
-    # must have met none.
+    # A commit that the disk delays delays every event behind it, so only one of three crowds must
+    # be fast.
     assert any(crowd_wait(audited) < 0.1 for _ in range(3))
 
 
 @pytest.mark.parametrize("victim", ["session", "audit worker", "server"])
 def test_killed(audited, victim):
-    """Of what was told of 100 ms before a crash nothing is missing, and the log says that it ended."""
+    """No event of more than 100 ms before a crash is missing, and the log records the gap."""
     before = last_id(audited)
     session = psycopg2.connect(audited.cluster.dsn(product.DATABASE))
     with Producers(audited) as producers:
@@ -143,11 +143,11 @@ def is_up(server):
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT])
 def test_stopped(audited, how):
-    """A fast or smart stop loses nothing, and the log's last row says so; an immediate one is a gap."""
+    """A fast or smart stop loses nothing and records audit.stopped; an immediate stop leaves a gap."""
     before = last_id(audited)
     audited.db.close()
     if how == signal.SIGTERM:
-        # It waits for sessions.
+        # A smart stop waits for sessions, so end them first.
         with Producers(audited) as producers:
             pass
         audited.cluster.restart(how)
@@ -161,7 +161,7 @@ def test_stopped(audited, how):
     else:
         assert {name for name, _ in producers.done} <= stored_names(audited)
         stopped_id, _ = await_event(audited, "audit.stopped", before, reason="the server stops")
-        # The head was written behind it, to be kept elsewhere.
+        # The worker logs the head behind this row, so that it can be kept elsewhere.
         assert await_anchor(audited, stopped_id).startswith(f"{stopped_id}:")
         assert await_event(audited, "audit.started", before)[0] == stopped_id + 1
         assert not events(audited, "audit.gap", before)
@@ -169,9 +169,9 @@ def test_stopped(audited, how):
 
 
 def test_a_terminated_worker_repeats_nothing(audited):
-    """The next worker goes on with what the last one left, under load, and no row is there twice."""
+    """The next worker continues, under load, where the last one ended: no row is stored twice."""
     before = last_id(audited)
-    # Few enough for the buffer to hold while there is no worker.
+    # The rate is low enough for the buffer to hold all events while there is no worker.
     with Producers(audited, a_second=400) as producers:
         for _ in range(3):
             pid = worker_pid(audited)
@@ -191,7 +191,7 @@ def await_all(server, producers, timeout=20):
 
 
 def test_a_lock_loses_nothing(audited):
-    """While the table is locked events wait in the buffer, and the worker says why."""
+    """While the table is locked events wait in the buffer, and the worker shows the lock as its error."""
     before = last_id(audited)
     with psycopg2.connect(audited.cluster.dsn(product.DATABASE)) as holder:
         holder.cursor().execute("LOCK TABLE pganalytics.audit_log IN EXCLUSIVE MODE")
@@ -210,7 +210,7 @@ def test_a_lock_loses_nothing(audited):
 
 
 def test_a_full_buffer_is_counted(make_server):
-    """What finds no room is lost, and exactly so many are told of; the others are all there."""
+    """Records that find no room are lost and their exact number is recorded; all others are stored."""
     server = make_server("audit-small", ingest_workers=1, api_port=0, audit_buffer="64kB", audit_wait="0")
     wait_until_running(server)
     dsn = server.cluster.dsn(product.DATABASE)
@@ -237,7 +237,7 @@ def test_a_full_buffer_is_counted(make_server):
 
 
 def test_one_bad_record_holds_up_nobody(audited):
-    """What the table does not take is stored without its details, and the rest as it is."""
+    """A record that the table refuses is stored without its details, and the others as they are."""
     before = last_id(audited)
     audited.db.execute("ALTER TABLE pganalytics.audit_log ADD CONSTRAINT no_updates "
                        "CHECK (details->>'operation' IS DISTINCT FROM 'UPDATE')")
@@ -269,7 +269,7 @@ def test_a_rule_stops_the_log_and_not_for_ever(audited):
 
 
 def test_the_switch(audited):
-    """Turning the log off and on is told of, with the setting that did it; in between nothing is."""
+    """Turning the log off and on is recorded, with the changed setting; in between nothing is recorded."""
     before = last_id(audited)
     audited.cluster.configure({"pganalytics.audit": "off"})
     audited.cluster.reload()
@@ -293,7 +293,7 @@ def test_the_switch(audited):
 
 
 def test_reloaded_settings(audited):
-    """Old and new value of what a reload or a restart has changed, once, and secrets never."""
+    """A setting that a reload or restart changed is recorded once with both values, a secret masked."""
     before = last_id(audited)
     audited.cluster.configure({"work_mem": "8MB", "ssl_ciphers": "HIGH", "lock_timeout": "7s",
                                "primary_conninfo": "host=192.0.2.9 password=canary-one",
@@ -301,7 +301,7 @@ def test_reloaded_settings(audited):
     audited.cluster.reload()
     await_event(audited, "settings.reloaded", before, old="4MB", new="8MB", at="reload")
     await_event(audited, "security.configured", before, new="HIGH")
-    # One that the workers themselves set for their sessions.
+    # lock_timeout is a setting that the workers set for their own sessions.
     await_event(audited, "settings.reloaded", before, old="0", new="7s")
     await_event(audited, "settings.reloaded", before, old="", new="(masked)")
     assert not [told for _, told in events(audited, "settings.reloaded", before) if told["new"] == "21"]
@@ -321,7 +321,7 @@ def test_reloaded_settings(audited):
     kept = audited.cluster.data / "pganalytics_settings"
     assert "canary" not in kept.read_text(encoding="utf-8")
     assert kept.stat().st_mode & 0o077 == 0
-    # Nothing has changed, nothing is told.
+    # Nothing has changed, so nothing is recorded.
     before = last_id(audited)
     audited.cluster.restart()
     wait_until_running(audited)
@@ -329,7 +329,7 @@ def test_reloaded_settings(audited):
 
 
 def test_a_file_that_is_none(audited):
-    """Files of the data directory that say nonsense are warned of, and the log goes on."""
+    """Invalid files in the data directory cause a warning, and the log goes on."""
     for name in ("pganalytics_audit_head", "pganalytics_settings"):
         assert (audited.cluster.data / name).exists()
     audited.cluster.stop()
@@ -342,14 +342,14 @@ def test_a_file_that_is_none(audited):
 
 
 def test_anchors_are_notified(audited):
-    """Who listens gets the head as the server log has it."""
+    """A session that listens gets the head that the server log shows."""
     audited.cluster.configure({"pganalytics.audit_anchor_channel": "heads"})
     audited.cluster.reload()
     await_event(audited, "security.configured", last_id(audited) - 5, new="heads")
     listener = psycopg2.connect(audited.cluster.dsn(product.DATABASE))
     listener.autocommit = True
     listener.cursor().execute("LISTEN heads")
-    # The last one is written when the worker leaves.
+    # The worker logs the last head when it ends.
     audited.db.execute("SELECT pg_terminate_backend(%s)", worker_pid(audited))
     wait_until(lambda: (select.select([listener], [], [], 0.1), listener.poll(), listener.notifies)[2], 10,
                "a notification")
@@ -374,13 +374,13 @@ def test_the_manual_has_each_event(audited):
 
 
 def canonical(fields):
-    """canonical is the form of docs/operate/audit.md, made without PostgreSQL."""
+    """canonical is the canonical form of docs/operate/audit.md, computed without PostgreSQL."""
     return b"".join(b"-" if field is None else b"%d:%s" % (len(field.encode()), field.encode())
                     for field in fields)
 
 
 def test_the_chain_outside_of_the_database(audited):
-    """Whoever trusts no function of the database computes the same hashes from the rows."""
+    """A program that trusts no function of the database computes the same hashes from the rows."""
     rows = audited.db.rows(
         "SELECT id::text, to_char(recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US'), "
         "to_char(occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US'), event, severity, source, "
@@ -394,7 +394,7 @@ def test_the_chain_outside_of_the_database(audited):
 
 
 def test_a_restored_log_goes_on(audited, make_server):
-    """A dump has the log; the copy verifies, also against the anchors of the original, and continues."""
+    """A dump includes the log; the copy verifies, also against the original's anchors, and continues."""
     anchor = await_anchor_now(audited)
     dump = subprocess.run([cluster.pg_program("pg_dump"), "-d", audited.cluster.dsn(product.DATABASE)],
                           check=True, capture_output=True, text=True).stdout
@@ -413,7 +413,7 @@ def test_a_restored_log_goes_on(audited, make_server):
 
 
 def await_anchor_now(server):
-    """await_anchor_now makes the worker say where the log ends."""
+    """await_anchor_now makes the worker log the head of the audit log."""
     seen = len(anchors(server))
     server.db.execute("SELECT pg_terminate_backend(%s)", worker_pid(server))
     wait_until(lambda: len(anchors(server)) > seen, 10, "an anchor")
@@ -422,7 +422,7 @@ def await_anchor_now(server):
 
 
 def test_a_new_extension_is_a_new_log(audited):
-    """DROP EXTENSION ends the log; the next one begins with a row that says what was the end of the last."""
+    """DROP EXTENSION ends the log; the first row of the next log records the end of the last one."""
     ended = last_id(audited)
     audited.db.execute("DROP EXTENSION pganalytics")
     audited.db.execute("CREATE EXTENSION pganalytics")

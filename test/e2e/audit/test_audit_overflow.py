@@ -1,4 +1,4 @@
-"""A full buffer of the audit log: what is lost is counted, or nothing is done that could not be told."""
+"""A full buffer of the audit log: lost records are counted, or operations are refused."""
 import os
 import signal
 import time
@@ -10,7 +10,7 @@ import cluster
 from audit_sessions import Sessions, code_of, refused
 from audit_view import Audit
 
-# 64 kB hold fewer records than that.
+# A buffer of 64 kB holds fewer records than this.
 MORE_THAN_FIT = 64
 SWALLOW = ("DO $$ BEGIN FOR i IN 1 .. {} LOOP BEGIN PERFORM * FROM refused; "
            "EXCEPTION WHEN insufficient_privilege THEN NULL; END; END LOOP; END $$")
@@ -35,8 +35,11 @@ def audit(server):
 
 
 class Stopped:
-    """Stopped stops the audit worker for the length of a block: where it waits for records, not where
-    it writes and holds locks that others need."""
+    """Stopped stops the audit worker during a with block.
+
+    It stops the worker where it waits for records, not where it writes and holds locks that others
+    need.
+    """
 
     def __init__(self, server):
         self.server = server
@@ -63,7 +66,7 @@ class Stopped:
 
     def __exit__(self, *_):
         os.kill(self.pid, signal.SIGCONT)
-        # Each block loses something. Behind the gap there is room again, for marks too.
+        # Each block loses records. After the row for the gap there is room again, also for marks.
         cluster.wait_until(lambda: self.server.db.rows(
             "SELECT FROM pganalytics.audit_log WHERE id > %s AND event = 'audit.gap'",
             self.before), what="the gap")
@@ -86,7 +89,7 @@ def test_lost_records_are_counted(server, sessions, audit):
     with Stopped(server):
         begin = time.monotonic()
         ann.execute(SWALLOW.format(MORE_THAN_FIT))
-        # A session waits audit_wait for each, not for ever.
+        # A session waits audit_wait for each record, not for ever.
         assert time.monotonic() - begin < 10
     stored = len(audit.events("access.denied"))
     assert 0 < stored < MORE_THAN_FIT
@@ -109,7 +112,7 @@ def test_login_and_ddl_are_counted_too(server, sessions, audit):
 
 
 def test_refusal(server, sessions, audit):
-    """Refused are logins and what changes rights and objects; queries go on."""
+    """With audit_overflow = refuse, logins and changes of rights and objects fail; queries go on."""
     overflow(server, "refuse")
     try:
         ann = sessions.open("ann")
@@ -140,7 +143,7 @@ def test_refusal(server, sessions, audit):
 
 
 def test_the_way_out(server, sessions, audit):
-    """An administrator without a session frees the server by a reload, as the manual says."""
+    """An administrator without a session frees the server by a reload, as the manual describes."""
     overflow(server, "refuse")
     ann = sessions.open("ann")
     with Stopped(server):

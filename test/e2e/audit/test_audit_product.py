@@ -1,4 +1,4 @@
-"""What the product's own parts tell the audit log: each event once, with who, what and from where."""
+"""What the product's own parts record in the audit log: each event once, with who, what and from where."""
 import collections
 import json
 import re
@@ -40,7 +40,7 @@ def names(events):
 
 
 def end_worker(server, kind):
-    """end_worker ends a worker: what it and its gateway have counted until now is told of."""
+    """end_worker ends a worker, so that it and its gateway record all that they have counted."""
     worker = f"SELECT pid FROM pganalytics.workers WHERE kind = '{kind}'"
     before = server.db.value(worker)
     server.db.execute("SELECT pg_terminate_backend(%s)", before)
@@ -49,7 +49,7 @@ def end_worker(server, kind):
 
 
 class TestChanges:
-    """Rows of identities: who changed what, by functions of ours or by statements of their own."""
+    """Changes of identities, by the product's functions or by statements of an administrator's own."""
 
     def test_a_collector_s_life(self, server, audit):
         db = server.db
@@ -87,7 +87,8 @@ class TestChanges:
         configured, updated = audit.events("collector.configured", "collector.updated")
         assert configured.role == updated.role == "pganalytics_admin"
         assert updated.actor == "postgres"
-        # No other value, nothing told; replication's role hides nothing.
+        # An UPDATE to the same value is not recorded; session_replication_role = replica hides
+        # nothing.
         audit.mark()
         db.execute("UPDATE pganalytics.collectors SET enabled = enabled WHERE name = 'by hand'")
         assert audit.events("collector.updated") == []
@@ -124,7 +125,7 @@ class TestChanges:
             ("token.revoked", "registration_secret")]
         assert events[0].details.keys() == {"collector_id", "created_by", "expires_at"}
         assert events[3].details["uses_left"] == {"old": 3, "new": 1000}
-        # Removing one that is still good is a revocation.
+        # Deleting a secret that is still valid counts as a revocation.
         db.execute("SELECT pganalytics.create_registration_secret('gone')")
         audit.mark()
         db.execute("DELETE FROM pganalytics.registration_secrets WHERE name = 'gone'")
@@ -135,7 +136,7 @@ class TestChanges:
         server.db.execute("SELECT pganalytics.revoke_token_key(%s)", key)
         revoked, = audit.events("token.revoked")
         assert (revoked.resource_type, revoked.resource_id) == ("token_key", key)
-        # The worker makes another one.
+        # The maintenance worker makes another key.
         created = one(audit.wait(["token.created"]))
         assert (created.resource_type, created.source) == ("token_key", "server")
         assert created.role == "pganalytics_maintenance"
@@ -159,7 +160,7 @@ class TestChanges:
         assert revoked.details["revoked_by"] == "postgres" and revoked.severity == "WARN"
 
     def test_a_certificate_s_end(self, server, audit):
-        """Told once, and not of one whose holder has the next."""
+        """The expiry of a certificate is recorded once, and not if its holder has a newer one."""
         db = server.db
         lonely, renewed = enroll(server, "lonely"), enroll(server, "with a next one")
         request = db.value("SELECT pganalytics.issue_certificate(%s, %s)", renewed.name,
@@ -179,7 +180,7 @@ class TestChanges:
         assert expired.resource_id == lonely.serial and expired.source == "server"
         db.execute("SELECT pganalytics.note_expired_certificates()")
         assert len(audit.events("certificate.expired")) == 1
-        # One that has expired can go untold, one that has not cannot.
+        # Deleting an expired certificate is not recorded, deleting a valid one is.
         audit.mark()
         db.execute("DELETE FROM pganalytics.certificates WHERE collector_id = %s",
                    renewed.collector_id)
@@ -192,7 +193,7 @@ class TestChanges:
         assert event.resource_id == "pganalytics.enrollment_tokens" and undone.details["events"]
 
     def test_no_secret(self, server):
-        """Of all that was told, nothing is a token or the hash of one."""
+        """No recorded event holds a token or the hash of one."""
         rows = server.db.rows("SELECT l::text FROM pganalytics.audit_log l "
                               "WHERE l::text ~ %s", TOKEN)
         assert rows == []
@@ -228,7 +229,7 @@ class TestPeople:
         for event in events:
             assert (event.actor, event.outcome, event.severity) == (ann, "success", "INFO")
             assert (event.address, event.database) == (address, "analytics")
-        # Each request has an id of its own, and the session the same beginning of its own.
+        # Each request has its own correlation id; a session is named by the beginning of its id.
         assert len({event.correlation_id for event in events}) == 4
         assert {e.resource_id for e in events if e.resource_type == "session"} == {
             session_of(client.token)["sid"][:8]}
@@ -301,7 +302,7 @@ class TestPeople:
             assert len(ended) == 2 and {e.actor for e in ended} == {"postgres"}
             assert {e.details["reason"] for e in ended} == {"administrator"}
             assert {e.details["role_name"] for e in ended} == {ann}
-            # Its token is good by its signature.
+            # The token's signature is still good.
             assert client.get("auth/me").status == 401
             denied = one([e for e in audit.events("access.denied") if e.source == "api"])
             assert (denied.actor, denied.details["reason"]) == (ann, "the session has ended")
@@ -318,7 +319,7 @@ class TestPeople:
             token = forge.token(aud="pganalytics-api", sub="ann", sid=str(uuid.uuid4()))
             for _ in range(3):
                 assert client.get("auth/me", token=token[:-8] + "AAAAAAAA").status == 401
-        # Counted by the gateway.
+        # The gateway counts these refusals.
         (nothing, forged) = audit.wait(["access.denied", "security.bypass_attempt"], 2)
         assert (nothing.event, forged.event) == ("access.denied", "security.bypass_attempt")
         for event in (nothing, forged):
@@ -342,7 +343,7 @@ class TestCollectors:
         other = enroll(server, f"collector {uuid.uuid4()}")
         signed = other.signed_token()
         audit.mark()
-        # By the gateway, by the worker, and by the body.
+        # The gateway, the worker and the check of the body refuse one each.
         assert self.ask(server, enrolled.presented, signed).status == 403
         assert self.ask(server, enrolled.presented, other.token).status == 403
         body = json.dumps(push_body(other.collector_id, query_rows(1, 1))).encode()
@@ -437,9 +438,9 @@ class TestCollectors:
     @pytest.mark.parametrize("shown", [{"Authorization": "Bearer pga_forged"}, {}],
                              ids=["by the worker", "by the gateway"])
     def test_log_volume_under_attack(self, server, audit, shown):
-        """10,000 requests that are refused make some rows, in which each of them is counted."""
+        """10,000 refused requests make a few rows, whose counts cover every request."""
         sent = 10000
-        # What was refused before is told of before.
+        # Wait until earlier refusals are recorded.
         end_worker(server, "ingest")
         audit.mark()
         with Client(server.port, server.ca_file, None) as client:
@@ -448,7 +449,7 @@ class TestCollectors:
                 for _ in range(sent))
         assert statuses == {403: sent}
         end_worker(server, "ingest")
-        # What was refused to people before may be told of now: the rest of a minute is.
+        # Refusals of people's requests may be recorded only now, up to a minute later.
         events = [e for e in audit.events("security.bypass_attempt", "access.denied",
                                           "security.rate_limited") if e.source == "collectors"]
         assert len(events) < 20, events
@@ -456,7 +457,7 @@ class TestCollectors:
 
 
 def test_the_manual_has_each_kind(server):
-    """docs/operate/audit.md names each event with its severity, and no other."""
+    """docs/operate/audit.md lists each event with its severity, and no other."""
     text = (product.SOURCE / "docs/operate/audit.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([a-z_]+\.[a-z_]+)` \| (INFO|WARN|ERROR) \|", text, re.MULTILINE)
     assert sorted(rows) == sorted(server.db.rows(

@@ -1,4 +1,4 @@
-"""Thousands of events of many sessions at once: each is in the audit log, once, in an unbroken chain."""
+"""Thousands of events of many sessions at once: each is recorded once, in an unbroken chain."""
 import collections
 import concurrent.futures
 import os
@@ -13,7 +13,7 @@ from audit_sessions import Sessions, code_of
 
 EVENTS = int(os.environ.get("PGANALYTICS_AUDIT_EVENTS", "10000"))
 SESSIONS = 6
-# A role's name says which event it was: whose login, which table. `undone` is told of besides.
+# A role's name tells the events apart: whose login, which table. `undone` adds its rollback event.
 KINDS = ("denied", "swallowed", "role", "password", "grant", "table", "undone", "setting", "login",
          "wrong")
 WEIGHTS = (24, 20, 8, 8, 14, 8, 8, 8, 1, 1)
@@ -31,7 +31,7 @@ def server(make_server):
 
 
 class Actor:
-    """Actor does random things in two sessions of its own, and notes what must be told of each."""
+    """Actor does random things in two sessions of its own, and notes what must be recorded for each."""
 
     def __init__(self, server, number, seed):
         self.sessions = Sessions(server)
@@ -73,7 +73,8 @@ class Actor:
         self.expect("auth.password_changed", "success", f"actor_{self.number}")
 
     def grant(self, name):
-        # Of the same object to the same role at once, PostgreSQL itself refuses one.
+        # PostgreSQL itself refuses one of two concurrent GRANTs on the same object to the same
+        # role.
         self.admin.execute(f"CREATE TABLE g{name} (a int); GRANT SELECT ON g{name} TO target")
         self.expect("ddl.executed", "success", f"public.g{name}")
         self.expect("privilege.granted", "success", f"public.g{name}")
@@ -109,7 +110,7 @@ def test_every_event_is_found_once(server):
     print(f"PGANALYTICS_SEED={seed}")
     begin = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(SESSIONS) as pool:
-        # An action tells of one to two events.
+        # An action causes one or two events.
         runs = [pool.submit(Actor(server, n, seed + n).run, EVENTS // SESSIONS)
                 for n in range(SESSIONS)]
         expected = sum((run.result() for run in runs), collections.Counter())

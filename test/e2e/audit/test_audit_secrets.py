@@ -1,4 +1,4 @@
-"""Secrets are in no row of ours, in no line of ours in the server's log, and in no export."""
+"""No secret is in our tables, in the lines that we write to the server log, or in an export."""
 import base64
 import re
 
@@ -11,14 +11,14 @@ from audit_view import Audit
 from secret_statements import CANARY, OTHERS, SETTINGS
 
 AUDITOR_PASSWORD = "reads-the-log-1"
-# Lines of our processes: the prefix has the type of the process behind its number.
+# Lines of our processes: the log prefix has the process type after the process number.
 OUR_LINE = re.compile(r"^\S+ \S+ \S+ \[\d+\] pganalytics .*$", re.M)
 
 
 @pytest.fixture(scope="module")
 def server(make_server):
-    # What PostgreSQL itself writes of a statement that failed is its own affair: log_statement and
-    # log_min_error_statement decide about that.
+    # PostgreSQL itself may log a failed statement with its secret: log_statement and
+    # log_min_error_statement decide that, so these lines do not count.
     one = make_server("secrets", ingest_workers=1, login_failures=1000,
                       postgres={"max_prepared_transactions": 2})
     one.db.execute(f"CREATE ROLE auditor LOGIN PASSWORD '{AUDITOR_PASSWORD}'; "
@@ -32,7 +32,7 @@ def audit(server):
 
 
 def run(server, statements):
-    """run runs each by itself and gives how many were taken."""
+    """run runs each statement by itself and gives how many succeeded."""
     with Sessions(server) as sessions:
         cursor = sessions.open("postgres")
         cursor.execute("CREATE TABLE IF NOT EXISTS plain (a text)")
@@ -48,13 +48,13 @@ def run(server, statements):
 
 
 def forms(secret):
-    """forms gives a secret as text, as bytea shows it and as base64 does."""
+    """forms gives a secret as text, in the form of bytea, and in base64."""
     data = secret.encode()
     return [secret, data.hex(), base64.b64encode(data).decode().rstrip("=")[:-1]]
 
 
 def find_in_tables(server, secrets):
-    """find_in_tables gives the tables of ours that hold one of the secrets in a row's text."""
+    """find_in_tables gives those of our tables that hold one of the secrets in the text of a row."""
     tables = server.db.rows("SELECT c.oid::regclass::text FROM pg_class c WHERE c.relkind = 'r' AND "
                             "c.relnamespace = 'pganalytics'::regnamespace")
     assert len(tables) > 30
@@ -64,7 +64,7 @@ def find_in_tables(server, secrets):
 
 
 def exported(server):
-    """exported gives all rows as the port for people does, in both formats."""
+    """exported gives all rows as the port for people exports them, in both formats."""
     pages = []
     with ApiClient(server) as client:
         assert client.log_in("auditor", AUDITOR_PASSWORD).status == 200
@@ -80,7 +80,7 @@ def exported(server):
 
 
 def assert_nowhere(server, audit, secrets, offset):
-    audit.events()  # all that was told is stored
+    audit.events()  # every recorded event is stored now
     assert find_in_tables(server, secrets) == []
     lines = OUR_LINE.findall(server.log_since(offset))
     assert [line for line in lines for secret in secrets if secret in line] == []
@@ -90,7 +90,7 @@ def assert_nowhere(server, audit, secrets, offset):
 
 
 def test_the_search_finds(server):
-    """A row with the canary would be found, as text and as bytes."""
+    """The search finds a row with the canary, as text and as bytes."""
     server.db.execute("CREATE TABLE pganalytics.found (a text, b bytea)")
     try:
         for column, value in (("a", CANARY), ("b", CANARY.encode())):
@@ -133,7 +133,7 @@ def test_failed_logins(server, audit):
 
 
 def test_tokens_of_our_own(server, audit):
-    """Tokens that functions give are in no table but as hashes, and in no event."""
+    """Tokens that functions return are stored as hashes only, and are in no event."""
     offset = len(server.log_since(0))
     db = server.db
     given = [db.row(f"SELECT * FROM pganalytics.{call} AS given") for call in (
@@ -145,7 +145,7 @@ def test_tokens_of_our_own(server, audit):
 
 
 def test_passwords_of_people(server, audit):
-    """At the port for people: passwords that are right, wrong and new, and the tokens."""
+    """Passwords sent to the port for people, right, wrong and new ones, and its tokens are stored nowhere."""
     offset = len(server.log_since(0))
     password, changed = f"Right-{CANARY}-1", f"New-{CANARY}-2"
     server.db.execute(f"CREATE ROLE person LOGIN PASSWORD '{password}'; "

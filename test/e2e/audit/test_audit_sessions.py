@@ -1,4 +1,4 @@
-"""What sessions of PostgreSQL tell the audit log: each thing once, with who, what, and how it ended."""
+"""What PostgreSQL's sessions record in the audit log: each event once, with who, what, and its outcome."""
 import os
 import subprocess
 
@@ -60,13 +60,13 @@ def ann(sessions):
 
 @pytest.fixture
 def admin(sessions):
-    """admin is a session of the superuser, apart from the one with which the log is read."""
+    """admin is a session of the superuser, other than the one that reads the log."""
     return sessions.open("postgres")
 
 
 @pytest.fixture
 def audit(server, request):
-    # Sessions of the test were opened before.
+    # The test's sessions were opened before the mark.
     for name in ("ann", "admin"):
         if name in request.fixturenames:
             request.getfixturevalue(name)
@@ -137,7 +137,7 @@ class TestLogins:
         ("ann", "small", "53300", "too many connections"),
         ("capped", "analytics", "53300", "too many connections")])
     def test_refused_behind_the_login(self, audit, sessions, user, database, sqlstate, reason):
-        """Who was refused has proved who it is: both are told, as one session's."""
+        """A session refused after authentication records both the login and the refusal, under one id."""
         refused(sessions.dsn(user, database))
         login, failure = audit.events()
         assert (login.event, failure.event) == ("auth.login", "auth.login_failed")
@@ -146,7 +146,7 @@ class TestLogins:
         assert failure.details["sqlstate"] == sqlstate and failure.details["reason"] == reason
 
     def test_too_many_clients(self, audit, sessions, server):
-        """A backend that gets no PGPROC tells of it, too."""
+        """A backend that gets no PGPROC records its refusal, too."""
         taken = server.db.value("SELECT count(*) FROM pg_stat_activity "
                                 "WHERE backend_type IN ('client backend', 'walsender')")
         for _ in range(MAX_CONNECTIONS - taken):
@@ -231,18 +231,18 @@ class TestDenials:
         ("EXECUTE 'DROP TABLE people';", "table", "public.people"),
     ])
     def test_swallowed_denial(self, audit, ann, server, body, kind, name):
-        """What an EXCEPTION block catches reaches no log of the server, and the audit log."""
+        """A denial that an EXCEPTION block catches is in no server log, but in the audit log."""
         offset = len(server.cluster.log_text())
         assert code_of(ann, SWALLOW.format(body)) is None
         event = one(audit.events("access.denied"))
         assert (event.resource_type, event.resource_id) == (kind, name)
         assert "permission denied" not in server.log_since(offset)
-        # The next one of the same kind is another.
+        # The next denial of the same kind is recorded again.
         assert code_of(ann, SWALLOW.format(body)) is None
         assert len(audit.events("access.denied")) == 2
 
     def test_swallowed_denial_does_not_hide_the_next(self, audit, ann):
-        """The same message in the same query string, once swallowed and once not."""
+        """The same denial is recorded twice if it is swallowed once and raised once in a query string."""
         assert code_of(ann, SWALLOW.format("PERFORM 1 FROM hidden.t;") +
                        "; SELECT 1 FROM hidden.t") == "42501"
         assert len(audit.events("access.denied")) == 2
@@ -261,7 +261,7 @@ class TestDenials:
         assert audit.events() == []
 
     def test_triggers(self, audit, ann, admin):
-        """An AFTER trigger runs when the executor finishes."""
+        """A denial in an AFTER trigger, which runs when the executor finishes, is recorded."""
         admin.execute("CREATE TABLE fires (a int); GRANT INSERT ON fires TO ann;"
                      "CREATE FUNCTION fire() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN "
                      "PERFORM 1 FROM hidden.t; RETURN NEW; EXCEPTION WHEN others THEN RETURN NEW; "
@@ -288,7 +288,7 @@ class TestDenials:
         admin.execute("DROP VIEW window_; DROP ROLE owner")
 
     def test_parallel_query(self, audit, ann, admin):
-        """A denial in parallel workers is the leader's, once."""
+        """A denial in parallel workers is recorded once, for the leader."""
         admin.execute("CREATE FUNCTION asks(int) RETURNS int LANGUAGE plpgsql PARALLEL SAFE AS "
                      "$f$ BEGIN RETURN (SELECT wage FROM people LIMIT 1); END $f$")
         audit.mark()
@@ -334,7 +334,7 @@ class TestDenials:
         assert (event.database, event.resource_id) == ("other", "pg_catalog.pg_authid")
 
     def test_log_that_keeps_no_errors(self, audit, server):
-        """Without the server's log only what was refused before its statement ran is not heard of."""
+        """If the server log keeps no errors, only denials before a statement runs go unrecorded."""
         server.cluster.query("ALTER ROLE ann SET log_min_messages = 'fatal'")
         with Sessions(server) as opened:
             cursor = opened.open("ann")
@@ -345,7 +345,7 @@ class TestDenials:
         assert len(audit.events("access.denied")) == 3
 
     def test_messages_in_another_language(self, make_server, monkeypatch):
-        """The name is found where the message's format in that language has its place."""
+        """The object's name is found in a translated message by its place in the translated format."""
         monkeypatch.setenv("LANGUAGE", "de")
         german = make_server("german", ingest_workers=1, postgres={"lc_messages": "C.UTF-8"})
         german.cluster.query("CREATE ROLE ann LOGIN; CREATE FUNCTION secret() RETURNS int "
@@ -363,6 +363,6 @@ class TestDenials:
         assert event.details["reason"] == "permission denied for function %s"
 
     def test_change_of_the_log_is_told_once(self, audit, admin):
-        """What has an event of its own is no mere denial."""
+        """A refused change of the log has its own event and is not recorded as access.denied, too."""
         assert code_of(admin, "DELETE FROM pganalytics.audit_log") == "42501"
         assert [e.event for e in audit.events()] == ["audit.change_refused"]

@@ -7,7 +7,8 @@ from audit_view import Audit, await_event, last_id
 from checks import settings
 
 TABLE = {f"pganalytics.{s.name}": s for s in settings.read_settings()}
-# Each decides who is let in, over which port, or what of it is recorded: never ordinary.
+# Each setting here decides who is let in, at which port, or what is recorded: never an ordinary
+# change.
 ALWAYS = ["api_port", "audit", "ca_passphrase_command", "database", "listen_addresses", "login_failures",
           "metrics_access", "metrics_client_ca_file", "mtls", "port", "smtp_relay", "token_lifetime"]
 NEVER = ["batch_size", "ingest_path", "ingest_workers", "max_idle_connections", "retention_metrics"]
@@ -25,7 +26,7 @@ def test_the_table_has_every_setting(server):
 
 
 def test_what_is_a_security_event(server):
-    """ALTER SYSTEM of each setting is security.configured, WARN, if the table says that it protects."""
+    """ALTER SYSTEM of a setting is security.configured, WARN, if settings.def says that it protects."""
     audit = Audit(server)
     for name in TABLE:
         server.db.execute(f"ALTER SYSTEM SET {name} TO DEFAULT")
@@ -38,7 +39,7 @@ def test_what_is_a_security_event(server):
 
 
 def test_masked_values(server):
-    """No event shows the value of a setting that is a secret; those of the others are shown."""
+    """No event shows the value of a secret setting; events show the values of all others."""
     audit = Audit(server)
     for name, value in (("ca_passphrase_command", "echo canary"), ("ca_name", "canary CA"),
                         ("ssl_key_file", "canary.key")):

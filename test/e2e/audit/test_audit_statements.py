@@ -1,4 +1,4 @@
-"""What utility statements tell the audit log: rebuilt from their parse trees, each once, with its end."""
+"""Utility statements in the audit log: rebuilt from their parse trees, each once, with its outcome."""
 import subprocess
 
 import psycopg2
@@ -181,7 +181,7 @@ class TestStatements:
         ("COPY place.kept FROM '/nonexistent'", "ddl.executed", "58P01", "/nonexistent"),
     ])
     def test_failure(self, audit, admin, sql, event, sqlstate, name):
-        """A failed statement is told of with its SQLSTATE, and without the value that was refused."""
+        """A failed statement is recorded with its SQLSTATE, and without the refused value."""
         audit.mark()
         assert code_of(admin, sql) == sqlstate
         told = one(audit.events())
@@ -208,7 +208,7 @@ class TestStatements:
             ("role.dropped", "other", None), ("role.created", "other", None)]
 
     def test_options_of_memberships(self, audit, admin):
-        """Of several that say the same, PostgreSQL takes the last."""
+        """If an option is given several times, PostgreSQL takes the last one, and so does the record."""
         if admin.connection.server_version < 160000:
             pytest.skip("memberships have options besides ADMIN since PostgreSQL 16")
         audit.mark()
@@ -229,7 +229,7 @@ class TestStatements:
         admin.execute("CREATE SCHEMA parted CREATE TABLE t (a int PRIMARY KEY, b serial) "
                       "CREATE INDEX ON t (b) GRANT SELECT ON t TO kept")
         admin.execute("DROP SCHEMA parted CASCADE")
-        # The statement around it ends after it.
+        # The outer statement ends after the inner one.
         assert [(e.event, e.resource_id) for e in audit.events()] == [
             ("privilege.granted", "parted.t"), ("ddl.executed", "parted"),
             ("ddl.executed", "parted")]
@@ -256,7 +256,7 @@ class TestStatements:
         assert [e.details["command"] for e in audit.events()] == ["CREATE TABLE", "DROP TABLE"]
 
     def test_rollback(self, audit, sessions):
-        """An error undoes the savepoint it happened in at once, and ROLLBACK what stands before it."""
+        """An error undoes the events of its savepoint at once, and ROLLBACK the events before it."""
         connection = psycopg2.connect(sessions.dsn("postgres"))
         audit.mark()
         with connection.cursor() as cursor:
@@ -299,7 +299,7 @@ class TestStatements:
             ("own on place.kept", "success"), ("place.own", "success")]
 
     def test_extended_protocol(self, audit, server):
-        """pgbench sends statements by parse, bind and execute, and keeps them prepared."""
+        """Statements of the extended protocol (parse, bind, execute), sent by pgbench, are recorded."""
         script = server.cluster.root / "statements.sql"
         script.write_text("COMMENT ON TABLE place.kept IS 'x';\nSELECT 1;\n")
         script.chmod(0o644)

@@ -1,4 +1,4 @@
-"""What a superuser does to the audit log is found, and what retention does to it is not called that."""
+"""A verification finds what a superuser does to the audit log, and accepts what retention does to it."""
 import datetime
 import random
 
@@ -28,7 +28,7 @@ TRIGGER = "audit_log_unchanged"
 
 
 class Tampering:
-    """Tampering picks a way to change the log, as SQL."""
+    """Tampering picks a way to change the log and gives it as SQL."""
 
     def __init__(self, db, seed):
         self.random = random.Random(seed)
@@ -36,7 +36,7 @@ class Tampering:
         self.months = [month for month, in db.rows(
             "SELECT inhrelid::regclass::text FROM pg_inherits "
             "WHERE inhparent = 'pganalytics.audit_log'::regclass ORDER BY 1")]
-        # The one ahead has no rows.
+        # The partition of next month has no rows.
         self.filled = [month for month in self.months if db.value(f"SELECT count(*) > 0 FROM {month}")]
         self.indexed = [index for index, in db.rows(
             "SELECT indexrelid::regclass::text FROM pg_index WHERE indisunique "
@@ -48,7 +48,7 @@ class Tampering:
                 f"WHERE id = {self.random.choice(self.ids)}")
 
     def edit_and_rehash(self):
-        """The row's own hash is right then, and that of the next one is not."""
+        """The hash of the edited row is right again, but the hash of the next row is not."""
         row = self.random.choice(self.ids[1:-1])
         return (f"UPDATE pganalytics.audit_log SET actor = 'somebody' || id WHERE id = {row}; "
                 "UPDATE pganalytics.audit_log l SET hash = sha256(p.hash || convert_to("
@@ -56,7 +56,7 @@ class Tampering:
                 f"WHERE l.id = {row} AND p.id = {row} - 1")
 
     def rewrite_the_rest(self):
-        """All hashes from a row on are right then, but the last is none that the worker has written."""
+        """All hashes from a row on are right again, but the last one is not the worker's head."""
         return f"SELECT rewrite({self.random.choice(self.ids)})"
 
     def delete(self):
@@ -67,7 +67,8 @@ class Tampering:
         return f"DELETE FROM pganalytics.audit_log WHERE id > {self.random.choice([0, *self.ids[:-1]])}"
 
     def swap_numbers(self):
-        # Within a month, whose index has each number once.
+        # Drop the indexes first: within a month the unique index would refuse the same number
+        # twice.
         first, second = self.random.sample(self.ids, 2)
         drop = "; ".join(f"DROP INDEX {index}" for index in self.indexed)
         return (f"{drop}; UPDATE pganalytics.audit_log SET id = {first} + {second} - id "
@@ -82,7 +83,7 @@ class Tampering:
                 f"WHERE l.id IN ({first}, {second})")
 
     def insert(self):
-        """A copy, behind the end or, where the index has gone, in between."""
+        """A copy of a row, after the end or, without the unique index, anywhere."""
         row = self.random.choice(self.ids)
         end = self.ids[-1]
         place = self.random.choice([row, end + 1, end + self.random.randint(2, 99), 0, -5])
@@ -92,7 +93,7 @@ class Tampering:
                 f"FROM pganalytics.audit_log WHERE id = {row}")
 
     def insert_chained(self):
-        """A row behind the end with the right hash."""
+        """A row after the end, with the right hash."""
         return ("INSERT INTO pganalytics.audit_log SELECT (e).* FROM (SELECT jsonb_populate_record(l, "
                 "jsonb_build_object('id', id + 1, 'actor', 'nobody')) e FROM pganalytics.audit_log l "
                 f"WHERE id = {self.ids[-1]}) x; UPDATE pganalytics.audit_log l SET hash = sha256(p.hash || "
@@ -105,7 +106,7 @@ class Tampering:
                                    f"ALTER TABLE pganalytics.audit_log DETACH PARTITION {month}"])
 
     def expire_early(self):
-        """A month that goes with a forged row that says so."""
+        """A dropped month, with a forged row that records its expiry."""
         return (f"DROP TABLE {self.filled[0]}; SELECT rewrite(0); INSERT INTO pganalytics.audit_log "
                 "SELECT (jsonb_populate_record(l, "
                 "jsonb_build_object('id', id + 1, 'event', 'audit.expired'))).* "
@@ -119,7 +120,7 @@ class Tampering:
         return way.__name__, way(self)
 
     def disarm(self):
-        """A trigger less, which is no change of rows yet."""
+        """A disabled or dropped trigger; no row is changed."""
         table = self.random.choice(["pganalytics.audit_log", *self.months])
         return self.random.choice([f"ALTER TABLE {table} DISABLE TRIGGER {TRIGGER}",
                                    f"ALTER TABLE {table} ENABLE TRIGGER {TRIGGER}",
@@ -149,14 +150,14 @@ $$"""
 
 
 def next_month(clock):
-    """next_month is noon of the second day of the month after the clock's."""
+    """next_month is noon of the second day of the clock's next month."""
     month = (clock.now().replace(day=1) + 31 * DAY).replace(day=1)
     return month.replace(day=2, hour=12, minute=0, second=0)
 
 
 @pytest.fixture(scope="module")
 def clock(root):
-    """clock begins where no month ends while a test runs, whatever the day is."""
+    """clock is moved to the second day of a month, so that no month ends while a test runs."""
     clock = ShiftedClock(root)
     clock.advance_to(next_month(clock))
     return clock
@@ -164,7 +165,7 @@ def clock(root):
 
 @pytest.fixture(scope="module")
 def old_log(root, clock):
-    """old_log is a server whose log has three months."""
+    """old_log is a server whose audit log has rows in three months."""
     from conftest import Server
     analytics = product.Analytics(root, "tampered", {
         "pganalytics.ingest_workers": "1", "pganalytics.api_port": "0",
@@ -177,7 +178,7 @@ def old_log(root, clock):
     for month in range(3):
         if month > 0:
             clock.advance_to(next_month(clock))
-            # It wakes, and sees what time it is.
+            # The worker reads the moved clock when it starts.
             analytics.restart()
             server.db.close()
             wait_until_running(server)
@@ -193,7 +194,7 @@ def old_log(root, clock):
 
 @pytest.fixture
 def held(old_log):
-    """held is that log while nothing is added to it, and its triggers let everything pass."""
+    """held is old_log while nothing is added to it."""
     cluster = old_log.cluster
     before = last_id(old_log)
     cluster.configure({"pganalytics.audit": "off"})
@@ -210,7 +211,7 @@ def held(old_log):
 
 
 def found_after(connection, statements):
-    """found_after gives what a verification says while statements are done, then undoes them."""
+    """found_after runs statements, gives the result of a verification, and rolls the statements back."""
     cursor = connection.cursor()
     try:
         cursor.execute(statements)
@@ -233,11 +234,11 @@ def arm(server, state):
 
 
 def test_tamperings_are_found(held, superuser):
-    """1,000 of them, by a superuser who has switched the triggers off."""
+    """1,000 random changes by a superuser who has disabled the triggers are all found."""
     assert_unbroken(held)
     tampering = Tampering(held.db, 5)
     assert len(tampering.filled) == 3 and len(tampering.ids) > 45
-    # Switched off they are found too, but after everything else: so the reason must be another one.
+    # Disabled triggers are reported too, but last: so each change must have another reason.
     arm(held, "DISABLE")
     assert "trigger" in found_after(superuser, "SELECT 1")[1]
     counts, unseen = {}, []
@@ -263,7 +264,7 @@ def test_triggers_that_are_off_are_found(held, superuser):
 
 
 def test_retention_leaves_a_chain(old_log, clock):
-    """Months go, the row that says so is what the chain then begins behind, and anchors still hold."""
+    """After months are dropped the chain begins behind the row that records it, and anchors still hold."""
     old_log.cluster.restart()
     old_log.db.close()
     wait_until_running(old_log)
@@ -273,7 +274,7 @@ def test_retention_leaves_a_chain(old_log, clock):
     ends = old_log.db.value("SELECT min(upper(pganalytics.partition_range(inhrelid))) FROM pg_inherits "
                             "WHERE inhparent = 'pganalytics.audit_log'::regclass")
     clock.advance_to(ends + 62 * DAY)
-    # A worker that has seen the clock being set removes nothing for an hour; one that starts has not.
+    # A running worker that sees the clock move removes nothing for an hour, so restart it.
     old_log.cluster.configure({"pganalytics.audit_log_retention": "61"})
     old_log.cluster.restart()
     old_log.db.close()
@@ -282,7 +283,7 @@ def test_retention_leaves_a_chain(old_log, clock):
     found = assert_unbroken(old_log, anchor)
     expired = old_log.db.rows("SELECT details FROM pganalytics.audit_log WHERE event = 'audit.expired'")
     assert found["first_id"] == max(told["last_id"] for told, in expired) + 1 > 15
-    # The anchor of the last row that has gone is as good as any other; an earlier one is none.
+    # The anchor of the last dropped row can still be verified; an earlier one cannot.
     cut = max((told for told, in expired), key=lambda told: told["last_id"])
     assert_unbroken(old_log, f"{cut['last_id']}:{cut['last_hash']}")
     assert verify(old_log, f"{cut['last_id']}:{'0' * 64}")["status"] == "broken"
@@ -290,13 +291,13 @@ def test_retention_leaves_a_chain(old_log, clock):
 
 
 def test_the_head_is_anchored_each_minute(old_log):
-    """In the server log and in a file, without anybody stopping; the minute is one of the monotonic clock."""
+    """The head is in the server log and in a file within a minute of the monotonic clock, without a stop."""
     before = last_id(old_log)
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
         old_log.db.execute(REFUSED)
     row, _ = await_event(old_log, "audit.change_refused", before)
     anchor = await_anchor(old_log, row, timeout=75)
-    # The file is written after the line in the log.
+    # The worker writes the file after the line in the log.
     file = old_log.cluster.data / "pganalytics_audit_head"
     wait_until(lambda: file.read_text(encoding="ascii").split()[-1] == anchor, 5, "the anchor's file")
     assert_unbroken(old_log, anchor)
@@ -304,8 +305,11 @@ def test_the_head_is_anchored_each_minute(old_log):
 
 @pytest.mark.parametrize("when", ["running", "stopped", "stopped and the file removed"])
 def test_a_rewritten_history_is_found(old_log, when):
-    """All hashes are right again; a running server knows, a started one has a file, and for ever there
-    is the anchor."""
+    """A history rewritten with correct hashes is found: a running server knows the head.
+
+    A restarted server has the head's file. If the file is gone, too, only an anchor shows the
+    change.
+    """
     old_log.db.execute(REWRITE)
     if when != "running":
         old_log.cluster.restart()
@@ -321,7 +325,7 @@ def test_a_rewritten_history_is_found(old_log, when):
         assert found_after(connection, statements)[0] == "broken"
         connection.close()
         return
-    # Done by hand while the worker is not there: it would say at once what it finds.
+    # Rewrite while the worker is away: otherwise it would record at once what it finds.
     cluster = old_log.cluster
     cluster.configure({"pganalytics.database": "nowhere"})
     cluster.restart()
@@ -340,12 +344,12 @@ def test_a_rewritten_history_is_found(old_log, when):
     await_event(old_log, "audit.started", before)
     assert verify(old_log, anchor)["status"] == "broken"
     if when.endswith("removed"):
-        # Nobody in the database knows any more.
+        # Without the file the database itself cannot notice the change.
         assert_unbroken(old_log)
         return
     assert verify(old_log)["status"] == "broken"
     assert [gap["changed_row"] for _, gap in events(old_log, "audit.gap", before)] == [before]
-    # The next time needs a log without that word: a new extension has one.
+    # The next run needs a log without this gap, so make a new extension with a new log.
     old_log.db.execute("DROP EXTENSION pganalytics CASCADE")
     old_log.db.execute("CREATE EXTENSION pganalytics")
     wait_until(lambda: old_log.db.value("SELECT count(*) FROM pganalytics.audit_log") > 3, 20, "the new log")

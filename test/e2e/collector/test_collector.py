@@ -1,4 +1,4 @@
-"""Our collector with servers that go away: nothing is lost, nobody else waits."""
+"""Our collector with servers that go away: no counts are lost, and no other server has to wait."""
 import itertools
 import json
 import signal
@@ -55,7 +55,7 @@ def test_one_monitored_server_down(server, monitored, second, credentials, colle
 
 
 def test_analytics_down_and_back(server, monitored, credentials, collector):
-    """What ran while the analytics server was away is in the counters that come afterwards."""
+    """Statements that ran while the analytics server was away are in the counters sent afterwards."""
     text = f"SELECT {credentials.collector_id.replace('-', '')!r}::text"
     normal = "SELECT $1::text"
     base = server_calls(monitored, normal)
@@ -86,7 +86,7 @@ def server_calls(monitored, text):
 
 
 def test_killed_collector_starts_again(server, monitored, credentials, collector):
-    """Killed at any point, the next one sends a full snapshot and no row is stored twice."""
+    """After a kill at any point the next collector sends a full snapshot, and no row is stored twice."""
     for _ in range(4):
         before = pushes(server, credentials, "monitored")
         collector.start()
@@ -110,7 +110,7 @@ def test_unchanged_statements_are_counted_not_sent(server, monitored, credential
               "WHERE s.collector_id = %s AND s.name = 'monitored' ORDER BY sequence")
 
     def after_acknowledgement():
-        # Whatever is sampled before the first push is acknowledged is sent whole, too.
+        # Samples taken before the first push is acknowledged are full snapshots, too.
         rows = server.db.rows(ledger, credentials.collector_id)
         return [*itertools.dropwhile(lambda row: row[2] == 0, rows)]
 

@@ -1,4 +1,4 @@
-"""Our collector gets a certificate, lives by it, renews it, and believes nobody but its server."""
+"""Our collector gets a certificate, uses and renews it, and trusts no server but its own."""
 import json
 import pathlib
 import signal
@@ -17,7 +17,7 @@ OTHER_PIN = "sha256/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
 
 @pytest.fixture
 def own_directory(root, request):
-    """own_directory is one per test, in which the collector's user may do everything."""
+    """own_directory is one per test, writable for the collector's user."""
     path = root / ("enrol-" + "".join(c if c.isalnum() else "_" for c in request.node.name)[:60])
     path.mkdir()
     product.cluster.own(path)
@@ -33,7 +33,7 @@ def stranger(own_directory):
 
 @pytest.fixture
 def unenrolled(own_directory):
-    """unenrolled is a collector that knows no server yet."""
+    """unenrolled is a collector that has not enrolled with any server."""
     return product.Collector(own_directory / "collector", None, None, [])
 
 
@@ -42,13 +42,14 @@ def trust_of(authority, *pins):
                        "pins": list(pins)})
 
 
-# What a hostile server may be to a collector that wants another one, and what it then gets to see.
+# By what the collector verifies the server, which is a stranger's, and the reason that it then
+# reports.
 @pytest.mark.parametrize("verify, reason", [
     (["--pin", OTHER_PIN], "public key"),
     (["--ca-file", "OTHER CA"], "certificate"),
     (["--pin", OTHER_PIN, "--ca-file", "ITS CA"], "public key"),
     (["--pin", "ITS PIN", "--ca-file", "OTHER CA"], "certificate"),
-    ([], "certificate"),  # the system's authorities
+    ([], "certificate"),  # only the system's authorities
 ])
 def test_nothing_is_sent_to_a_stranger(stranger, unenrolled, own_directory, verify, reason):
     other = own_directory / "other.pem"
@@ -77,7 +78,7 @@ def test_wrong_name_is_refused_even_by_the_right_authority(own_directory, unenro
 @pytest.mark.parametrize("document", ["another authority", "another pin", "nonsense", "trust in nothing",
                                       "none"])
 def test_token_waits_for_a_trust_document_that_is_true(stranger, unenrolled, document):
-    """Even a server with the right pin gets no token if it could not be verified afterwards."""
+    """A server with the right pin gets no token if its trust document does not verify it."""
     other = pki.Authority("another")
     stranger.answers["/api/v1/health"] = "{}"
     if document != "none":
@@ -93,7 +94,7 @@ def test_token_waits_for_a_trust_document_that_is_true(stranger, unenrolled, doc
     assert (document == "trust in nothing") == ("neither authorities nor pins" in done.stderr)
     assert b"GET /api/v1/pki/trust" in stranger.received
     assert SECRET.encode() not in stranger.received and b"POST" not in stranger.received
-    # The same with a document that holds: then it does leave, so the check above can fail.
+    # With a document that does verify the server the token is sent, so the check above can fail.
     stranger.answers["/api/v1/pki/trust"] = trust_of(stranger.authority, stranger.pin)
     done = unenrolled.enroll(SECRET, "--pin", stranger.pin,
                              server=f"https://localhost:{stranger.port}")
@@ -103,7 +104,7 @@ def test_token_waits_for_a_trust_document_that_is_true(stranger, unenrolled, doc
 
 
 def test_token_in_the_command_line_is_not_seen(unenrolled):
-    """ps shows no token: the server here takes the connection and says nothing."""
+    """ps shows no token while the server accepts the connection and answers nothing."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         silent = listener.getsockname()[1]
         for form in (["--token", SECRET], [f"--token={SECRET}"]):
@@ -113,7 +114,7 @@ def test_token_in_the_command_line_is_not_seen(unenrolled):
                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                 **product.cluster.as_service_user())
             try:
-                connection, _ = listener.accept()  # it has begun to ask: the line was wiped before
+                connection, _ = listener.accept()  # it wiped its arguments before it connected
                 seen = pathlib.Path(f"/proc/{process.pid}/cmdline").read_bytes()
                 assert SECRET.encode() not in seen and b"--token" in seen
                 connection.close()

@@ -1,7 +1,7 @@
-"""The wall clock is set, both ways, by a minute, by hours and by years, while pushes go on.
+"""The wall clock is set, forwards and back, by a minute, hours and years, while pushes go on.
 
-Ports open when their back-off says so, chores are neither put off nor done twice, nothing is removed
-for an age that it has only by the moved clock, and pganalytics.workers tells the truth.
+Ports open when their back-off ends, chores are neither delayed nor done twice, nothing is removed
+because of an age that only the moved clock gives it, and pganalytics.workers shows the true state.
 """
 import datetime
 import gzip
@@ -23,13 +23,13 @@ from shifted import ShiftedClock, shift
 
 MINUTE, HOUR, YEAR = 60, 3600, 365 * 86400
 MOVES = [-MINUTE, HOUR, -HOUR, YEAR, -YEAR]
-# What a gateway needs to start on a busy machine, beside the wait of its back-off.
+# The time that a gateway needs to start on a busy machine, besides its back-off.
 START = 4
 LONGEST_GATEWAY_BACKOFF = 5
 
 
 class MovedLoad(client.Load):
-    """MovedLoad sends by the moved clock, and believes any certificate: by its own clock none is good."""
+    """MovedLoad sends by the moved clock. It accepts any certificate, as its own clock finds none valid."""
 
     def __init__(self, server, clock, credentials):
         super().__init__(server.port, server.ca_file, credentials, rows=5, threads=2, give_up_after=60)
@@ -51,7 +51,7 @@ class MovedLoad(client.Load):
 
 
 class Truth:
-    """Truth watches that a worker that says running has a gateway that is there."""
+    """Truth checks that a worker with the state running has a living gateway."""
 
     def __init__(self, server):
         self.db = Server(server.cluster).db
@@ -84,7 +84,7 @@ class Truth:
 
 @pytest.fixture(scope="module")
 def moved(root):
-    """moved is a server whose clock can be moved, with one gateway: no other hides that it is gone."""
+    """moved is a server with a movable clock and one gateway, so that no other gateway hides its absence."""
     clock = ShiftedClock(root)
     analytics = product.Analytics(root, "clock", {
         "pganalytics.ingest_workers": 1, "pganalytics.api_port": 0, "pganalytics.alert_timeout": "2s",
@@ -119,7 +119,7 @@ def gateway_of(server):
 
 
 def kill_gateways(server, times):
-    """kill_gateways kills each as soon as it serves, so that the wait before the next doubles."""
+    """kill_gateways kills each gateway as soon as it serves, so that the next back-off doubles."""
     for _ in range(times):
         gateway = wait_until(lambda: gateway_of(server), LONGEST_GATEWAY_BACKOFF + START, "a gateway")
         os.kill(gateway, signal.SIGKILL)
@@ -143,7 +143,7 @@ def test_port_opens_when_the_back_off_says(moved, load, seconds):
 
 @pytest.mark.parametrize("seconds", [-HOUR, YEAR, -YEAR])
 def test_worker_starts_when_the_back_off_says(moved, load, seconds):
-    """A worker that ends while it is young is followed by another in time; each of these is young."""
+    """A worker that ends soon after its start is restarted in time; each worker here ends so soon."""
     server, clock = moved
     worker = "SELECT pid FROM pganalytics.workers WHERE kind = 'ingest'"
     pid = server.db.value(worker)
@@ -155,14 +155,14 @@ def test_worker_starts_when_the_back_off_says(moved, load, seconds):
 
 
 def partition_of(server, offset):
-    """partition_of tells whether the day so many days ahead of the server's has its partition."""
+    """partition_of says whether the day this many days after the server's today has its partition."""
     return server.db.value(
         "SELECT EXISTS (SELECT FROM pganalytics.partitions WHERE relation = 'query_samples' "
         "AND day = (now() AT TIME ZONE 'UTC')::date + %s)", offset)
 
 
 def evaluated(server):
-    """evaluated is as of when the rule was evaluated last, None if it was not."""
+    """evaluated is the time of the last evaluation of the rule, None if there was none."""
     return server.db.value("SELECT max(evaluated_at) FROM pganalytics.alert_rule_states "
                            "WHERE rule = 'gateway_restarting'")
 
@@ -173,7 +173,7 @@ def partitions(server):
 
 @pytest.mark.parametrize("seconds", [HOUR, -2 * HOUR, YEAR, -2 * YEAR, YEAR + HOUR])
 def test_chores(moved, load, seconds):
-    """Days ahead are made at once, none is dropped, and a rule keeps to its interval."""
+    """Partitions ahead are made at once, none is dropped, and a rule keeps its interval."""
     server, clock = moved
     server.db.execute("UPDATE pganalytics.alert_rules SET evaluate_every = '6 hours' "
                       "WHERE name = 'gateway_restarting'")
@@ -185,7 +185,7 @@ def test_chores(moved, load, seconds):
     moved_to = before + datetime.timedelta(seconds=seconds)
     wait_until(lambda: abs(evaluated(server) - moved_to) < datetime.timedelta(seconds=1), 10,
                "the rule's last evaluation by the new clock")
-    # A turn of every worker later it is still so.
+    # After another event-loop iteration of every worker this still holds.
     count = load.count()
     wait_until(lambda: load.count() > count + 20, 20, "pushes")
     assert there <= partitions(server)
@@ -198,7 +198,7 @@ def test_chores(moved, load, seconds):
 
 @pytest.mark.parametrize("seconds", [-HOUR, YEAR, -YEAR])
 def test_retries_of_notifications(moved, seconds):
-    """A delivery that failed is tried again after its back-off, and is not given up before its time."""
+    """A failed delivery is retried after its back-off, and is not given up early."""
     server, clock = moved
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -211,7 +211,7 @@ def test_retries_of_notifications(moved, seconds):
         return server.db.row("SELECT state, attempts FROM pganalytics.alert_outbox "
                              "WHERE notification_id = %s", one)
 
-    wait_until(lambda: attempts()[1] >= 3, 30, "three attempts")  # the next one is due in 4 s
+    wait_until(lambda: attempts()[1] >= 3, 30, "three attempts")  # the next attempt is due in 4 s
     state, before = attempts()
     clock.advance(seconds)
     wait_until(lambda: attempts()[1] > before, 15, "the next attempt")

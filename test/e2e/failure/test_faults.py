@@ -1,4 +1,4 @@
-"""Kills and restarts under load: what was acknowledged is stored, everything is stored once."""
+"""Kills and restarts under load: every acknowledged push is stored, and exactly once."""
 import os
 import signal
 import time
@@ -22,7 +22,7 @@ def load(server, credentials):
 
 
 def assert_exactly_once(server, credentials, load):
-    """assert_exactly_once ends the load: every push acknowledged, stored whole, stored once."""
+    """assert_exactly_once ends the load: every push is acknowledged, stored whole and stored once."""
     load.stop()
     stored = server.rows_by_push(credentials)
     acknowledged = set(load.acknowledged)
@@ -40,17 +40,17 @@ def assert_exactly_once(server, credentials, load):
 
 
 def test_gateway_killed(server, credentials, load):
-    """Nobody else's session notices; the first new acknowledgement comes within a second."""
+    """Sessions are not affected; the first new acknowledgement comes within a second."""
     bystanders = [Database(server.cluster.dsn(product.DATABASE)) for _ in range(5)]
     pids = [one.value("SELECT pg_backend_pid()") for one in bystanders]
     started = server.db.value("SELECT pg_postmaster_start_time()")
     workers = [pid for pid, in server.workers("pid")]
     slowest = 0.0
-    for round_number in range(3):  # each of them young when it dies: the pause before the next doubles
+    for round_number in range(3):  # each dies young, so the next back-off doubles
         victims = [gateway for _, gateway in server.workers()]
         assert None not in victims
         killed_at = time.monotonic()
-        for victim in victims:  # both: no other gateway hides the gap
+        for victim in victims:  # both at once: no other gateway hides the gap
             os.kill(victim, signal.SIGKILL)
         first = wait_until(lambda: load.first_acknowledgement_after(killed_at + 0.001), 10,
                            "acknowledgement after the kill")
@@ -68,7 +68,7 @@ def test_gateway_killed(server, credentials, load):
 
 @pytest.mark.parametrize("how", ["pg_terminate_backend", "SIGTERM"])
 def test_worker_terminated(server, credentials, load, how):
-    """A worker leaves within two seconds with its gateway, and another takes its place."""
+    """A terminated worker ends within two seconds with its gateway, and another one replaces it."""
     slowest = 0.0
     for round_number in range(3):
         worker, gateway = server.workers()[round_number % 2]
@@ -89,7 +89,7 @@ def test_worker_terminated(server, credentials, load, how):
 
 
 def is_running(pid):
-    """is_running is false for a zombie that nobody has waited for yet."""
+    """is_running is false for a zombie whose parent has not reaped it."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
             return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
@@ -114,7 +114,7 @@ def test_server_restarted(server, credentials, load):
 
 @pytest.mark.crashes
 def test_postmaster_killed(server, credentials, load):
-    """A crash loses nothing acknowledged, although pushes were in every state when it came."""
+    """A crash loses no acknowledged push, although pushes were in every state at that moment."""
     for _ in range(3):
         before = load.count()
         gateways = [gateway for _, gateway in server.workers()]
@@ -128,7 +128,7 @@ def test_postmaster_killed(server, credentials, load):
 
 @pytest.mark.crashes
 def test_what_a_crash_leaves_is_whole(server, credentials):
-    """Before any retry: the acknowledged pushes are there, and no push is there in part."""
+    """Before any retry every acknowledged push is stored, and no push is stored in part."""
     load = Load(server.port, server.ca_file, credentials, ROWS, give_up_after=0)
     with load:
         wait_until(lambda: load.count() >= 40, 20, "40 acknowledged pushes")
@@ -142,7 +142,7 @@ def test_what_a_crash_leaves_is_whole(server, credentials):
 
 
 def test_extension_dropped_and_created_under_load(make_server):
-    """Workers neither hold up DROP EXTENSION nor fail for ever afterwards."""
+    """Workers neither block DROP EXTENSION nor fail for ever afterwards."""
     own = make_server("dropped")
     credentials = own.collector()
     slowest = 0.0
@@ -155,7 +155,8 @@ def test_extension_dropped_and_created_under_load(make_server):
             began = time.monotonic()
             own.db.execute("DROP EXTENSION pganalytics CASCADE")
             slowest = max(slowest, time.monotonic() - began)
-        # The days are no members of the extension, so that a dump keeps them: they go by hand.
+        # A dump keeps the partitions, because they are no members of the extension: drop them by
+        # hand.
         own.db.execute("DROP SCHEMA IF EXISTS pganalytics CASCADE")
         own.db.execute("CREATE EXTENSION pganalytics")
         own.cluster.wait_until_running()
@@ -169,7 +170,7 @@ def test_extension_dropped_and_created_under_load(make_server):
 
 
 def test_other_database_dropped_under_load(server, credentials, load):
-    """DROP DATABASE waits for every process to take part in a barrier: ours must be quick."""
+    """DROP DATABASE waits until every process has taken part in a barrier: ours must do so quickly."""
     slowest = 0.0
     for i in range(5):
         server.db.execute(f"CREATE DATABASE other_{i}")
@@ -182,7 +183,7 @@ def test_other_database_dropped_under_load(server, credentials, load):
 
 
 def test_long_lock_on_the_target(server, credentials, load):
-    """Behind ACCESS EXCLUSIVE pushes get 503 soon and the collector keeps its data."""
+    """While the table is locked pushes soon get 503, and the collector keeps its data."""
     holder = psycopg2.connect(server.cluster.dsn(product.DATABASE))
     with holder.cursor() as cursor:
         cursor.execute("LOCK TABLE pganalytics.query_samples IN ACCESS EXCLUSIVE MODE")
@@ -196,7 +197,7 @@ def test_long_lock_on_the_target(server, credentials, load):
 
 
 def test_acknowledgement_is_durable_with_synchronous_commit_off(server, credentials):
-    """A careless setting of the database does not reach the ingest workers."""
+    """synchronous_commit = off for the database does not affect the ingest workers."""
     server.db.execute(f"ALTER DATABASE {product.DATABASE} SET synchronous_commit = off")
     try:
         before = {worker for worker, _ in server.workers()}

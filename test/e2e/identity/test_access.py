@@ -1,6 +1,6 @@
-"""Who may call which route: every route of both ports with every kind of caller, by their table.
+"""Who may call which route: every route of both ports with every kind of caller.
 
-What must come out follows from the Access of the route alone. A route without a sample here, or
+The expected outcome follows from the route's Access alone. A route without a sample here, or
 without a line in docs/operate/security.md, fails.
 """
 import itertools
@@ -25,7 +25,7 @@ DOCUMENT = product.SOURCE / "docs/operate/security.md"
 REFERENCE = product.SOURCE / "docs/reference/api.md"
 LOGIN = "/api/v1/auth/login"
 COLLECTOR_ACCESS = ("collector", "collector_now", "collector_grace")
-# Of a person's roles, each has what stands before it.
+# Roles of people: each includes the rights of the ones before it.
 ROLES = ("person", "viewer", "operator", "admin")
 
 
@@ -62,7 +62,7 @@ class Site:
         return self.server.port if name == "collectors" else self.server.cluster.api_port
 
     def role(self, membership):
-        """role makes a role with a password of its own, in the given role of ours or in none."""
+        """role makes a role with its own password, as a member of a pganalytics role or of none."""
         name, password = f"role_{next(self.numbers)}", uuid.uuid4().hex
         self.server.db.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{password}'")
         if membership is not None:
@@ -81,7 +81,7 @@ def site(make_server):
 
 
 class Caller:
-    """Caller is what a request shows, and what its sample may use."""
+    """Caller is the credentials that a request presents, and the secrets that its sample may use."""
 
     def __init__(self, site, kind):
         self.site, self.kind = site, kind
@@ -142,7 +142,7 @@ class Caller:
         self._person("admin")
 
     def viewer_no_more(self):
-        """Still holds a token that is good by itself."""
+        """The caller still holds a token that is valid by itself."""
         self._person("viewer")
         self.site.server.db.execute(f"REVOKE pganalytics_viewer FROM {self.role[0]}")
         self.has_secret = False
@@ -163,9 +163,9 @@ CALLERS = ["nobody", "who knows the secret", "wrong certificate", "revoked certi
 
 
 def may(port, access, kind):
-    """may is the one rule; the rest of this file only compares."""
+    """may is the rule by which a caller is let in; the rest of this file compares with it."""
     if port == "collectors" and kind in ("wrong certificate", "revoked certificate"):
-        return False  # there is not even a connection
+        return False  # the TLS handshake fails
     if access == "anyone":
         return True
     if access == "secret":
@@ -176,11 +176,12 @@ def may(port, access, kind):
     if access in COLLECTOR_ACCESS:
         return kind.startswith("collector by ")
     if kind == "viewer no more":
-        return access == "person"  # to log out, for example
+        return access == "person"  # for example to log out
     return kind in ROLES and access in ROLES and ROLES.index(access) <= ROLES.index(kind)
 
 
-# What a caller who may would send: (path, body). With `has_secret` false, a wrong secret.
+# The request of a caller who may enter: (path, body, headers). Without `has_secret` its secret is
+# wrong.
 def _push(caller):
     return PUSH, push_body(caller.site.collector.collector_id, query_rows(1, 1)), ()
 
@@ -200,7 +201,7 @@ def _register(caller):
 
 
 def _login(caller):
-    if caller.role is not None:  # that of a role which may not log in (any more) is the right one
+    if caller.role is not None:  # right, even if the role may not log in
         name, password = caller.role
     else:
         name, password = caller.site.role("viewer")
@@ -278,7 +279,7 @@ SAMPLES = {
     ("api", "GET", "/api/v1/alert-rules/*"): plain("/api/v1/alert-rules/access"),
     ("api", "PUT", "/api/v1/alert-rules/*"): plain("/api/v1/alert-rules/access", {"enabled": True}),
 }
-# A renewal is by the certificate alone.
+# Only a certificate may renew itself.
 ONLY_BY_CERTIFICATE = {("collectors", "POST", RENEW)}
 
 
@@ -291,7 +292,7 @@ def test_no_route_is_declared_twice():
 
 
 def test_document_has_every_route():
-    """docs/operate/security.md names port, route and access of each, and no other."""
+    """docs/operate/security.md lists port, method, path and access of each route, and no other route."""
     rows = re.findall(r"^\| (collectors|api) \| `(\w+) (\S+)` \| (\w+) \|", DOCUMENT.read_text(),
                       re.MULTILINE)
     assert sorted(rows) == sorted((r["port"], r["method"], r["path"], r["access"])
@@ -299,7 +300,7 @@ def test_document_has_every_route():
 
 
 def reference(head):
-    """reference gives the rows of a table of docs/reference/api.md, cells without their marks."""
+    """reference gives the rows of a table of docs/reference/api.md, with cells freed from markup."""
     rows = REFERENCE.read_text().split(head, 1)[1].splitlines()[2:]
     cells = ([cell.strip().strip("`") for cell in row.strip("|").split("|")]
              for row in itertools.takewhile(lambda row: row.startswith("|"), rows))
@@ -307,7 +308,7 @@ def reference(head):
 
 
 def words(entry):
-    """words says what a parameter or a field is, as the reference does."""
+    """words describes a parameter or a field as the reference does."""
     if entry["type"] == "choice":
         return " or ".join(", ".join(entry["choices"].split("|")).rsplit(", ", 1))
     kind = {"flag": "true or false", "integer": "number"}.get(entry["type"], entry["type"])
@@ -331,7 +332,7 @@ def test_reference_has_every_route():
     ("| route | field | value | needed | meaning |", "body",
      lambda entry: "yes" if entry["required"] else "")])
 def test_reference_has_every_input(head, inputs, last):
-    """docs/reference/api.md has each parameter and field as the program reads it, and no other."""
+    """docs/reference/api.md lists each parameter and field that the program reads, and no other."""
     assert [row[:4] for row in reference(head)] == [
         [f"{r['method']} {r['path']}", entry["name"], words(entry), last(entry)]
         for r in ROUTES if r["port"] == "api" for entry in r[inputs]]
@@ -356,21 +357,21 @@ def test_access(site, route, kind):
     if expected:
         assert outcome.status is not None and 200 <= outcome.status < 300, outcome
     elif route["port"] == "collectors":
-        # 401 would make a v3 collector lose its data, or ask without end.
+        # A v3 collector loses its data or retries for ever after a 401, so the status must be 403.
         assert outcome.status in (None, 403), outcome
         stored.nothing()
     else:
         assert outcome.status in (401, 403), outcome
         assert (outcome.status == 401) == ("www-authenticate" in outcome.headers), outcome
         if kind in ("viewer no more", *ROLES) and route["access"] in (*ROLES, "scraper"):
-            # By the route, before any table is asked whether this person may read it.
+            # The route refuses the person before any query checks the person's table privileges.
             assert "no member of a role" in outcome.json["detail"], outcome
 
 
 @pytest.mark.parametrize("route", [r for r in ROUTES if r["method"] == "GET"],
                          ids=[i for i in IDS if " GET " in i])
 def test_head_is_no_way_around(site, route):
-    """HEAD is answered as GET, and asks for as much."""
+    """HEAD needs the same rights as GET and gets the same status."""
     path, _, _ = SAMPLES[route["port"], "GET", route["path"]](Caller(site, "nobody"))
     with Hostile(site.port(route["port"])) as hostile:
         outcomes = [hostile.request(method, path) for method in ("HEAD", "GET")]
@@ -381,7 +382,7 @@ def test_head_is_no_way_around(site, route):
 @pytest.mark.parametrize("route", [r for r in ROUTES if r["port"] == "api"],
                          ids=[i for i in IDS if i.startswith("api")])
 def test_no_other_parameters(site, route):
-    """A parameter that is none of the route's is named in the refusal."""
+    """A refusal names a parameter that the route does not have."""
     caller = Caller(site, "admin")
     path, document, _ = SAMPLES["api", route["method"], route["path"]](caller)
     path += ("&" if "?" in path else "?") + "of_no_route=1"
@@ -402,7 +403,7 @@ def test_no_other_parameters(site, route):
     ("TRACE", "/api/v1/health"), ("CONNECT", "/api/v1/health"),
     ("OPTIONS", "*")])
 def test_what_is_no_route(site, port, method, path):
-    """A spelling that another reader would take for a route is none here."""
+    """A spelling that another parser would map to a route is no route here."""
     stored = Stored(site.server)
     with Hostile(site.port(port)) as hostile:
         outcome = hostile.request(method, path)
@@ -412,7 +413,7 @@ def test_what_is_no_route(site, port, method, path):
 
 
 def test_files_of_keys(site):
-    """Files that hold a key are for the server alone to read."""
+    """Only the server may read files that hold a key."""
     data = site.server.cluster.data
     secret = [*data.glob("pganalytics*.key"), *data.glob("pganalytics_token_*.key")]
     assert len(secret) >= 4, secret

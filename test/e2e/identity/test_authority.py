@@ -1,4 +1,4 @@
-"""The certificate authority: its files, what it issues, revokes and replaces, and what a crash does."""
+"""The certificate authority: its files, what it issues, revokes and replaces, and recovery from a crash."""
 import socket
 import subprocess
 import time
@@ -25,7 +25,7 @@ def own(make_server):
 
 
 def test_files_and_their_modes(own):
-    """Keys are for the server alone, and each file is what it says."""
+    """Files with keys are readable for the server alone, and every file holds what its name says."""
     data = own.cluster.data
     modes = {path.name: oct(path.stat().st_mode & 0o777) for path in authority_files(data)}
     kid = own.db.value("SELECT kid FROM pganalytics.token_keys")
@@ -67,7 +67,7 @@ def test_server_certificate_names_the_host(own):
 
 
 def test_what_is_issued_is_decided_here(own):
-    """Of the request only the key counts; it asked to be an authority of another name."""
+    """Only the key is taken from a request that asks to be an authority with another name."""
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = issue(own, "prod-1", request_for(key))
     collector_id = own.db.value("SELECT collector_id::text FROM pganalytics.collectors "
@@ -105,7 +105,7 @@ def test_keys_of_requests(own, curve, refused):
 
 
 def test_requests_that_are_none(own):
-    """A refusal has its reason, and ends nothing else: a good one in the same batch is issued."""
+    """An invalid request is refused with a reason, and a good one in the same batch is issued."""
     good = request_for(ec.generate_private_key(ec.SECP256R1()))
     bad = "-----BEGIN CERTIFICATE REQUEST-----\nMAA=\n-----END CERTIFICATE REQUEST-----\n"
     own.db.execute("INSERT INTO pganalytics.collectors (name) VALUES ('batch')")
@@ -126,7 +126,7 @@ def test_disabled_collectors_get_none(own):
 
 
 def test_revocation_is_in_the_file_within_a_second(own):
-    """Two programs agree with the list: OpenSSL and python's."""
+    """Two programs agree with the list: OpenSSL and Python's cryptography."""
     root = own.cluster.data / "pganalytics_ca.crt"
     certificate = issue(own, "revoked")
     file = own.cluster.root / "revoked.pem"
@@ -209,7 +209,7 @@ def test_server_rotation_uses_the_key_whose_pin_was_known(own):
         wait_until(lambda: load.count() > count + 10, 20, "acknowledgements after the change")
         load.stop()
     assert load.failures == []
-    # While gateways change, the old one stands behind them.
+    # While gateways change, the document lists the old pin behind the new ones.
     after = wait_until(lambda: own.db.row(
         "SELECT CASE WHEN cardinality(pins) = 2 THEN pins END FROM pganalytics.trust "
         "ORDER BY version DESC LIMIT 1")[0], 10, "the end of the old pin")
@@ -249,7 +249,7 @@ def test_certificates_name_the_revocation_list(own):
 
 
 def test_authority_is_replaced_without_a_failed_request(own):
-    """Both are trusted in between; the server's certificate is the old one's until the end."""
+    """Clients trust both authorities during a rotation; until its end the old one signs for the server."""
     data = own.cluster.data
     credentials = own.collector()
     old_root, = certificates_in(data / "pganalytics_ca.crt")
@@ -265,7 +265,7 @@ def test_authority_is_replaced_without_a_failed_request(own):
             own.db.execute("SELECT pganalytics.rotate_ca()")
         old_root.public_key().verify(served(own).signature, served(own).tbs_certificate_bytes,
                                      ec.ECDSA(hashes.SHA256()))
-        # Who is known only to the old one is waited for.
+        # The rotation cannot end while a collector has a certificate of the old authority only.
         with pytest.raises(psycopg2.Error, match="have no certificate of the new authority"):
             own.db.execute("SELECT pganalytics.finish_ca_rotation()")
         for name, in own.db.rows("SELECT DISTINCT l.name FROM pganalytics.collectors l "
@@ -274,14 +274,15 @@ def test_authority_is_replaced_without_a_failed_request(own):
             renewed = issue(own, name)
             new_root.public_key().verify(renewed.signature, renewed.tbs_certificate_bytes,
                                          ec.ECDSA(hashes.SHA256()))
-        # Each authority's list has its own certificates.
+        # Each authority's list names only that authority's certificates.
         revoke(own, holder, "cessationOfOperation")
         wait_until(lambda: len(lists_in(own)) == 2 and lists_in(own)[1]
                    .get_revoked_certificate_by_serial_number(holder.serial_number), 5,
                    "the old authority's list")
         assert lists_in(own)[0].is_signature_valid(new_root.public_key())
         assert lists_in(own)[1].is_signature_valid(old_root.public_key())
-        # The load trusts both from here on, as collectors do that follow the trust document.
+        # From here on the load trusts both authorities, like collectors that follow the trust
+        # document.
         own.cluster.write_certificate()
         load.stop()
     assert load.failures == []
@@ -300,7 +301,7 @@ def test_authority_is_replaced_without_a_failed_request(own):
 
 
 def test_token_keys(own):
-    """Another key signs after a rotation; a revoked key is followed at once, and its file goes."""
+    """After a rotation another key signs; a revoked key is replaced at once, and its file is removed."""
     data = own.cluster.data
     keys = "SELECT kid FROM pganalytics.token_keys WHERE revoked_at IS NULL ORDER BY signs_from"
     first = [kid for kid, in own.db.rows(keys)]
@@ -332,7 +333,7 @@ def test_expiry_is_shown(own):
 
 
 def test_nothing_changes_with_a_restart(own):
-    """What a stopped server left half done is mended, and nothing else is touched."""
+    """A restart repairs what a stopped server left unfinished, and changes nothing else."""
     data = own.cluster.data
     before = {path.name: path.read_bytes() for path in authority_files(data)}
     number = number_of(lists_in(own)[0])
@@ -343,7 +344,7 @@ def test_nothing_changes_with_a_restart(own):
     after = {path.name: path.read_bytes() for path in authority_files(data)}
     assert {**after, "pganalytics_crl.pem": None} == {**before, "pganalytics_crl.pem": None}
     assert own.db.value("SELECT max(version) FROM pganalytics.trust") == version
-    # A crash after the next server key had been written, and one in a rotation that had not happened.
+    # Simulate a crash before the next server key was written, and one at the start of a rotation.
     own.cluster.stop()
     (data / "pganalytics_server_next.key").unlink()
     (data / "pganalytics_crl.pem").unlink()
@@ -361,7 +362,7 @@ def test_nothing_changes_with_a_restart(own):
 
 
 def test_numbers_go_on_when_the_extension_is_made_anew(own):
-    """A table can be lost; the file of the lists keeps their numbers."""
+    """If the table is lost, the list numbers continue from the file of the lists."""
     number = number_of(lists_in(own)[0])
     own.db.execute("DROP EXTENSION pganalytics CASCADE")
     own.db.execute("CREATE EXTENSION pganalytics")

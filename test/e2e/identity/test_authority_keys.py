@@ -1,4 +1,4 @@
-"""Authorities whose key is not simply a file of the server's: of others, or behind a passphrase."""
+"""Authorities whose key is not a plain file of the server: a corporate key, or one with a passphrase."""
 import psycopg2
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
@@ -12,7 +12,7 @@ from cluster import wait_until
 
 
 def test_given_authority_with_its_key(make_server):
-    """An intermediate authority of others issues; its root has no list here, and nobody asks for one."""
+    """A corporate intermediate authority issues; its root publishes no list here, and none is required."""
     own = make_server("given", create=False)
     root = pki.Authority("Corporate Root", path_length=1)
     middle = pki.Authority("Corporate CA", issuer=root, path_length=0)
@@ -40,7 +40,7 @@ def test_given_authority_with_its_key(make_server):
 
 
 def test_passphrase(make_server):
-    """The key is encrypted; without the passphrase what is there goes on serving."""
+    """The key is encrypted; without the passphrase the server goes on serving with its certificate."""
     own = make_server("passphrase", create=False)
     secret = own.cluster.root / "passphrase.txt"
     secret.write_text("correct horse\nand no more\n")
@@ -64,7 +64,8 @@ def test_passphrase(make_server):
                "the reason")
     with pytest.raises(psycopg2.Error, match="is not decided yet"):
         own.db.value("SELECT pganalytics.issued_certificate(%s, '0 s')", request)
-    # A command that fails says so; then the right one, and the request that waited is served.
+    # A failing command is reported. Then the right command is set, and the waiting request is
+    # served.
     own.cluster.configure({"pganalytics.ca_passphrase_command": "exit 3"})
     own.cluster.reload()
     wait_until(lambda: "ended with exit code 3" in (own.db.value(error) or ""), 10, "the reason")

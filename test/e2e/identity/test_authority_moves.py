@@ -1,4 +1,4 @@
-"""The procedures of docs/operate/pki.md: to another data directory, and to an authority of others."""
+"""The procedures of docs/operate/pki.md: moving to another data directory and to a corporate authority."""
 import shutil
 import subprocess
 import types
@@ -25,7 +25,7 @@ def collector(site, monitored, request):
 
 
 def copy_files(site, data):
-    """copy_files is what the document says to do before the first start of another data directory."""
+    """copy_files copies what the document says before the first start of another data directory."""
     for path in site.data.glob(said("pganalytics_*")):
         shutil.copyfile(path, data / path.name)
         (data / path.name).chmod(path.stat().st_mode & 0o777)
@@ -34,7 +34,7 @@ def copy_files(site, data):
 
 @pytest.fixture
 def another(site):
-    """another is a second cluster, not yet made, that takes over the ports for collectors and people."""
+    """another is a second cluster, not yet created, with the first one's ports for collectors and people."""
     one = product.Analytics(site.server.cluster.root, "another", site.server.cluster.settings)
     one.https_port, one.api_port = site.server.cluster.https_port, site.server.cluster.api_port
     yield one
@@ -45,19 +45,19 @@ def another(site):
 
 
 def takes_over(site, another, collector, stored):
-    """takes_over: the other cluster serves with the files of the first, and the collector goes on.
+    """takes_over checks that the other cluster serves with the first one's files and the collector goes on.
 
-    `stored` is how many pushes of it the first one has.
+    `stored` is the number of the collector's pushes that the first cluster has stored.
     """
     other = Site(Server(another))
     log = len(collector.log_text())
     other.wait_for_pushes(collector)
     assert "public key" not in collector.log_text()[log:]
-    # Each start writes another revocation list.
+    # Each start writes another revocation list, so that file may differ.
     files, before = other.files(), site.files()
     assert files.pop("pganalytics_crl.pem") and before.pop("pganalytics_crl.pem")
     assert files == before and other.pushes(collector.id) > stored
-    # The audit log has come along whole, to its last word, and goes on.
+    # The audit log was moved whole, up to its last row, and continues.
     assert other.admin.row("SELECT status, gaps, reason FROM pganalytics.verify_audit_log()") == \
         ("unbroken", 0, None)
     assert other.admin.row(
@@ -70,7 +70,7 @@ def takes_over(site, another, collector, stored):
 
 
 def test_promotion_of_a_standby(site, another, collector):
-    """Its base backup has the files; after a rotation they are copied again. Nobody notices."""
+    """The base backup has the files; they are copied again after a rotation. The collector sees no change."""
     primary = site.server.cluster
     subprocess.run([cluster.pg_program("pg_basebackup"), "-D", str(another.data), "-h",
                     str(primary.sockets), "-p", str(primary.port), "-U", "postgres", "-R",
@@ -91,7 +91,7 @@ def test_promotion_of_a_standby(site, another, collector):
 
 
 def test_pg_upgrade(site, another, collector):
-    """A new data directory has none of the files: they are copied before its first start."""
+    """pg_upgrade leaves the new data directory without the files: they are copied before its first start."""
     old = site.server.cluster
     another.init()
     stored = site.pushes(collector.id)
@@ -111,7 +111,7 @@ def test_pg_upgrade(site, another, collector):
 
 @pytest.fixture
 def corporate(site, root):
-    """corporate is an authority of others, its intermediate one, and the files given to the server."""
+    """corporate is a corporate root, its intermediate authority, and the files given to the server."""
     one = types.SimpleNamespace(root=pki.Authority("Corporate Root"), ca_file=root / "corporate.pem",
                                 key_file=root / "corporate.key")
     one.middle = pki.Authority("Corporate Issuing CA", issuer=one.root, path_length=0)
@@ -127,7 +127,7 @@ def corporate(site, root):
 
 
 def test_corporate_authority_verifies(site, collector, corporate, monitored, root):
-    """Theirs and those issued here are good side by side, until the made authority is taken out."""
+    """Corporate certificates and our own are accepted side by side, until our authority is removed."""
     made = (site.data / said("pganalytics_ca.crt")).read_text()
     one = enroll(site.server, "verified")
     theirs = Enrolled(site.server, one.name, one.collector_id,
@@ -138,7 +138,8 @@ def test_corporate_authority_verifies(site, collector, corporate, monitored, roo
     site.wait_for_pushes(collector)
     assert site.admin.row("SELECT state, collector_id::text FROM pganalytics.certificates "
                           "WHERE serial = %s", theirs.serial) == ("active", one.collector_id)
-    # Our collector takes one that was made elsewhere, and the next one while it runs.
+    # Our collector uses a certificate that was made elsewhere, and takes up the next one while it
+    # runs.
     made_elsewhere = product.Collector(root / "elsewhere", site.server.cluster, None, [monitored],
                                        interval="200ms", env={
         "PGANALYTICS_URL": site.server.cluster.url, "PGANALYTICS_CA_FILE": str(site.server.ca_file)})
@@ -162,7 +163,7 @@ def test_corporate_authority_verifies(site, collector, corporate, monitored, roo
     made_elsewhere.stop()
     refused = ask_enrollment(site.server, enrollment_token(site.server, "too late")[1], pki.new_key())
     assert refused.status == 403 and "authority" in refused.json["detail"], refused
-    # With lists of theirs, the made authority's is wanted too.
+    # If a file of lists is configured, it must hold the list of our own authority, too.
     lists = root / "corporate-crl.pem"
     lists.write_text(corporate.root.revocation_list() + corporate.middle.revocation_list())
     cluster.own(lists)
@@ -174,12 +175,12 @@ def test_corporate_authority_verifies(site, collector, corporate, monitored, roo
     corporate.give(pki.pem(corporate.root.certificate), ssl_crl_file="")
     assert (site.status(one), site.status(theirs)) == (None, 200)
     site.admin.execute("SELECT * FROM pganalytics.revoke_certificate(%s, 'superseded')", theirs.serial)
-    # By the worker from the COMMIT on, milliseconds later in the handshake.
+    # The worker refuses from the COMMIT on (403), the handshake fails milliseconds later (None).
     assert site.status(theirs) in (403, None)
 
 
 def test_corporate_authority_issues(site, collector, corporate):
-    """What is renewed is theirs; collectors learn them from the server before the made one goes."""
+    """Renewals are signed by the corporate authority, which collectors learn before ours is removed."""
     made = (site.data / "pganalytics_ca.crt").read_text()
     product.write_secret(corporate.key_file, pki.key_pem(corporate.middle.key))
     chain = [pki.pem(ca.certificate) for ca in (corporate.middle, corporate.root)]
@@ -196,7 +197,8 @@ def test_corporate_authority_issues(site, collector, corporate):
     site.let_in(collector)
     corporate.give(*chain)
     assert (site.status(one), site.status(renewed)) == (None, 200)
-    # They replace theirs: the new one first, the old one behind it as long as it is needed.
+    # The corporate authority is replaced: the new one stands first, the old one behind it while
+    # needed.
     corporate.next = pki.Authority("Corporate Issuing CA 2", issuer=corporate.root, path_length=0)
     product.write_secret(corporate.key_file, pki.key_pem(corporate.next.key))
     chain = [pki.pem(corporate.next.certificate), chain[1], chain[0]]

@@ -1,4 +1,4 @@
-"""Certificates of every bad kind: refused on TLS 1.2 and 1.3, with and without a good token, 0 rows."""
+"""Certificates of every bad kind are refused on TLS 1.2 and 1.3, with and without a good token; 0 rows."""
 import uuid
 
 import pytest
@@ -12,7 +12,7 @@ VERSIONS = [TLS12, TLS13]
 
 
 class Site:
-    """Site is a server that trusts authorities of the test, and what its collectors show."""
+    """Site is a server that trusts authorities of the test, and the credentials of its collectors."""
 
     def __init__(self, make_server, root):
         self.world = bad_certificates.World()
@@ -32,7 +32,7 @@ class Site:
         return attempt(self.server.port, presented, version, self.own.collector_id, **options)
 
     def good_one_is_stored(self, version, stored):
-        """good_one_is_stored shows that what came before could have been stored."""
+        """good_one_is_stored shows that a push with a good certificate is stored at this point."""
         assert self.attempt(Presented(self.good.sent, self.good.key), version).status == 200
         stored.something()
 
@@ -50,7 +50,7 @@ def test_there_are_enough_kinds():
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("kind", bad_certificates.KINDS)
 def test_bad_certificate(site, kind, version):
-    """By itself it names nobody, and beside a good token it is not overlooked."""
+    """A bad certificate is refused alone, and a good token does not make up for it."""
     stored = Stored(site.server)
     refused, make = bad_certificates.KINDS[kind]
     for token in (None, site.own.token):

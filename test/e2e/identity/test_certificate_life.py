@@ -1,4 +1,4 @@
-"""The life of our collector's certificate with a real server: enrolment, renewal, rotations, the end."""
+"""The certificate of our collector with a real server: enrolment, renewal, rotations, expiry."""
 import re
 import shlex
 
@@ -23,7 +23,7 @@ def clock(root):
 
 @pytest.fixture(scope="module")
 def server(root, clock):
-    """server issues certificates; its clock, and that of what it runs, can be moved."""
+    """server issues certificates; its clock, shared by its programs, can be moved."""
     from conftest import Server
     analytics = product.Analytics(root, "issuing", {"pganalytics.server_names": "localhost"})
     shift(analytics, clock)
@@ -34,7 +34,7 @@ def server(root, clock):
 
 @pytest.fixture
 def collector(server, clock, monitored, root, request):
-    """collector is enrolled and not started; its clock is the server's until a test moves it."""
+    """collector is enrolled and not started; its clock follows the server's until a test moves it."""
     directory = root / request.node.name.replace("[", "_").replace("]", "")
     directory.mkdir()
     cluster.own(directory)
@@ -49,7 +49,7 @@ def collector(server, clock, monitored, root, request):
 
 
 def enrol(server, one):
-    """enrol runs what create_enrollment_token says, as an administrator and its host do it."""
+    """enrol runs the command of create_enrollment_token(), as an administrator and a host would together."""
     one.id, one.token, command = server.db.row(
         "SELECT collector_id::text, token, command FROM pganalytics.create_enrollment_token(%s)",
         one.name)
@@ -60,7 +60,7 @@ def enrol(server, one):
         one.enrolled = one.run(*arguments, input=one.token + "\n")
         return "is asking for a certificate" not in one.enrolled.stderr
 
-    # A running collector that tries to renew has the directory meanwhile.
+    # A running collector that tries to renew locks the directory for a moment.
     wait_until(try_once, 20, "the state directory")
     assert one.enrolled.returncode == 0, one.enrolled.stderr
     return one
@@ -88,7 +88,7 @@ def nothing_was_refused(one):
 
 
 def no_gap(server, one):
-    """no_gap: the numbers of what was stored follow each other, in each run of the collector."""
+    """no_gap says whether the stored pushes of each run of the collector have consecutive numbers."""
     return server.db.value("SELECT bool_and(n = last) FROM (SELECT count(DISTINCT sequence) AS n,"
                            " max(sequence) AS last FROM pganalytics.push_ledger"
                            " WHERE collector_id = %s GROUP BY epoch) runs", one.id)
@@ -127,7 +127,7 @@ def test_token_is_good_once(server, collector):
 
 
 def test_lost_answer_is_asked_for_again(server, collector, own_stranger):
-    """The same key and token give the same certificate: here the first answer came from nowhere."""
+    """A retry with the same key and token gets the same certificate; here the first answer got lost."""
     collector.id, token = server.db.row("SELECT collector_id::text, token "
                                         "FROM pganalytics.create_enrollment_token(%s)",
                                         collector.name)
@@ -174,7 +174,7 @@ def test_renews_itself_while_it_pushes(server, collector):
 
 
 def test_failed_renewal_keeps_the_old_certificate(server, collector):
-    """A disabled renewal is logged once; pushes go on; then it works."""
+    """A failing renewal is logged once and pushes go on; when it is possible again it succeeds."""
     collector.start()
     wait_for_pushes(server, collector)
     server.db.execute("REVOKE EXECUTE ON FUNCTION pganalytics.renew_certificate(uuid, bytea, text) "
@@ -205,13 +205,13 @@ def test_revoked_is_locked_out_and_enrols_again(server, collector):
         collector.id)
     assert late.total_seconds() < 1
     stored, identity = pushes(server, collector), collector.id
-    done = collector.run("check")  # which pushes
+    done = collector.run("check")  # check also makes a push
     assert done.returncode == 1 and "revoked" in done.stdout, done.stdout
     assert pushes(server, collector) == stored
     enrol(server, collector)
     assert collector.id == identity
     wait_for_pushes(server, collector)
-    # What had waited came too: no number is missing.
+    # The pushes that waited were stored too: no number is missing.
     assert no_gap(server, collector)
     assert len(serials(server, collector)) == 2
 
@@ -234,7 +234,7 @@ def test_expired_enrols_again_and_keeps_its_history(server, collector, clock):
 
 
 def test_server_certificate_is_rotated_under_pushes(server, collector):
-    """Each time the server's key changes: the pins known before and after must overlap."""
+    """The server's key changes each time, so the pins known before and after must overlap."""
     collector.start()
     wait_for_pushes(server, collector)
     for _ in range(3):
@@ -249,7 +249,7 @@ def test_server_certificate_is_rotated_under_pushes(server, collector):
 
 
 def test_authority_is_rotated_under_pushes(server, collector):
-    """Two roots overlap; afterwards the old one is trusted no more, and nothing was refused."""
+    """Both roots are trusted for a while; then the old one is not, and no push was refused."""
     collector.start()
     wait_for_pushes(server, collector)
     version = trust_version(collector)
@@ -258,7 +258,7 @@ def test_authority_is_rotated_under_pushes(server, collector):
     wait_until(lambda: (collector.state / "server.json").read_text().count("BEGIN CERT") == 2, 20,
                "both roots here")
     wait_for_pushes(server, collector)
-    collector.clock.advance(22 * DAY)  # the certificate of the new root
+    collector.clock.advance(22 * DAY)  # the renewed certificate is of the new root
     wait_until(lambda: len(serials(server, collector)) == 2, 20, "the new root's certificate")
     wait_for_pushes(server, collector)
     server.db.execute("SELECT pganalytics.finish_ca_rotation(true)")
@@ -273,7 +273,7 @@ def test_authority_is_rotated_under_pushes(server, collector):
 
 
 def test_certificate_is_enough_where_it_is_required(server, collector, monitored, root):
-    """With mtls = required a token alone is not, and the log of its collector says what to do."""
+    """With mtls = required a token alone is refused, and the collector's output shows the 403."""
     server.configure(mtls="required")
     with_token = product.Collector(root / "token-only", server.cluster,
                                    server.cluster.create_collector("token-only"), [monitored],

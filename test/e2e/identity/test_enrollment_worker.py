@@ -1,6 +1,6 @@
-"""Requests for certificates, seen from a gateway: who gets one, and what becomes of the rest.
+"""Certificate requests as a gateway sends them: who gets a certificate, and the other outcomes.
 
-The gateway is a puppet (puppet.py), so that everything may be said that a gateway could say.
+The gateway is a puppet (puppet.py), so the test can send everything that a gateway could send.
 """
 import contextlib
 import datetime
@@ -18,11 +18,11 @@ from identity_world import gateway, world  # noqa: F401
 from worker_frames import (BY_TOKEN, ENROLL_REPLY, ENROLL_REQUEST, REFUSED, REGISTRATION, RENEWAL,
                            TOKEN_REQUEST, credential, packed_address, text)
 
-ONLY_A_WORKER_S = 12  # the first kind of refusal that a gateway does not decide
+ONLY_A_WORKER_S = 12  # the first kind of refusal that only a worker may record
 
 
 def refused(kind, count=1, address="192.0.2.7", collector=bytes(16), route=""):
-    """refused is what a gateway tells of its refusals."""
+    """refused packs a frame in which a gateway reports refusals to its worker."""
     payload = struct.pack("<IIQ16s16s", kind, 0, count, packed_address(address), collector)
     payload += text(route)
     return payload + b"\0" * (-len(payload) % 8)
@@ -34,7 +34,7 @@ def new_request():
 
 class TestEnrollment:
     def decide(self, world, csr):
-        """decide waits until the maintenance worker has decided about a request; gives the PEM."""
+        """decide waits for the maintenance worker's decision on a request, and gives the PEM."""
         where = f"r.csr = '\\x{csr.hex()}'"
         wait_until(lambda: world.sql("SELECT 1 FROM pganalytics.certificate_requests r "
                                      f"WHERE {where}") != "", 10, "the request")
@@ -45,7 +45,7 @@ class TestEnrollment:
                          f"pganalytics.certificates c USING (certificate_id) WHERE {where}")
 
     def enroll(self, world, *arguments, **options):
-        """enroll asks, lets the request be decided, and gives the answer and the certificate."""
+        """enroll sends a request, waits for the decision, and gives the answer and the certificate."""
         csr = options.get("csr") or new_request()
         request = world.gateway.send_enrollment(*arguments, **{**options, "csr": csr})
         pem = self.decide(world, csr)
@@ -61,7 +61,8 @@ class TestEnrollment:
         assert answer["token"] == "" and answer["message"] == ""
         end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=30)
         assert abs(answer["expires_at"] - end.timestamp()) < 3600
-        # An answer that was lost is given again; another request is not.
+        # The same request gets the same answer again, which may have been lost; another request
+        # does not.
         assert gateway.enroll(BY_TOKEN, token, csr) == answer
         other = gateway.enroll(BY_TOKEN, token, new_request())
         assert (other["status"], other["message"]) == (403, "enrollment token was used before")
@@ -92,7 +93,7 @@ class TestEnrollment:
         assert outcome(token) == (403, "enrollment token was revoked")
         _, token = world.enrollment(valid_for="1 microsecond")
         assert outcome(token) == (403, "enrollment token has expired")
-        # A collector's own token is none.
+        # A collector's own token is no enrolment token.
         _, token = world.collector()
         assert outcome(token) == (403, "enrollment token is not known")
 
@@ -116,7 +117,7 @@ class TestEnrollment:
     def test_request_of_a_wrong_size(self, world, gateway, csr):
         _, token = world.enrollment()
         assert gateway.enroll(BY_TOKEN, token, csr)["status"] == 422
-        # The token is still good.
+        # The refusal has not used the token.
         assert self.enroll(world, BY_TOKEN, token)[0]["status"] == 200
 
     def test_renewal(self, world, gateway):
@@ -149,19 +150,20 @@ class TestEnrollment:
         answer, pem = self.enroll(world, REGISTRATION, secret, name=name)
         assert answer["status"] == 200
         assert answer["certificate"].strip() == pem.strip() != ""
-        # It cannot renew: what it shows when that has expired would shut it out.
+        # A v3 collector cannot renew and would be shut out when its certificate expires: so it
+        # lives 825 days.
         end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=825)
         assert abs(answer["expires_at"] - end.timestamp()) < 3600
         status, collector_id, _ = gateway.authenticate(credential(answer["token"]))
         assert (status, collector_id) == (200, answer["collector_id"])
-        # The name is taken, until an administrator opens it.
+        # The name is taken until an administrator allows another registration.
         again = gateway.enroll(REGISTRATION, secret, name=name)
         assert again["status"] == 409 and "allow_registration" in again["message"]
         world.sql(f"SELECT pganalytics.allow_registration('{name}')")
         once_more = gateway.enroll(REGISTRATION, secret, name=name)
         assert once_more["status"] == 200
         assert once_more["collector_id"] == answer["collector_id"]
-        assert once_more["certificate"] == ""  # no request, no certificate
+        assert once_more["certificate"] == ""  # without a certificate request there is no certificate
         assert gateway.authenticate(credential(answer["token"]))[0] == 403
         assert gateway.authenticate(credential(once_more["token"]))[0] == 200
 
@@ -181,19 +183,19 @@ class TestEnrollment:
         request = gateway.send_enrollment(REGISTRATION, secret, csr, name=name)
         self.decide(world, csr)
         answer = gateway.take_enrollment(request)
-        # A token is enough with mtls = optional: both certificate and key, or neither.
+        # With mtls = optional a token is enough: the answer has certificate and key, or neither.
         assert (answer["status"], answer["certificate"]) == (200, "")
         assert gateway.authenticate(credential(answer["token"]))[0] == 200
 
     def decide_all(self, world, begin):
-        """decide_all refuses every request that begins with these bytes, unless others were faster."""
+        """decide_all refuses every pending request that begins with these bytes."""
         world.sql("UPDATE pganalytics.certificate_requests r SET state = 'refused', message = 'no', "
                   f"decided_at = now() WHERE r.state = 'pending' AND substr(r.csr, 1, {len(begin)}) "
                   f"= '\\x{begin.hex()}'")
 
     @contextlib.contextmanager
     def nobody_decides(self, world):
-        """nobody_decides stops the maintenance worker meanwhile."""
+        """nobody_decides stops the maintenance worker during a with block."""
         pid = int(world.sql("SELECT pid FROM pganalytics.workers WHERE kind = 'maintenance'"))
         os.kill(pid, signal.SIGSTOP)
         try:
@@ -218,11 +220,11 @@ class TestEnrollment:
             self.decide_all(world, begin)
             for request in requests[:most]:
                 assert gateway.take_enrollment(request)["status"] == 422
-        # Those that were sent away come again with their tokens.
+        # A refused collector can retry with its token.
         assert self.enroll(world, BY_TOKEN, tokens[-1])[0]["status"] == 200
 
     def test_pushes_do_not_wait(self, world, gateway):
-        """A request that nobody decides leaves the worker free."""
+        """The worker serves others while a request waits for its decision."""
         _, token = world.enrollment()
         csr = b"y" * 40 + os.urandom(16)
         request = gateway.send_enrollment(BY_TOKEN, token, csr)
@@ -249,7 +251,7 @@ class TestEnrollment:
              "no refusal", "too many refusals", "route with a line in it", "long route", "cut refusal",
              "unknown kind", "text longer than the frame"])
     def test_frames_that_are_none(self, world, kind, payload):
-        """The gateway is ended, the worker is not."""
+        """The worker ends a gateway that sends an invalid frame, and itself goes on."""
         worker = world.sql("SELECT pid FROM pganalytics.workers WHERE kind = 'ingest'")
         world.gateway.send(kind, payload)
         with pytest.raises((EOFError, ConnectionError)):
@@ -259,7 +261,7 @@ class TestEnrollment:
 
 
 class TestSettings:
-    """Each changes settings and puts them back: another gateway each time."""
+    """Each test changes settings and restores them, so each has another gateway."""
 
     @pytest.fixture
     def configure(self, world):
@@ -278,7 +280,7 @@ class TestSettings:
         assert world.gateway.authenticate(credential(token, der, subject=collector_id))[0] == 200
 
     def test_registration_where_a_certificate_is_required(self, world, configure):
-        """What could not be answered whole is taken back, and may be asked for again."""
+        """A registration that gets no certificate is undone, and the collector can register again."""
         configure(mtls="required")
         enrollment = TestEnrollment()
         secret, name = enrollment.registration(world, uses=1), f"old-{uuid.uuid4()}"
@@ -313,7 +315,7 @@ class TestSettings:
 
 
 class TestRefusals:
-    """What a gateway says it has refused is counted again: it cannot fill the audit log."""
+    """The worker summarizes the refusals that a gateway reports, so a gateway cannot fill the audit log."""
 
     def test_a_flood_of_frames(self, world, gateway):
         kinds = range(ONLY_A_WORKER_S)
@@ -325,7 +327,7 @@ class TestRefusals:
         assert gateway.authenticate(credential("pga_x"))[0] == 403
         worker = world.sql("SELECT pid FROM pganalytics.workers WHERE kind = 'ingest'")
         world.sql(f"SELECT pg_terminate_backend({worker})")
-        # Those of the tests before have another address.
+        # Refusals of earlier tests have another address.
         told = ("SELECT count(*), sum((details->>'count')::bigint) FROM pganalytics.audit_log "
                 f"WHERE id > {mark} AND details ? 'count' AND address IS DISTINCT FROM '192.0.2.7' "
                 "AND details->>'reason' <> 'a token that is not known'")
@@ -334,7 +336,7 @@ class TestRefusals:
         world.next_gateway()
 
     def test_a_push_that_names_another(self, world, gateway):
-        """What the worker finds when it stores: whoever the push names, its credential decides."""
+        """The worker records the collector of the credential, whichever collector the push names."""
         (own, token), (other, _) = world.collector(), world.collector()
         mark = world.sql("SELECT coalesce(max(id), 0) FROM pganalytics.audit_log")
         assert gateway.push(other, credential(token, address="192.0.2.8"))[0] == 403

@@ -1,4 +1,4 @@
-"""An authority that is somebody else's: its revocation lists, and certificates on first sight."""
+"""A corporate authority: its revocation lists, and the recording of certificates at first sight."""
 import os
 import time
 
@@ -30,7 +30,7 @@ class Site:
         self.own = self.server.collector()
 
     def write_lists(self, revoked=(), middle_revoked=(), **options):
-        """write_lists replaces the file whole, as a program that fetches lists would."""
+        """write_lists replaces the whole file at once, as a program that fetches lists would."""
         temporary = self.crl_file.with_suffix(".new")
         temporary.write_text(self.ca.revocation_list(middle_revoked, **options) +
                              self.middle.revocation_list(revoked, **options))
@@ -38,7 +38,7 @@ class Site:
         os.rename(temporary, self.crl_file)
 
     def reload(self):
-        """reload lets the server read the lists, and waits until new gateways serve with them."""
+        """reload has the server read the lists, and waits until new gateways serve with them."""
         self.server.configure()
 
     def attempt(self, holder, version=TLS13, **options):
@@ -55,7 +55,7 @@ def site(make_server, root):
 
 @pytest.mark.parametrize("version", [TLS12, TLS13])
 def test_revoked_by_a_list(site, version):
-    """From the reload on; a connection that was open before is no way around it."""
+    """A listed certificate is refused from the reload on, on open connections too."""
     holder, innocent = site.leaf(), site.leaf()
     stored = Stored(site.server)
     assert site.attempt(holder, version).status == 200
@@ -101,14 +101,14 @@ def serial_of(authority):
     {"this_update": pki.now() + pki.DAY, "next_update": pki.now() + 9 * pki.DAY}],
     ids=["expired", "of tomorrow"])
 def test_list_out_of_its_time(site, times):
-    """Nobody can know any more what is revoked: closed, and the log says why."""
+    """While the list is not valid, certificates are refused, because one may be revoked; the log says why."""
     stored, before = Stored(site.server), len(site.server.cluster.log_text())
     site.write_lists(**times)
     site.reload()
     try:
         assert site.attempt(site.leaf()).status is None
         stored.nothing()
-        # Who shows no certificate does not depend on it.
+        # A client without a certificate is not affected.
         assert attempt(site.server.port, collector_id=site.own.collector_id,
                        token=site.own.token).status == 200
         log = site.server.log_since(before)
@@ -120,7 +120,7 @@ def test_list_out_of_its_time(site, times):
 
 
 def test_list_of_one_authority_missing(site):
-    """A list is needed of every authority in the chain."""
+    """Every authority in the chain must have a list."""
     stored = Stored(site.server)
     site.crl_file.write_text(site.ca.revocation_list())
     site.reload()
@@ -134,7 +134,7 @@ def test_list_of_one_authority_missing(site):
 
 @pytest.mark.parametrize("content", ["", "no list\n", None], ids=["empty", "garbage", "missing"])
 def test_file_that_cannot_be_read(site, content):
-    """The gateway that runs goes on with what it knows, and the reason is to be seen."""
+    """The running gateway keeps the lists that it has, and last_error shows the reason."""
     revoked = site.leaf()
     site.write_lists([revoked.serial])
     site.reload()
@@ -164,7 +164,7 @@ def test_certificate_is_recorded_at_first_sight(site):
 
 
 def other_signature(holder):
-    """other_signature is the same certificate under the other of the two signatures, (r, n - s)."""
+    """other_signature is the same certificate with the other valid ECDSA signature, (r, n - s)."""
     tbs, algorithm, bits = parts_of(holder.certificate)
     r, s = decode_dss_signature(der.content_of(bits)[1:])
     changed = encode_dss_signature(r, ORDER - s)
@@ -181,7 +181,7 @@ def indefinite_form(holder):
 
 @pytest.mark.parametrize("disguise", [None, other_signature, long_form, indefinite_form])
 def test_revoked_here_in_disguise(site, disguise):
-    """Of a signature there are two, and of an encoding many: other bytes are no other certificate."""
+    """Other bytes are the same certificate: a signature has two forms, and a certificate many encodings."""
     holder = site.leaf()
     assert site.attempt(holder).status == 200
     serial = f"{holder.serial:x}"
@@ -202,7 +202,7 @@ def test_revoked_here_in_disguise(site, disguise):
 
 
 def test_nothing_is_issued_here(site):
-    """The authority's key is not here: enrolment says so, clearly, and uses no token up."""
+    """Without the authority's key enrolment is refused with a clear reason, and the token is not used."""
     _, token = enrollment_token(site.server, "wants a certificate")
     outcome = ask_enrollment(site.server, token, pki.new_key())
     assert outcome.status in (403, 503), outcome

@@ -1,4 +1,4 @@
-"""A server certificate that is an administrator's: what collectors are told, and how it is replaced."""
+"""A server certificate that an administrator configures: the trust document, and its replacement."""
 import pytest
 
 import cluster
@@ -11,7 +11,7 @@ from identities import enroll
 
 
 class Given:
-    """Given is a corporate authority, and the files that it gives the server."""
+    """Given is a corporate authority and the certificate files that it gives the server."""
 
     def __init__(self, root):
         self.directory = root / "given-server-files"
@@ -31,7 +31,7 @@ class Given:
         cluster.own(self.cert_file)
 
     def chain(self):
-        """chain is what is in the file, as the trust document should have it."""
+        """chain is the content of the file in the form of the trust document."""
         return [[certificate] for certificate in pki.from_pem(self.cert_file.read_text())]
 
 
@@ -54,7 +54,7 @@ def trust_of(server):
 
 
 def job(server, call):
-    """job is (state, message) of what was asked of the authority, when it is decided."""
+    """job requests a job of the authority, waits for its end, and gives (state, message)."""
     number = server.db.value(f"SELECT pganalytics.{call}")
     outcome = "SELECT state, message FROM pganalytics.authority_jobs WHERE authority_job_id = %s"
     wait_until(lambda: server.db.row(outcome, number)[0] != "pending", 10, call)
@@ -62,7 +62,7 @@ def job(server, call):
 
 
 def test_one_pin_and_the_chain(server, given):
-    """There is no next key here to tell of; the chain verifies the server without its pin too."""
+    """No next key is known, so there is one pin; the chain also verifies the server without the pin."""
     trust = trust_of(server)
     assert trust["pins"] == [pki.pin(given.key)]
     assert [pki.from_pem(one) for one in trust["authorities"]] == given.chain()
@@ -74,7 +74,7 @@ def test_one_pin_and_the_chain(server, given):
 
 
 def test_renewed_with_its_key(server, given):
-    """Who knows the trust document of before goes on; the next one has the new chain."""
+    """Clients with the former trust document still verify the server; the next document has the new chain."""
     collector = enroll(server, "renewed", with_token=False)
     before = trust_of(server)
     ca_file = given.directory / "known-before.pem"
@@ -93,7 +93,7 @@ def test_renewed_with_its_key(server, given):
 
 @pytest.mark.parametrize("content", ["", "no certificate\n", None], ids=["empty", "garbage", "gone"])
 def test_file_that_cannot_be_read(server, given, content):
-    """What serves goes on, and collectors are not told to trust nothing: that would be anybody."""
+    """The running certificate stays, and the trust document is not emptied, which would trust anybody."""
     before = trust_of(server)
     if content is None:
         given.cert_file.unlink()
@@ -103,7 +103,7 @@ def test_file_that_cannot_be_read(server, given, content):
         seen = server.workers("last_error_at")
         server.cluster.reload()
         wait_until(lambda: server.workers("last_error_at") != seen, 10, "an error")
-        # The maintenance worker was told with the others, and looks before it does this.
+        # The maintenance worker reads the certificate at the reload, before it does this job.
         assert job(server, "rotate_token_key()")[0] == "done"
         assert trust_of(server) == before
     finally:

@@ -1,7 +1,7 @@
-"""Who a request is: every combination of certificate, token and body, in every mode of mtls.
+"""Who a request is from: every combination of certificate, token and body, in every mode of mtls.
 
-What must come out is computed from one rule, `identity()`; the server has another one, spread over
-three processes.
+The expected outcome is computed by one rule, `identity()`. The server has its own implementation,
+spread over three processes.
 """
 import itertools
 
@@ -13,7 +13,7 @@ from raw_tls import TLS12, TLS13, Presented
 
 MODES = ["off", "optional", "required"]
 CERTIFICATES = [None, "own", "other"]
-# Each with whose it is, and whether it is bound to the certificate of the same collector.
+# Token -> (whose it is, whether it is bound to the certificate of the same collector).
 TOKENS = {"none": (None, False), "opaque": ("own", False), "signed": ("own", False),
           "bound": ("own", True), "opaque of the other": ("other", False),
           "signed of the other": ("other", False), "bound of the other": ("other", True)}
@@ -22,9 +22,9 @@ UNKNOWN = "5e9c1d2a-7d07-4b8f-9f10-6a1f0b1f7c11"
 
 
 def identity(mode, certificate, token):
-    """identity is who a request is from: "own", "other", or None when it must be refused."""
+    """identity says who a request is from: "own", "other", or None if it must be refused."""
     if mode == "off":
-        certificate = None  # nobody is asked for one
+        certificate = None  # the server does not request a certificate
     if mode == "required" and certificate is None:
         return None
     whose, bound = TOKENS[token]
@@ -88,7 +88,7 @@ def test_push(site, mode, certificate, token):
 @pytest.mark.parametrize("token", TOKENS)
 @pytest.mark.parametrize("certificate", CERTIFICATES)
 def test_routes_without_a_body(site, mode, certificate, token):
-    """What is answered is about who asks, on each of several requests of one connection."""
+    """The answer is about the collector that asks."""
     who = identity(mode, certificate, token)
     expected = 403 if who is None else 200
     for method, path in (("GET", "/api/v1/metrics/health"), ("GET", "/api/v1/config/x"),
@@ -102,12 +102,12 @@ def test_routes_without_a_body(site, mode, certificate, token):
 
 @pytest.mark.parametrize("version", [TLS12, TLS13])
 def test_one_connection_two_collectors(site, mode, version):
-    """What was found out for one request says nothing of the next one on the same connection."""
+    """The identity of one request must not carry over to the next one on the same connection."""
     if mode == "required":
         pytest.skip("a connection then has one identity for good")
     with Hostile(site.server.port, version=version) as hostile:
         def ask(token):
-            """ask gives whose figures are answered."""
+            """ask gives the collector whose figures are in the answer, or the status of a refusal."""
             outcome = hostile.request("GET", "/api/v1/metrics/health", headers=site.header(token))
             return outcome.json["collector_id"] if outcome.status == 200 else outcome.status
 
@@ -121,18 +121,18 @@ def test_one_connection_two_collectors(site, mode, version):
             site.ids["own"], site.ids["other"], 403, site.ids["own"]]
         assert push("other", "signed of the other") == 200
         stored.something()
-        # Refused before its body is read, which ends the connection.
+        # The server refuses this push before it reads the body, so the connection ends.
         assert push("own", "opaque of the other") == 403
         stored.nothing()
 
 
 def test_open_routes_ask_for_no_certificate(site, mode):
-    """A collector without a certificate must be able to come by one."""
+    """A collector without a certificate must be able to get one."""
     with Hostile(site.server.port) as hostile:
         assert hostile.tls.asked_for_certificate == (mode != "off")
         for path in ("/api/v1/health", "/api/v1/pki/crl", "/api/v1/pki/trust"):
             assert hostile.request("GET", path).status == 200, path
-        # Refused for want of a token, not of a certificate.
+        # The reason of the refusal is the missing token, not a missing certificate.
         for path in ("enroll", "register"):
             outcome = hostile.request("POST", f"/api/v1/collectors/{path}", b"{}")
             assert outcome.status in (400, 403, 422), outcome

@@ -1,6 +1,6 @@
-"""The worker's side of identity, seen from a gateway: what it tells, and how it decides.
+"""The worker's side of identity, as a gateway sees it: the identities it sends and its decisions.
 
-The gateway is a puppet (puppet.py), so that everything may be said that a gateway could say.
+The gateway is a puppet (puppet.py), so the test can send everything that a gateway could send.
 """
 import base64
 import hashlib
@@ -22,7 +22,7 @@ from worker_frames import BY_TOKEN, IDENTITY, REGISTRATION, credential
 
 
 def claims_of(token, key):
-    """claims_of gives header and claims of a token, after its signature was verified."""
+    """claims_of verifies a token's signature and gives its header and claims."""
     header, claims, signature = token.split(".")
     raw = unb64(signature)
     assert len(raw) == 64
@@ -34,7 +34,7 @@ def claims_of(token, key):
 
 class TestIdentity:
     def wait_for(self, world, matches):
-        """wait_for takes identities until one matches and gives how long that took."""
+        """wait_for takes identity frames until one matches, and gives the seconds that took."""
         began = time.monotonic()
         while not matches(world.gateway.identity()):
             assert time.monotonic() - began < 10
@@ -73,8 +73,8 @@ class TestIdentity:
         self.wait_for(world, lambda identity: kid not in identity[1])
 
     def told(self, gateway):
-        """told gives how often something was told until now, since it was last asked."""
-        # A worker tells what is new before it takes the next frame.
+        """told gives the number of identity frames that the worker has sent since the last call."""
+        # The worker sends changed identities before it takes the next frame.
         for _ in range(2):
             gateway.authenticate(credential("pga_x"))
         identities = [frame for frame in gateway.kept if frame[0] == IDENTITY]
@@ -90,7 +90,7 @@ class TestIdentity:
         assert self.told(gateway) == 1
 
     def test_strangers_make_nothing_be_told(self, world, gateway):
-        """Else any word as a token would make every worker read and every gateway ask again."""
+        """Otherwise a wrong token would make every worker and gateway reload identities."""
         name = f"c-{uuid.uuid4()}"
         _, used = world.enrollment(name)
         world.sql(f"SELECT pganalytics.revoke_enrollment_token('{name}')")
@@ -177,7 +177,7 @@ class TestWhoItIs:
         assert outcome() == ""
         assert outcome(token_subject=uuid.uuid4()) == "collector is not known"
         assert outcome(expires_at=now - 1) == "token has expired"
-        # What no date can hold does not become one.
+        # A time outside the range of timestamptz is treated as expired.
         for time_of in (-1, 1 << 62, -(1 << 63), (1 << 63) - 1):
             assert outcome(issued_at=time_of) == "token has expired"
             assert outcome(expires_at=time_of) == "token has expired"
@@ -190,7 +190,7 @@ class TestWhoItIs:
         assert gateway.authenticate(shown)[0] == 403
 
     def test_each_push_is_asked_again(self, world, gateway):
-        """What a gateway has found out before, or has never asked, does not count."""
+        """The worker checks every push again, whatever the gateway has checked or not."""
         collector_id, token, der, shown = world.with_certificate()
         assert gateway.push(collector_id, shown) == (200, "")
         assert gateway.push(collector_id, credential()) == (
@@ -205,7 +205,7 @@ class TestWhoItIs:
                          f"WHERE collector_id = '{collector_id}'") == "2"
 
     def test_gateway_names_another_collector(self, world, gateway):
-        """Who speaks for a gateway still needs what the other collector shows."""
+        """A gateway that names another collector still needs that collector's credentials."""
         collector_id, token = world.collector()
         other, _ = world.collector()
         assert gateway.push(collector_id, credential(token)) == (200, "")
@@ -285,7 +285,7 @@ class TestTokens:
         assert gateway.authenticate(shown(before))[2] == "token was revoked"
         assert gateway.ask_token(shown(before))[3] == "token was revoked"
         assert gateway.authenticate(credential(token))[2] == "token is not known"
-        # The next one is good at once, though the cut lies ahead.
+        # A new token is valid at once, although the cutoff lies ahead.
         fresh = world.sql("SELECT token FROM pganalytics.rotate_token('revoked')")
         status, _, after, _ = gateway.ask_token(credential(fresh))
         assert status == 200
@@ -310,7 +310,7 @@ class TestTokens:
                 real = path.with_suffix(".real")
                 path.rename(real)
                 path.symlink_to(real)
-            # The one before it signs instead.
+            # The previous key signs instead.
             status, _, signed, _ = gateway.ask_token(credential(token))
             assert status == 200, spoil
             claims_of(signed, usable)
@@ -320,7 +320,7 @@ class TestTokens:
         _, token = world.collector()
         world.sql("UPDATE pganalytics.token_keys SET revoked_at = now()")
         try:
-            # Unless the maintenance worker has made another one meanwhile.
+            # The maintenance worker may have made another key meanwhile: then the status is 200.
             status, _, _, message = gateway.ask_token(credential(token))
             assert status == 200 or (status, message) == (503, "no key signs tokens yet")
         finally:
@@ -329,7 +329,7 @@ class TestTokens:
 
 
 class TestGivenAuthority:
-    """With another's authority a certificate is put on record at its first good use."""
+    """With a corporate authority a certificate is recorded when it is first used with success."""
 
     @pytest.fixture
     def given(self, world, tmp_path):
@@ -359,7 +359,7 @@ class TestGivenAuthority:
         assert lines[0] == "-----BEGIN CERTIFICATE-----" and lines[-1] == "-----END CERTIFICATE-----"
         assert all(len(line) == 64 for line in lines[1:-2]) and len(lines[-2]) <= 64
         assert base64.b64decode("".join(lines[1:-1])) == der
-        # Now it is known without being told of.
+        # The certificate is recorded now, so its facts need not be sent again.
         assert given.gateway.authenticate(shown)[0] == 200
         given.sql("UPDATE pganalytics.certificates SET state = 'revoked', revoked_at = now(), "
                   "revocation_reason = 'keyCompromise' "

@@ -1,4 +1,4 @@
-"""Registration of unmodified v3 collectors: the four requests in their order, as libcurl sends them."""
+"""Registration of unmodified v3 collectors: their four requests in order, as libcurl sends them."""
 import concurrent.futures
 import datetime
 import json
@@ -29,7 +29,7 @@ def hostname():
 
 
 def register(curl, secret, hostname, *options):  # noqa: F811
-    """register sends what a v3 collector does: no Authorization, no certificate."""
+    """register sends the request of a v3 collector: without Authorization and without certificate."""
     body = json.dumps({"hostname": hostname, "name": hostname, "version": "3.0.0"},
                       separators=(",", ":")).encode()
     header = ["-H", f"X-Registration-Secret: {secret}"] if secret is not None else []
@@ -41,21 +41,21 @@ def register(curl, secret, hostname, *options):  # noqa: F811
 
 
 def test_the_four_requests(server, secret, hostname, root, curl):  # noqa: F811
-    """Register, refresh, push, pull: with the files that the collector writes of the answer."""
+    """Register, refresh, push and pull, with the files that the collector makes of the answer."""
     reply = register(curl, secret, hostname)
     assert reply.status in (200, 201), reply
     answer = reply.json
-    # It takes them only as JSON strings.
+    # v3 collectors accept these only as JSON strings.
     assert isinstance(answer["collector_id"], str) and isinstance(answer["token"], str)
     assert str(uuid.UUID(answer["collector_id"])) == answer["collector_id"]
     ends = datetime.datetime.strptime(answer["expires_at"], "%Y-%m-%dT%H:%M:%SZ")
-    # It cannot renew: with a certificate of 30 days it would be shut out after 30 days.
+    # v3 collectors cannot renew: after a certificate of 30 days they would be shut out.
     lives = ends - datetime.datetime.utcnow()
     assert datetime.timedelta(days=824) < lives <= datetime.timedelta(days=825)
     assert server.db.value("SELECT name FROM pganalytics.collectors WHERE collector_id = %s",
                            answer["collector_id"]) == hostname
 
-    # What it writes to its files, and uses on every later request when both exist.
+    # The collector writes these files and presents them in every later request if both exist.
     leaf = x509.load_pem_x509_certificate(answer["certificate"].encode())
     key = serialization.load_pem_private_key(answer["private_key"].encode(), None)
     assert pki.spki(key) == leaf.public_key().public_bytes(
@@ -89,7 +89,7 @@ def test_the_four_requests(server, secret, hostname, root, curl):  # noqa: F811
 
 
 def test_key_is_kept_nowhere(server, secret, hostname, curl):  # noqa: F811
-    """The one key that is made for a collector leaves no trace: in no table, no log, no file."""
+    """The private key that the server makes for a v3 collector is in no table, log or file."""
     answer = register(curl, secret, hostname).json
     lines = [line for line in answer["private_key"].splitlines() if len(line) == 64]
     assert lines
@@ -141,7 +141,7 @@ def test_uses_are_counted_under_concurrency(server, hostname, curl):  # noqa: F8
 
 
 def test_name_that_is_taken(server, secret, hostname, curl):  # noqa: F811
-    """Who knows the secret must not come by another collector's id and history."""
+    """A client that knows the secret must not get another collector's id and history."""
     first = register(curl, secret, hostname).json
     again = register(curl, secret, hostname)
     assert again.status in (403, 409), again
@@ -164,7 +164,7 @@ def test_bad_body(server, secret, curl, body):  # noqa: F811
 
 
 def test_log_and_tables_hold_no_secret(server, secret, hostname, curl):  # noqa: F811
-    """Neither with every statement logged, nor in the statistics of statements."""
+    """Secrets are neither in the log, even with every statement logged, nor in pg_stat_statements."""
     log = len(server.cluster.log_text())
     server.db.execute("ALTER SYSTEM SET log_statement = 'all'")
     server.db.execute("SELECT pg_reload_conf()")
@@ -181,7 +181,7 @@ def test_log_and_tables_hold_no_secret(server, secret, hostname, curl):  # noqa:
 
 @pytest.mark.parametrize("version", [TLS12, TLS13])
 def test_made_certificate_is_like_any_other(server, secret, hostname, curl, version):  # noqa: F811
-    """It is on record, names the collector, and is revoked like the others."""
+    """A registered certificate is on record, names its collector, and can be revoked like any other."""
     answer = register(curl, secret, hostname).json
     key = serialization.load_pem_private_key(answer["private_key"].encode(), None)
     holder = pki.Holder(key, *pki.from_pem(answer["certificate"])[:1])
@@ -190,5 +190,6 @@ def test_made_certificate_is_like_any_other(server, secret, hostname, curl, vers
     server.db.execute("SELECT pganalytics.revoke_certificate(%s, 'keyCompromise')",
                       f"{holder.serial:x}")
     with Hostile(server.port, shown, version) as hostile:
-        # By the worker from the COMMIT on, milliseconds later in the handshake.
+        # The worker refuses from the COMMIT on (403), the handshake fails milliseconds later
+        # (None).
         assert hostile.push(answer["collector_id"], answer["token"]).status in (403, None)

@@ -1,4 +1,4 @@
-"""Tokens of enrolment: used once, in time, for one name."""
+"""Enrolment tokens: each can be used once, before it expires, for one collector."""
 import concurrent.futures
 import json
 import threading
@@ -30,7 +30,7 @@ def certificates(server, collector_id):
 
 
 def test_twenty_at_once(server, name):
-    """Twenty hosts with twenty keys and one token: one of them gets a certificate."""
+    """Twenty hosts with twenty keys send one token at once: exactly one gets a certificate."""
     collector_id, token = enrollment_token(server, name)
     barrier = threading.Barrier(20)
 
@@ -51,7 +51,7 @@ def test_twenty_at_once(server, name):
 
 
 def test_lost_answer(server, name):
-    """The same request again gets the same certificate: the answer may have been lost. No other does."""
+    """The same request gets the same certificate again, because the answer may have been lost."""
     collector_id, token = enrollment_token(server, name)
     key = pki.new_key()
     csr = pki.signing_request(key)
@@ -63,13 +63,13 @@ def test_lost_answer(server, name):
     server.db.execute("SELECT pganalytics.revoke_certificate(%s)", f"{first.serial:x}")
     outcome = ask_enrollment(server, token, key, csr=csr)
     assert outcome.status in (200, 403), outcome
-    # By the worker from the COMMIT on, milliseconds later in the handshake.
+    # The worker refuses from the COMMIT on (403), the handshake fails milliseconds later (None).
     refused = attempt(server.port, Presented(first.sent, key), collector_id=collector_id).status
     assert refused in (403, None)
 
 
 def test_same_request_at_once(server, name):
-    """The impatient client: one request, many times at once, still one certificate."""
+    """An impatient client that sends one request many times at once gets one certificate."""
     collector_id, token = enrollment_token(server, name)
     key = pki.new_key()
     csr = pki.signing_request(key)
@@ -106,7 +106,7 @@ def test_wrong_token(server, name, change):
 
 
 def test_tokens_of_another_kind(server, name):
-    """A collector's own token, or a registration secret, enrols nobody; nor does a used one push."""
+    """A collector's token or a registration secret cannot enrol, and an enrolment token cannot push."""
     opaque, = server.db.row("SELECT token FROM pganalytics.create_collector(%s)", name + " opaque")
     assert ask_enrollment(server, opaque, pki.new_key()).status == 403
     collector_id, token = enrollment_token(server, name)
@@ -118,7 +118,7 @@ def test_tokens_of_another_kind(server, name):
 
 
 def test_request_says_nothing_of_who(server, name):
-    """Whatever a request says of names, purposes and times: the server decides."""
+    """Names and purposes in the request are ignored: the server decides them."""
     victim, _ = enrollment_token(server, name + " victim")
     collector_id, token = enrollment_token(server, name)
     key = pki.new_key()
@@ -144,10 +144,10 @@ def test_request_says_nothing_of_who(server, name):
 
 
 def test_key_of_another_collector(server, name):
-    """Two collectors may not share a key by accident or on purpose: each proves its own."""
+    """A collector cannot enrol with another's key: the request must be signed by its own key."""
     collector_id, token = enrollment_token(server, name)
     key, other = pki.new_key(), pki.new_key()
-    # The request of one key, signed by another.
+    # A request for one key, signed by another key.
     request = pki.signing_request(key, signing_key=other)
     with Hostile(server.port) as hostile:
         outcome = hostile.request("POST", ENROLL,

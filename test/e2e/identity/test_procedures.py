@@ -1,4 +1,4 @@
-"""The procedures of docs/operate/pki.md as they are printed: issuing by hand, and stolen keys."""
+"""The procedures of docs/operate/pki.md as printed: issuing by hand, and stolen keys."""
 import re
 import subprocess
 
@@ -49,7 +49,7 @@ def test_issue_by_hand(site, root):
 
 
 def test_passphrase_for_a_key_that_is_there(site):
-    """The command is in force first: in between both keys can be read."""
+    """The command is set first, so that the plain key and the encrypted one can both be read."""
     key_file = site.data / "pganalytics_ca.key"
     plain = key_file.read_bytes()
     seal, move = re.search(r"```sh\n(openssl pkcs8 .*?)```", TEXT, re.S).group(1).splitlines()
@@ -84,7 +84,7 @@ def test_stolen_key_of_a_collector(site):
     assert serials == [stolen.serial]
     site.admin.execute(said("SELECT * FROM pganalytics.revoke_certificate('5f3a...', 'keyCompromise');",
                             **{"5f3a...": serials[0]}))
-    # By the worker from the COMMIT on, milliseconds later in the handshake.
+    # The worker refuses from the COMMIT on (403), the handshake fails milliseconds later (None).
     assert site.status(stolen) in (403, None)
     site.admin.execute("SELECT pganalytics." + said("revoke_tokens('prod-1')", **named))
     for token in (stolen.token, signed):
@@ -99,13 +99,13 @@ def test_stolen_key_of_a_collector(site):
 
 
 def server_serial(site):
-    """server_serial is None between the end of one certificate and the making of the next."""
+    """server_serial is None after one certificate has ended and before the next one is made."""
     rows = site.admin.rows("SELECT serial FROM pganalytics.certificate_expiry WHERE kind = 'server'")
     return rows[0][0] if rows else None
 
 
 def test_stolen_key_of_the_server(site, collector):
-    """Collectors that enrolled know the next key and follow."""
+    """Enrolled collectors already know the next key and follow the change."""
     serial, pins = server_serial(site), site.admin.value(IN_USE)
     site.admin.execute(said("SELECT pganalytics.revoke_certificate(serial, 'keyCompromise')",
                             serial=f"'{serial}'"))
@@ -116,7 +116,7 @@ def test_stolen_key_of_the_server(site, collector):
 
 
 def test_both_keys_of_the_server_stolen(site, collector):
-    """No key is left that a collector could know: it waits until somebody gives it the new pin."""
+    """The collector knows neither new key: it waits until an administrator gives it the new pin."""
     certificates = site.admin.value("SELECT pganalytics.ca_certificate()")
     site.server.cluster.stop()
     for path in site.data.glob(said("pganalytics_server*")):
@@ -132,7 +132,7 @@ def test_both_keys_of_the_server_stolen(site, collector):
 
 
 def test_stolen_token_key(site, collector):
-    """Once gateways know it, no token of it is taken; collectors with certificates notice nothing."""
+    """After the revocation tokens of the key are refused; collectors with certificates are not affected."""
     one = enroll(site.server, "holder of tokens")
     signed, bound = one.signed_token(), one.signed_token(with_certificate=True)
     forged = forge_for(site.server, one.collector_id)
@@ -155,7 +155,7 @@ def test_stolen_token_key(site, collector):
 
 
 def test_stolen_key_of_the_authority(site, collector):
-    """A forged certificate gets in nowhere; afterwards not even the handshake takes it."""
+    """A forged certificate is refused with 403; after the rotation the handshake fails."""
     one = enroll(site.server, "forged")
     forged = Enrolled(site.server, one.name, one.collector_id,
                       authority_of(site.server).leaf(one.collector_id))
@@ -164,7 +164,8 @@ def test_stolen_key_of_the_authority(site, collector):
     assert site.admin.value("SELECT pganalytics.ca_certificate()").count("BEGIN CERT") == 2
     with pytest.raises(psycopg2.Error, match="have no certificate of the new authority"):
         site.admin.execute(said("SELECT pganalytics.finish_ca_rotation();"))
-    # Without it, whoever knows the old one alone could not verify the server from here on.
+    # Collectors must push first: one that knows only the old authority could not verify the server
+    # later.
     site.wait_for_pushes(collector)
     site.do("finish_ca_rotation(true)")
     site.server.cluster.write_certificate()
@@ -199,7 +200,7 @@ def test_stolen_data_directory(site, collector):
     assert "no longer trusts certificate authority" in site.server.cluster.log_text()
     assert (site.status(one), site.status(thief)) == (None, None)
     assert site.status(collector_id=one.collector_id, token=forged.token()) == 403
-    # Of these there is only a hash in the directory.
+    # The data directory holds only a hash of this token.
     assert site.status(collector_id=one.collector_id, token=one.token) == 200
     assert site.status(collector_id=one.collector_id, token=one.signed_token()) == 200
     site.let_in(collector)
@@ -207,7 +208,7 @@ def test_stolen_data_directory(site, collector):
 
 
 def test_files_of_two_authorities(site):
-    """Nobody serves with what does not fit together, and the view says why, until the files fit again."""
+    """With files that do not match nothing is served, and the view says why, until the files match again."""
     kept = site.files()
     site.server.cluster.stop()
     product.write_secret(site.data / "pganalytics_ca.key", pki.key_pem(pki.new_key()))
@@ -228,7 +229,7 @@ def test_files_of_two_authorities(site):
     site.server.cluster.reload()
     site.server.cluster.wait_until_running()
     assert site.admin.value("SELECT pganalytics.issued_certificate(%s)", request)
-    # Each start writes another revocation list.
+    # Each start writes another revocation list, so that file may differ.
     now = site.files()
     assert now.pop("pganalytics_crl.pem") and kept.pop("pganalytics_crl.pem")
     assert now == kept

@@ -1,4 +1,4 @@
-"""Rate limits: one count for all gateways, for each address and each collector."""
+"""Rate limits: all gateways share one count for each address and each collector."""
 import concurrent.futures
 import os
 import signal
@@ -14,7 +14,7 @@ from cluster import wait_until
 HEALTH = "/api/v1/health"
 FIGURES = "/api/v1/metrics/health"
 FEW, MANY = 40, 1000000
-# So that what comes back while a test runs is little: a token a second.
+# One token a second, so that few tokens come back while a test runs.
 ADDRESS_LIMITED = {"rate_limit_address": 1, "rate_limit_address_burst": FEW}
 COLLECTOR_LIMITED = {"rate_limit_collector": 1, "rate_limit_collector_burst": FEW}
 UNLIMITED = {"rate_limit_address": MANY, "rate_limit_address_burst": MANY,
@@ -42,7 +42,7 @@ def limited(make_server):
 
 @pytest.fixture
 def fresh(limited):
-    """fresh is the server after a restart: nobody has been counted yet."""
+    """fresh is the server after a restart, when no client has been counted."""
     limited.cluster.configure({f"pganalytics.{name}": value for name, value in UNLIMITED.items()})
     limited.cluster.restart()
     limited.cluster.wait_until_running()
@@ -77,7 +77,7 @@ def test_an_address_is_counted_once_for_all_gateways(fresh):
     fresh.configure(**ADDRESS_LIMITED)
     answered, closed = ask_on_new_connections(fresh, 2 * FEW)
     (client, (allowed, refused, _)), = limits(fresh, "address").items()
-    # A connection and its first request are one. More than the burst is what came back.
+    # A connection and its first request count as one. What exceeds the burst came back meanwhile.
     assert client == "127.0.0.1" and FEW <= allowed < 2 * FEW
     assert closed > 0 and (allowed, refused) == (answered, closed)
     wait_until(lambda: fresh.workers("accepted > 0") == [(True,), (True,)], what="both gateways")
@@ -110,7 +110,7 @@ def test_a_collector_that_asks_too_much_is_alone_with_it(fresh):
             asked += 1
         assert answer.status == 429 and answer.headers["retry-after"] == "1"
         assert "connection" not in answer.headers
-    # More connections do not help.
+    # The collector's limit also holds on new connections.
     with fresh.client(noisy) as client:
         refused = [client.push(push_body(noisy.collector_id, query_rows(1, 1))).status
                    for _ in range(5)]
@@ -140,7 +140,7 @@ def test_a_lower_limit_holds_at_once_and_locks_nobody_out(fresh):
     assert ask_on_new_connections(fresh, 50) == (50, 0)
     fresh.configure(**ADDRESS_LIMITED)
     assert ask_on_new_connections(fresh, 5)[1] > 0
-    # At a token a second the 50 of before would be paid back after most of a minute.
+    # At one token a second, paying back the 50 requests of before would take most of a minute.
     wait_until(lambda: ask_on_new_connections(fresh, 1) == (1, 0), 20, "a second's token")
 
 
@@ -168,7 +168,7 @@ def test_a_crash_begins_anew(fresh):
 
 
 def test_nobody_can_make_the_memory_shorter(limited):
-    """A server process that touched a page which is gone would die, and the server with it."""
+    """Truncating the shared memory is refused: the server would die at the access to a missing page."""
     def memories(pid):
         return [f"/proc/{pid}/fd/{fd}" for fd in os.listdir(f"/proc/{pid}/fd")
                 if "pganalytics_rates" in os.readlink(f"/proc/{pid}/fd/{fd}")]
@@ -205,7 +205,7 @@ def test_addresses_are_for_administrators(fresh):
 
 
 def test_a_fleet_behind_one_address_is_never_refused(fresh):
-    """200 v3 collectors come back at once: each asks three times, on new connections, by defaults."""
+    """200 v3 collectors reconnect at once with three requests each, under the default limits."""
     fresh.configure(**dict.fromkeys(UNLIMITED))
     collectors = [fresh.collector() for _ in range(20)]
 

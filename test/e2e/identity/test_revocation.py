@@ -1,4 +1,4 @@
-"""Revocation is a COMMIT: known within a second, on open connections too, and from the first one on."""
+"""A revocation counts from its COMMIT: within a second, on open connections, and after a restart."""
 import concurrent.futures
 import os
 import signal
@@ -18,7 +18,7 @@ from identities import REFRESH, RENEW, ask_enrollment, authority_of, enroll
 from raw_tls import TLS12, TLS13
 
 VERSIONS = [TLS12, TLS13]
-SOON = 1.0  # seconds from COMMIT
+SOON = 1.0  # seconds from the COMMIT
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +45,9 @@ def push(server, enrolled, version=TLS13, **options):
 
 
 def assert_locked_out(server, enrolled, stored):
-    """assert_locked_out: no request of any kind, by the certificate or beside its good token.
+    """assert_locked_out checks that every request with the certificate is refused, even with a good token.
 
-    From the COMMIT on the worker refuses; soon the gateway does, in the handshake.
+    The worker refuses from the COMMIT on; soon after, the gateway refuses in the handshake.
     """
     for version in VERSIONS:
         for token in (None, enrolled.token):
@@ -75,7 +75,7 @@ def number_of(crl):
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_live_connection(server, one, version):
-    """The next request on a connection is refused, and the connection ends."""
+    """The next request on an open connection is refused, and the connection ends."""
     stored = Stored(server)
     with Hostile(server.port, one.presented, version) as busy:
         assert busy.push(one.collector_id).status == 200
@@ -83,7 +83,7 @@ def test_live_connection(server, one, version):
         began = revoke(server, one)
         outcome = busy.push(one.collector_id)
         refused = time.monotonic() - began
-        # The sweep may have been faster than the request.
+        # The gateway may have closed the connection before the request came.
         assert outcome.status == 403 or outcome.end, outcome
         assert busy.is_closed()
         closed = time.monotonic() - began
@@ -95,7 +95,7 @@ def test_live_connection(server, one, version):
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_idle_connection(server, one, version):
-    """Connections that ask for nothing any more are found too, in every gateway."""
+    """Every gateway also closes idle connections with the certificate."""
     idle = [Hostile(server.port, one.presented, version) for _ in range(8)]
     other = enroll(server, f"{one.name} beside")
     with Hostile(server.port, other.presented, version) as innocent:
@@ -110,7 +110,7 @@ def test_idle_connection(server, one, version):
 
 
 def test_push_that_waits_for_the_worker(server, one):
-    """A push that was let in before the COMMIT, and comes to its transaction after it, stores nothing."""
+    """A push admitted before the COMMIT whose transaction begins after it stores nothing."""
     stored = Stored(server)
     with psycopg2.connect(server.cluster.dsn("analytics")) as blocker, blocker.cursor() as cursor, \
             concurrent.futures.ThreadPoolExecutor(1) as pool:
@@ -127,24 +127,25 @@ def test_push_that_waits_for_the_worker(server, one):
 
 
 def test_certificate_is_good_for_nothing(server, one):
-    """Neither for a renewal, nor for a token, nor does a token that is bound to it go on."""
+    """A revoked certificate cannot renew or get a token, and a token bound to it is refused."""
     bound = one.signed_token(with_certificate=True)
     revoke(server, one)
     stored = Stored(server)
     for path in (RENEW, REFRESH, "/api/v1/collectors/enroll"):
         outcome = ask_enrollment(server, None, pki.new_key(), path, one.presented)
-        # By the worker from the COMMIT on, milliseconds later in the handshake.
+        # The worker refuses from the COMMIT on (403), the handshake fails milliseconds later
+        # (None).
         assert outcome.status in (403, None), outcome
     assert attempt(server.port, collector_id=one.collector_id,
                    headers=[("Authorization", f"Bearer {bound}")]).status == 403
     stored.nothing()
-    # The collector itself is not locked out: its other token, and a new certificate, are good.
+    # The collector itself is not locked out: its opaque token and a new certificate are accepted.
     assert attempt(server.port, collector_id=one.collector_id, token=one.token).status == 200
     assert push(server, enroll(server, one.name, with_token=False)).status == 200
 
 
 def test_disabled_collector(server, one):
-    """Not revoked, but not to be served: on a live connection too, and back when it is enabled."""
+    """A disabled collector is refused, on open connections too, and served again when it is enabled."""
     stored = Stored(server)
     with Hostile(server.port, one.presented) as hostile:
         assert hostile.push(one.collector_id).status == 200
@@ -159,7 +160,7 @@ def test_disabled_collector(server, one):
 
 
 def test_rolled_back(server, one):
-    """What was not committed was not done: not after ROLLBACK, nor of a savepoint."""
+    """A revocation that is rolled back, by ROLLBACK or to a savepoint, has no effect."""
     with Hostile(server.port, one.presented) as hostile:
         for before, after in ((("BEGIN",), ("ROLLBACK",)),
                               (("BEGIN", "SAVEPOINT s"), ("ROLLBACK TO s", "COMMIT"))):
@@ -177,7 +178,7 @@ def test_rolled_back(server, one):
 
 
 def test_prepared(server, one):
-    """COMMIT PREPARED comes from another session, which would tell nobody."""
+    """PREPARE TRANSACTION fails: COMMIT PREPARED may come from another session, which would notify nobody."""
     server.db.execute("BEGIN")
     try:
         revoke(server, one)
@@ -197,7 +198,7 @@ def test_twice_and_unknown(server, one):
 
 
 def test_first_connection_after_a_restart(server, one):
-    """From the first handshake on: a revoked set that came later would let some in before."""
+    """The first handshake after a restart already refuses: a later set of revocations would let some in."""
     stored = Stored(server)
     assert push(server, one).status == 200
     stored.something()
@@ -245,7 +246,7 @@ def test_after_a_gateway_was_killed(server, one):
     before = {pid for pid, in server.workers("gateway_pid")}
     for pid in before:
         os.kill(pid, signal.SIGKILL)
-    # These are the first that the new gateways see.
+    # These are the first connections to the new gateways.
     for _ in range(10):
         outcome = push(server, one)
         assert outcome.status is None, outcome
@@ -255,7 +256,7 @@ def test_after_a_gateway_was_killed(server, one):
 
 
 def test_certificate_that_was_never_issued(server, one):
-    """Made with the authority's own key, and with everything right: but not on record."""
+    """A certificate signed with the authority's own key, but not on record, is refused."""
     stored = Stored(server)
     authority = authority_of(server)
     stolen = authority.leaf(one.collector_id)
@@ -264,12 +265,12 @@ def test_certificate_that_was_never_issued(server, one):
             with Hostile(server.port, show(stolen), version) as hostile:
                 assert hostile.push(one.collector_id, token).status == 403
     stored.nothing()
-    # The same one, put on record, is good: nothing else was wrong with it.
+    # Once on record the same certificate is accepted, so it had no other fault.
     record(server, authority, stolen, one.collector_id)
     with Hostile(server.port, show(stolen)) as hostile:
         assert hostile.push(one.collector_id).status == 200
         stored.something()
-        # On record for another collector; and gone from the record.
+        # The record is changed to another collector, and then deleted.
         other = enroll(server, f"{one.name} beside")
         for change, arguments in (
                 ("UPDATE pganalytics.certificates SET collector_id = %s WHERE sha256 = %s",
@@ -296,7 +297,7 @@ def record(server, authority, holder, collector_id):
 
 
 def test_revocation_list(server, root):
-    """The list holds what is revoked and no more, its number grows, and openssl agrees."""
+    """The list holds exactly the revoked certificates, its number grows, and openssl accepts it."""
     kept, gone = enroll(server, "kept"), enroll(server, "gone")
     before = crl_of(server)
     began = revoke(server, gone)

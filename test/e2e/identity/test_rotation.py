@@ -1,6 +1,6 @@
-"""Everything is replaced, three times, under load and with the clock moved: no request fails.
+"""Everything is replaced three times, under load and with the clock moved, without a failed request.
 
-Server certificate, authority (two roots for a while), collectors' certificates, key of tokens.
+Server certificate, authority (two roots for a while), collectors' certificates, token signing key.
 """
 import datetime
 import json
@@ -25,13 +25,14 @@ from shifted import HERE, ShiftedClock, shift
 DAY = 86400
 ROTATIONS = 3
 COLLECTORS = 4
-# Two thirds of 30 days have passed then, jitter included, and a key of 22 days has its last one.
+# By then two thirds of 30 days have passed, jitter included, and a key of 22 days is on its last
+# day.
 STEP_DAYS = 21
 WAIT_OF_A_KEY = 11
 
 
 class Load:
-    """Load is rotation_load.py in a process of its own, by the moved clock."""
+    """Load is rotation_load.py in its own process, which runs by the moved clock."""
 
     def __init__(self, root, server, clock, count):
         directory = root / "rotation-load"
@@ -70,7 +71,7 @@ class Load:
 
 @pytest.fixture(scope="module")
 def moved(root):
-    """moved is a server whose clock can be moved, and the clock."""
+    """moved is a server whose clock can be moved, together with the clock."""
     clock = ShiftedClock(root)
     analytics = product.Analytics(root, "rotation", {
         "pganalytics.ingest_workers": 2, "pganalytics.server_cert_days": 30,
@@ -97,7 +98,7 @@ def site(root, moved):
 
 
 def facts(server):
-    """facts are the server's certificate, the trusted authorities and the signing key."""
+    """facts are the server's certificate, the trusted authorities and the newest signing key."""
     return server.db.row(
         "SELECT (SELECT serial FROM pganalytics.certificates WHERE kind = 'server' "
         "ORDER BY issued_at DESC LIMIT 1), "
@@ -113,7 +114,7 @@ def test_three_rotations_of_everything(site):
     before = server.db.row(refused)
 
     def pass_days(days):
-        # Partitions are made ahead of time, of which there is none in a jump.
+        # The jump leaves the worker no time to make partitions ahead, so make them here.
         server.db.execute(
             "SELECT pganalytics.make_partition(relation, current_date + day) "
             "FROM unnest(ARRAY['query_samples', 'push_ledger', 'push_accounts']) AS relation, "
@@ -121,7 +122,7 @@ def test_three_rotations_of_everything(site):
         jump(days * DAY)
 
     def jump(seconds):
-        """jump moves the clock between two requests: within one no day has time to pass."""
+        """jump moves the clock between two requests: days must not pass within a request."""
         load.ask("pause")
         clock.advance(seconds)
         load.ask("resume")
@@ -138,22 +139,22 @@ def test_three_rotations_of_everything(site):
         certificate, authorities, kid = facts(server)
         assert len(authorities) == 1
         version = max(one["trust"] for one in load.ask())
-        # Two roots, and everybody has heard of the second before it matters.
+        # There are two roots, and every collector knows the second one before it is used.
         server.db.execute("SELECT pganalytics.rotate_ca()")
         wait_until(lambda: len(facts(server)[1]) == 2, 10, "a second authority")
         everybody(lambda one: one["trust"] > version, "the new trust")
         goes_on("the second authority")
-        # Server certificate, collectors' certificates and key are due.
+        # Server certificate, collectors' certificates and signing key become due.
         pass_days(STEP_DAYS)
         wait_until(lambda: facts(server)[0] != certificate, 20, "another server certificate")
         wait_until(lambda: facts(server)[2] != kid, 20, "another key of tokens")
         everybody(lambda one: one["renewals"] >= rotation, "renewals")
-        # It signs when every gateway has known it for a while.
+        # The new key signs after every gateway has known it for a while.
         jump(WAIT_OF_A_KEY)
         everybody(lambda one: facts(server)[2] in one["kid"], "tokens of the new key")
         everybody(lambda one: len(one["server"]) > rotation, "the new server certificate")
         goes_on("the renewals")
-        # The old root goes.
+        # Remove the old root.
         server.db.execute("SELECT pganalytics.finish_ca_rotation()")
         wait_until(lambda: len(facts(server)[1]) == 1, 10, "one authority")
         assert facts(server)[1] != authorities
@@ -166,14 +167,14 @@ def test_three_rotations_of_everything(site):
           f"server certificates, {[len(r['kid']) for r in reports]} keys, "
           f"{[r['renewals'] for r in reports]} renewals")
     assert server.db.value("SELECT count(*) FROM pganalytics.push_ledger") == pushes
-    # Of the new authorities; the hasty one had some of the first as well.
+    # Certificates of each new authority; the hasty collector also had one of the first authority.
     assert [len(one["issuer"]) - one["hasty"] for one in reports] == [ROTATIONS] * COLLECTORS
     after = server.db.row(refused)
     assert after == before, "requests refused, handshakes failed"
 
 
 def test_list_is_made_again_at_two_thirds(moved):
-    """A list of seven days is followed after four and two thirds, by one with a greater number."""
+    """A list of seven days is replaced after 4 2/3 days by a list with a greater number."""
     server, clock = moved
     newest = "SELECT max(crl_number), max(this_update) > now() - interval '1 min', sum(entries) " \
              "FROM pganalytics.revocation_lists"
@@ -184,7 +185,7 @@ def test_list_is_made_again_at_two_thirds(moved):
     assert of_now
 
     def tended():
-        """tended: the worker has looked at everything since the clock was moved."""
+        """tended waits until the worker has checked everything after the move; gives the newest list."""
         run_job(server, "rotate_token_key()")
         return server.db.row(newest)[:2]
     clock.advance(4.5 * DAY)
@@ -201,7 +202,7 @@ def pins_of(server):
 
 
 def test_one_worker_is_late(make_server):
-    """While a gateway shows the old certificate it is trusted; none is issued that it refuses."""
+    """While a gateway shows the old certificate, its pin stays and no certificate is issued."""
     server = make_server("late", ingest_workers=2)
     before = pins_of(server)
     late, = server.workers("pid")[0]
@@ -210,7 +211,7 @@ def test_one_worker_is_late(make_server):
         run_job(server, "rotate_server_certificate()")
         served = pins_of(server)
         assert served[0] == before[1] and before[0] == served[2] and len(served) == 3
-        # Others serve the new one, and yet it stays so.
+        # Other gateways already show the new certificate, but the pin still stays.
         wait_until(lambda: before[1] in {pin_served(server) for _ in range(8)}, 10, "the new key")
         server.db.execute("INSERT INTO pganalytics.collectors (name) VALUES ('early')")
         request = server.db.value("SELECT pganalytics.issue_certificate('early', %s)",

@@ -1,4 +1,4 @@
-"""The list of security checks (scripts/security_mutations): every test that it names is there."""
+"""Every test that the list of security checks (scripts/security_mutations) names exists."""
 import os
 import pathlib
 import re
@@ -21,10 +21,10 @@ def collected(*command):
 
 
 def selects(expression, name):
-    """selects is what pytest's -k does with the names of tests."""
+    """selects says whether pytest's -k expression selects a test of this name."""
     answer = re.sub(r"[^\s()]+", lambda word: word[0] if word[0] in ("and", "or", "not") else
                     str(word[0].lower() in name), expression)
-    return eval(answer)  # of "True", "False", "and", "or", "not" and parentheses
+    return eval(answer)  # the answer has only "True", "False", "and", "or", "not" and parentheses
 
 
 def test_every_test_of_the_list_is_there():

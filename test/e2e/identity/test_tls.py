@@ -1,4 +1,4 @@
-"""What TLS offers to strangers: facts of our own, and the judgement of testssl.sh."""
+"""What TLS offers to strangers, by checks of our own and by testssl.sh."""
 import concurrent.futures
 import json
 import socket
@@ -12,12 +12,12 @@ SUITES_12 = {"ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384",
              "ECDHE-ECDSA-CHACHA20-POLY1305"}
 SUITES_13 = {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"}
 GROUPS = {"X25519", "P-256", "P-384"}
-# Findings of testssl.sh that are no finding about this server.
+# Findings of testssl.sh that are not faults of this server.
 EXPLAINED = {
     "engine_problem": "the openssl program that does the testing knows no GOST",
 }
 GOOD = {"OK", "INFO"}
-# So that an empty or half a report is no success: some of what must have been looked at.
+# Some checks that a report must hold, so that an empty or incomplete report fails.
 LOOKED_AT = {"SSLv2", "SSLv3", "TLS1", "TLS1_1", "TLS1_2", "TLS1_3", "cert_chain_of_trust",
              "cert_trust", "cert_validityPeriod", "HSTS_time", "banner_server", "cipher_order", "PFS",
              "heartbleed", "ticketbleed", "secure_renego", "secure_client_renego", "CRIME_TLS",
@@ -28,7 +28,7 @@ SECTIONS = ("-p", "-f", "-P", "-S", "-h", "-U")
 
 @pytest.fixture(scope="module")
 def server(make_server):
-    # An authority that other programs check certificates against has its list published.
+    # testssl.sh wants certificates to name the place of a revocation list.
     return make_server("tls", crl_url="http://pki.example.com/pganalytics.crl")
 
 
@@ -42,7 +42,7 @@ def port(request, server):
 
 
 def openssl(server, port, *options, say="Q\n"):
-    """openssl connects; its returncode is 0 if TLS was agreed and the server verified."""
+    """openssl runs s_client; its returncode is 0 if TLS was agreed and the server verified."""
     return subprocess.run(
         ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-servername", "localhost",
          "-CAfile", str(server.ca_file), "-verify_return_error", *options], input=say, text=True,
@@ -50,7 +50,7 @@ def openssl(server, port, *options, say="Q\n"):
 
 
 def agreed(done):
-    """agreed is the suite of a handshake that succeeded, None for one that did not."""
+    """agreed is the cipher suite of a successful handshake, None after a failed one."""
     line = next((line for line in done.stdout.splitlines() if line.startswith("New, ")), "(NONE)")
     suite = line.rsplit(" ", 1)[-1]
     return None if suite == "(NONE)" else suite
@@ -66,7 +66,7 @@ def test_old_versions_are_refused(server, port, version):
 def test_suites_of_tls12_are_ecdhe_and_aead(server, port):
     offered = "ALL:COMPLEMENTOFALL"
     found = set()
-    # What was agreed on is taken out of the offer until the server agrees on nothing.
+    # Remove each agreed suite from the offer until the server agrees on none.
     while suite := agreed(openssl(server, port, "-tls1_2", "-cipher", f"{offered}:@SECLEVEL=0")):
         assert suite not in found
         found.add(suite)
@@ -86,13 +86,13 @@ def test_groups(server, port):
 
     others = ("P-521", "X448", "brainpoolP256r1", "ffdhe2048")
     assert agreed_on("-tls1_3", (*GROUPS, *others)) == GROUPS
-    # In TLS 1.2 the list limits the curves of certificates too.
+    # In TLS 1.2 the list of groups also limits the curves of certificates.
     assert agreed_on("-tls1_2", ("P-256", *others)) == {"P-256"}
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_no_session_is_resumed(server, port, version):
-    """A resumed session would skip the look at the client's certificate."""
+    """A resumed session would skip the check of the client's certificate."""
     context = ssl.create_default_context(cafile=str(server.ca_file))
     context.minimum_version = context.maximum_version = version
     session = None
@@ -111,14 +111,14 @@ def test_no_ticket_comes_after_the_handshake(server, port):
         done = openssl(server, port, version)
         assert agreed(done) and "Verify return code: 0 (ok)" in done.stdout
         assert "session ticket" not in done.stdout.lower()
-        # No ticket: nothing that early data could be sent with.
+        # Without a ticket a client cannot send early data.
         assert "Early data was not sent" in done.stdout or version == "-tls1_2"
 
 
 def test_no_compression_and_no_renegotiation(server, port):
     done = openssl(server, port, "-tls1_2", "-comp")
     assert "Compression: NONE" in done.stdout
-    # openssl's R asks for another handshake on the same connection.
+    # openssl's command R starts a renegotiation.
     done = openssl(server, port, "-tls1_2", say="R\nGET / HTTP/1.1\n\n")
     assert "RENEGOTIATING" in done.stderr + done.stdout
     assert "no renegotiation" in done.stderr and "HTTP/1.1" not in done.stdout
@@ -135,7 +135,7 @@ def test_what_is_no_tls_is_told_nothing(server, port):
         with socket.create_connection(("127.0.0.1", port), timeout=20) as plain:
             plain.sendall(words)
             said = plain.recv(4096)
-            # At most an alert.
+            # The server sends at most an alert.
             assert said == b"" or (said[0] == 21 and len(said) == 7), said
 
 

@@ -1,4 +1,4 @@
-"""Signed tokens of every bad kind: refused with 403 on TLS 1.2 and 1.3, with 0 rows stored."""
+"""Signed tokens of every bad kind are refused with 403 on TLS 1.2 and 1.3, and 0 rows are stored."""
 import hashlib
 import json
 import time
@@ -13,9 +13,9 @@ from identities import REFRESH, enroll, forge_for, token_key
 from raw_tls import TLS12, TLS13, Presented
 
 VERSIONS = [TLS12, TLS13]
-# Of these a refresh makes a good one again, until the grace has passed.
+# A refresh accepts these tokens, because their grace has not passed.
 REFRESHABLE = ("expired a second ago", "expired long ago")
-# Not even a header of HTTP.
+# Values that are not even valid HTTP headers.
 MALFORMED = {"byte above 127": (400, 403), "20 kB": (403, 431)}
 
 
@@ -58,7 +58,7 @@ def test_bad_token(site, kind, version):
     refreshed = site.refresh(authorization, version=version)
     assert refreshed.status in ((200,) if kind in REFRESHABLE else MALFORMED.get(kind, (403,)))
     stored.nothing()
-    # What the same key signs without the fault is good.
+    # A token signed by the same key without the fault is accepted.
     assert site.push("Bearer " + forge.token(), version=version).status == 200
     stored.something()
 
@@ -66,7 +66,7 @@ def test_bad_token(site, kind, version):
 @pytest.mark.parametrize("kind", ["signature a bit changed", "cnf of another certificate",
                                   "expired a second ago", "sub twice", "none"])
 def test_bad_token_beside_a_good_certificate(site, kind):
-    """What is shown must be good, all of it: a certificate does not make up for a token."""
+    """Every credential that is presented must be good: a certificate does not make up for a token."""
     stored = Stored(site.server)
     authorization = ("Bearer " if kind == "none" else bad_tokens.KINDS[kind](site.forge))
     outcome = site.push(authorization, site.own.presented)
@@ -88,7 +88,7 @@ def test_token_of_another_collector(site):
 
 
 def test_token_of_nobody(site):
-    """Signed by the right key, for somebody who is not there, or not any more."""
+    """Tokens signed by the right key, for a subject that does not exist or is disabled."""
     stored = Stored(site.server)
     unknown = "00000000-0000-4000-8000-000000000000"
     for subject in (unknown, "postgres", f"urn:uuid:{site.own.collector_id}",
@@ -110,7 +110,7 @@ def test_token_of_nobody(site):
 
 
 def test_bound_token_needs_its_certificate(site):
-    """A token that was given to a certificate is worth nothing without exactly that one."""
+    """A token bound to a certificate is refused without exactly that certificate."""
     stored = Stored(site.server)
     token = "Bearer " + site.own.signed_token(with_certificate=True)
     claims = json.loads(bad_tokens.unb64(token.split(".")[1]))
@@ -137,7 +137,8 @@ def test_places_where_no_token_belongs(site):
         with Hostile(site.server.port) as hostile:
             outcome = hostile.request("POST", path, body, headers)
             assert outcome.status in (403, 404), outcome
-    # Two headers: whichever a reader takes, the other may be what somebody else has looked at.
+    # Two Authorization headers are refused: another program may read the one that this server does
+    # not.
     for pair in ((token, "x"), ("x", token), (token, token)):
         outcome = attempt(site.server.port, collector_id=site.own.collector_id,
                           headers=[("Authorization", f"Bearer {one}") for one in pair])
@@ -146,7 +147,7 @@ def test_places_where_no_token_belongs(site):
 
 
 def test_token_of_a_megabyte(site):
-    """Refused by its size, before anything is decoded."""
+    """The token is refused because of its size, before it is decoded."""
     stored = Stored(site.server)
     outcome = site.push("Bearer " + site.forge.token(x="y" * (1 << 20)))
     assert outcome.status == 431 or outcome.end, outcome
@@ -154,7 +155,7 @@ def test_token_of_a_megabyte(site):
 
 
 def test_opaque_token_is_no_subject(site):
-    """A text of two dots is a signed token, whatever it begins with."""
+    """A text with two dots is a signed token, whatever its beginning."""
     stored = Stored(site.server)
     for value in (site.own.token + ".e30.e30", site.own.token[:-1], site.own.token.upper(),
                   site.own.token + "\0", site.own.token[4:], "pga_" + "0" * 64,
@@ -166,7 +167,7 @@ def test_opaque_token_is_no_subject(site):
 
 
 def test_revoked_tokens(site):
-    """revoke_tokens() ends every token of before, on a connection that is open too."""
+    """revoke_tokens() revokes all earlier tokens, on open connections too."""
     one = enroll(site.server, "revoked tokens")
     stored = Stored(site.server)
     tokens = [one.token, one.signed_token(), one.signed_token(with_certificate=True)]
@@ -188,7 +189,7 @@ def test_revoked_tokens(site):
         for presented in (Presented(), one.presented):
             assert site.refresh(f"Bearer {token}", presented).status == 403
     stored.nothing()
-    # What is signed a moment later is good. So is the certificate.
+    # A token signed later is accepted, and so is the certificate.
     fresh = forge_for(site.server, one.collector_id).token(iat=int(time.time()) + 20)
     assert site.push(f"Bearer {fresh}", collector_id=one.collector_id).status == 200
     assert site.push(None, one.presented, collector_id=one.collector_id).status == 200
@@ -209,13 +210,13 @@ def test_rotated_opaque_token(site):
 
 
 def test_keys_of_tokens_change(site):
-    """After rotate_token_key() the key before still verifies; after revoke_token_key() it does not."""
+    """After rotate_token_key() the former key still verifies; after revoke_token_key() it does not."""
     stored, before = Stored(site.server), site.forge
     count = "SELECT count(*) FROM pganalytics.token_keys WHERE kid <> %s"
     known = site.server.db.value(count, before.kid)
     site.server.db.execute("SELECT pganalytics.rotate_token_key()")
     wait_until(lambda: site.server.db.value(count, before.kid) > known, 10, "another key")
-    # It signs as soon as every gateway must know it, which a test need not wait for.
+    # The new key signs 10 s later, when every gateway knows it; the test does not wait for that.
     site.server.db.execute("UPDATE pganalytics.token_keys SET signs_from = now() "
                            "WHERE signs_from > now()")
     wait_until(lambda: token_key_signing(site) != before.kid, 10, "a token of it")
@@ -227,7 +228,8 @@ def test_keys_of_tokens_change(site):
         old = [("Authorization", "Bearer " + before.token())]
         assert hostile.push(site.own.collector_id, headers=old).status == 200
         site.server.db.execute("SELECT pganalytics.revoke_token_key(%s)", before.kid)
-        # Gateways verify signatures by themselves: what counts is when they are told.
+        # Gateways verify signatures themselves, so the token is accepted until they learn of the
+        # revocation.
         deadline, outcome = time.monotonic() + 1, None
         while outcome is None or outcome.status == 200:
             outcome = hostile.push(site.own.collector_id, headers=old)
@@ -245,7 +247,7 @@ def token_key_signing(site):
 
 
 def test_grace_of_refresh(site):
-    """An expired token gets a new one within the grace, and nothing else; beyond it not even that."""
+    """Within the grace an expired token can only be refreshed; beyond the grace it is good for nothing."""
     stored, now = Stored(site.server), int(time.time())
     week = 7 * 86400
 

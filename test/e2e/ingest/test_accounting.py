@@ -1,4 +1,4 @@
-"""Nothing is lost silently: observed = stored + unchanged + merged + discarded, for random pushes."""
+"""No row is lost silently: observed = stored + unchanged + merged + discarded, for random pushes."""
 import collections
 import concurrent.futures
 import datetime
@@ -19,7 +19,7 @@ SEED = int(os.environ.get("PGANALYTICS_SEED", "20261123"))
 PUSHES = int(os.environ.get("PGANALYTICS_PUSHES", "240"))
 COUNTS = ("observed", "stored", "unchanged", "merged")
 REASONS = ("too_old", "in_future", "too_large")
-KEPT_DAYS = {"query_samples": 30, "log_lines": 7}  # retention of the families; of all others 14
+KEPT_DAYS = {"query_samples": 30, "log_lines": 7}  # retention in days; all other families have 14
 MAX_UNKNOWN_BYTES, MAX_UNKNOWN_BYTES_OF_PUSH = 64 << 10, 1 << 20
 
 
@@ -28,11 +28,11 @@ def now():
 
 
 class Account(collections.Counter):
-    """Account is what the test counts of a push and a database in the JSON itself."""
+    """Account is the counts of one database in one push, which the test takes from the JSON itself."""
 
 
 def accounts_of(push, limit):
-    """accounts_of gives an Account for each database: all but what the tables alone can tell."""
+    """accounts_of gives an Account for each database, without the counts that only the tables show."""
     accounts = collections.defaultdict(Account)
     accounts[""] += Account()
     unknown_bytes = 0
@@ -72,11 +72,11 @@ def accounts_of(push, limit):
 
 
 class Sender:
-    """Sender is a collector that pushes at random, one push after the other."""
+    """Sender is a collector that makes random pushes, one after the other."""
 
     def __init__(self, server, seed):
         self.server = server
-        self.db = type(server.db)(server.db.dsn)  # a connection of this thread
+        self.db = type(server.db)(server.db.dsn)  # this thread's own connection
         self.random = random.Random(seed)
         self.credentials = server.collector()
         names = ["app", "postgres", "Größe", "shop-7", "a"]
@@ -86,8 +86,8 @@ class Sender:
                                        self.random.randrange(8, 60))
         self.sequences = itertools.count(1)
         self.expected = collections.defaultdict(Account)
-        self.receipts = []  # (receipt, accounts by database) of each push that was new
-        self.skipped = []   # (from, to) of numbers that were never used
+        self.receipts = []  # (receipt, accounts by database) of each push except retries
+        self.skipped = []   # (from, to) of sequence numbers that were left out
         self.retries = 0
 
     def set_limit(self):
@@ -131,7 +131,7 @@ class Sender:
             if rnd.random() < 0.3:
                 del unknown["timestamp"]
             metrics.append(unknown)
-        if rnd.random() < 0.03:  # more than a push may bring of them
+        if rnd.random() < 0.03:  # more unknown metrics than a push may bring
             metrics += [{"type": "pg_new_9", "timestamp": v3_bodies.iso(now()), "n": i,
                          "value": "y" * 60000} for i in range(20)]
         rnd.shuffle(metrics)
@@ -143,7 +143,7 @@ class Sender:
         for _ in range(pushes):
             if self.random.random() < 0.3:
                 limit = self.set_limit()
-                client.close()  # a gateway asks for the limit once for each connection
+                client.close()  # a gateway asks for the limit once per connection
             metrics = self.metrics()
             push = {"collector_id": self.credentials.collector_id, "hostname": "h", "metrics": metrics,
                     "metrics_count": len(metrics), "timestamp": v3_bodies.iso(now()), "version": "3"}
@@ -173,7 +173,7 @@ class Sender:
 
 
 def push_until_stored(client, body, key=None):
-    """push_until_stored sends again what is answered with 503: days being made are locked, say."""
+    """push_until_stored retries after a 503, for example while the partitions of new days are locked."""
     for _ in range(20):
         answer = client.push(body, key)
         if answer.status != 503:
@@ -183,7 +183,7 @@ def push_until_stored(client, body, key=None):
 
 
 def check_receipt(receipt, account):
-    """check_receipt: the equation, and what the test has counted itself."""
+    """check_receipt checks the equation, and the receipt against the test's own counts."""
     discarded = receipt["discarded"]
     assert set(discarded) == set(REASONS)
     assert receipt["observed"] == (receipt["stored"] + receipt["unchanged"] + receipt["merged"]
@@ -195,7 +195,7 @@ def check_receipt(receipt, account):
 
 
 def stored_by_database(db, collector_id):
-    """stored_by_database counts the rows that are there, in all tables."""
+    """stored_by_database counts the rows in all tables, by database."""
     union = " UNION ALL ".join(
         f"SELECT '{relation}' AS relation, m.database_id, m.server_id FROM pganalytics.{relation} q"
         " JOIN pganalytics.metric_series m USING (server_id, series_id)"
@@ -210,7 +210,7 @@ def stored_by_database(db, collector_id):
 
 
 def check_tables(db, sender):
-    """check_tables: ledger and accounts say what the receipts said and the tables hold."""
+    """check_tables checks that ledger and accounts agree with the receipts and with the tables."""
     collector_id = sender.credentials.collector_id
     ledger = db.rows(
         "SELECT observed, stored, unchanged, merged, discarded_too_old, discarded_in_future,"
@@ -233,7 +233,8 @@ def check_tables(db, sender):
         assert merged == expected["merged"], database
         assert beyond_limit == expected["beyond_limit"], database
         assert discarded == [expected[reason] for reason in REASONS], database
-        # Who pushes nothing of a database need not be counted there; of none, every push is.
+        # Every push has an account of database ''; of other databases only the pushes with rows of
+        # it have one.
         assert pushes == expected["pushes"] if database == "" else pushes <= expected["pushes"]
     assert {row[0] for row in accounts} >= {d for d, a in sender.expected.items() if a["observed"]}
     queries = dict(db.rows(
@@ -245,7 +246,7 @@ def check_tables(db, sender):
 
 
 def check_health(server, sender):
-    """check_health: the same over HTTP."""
+    """check_health checks the same figures over HTTP."""
     with server.client(sender.credentials) as client:
         answer = client.request("GET", "/api/v1/metrics/health",
                                 headers={"Authorization": f"Bearer {sender.credentials.token}"})
@@ -292,7 +293,7 @@ def merge_ranges(ranges):
 def test_the_equation_over_random_pushes(server):
     senders = [Sender(server, SEED + i) for i in range(4)]
     with concurrent.futures.ThreadPoolExecutor(len(senders)) as executor:
-        # Several at once, so that pushes of different collectors share a commit.
+        # Run several senders at once, so that pushes of different collectors share a commit.
         for task in [executor.submit(sender.run, PUSHES // len(senders)) for sender in senders]:
             task.result()
     for sender in senders:
@@ -301,7 +302,7 @@ def test_the_equation_over_random_pushes(server):
         check_gaps(server.db, sender)
     assert server.db.value("SELECT count(*) FROM pganalytics.accounting_violations") == 0
     totals = sum((sum(sender.expected.values(), Account()) for sender in senders), Account())
-    # What was to be tried was tried.
+    # Every kind of outcome has occurred.
     for name in ("observed", "merged", "beyond_limit", "said_unchanged", *REASONS):
         assert totals[name] > 0, name
     retries = sum(sender.retries for sender in senders)
@@ -312,7 +313,7 @@ def test_the_equation_over_random_pushes(server):
 
 @pytest.fixture(scope="module")
 def limited(server):
-    """limited gives {limit: (credentials, metrics)} of one push under four limits."""
+    """limited pushes the same queries under four limits and gives {limit: (credentials, metrics)}."""
     pushed = {}
     moment = now()
     for limit in (1, 10, 100, 1000):
@@ -333,7 +334,7 @@ def limited(server):
 def test_totals_are_the_same_under_any_limit(server, limited):
     sums = {}
     for limit, (credentials, metrics) in limited.items():
-        # The rows that are kept are the top ones by time and by calls, as the test finds them.
+        # The rows kept are the top ones by time and by calls, according to the test's own ranking.
         compare_queries(server.db, credentials.collector_id, metrics, limit)
         totals = ", ".join(f"sum({name})" for name in (*QUERY_COUNTS, "total_exec_time",
                                                        "shared_blk_read_time"))

@@ -1,4 +1,4 @@
-"""The connection settings, seen from collectors and in pganalytics.workers."""
+"""The connection settings, as collectors and pganalytics.workers show them."""
 import concurrent.futures
 import json
 import socket
@@ -14,13 +14,13 @@ HEALTH = "/api/v1/health"
 
 @pytest.fixture(scope="module")
 def own(make_server):
-    """own is a server with one ingest worker, so that its limits are those of the port."""
+    """own is a server with one ingest worker, so that its limits are those of the whole port."""
     return make_server("connections", ingest_workers=1)
 
 
 @pytest.fixture
 def settings(own):
-    """settings sets pganalytics.* for one test."""
+    """settings sets pganalytics.* settings for one test."""
     defaults = {"connection_lifetime": "5min", "connection_timeout": "5s",
                 "max_connections": 200, "max_idle_connections": 50}
     changed = []
@@ -35,7 +35,7 @@ def settings(own):
 
 
 def figures(own):
-    """figures are the counters of the one ingest worker by name."""
+    """figures are the counters of the only ingest worker, by name."""
     names = ("connections", "accepted", "requests", "refused", "handshakes_failed", "deadlines",
              "evictions", "times_full")
     (row,) = own.workers(", ".join(names))
@@ -43,19 +43,19 @@ def figures(own):
 
 
 def wait_for(own, condition, what):
-    """wait_for waits for figures; the gateway sends them once a second."""
+    """wait_for waits until the figures fulfil a condition; the gateway sends them once a second."""
     wait_until(lambda: condition(figures(own)), 15, what)
 
 
 def open_idle(own, credentials):
-    """open_idle is a connection that has been served and is kept."""
+    """open_idle is a connection that has served a request and is kept open."""
     client = own.client(credentials, timeout=30)
     assert client.request("GET", HEALTH).status == 200
     return client
 
 
 def is_cut(connection):
-    """is_cut waits for the server to close a connection, and closes our end; it may say why."""
+    """is_cut waits for the server to close a connection, possibly after an answer, and closes our end."""
     connection.settimeout(15)
     try:
         while connection.recv(100):
@@ -70,7 +70,7 @@ def is_cut(connection):
 
 
 def is_closed(client):
-    """is_closed waits for the server to close an idle connection without a word."""
+    """is_closed waits for the server to close an idle connection without an answer."""
     client.connection.sock.settimeout(15)
     try:
         return client.connection.sock.recv(1) == b""
@@ -86,7 +86,7 @@ def push(client, credentials, number, rows=10):
 
 
 def test_two_hundred_at_once_and_the_next_one_waits(own, settings):
-    """All of max_connections are served at once; one more is served when another has gone."""
+    """max_connections connections are served at once; one more is served when another has closed."""
     settings(max_idle_connections=200)
     before = figures(own)
     credentials = own.collector()
@@ -96,14 +96,14 @@ def test_two_hundred_at_once_and_the_next_one_waits(own, settings):
     with own.client(credentials, timeout=30) as maker, \
             concurrent.futures.ThreadPoolExecutor(20) as pool:
         busy = list(pool.map(lambda _: maker.raw_connection(), range(200)))
-        # Each is in the middle of a request: none is idle and may be closed for another.
+        # Each connection is in the middle of a request, so none is idle and can be evicted.
         for connection in busy:
             connection.sendall(head + body[:-1])
         wait_for(own, lambda f: f["connections"] == 200, "200 connections")
         late = pool.submit(lambda: open_idle(own, credentials))
         wait_for(own, lambda f: f["times_full"] == before["times_full"] + 1, "a full house")
         assert not late.done()
-        # One ends, the next comes in; all others are answered.
+        # One connection closes and the late one is served; all others get their answers.
         busy[0].close()
         late.result().close()
         for connection in busy[1:]:
@@ -117,7 +117,7 @@ def test_two_hundred_at_once_and_the_next_one_waits(own, settings):
 
 
 def test_many_collectors_keep_their_connections(own):
-    """Twenty collectors, twenty pushes each: one connection and one look at the token for each."""
+    """Twenty collectors make twenty pushes each: each uses one connection and has its token checked once."""
     before = figures(own)
     collectors = [own.collector() for _ in range(20)]
 
@@ -138,7 +138,7 @@ def test_many_collectors_keep_their_connections(own):
 
 
 def test_lifetime(own, settings):
-    """After connection_lifetime a busy connection is told to begin anew, an idle one is closed."""
+    """After connection_lifetime a busy connection gets "Connection: close", an idle one is closed."""
     settings(connection_lifetime="2s")
     credentials = own.collector()
     before = figures(own)
@@ -153,20 +153,19 @@ def test_lifetime(own, settings):
             if answer.headers.get("connection") == "close":
                 closed_after = time.monotonic() - began
             assert time.monotonic() - began < 10
-        # The answer that says so is an answer like any other: the push is stored, and the next one
-        # finds its way on a new connection.
+        # The push of that answer is stored like any other, and the next one uses a new connection.
         assert 1.5 < closed_after < 4
         assert push(busy, credentials, number + 1, 1).status == 200
         assert is_closed(idle) and time.monotonic() - began < 6
         idle.close()
     assert own.ledger(credentials) == (number + 1, number + 1)
-    # Its time was over: that is neither a deadline nor an eviction.
+    # The end of the lifetime counts neither as a missed deadline nor as an eviction.
     after = figures(own)
     assert (after["deadlines"], after["evictions"]) == (before["deadlines"], before["evictions"])
 
 
 def test_idle_limit(own, settings):
-    """The longest idle connections beyond max_idle_connections are closed, the others serve on."""
+    """Beyond max_idle_connections the connections that are idle longest are closed; the others serve on."""
     settings(max_idle_connections=5)
     before = figures(own)
     credentials = own.collector()
@@ -185,7 +184,7 @@ def test_idle_limit(own, settings):
 
 
 def test_idle_makes_room(own, settings):
-    """When all of max_connections are there, the longest idle one makes room for a new client."""
+    """When max_connections is reached, the connection that is idle longest makes room for a new client."""
     settings(max_connections=4, max_idle_connections=4)
     before = figures(own)
     credentials = own.collector()
@@ -204,7 +203,7 @@ def test_idle_makes_room(own, settings):
 
 
 def test_timeout(own, settings):
-    """connection_timeout is for the handshake and for a head, and both are counted."""
+    """connection_timeout limits the handshake and the request head, and both timeouts are counted."""
     settings(connection_timeout="1s")
     before = figures(own)
     credentials = own.collector()
@@ -220,7 +219,7 @@ def test_timeout(own, settings):
         not_tls = socket.create_connection(("127.0.0.1", own.port), timeout=30)
         not_tls.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert is_cut(not_tls)
-        # A connection that was idle all the while is not a slow one.
+        # A connection that was idle during that time has not timed out.
         assert push(client, credentials, 1).status == 200
         assert client.connection.sock is kept
     wait_for(own, lambda f: f["deadlines"] == before["deadlines"] + 2 and
@@ -228,7 +227,7 @@ def test_timeout(own, settings):
 
 
 def test_totals_survive_a_new_gateway(own):
-    """What gateways have counted adds up over reloads."""
+    """The counts of gateways add up over reloads."""
     credentials = own.collector()
     first = figures(own)
     with own.client(credentials) as client:

@@ -1,4 +1,4 @@
-"""Everything that an old collector sends is in the tables: every value is compared."""
+"""Everything that a v3 collector sends is in the tables: every value is compared."""
 import collections
 import datetime
 import gzip
@@ -25,7 +25,7 @@ def observed_in(metrics):
 
 
 def push_until_stored(server, credentials, body):
-    """push_until_stored sends again what is answered with 503: days being made are locked, say."""
+    """push_until_stored retries after a 503, for example while the partitions of new days are locked."""
     client = V3Client(server.port, credentials.token)
     for _ in range(10):
         answer = client.push(body)
@@ -36,7 +36,7 @@ def push_until_stored(server, credentials, body):
 
 
 def push_whole(server, credentials, body):
-    """push_whole pushes a body of which nothing may be left out, and gives its metrics."""
+    """push_whole pushes a body whose rows must all be stored or merged, and gives its metrics."""
     metrics = json.loads(body)["metrics"]
     assert {metric["type"] for metric in metrics} <= TYPES
     answer = push_until_stored(server, credentials, body)
@@ -86,7 +86,7 @@ def test_a_generated_minute_is_like_one_that_was_seen():
     assert 25e6 < len(body) < 27.5e6
 
 
-# Without a size: a minute of an old collector, 26 MB.
+# None stands for a minute of a v3 collector, 26 MB.
 @pytest.mark.parametrize("seed, megabytes", [(1, 1), (2, 1), (3, None), (4, 55)])
 def test_generated_pushes(server, seed, megabytes):
     credentials = server.collector()
@@ -101,7 +101,7 @@ def test_generated_pushes(server, seed, megabytes):
 
 
 def test_pushes_that_follow_each_other(server):
-    """An old collector sends the same lines and objects in push after push."""
+    """A v3 collector sends the same log lines and objects in every push."""
     credentials = server.collector()
     start = now() - datetime.timedelta(minutes=5)
     source = v3_bodies.Source(5, start)
@@ -124,7 +124,7 @@ def test_pushes_that_follow_each_other(server):
 
 @pytest.mark.parametrize("queries", [1000, 5000, 20000])
 def test_no_query_is_lost(server, queries):
-    """The old system kept 100 of them."""
+    """Every query is stored; the former system kept 100 of them."""
     credentials = server.collector()
     set_limit(server, credentials, 100000)
     body = v3_bodies.body(queries, samples=1, queries=queries, twins=0, databases=("app",),
@@ -133,7 +133,7 @@ def test_no_query_is_lost(server, queries):
     snapshots = [metric for metric in metrics if metric["type"] == "pg_query_stats"]
     assert len(snapshots[0]["queries"]) == queries
     compared = compare_queries(server.db, credentials.collector_id, snapshots)
-    # Each hash is there once, so each has its own text.
+    # Each hash occurs once, so each query has its own text.
     texts = dict(server.db.rows(
         "SELECT s.queryid, coalesce(t.text, '') FROM pganalytics.query_series s"
         " JOIN pganalytics.servers v USING (server_id)"
@@ -144,7 +144,7 @@ def test_no_query_is_lost(server, queries):
 
 
 def change(metrics, json_type, mutate):
-    """change gives the metrics with those of a type altered."""
+    """change gives the metrics, with those of one type altered by mutate."""
     changed = json.loads(json.dumps(metrics))
     for metric in changed:
         if metric["type"] == json_type:

@@ -1,4 +1,4 @@
-"""Ten collectors with small pushes beside one with pushes of 26 to 55 MB, and memory for such pushes."""
+"""Ten collectors with small pushes beside one with pushes of 26 to 55 MB, and the memory of such pushes."""
 import gzip
 import json
 import threading
@@ -8,7 +8,7 @@ import v3_bodies
 from client import Client, push_body, query_rows
 
 COLLECTORS = 10
-PUSHES = 30  # of each collector, alone and beside the large ones
+PUSHES = 30  # of each collector, without and with large pushes beside
 
 
 def percentile(values, share):
@@ -16,7 +16,7 @@ def percentile(values, share):
 
 
 class Small:
-    """Small pushes 100 queries again and again from each of ten collectors, a connection each."""
+    """Small pushes 100 queries again and again from each of ten collectors, each on its own connection."""
 
     def __init__(self, server):
         self.server = server
@@ -24,7 +24,7 @@ class Small:
         self.number = 0
 
     def run(self):
-        """run makes PUSHES pushes of every collector, a few a second, and gives all latencies."""
+        """run makes PUSHES pushes of every collector, a few per second, and gives all latencies."""
         seconds, failures = [], []
         first, self.number = self.number, self.number + PUSHES
 
@@ -38,8 +38,8 @@ class Small:
                         answer = client.push(body, f"1:{number}")
                         seconds.append(time.monotonic() - began)
                         assert answer.status == 200, answer
-                        # A collector pushes once a minute: ten of them in a burst without a pause
-                        # would measure their own queue.
+                        # Pause, as a collector pushes once a minute: bursts of ten would measure
+                        # their own queue.
                         time.sleep(0.1)
             except BaseException as error:  # pylint: disable=broad-except
                 failures.append(error)
@@ -113,11 +113,11 @@ def test_large_pushes_do_not_hold_up_small_ones(server):
           f"{figures['beside'][1]:.0f} ms; {len(large.seconds)} large ones, "
           f"{', '.join(f'{s:.2f}' for s in large.seconds)} s")
     assert len(large.seconds) >= 2
-    # A small push waits for one large transaction at the most, which is a part of what a large push
-    # takes; and for the processors that it shares with it.
+    # A small push waits for one large transaction at most, which is a part of a large push's time,
+    # and for the processors that both share.
     assert figures["beside"][1] <= 2 * figures["alone"][1] + 1000 * percentile(large.seconds, 0.5)
     assert figures["beside"][1] <= 1500
-    # 0 loss.
+    # No push is lost.
     small.assert_all_stored()
     assert server.db.value(
         "SELECT coalesce(sum(observed), 0) FROM pganalytics.push_ledger WHERE collector_id = %s",
@@ -135,12 +135,13 @@ def reset_peak(pid):
 
 
 def test_memory_of_a_large_push(make_server):
-    """A minute of an old collector: worker and gateway together, at their peak and afterwards."""
+    """Memory of worker and gateway for a minute of a v3 collector, at the peak and afterwards."""
     own = make_server("memory", ingest_workers=1)
     credentials = own.collector()
     body = v3_bodies.body(collector_id=credentials.collector_id)
     with own.client(credentials, timeout=60) as client:
-        # Series, texts and plans are kept for the worker's life: they are not the push's.
+        # Push first: series, texts and plans stay for the worker's lifetime and do not belong to
+        # the push.
         assert client.push(v3_bodies.body(samples=10, collector_id=credentials.collector_id),
                            "1:1").status == 200
         pids = own.workers()[0]

@@ -1,4 +1,4 @@
-"""Values that go in come out: from our collector, from a v3 collector, by every way of inserting."""
+"""Stored values equal the sent ones: from our collector, from a v3 collector, by every ingest path."""
 import collections
 import datetime
 import gzip
@@ -79,9 +79,9 @@ def test_values_of_our_collector_equal_pg_stat_statements(server, monitored, cre
         "SELECT queryid, toplevel, query, " + ", ".join(SOURCE_COLUMNS.values()) +
         " FROM pganalytics.query_stats WHERE server = 'monitored' AND username = 'app'"
         " AND database = 'shop'")
-    # numeric (wal_bytes) and bigint compare equal as Python numbers; floats are compared exactly,
-    # but for the mean: it is not sent, and the quotient of two values that are exact can differ from
-    # the running mean of the source in its last bits.
+    # numeric (wal_bytes) and bigint compare equal as Python numbers. Floats are compared exactly,
+    # except the mean: it is not sent, and the quotient of two exact values can differ in its last
+    # bits from the running mean of the source.
     names = ("queryid", "toplevel", "query", *SOURCE_COLUMNS)
     assert [row[:3] for row in sorted(stored)] == [row[:3] for row in expected]
     assert [(names[i], ours, theirs) for mine, source_row in zip(sorted(stored), expected)
@@ -95,7 +95,7 @@ def test_values_of_our_collector_equal_pg_stat_statements(server, monitored, cre
 
 
 def v3_push():
-    """v3_push is the recorded push of a v3 collector, its days moved to today."""
+    """v3_push is the recorded push of a v3 collector, with its times moved to today."""
     text = gzip.decompress(FIXTURE.read_bytes()).decode()
     now = datetime.datetime.now(datetime.timezone.utc)
     recent = (now - datetime.timedelta(minutes=2)).strftime("%Y-%m-%dT%H:%M")
@@ -120,16 +120,17 @@ def test_push_of_a_v3_collector(server):
     assert observed == 400
 
     with server.client(credentials) as client:
-        # As libcurl sends it: plain JSON, no key.
+        # Send plain JSON without a key, as libcurl does.
         answer = client.push(json.dumps(document).encode())
     assert answer.status == 200, answer
     receipt = answer.receipt
     assert receipt["status"] == "success"
     assert receipt["collector_id"] == document["collector_id"]
-    # Rows of one identity and time (v3 sends neither user nor toplevel) become one with exact sums.
+    # Rows with one identity and time are merged with exact sums; v3 sends neither user nor
+    # toplevel.
     assert receipt["merged"] == observed - len(groups)
     assert server.samples(credentials) == len(groups)
-    # The other metrics have a test of their own (test_metrics.py).
+    # test_metrics.py tests the other metrics.
     assert server.db.value(
         "SELECT sum(queries)::int FROM pganalytics.push_accounts JOIN pganalytics.servers "
         "USING (server_id) WHERE collector_id = %s", credentials.collector_id) == observed
@@ -173,7 +174,7 @@ def test_encodings_of_a_body(server, client, credentials, encoding, tmp_path):
         body = subprocess.run(["zstd", "-q", "-c"], input=body, capture_output=True,
                               check=True).stdout
         headers = {"Content-Encoding": "zstd"}
-    elif encoding == "mislabelled":  # v3's retry: the header says gzip, the bytes are plain
+    elif encoding == "mislabelled":  # as in v3's retry: the header says gzip, the bytes are plain
         headers = {"Content-Encoding": "gzip"}
     if encoding == "chunked":
         chunks = [body[i:i + 1000] for i in range(0, len(body), 1000)]
@@ -188,8 +189,8 @@ def test_encodings_of_a_body(server, client, credentials, encoding, tmp_path):
 
 
 def test_long_versions_are_cut_between_characters(server, client, credentials):
-    """A collector's version is only shown: no push is refused for its length."""
-    for before in ("", "x"):  # of the two, a cut by bytes splits a character in one
+    """A long version of a collector is cut for display; no push is refused because of it."""
+    for before in ("", "x"):  # a cut by bytes would split a character in one of the two
         body = push_body(credentials.collector_id, query_rows(1, 3))
         body["version"] = before + 100 * "é"
         answer = client.push(json.dumps(body).encode())
@@ -203,7 +204,7 @@ def test_all_ways_of_inserting_store_the_same(server):
     moment = datetime.datetime.now(datetime.timezone.utc)
     rows = query_rows(200, 7)
     for i, row in enumerate(rows):
-        row["calls"] = i % 3  # zeros become NULL
+        row["calls"] = i % 3  # zeros are stored as NULL
         row["total_time"] = i / 7
         row["hash"] = (i - 100) * (1 << 55)
         row["toplevel"] = i % 2 == 0
@@ -226,12 +227,12 @@ def test_all_ways_of_inserting_store_the_same(server):
                 "SELECT count(*) FROM pganalytics.query_samples JOIN pganalytics.servers s"
                 " USING (server_id) WHERE s.collector_id = %s AND calls IS NULL AND plans IS NULL",
                 credentials.collector_id)
-            assert raw == 67, path  # i % 3 = 0
+            assert raw == 67, path  # those with i % 3 = 0
     finally:
         server.configure(ingest_path="auto")
     assert len(seen["direct"]) == 200
     assert seen["direct"] == seen["copy"] == seen["spi"] == seen["auto"]
-    # A broken index would hide rows from an index scan only.
+    # Count through the index: a broken index would hide rows from index scans only.
     through_index = server.db.value(
         "SELECT count(*) FROM pganalytics.query_series s CROSS JOIN LATERAL (SELECT FROM "
         "pganalytics.query_samples q WHERE q.series_id = s.series_id AND q.server_id = s.server_id "

@@ -1,4 +1,4 @@
-"""Pushes that share a transaction: what one of them breaks costs the others nothing."""
+"""Pushes that share a transaction: a failing push costs the others nothing."""
 import datetime
 import os
 import pathlib
@@ -67,7 +67,7 @@ def test_bad_push_among_64_costs_only_itself(one_worker):
     bad = 37
 
     def send(n, turn):
-        # PostgreSQL can hold no name of 64 bytes: an error that only the tables can find.
+        # A user name of 64 bytes is too long for PostgreSQL, which only the INSERT notices.
         rows = [{**row, "user": "u" * 64 if n == bad and turn > 0 else "u"}
                 for row in query_rows(5, n + 1, 1 + 5 * n)]
         clients[n].send_push(push_of(
@@ -98,7 +98,7 @@ def test_bad_push_among_64_costs_only_itself(one_worker):
             assert all(a.receipt["stored"] == 6 for n, a in enumerate(answers) if n != bad)
             assert server.ledger(credentials) == (64 + 63 * turn, 6 * (64 + 63 * turn))
             assert counts(server, credentials)["log_lines"] == 64 + 63 * turn
-            # The gateway may pass on what it has read a turn later: then try again.
+            # If some frames came too late for the group, try once more.
             if activity() == "storing 64 pushes":
                 break
         assert activity() == "storing 64 pushes"

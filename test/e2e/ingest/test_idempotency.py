@@ -1,4 +1,4 @@
-"""The same push twice is stored once and answered with the first receipt."""
+"""A push that comes twice is stored once and answered with the first receipt."""
 import concurrent.futures
 import gzip
 import json
@@ -23,7 +23,8 @@ def test_retry_gets_the_first_receipt(server, client, credentials, key):
         assert again.receipt["duplicate"] is True
         assert {name: again.receipt[name] for name in COUNTS} == {
             name: first.receipt[name] for name in COUNTS}
-        # Where the first commit is stored for certain; whoever commits meanwhile moves it on.
+        # commit_lsn is a position at which the first commit is stored; later commits may move it
+        # on.
         assert server.db.value("SELECT %s::pg_lsn >= %s::pg_lsn", again.receipt["commit_lsn"],
                                first.receipt["commit_lsn"])
     assert server.ledger(credentials) == (1, 40)
@@ -55,7 +56,7 @@ def test_same_key_of_another_collector_is_another_push(server, client, credentia
 
 
 def test_one_push_sent_to_both_workers_at_once(server, credentials):
-    """Each client has its own connection, which the kernel deals to either worker's socket."""
+    """The kernel assigns each client's connection to one of the two workers' sockets."""
     senders = 8
     rounds = 12
     clients = [server.client(credentials) for _ in range(senders)]

@@ -1,4 +1,4 @@
-"""What a push repeats is not stored again: extensions and schema until they change, log lines ever."""
+"""Repeated rows are not stored again: extensions and schema until they change, log lines never."""
 import concurrent.futures
 import datetime
 
@@ -11,7 +11,7 @@ from metric_pushes import (UTC, at, check_accounts, counts, extensions, log, min
 
 
 class Extensions:
-    """Extensions pushes samples of one collector and says what is stored of them."""
+    """Extensions pushes extension samples of one collector and reads what is stored of them."""
 
     def __init__(self, server, client, credentials):
         self.server, self.client, self.credentials = server, client, credentials
@@ -44,12 +44,12 @@ def watched(server, client, credentials):
 def test_extensions_are_stored_when_they_change(watched, today):
     assert watched.push(extensions(at(today, 1), app={"a": "1", "b": "1"})) == (2, 0)
     assert watched.push(extensions(at(today, 2), app={"a": "1", "b": "1"})) == (0, 2)
-    # One changes, one is new, one vanishes.
+    # One extension changes, one is new, one vanishes.
     assert watched.push(extensions(at(today, 3), app={"a": "2", "c": "1"})) == (2, 0)
     assert watched.gone() == {"b": at(today, 3)}
     assert watched.push(extensions(at(today, 4), app={"a": "2", "c": "1"})) == (0, 2)
     assert watched.gone() == {"b": at(today, 3)}
-    # It comes back as it was, and is stored.
+    # The vanished one comes back unchanged, and is stored again.
     assert watched.push(extensions(at(today, 5), app={"a": "2", "b": "1", "c": "1"})) == (1, 2)
     assert watched.gone() == {}
     assert watched.push(extensions(at(today, 6), app={"a": "2", "b": "1", "c": "1"})) == (0, 3)
@@ -59,13 +59,13 @@ def test_extensions_are_stored_when_they_change(watched, today):
 
 
 def test_changes_within_one_push(watched, today):
-    """An old collector sends some hundred samples in a push, in any order, and each about twice."""
+    """A v3 collector sends hundreds of samples per push, in any order, and each about twice."""
     samples = [extensions(at(today, second), app={"a": "1"} if second < 4 else {"a": "2", "b": "1"})
                for second in (3, 1, 1, 2, 6, 4, 5, 5)]
     assert watched.push(*samples) == (3, 9)
     assert watched.stored() == [("a", "1", at(today, 1)), ("a", "2", at(today, 4)),
                                 ("b", "1", at(today, 4))]
-    # Gone since the first sample without it, however many follow.
+    # gone_at is the time of the first sample without the extension, even if more follow.
     assert watched.push(extensions(at(today, 7), app={"a": "2", "b": "1"}),
                         extensions(at(today, 9), app={"a": "2"}),
                         extensions(at(today, 8), app={"a": "2"})) == (0, 4)
@@ -81,7 +81,7 @@ def test_other_databases_are_not_gone(watched, today):
 
 
 def test_first_sample_of_a_day_is_stored(watched, today):
-    """Each day stands for itself: the day before may have been dropped."""
+    """Each day holds a first sample of its own, because the day before may have been dropped."""
     assert watched.push(extensions(at(today, -20), app={"a": "1"}),
                         extensions(at(today, -10), app={"a": "1"})) == (1, 1)
     assert watched.push(extensions(at(today, 0), app={"a": "1"})) == (1, 0)
@@ -91,11 +91,11 @@ def test_first_sample_of_a_day_is_stored(watched, today):
 
 def test_late_retry_does_not_turn_time_back(watched, today):
     assert watched.push(extensions(at(today, 10), app={"a": "2", "b": "1"})) == (2, 0)
-    # An older sample said something else of one, and nothing of the other.
+    # The older sample differs in one extension and lacks the other.
     assert watched.push(extensions(at(today, 5), app={"a": "1"})) == (1, 0)
     assert watched.gone() == {}
     assert watched.push(extensions(at(today, 6), app={"a": "2", "b": "1"})) == (0, 2)
-    # The newest is still known.
+    # The worker still knows the newest state.
     assert watched.push(extensions(at(today, 11), app={"a": "2", "b": "1"})) == (0, 2)
     assert watched.push(extensions(at(today, 12), app={"a": "2"})) == (0, 1)
     assert watched.push(extensions(at(today, 11), app={"a": "2", "b": "1"})) == (1, 1)
@@ -106,7 +106,7 @@ def test_late_retry_does_not_turn_time_back(watched, today):
 
 
 def test_rows_of_one_series_are_a_set(server, client, credentials, today):
-    """Triggers of one name and several events have one series: their rows are compared together."""
+    """Triggers with one name and several events share a series: their rows are compared as a set."""
     def schema(seconds, *definitions):
         return push_of(credentials, {
             "type": "pg_schema", "timestamp": rfc3339(at(today, seconds)), "databases": {"app": {
@@ -127,13 +127,13 @@ def test_rows_of_one_series_are_a_set(server, client, credentials, today):
 
 
 def test_one_change_seen_by_two_workers_is_stored_once(server, credentials, today):
-    """Each client has its own connection, which the kernel deals to either worker's socket."""
+    """The kernel assigns each client's connection to one of the two workers' sockets."""
     senders = 8
     clients = [server.client(credentials) for _ in range(senders)]
     try:
         with concurrent.futures.ThreadPoolExecutor(senders) as executor:
             for version in range(10):
-                # All of one time: whoever comes first stores it.
+                # All samples have the same time: the first one that arrives is stored.
                 body = extensions(at(today, version + 1), app={
                     f"e{n}": str(version) for n in range(5)}, shop={"a": str(version)})
                 answers = list(executor.map(
@@ -158,13 +158,13 @@ def test_repeated_log_lines_are_stored_once(server, client, credentials):
         return answer.receipt["stored"], answer.receipt["unchanged"]
 
     lines = [f"line {i}" for i in range(100)]
-    # Within a push, and in the pushes that follow.
+    # Lines repeat within a push and in later pushes.
     assert push(client, *(log(at(when, i), lines) for i in range(20))) == (100, 1900)
     assert push(client, log(at(when, 30), lines)) == (0, 100)
     assert push(client, log(at(when, 31), lines[1:] + ["line 100"])) == (1, 99)
-    # Of another database it is another line.
+    # The same line from another database is another line.
     assert push(client, log(at(when, 32), lines[:3], "shop")) == (3, 0)
-    # Both workers know it, not only the one that has stored it.
+    # Both workers know the line, not only the one that stored it.
     pushed = {pid: 0 for pid, _ in server.workers("pid, pushes")}
     for _ in range(40):
         before = dict(server.workers("pid, pushes"))
@@ -206,7 +206,7 @@ def test_one_line_seen_by_two_workers_is_stored_once(server, credentials):
 
 
 def test_line_is_stored_again_when_the_first_has_expired(server, client, credentials):
-    """A quiet server's log is sent for weeks: what retention has dropped comes back."""
+    """A quiet server's log is sent for weeks: a line that retention has dropped is stored again."""
     old = datetime.datetime.now(UTC) - datetime.timedelta(days=3)
     assert client.push(push_of(credentials, log(old, ["a", "b"]))).receipt["stored"] == 2
     again = push_of(credentials, log(minutes_ago(1), ["a"]))

@@ -1,4 +1,4 @@
-"""Every metric in its table, by whichever way, within the time that its table keeps."""
+"""Every metric reaches its table, by every ingest path, within the time that its table covers."""
 import datetime
 
 from client import query_rows, rfc3339
@@ -15,7 +15,7 @@ def test_fixture_and_more_are_stored_completely(server, client, credentials, tod
     assert answer.receipt["observed"] == sum(observed_rows(document).values())
     assert answer.receipt["discarded"] == {"too_old": 0, "in_future": 0, "too_large": 0}
     check_accounts(server, credentials)
-    # What every push repeats is not stored again; a sample of another minute is.
+    # Unchanged rows are not stored again, but samples of another minute are.
     again = whole_push(credentials, at(today, -3600))
     assert client.push(again).status == 200
     expected = {relation: n if relation in CHANGES + ("log_lines",) else 2 * n
@@ -38,7 +38,7 @@ def test_values_of_every_type_arrive(server, client, credentials):
         "16/B374D848", "FFFFFFFF/FFFFFFFF", 1 << 40, True)
     assert row("write_lsn::text, flush_lsn::text, write_lag_ms", "replication_samples") == (
         "0/1", "0/0", 0.25)
-    # JSON as it came: neither the order of members nor the digits of numbers have changed.
+    # JSON is stored as it came: the order of members and the digits of numbers are unchanged.
     assert row("metric ->> 'deep'", "unknown_metric_samples")[0].replace(" ", "") == (
         '{"list":[1,2.5,"\\u00fc",null,{}]}')
     assert row("type", "unknown_metric_samples") == ("pg_of_tomorrow",)
@@ -48,11 +48,11 @@ def test_values_of_every_type_arrive(server, client, credentials):
         "änn", "SELECT '💡'", 2.5, when - datetime.timedelta(hours=1))
     assert row("level, message, sampled_at", "log_lines", "level = 'ERROR'") == (
         "ERROR", 'relation "ü" does not exist', when)
-    # An absent text is NULL, an empty one is empty.
+    # An absent text is NULL, an empty text is ''.
     assert row("message", "log_lines", "level = 'LOG'") == ("",)
     assert row("last_autovacuum", "table_bloat_samples") == (None,)
     assert row("vacuum_count, autovacuum_count", "table_bloat_samples") == (3, None)
-    # The hash is what its comment says, so that SQL can look for a line.
+    # The hash is computed as the column's COMMENT says, so that SQL can look up a line.
     assert row("content_hash = ('x' || encode(substr(sha256(convert_to(level, 'UTF8') || '\\x00' "
                "|| convert_to(message, 'UTF8') || '\\x00'), 1, 8), 'hex'))::bit(64)::bigint",
                "log_lines", "level = 'ERROR'") == (True,)
@@ -65,7 +65,7 @@ def test_values_of_every_type_arrive(server, client, credentials):
 
 
 def dump(server, credentials):
-    """dump gives every row of every relation with its labels in place of numbers."""
+    """dump gives all rows of every relation, with labels in place of series numbers."""
     ids = server_ids(server, credentials)
     tables = {}
     for relation in PLACES:
@@ -100,7 +100,7 @@ def test_all_ways_of_inserting_store_the_same(server):
 
 
 def test_windows_are_those_of_the_settings(server, client, credentials):
-    """Each family has its own: rows outside are discarded, counted, by database."""
+    """Each family has its own time window; rows outside it are discarded and counted by database."""
     def metrics(days):
         when = datetime.datetime.now(UTC) - datetime.timedelta(days=days)
         return [log(when, [f"{days}"]), extensions(when, app={f"e{days}": "1"}),
@@ -136,10 +136,12 @@ def test_limit_of_queries_travels_with_the_receipt(server, client, credentials):
     limit(15)
     assert push(1) == (False, 16, 4)
     limit(12)
-    # The gateway hears of the change soon after COMMIT, and from the next receipt at the latest.
+    # The gateway learns of the change soon after the COMMIT, and from the next receipt at the
+    # latest.
     assert push(2) in ((False, 16, 4), (False, 13, 7))
     assert push(3) == (False, 13, 7)
-    # That of a duplicate tells it too; no limit of its own is that of all.
+    # A duplicate's receipt brings the limit, too; a collector without its own limit has the
+    # setting's.
     limit(None)
     assert push(3) == (True, 13, 7)
     assert push(4) == (False, 20, 0)

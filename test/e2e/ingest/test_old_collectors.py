@@ -13,12 +13,12 @@ from client import PUSH, push_body, query_rows
 
 REFRESH = "/api/v1/collectors/refresh-token"
 CONFIG = "/api/v1/config/collector-001"
-# libcurl waits so long for an interim response that does not come.
+# libcurl waits this many seconds for a 100 Continue that does not come.
 EXPECT_WAIT = 1.0
 
 
 class Reply:
-    """Reply is what curl saw: the final answer and how it came."""
+    """Reply is the final answer that curl received, and facts about the connection."""
 
     def __init__(self, stdout, stderr):
         body, facts = stdout.rsplit(b"\n", 1)
@@ -45,12 +45,12 @@ class Reply:
 
 @pytest.fixture
 def curl(server):
-    """curl makes one request on a connection of its own, with the headers of a v3 collector."""
+    """curl makes one request on its own connection, with the headers of a v3 collector."""
     replies = []
 
     def request(path, *options, token=None, data=None):
         authorization = ["-H", f"Authorization: Bearer {token}"] if token is not None else []
-        # HTTP/2 is offered as libcurl does by itself; the server is not verified; no User-Agent.
+        # Like libcurl in v3: offers HTTP/2, does not verify the server, sends no User-Agent.
         done = subprocess.run(
             ["curl", "-sSvk", "--http2", "-H", "User-Agent:", *authorization, *options,
              "-w", "\n%{json}", f"{server.cluster.url}{path}"],
@@ -66,7 +66,7 @@ def curl(server):
 
 
 def refresh(curl, token, data=b"", *options):
-    """refresh is a POST whose body is chunked and empty, after 100 Continue."""
+    """refresh sends a POST with a chunked, empty body after 100 Continue."""
     reply = curl(REFRESH, "-X", "POST", "-T", "-", "-H", "Expect: 100-continue", *options,
                  token=token, data=data)
     assert "Transfer-Encoding: chunked" in reply.lines and "Expect: 100-continue" in reply.lines
@@ -74,7 +74,7 @@ def refresh(curl, token, data=b"", *options):
 
 
 def push(curl, token, data, *options):
-    """push sends plain JSON; curl itself asks for 100 Continue when the body exceeds 1 MiB."""
+    """push sends plain JSON; curl itself asks for 100 Continue if the body exceeds 1 MiB."""
     reply = curl(PUSH, "-H", "Content-Type: application/json", "--data-binary", "@-", *options,
                  token=token, data=data)
     assert f"Content-Length: {len(data)}" in reply.lines
@@ -86,7 +86,7 @@ def config(curl, token, path=CONFIG):
 
 
 def unsigned_jwt(collector_id):
-    """unsigned_jwt is what a v3 collector without a token file makes: HS256 with an empty secret."""
+    """unsigned_jwt is the token of a v3 collector without a token file: HS256 with an empty secret."""
     def part(data):
         return base64.urlsafe_b64encode(data).rstrip(b"=")
     now = int(datetime.datetime.now().timestamp())
@@ -106,7 +106,7 @@ def v3_body(credentials, samples=3):
 
 
 def test_a_round_of_requests(server, credentials, curl):
-    """Refresh, push and config pull, again and again with the token that each refresh gives."""
+    """Refresh, push and config pull are repeated with the token that each refresh gives."""
     token = credentials.token
     for number in range(3):
         refreshed = refresh(curl, token)
@@ -121,7 +121,7 @@ def test_a_round_of_requests(server, credentials, curl):
         pulled = config(curl, token)
         assert pulled.status == 200 and pulled.body == b"", pulled
         assert pulled.headers["content-type"].startswith("text/plain")
-        # A new connection each, and none that waits for what does not come.
+        # Each request has a new connection, and none waits for an interim response in vain.
         for reply in (refreshed, pushed, pulled):
             assert reply.seconds < EXPECT_WAIT * 0.9
         assert refreshed.continued and not pushed.continued
@@ -129,7 +129,7 @@ def test_a_round_of_requests(server, credentials, curl):
 
 
 def test_token_of_the_registration_stays_good(server, credentials, curl):
-    """A refreshed token is not written to disk: after a restart the first one is used again."""
+    """v3 does not write a refreshed token to disk: after a restart it uses the first one again."""
     refreshed = refresh(curl, credentials.token).json["token"]
     assert refreshed.count(".") == 2
     assert push(curl, refreshed, v3_body(credentials, 1)).status == 200
@@ -153,16 +153,16 @@ def test_large_push_waits_for_100_continue_and_no_longer(server, credentials, cu
     assert len(body) > 1 << 20
     reply = push(curl, credentials.token, body)
     assert reply.status == 200 and reply.continued, reply
-    # curl says itself how long it took to get from the first byte of the body to the answer.
+    # curl measures the time from the first byte of the body to the answer.
     assert reply.seconds < EXPECT_WAIT * 0.9
 
 
 def test_gzip_claimed_over_plain_json(server, credentials, curl):
-    """The retry of a push after a 401 says gzip and is plain: the first two bytes decide."""
+    """v3's retry after a 401 says gzip but is plain: the first two bytes decide the encoding."""
     body = v3_body(credentials)
     reply = push(curl, credentials.token, body, "-H", "Content-Encoding: gzip")
     assert reply.status == 200, reply
-    # It is the same push, whatever its head says.
+    # The idempotency key comes from the body, so both encodings are the same push.
     again = push(curl, credentials.token, body)
     assert again.status == 200 and again.json["duplicate"] is True
 
@@ -189,7 +189,7 @@ TOKENS = {
 
 @pytest.mark.parametrize("kind", TOKENS)
 def test_unfit_token_is_403_everywhere(server, credentials, curl, kind):
-    """401 to a push loses its data, 401 to a config pull makes the collector loop without end."""
+    """After a 401 a v3 collector drops the push's data, or repeats a config pull for ever."""
     token = TOKENS[kind](credentials)
     replies = [refresh(curl, token), config(curl, token), push(curl, token, v3_body(credentials, 1)),
                push(curl, token, v3_body(credentials, 8)), curl("/api/v1/metrics/health", token=token)]
@@ -200,7 +200,7 @@ def test_unfit_token_is_403_everywhere(server, credentials, curl, kind):
 
 
 def test_disabled_collector_is_403_everywhere_at_once(server, credentials, curl):
-    """Also on a connection whose token was good a moment ago."""
+    """This includes a connection whose token was accepted a moment ago."""
     def ask(client, method, path):
         return client.request(method, path, headers={"Authorization": f"Bearer {client.token}"})
 
@@ -215,7 +215,7 @@ def test_disabled_collector_is_403_everywhere_at_once(server, credentials, curl)
 
 
 def test_a_minute_of_an_old_collector(server, credentials, curl):
-    """26 MB, acknowledged once, everything accounted; the retry is known."""
+    """A push of 26 MB is acknowledged with complete accounts; its retry is recognised."""
     body = v3_bodies.body(collector_id=credentials.collector_id)
     reply = push(curl, credentials.token, body)
     assert reply.status == 200 and reply.continued, reply
@@ -230,7 +230,7 @@ def test_a_minute_of_an_old_collector(server, credentials, curl):
 
 
 def test_health_figures(server, credentials, client):
-    """GET /api/v1/metrics/health gives what pganalytics.metrics_health() says, always fresh."""
+    """GET /api/v1/metrics/health gives the result of pganalytics.metrics_health(), never a cached one."""
     def health():
         return client.request("GET", "/api/v1/metrics/health",
                               headers={"Authorization": f"Bearer {credentials.token}"})
@@ -248,7 +248,7 @@ def test_health_figures(server, credentials, client):
 
 
 def test_slow_health_is_given_up(server, credentials, client):
-    """Somebody who locks the accounts delays no push by more than half a second."""
+    """A health query that takes too long is canceled with 503, so it cannot delay pushes."""
     header = {"Authorization": f"Bearer {credentials.token}"}
     assert client.push(push_body(credentials.collector_id, query_rows(1, 1))).status == 200
     server.db.execute("ALTER FUNCTION pganalytics.metrics_health(uuid) RENAME TO metrics_health_kept")
@@ -260,7 +260,7 @@ def test_slow_health_is_given_up(server, credentials, client):
         answer = client.request("GET", "/api/v1/metrics/health", headers=header)
         assert answer.status == 503 and "timeout" in answer.json["detail"], answer
         assert int(answer.headers["retry-after"]) > 0
-        # The limit is of that statement alone.
+        # The time limit holds for that statement alone.
         assert client.push(push_body(credentials.collector_id, query_rows(1, 2))).status == 200
         server.db.execute("REVOKE EXECUTE ON FUNCTION pganalytics.metrics_health(uuid) "
                           "FROM pganalytics_ingest, PUBLIC")

@@ -1,4 +1,4 @@
-"""The worker has no more rights than its role, and the bulk insert does not go around them."""
+"""A worker has only the rights of its role, and the bulk insert does not bypass them."""
 import concurrent.futures
 import os
 
@@ -20,7 +20,7 @@ def path(server, request):
 
 @pytest.fixture
 def leaf(server, today):
-    """leaf is the partition of what is pushed at today's first seconds."""
+    """leaf is the partition of samples from today's first seconds."""
     return f"pganalytics.query_samples_p{today:%Y%m%d}"
 
 
@@ -29,7 +29,7 @@ def test_workers_are_not_superusers(server):
                            "LEFT JOIN pg_roles r ON r.rolname = a.usename "
                            "WHERE a.backend_type LIKE 'pganalytics ingest%'")
     assert len(roles) == 2
-    # Nobody but the test knows the workers' current_user: a default records it.
+    # pg_stat_activity does not show the workers' current_user, so a trigger records it.
     server.db.execute("CREATE TABLE pganalytics.witness (who text, super boolean)")
     server.db.execute("GRANT INSERT ON pganalytics.witness TO pganalytics_ingest")
     server.db.execute(
@@ -50,7 +50,7 @@ def test_workers_are_not_superusers(server):
 
 
 def test_insert_is_refused_without_the_privilege(server, client, credentials, path, leaf, today):
-    """Whichever way rows go in, revoking INSERT stops them; granting it again lets them in."""
+    """Revoking INSERT stops every ingest path; granting it again restores them."""
     before = push_body(credentials.collector_id, query_rows(3, 1), at(today, 1))
     assert client.push(before, "1:1").status == 200
     body = push_body(credentials.collector_id, query_rows(5, 2), at(today, 2))
@@ -72,7 +72,7 @@ def test_insert_is_refused_without_the_privilege(server, client, credentials, pa
 
 
 def test_row_security_is_refused(server, client, credentials, path, leaf, today):
-    """Bulk ways do not evaluate policies, so a table that has them is refused, not ignored."""
+    """Bulk inserts do not evaluate policies, so they refuse a table that has policies."""
     before = push_body(credentials.collector_id, query_rows(3, 1), at(today, 1))
     assert client.push(before, "1:1").status == 200
     relations = ("pganalytics.query_samples", leaf)
@@ -91,7 +91,7 @@ def test_row_security_is_refused(server, client, credentials, path, leaf, today)
 
 
 def test_trigger_fires_and_sees_every_row(server, client, credentials, leaf, today):
-    """`auto` leaves the direct way for a table with a trigger."""
+    """With ingest_path = auto a table with a trigger is not inserted into directly."""
     server.db.execute("CREATE TABLE pganalytics.seen (series_id int, calls bigint)")
     server.db.execute("GRANT INSERT ON pganalytics.seen TO pganalytics_ingest")
     server.db.execute(
@@ -114,7 +114,7 @@ def test_trigger_fires_and_sees_every_row(server, client, credentials, leaf, tod
 
 
 def test_constraint_added_by_a_user_costs_only_the_bad_push(server, credentials, leaf, today):
-    """One push of a group breaks a CHECK: it alone is refused, its neighbours are stored."""
+    """If one push of a group violates a CHECK, it alone is refused, and the others are stored."""
     server.db.execute(f"ALTER TABLE {leaf} ADD CONSTRAINT no_thirteen CHECK (calls <> 900013)")
     try:
         def push_some(sender):

@@ -1,4 +1,4 @@
-"""The limit of queries in the collector: whatever it is, a database has done the same."""
+"""The limit of queries in the collector: reports give the same totals whatever the limit is."""
 import contextlib
 import random
 
@@ -9,7 +9,7 @@ import product
 from cluster import wait_until
 
 STATEMENTS = 350
-# 1000 is within the limit; the last is told by the environment, against what the file says.
+# 1000 exceeds the number of statements; the environment sets the last limit, over the file's value.
 LIMITS = (1000, 50, 10)
 
 ACTIVITY = ("SELECT coalesce(sum(calls), 0)::bigint, coalesce(sum(rows), 0)::bigint,"
@@ -19,7 +19,7 @@ ACTIVITY = ("SELECT coalesce(sum(calls), 0)::bigint, coalesce(sum(rows), 0)::big
 
 @pytest.fixture(scope="module")
 def source(root):
-    """source is a server on which nothing runs in the database shop but what the tests run."""
+    """source is a server whose database shop runs only the tests' statements."""
     one = product.Monitored(root, "shop")
     one.init().start().create()
     one.psql("CREATE DATABASE shop")
@@ -29,17 +29,17 @@ def source(root):
 
 @pytest.fixture(scope="module")
 def server(make_server):
-    """server holds these series alone: reports read those of all servers of a period."""
+    """server holds only these tests' series, because reports read all servers of a period."""
     return make_server("limits")
 
 
 class Shop:
-    """Shop runs statements and knows, from the server itself, what has been done since it began."""
+    """Shop runs statements, and reads from the source server what has run since Shop was made."""
 
     def __init__(self, source):
         self.source = source
         self.random = random.Random(7)
-        self.forgotten = (0, 0, 0)  # what was done before the last reset
+        self.forgotten = (0, 0, 0)  # what ran before the last reset
         self.base = (0, 0, 0)
         self.base = self.done()
 
@@ -55,7 +55,7 @@ class Shop:
                      in zip(self.now(), self.forgotten, self.base))
 
     def run(self, repetitions):
-        """run executes statement n as often as the dictionary says; each n is a query of its own."""
+        """run executes statement n as often as the dictionary says; each n is a different query."""
         connection = psycopg2.connect(self.source.dsn("shop"))
         connection.autocommit = True
         with contextlib.closing(connection), connection.cursor() as cursor:
@@ -72,7 +72,7 @@ class Shop:
 
 @pytest.fixture
 def collectors(server, source, root, monkeypatch):
-    """collectors maps each limit to a collector of the source that runs and its credentials."""
+    """collectors gives a function that starts a collector per limit and maps the limit to it."""
     made = {}
     for limit in LIMITS:
         credentials = server.collector()
@@ -112,7 +112,7 @@ def moment(server):
 
 
 def reports(server, name, begin, end):
-    """reports gives what both ways of counting say of a period."""
+    """reports gives the totals of a period from both reports."""
     return [activity(server, name, "top_queries_between(%s, %s, 100000)", begin, end),
             activity(server, name, "query_activity(%s, %s)", begin, end)]
 
@@ -141,8 +141,8 @@ def test_totals_are_the_same_with_any_limit(server, source, collectors):
     made = collectors()
     wait_until(lambda: first_pushes(server, made), 30, "a push of each collector")
 
-    # The first sample: sums of what is there, whatever was merged, and never more rows than that. A
-    # base whose push was acknowledged late is there twice, the same each time.
+    # The first sample has the true sums, whatever was merged, and no more rows than the limit
+    # allows. A base whose push was acknowledged late is there twice with equal values.
     for limit, (_, _, name) in made.items():
         queries, calls, rows, time, others = server.db.row(
             "SELECT count(*), sum(calls)::bigint, sum(rows)::bigint, sum(total_exec_time),"
@@ -157,7 +157,7 @@ def test_totals_are_the_same_with_any_limit(server, source, collectors):
         else:
             assert queries == limit + 1 and others == 1
 
-    # Rounds in which other statements lead each time, some are new, and once all begin again.
+    # In each round other statements lead and some are new; in one round all counters are reset.
     ends = [begin]
     truths = [(0, 0, 0)]
     for step in range(5):
@@ -197,7 +197,7 @@ def check_accounts(server, limit, credentials, name):
         assert (merged, moved) == (0, 0)
     else:
         assert merged > 0
-        assert moved > 2  # the first sample, and moves of queries after it
+        assert moved > 2  # the first sample, and later moves of queries
 
 
 def test_the_view_itself_is_reported(server, source, collectors):
@@ -217,7 +217,7 @@ def test_the_view_itself_is_reported(server, source, collectors):
 
 
 def test_once_needs_no_sample_before_it(server, source, credentials, root):
-    """The rows of `once` are no bases: runs of it count from each other."""
+    """Rows that `once` sends are no bases, so one run counts from the run before it."""
     shop = Shop(source)
     shop.run({n: 1 for n in range(STATEMENTS)})
     one = product.Collector(root / f"once-{credentials.collector_id[:8]}", server.cluster,

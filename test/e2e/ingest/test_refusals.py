@@ -1,4 +1,4 @@
-"""What must not be stored: every refusal has its status, its problem document, and leaves 0 rows."""
+"""What must not be stored: each refusal has its status and problem document, and leaves 0 rows."""
 import copy
 import gzip
 import json
@@ -39,7 +39,7 @@ class TestWhoMayPush:
 
     @pytest.mark.parametrize("value", [
         "Bearer wrong", "Bearer ", "Bearer", "", "Basic dXNlcjpwYXNz", "Bearer " + "x" * 3000,
-        # What a v3 collector without a token signs for itself: HS256 with an empty secret.
+        # The token of a v3 collector without a token file: HS256 with an empty secret.
         "Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJpc3MiOiJwZ2FuYWx5dGljcy1jb2xsZWN0b3IiLCJqdG"
         "kiOiIxIn0.c2lnbmF0dXJl"])
     def test_bad_authorization(self, server, credentials, value):
@@ -77,7 +77,7 @@ class TestWhoMayPush:
 
 
 def changed(change):
-    """changed gives a function that makes a good push and spoils it with change(document)."""
+    """changed gives a function that makes a good push and then calls change(document) to spoil it."""
     def make(collector_id):
         document = copy.deepcopy(push_body(collector_id, query_rows(5, 1)))
         change(document)
@@ -86,7 +86,7 @@ def changed(change):
 
 
 def replaced(old, new):
-    """replaced gives a function that makes a good push and replaces bytes of it."""
+    """replaced gives a function that makes a good push and replaces bytes in it."""
     def make(collector_id):
         good = json.dumps(push_body(collector_id, query_rows(5, 1))).encode()
         assert old in good
@@ -184,7 +184,7 @@ def test_not_json(server, client, credentials, kind):
     answer = client.push(NOT_JSON[kind](credentials.collector_id))
     assert_problem(answer, 400)
     assert_nothing_stored(server, credentials)
-    # The refusal has not broken the connection for the next request.
+    # The connection still serves the next request.
     assert client.push(push_body(credentials.collector_id, query_rows(2, 1))).status == 200
     assert server.samples(credentials) == 2
 
@@ -201,7 +201,7 @@ def test_not_a_push(server, client, credentials, kind):
 
 
 def test_oversize(server, credentials):
-    """max_body_size bounds the body as sent and as inflated; chunked bodies too."""
+    """max_body_size limits the body as sent and as inflated, and chunked bodies too."""
     server.configure(max_body_size="1MB")
     try:
         good = push_body(credentials.collector_id, query_rows(300, 1))
@@ -226,10 +226,10 @@ def test_oversize(server, credentials):
                 for _ in range(32):
                     raw.sendall(b"10000\r\n" + b"x" * 0x10000 + b"\r\n")
                 received = raw.recv(100)
-            except OSError:  # cut while we were still sending: that is a refusal as well
+            except OSError:  # the server may refuse by closing before we have sent everything
                 pass
             assert received == b"" or b" 413 " in received
-        with server.client(credentials) as client:  # Expect: refused without 100 Continue
+        with server.client(credentials) as client:  # refused without 100 Continue
             with client.raw_connection() as raw:
                 raw.sendall(f"POST {PUSH} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "
                             f"{credentials.token}\r\nContent-Length: 9000000\r\n"
@@ -240,14 +240,14 @@ def test_oversize(server, credentials):
             assert client.push(good).status == 200
     finally:
         server.configure(max_body_size="64MB")
-    # What was too large is welcome after the reload.
+    # The body that was too large is accepted after the reload.
     with server.client(credentials) as client:
         assert client.push(plain).status == 200
     assert server.samples(credentials) == 600
 
 
 def test_curl_with_expect_and_chunks(server, credentials, tmp_path):
-    """curl sends Expect for bodies over 1 MiB and chunks from a pipe; both are served at once."""
+    """curl sends Expect for bodies over 1 MiB and chunks from a pipe; neither waits for a timeout."""
     document = push_body(credentials.collector_id, query_rows(10, 1))
     document["filler"] = "x" * (3 << 20)
     body = json.dumps(document).encode()
@@ -260,7 +260,7 @@ def test_curl_with_expect_and_chunks(server, credentials, tmp_path):
              "-w", "\n%{http_code} %{http_version}", f"{server.cluster.url}{PUSH}"],
             input=body, capture_output=True, check=True, timeout=30)
         assert done.stdout.split(b"\n")[-1] == b"200 1.1", done.stdout
-        # curl waits one second for an interim response that does not come.
+        # curl would wait one second for a 100 Continue that does not come.
         assert time.monotonic() - began < 0.95
     assert server.ledger(credentials) == (2, 20)
 
@@ -291,7 +291,7 @@ def test_truncated(server, client, credentials, how):
 
 
 def test_slow_and_silent_connections_are_cut(server, credentials):
-    """Deadlines are absolute: a byte now and then does not move them."""
+    """Deadlines are absolute: single bytes now and then do not extend them."""
     server.configure(connection_timeout="1s")
     try:
         with server.client(credentials) as client:
@@ -307,7 +307,7 @@ def test_slow_and_silent_connections_are_cut(server, credentials):
 
 
 def measured_until_closed(connection, drip):
-    """measured_until_closed sends `drip` again and again; seconds until the peer closes."""
+    """measured_until_closed sends `drip` repeatedly and gives the seconds until the peer closes."""
     began = time.monotonic()
     connection.settimeout(0.1)
     while True:

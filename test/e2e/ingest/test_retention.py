@@ -1,4 +1,4 @@
-"""The maintenance worker: days are there before the first push, and go when their time has passed."""
+"""The maintenance worker makes partitions before the first push and drops them after their retention."""
 import pytest
 
 from client import push_body, query_rows
@@ -23,14 +23,14 @@ def is_there(server, partition):
 
 
 def is_day_there(server, relation, ago):
-    """is_day_there asks for the day that is so long ago now: after midnight another one than before."""
+    """is_day_there asks for the partition of the day that is `ago` days before now."""
     return server.db.value("SELECT to_regclass(format('pganalytics.%%I', %s || to_char("
                            "now() AT TIME ZONE 'UTC' - %s * interval '1 day', '_pYYYYMMDD'))) IS NOT NULL",
                            relation, ago)
 
 
 def test_days_are_made_at_the_start(keeper):
-    """Every table gets today and the days ahead, and the pushes that come meanwhile are not refused."""
+    """Every table gets partitions for today and three days ahead; pushes meanwhile are not refused."""
     credentials = keeper.collector()
     with keeper.client(credentials) as client:
         assert client.push(push_body(credentials.collector_id, query_rows(3, 1))).status == 200
@@ -46,7 +46,7 @@ def test_days_are_made_at_the_start(keeper):
 
 
 def test_a_new_retention_holds_at_once(keeper):
-    """After a reload the worker drops what is too old now, of that family alone."""
+    """After a reload the worker drops days older than the new retention, of that family alone."""
     old_logs = [make_day(keeper, "log_lines", ago) for ago in (4, 6)]
     for ago in (3, 2):
         make_day(keeper, "log_lines", ago)
@@ -60,7 +60,7 @@ def test_a_new_retention_holds_at_once(keeper):
 
 
 def test_what_is_in_use_stays_until_the_next_time(keeper):
-    """A reader of an old day keeps that day, and holds up neither the others nor a push."""
+    """A session that reads an old day keeps that day, and delays neither other days nor a push."""
     used = make_day(keeper, "table_samples", 12)
     free = make_day(keeper, "wal_samples", 12)
     reader = Database(keeper.cluster.dsn(product.DATABASE))
@@ -83,7 +83,7 @@ def test_what_is_in_use_stays_until_the_next_time(keeper):
 
 
 def test_the_ledger_is_kept_as_long_as_retries_are_recognised(keeper):
-    """retention_ledger cannot be less than the longest dedup_window: the server refuses it."""
+    """The server refuses a retention_ledger below the longest dedup_window."""
     for ago in (8, 7):
         make_day(keeper, "push_ledger", ago)
     offset = len(keeper.cluster.log_text())

@@ -1,4 +1,4 @@
-"""Reloads under load, certificates, missing parts, limits of connections."""
+"""Reloads under load, certificates, a missing library, database or extension, limits of connections."""
 import hashlib
 import re
 import resource
@@ -17,7 +17,7 @@ from cluster import wait_until
 
 
 class Authority(pki.Authority):
-    """Authority signs server certificates for localhost; it and they are files."""
+    """Authority signs server certificates for localhost; all certificates and keys are files."""
 
     def __init__(self, directory, name):
         super().__init__(name)
@@ -51,7 +51,7 @@ def fingerprint(cert_file):
 
 
 def test_certificate_changed_under_load(make_server):
-    """No request fails at any of several changes; new connections get the new certificate."""
+    """Several changes of the certificate fail no request; new connections get the new certificate."""
     own = make_server("rotated")
     credentials = own.collector()
     authority = Authority(own.cluster.root, "authority")
@@ -63,7 +63,7 @@ def test_certificate_changed_under_load(make_server):
         for cert_file, key_file in pairs:
             before = load.count()
             own.configure(ssl_cert_file=cert_file, ssl_key_file=key_file)
-            # Both workers' listening sockets have new gateways behind them.
+            # The listening sockets of both workers have new gateways.
             assert {served_certificate(own.port) for _ in range(10)} == {fingerprint(cert_file)}
             wait_until(lambda: load.count() > before + 20, 20, "acknowledgements after the change")
         load.stop()
@@ -71,7 +71,7 @@ def test_certificate_changed_under_load(make_server):
     assert own.ledger(credentials) == (load.count(), 20 * load.count())
     print(f"{len(pairs)} certificates, {load.count()} pushes, 0 failures")
 
-    # A broken one keeps what is there, and says so.
+    # With a broken certificate the old one stays, and the error is shown.
     broken = own.cluster.root / "broken.crt"
     broken.write_text("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n")
     offset = len(own.cluster.log_text())
@@ -83,7 +83,7 @@ def test_certificate_changed_under_load(make_server):
     assert "certificate" in own.log_since(offset).lower()
     assert [pid for pid, in own.workers("gateway_pid")] == gateways
     assert served_certificate(own.port) == fingerprint(pairs[-1][0])
-    # And a pair that does not match, and a missing file.
+    # The same holds for a pair that does not match and for a missing file.
     for cert_file, key_file in ((pairs[0][0], pairs[1][1]), (broken.parent / "absent.crt",
                                                              pairs[0][1])):
         offset = len(own.cluster.log_text())
@@ -100,7 +100,7 @@ def test_certificate_changed_under_load(make_server):
 
 
 def test_idle_connections_outlive_a_reload_of_limits(server, credentials):
-    """A kept connection is ended in good order by the reload: its next push succeeds or it is closed."""
+    """After a reload the next push on a kept connection succeeds, or the connection was closed cleanly."""
     with server.client(credentials) as client:
         assert client.push(push_body(credentials.collector_id, query_rows(1, 1)), "1:1").status == 200
         server.configure(max_connections=150)
@@ -109,7 +109,7 @@ def test_idle_connections_outlive_a_reload_of_limits(server, credentials):
                                  "1:2").status
         except OSError as error:
             status = type(error).__name__
-        except Exception as error:  # http.client: closed between requests
+        except Exception as error:  # http.client raises this if the server closed between requests
             assert "Remote" in type(error).__name__, error
             status = "closed"
         assert status in (200, "closed", "ConnectionResetError", "BrokenPipeError"), status
@@ -134,7 +134,7 @@ def test_unknown_setting_is_refused(server):
 
 
 def test_missing_preload(root):
-    """CREATE EXTENSION works and says what is missing; nothing else is broken."""
+    """Without the preload CREATE EXTENSION works and says what is missing; nothing else breaks."""
     plain = cluster.Cluster(root, "plain")
     plain.init().start()
     try:
@@ -158,7 +158,7 @@ def test_missing_preload(root):
 
 
 def test_missing_database_and_extension(make_server):
-    """Without its database the launcher waits, quietly; everything starts once it is there."""
+    """Without its database the launcher waits and logs little; all starts once the database exists."""
     own = make_server("waiting", create=False)
     connection = psycopg2.connect(own.cluster.dsn())
     connection.autocommit = True
@@ -170,7 +170,7 @@ def test_missing_database_and_extension(make_server):
             return cursor.fetchall()
 
     pids = wait_until(lambda: rows(launcher), 10, "the launcher")
-    # It tries more often than it speaks: provoke many tries by waking it.
+    # The launcher logs fewer messages than it makes tries: wake it to cause many tries.
     log_of = lambda: [line for line in own.cluster.log_text().splitlines()  # noqa: E731
                       if "pganalytics" in line and re.search(r" (LOG|WARNING|ERROR|FATAL): ", line)
                       and product.DATABASE in line]
@@ -202,7 +202,7 @@ def private_kilobytes(pid):
 
 
 def test_memory_of_idle_connections(make_server):
-    """2,000 idle TLS connections cost at most 25 kB each, and pushes go on beside them."""
+    """2,000 idle TLS connections cost at most 25 kB each, and pushes are served beside them."""
     count = 2000
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
@@ -221,7 +221,7 @@ def test_memory_of_idle_connections(make_server):
             for i in range(count):
                 plain = socket.create_connection(("127.0.0.1", own.port), timeout=20)
                 connection = context.wrap_socket(plain, server_hostname="localhost")
-                if i % 20 == 0:  # some have been used before they idle
+                if i % 20 == 0:  # some serve a request before they idle
                     connection.sendall(b"GET /api/v1/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
                     assert connection.recv(4096).startswith(b"HTTP/1.1 ")
                 idle.append(connection)
@@ -241,7 +241,7 @@ def test_memory_of_idle_connections(make_server):
 
 
 def test_connections_over_the_limit_do_not_lock_out_the_others(make_server):
-    """max_connections bounds what a gateway holds; collectors come back when there is room."""
+    """max_connections limits the connections of a gateway; collectors are served when there is room."""
     own = make_server("limited", max_connections=10, max_idle_connections=10, ingest_workers=1,
                       connection_timeout="1s")
     credentials = own.collector()

@@ -1,4 +1,4 @@
-"""Receivers of alerts over TLS: they check signatures and do with each delivery as they are told."""
+"""Receivers of alerts over TLS: they check signatures and answer each delivery as the test asks."""
 import hashlib
 import hmac
 import http.server
@@ -14,11 +14,13 @@ SECRET = "the-secret-of-all-receivers"
 
 
 class Receiver(http.server.ThreadingHTTPServer):
-    """Receiver serves on 127.0.0.1. `answers` are for the first deliveries, in their order: a status, a
-    function of the handler, or None for 200, which is also what all others get.
+    """Receiver serves on 127.0.0.1.
 
-    `taken` has (time, alerts) of deliveries that were answered with 200 or cut off only then; `tries` the
-    time of each delivery that came whole, `paths` where it went.
+    `answers` are for the first deliveries, in order: a status, a function of the handler, or None
+    for 200. All later deliveries get 200.
+
+    `taken` has (time, alerts) of deliveries that were answered with 200, or cut off during a 200;
+    `tries` has the time of each delivery that came whole, `paths` its path.
     """
 
     daemon_threads = True
@@ -46,16 +48,16 @@ class Receiver(http.server.ThreadingHTTPServer):
 
     def finish_request(self, request, client_address):
         request.settimeout(20)
-        # The handshake is the connection's own thread's.
+        # The handshake runs in the connection's own thread.
         super().finish_request(self.context.wrap_socket(request, server_side=True), client_address)
 
     def handle_error(self, request, client_address):
-        # Others are of clients that were killed.
+        # Other errors come from clients that were killed.
         if isinstance(sys.exc_info()[1], AssertionError):
             self.wrong.append(sys.exc_info()[1])
 
     def sequence(self, host):
-        """sequence gives what was told of a host, (status, startsAt), without repetitions of the last."""
+        """sequence gives the (status, startsAt) delivered for a host, without repetitions of the last."""
         told = []
         for _, alerts in list(self.taken):
             for alert in alerts:
@@ -81,7 +83,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         assert abs(time.time() - int(signature["t"])) < 60
         message = json.loads(body)
         assert message["version"] == "4"
-        time.sleep(self.server.pause)  # how long the receiver takes
+        time.sleep(self.server.pause)  # the time that the receiver takes
         with self.server.lock:
             answer = self.server.answers.pop(0) if self.server.answers else None
             self.server.tries.append(time.monotonic())
@@ -103,7 +105,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 def reset(handler):
-    """reset ends the connection in the middle of an answer of 200, with RST."""
+    """reset ends the connection with RST in the middle of a 200 answer."""
     handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf")
     handler.wfile.flush()
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -118,14 +120,14 @@ def cut_head(handler):
 
 
 def no_http(handler):
-    """no_http answers what is no HTTP."""
+    """no_http answers with bytes that are not HTTP."""
     handler.wfile.write(b"\0\1\2" * 100 + b"\r\n\r\n")
     handler.wfile.flush()
     handler.connection.close()
 
 
 def silent(handler):
-    """silent answers nothing until the receiver is closed."""
+    """silent sends no answer until the receiver is closed."""
     handler.server.released.wait(60)
 
 

@@ -1,5 +1,7 @@
-"""Alerts that stand in the tables as the worker of alerts would have found them, for tests of what people
-do about them: their rules are not due before tomorrow."""
+"""Alerts in the tables as the alerts worker would have written them, for tests of what people do with them.
+
+Their rules are not due before tomorrow.
+"""
 import json
 
 import psycopg2

@@ -10,11 +10,11 @@ _addresses = itertools.count(2)
 
 
 class ApiClient(Client):
-    """ApiClient is somebody at the port for people, logged in or not."""
+    """ApiClient is a person at the port for people, logged in or not."""
 
     def __init__(self, server, token=None, address=None, **options):
         super().__init__(server.cluster.api_port, server.ca_file, token, **options)
-        self.address = address  # of this side
+        self.address = address  # the client's own address
         self.refresh_token = None
 
     def connect(self):
@@ -40,7 +40,7 @@ class ApiClient(Client):
         return self.call("POST", path, body, **options)
 
     def log_in(self, username, password):
-        """log_in logs in and keeps the tokens; the Answer tells whether it could."""
+        """log_in logs in and keeps the tokens if it succeeds; gives the Answer."""
         answer = self.post("auth/login", {"username": username, "password": password}, token="")
         self.keep(answer)
         return answer
@@ -58,7 +58,7 @@ class ApiClient(Client):
 
 
 def fresh_address():
-    """fresh_address is one of this machine's that nothing has come from yet."""
+    """fresh_address is a loopback address from which no request has come yet."""
     number = next(_addresses)
     return f"127.77.{number // 250}.{number % 250 + 1}"
 
@@ -80,6 +80,6 @@ def session_of(token):
 
 
 def end_of(server, token):
-    """end_of says why the session of a token has ended; None while it goes on."""
+    """end_of gives the reason why the session of a token has ended; None while the session lives."""
     return server.db.value("SELECT end_reason FROM pganalytics.api_sessions WHERE session_id = %s",
                            session_of(token)["sid"])

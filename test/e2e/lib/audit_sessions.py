@@ -1,4 +1,4 @@
-"""Sessions for the tests of what PostgreSQL's own sessions tell the audit log."""
+"""Sessions for the tests of what PostgreSQL's own sessions record in the audit log."""
 import contextlib
 import subprocess
 
@@ -38,7 +38,7 @@ class Sessions:
 
 
 def code_of(cursor, sql, *arguments):
-    """code_of runs a statement and gives the SQLSTATE with which it failed, None if it did not."""
+    """code_of runs a statement and gives the SQLSTATE of its error, or None."""
     try:
         cursor.execute(sql, arguments or None)
     except psycopg2.Error as error:

@@ -1,11 +1,11 @@
-"""What the tests of the audit log ask of it: its chain, and what was told since a mark."""
+"""What the tests of the audit log read from it: its chain, and the events since a mark."""
 import collections
 import itertools
 import re
 
 from cluster import wait_until
 
-# A statement that is refused and told of, whoever runs it.
+# A statement that is refused and recorded, whichever role runs it.
 REFUSED = "DELETE FROM pganalytics.audit_log"
 
 
@@ -26,7 +26,7 @@ def wait_until_running(server):
 
 
 def events(server, event, after=0):
-    """events gives (id, details) of the rows of one kind behind a row."""
+    """events gives (id, details) of the rows with this event and an id above `after`."""
     return server.db.rows("SELECT id, coalesce(details, '{}') FROM pganalytics.audit_log "
                           "WHERE event = %s AND id > %s ORDER BY id", event, after)
 
@@ -36,7 +36,7 @@ def last_id(server):
 
 
 def await_event(server, event, after=0, timeout=10, **details):
-    """await_event waits for a row of that kind with those details and gives (id, details)."""
+    """await_event waits for a row with this event and these details, and gives (id, details)."""
     def found():
         return [(row_id, told) for row_id, told in events(server, event, after)
                 if all(told.get(key) == value for key, value in details.items())]
@@ -44,7 +44,7 @@ def await_event(server, event, after=0, timeout=10, **details):
 
 
 def anchors(server):
-    """anchors gives those in the server log, oldest first."""
+    """anchors gives the anchors in the server log, oldest first."""
     return re.findall(r"audit log head: (\d+:[0-9a-f]{64})", server.cluster.log_text())
 
 
@@ -61,7 +61,7 @@ _marks = itertools.count(1)
 
 
 class Audit:
-    """Audit gives what was told since it was made, or since its last mark()."""
+    """Audit gives the events recorded since it was made, or since its last mark()."""
 
     def __init__(self, server):
         self.db = server.db
@@ -69,7 +69,7 @@ class Audit:
         self.mark()
 
     def _end(self):
-        """_end tells of something itself and gives that row: what was told before stands before it."""
+        """_end causes an event itself and gives its row: earlier events have a lower number."""
         name = f"mark {next(_marks)}"
         self.db.execute("SELECT pganalytics.create_registration_secret(%s)", name)
         try:
@@ -80,11 +80,11 @@ class Audit:
             self.db.execute("DELETE FROM pganalytics.registration_secrets WHERE name = %s", name)
 
     def mark(self):
-        """mark forgets what was told until now, its own doing too."""
+        """mark forgets all events recorded until now, its own too."""
         self.begin = self._end()
 
     def events(self, *kinds):
-        """events gives what was told since the mark: of these kinds, or of all."""
+        """events gives the events since the mark: those of these kinds, or all."""
         end = self._end()
         rows = self.db.rows(
             f"SELECT {', '.join(Event._fields)} FROM pganalytics.audit_log "
@@ -97,7 +97,7 @@ class Audit:
         return str((event.details or {}).get("name", "")).startswith("mark ")
 
     def wait(self, kinds, count=1, timeout=30):
-        """wait waits until so many events of these kinds were told, and gives them."""
+        """wait waits until that many events of these kinds are recorded, and gives them."""
         return wait_until(
             lambda: (lambda found: found if len(found) >= count else None)(self.events(*kinds)),
             timeout, f"{count} of {kinds}", interval=0.1)

@@ -1,4 +1,4 @@
-"""What tests of the certificate authority ask of it, and read in its files."""
+"""What the tests of the certificate authority ask the server and read in its files."""
 import re
 import socket
 import ssl
@@ -17,13 +17,13 @@ def certificates_in(path):
 
 
 def key_of(holder):
-    """key_of writes the public key of a certificate or of a private key, to compare it."""
+    """key_of gives the encoded public key of a certificate or of a private key, for comparison."""
     return holder.public_key().public_bytes(serialization.Encoding.DER,
                                             serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def served(server):
-    """served is the certificate that a client gets which trusts the authority alone."""
+    """served is the server certificate that a client gets if it trusts the authority alone."""
     context = ssl.create_default_context(cadata=server.db.value("SELECT pganalytics.ca_certificate()"))
     context.verify_flags |= ssl.VERIFY_X509_STRICT
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as plain:
@@ -32,7 +32,7 @@ def served(server):
 
 
 def is_verified(server):
-    """is_verified: such a client gets through; gateways of before may still show what it trusts no more."""
+    """is_verified says whether such a client verifies the server; a gateway of before may still fail it."""
     try:
         return served(server) is not None
     except ssl.SSLCertVerificationError:
@@ -47,7 +47,7 @@ def request_for(key):
 
 
 def issue(server, name, csr=None):
-    """issue gives the certificate of a new collector, by SQL."""
+    """issue makes a collector and gives its certificate, by SQL."""
     csr = csr or request_for(ec.generate_private_key(ec.SECP256R1()))
     server.db.execute("INSERT INTO pganalytics.collectors (name) VALUES (%s) ON CONFLICT DO NOTHING", name)
     request = server.db.value("SELECT pganalytics.issue_certificate(%s, %s)", name, csr)
@@ -65,7 +65,7 @@ def revoke(server, certificate, reason="unspecified"):
 
 
 def lists_in(server):
-    """lists_in are the revocation lists of the file, by their number."""
+    """lists_in are the revocation lists in the file, by their number."""
     text = (server.cluster.data / "pganalytics_crl.pem").read_text()
     return [x509.load_pem_x509_crl(pem.encode()) for pem in
             re.findall("-----BEGIN X509 CRL-----.*?-----END X509 CRL-----", text, re.S)]

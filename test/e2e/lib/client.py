@@ -24,7 +24,7 @@ def rfc3339(moment):
 
 
 def query_rows(count, calls, first_hash=1):
-    """query_rows makes `count` different queries whose every counter tells which push it was in."""
+    """query_rows makes `count` different queries; every counter shows which push the row was in."""
     return [{"hash": first_hash + i, "text": f"SELECT {first_hash + i} FROM t WHERE id = $1",
              **{name: calls for name in COUNTERS}} for i in range(count)]
 
@@ -48,7 +48,7 @@ ON_EVERY_ANSWER = {
 
 
 class Answer:
-    """Answer is one answer; whatever it is, it has the headers for safety and names no program."""
+    """Answer is one answer; it checks that every answer has the security headers and names no program."""
 
     def __init__(self, response):
         self.status = response.status
@@ -64,7 +64,7 @@ class Answer:
 
     @property
     def receipt(self):
-        """receipt is the answer to a push with the counts of rows beside the rest."""
+        """receipt is the answer to a push, with its counts of rows as members of the top level."""
         document = self.json
         return {**document, **document.pop("rows")}
 
@@ -73,16 +73,17 @@ class Answer:
 
 
 def tls_context(ca_file):
-    """tls_context verifies the server, its name included."""
+    """tls_context verifies the server and its name."""
     context = ssl.create_default_context(cafile=str(ca_file))
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 
 
 class Connection(http.client.HTTPSConnection):
-    """Connection goes to 127.0.0.1 and wants a certificate of localhost.
+    """Connection connects to 127.0.0.1 and requires a certificate for localhost.
 
-    On most machines that name is ::1 too, and what is counted for an address would hang on which comes first.
+    On most machines localhost is also ::1. The counts of an address would then depend on which
+    address comes first.
     """
 
     def __init__(self, port, context, **options):
@@ -96,7 +97,7 @@ class Connection(http.client.HTTPSConnection):
 
 
 class Client:
-    """Client holds one keep-alive connection, made when first needed."""
+    """Client holds one keep-alive connection, which it makes when needed."""
 
     def __init__(self, port, ca_file, token, timeout=20):
         self.port = port
@@ -166,11 +167,11 @@ class Client:
 
 
 class Load:
-    """Load pushes from several threads until stopped, and knows what was acknowledged.
+    """Load pushes from several threads until stopped, and records which pushes were acknowledged.
 
     Push i has i + 1 in every counter, a time of its own and the key `epoch:i`. A push that gets no
-    200 is sent again, the same bytes under the same key, until it does; so after stop() every push
-    is acknowledged, and each must be stored exactly once.
+    200 is sent again, the same bytes under the same key, until it gets one. So after stop() every
+    push is acknowledged, and each must be stored exactly once.
     """
 
     def __init__(self, port, ca_file, credentials, rows=50, threads=4, give_up_after=30):
@@ -199,7 +200,7 @@ class Load:
         self.executor.shutdown(wait=True)
 
     def stop(self):
-        """stop ends the load; an exception of a thread is raised here."""
+        """stop ends the load, and raises the exception of a thread if there was one."""
         self.stopping.set()
         for task in self.tasks:
             task.result()
@@ -246,4 +247,4 @@ class Load:
                 self.failures.append((time.monotonic(), number, what))
             if time.monotonic() > deadline:
                 raise AssertionError(f"push {number} not acknowledged: {what}")
-            time.sleep(0.02)  # a client's pause between tries; nothing is asserted about it
+            time.sleep(0.02)  # the client's pause between tries; no assertion depends on it

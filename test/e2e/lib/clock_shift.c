@@ -1,7 +1,9 @@
-// clock_shift: preloaded, it moves the wall clock by the seconds that a mapped file holds.
+// clock_shift is preloaded into programs and moves the wall clock by the seconds that a mapped file
+// holds.
 //
-// libfaketime reads its file at each call, which a sandboxed gateway may not; here a process maps the
-// file when it begins, and all of them see a change at once. Clocks that only measure stay as they are.
+// libfaketime reads its file at each call, which a sandboxed gateway may not do. Here a process
+// maps the file when it starts, and all processes see a change at once. Clocks that only measure,
+// such as CLOCK_MONOTONIC, are not moved.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-"""Identities that a server has made: collectors enrolled as they enrol themselves, and its keys."""
+"""Identities that a server has made: collectors enrolled as real ones enrol, and the server's keys."""
 import json
 
 import pki
@@ -11,7 +11,7 @@ REFRESH = "/api/v1/collectors/refresh-token"
 
 
 class Enrolled:
-    """Enrolled is a collector with a certificate that the server issued, and its opaque token."""
+    """Enrolled is a collector with a certificate that the server issued, and with its opaque token."""
 
     def __init__(self, server, name, collector_id, holder, token=None):
         self.server, self.name, self.collector_id = server, name, collector_id
@@ -26,7 +26,7 @@ class Enrolled:
         return f"{self.holder.serial:x}"
 
     def signed_token(self, with_certificate=False):
-        """signed_token is one of refresh-token, bound to the certificate if that was shown."""
+        """signed_token gets a token from refresh-token, bound to the certificate if that is presented."""
         shown = self.presented if with_certificate else Presented()
         header = [] if with_certificate else [("Authorization", f"Bearer {self.token}")]
         with Hostile(self.server.port, shown) as hostile:
@@ -58,7 +58,7 @@ def holder_of(outcome, key):
 
 
 def enroll(server, name, with_token=True):
-    """enroll makes a collector as an administrator and its host do it together."""
+    """enroll makes a collector as an administrator and its host would together."""
     opaque = None
     if with_token:
         opaque = server.db.value("SELECT token FROM pganalytics.create_collector(%s)", name)
@@ -69,7 +69,7 @@ def enroll(server, name, with_token=True):
 
 
 def authority_of(server):
-    """authority_of is the server's own authority, its key read from where only the server may."""
+    """authority_of is the server's own authority; its key is read from the server's data directory."""
     data = server.cluster.data
     key = pki.load_key((data / "pganalytics_ca.key").read_bytes())
     (certificate, *_) = pki.from_pem((data / "pganalytics_ca.crt").read_text())

@@ -1,4 +1,4 @@
-"""A server whose ingest worker has the test as its gateway (puppet.py), and what tests need of it."""
+"""A server whose ingest worker has the test as its gateway (puppet.py), and helpers of its tests."""
 import hashlib
 import os
 import uuid
@@ -13,7 +13,7 @@ from worker_frames import CONFIG, credential
 
 
 class World:
-    """World is a server with one ingest worker whose gateway is the test's."""
+    """World is a server with one ingest worker, for which the test plays the gateway."""
 
     def __init__(self, root):
         self.stage = puppet.Stage(root / "stage")
@@ -38,13 +38,13 @@ class World:
         self.gateway.ready()
 
     def configure(self, **settings):
-        """configure changes settings, which the worker answers with another gateway."""
+        """configure changes settings; the worker then starts another gateway."""
         self.cluster.configure({f"pganalytics.{name}": value for name, value in settings.items()})
         self.cluster.reload()
         self.next_gateway()
 
     def collector(self, name=None):
-        """collector gives (UUID, token) of a new one."""
+        """collector makes a collector and gives (UUID, token)."""
         made = self.cluster.create_collector(name or f"c-{uuid.uuid4()}")
         return uuid.UUID(made.collector_id), made.token
 
@@ -56,7 +56,7 @@ class World:
         return uuid.UUID(collector_id), token
 
     def put_on_record(self, collector_id, der, state="active", ends="1 day"):
-        """put_on_record writes down a certificate as the maintenance worker does."""
+        """put_on_record inserts a certificate as the maintenance worker does."""
         revoked = "now(), 'unspecified'" if state == "revoked" else "NULL, NULL"
         self.sql("INSERT INTO pganalytics.certificates (serial, issuer, sha256, spki_sha256, kind, "
                  "collector_id, subject, not_before, not_after, state, revoked_at, "
@@ -66,7 +66,7 @@ class World:
                  f"'{state}', {revoked}, 'PEM')")
 
     def with_certificate(self):
-        """with_certificate gives (UUID, token, certificate, credential that shows it)."""
+        """with_certificate makes a collector and gives (UUID, token, certificate, credential with it)."""
         collector_id, token = self.collector()
         der = os.urandom(64)
         self.put_on_record(collector_id, der)

@@ -1,4 +1,4 @@
-"""Pushes with every metric, what of them must be stored, and what is."""
+"""Pushes with every metric, the rows that they must leave, and the rows that they left."""
 import datetime
 import gzip
 import json
@@ -8,8 +8,8 @@ from client import rfc3339
 
 FIXTURE = pathlib.Path(__file__).resolve().parents[2] / "fixtures" / "v3-collector-push.json.gz"
 UTC = datetime.timezone.utc
-# Where each relation's rows stand in the body of a v3 collector: type, then the way to the rows; "*"
-# is every member of an object.
+# Where each relation's rows stand in the body of a v3 collector: type, then the path to the rows;
+# "*" means every member of an object.
 PLACES = {
     "query_samples": ("pg_query_stats", "queries"),
     "database_samples": ("pg_stats",),
@@ -45,7 +45,7 @@ CHANGES = ("extension_samples", "schema_samples")
 
 
 def rows_at(value, path, names=()):
-    """rows_at gives (names of the members passed, row) for each row at the end of a path."""
+    """rows_at gives (names of the members on the path, row) for each row at the end of a path."""
     if not path:
         return [(names, row) for row in value] if isinstance(value, list) else [(names, value)]
     if path[0] == "*":
@@ -67,18 +67,18 @@ def observed_rows(document):
 
 
 def stored_rows(document):
-    """stored_rows says how many rows of each relation a first push of the document leaves."""
+    """stored_rows gives the number of rows of each relation that the first push of a document must leave."""
     expected = {}
     for relation in PLACES:
         rows = rows_of(document, relation)
         if relation == "query_samples":
-            # Rows of one identity and time are merged.
+            # Rows with the same identity and time are merged.
             rows = {(database, when, json.loads(row)["hash"]) for database, when, _, row in rows}
         elif relation == "log_lines":
             rows = {(database, *(json.loads(row)[key] for key in ("level", "message")))
                     for database, _, _, row in rows}
         elif relation in CHANGES:
-            # The fixture's samples are all alike.
+            # All samples in the fixture are equal, and equal samples are stored once.
             rows = {(names, row) for _, _, names, row in rows}
         expected[relation] = len(rows)
     return expected
@@ -91,7 +91,7 @@ def server_ids(server, credentials):
 
 
 def counts(server, credentials):
-    """counts gives the rows that are really there, by relation."""
+    """counts counts the rows in the tables, by relation."""
     union = " UNION ALL ".join(
         f"SELECT '{relation}', count(*)::int FROM pganalytics.{relation} WHERE server_id = ANY(%s)"
         for relation in PLACES)
@@ -113,7 +113,7 @@ def at(day, seconds):
 
 
 def more_metrics(when):
-    """more_metrics has a row of each relation of which the recorded push has few or none."""
+    """more_metrics has a row for each relation that the recorded push has few or no rows of."""
     at = {"timestamp": rfc3339(when)}
     started = rfc3339(when - datetime.timedelta(hours=1))
     session = {"pid": 4711, "username": "änn", "database": "app", "state": "active",
@@ -166,7 +166,7 @@ def more_metrics(when):
 
 
 def whole_push(credentials, when):
-    """whole_push is the recorded push, as this collector would have sent it then, and more."""
+    """whole_push is the recorded push as this collector would have sent it then, and more_metrics()."""
     text = gzip.decompress(FIXTURE.read_bytes()).decode()
     document = json.loads(text.replace("2026-11-22T08:54:", when.strftime("%Y-%m-%dT%H:%M:")))
     document["collector_id"] = credentials.collector_id
@@ -177,7 +177,7 @@ def whole_push(credentials, when):
 
 
 def check_accounts(server, credentials):
-    """check_accounts holds the ledger to the rows by database, and each to the equation."""
+    """check_accounts checks the ledger against the rows by database, and both against the equation."""
     ids = server_ids(server, credentials)
     columns = ("observed", "stored", "unchanged", "merged", "discarded_too_old",
                "discarded_in_future", "discarded_too_large")

@@ -1,4 +1,4 @@
-"""Fixtures of tests of the port for people, to be imported: server, roles that log in, a client."""
+"""Fixtures for tests of the port for people: import server, person (roles that log in) and client."""
 import itertools
 
 import pytest
@@ -15,7 +15,7 @@ def server(people_server):
 
 @pytest.fixture
 def person(server):
-    """person makes roles that may log in; they are dropped at the end."""
+    """person makes roles that may log in; the fixture drops them at the end."""
     made = []
 
     def make(level="viewer", password=PASSWORD, options="LOGIN", name=None):

@@ -1,4 +1,4 @@
-"""What the tests of docs/operate/pki.md share: its statements, and a server with an administrator."""
+"""Shared by the tests of docs/operate/pki.md: its statements, and a server with an administrator."""
 import re
 import ssl
 
@@ -14,7 +14,7 @@ IN_USE = "SELECT pins FROM pganalytics.trust ORDER BY version DESC LIMIT 1"
 
 
 def said(statement, **values):
-    """said is a statement that the document prints, with what stands there as an example replaced."""
+    """said checks that the document prints a statement, and gives it with the examples in it replaced."""
     assert " ".join(statement.split()) in WORDS, statement
     for example, value in values.items():
         statement = statement.replace(example, value)
@@ -22,23 +22,23 @@ def said(statement, **values):
 
 
 def block_with(word):
-    """block_with is the one block of SQL of the document in which the word stands."""
+    """block_with is the only SQL block of the document that contains the word."""
     block, = (text for text in re.findall("```sql\n(.*?)```", TEXT, re.S) if word in text)
     return block
 
 
-# What the audit worker keeps there of its own, other after each start.
+# Files that the audit worker keeps in the data directory; they change at each start.
 AUDIT_FILES = {"pganalytics_audit_head", "pganalytics_settings"}
 
 
 def authority_files(data):
-    """authority_files are the paths of what certificates and tokens are made with, once they are whole."""
+    """authority_files are the paths of the complete files that certificates and tokens are made with."""
     return [path for path in data.glob("pganalytics_*")
             if path.name not in AUDIT_FILES and path.suffix != ".new"]
 
 
 class Site:
-    """Site is a server, its administrator, and what the tests of the procedures look at."""
+    """Site is a server, its administrator, and helpers of the tests of the procedures."""
 
     def __init__(self, server):
         self.server = server
@@ -49,7 +49,7 @@ class Site:
         return {path.name: path.read_bytes() for path in authority_files(self.data)}
 
     def do(self, job):
-        """do asks for a job and waits for its end, in the table that the document names."""
+        """do requests a job and waits for its end, in the table that the document names."""
         number = self.admin.value(said(f"SELECT pganalytics.{job};").rstrip(";"))
         look = said("SELECT * FROM pganalytics.authority_jobs ORDER BY 1;")
 
@@ -74,7 +74,7 @@ class Site:
                        collector_id=collector_id or holder.collector_id).status
 
     def verifies(self, ca_file=None):
-        """verifies: a client that trusts the authority alone gets an answer."""
+        """verifies says whether a client that trusts the authority alone gets an answer."""
         try:
             with Client(self.server.port, ca_file or self.server.ca_file, None) as client:
                 return client.request("GET", "/api/v1/health").status == 200
@@ -82,14 +82,14 @@ class Site:
             return False
 
     def let_in(self, one):
-        """let_in enrols a collector, for the first time or again."""
+        """let_in has a collector enrol, for the first time or again."""
         one.id, token, pin = self.admin.row("SELECT collector_id::text, token, pin FROM "
                                             "pganalytics.create_enrollment_token(%s)", one.name)
         done = one.enroll(token, "--pin", pin)
         assert done.returncode == 0, done.stderr
 
     def enrolled(self, name, monitored):
-        """enrolled gives a real collector that has enrolled and runs, and ends it."""
+        """enrolled gives a real collector that has enrolled and runs; it stops it at the end."""
         one = product.Collector(self.server.cluster.root / name, self.server.cluster, None, [monitored],
                                 interval="200ms")
         one.name = name

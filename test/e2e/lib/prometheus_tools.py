@@ -8,7 +8,7 @@ import cluster
 
 
 def run(*arguments, text=None):
-    """run gives the CompletedProcess of a tool; its exit status is the caller's to judge."""
+    """run gives the CompletedProcess of a tool; the caller checks its exit status."""
     return subprocess.run(arguments, input=text, capture_output=True, text=True, timeout=60,
                           check=False)
 
@@ -19,7 +19,7 @@ def get(url):
 
 
 class Program:
-    """Program is a process with a port that serves from the constructor until stop()."""
+    """Program is a process that serves a port from the constructor until stop()."""
 
     def __init__(self, directory, arguments, log):
         self.log = directory / log
@@ -54,7 +54,7 @@ class Alertmanager(Program):
             f"--web.listen-address={self.url.removeprefix('http://')}"], "alertmanager.log")
 
     def alerts(self, *matchers):
-        """alerts are those that fire, as amtool shows them."""
+        """alerts are the alerts that fire, as amtool prints them."""
         done = run("amtool", f"--alertmanager.url={self.url}", "alert", "query", "-o", "json",
                    *matchers)
         assert done.returncode == 0, done.stderr
@@ -62,7 +62,7 @@ class Alertmanager(Program):
 
 
 class Prometheus(Program):
-    """Prometheus scrapes every second. `files` are written beside its configuration."""
+    """Prometheus scrapes every second. `files` are written into the directory of its configuration."""
 
     def __init__(self, directory, config, files):
         directory.mkdir()
@@ -86,7 +86,7 @@ class Prometheus(Program):
         return [(sample["metric"], float(sample["value"][1])) for sample in found["data"]["result"]]
 
     def value(self, expression):
-        """value is that of the one sample; None without one."""
+        """value is the value of the only sample, or None if there is none."""
         found = self.query(expression)
         assert len(found) <= 1, found
         return found[0][1] if found else None

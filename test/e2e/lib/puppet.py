@@ -1,7 +1,7 @@
-"""A gateway that a test moves: the worker starts it, and the test speaks on the worker's socket.
+"""A gateway that the test plays: the worker starts a program, and the test speaks on its socket.
 
-A worker starts the program pganalytics-gateway that stands beside its own `postgres`. Here that is a
-script that hands its socket over and waits for its end, beside a copy of `postgres`.
+A worker starts the program pganalytics-gateway beside its own `postgres`. Here that program is a
+script beside a copy of `postgres`: it passes its socket to the test and waits for the socket's end.
 """
 import array
 import hashlib
@@ -28,13 +28,13 @@ with socket.socket(socket.AF_UNIX) as s:
 
 
 class Gateway:
-    """Gateway is one puppet's end of the socketpair."""
+    """Gateway is the test's end of one socketpair with the worker."""
 
     def __init__(self, control, worker):
         self.control, self.worker = control, worker
         self.worker.settimeout(20)
         self.buffer = b""
-        self.kept = []  # frames that came while others were waited for
+        self.kept = []  # frames that came while the test waited for others
         self.next_id = 0
 
     def read(self, size):
@@ -47,7 +47,7 @@ class Gateway:
         return data
 
     def take(self, kind, request_id=None):
-        """take gives the payload of the next frame of a kind, and of a request if one is named."""
+        """take gives the payload of the next frame of a kind, and of one request if request_id is given."""
         def matches(taken):
             return taken[0] == kind and request_id in (None, taken[1])
 
@@ -70,7 +70,7 @@ class Gateway:
         self.send(READY, struct.pack("<II", 1, 0) + text("00" * 32))
 
     def identity(self):
-        """identity gives (version, token keys by kid, revoked digests, CRL, trust) as sent next."""
+        """identity takes the next identity: (version, token keys by kid, revoked digests, CRL, trust)."""
         reader = Reader(self.take(IDENTITY))
         (version,) = reader.unpack("Q")
         keys, revoked, crl, trust = (reader.text() for _ in range(4))
@@ -81,7 +81,7 @@ class Gateway:
 
     def authenticate(self, shown, not_before=0, not_after=0, serial="", issuer="", subject="",
                      certificate=b""):
-        """authenticate gives (status, collector's UUID, message)."""
+        """authenticate sends an AuthRequest and gives (status, collector's UUID, message)."""
         request = self.send(AUTH_REQUEST, shown + struct.pack("<qq", not_before, not_after) +
                             text(serial) + text(issuer) + text(subject) + text(certificate))
         reader = Reader(self.take(AUTH_REPLY, request))
@@ -89,13 +89,13 @@ class Gateway:
         return status, collector, reader.text().decode()
 
     def ask_token(self, shown):
-        """ask_token gives (status, end of the token, token, message)."""
+        """ask_token requests a signed token and gives (status, its end, token, message)."""
         reader = Reader(self.take(TOKEN_REPLY, self.send(TOKEN_REQUEST, shown)))
         status, _, expires_at = reader.unpack("IIq")
         return status, expires_at, reader.text().decode(), reader.text().decode()
 
     def push(self, collector_id, shown):
-        """push sends one of that collector without rows, and gives (status, message)."""
+        """push sends a push without rows for that collector, and gives (status, message)."""
         request = self.send(PUSH, struct.pack(
             "<16s176s16s16sIIqqQQQQQI", collector_id.bytes, shown, os.urandom(16), os.urandom(16),
             *[0] * 10) + text("server") + text("host") + text("3.2.0") + text(""))
@@ -104,7 +104,7 @@ class Gateway:
         return status, reader.text().decode()
 
     def figures(self, collector_id, shown):
-        """figures asks for those of a collector, and gives (status, document or message)."""
+        """figures asks for a collector's health figures, and gives (status, document or message)."""
         reader = Reader(self.take(HEALTH_REPLY, self.send(HEALTH_REQUEST,
                                                           collector_id.bytes + shown)))
         return *reader.unpack("I"), reader.text().decode()
@@ -132,7 +132,7 @@ class Gateway:
 class Stage:
     """Stage is the directory of a puppet; give its `postgres` to a cluster as its command.
 
-    It stands in the place of `program`.
+    The puppet replaces the program named `program`.
     """
 
     def __init__(self, directory, program="pganalytics-gateway"):
@@ -154,7 +154,7 @@ class Stage:
         self.listener.settimeout(20)
 
     def gateway(self):
-        """gateway waits for the worker to start the next one."""
+        """gateway waits until the worker starts its next gateway."""
         control, _ = self.listener.accept()
         _, ancillary, _, _ = control.recvmsg(1, socket.CMSG_SPACE(4))
         fds = array.array("i", ancillary[0][2])

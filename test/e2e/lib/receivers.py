@@ -1,4 +1,4 @@
-"""Receivers of deliveries: good ones, and each kind of bad one, on 127.0.0.1."""
+"""Receivers of deliveries on 127.0.0.1: good ones, and ones with each fault."""
 import datetime
 import ipaddress
 import socket
@@ -25,7 +25,7 @@ def make_key():
 def make_certificate(directory, name, names=("localhost", "127.0.0.1"), issuer=None, days=1, ca=False):
     """make_certificate writes NAME.pem, certificate and key; gives (certificate, key, file).
 
-    Without an issuer it is its own; with days < 0 it has expired.
+    Without an issuer the certificate is self-signed; with days < 0 it has expired.
     """
     key = make_key()
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
@@ -66,16 +66,16 @@ class Request:
 
 
 class Receiver:
-    """An HTTP server of one request a connection. `reply` is its bytes, or a function of the connection.
+    """An HTTP server with one request per connection. `reply` is bytes, or a function of the connection.
 
-    `tls` is a file with certificate and key; `requests` are those that came whole.
+    `tls` is a file with certificate and key; `requests` are the requests that came whole.
     """
 
     def __init__(self, reply=OK, tls=None, address="127.0.0.1"):
         self.reply = reply
         self.requests = []
         self.connections = 0
-        self.released = threading.Event()  # for replies that wait until the test is over
+        self.released = threading.Event()  # set when the test is over; replies may wait for it
         self.context = None
         if tls:
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -126,7 +126,7 @@ class Receiver:
     def close(self):
         self.released.set()
         try:
-            self.listener.shutdown(socket.SHUT_RDWR)  # who waits in accept() keeps it open otherwise
+            self.listener.shutdown(socket.SHUT_RDWR)  # a thread that waits in accept() would keep it open
         except OSError:
             pass
         self.listener.close()

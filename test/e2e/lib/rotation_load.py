@@ -1,8 +1,9 @@
-"""Collectors that push without a pause, renew what is due and follow the server's trust.
+"""Collectors that push without a pause, renew what is due and follow the server's trust document.
 
-A program of its own, because its clock is moved with the server's: `rotation_load.py STATE`, where
-STATE is a JSON file with port and collectors. It reads commands from its input, a line each, and
-answers each with a line of JSON: `pause`, `resume`, `report`, `end`.
+They are a separate program, because their clock is moved together with the server's:
+`rotation_load.py STATE`, where STATE is a JSON file with port and collectors. The program reads
+commands from its input, a line each, and answers each with a line of JSON: `pause`, `resume`,
+`report`, `end`.
 """
 import base64
 import hashlib
@@ -20,7 +21,7 @@ from identities import REFRESH, RENEW
 
 
 class Gate:
-    """Gate is open, or shut with nobody inside."""
+    """Gate lets threads in while it is open; shutting it waits until all have left."""
 
     def __init__(self):
         self.changed = threading.Condition()
@@ -48,10 +49,10 @@ class Gate:
 
 
 class Collector(threading.Thread):
-    """Collector does what pganalytics-collector does, and remembers all that it has seen.
+    """Collector does what pganalytics-collector does, and records everything that it has seen.
 
-    A hasty one renews its certificate all the time: whatever changes, it has one of just before and
-    one of just after.
+    A hasty collector renews its certificate all the time: so at every change it has a certificate
+    from just before and one from just after the change.
     """
 
     def __init__(self, state, one, gate):
@@ -72,13 +73,13 @@ class Collector(threading.Thread):
             with self.gate:
                 try:
                     self.turn()
-                except Exception as error:  # whatever it is: a request has failed
+                except Exception as error:  # any exception means that a request has failed
                     self.failures.append(f"{type(error).__name__}: {error}")
                     self.client = None
                     time.sleep(0.05)
 
     def connect(self):
-        """connect makes a client that verifies the server by authorities and shows itself."""
+        """connect makes a client that verifies the server by authorities and presents its identity."""
         ca = self.directory / "ca.pem"
         ca.write_text("".join(self.trust["authorities"]))
         files = self.holder.write(self.directory, "own")
@@ -123,7 +124,7 @@ class Collector(threading.Thread):
             self.pushes += 1
             self.request("POST", "/api/v1/metrics/push",
                          push_body(self.collector_id, query_rows(2, self.pushes)), shown)
-        # A new connection now and then, to see the certificate of the newest gateway.
+        # Connect anew now and then, to see the certificate of the newest gateway.
         if self.pushes % 10 == 0:
             self.client.close()
 

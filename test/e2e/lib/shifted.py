@@ -1,4 +1,4 @@
-"""A server whose clock, and whose programs' clocks, a test moves while they run."""
+"""A server whose clock a test moves while it runs, together with the clocks of its programs."""
 import datetime
 import os
 import pathlib
@@ -13,21 +13,21 @@ HERE = product.SOURCE / "test" / "e2e" / "lib"
 
 
 def own_shift():
-    """own_shift is by how many seconds this process's own clock is moved (scripts/dates)."""
+    """own_shift is the number of seconds by which this process's own clock is moved (scripts/dates)."""
     file = os.environ.get("CLOCK_SHIFT_FILE")
     return int.from_bytes(pathlib.Path(file).read_bytes(), "little", signed=True) if file else 0
 
 
 def own_shift():
-    """own_shift is by how many seconds this process's own clock is moved (scripts/dates)."""
+    """own_shift is the number of seconds by which this process's own clock is moved (scripts/dates)."""
     file = os.environ.get("CLOCK_SHIFT_FILE")
     return int.from_bytes(pathlib.Path(file).read_bytes(), "little", signed=True) if file else 0
 
 
 class ShiftedClock:
-    """ShiftedClock is a file with seconds, and the library that adds them to the clock.
+    """ShiftedClock is a file with a number of seconds, and the library that adds them to the clock.
 
-    It begins as the clock of the process that makes it; `seconds` is by how much it is ahead of that.
+    The clock begins as that of the process that makes it; `seconds` is how far it is ahead of that.
     """
 
     def __init__(self, root):
@@ -41,7 +41,7 @@ class ShiftedClock:
 
     def _write(self):
         shift = own_shift() + self.seconds
-        # In place: the processes have the file mapped.
+        # Write in place, because the processes have mapped the file.
         with open(self.file, "r+b" if self.file.exists() else "wb") as file:
             file.write(shift.to_bytes(8, "little", signed=True))
 
@@ -50,7 +50,7 @@ class ShiftedClock:
         return {"LD_PRELOAD": str(self.library), "CLOCK_SHIFT_FILE": str(self.file)}
 
     def advance(self, seconds):
-        """advance moves the clock of every process that has the library, at once; back if below 0."""
+        """advance moves the clock of every process that has loaded the library at once; back if below 0."""
         self.seconds += int(seconds)
         self._write()
 
@@ -58,15 +58,16 @@ class ShiftedClock:
         return datetime.datetime.fromtimestamp(time.time() + self.seconds, datetime.timezone.utc)
 
     def advance_to(self, moment):
-        """advance_to makes it that moment, a datetime with a time zone."""
+        """advance_to sets the clock to a moment, a datetime with a time zone."""
         self.advance((moment - self.now()).total_seconds())
 
 
 def shifted_postgres(root, clock):
     """shifted_postgres makes a postgres in a new directory whose programs run by that clock.
 
-    Those get no environment. So PostgreSQL runs from a copy of its directories, in which a program
-    of ours is a line that sets the environment and executes the real one.
+    The server does not pass its environment to these programs. So PostgreSQL runs from a copy of
+    its directories, in which each of our programs is a script that sets the environment and
+    executes the real program.
     """
     bindir = root / cluster.BINDIR.relative_to("/")
     bindir.mkdir(parents=True)
@@ -76,7 +77,7 @@ def shifted_postgres(root, clock):
         line = bindir / program.name
         line.write_text(f"#!/usr/bin/env -S {' '.join(settings)} {program}\n", encoding="ascii")
         line.chmod(0o755)
-    # PostgreSQL finds its files by their way from its program.
+    # PostgreSQL finds its files relative to the path of its program.
     for item in ("--pkglibdir", "--sharedir"):
         real = cluster.pg_config(item)
         link = root / os.path.relpath(real, "/")
@@ -90,7 +91,7 @@ def shifted_postgres(root, clock):
 
 
 def shift(analytics, clock):
-    """shift makes a cluster that is not yet started run by that clock, its programs too."""
+    """shift makes a cluster that has not started yet, and its programs, run by that clock."""
     settings = [f"{name}={value}" for name, value in clock.environment.items()]
     postgres = shifted_postgres(analytics.root / f"shifted-{analytics.name}", clock)
     analytics.command = ["/usr/bin/env", *settings, str(postgres)]

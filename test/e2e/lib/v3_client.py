@@ -1,11 +1,11 @@
-"""A client that pushes as a v3 collector does: a connection for each request, 100-continue, no key."""
+"""A client that pushes as a v3 collector does: one connection per request, 100-continue, no key."""
 import socket
 import ssl
 
 from client import Answer
 import http.client
 
-EXPECT_FROM = 1 << 20  # libcurl asks first when a body is larger
+EXPECT_FROM = 1 << 20  # libcurl sends Expect for a larger body
 
 
 class V3Client:
@@ -13,7 +13,7 @@ class V3Client:
         self.port = port
         self.token = token
         self.timeout = timeout
-        # These collectors do not verify the server.
+        # v3 collectors do not verify the server.
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self.context.check_hostname = False
         self.context.verify_mode = ssl.CERT_NONE

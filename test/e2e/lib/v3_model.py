@@ -1,6 +1,6 @@
-"""What must be in the tables after a push in the format of v3 collectors.
+"""What the tables must hold after a push in the format of v3 collectors.
 
-The mapping of JSON to columns is written down here a second time, by hand: a test that read the
+The mapping of JSON to columns is written here a second time, by hand: a test that read the
 product's own catalog would share its mistakes.
 """
 import collections
@@ -10,12 +10,12 @@ import math
 
 UTC = datetime.timezone.utc
 
-# Kinds of columns: a count and a number that is a counter are stored as NULL when zero.
+# Kinds of columns. A zero is stored as NULL in a COUNT and in a COUNTER, which may have a fraction.
 COUNT, COUNTER, INTEGER, NUMBER, FLAG, TEXT, TIME, LSN, ROW = range(9)
 
 # relation -> (type, path of the rows, JSON keys of the labels, {column: (JSON key, kind)}).
-# A path: "*" is a member of any name, "[]" the elements of an array. The database is the field of
-# the metric, or the first "*".
+# In a path, "*" is a member of any name and "[]" the elements of an array. The database is the
+# field of the metric, or else the first "*".
 RELATIONS = {}
 
 
@@ -24,7 +24,7 @@ def relation(name, json_type, path, labels="", **columns):
 
 
 def same(kind, names):
-    """same gives columns whose JSON key is their name."""
+    """same gives columns whose JSON key equals their name."""
     return {name: (name, kind) for name in names.split()}
 
 
@@ -112,7 +112,7 @@ relation("extension_samples", "pg_extensions", "databases.*.extensions.[]", "nam
 relation("schema_samples", "pg_schema", "databases.*.*.[]",
          "* schema table name column referenced_table referenced_column", definition=("", ROW))
 
-# Stored when they change, and each distinct line once.
+# Relations that are stored when they change, and (log lines) each distinct line once.
 ON_CHANGE = ("extension_samples", "schema_samples")
 ONCE = ("log_lines",)
 TYPES = {json_type for json_type, *_ in RELATIONS.values()} | {"pg_query_stats"}
@@ -141,7 +141,7 @@ def canonical(value):
 
 
 def to_value(row, key, kind):
-    """to_value is what a column holds for a JSON row, zeros of counters restored."""
+    """to_value is what a column holds for a JSON row, with zeros of counters restored."""
     if kind == ROW:
         return canonical(row)
     for part in key.split("."):
@@ -156,7 +156,7 @@ def to_value(row, key, kind):
 
 
 def _rows(node, path, names, kind):
-    """_rows walks a path and gives (names of members on the way, row)."""
+    """_rows follows a path and gives (names of the members on it, row)."""
     if not path:
         if isinstance(node, dict) or kind == ROW:
             yield names, node
@@ -213,7 +213,7 @@ class Snapshot:
 
 
 def chosen(queries, limit):
-    """chosen is the indexes of the queries kept: in turn the next by time and the next by calls."""
+    """chosen gives the indexes of the queries kept: in turn the next by time and the next by calls."""
     values = [dict(zip(QUERY_COLUMNS, query.values)) for query in queries]
     rankings = [iter(sorted(range(len(queries)), key=lambda i: -values[i][by]))
                 for by in ("total_exec_time", "calls")]
@@ -225,7 +225,7 @@ def chosen(queries, limit):
 
 
 class Query:
-    """Query is a row of query_samples made from one row of JSON or several."""
+    """Query is a row of query_samples made from one or more rows of JSON."""
 
     def __init__(self, members, queryid=None):
         self.members = members

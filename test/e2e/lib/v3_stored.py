@@ -1,4 +1,4 @@
-"""Reads back what is stored of one collector, and compares it with what its pushes said."""
+"""Reads back what is stored for one collector, and compares it with its pushes."""
 import collections
 
 from v3_model import (COUNT, COUNTER, NUMBER, ON_CHANGE, ONCE, QUERY_COLUMNS, QUERY_COUNTS,
@@ -41,7 +41,7 @@ def stored_rows(db, collector_id, relation):
 
 
 def state(db, collector_id, relation):
-    """state gives (database, labels, values) of what the newest sample of each database named."""
+    """state gives (database, labels, values) of the rows in the newest sample of each database."""
     columns = RELATIONS[relation][3]
     kinds = [kind for _, kind in columns.values()]
     names = "".join(", " + column_sql(name, kind) for name, (_, kind) in columns.items())
@@ -61,7 +61,7 @@ def state(db, collector_id, relation):
 
 
 def difference(what, expected, stored):
-    """difference raises with some of the rows of which there are not as many as there should be."""
+    """difference raises AssertionError with some of the rows whose numbers differ."""
     missing, extra = expected - stored, stored - expected
     assert not missing and not extra, (
         f"{what}: {missing.total()} rows are missing, such as {list(missing)[:SHOWN]}; "
@@ -69,7 +69,7 @@ def difference(what, expected, stored):
 
 
 def compare_queries(db, collector_id, metrics, limit=None):
-    """compare_queries gives the number of values compared."""
+    """compare_queries compares query samples and gives the number of values compared."""
     expected = collections.defaultdict(list)
     for metric in metrics:
         snapshot = Snapshot(metric, limit)
@@ -89,7 +89,8 @@ def compare_queries(db, collector_id, metrics, limit=None):
         stored[database, moment.astimezone(UTC), queryid].append((text, tuple(values)))
     difference("query_samples", collections.Counter({key: len(rows) for key, rows in expected.items()}),
                collections.Counter({key: len(rows) for key, rows in stored.items()}))
-    # Two samples of one second have no order: each expected row takes the stored one of its counts.
+    # Two samples of one second have no order: compare each expected row with the stored row of
+    # equal counts.
     texts = collections.defaultdict(set)
     for (database, _, queryid), queries in expected.items():
         for query in queries:
@@ -103,13 +104,14 @@ def compare_queries(db, collector_id, metrics, limit=None):
             assert query.equals(values), (key, [
                 (name, ours, theirs) for name, ours, theirs in zip(QUERY_COLUMNS, query.values, values)
                 if ours != theirs])
-            # A series has one text: of rows that are told apart by nothing, that of one of them.
+            # A series has one text. Rows that differ in their text alone share a series, which has
+            # the text of one.
             assert (text or None) in texts[key[0], key[2]], (key, text)
     return sum(len(rows) for rows in stored.values()) * len(QUERY_COLUMNS)
 
 
 def compare(db, collector_id, metrics, limit=None):
-    """compare raises when a value of `metrics` is not in the tables or one there is not of them.
+    """compare raises if a value of `metrics` is missing in the tables, or the tables hold one not in them.
 
     Gives the number of values compared by relation. REQUIRES: the metrics of a database come in the
     order of their times.
@@ -139,7 +141,7 @@ def compare(db, collector_id, metrics, limit=None):
 
 
 def compare_changes(db, collector_id, relation, sent, stored):
-    """compare_changes: the state is that of the last snapshots, and each change is there with its time."""
+    """compare_changes checks the newest state, and that each change is stored with its time."""
     snapshots = collections.defaultdict(lambda: collections.defaultdict(collections.Counter))
     for database, labels, moment, values in sent:
         snapshots[database][moment][labels, values] += 1
@@ -160,7 +162,7 @@ def compare_changes(db, collector_id, relation, sent, stored):
     difference(f"state of {relation}", newest, state(db, collector_id, relation))
     there = collections.Counter(stored)
     assert not changes - there, (relation, list(changes - there)[:SHOWN])
-    # What else is there repeats the first of a day.
+    # All other stored rows repeat a state as the first sample of a day.
     days = {}
     for database, _, moment, _ in sent:
         days.setdefault((database, moment.date()), moment)

@@ -1,4 +1,4 @@
-"""Frames between a worker and its gateway (src/protocol/messages.hpp), for a test that plays either."""
+"""Frames between a worker and its gateway (src/protocol/messages.hpp), for a test that plays either side."""
 import hashlib
 import ipaddress
 import struct
@@ -25,20 +25,20 @@ def frame(kind, request_id, payload):
 
 
 def read_frame(read):
-    """read_frame gives (kind, request, payload) by read(size), which gives that many bytes."""
+    """read_frame gives (kind, request, payload); read(size) must return that many bytes."""
     magic, kind, version, size, request_id = HEAD.unpack(read(HEAD.size))
     assert (magic, version, size % 8) == (MAGIC, VERSION, 0)
     return kind, request_id, read(size)
 
 
 def packed_address(address):
-    """packed_address is an IPv4 address as frames have it; "" is none."""
+    """packed_address is an IPv4 address in the form of frames; "" means no address."""
     return bytes(10) + b"\xff\xff" + ipaddress.ip_address(address).packed if address else bytes(16)
 
 
 def credential(token=None, certificate=None, spki=bytes(32), subject=None, token_subject=None,
                token_id=bytes(16), issued_at=0, expires_at=0, address="192.0.2.7"):
-    """credential packs a Credential: an opaque token as text, the rest as the gateway has read it."""
+    """credential packs a Credential: token is the opaque token's text, the gateway has read the rest."""
     return struct.pack("<32s32s32s16s16s16sqq16s",
                        hashlib.sha256(token.encode()).digest() if token else bytes(32),
                        hashlib.sha256(certificate).digest() if certificate else bytes(32), spki,
@@ -48,7 +48,7 @@ def credential(token=None, certificate=None, spki=bytes(32), subject=None, token
 
 
 class Reader:
-    """Reader takes a payload apart."""
+    """Reader reads the fields of a payload in order."""
 
     def __init__(self, data):
         self.data, self.at = data, 0

@@ -1,4 +1,4 @@
-// What an HTTP answer means for a push.
+// Tests of Answer: what the HTTP answer to a push means for that push.
 #include "collector/push/answer.hpp"
 
 #include <gtest/gtest.h>
@@ -36,7 +36,7 @@ TEST(Judge, WhatIsDeniedIsKept) {
     EXPECT_NE(Advice(answer).find("enroll"), std::string::npos);
     answer.why = NoAnswer::kServerUnverified;
     EXPECT_NE(Advice(answer).find("nothing was sent"), std::string::npos);
-    // What the text says counts for nothing.
+    // The text of an error must not change the advice.
     answer = {};
     answer.error = "could not resolve host: certificate.example.org";
     EXPECT_EQ(Advice(answer), "");
@@ -86,7 +86,7 @@ TEST(Describe, CutsWhatIsNoProblemDocument) {
 TEST(Discarded, AddsTheReasons) {
     EXPECT_EQ(
         Discarded(Of(200, R"({"rows":{"stored":5,"discarded":{"too_old":2,"in_future":1}}})")), 3u);
-    // The accounts by database, and whatever a later server adds, change nothing.
+    // The accounts by database, and members that a later server may add, change nothing.
     EXPECT_EQ(Discarded(Of(200, R"({"rows":{"stored":5,"merged":7,"beyond_limit":7,
         "discarded":{"too_old":0,"too_large":4}},
         "databases":{"shop":{"merged":7,"discarded":{"too_large":4}}},"limit":10})")),

@@ -1,4 +1,4 @@
-// Arithmetic of retries and of the schedule.
+// Tests of the waits between retries and of the schedule of samples.
 #include "collector/push/backoff.hpp"
 
 #include <gtest/gtest.h>
@@ -35,7 +35,7 @@ TEST(NextSlot, StaysOnTheGrid) {
     EXPECT_EQ(NextSlot(first, Millis(1000), SteadyTime{Millis(0)}), first);
     EXPECT_EQ(NextSlot(first, Millis(1000), first), SteadyTime{Millis(2250)});
     EXPECT_EQ(NextSlot(first, Millis(1000), SteadyTime{Millis(2251)}), SteadyTime{Millis(3250)});
-    // A sample that took three and a half intervals costs three slots and moves none.
+    // A sample that took three and a half intervals skips three slots and moves none.
     EXPECT_EQ(NextSlot(first, Millis(1000), SteadyTime{Millis(5750)}), SteadyTime{Millis(6250)});
 }
 

@@ -1,4 +1,4 @@
-// The configuration: what it takes, and what it says when something is wrong.
+// Tests of the configuration: what it accepts, and the error messages.
 #include "collector/life/config.hpp"
 
 #include <gtest/gtest.h>
@@ -201,7 +201,7 @@ class ConfigFile : public testing::Test {
     std::string directory_;
 };
 
-// Enrolled writes a state directory as an enrolment leaves it.
+// Enrolled has a state directory as a successful enrolment leaves it.
 class Enrolled : public StateTest {
   protected:
     void SetUp() override {
@@ -241,7 +241,7 @@ TEST_F(Enrolled, AnotherIdThanTheCertificatesIsRefused) {
 TEST_F(Enrolled, StateThatCannotBeReadIsRefused) {
     std::ofstream(path_ + "/identity.pem") << "x";
     ExpectMentions(ErrorOf(Text("token = \"sesame\"\n")), {"identity.pem", "no certificate"});
-    // To enrol anew it does not matter.
+    // A new enrolment accepts the same state.
     const auto config = ParseConfig(
         Text(""), "c.toml", [](const char*) -> const char* { return nullptr; }, Purpose::kEnroll);
     ASSERT_TRUE(config.ok()) << config.error().message;

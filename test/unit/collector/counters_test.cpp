@@ -1,4 +1,4 @@
-// Sums of counters, against a calculation over all calls.
+// Tests of sums of counters, compared with a calculation over all calls.
 #include "collector/statements/counters.hpp"
 
 #include <gtest/gtest.h>
@@ -56,7 +56,7 @@ TEST(CounterSum, ContinuesWithDifferences) {
     sum.AddDifference(OfCalls({1, 2, 3}).data(), OfCalls({1}).data());
     EXPECT_EQ(sum.counters()[CounterIndex("calls")], 4u);
     EXPECT_EQ(Float(sum.counters(), "total_exec_time"), 205);
-    EXPECT_EQ(Float(sum.counters(), "max_exec_time"), 3);  // of those that are there
+    EXPECT_EQ(Float(sum.counters(), "max_exec_time"), 3);  // of the present values
 }
 
 TEST(HaveFallen, LooksAtSums) {

@@ -1,5 +1,5 @@
-// Enrolment and renewal against a server in memory: what is sent, what is kept, what a failure
-// leaves.
+// Tests of enrolment and renewal against a server in memory: the requests, the files that are kept,
+// and the files after a failure.
 #include "collector/enrol/enrollment.hpp"
 
 #include <sys/stat.h>
@@ -40,12 +40,13 @@ TEST_F(Enrollment, KeepsKeyCertificateAndTrust) {
 }
 
 TEST_F(Enrollment, TokenStaysHereUntilTheServerIsVerifiedTwice) {
-    // By the link: the first request, without the token, fails.
+    // The connection is not verified: the first request, which carries no token, fails.
     server_.answer = [](const Request&) { return FakeServer::NoAnswer("public key is another"); };
     EXPECT_EQ(MessageOf(Enrol()), "the server's trust document: public key is another");
     for (const auto& seen : server_.seen) EXPECT_EQ(seen.request.body, "");
     server_.seen.clear();
-    // By what the server says of itself.
+    // The server's own trust document does not verify it: the second request, still without the
+    // token, fails.
     server_.answer = [](const Request& request) -> std::optional<Answer> {
         if (request.path != "/api/v1/health") return std::nullopt;
         return FakeServer::NoAnswer("no alternative certificate subject name matches");
@@ -61,7 +62,7 @@ TEST_F(Enrollment, TokenStaysHereUntilTheServerIsVerifiedTwice) {
 TEST_F(Enrollment, AsksAgainWithTheSameRequest) {
     server_.answer = [this](const Request& request) -> std::optional<Answer> {
         if (request.path != "/api/v1/collectors/enroll") return std::nullopt;
-        EXPECT_EQ(ModeOf(path_ + "/request.pem"), 0600u);  // the key lasts before it is used
+        EXPECT_EQ(ModeOf(path_ + "/request.pem"), 0600u);  // the key is on disk before it is used
         return FakeServer::NoAnswer("connection reset");
     };
     Enrol();
@@ -112,7 +113,7 @@ TEST_F(Enrollment, ServerThatAnswersNonsenseChangesNothing) {
     for (const std::string& body :
          {std::string(""), std::string("{}"), std::string(R"({"certificate":"x","trust":{}})"),
           R"({"certificate":"x","trust":)" + server_.Trust() + "}",
-          // Somebody else's certificate: our key does not belong to it.
+          // A certificate for another key than the collector's.
           R"({"certificate":")" + foreign + R"(","trust":)" + server_.Trust() + "}"}) {
         server_.answer = [&](const Request& request) -> std::optional<Answer> {
             if (request.path != "/api/v1/collectors/enroll") return std::nullopt;

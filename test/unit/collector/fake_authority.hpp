@@ -1,4 +1,4 @@
-// A server for tests of enrolment: an authority in memory, and answers as the routes give them.
+// FakeServer for tests of enrolment: an authority in memory, and the answers of the real routes.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -43,7 +43,7 @@ struct Leaf {
     core::TimestampMicros not_before = 0;
     int64_t days = 30;
     std::string usage = "clientAuth";
-    int64_t not_before_shift = 0;  // of the server's clock against ours
+    int64_t not_before_shift = 0;  // added to not_before, as if the server's clock differed
 };
 
 // IssueFor gives a certificate in PEM for a key, signed by `authority`.
@@ -84,7 +84,7 @@ inline std::string JsonEscaped(const std::string& pem) {
     return text;
 }
 
-// FakeServer answers requests and remembers them.
+// FakeServer answers requests and records them.
 class FakeServer {
   public:
     explicit FakeServer(const MovedClock* clock) : clock_(clock), key(EVP_EC_gen("P-256")) {
@@ -96,7 +96,7 @@ class FakeServer {
         Request request;
     };
 
-    // Trust is the document, with the pins of this version.
+    // Trust is the trust document of version trust_version, with its pins.
     std::string Trust() const {
         return R"({"version":)" + std::to_string(trust_version) + R"(,"authorities":[")" +
                JsonEscaped(root) + R"("],"pins":[")" + kPinA + R"(",")" + kPinB + R"("]})";
@@ -140,7 +140,7 @@ class FakeServer {
         return answer;
     }
 
-    // Paths gives the requests so far, and forgets them.
+    // Paths returns the paths of the requests so far, separated by blanks, and clears the record.
     std::string Paths() {
         std::string paths;
         for (const Seen& one : seen) paths += one.request.path + " ";
@@ -161,7 +161,7 @@ class FakeServer {
     std::vector<std::string> csrs;
 };
 
-// StateTest has a directory and a server.
+// StateTest has a state directory and a FakeServer.
 class StateTest : public testing::Test {
   protected:
     void SetUp() override {

@@ -1,4 +1,4 @@
-// Certificate and key as they stand in the state directory, and when they are renewed.
+// Tests of certificate and key in the state directory, and of the time of their renewal.
 #include "collector/life/identity.hpp"
 
 #include <set>
@@ -59,7 +59,7 @@ TEST(RenewAt, IsWhenAThirdIsLeftAndUpToATwentiethLater) {
         EXPECT_EQ(at, RenewAt(identity));
         times.insert(at * 10 / (3 * kDay / 2));
     }
-    // Spread over the whole range: each tenth of it has some.
+    // The times spread over the whole range: some fall into each tenth.
     EXPECT_EQ(times.size(), 10u);
 }
 
@@ -70,20 +70,21 @@ TEST(IsRenewalDue, ClockMayBeWrong) {
     const core::TimestampMicros at = RenewAt(identity);
     EXPECT_FALSE(IsRenewalDue(identity, at - 1));
     EXPECT_TRUE(IsRenewalDue(identity, at));
-    // Right: nothing changes.
+    // The clock was right at the receipt: nothing changes.
     identity.received = 100 * kDay;
     EXPECT_FALSE(IsRenewalDue(identity, at - 1));
     EXPECT_TRUE(IsRenewalDue(identity, at));
-    // Ahead by 50 days: not at each look, but often enough.
+    // The clock is ahead by 50 days: renewal is due only every one and a half days, not at each
+    // look.
     identity.received = 150 * kDay;
     EXPECT_FALSE(IsRenewalDue(identity, 150 * kDay));
     EXPECT_FALSE(IsRenewalDue(identity, 150 * kDay + 3 * kDay / 2 - 1));
     EXPECT_TRUE(IsRenewalDue(identity, 150 * kDay + 3 * kDay / 2));
-    // Behind by 50 days: by what has passed since.
+    // The clock is behind by 50 days: the time since the receipt counts.
     identity.received = 50 * kDay;
     EXPECT_FALSE(IsRenewalDue(identity, 50 * kDay + (at - identity.not_before) - 1));
     EXPECT_TRUE(IsRenewalDue(identity, 50 * kDay + (at - identity.not_before)));
-    // Set right since: the time of receipt says nothing any more.
+    // The clock was ahead at the receipt and has been set right: the time of receipt is ignored.
     identity.received = 900 * kDay;
     EXPECT_FALSE(IsRenewalDue(identity, at - 1));
     EXPECT_TRUE(IsRenewalDue(identity, at));

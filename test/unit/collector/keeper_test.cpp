@@ -1,4 +1,4 @@
-// A running collector's certificate and trust over time: the clock is moved by the tests.
+// Tests of a running collector's certificate and trust over time; the tests move the clock.
 #include "collector/enrol/keeper.hpp"
 
 #include "fake_authority.hpp"
@@ -70,14 +70,14 @@ TEST_F(KeeperTest, FailedRenewalKeepsTheOldOneAndBacksOff) {
         server_.seen.clear();
         clock_.Move(1000000);
     }
-    // Back-offs of half of 1, 2, 4, ... s.
+    // Seven tries: the back-offs are half of 1, 2, 4, ... s.
     EXPECT_EQ(tries, 7);
     EXPECT_EQ(keeper_->link().identity, identity);
     server_.answer = nullptr;
     clock_.Move(300 * int64_t{1000000});
     EXPECT_TRUE(Tend());
     EXPECT_NE(keeper_->link().identity, identity);
-    // The request of the first try was kept for all.
+    // All tries sent the certificate request of the first one.
     EXPECT_EQ(server_.csrs.size(), 1u);
 }
 
@@ -88,12 +88,13 @@ TEST_F(KeeperTest, FetchesTrustThatAReceiptSpeaksOf) {
     keeper_->SawTrustVersion(2);
     EXPECT_TRUE(Tend());
     ASSERT_EQ(server_.seen.size(), 2u);
-    // Asked for over a connection that the old one verified; tried before it counts.
+    // The document is fetched over a connection that the old trust verified, and tried before it is
+    // stored.
     EXPECT_EQ(server_.seen[0].request.path, "/api/v1/pki/trust");
     EXPECT_EQ(server_.seen[0].link.pins, config_.state.server->trust.pins);
     EXPECT_EQ(server_.seen[1].request.path, "/api/v1/health");
     EXPECT_EQ(Directory().Load()->server->trust.version, 2u);
-    // Gateways change one by one: for a minute the pins before count too.
+    // Gateways change one by one, so the former pins are accepted for another minute.
     const std::string pins = *NormalizePin(std::string(kPinA) + ";" + kPinB);
     EXPECT_EQ(keeper_->link().pins, pins + ";" + pins);
     EXPECT_FALSE(Tend());
@@ -107,7 +108,7 @@ TEST_F(KeeperTest, FetchesTrustThatAReceiptSpeaksOf) {
 TEST_F(KeeperTest, GatewaysThatDisagreeAreNotAskedAtEveryPush) {
     for (int push = 0; push < 10; ++push) {
         keeper_->SawTrustVersion(2);
-        EXPECT_FALSE(Tend());  // what is fetched is version 1, as we have
+        EXPECT_FALSE(Tend());  // the server still gives version 1, which is known
     }
     EXPECT_EQ(server_.Paths(), "/api/v1/pki/trust /api/v1/health ");
 }

@@ -1,4 +1,4 @@
-// Who is kept, what `other` holds, and when there is a new base.
+// Tests of Limiter: which queries are kept, what `other` holds, and when a series gets a new base.
 #include "collector/statements/limiter.hpp"
 
 #include <gtest/gtest.h>
@@ -19,7 +19,7 @@ struct Entry {
     int64_t calls;
 };
 
-// At gives a snapshot in which calls and time rank alike.
+// At makes a snapshot in which each query has as much time as calls, so both rankings are equal.
 Snapshot At(core::TimestampMicros second, const std::vector<Entry>& entries) {
     SnapshotBuilder builder(second * kSecond);
     for (const Entry& entry : entries) {
@@ -28,7 +28,7 @@ Snapshot At(core::TimestampMicros second, const std::vector<Entry>& entries) {
     return builder.Build();
 }
 
-using Calls = std::map<int64_t, int64_t>;  // by queryid
+using Calls = std::map<int64_t, int64_t>;  // calls by queryid
 
 Calls CallsOf(const std::vector<Statement>& statements, const std::vector<uint64_t>& counters) {
     Calls calls;
@@ -75,7 +75,7 @@ TEST(Limiter, TheRestBecomesOneRowPerDatabase) {
         EXPECT_EQ(limited.rows.CountersOf(i)[CounterIndex("calls")], 11u);
         EXPECT_EQ(limited.merged[row.database], 1u);
     }
-    // A process for one snapshot has no later one to count from a base.
+    // A process that takes one snapshot needs no bases: no later snapshot counts from them.
     Limiter once(2, Limiter::FirstRows::kCounts);
     EXPECT_TRUE(once.Observe(snapshot).start_bases.empty());
 }
@@ -85,7 +85,7 @@ TEST(Limiter, AMoveIsShownAfterTheIntervalItEnds) {
     limiter.Observe(At(1, {{1, 100}, {2, 90}, {3, 10}, {4, 1}}));
     const Limited limited = limiter.Observe(At(2, {{1, 101}, {2, 91}, {3, 500}, {4, 2}}));
     EXPECT_EQ(Rows(limited), (Calls{{0, 502}, {1, 101}, {2, 91}}));
-    // Of calls and time each one's first has a place: 3, and then 1, which had one.
+    // The first of each ranking gets a place: 3, which leads both. The other place stays with 1.
     EXPECT_EQ(Rebased(limited), (Calls{{0, 93}, {3, 500}}));
     EXPECT_EQ(limited.merged[1], 1u);
     const Limited after = limiter.Observe(At(3, {{1, 101}, {2, 92}, {3, 501}, {4, 2}}));
@@ -98,13 +98,13 @@ TEST(Limiter, AKeptQueryStaysWhileItIsNear) {
     for (int64_t id = 1; id <= 30; ++id) entries.push_back({id, 1000 - id * 10});
     Limiter limiter(10);
     limiter.Observe(At(1, entries));
-    // 12 overtakes 10 by a little: 10 is among the first 13 and no sure place is needed.
+    // 12 overtakes 10 by a little: 10 is still among the first 13, and 12 is not among the first 9.
     entries[11].calls = entries[9].calls + 1;
     EXPECT_TRUE(limiter.Observe(At(2, entries)).rebased.empty());
-    // It becomes one of the first nine.
+    // 12 becomes one of the first nine, so it gets a place.
     entries[11].calls = entries[7].calls + 1;
     EXPECT_EQ(Rebased(limiter.Observe(At(3, entries))).count(12), 1u);
-    // 9 is overtaken by more than a quarter of the limit: its place goes to a better one.
+    // 9 falls behind by more than a quarter of the limit, so a better query gets its place.
     for (const size_t rival : {12u, 13u, 14u, 15u}) entries[rival].calls = entries[8].calls + 5;
     EXPECT_FALSE(Rebased(limiter.Observe(At(4, entries))).empty());
     const Calls rows = Rows(limiter.Observe(At(5, entries)));
@@ -115,14 +115,14 @@ TEST(Limiter, AKeptQueryStaysWhileItIsNear) {
 TEST(Limiter, NewQueriesTakeFreePlacesOrCountInOther) {
     Limiter limiter(3);
     limiter.Observe(At(1, {{1, 100}, {2, 90}}));
-    // One place is free, two queries are new: the sum begins with one of them.
+    // One place is free and two queries are new: `other` begins with one of the two.
     const Limited limited = limiter.Observe(At(2, {{1, 100}, {2, 90}, {3, 7}, {4, 8}}));
     const Calls rows = Rows(limited);
     EXPECT_EQ(rows.size(), 4u);
     EXPECT_EQ(rows.at(0) + (rows.count(3) != 0 ? rows.at(3) : rows.at(4)), 15);
     EXPECT_TRUE(limited.rebased.empty());
     EXPECT_TRUE(limited.start_bases.empty());
-    // All taken: even the best newcomer begins in `other`.
+    // No place is free: even the best new query begins in `other`.
     const Limited full = limiter.Observe(At(3, {{1, 100}, {2, 90}, {3, 7}, {4, 8}, {5, 999}}));
     EXPECT_EQ(Rows(full).count(5), 0u);
     EXPECT_EQ(Rebased(full).at(5), 999);

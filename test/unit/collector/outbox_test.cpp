@@ -1,4 +1,4 @@
-// Waiting pushes: order, back-off, acknowledgement, drops.
+// Tests of Outbox: the order of waiting pushes, back-off, acknowledgement, drops.
 #include "collector/push/outbox.hpp"
 
 #include <gtest/gtest.h>
@@ -47,7 +47,7 @@ TEST(Outbox, TriesTheSamePushAgainWhenItsTimeHasCome) {
     EXPECT_EQ(outbox.Failed(kStart, Millis(0), 0.5), Millis(1000));
     outbox.Take(kStart + Millis(1000));
     outbox.Stored();
-    // A success forgets the failures.
+    // A success resets the back-off.
     ASSERT_EQ(outbox.Take(kStart)->snapshot, 2u);
     EXPECT_EQ(outbox.Failed(kStart, Millis(0), 0.5), Millis(500));
 }
@@ -82,9 +82,9 @@ TEST(Outbox, DropsTheOldestOfAnyServerButNotTheOneInFlight) {
     outbox.Add(MakePush(0, 1, 40));
     outbox.Add(MakePush(1, 1, 40, true));
     ASSERT_EQ(outbox.Take(kStart)->server, 0u);
-    EXPECT_EQ(outbox.Add(MakePush(0, 2, 40)), 1u);  // server 1's is the oldest that may go
+    EXPECT_EQ(outbox.Add(MakePush(0, 2, 40)), 1u);  // drops server 1's push, the oldest
     EXPECT_TRUE(outbox.TakeAcknowledged(1).full_lost);
-    EXPECT_EQ(outbox.Add(MakePush(1, 2, 40)), 1u);  // now server 0's second one
+    EXPECT_EQ(outbox.Add(MakePush(1, 2, 40)), 1u);  // drops server 0's second push
     EXPECT_EQ(outbox.pending_bytes(), 80u);
     outbox.Stored();
     EXPECT_EQ(outbox.TakeAcknowledged(0).snapshot, 1u);

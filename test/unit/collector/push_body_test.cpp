@@ -1,4 +1,4 @@
-// The body, read back by another JSON parser.
+// Tests of the push body, which another JSON parser reads back.
 #include "collector/push/push_body.hpp"
 
 #include <cJSON.h>
@@ -22,7 +22,7 @@ constexpr core::TimestampMicros kTime = 848652862500000;
 
 class PushBody : public testing::Test {
   protected:
-    // Write gives the plan of a first snapshot as text and as a tree.
+    // Write writes the push of a first snapshot, as text and as a parsed tree.
     void Write(const Snapshot& snapshot, const Texts& texts = {}) {
         plan_ = tracker_.Observe(snapshot, {0, false}, {});
         tracker_.AttachTexts(texts, &plan_);
@@ -57,7 +57,7 @@ TEST_F(PushBody, HasTheHeadOfTheProtocol) {
     EXPECT_EQ(Text(tree_.get(), "hostname"), "db1");
     EXPECT_EQ(Text(tree_.get(), "timestamp"), "2026-11-22T08:54:22.500000Z");
     EXPECT_EQ(Text(tree_.get(), "version"), PGANALYTICS_VERSION);
-    EXPECT_EQ(Number(tree_.get(), "metrics_count"), 2);  // the second: of the view itself
+    EXPECT_EQ(Number(tree_.get(), "metrics_count"), 2);  // the 2nd: pg_stat_statements itself
     cJSON* server = cJSON_GetObjectItem(tree_.get(), "server");
     EXPECT_EQ(Text(server, "name"), "prod-1");
     EXPECT_EQ(Number(server, "version_num"), 150004);
@@ -87,7 +87,7 @@ TEST_F(PushBody, NumbersAreExactAndZerosAbsent) {
     EXPECT_NE(json_.text().find("\"calls\":9223372036854775807,"), std::string::npos);
     EXPECT_EQ(Number(Row(0, 0), "total_time"), 0.1);
     EXPECT_EQ(Number(Row(0, 0), "min_time"), 5e-324);
-    // hash, user, toplevel, calls, total_time, min_time and nothing else.
+    // The row has hash, user, toplevel, calls, total_time, min_time and nothing else.
     EXPECT_EQ(cJSON_GetArraySize(Row(0, 0)), 6) << json_.text();
 }
 
@@ -160,7 +160,7 @@ TEST_F(PushBody, InfoHasWhatTheServerSays) {
 }
 
 TEST_F(PushBody, BasesStandInMetricsOfTheirOwnTime) {
-    // 1 and 2 are kept; 3 and 4 are `other`.
+    // The limiter keeps 1 and 2; 3 and 4 count in `other`.
     Limiter limiter(2);
     const auto first =
         SnapshotBuilder(kTime).Add(1, 90, 90).Add(2, 80, 80).Add(3, 7, 7).Add(4, 3, 3).Build();
@@ -179,7 +179,8 @@ TEST_F(PushBody, BasesStandInMetricsOfTheirOwnTime) {
     EXPECT_EQ(cJSON_GetObjectItem(Row(0, 2), "text"), nullptr);
     EXPECT_EQ(Number(Row(0, 2), "calls"), 10);
 
-    // 3 takes the place of 2: first everything as it was, then the bases of what follows.
+    // 3 takes the place of 2: the first metric ends the old series, the second one holds the new
+    // bases.
     const auto second = SnapshotBuilder(kTime + 60000000)
                             .Add(1, 91, 90)
                             .Add(2, 80, 80)
@@ -192,7 +193,7 @@ TEST_F(PushBody, BasesStandInMetricsOfTheirOwnTime) {
     ASSERT_EQ(Number(tree_.get(), "metrics_count"), 3);
     EXPECT_EQ(Text(Metric(0), "timestamp"), "2026-11-22T08:55:22.500000Z");
     EXPECT_EQ(Number(Metric(0), "merged"), 1);
-    EXPECT_EQ(Number(Metric(0), "unchanged"), 0);  // 2 has not changed, but its text is wanted
+    EXPECT_EQ(Number(Metric(0), "unchanged"), 0);  // 2 has not changed but must bring its text
     EXPECT_EQ(Text(Metric(1), "timestamp"), "2026-11-22T08:55:22.500001Z");
     EXPECT_EQ(cJSON_GetObjectItem(Metric(1), "merged"), nullptr);
     EXPECT_EQ(cJSON_GetObjectItem(Metric(1), "unchanged"), nullptr);

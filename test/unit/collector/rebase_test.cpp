@@ -1,5 +1,5 @@
-// From snapshots to what a report counts: limiter and tracker together, with random workloads, late
-// answers and lost pushes, against the activity of the statements themselves.
+// Tests limiter and tracker together, from snapshots to what a report counts. Random workloads,
+// late answers and lost pushes must give the activity of the statements themselves.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -20,8 +20,9 @@ int64_t CallsOf(const uint64_t* counters) {
     return static_cast<int64_t>(counters[CounterIndex("calls")]);
 }
 
-// Reader stores rows and counts as the reports do: the difference to the row before; nothing for a
-// base; from zero after a fall (but not in `other`), or where the source says that it began again.
+// Reader stores rows and counts as the reports do: a row counts the difference to the row before
+// it. A base counts nothing. A row counts in full after a fall (but not in `other`), and where the
+// source reported that it began again.
 class Reader {
   public:
     void Store(const Snapshot& snapshot, const Plan& plan) {
@@ -38,7 +39,7 @@ class Reader {
         }
     }
 
-    // Activity is what the reports say of all series together.
+    // Activity is the number of calls that the reports give for all series together.
     int64_t Activity() const {
         int64_t total = 0;
         for (const auto& [key, series] : series_) {
@@ -88,7 +89,7 @@ class Reader {
     std::map<Key, Series> series_;
 };
 
-// Workload changes statements at random: most rise, some begin again, vanish, come, or come back.
+// Workload changes statements at random: most rise, some begin again, vanish, appear, or come back.
 class Workload {
   public:
     explicit Workload(uint32_t seed) : random_(seed) {}
@@ -100,7 +101,7 @@ class Workload {
         if (reset) ++resets_;
         for (auto at = calls_.begin(); at != calls_.end();) {
             if (reset) {
-                // Some have caught up already.
+                // Some counters have already passed their value of before the reset.
                 at->second = Chance(0.2) ? at->second + Upto(5) : Upto(at->second);
                 at = Chance(0.5) ? calls_.erase(at) : std::next(at);
             } else if (Chance(0.04)) {
@@ -152,7 +153,7 @@ class Workload {
     int64_t activity_ = 0;
 };
 
-// Answers: how the pushes fare. A late one is stored, and the collector hears of it rounds later.
+// Fate is the probability that a push is stored but acknowledged rounds later, and that it is lost.
 struct Fate {
     double late;
     double lost;
@@ -240,7 +241,7 @@ TEST(Rebase, ABaseGoesInFrontOfTheRowUntilItIsAcknowledged) {
                                    .Add(3, three, static_cast<double>(three))
                                    .Build());
     };
-    // Times in ms, calls, whether a base: of the rows of `other`.
+    // Row is a row of `other`: time in microseconds, calls, whether it is a base.
     using Row = std::tuple<core::TimestampMicros, int64_t, bool>;
     const auto others = [&](const Plan& plan) {
         std::vector<Row> rows;
@@ -255,12 +256,12 @@ TEST(Rebase, ABaseGoesInFrontOfTheRowUntilItIsAcknowledged) {
     };
     EXPECT_EQ(others(tracker.Observe(at(1, 100, 10, 1), {0, false}, {})),
               (std::vector<Row>{{kSecond, 11, true}}));
-    // The first push was not acknowledged: its base comes again, as it was.
+    // The first push was not acknowledged, so its base is sent again unchanged.
     EXPECT_EQ(others(tracker.Observe(at(2, 100, 12, 1), {0, false}, {})),
               (std::vector<Row>{{kSecond, 11, true}, {2 * kSecond, 13, false}}));
     EXPECT_EQ(others(tracker.Observe(at(3, 100, 12, 2), {2, false}, {})),
               (std::vector<Row>{{3 * kSecond, 14, false}}));
-    // 1 falls far behind 2 and 3; 2 takes its place; the push is lost.
+    // 1 falls far behind 2 and 3, so 2 takes its place; this push is lost.
     EXPECT_EQ(others(tracker.Observe(at(4, 100, 900, 800), {3, false}, {})),
               (std::vector<Row>{{4 * kSecond, 1700, false}, {4 * kSecond + 1, 900, true}}));
     const Plan next = tracker.Observe(at(5, 105, 900, 800), {3, false}, {});
@@ -273,13 +274,13 @@ TEST(Rebase, ABaseGoesInFrontOfTheRowUntilItIsAcknowledged) {
         EXPECT_FALSE(row.stats_since);
     }
     EXPECT_EQ(bases_of_2, 1u);
-    // Acknowledged, and nothing has changed.
+    // The push was acknowledged and nothing has changed.
     const Plan quiet = tracker.Observe(at(6, 105, 900, 800), {5, false}, {});
     EXPECT_TRUE(others(quiet).empty());
 }
 
 TEST(Rebase, OtherBeginsFromABaseOfZero) {
-    // Not by stats_since: of several beginnings the reader knows the last one only.
+    // `other` needs a base: stats_since would tell the reader only the last of several beginnings.
     Limiter limiter(1);
     Tracker tracker;
     tracker.Observe(limiter.Observe(SnapshotBuilder(kSecond).Add(1, 9, 9).Build()), {0, false}, {});

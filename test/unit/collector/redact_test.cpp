@@ -1,4 +1,4 @@
-// Passwords do not leave the monitored server in query texts.
+// Tests that passwords in query texts do not leave the monitored server.
 #include "collector/sources/redact.hpp"
 
 #include <gtest/gtest.h>

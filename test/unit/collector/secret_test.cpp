@@ -1,4 +1,4 @@
-// Secret files: who may read them, what they hold.
+// Tests of secret files: who may read them, what they hold.
 #include "collector/life/secret.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// Snapshots for the tests of tracker and body.
+// SnapshotBuilder and helpers for the tests of tracker and push body.
 #pragma once
 
 #include <bit>

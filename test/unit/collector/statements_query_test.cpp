@@ -1,4 +1,4 @@
-// The SQL for each version of pg_stat_statements.
+// Tests of the SQL for each version of pg_stat_statements.
 #include "collector/sources/statements_query.hpp"
 
 #include <gtest/gtest.h>
@@ -48,7 +48,7 @@ TEST(MakeCountersQuery, HasToplevelFromOneNineOn) {
 TEST(MakeCountersQuery, NamesTheColumnOfEachField) {
     const CountersQuery query = MakeCountersQuery({1, 8}, "\"Odd Schema\"");
     const auto columns = protocol::FindMetric(protocol::MetricId::kQueryStats)->columns;
-    // 1.8 lacks mean (never read), two local and two temp times.
+    // 1.8 lacks two local and two temp times; mean is never read.
     EXPECT_EQ(query.columns.size(), columns.size() - protocol::kFirstCounter - 5);
     EXPECT_EQ(columns[query.columns.front()].name, "calls");
     EXPECT_NE(query.sql.find("\"Odd Schema\".pg_stat_statements(false)"), std::string::npos);

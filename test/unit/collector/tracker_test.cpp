@@ -1,4 +1,5 @@
-// What is sent: changes since the last acknowledgement, beginnings, texts, full pushes.
+// Tests of Tracker: it sends changes since the last acknowledgement, beginnings, texts, full
+// pushes.
 #include "collector/statements/tracker.hpp"
 
 #include <gtest/gtest.h>
@@ -26,7 +27,7 @@ uint64_t Unchanged(const Plan& plan) {
     return std::accumulate(plan.unchanged.begin(), plan.unchanged.end(), uint64_t{0});
 }
 
-// AllTexts answers every wish of a plan.
+// AllTexts gives the plan a text for every statement that wants one.
 void AllTexts(Tracker* tracker, Plan* plan) {
     Texts texts;
     for (const PlannedRow& row : plan->rows) {
@@ -61,10 +62,11 @@ TEST(Tracker, WhatWasNotAcknowledgedIsSentAgain) {
     Plan plan = tracker.Observe(Two(1 * kSecond, 1, 1), {0, false}, kStart);
     AllTexts(&tracker, &plan);
     tracker.Observe(Two(2 * kSecond, 1, 5), {1, false}, kStart);
-    // Push 2 was refused: its change goes with push 3, which has one of its own.
+    // Push 2 was refused: its change is sent with push 3, which has a change of its own.
     plan = tracker.Observe(Two(3 * kSecond, 9, 5), {1, false}, kStart);
     EXPECT_EQ(Ids(tracker, plan), (std::set<int64_t>{1, 2}));
-    // The acknowledgement of 3 covers 2; that of 2, coming late, takes nothing back.
+    // The acknowledgement of push 3 covers push 2. A late acknowledgement of push 2 takes nothing
+    // back.
     plan = tracker.Observe(Two(4 * kSecond, 9, 5), {3, false}, kStart);
     EXPECT_TRUE(plan.rows.empty());
     plan = tracker.Observe(Two(5 * kSecond, 9, 5), {2, false}, kStart);
@@ -97,7 +99,7 @@ TEST(Tracker, NewStatementBeganAfterTheSnapshotBefore) {
     ASSERT_EQ(plan.rows.size(), 2u);
     EXPECT_FALSE(plan.rows[0].stats_since);
     EXPECT_EQ(plan.rows[1].stats_since, 1 * kSecond);
-    // Not acknowledged: the beginning is still news. Acknowledged: it is not.
+    // Until it is acknowledged the beginning is sent with each push, and not afterwards.
     plan = tracker.Observe(Two(3 * kSecond, 1, 2), {1, false}, kStart);
     AllTexts(&tracker, &plan);
     ASSERT_EQ(plan.rows.size(), 1u);
@@ -133,11 +135,11 @@ TEST(Tracker, AResetIsABeginningThoughCountersHaveCaughtUp) {
     };
     tracker.Observe(at(1, 5, 0), {0, false}, kStart);
     Plan plan = tracker.Observe(at(2, 5, 17), {1, false}, kStart);
-    ASSERT_EQ(plan.rows.size(), 1u);  // the same counters, and all of them new
+    ASSERT_EQ(plan.rows.size(), 1u);  // the counters are equal, but all of their value is new
     EXPECT_EQ(plan.rows[0].stats_since, kSecond);
     plan = tracker.Observe(at(3, 6, 17), {2, false}, kStart);
     EXPECT_FALSE(plan.rows[0].stats_since);
-    // A server that no longer says when has not said that there was one.
+    // A server that no longer reports its time of reset has not reported a reset.
     Snapshot silent = at(4, 7, 0);
     silent.info.stats_reset.reset();
     plan = tracker.Observe(silent, {3, false}, kStart);
@@ -164,7 +166,8 @@ TEST(Tracker, EvictedAndBackIsABeginning) {
     Plan plan = tracker.Observe(Two(1 * kSecond, 5, 5), {0, false}, kStart);
     AllTexts(&tracker, &plan);
     tracker.Observe(SnapshotBuilder(2 * kSecond).Add(1, 5, 1.5).Build(), {1, false}, kStart);
-    // Its counters are above those it had, but it was away.
+    // The statement was absent in between, so its counters began anew although they have not
+    // fallen.
     plan = tracker.Observe(Two(3 * kSecond, 5, 8), {2, false}, kStart);
     ASSERT_EQ(plan.rows.size(), 1u);
     EXPECT_EQ(plan.rows[0].stats_since, 2 * kSecond);
@@ -208,7 +211,7 @@ TEST(Tracker, TextThatCouldNotBeHadFollowsLater) {
     Tracker tracker;
     Plan plan = tracker.Observe(Two(1 * kSecond, 1, 1), {0, false}, kStart);
     tracker.AttachTexts({}, &plan);
-    EXPECT_EQ(plan.rows.size(), 2u);  // the counters do not wait for it
+    EXPECT_EQ(plan.rows.size(), 2u);  // the counters do not wait for the text
     EXPECT_TRUE(plan.texts.empty());
     plan = tracker.Observe(Two(2 * kSecond, 1, 1), {1, false}, kStart);
     EXPECT_EQ(plan.rows.size(), 2u);
@@ -219,7 +222,7 @@ TEST(Tracker, TextThatCouldNotBeHadFollowsLater) {
     plan = tracker.Observe(Two(3 * kSecond, 1, 1), {2, false}, kStart);
     EXPECT_EQ(tracker.WantedTexts(plan), (std::vector<int64_t>{2}));
     tracker.AttachTexts({}, &plan);
-    // Three times asked in vain: only a full push asks again.
+    // After three tries without a text only a full push asks for it again.
     plan = tracker.Observe(Two(4 * kSecond, 1, 2), {3, false}, kStart);
     EXPECT_EQ(plan.rows.size(), 1u);
     EXPECT_TRUE(tracker.WantedTexts(plan).empty());
@@ -232,7 +235,7 @@ TEST(Tracker, ATextLostOnTheWayIsNotTakenForAcknowledged) {
     Plan plan = tracker.Observe(Two(1 * kSecond, 1, 1), {0, false}, kStart);
     AllTexts(&tracker, &plan);
     plan = tracker.Observe(Two(2 * kSecond, 1, 1), {0, false}, kStart);
-    tracker.AttachTexts({}, &plan);  // push 2 has the rows and not the texts
+    tracker.AttachTexts({}, &plan);  // push 2 has the rows without their texts
     plan = tracker.Observe(Two(3 * kSecond, 1, 1), {2, false}, kStart);
     EXPECT_EQ(tracker.WantedTexts(plan), (std::vector<int64_t>{1, 2}));
 }
@@ -242,7 +245,7 @@ TEST(Tracker, RenamedDatabaseIsSentAnewAsHistory) {
     Plan plan =
         tracker.Observe(SnapshotBuilder(kSecond).Add(1, 5, 5, "shop").Build(), {0, false}, kStart);
     AllTexts(&tracker, &plan);
-    // "mall" gets the same oid from the builder.
+    // The builder gives "mall" the oid of "shop", so this is a renamed database.
     plan = tracker.Observe(SnapshotBuilder(2 * kSecond).Add(1, 5, 5, "mall").Build(), {1, false},
                            kStart);
     ASSERT_EQ(plan.rows.size(), 1u);

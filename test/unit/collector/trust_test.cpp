@@ -1,4 +1,5 @@
-// Trust documents: what is taken, what is not, and that they survive the disk.
+// Tests of trust documents: which are accepted, which are refused, and that the state directory
+// keeps them.
 #include "collector/life/trust.hpp"
 
 #include "collector/life/link.hpp"
@@ -58,9 +59,9 @@ TEST_F(TrustTest, RefusesWhatItCannotRead) {
           Document("1", "[\"x\"]", "[]"), Document("1", "[1]", "[]"), Document("1", "[]", "[1]"),
           Document("1", "[]", "[\"x\"]"), Document("1", "[]", "[\"\"]"),
           Document("1", "[]", many + "]"),
-          // By nothing: whatever the system trusts would be good enough.
+          // With neither authorities nor pins, the system's authorities would verify the server.
           Document("1", "[]", "[]"),
-          // Two certificates in one entry, and a key: neither is an authority.
+          // An entry with two certificates, and one with a key, are no authorities.
           Document("1", "[\"" + JsonEscaped(root_ + root_) + "\"]", "[]"),
           Document("1", "[\"" + JsonEscaped(root_ + KeyPem(key_.get())) + "\"]", "[]")}) {
         EXPECT_FALSE(ParseTrust(wrong).ok()) << wrong;

@@ -1,4 +1,4 @@
-// Address: both families as one, and what a limit counts as one client.
+// Tests of Address: IPv4 and IPv6 in one form, and the addresses that a limit counts as one client.
 #include "core/address.hpp"
 
 #include <arpa/inet.h>

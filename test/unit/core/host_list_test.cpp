@@ -1,4 +1,4 @@
-// Tests of host lists: what is an entry and what is none, and whom a list names.
+// Tests of host lists: which entries are valid, and which hosts a list allows.
 #include "core/host_list.hpp"
 
 #include <gtest/gtest.h>
@@ -111,7 +111,8 @@ TEST(HostList, NamesHosts) {
     EXPECT_TRUE(HostListHas(kList, "x", 443, Parse("fd00::1")));
     EXPECT_FALSE(HostListHas(kList, "x", 444, Parse("fd00::1")));
     EXPECT_FALSE(HostListHas("", "x", 443, elsewhere));
-    // An IPv4 network names its addresses by themselves, not inside of others.
+    // An IPv4 network does not match IPv6 addresses that hold one of its addresses, except mapped
+    // ones.
     EXPECT_TRUE(HostListHas(kList, "x", 1, Parse("::ffff:10.1.0.1")));
     EXPECT_FALSE(HostListHas(kList, "x", 1, Parse("64:ff9b::10.1.0.1")));
     EXPECT_FALSE(HostListHas("0.0.0.0/0", "x", 1, Parse("2001:db8::1")));

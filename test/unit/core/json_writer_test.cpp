@@ -1,4 +1,4 @@
-// JSON: exact numbers, right escapes, only well-formed UTF-8.
+// Tests of the JSON writer: exact numbers, correct escapes, only well-formed UTF-8.
 #include "core/json_writer.hpp"
 
 #include <gtest/gtest.h>
@@ -79,7 +79,7 @@ TEST(JsonWriter, RepairsWhatIsNotUtf8) {
     EXPECT_EQ(Quoted("\xE2\x82\"x"), "\"" + bad + bad + "\\\"x\"");     // cut by a quote
     EXPECT_EQ(Quoted(std::string("a\0b", 3)), "\"a" + bad + "b\"");     // NUL
     EXPECT_EQ(Quoted("\xF0\x9F\x90"), "\"" + bad + bad + bad + "\"");   // cut off
-    EXPECT_EQ(Quoted("\xFF\xC3\xBC"), "\"" + bad + "\xC3\xBC" + "\"");  // goes on after
+    EXPECT_EQ(Quoted("\xFF\xC3\xBC"), "\"" + bad + "\xC3\xBC" + "\"");  // the text after it stays
 }
 
 TEST(JsonWriter, AnyTwoBytesGiveWellFormedText) {

@@ -1,4 +1,5 @@
-// Monotonic: timers and back-offs on an axis that the test moves, and what is a move of the clock.
+// Tests of Monotonic: timers and back-offs on a clock that the test moves, and what counts as a
+// change of the wall clock.
 #include "core/monotonic.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// Which paths are a pattern's, and which are not.
+// Tests of path patterns: which paths match and which do not.
 #include "core/path_pattern.hpp"
 
 #include <gtest/gtest.h>
@@ -32,11 +32,12 @@ TEST(PathPattern, StarInBetweenIsOneSegment) {
     EXPECT_FALSE(MatchesPattern("/a/*/c", "/a/b/c/"));
     EXPECT_FALSE(MatchesPattern("/a/*/c", "/a/b/d"));
     EXPECT_FALSE(MatchesPattern("/a/*/c", "/a/b"));
-    // What is before and behind it does not share bytes.
+    // The text before the asterisk and the text behind it cannot match the same bytes.
     EXPECT_FALSE(MatchesPattern("/aa/*/aa/", "/aa/aa/"));
 }
 
-// A refusal is counted by its route, and the route is looked up by that name.
+// A pattern must match itself: a refusal is counted under its route's pattern, and the route is
+// looked up by that text.
 TEST(PathPattern, MatchesItself) {
     for (const char* pattern : {"/a", "/a/*", "/a/*/c"}) {
         EXPECT_TRUE(MatchesPattern(pattern, pattern)) << pattern;

@@ -1,4 +1,5 @@
-// Rate table: the arithmetic of buckets, many processes at once, more clients than slots, nonsense.
+// Tests of the rate table: the arithmetic of buckets, many processes at once, more clients than
+// slots, and random bytes in the memory.
 #include "core/rate_table.hpp"
 
 #include <gtest/gtest.h>
@@ -19,7 +20,7 @@ constexpr SipKey kSecret{{0x0706050403020100, 0x0f0e0d0c0b0a0908}};
 
 RateKey Client(uint64_t number) { return {RateKind::kAddress, {number, 0}}; }
 
-// Memory that a fork shares.
+// Memory is shared between a process and its forks.
 class Memory {
   public:
     explicit Memory(uint32_t slots) : slots_(slots) {
@@ -44,7 +45,7 @@ RateUse UseOf(const RateTable& table, const RateKey& key) {
     return {};
 }
 
-// The reference's vectors_sip64: input 00 01 02 ...
+// The values are vectors_sip64 of the reference implementation; its input is 00 01 02 ...
 TEST(SipHash, GivesTheReferenceValues) {
     unsigned char input[15];
     for (unsigned char i = 0; i < sizeof(input); ++i) input[i] = i;
@@ -63,7 +64,7 @@ TEST(RateTable, AllowsTheBurstThenOneAnInterval) {
     EXPECT_EQ(table.Take(Client(1), limit, kNow + kSecond / 2 - 1), 1u);
     EXPECT_EQ(table.Take(Client(1), limit, kNow + kSecond / 2), 0u);
     EXPECT_EQ(table.Take(Client(1), limit, kNow + kSecond / 2), kSecond / 2);
-    // Another client has a bucket of its own, and so has another kind of client.
+    // Another client has its own bucket, and so has a client of another kind.
     EXPECT_EQ(table.Take(Client(2), limit, kNow), 0u);
     EXPECT_EQ(table.Take({RateKind::kCollector, {1, 0}}, limit, kNow), 0u);
     const RateUse use = UseOf(table, Client(1));
@@ -105,7 +106,7 @@ TEST(RateTable, GivesBackOneOrAll) {
     table.Refill(Client(1));
     for (int i = 0; i < 3; ++i) EXPECT_EQ(table.Take(Client(1), limit, kNow), 0u);
     EXPECT_NE(table.Take(Client(1), limit, kNow), 0u);
-    // More given back than taken is no credit.
+    // Giving back more than was taken does not raise the bucket above its burst.
     table.Refill(Client(1));
     table.GiveBack(Client(1), limit);
     for (int i = 0; i < 3; ++i) EXPECT_EQ(table.Take(Client(1), limit, kNow), 0u);
@@ -125,7 +126,7 @@ TEST(RateTable, LimitsNothingWithoutRateOrMemory) {
     }
 }
 
-// A reload that takes the burst from 1000 to 2 must not lock a client out for minutes.
+// A reload that lowers the burst from 1000 to 2 must not lock a client out for minutes.
 TEST(RateTable, TakesNewLimitsAtOnce) {
     const Memory memory(64);
     RateTable table = memory.table();
@@ -173,7 +174,7 @@ TEST(RateTable, CountsExactlyAcrossProcesses) {
     EXPECT_EQ(use.refused, kProcesses * kEach - kBurst);
 }
 
-// Whoever has used up a bucket keeps it while strangers of many addresses come and go.
+// A client whose bucket is used up keeps the bucket while many other addresses come and go.
 TEST(RateTable, ReusesTheFullestBuckets) {
     const Memory memory(256);
     RateTable table = memory.table();
@@ -183,7 +184,7 @@ TEST(RateTable, ReusesTheFullestBuckets) {
         EXPECT_EQ(table.Take(Client(stranger), limit, kNow), 0u) << stranger;
         ASSERT_NE(table.Take(Client(0), limit, kNow), 0u) << stranger;
     }
-    // The last one has a slot of its own with counts of its own.
+    // The last client has its own slot with its own counts.
     EXPECT_EQ(UseOf(table, Client(100000)).taken, 1u);
 }
 
@@ -204,7 +205,7 @@ TEST(RateTable, BearsWhateverOthersWrite) {
         }
         RateUse use;
         for (uint32_t i = 0; i < table.count(); ++i) {
-            // What is shown is what was put there by who knows the secret.
+            // Read shows only buckets that were written with the table's secret.
             if (!table.Read(i, &use)) continue;
             EXPECT_EQ(use.key.kind, RateKind::kAddress);
         }

@@ -1,4 +1,4 @@
-// Tests of RFC 3339: what is read and written, and what is refused.
+// Tests of RFC 3339 times: what is read and written, and what is refused.
 #include "core/rfc3339.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
-// Tally: when what is told, that nothing is lost, and how much is told at the most.
+// Tests of Tally: when counts become due, that no count is lost, and how many rows it makes at
+// most.
 #include "core/tally.hpp"
 
 #include <gtest/gtest.h>
@@ -75,7 +76,7 @@ TEST(Tally, WhoWasQuietBeginsAnew) {
     tally.Add({0, 1}, 1, kNow, &due);
     tally.Add({0, 1}, 1, kNow + 1, &due);
     ASSERT_TRUE(tally.Next(kNow + 10'000, &due));
-    // Its next would come at 30 s; it is quiet until then.
+    // Its next report would be due at 30 s, but nothing is counted until then.
     ASSERT_TRUE(tally.Add({0, 1}, 5, kNow + 40'000, &due));
     EXPECT_EQ(due.count, 5U);
     EXPECT_EQ(due.over_ms, 0);
@@ -95,7 +96,7 @@ TEST(Tally, WhoHasNoPlaceIsCountedWithTheOthersOfItsKind) {
     EXPECT_FALSE(tally.Add({0, 6}, 1, kNow, &due));
     ASSERT_TRUE(tally.Add({1, 5}, 1, kNow, &due));
     EXPECT_EQ(due.key, (Key{1, 0}));
-    // A place is free two minutes after it was told of.
+    // A place becomes free two minutes after its last report.
     ASSERT_FALSE(tally.Add({0, 7}, 1, kNow + kTallyKeepMs - 1, &due) && due.key.client == 7);
     ASSERT_TRUE(tally.Add({0, 8}, 1, kNow + kTallyKeepMs, &due));
     EXPECT_EQ(due.key, (Key{0, 8}));
@@ -107,13 +108,14 @@ TEST(Tally, LastTellsOfAll) {
     for (uint32_t client = 0; client < 10; ++client) tally.Add({0, client}, 2, kNow, &due);
     uint64_t count = 0;
     while (tally.Last(kNow, &due)) count += due.count;
-    // Five were told at once: four with a place, and the first without.
+    // Five first counts were due at once: four clients with a place, and the first one without a
+    // place.
     EXPECT_EQ(count, 2U * (10 - 5));
     EXPECT_FALSE(tally.Last(kNow, &due));
 }
 
-// An hour of an attack from ever new clients, with bursts of one: every one is counted, and few are
-// told of.
+// An attacker uses new clients and bursts of one for an hour: every request is counted, in few
+// rows.
 TEST(Tally, BoundsWhatIsTold) {
     std::mt19937 random(7);
     Tally<Key, 32, 2> tally;

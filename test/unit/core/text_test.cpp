@@ -1,4 +1,4 @@
-// Tests of text: UUIDs, hexadecimal digits, and of the buffer under every body.
+// Tests of text: UUIDs, hexadecimal digits, and the buffer that holds bodies.
 #include "core/text.hpp"
 
 #include <gtest/gtest.h>

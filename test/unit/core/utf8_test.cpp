@@ -1,4 +1,4 @@
-// Tests of UTF-8: what is well-formed, and that nothing is cut inside a character.
+// Tests of UTF-8: which bytes are well-formed, and that no text is cut inside a character.
 #include "core/utf8.hpp"
 
 #include <gtest/gtest.h>

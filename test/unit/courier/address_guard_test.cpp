@@ -1,4 +1,4 @@
-// Tests of the address guard: every range that is no host of the internet, at both of its ends.
+// Tests of the address guard: every range outside the public internet, at both of its ends.
 #include "courier/address_guard.hpp"
 
 #include <gtest/gtest.h>
@@ -40,7 +40,7 @@ TEST(AddressGuard, AddressesBesideThemArePublic) {
           "223.255.255.255", "8.8.8.8"}) {
         EXPECT_TRUE(IsPublic(Parse(text))) << text;
         EXPECT_TRUE(IsPublic(Parse((std::string("64:ff9b::") + text).c_str()))) << text;
-        // Forms that nobody uses are for nobody.
+        // Deprecated IPv6 forms of a public IPv4 address are refused too.
         EXPECT_FALSE(IsPublic(Parse((std::string("::") + text).c_str()))) << text;
         EXPECT_FALSE(IsPublic(Parse((std::string("::ffff:0:") + text).c_str()))) << text;
     }
@@ -98,7 +98,7 @@ TEST(AddressGuard, Judges) {
     EXPECT_EQ(Judge("am.lan:443", plain, internet), Verdict::kNotEncrypted);
     EXPECT_EQ(Judge("am.lan", plain, loopback), Verdict::kAllowed);
     EXPECT_EQ(Judge("127.0.0.0/8", plain, loopback), Verdict::kAllowed);
-    // The name is written in the list; that it may mean this address is not.
+    // The list has a network, so the address alone counts: these addresses are outside the network.
     EXPECT_EQ(Judge("127.0.0.0/8", plain, internet), Verdict::kNotEncrypted);
     EXPECT_EQ(Judge("10.0.0.0/8", secure, loopback), Verdict::kNotPublic);
 }

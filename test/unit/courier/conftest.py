@@ -1,10 +1,10 @@
-"""Fixtures: couriers and receivers that are stopped after each test."""
+"""Fixtures: couriers and receivers, which are stopped after each test."""
 import os
 import sys
 
 import pytest
 
-# Frames and receivers are those of the end-to-end tests.
+# Frames and receivers come from the library of the end-to-end tests.
 sys.path.append(os.path.join(os.path.dirname(__file__), "../../e2e/lib"))
 
 from courier import Courier  # noqa: E402
@@ -15,7 +15,7 @@ PROGRAM = os.environ["PGANALYTICS_COURIER"]
 
 @pytest.fixture
 def courier():
-    """Starts couriers; each must run until its worker leaves, and leave then."""
+    """courier starts couriers; each must run until its worker's end closes, and then end."""
     started = []
 
     def start(program=PROGRAM, **config):
@@ -51,7 +51,7 @@ class Certificates:
             file.write(self.authority[0].public_bytes(serialization.Encoding.PEM))
 
     def make(self, name, **options):
-        """make gives the file of a certificate of the authority."""
+        """make gives the file of a certificate that this authority signed."""
         return make_certificate(self.directory, name, issuer=self.authority, **options)[2]
 
 

@@ -15,7 +15,7 @@ SENT, AGAIN, DEAD = 0, 1, 2
 
 
 class Delivered:
-    """What came of a delivery."""
+    """Delivered is the outcome of a delivery."""
 
     def __init__(self, payload):
         reader = Reader(payload)
@@ -27,7 +27,7 @@ class Delivered:
 
 
 class Courier:
-    """One courier. `ready` is what it says when it has started, `failed` why it has not."""
+    """Courier is one courier. `ready` is whether it is sandboxed, `failed` why it has not started."""
 
     def __init__(self, program, **config):
         self.config = dict(connect_ms=2000, timeout_ms=5000, allowed="", ca="", relay="localhost:25",
@@ -74,7 +74,7 @@ class Courier:
         return data
 
     def log(self):
-        """log is what it has written to its standard error since it was last asked."""
+        """log is what the courier has written to its standard error since the last call."""
         written = b""
         while select.select([self.log_fd], [], [], 0)[0]:
             more = os.read(self.log_fd, 65536)
@@ -118,7 +118,7 @@ class Courier:
         return self.status
 
     def stop(self):
-        """stop ends it as a worker that leaves does, and gives its status."""
+        """stop closes the worker's end of the socket and gives the courier's exit status."""
         self.sock.close()
         try:
             return self.exit_status()

@@ -1,4 +1,4 @@
-// Tests of what a delivery is made of: signatures, mails, and what answers mean.
+// Tests of the parts of a delivery: signatures, mails, and the meaning of answers.
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
 
@@ -87,8 +87,8 @@ std::string Decode(const std::string& base64) {
     return out;
 }
 
-// Decoded is what a reader of mail sees of a subject; it fails on words that are too long or cut
-// a character.
+// Decoded is the subject as a mail reader shows it. It fails on encoded words that are too long or
+// that cut a character.
 std::string Decoded(const std::string& subject) {
     static const std::regex kWord("(\r\n )?=\\?utf-8\\?B\\?([A-Za-z0-9+/=]+)\\?=");
     std::string text;
@@ -117,7 +117,7 @@ TEST(Mail, Subjects) {
     for (int i = 0; i < 100; ++i) text += i % 3 == 0 ? "ä" : i % 3 == 1 ? "€" : "𝄞";
     EXPECT_EQ(Decoded(EncodeSubject(text)), text);
     EXPECT_EQ(Decoded(EncodeSubject(std::string(400, 'x'))), std::string(400, 'x'));
-    // Bytes that are no UTF-8 end all the same.
+    // Encoding also ends for bytes that are not UTF-8.
     EXPECT_FALSE(EncodeSubject(std::string(400, '\x80')).empty());
 }
 

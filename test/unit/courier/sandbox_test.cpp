@@ -1,5 +1,5 @@
-// Tests of the sandbox: each call that a courier must not make ends it, each that libraries try and
-// can do without fails, and what it needs works. Each in a process of its own.
+// Tests of the sandbox, each in its own process: a forbidden call ends the process, a call that
+// libraries try but do not need fails, and what the courier needs works.
 #include "sandbox/sandbox.hpp"
 
 #include <arpa/inet.h>
@@ -26,8 +26,8 @@ namespace {
 
 constexpr int kNoSandbox = 99;
 
-// StatusOf runs something in the sandbox and gives how its process ended; its exit code is what the
-// function gives.
+// StatusOf runs a function in the sandbox and returns the wait status of the process, whose exit
+// code is the function's result.
 int StatusOf(const std::function<int()>& run) {
     const pid_t pid = fork();
     if (pid == 0) {

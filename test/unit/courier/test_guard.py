@@ -1,11 +1,11 @@
-"""What a channel may reach: addresses are judged when the courier connects, in whatever spelling."""
+"""Which addresses a channel may reach: the courier judges the address, in any spelling, when it connects."""
 import pytest
 
 from courier import DEAD, SENT
 
 SETTING = "pganalytics.alert_allowed_hosts"
 
-# All of them are this machine, or one that only this machine reaches.
+# Each of these is this machine, or an address that is not reachable from the internet.
 INSIDE = ["127.0.0.1", "localhost", "LOCALHOST", "127.1", "127.0.1", "2130706433",
           "0x7f000001", "0x7f.1", "0177.0.0.1", "017700000001", "127.000.000.001", "0.0.0.0", "0",
           "%31%32%37.0.0.1", "\uff11\uff12\uff17.0.0.1",
@@ -24,12 +24,12 @@ def test_inside_is_out_of_reach(courier, receiver, certificates, host):
     assert (result.outcome, result.status) == (DEAD, 0), result
     assert SETTING in result.message or "URL is malformed" in result.message, result
     assert hook.connections == 0
-    # The courier reaches it when it may, so nothing else has kept it from there.
+    # When it is allowed the courier reaches the receiver, so only the guard has prevented it above.
     assert courier(allowed="127.0.0.0/8", ca=certificates.ca_file).deliver(hook.url()).outcome == SENT
 
 
 def test_most_spellings_are_addresses(courier):
-    """Few of the spellings are refused because they are malformed: the guard sees the others."""
+    """Few of the spellings are refused as malformed URLs: the others reach the guard."""
     one = courier()
     malformed = [host for host in INSIDE
                  if SETTING not in one.deliver(f"https://{host}:1/").message]
@@ -38,7 +38,7 @@ def test_most_spellings_are_addresses(courier):
 
 @pytest.mark.parametrize("host", ["localhost.", "127.0.0.1."])
 def test_names_that_may_not_be_known(courier, receiver, certificates, host):
-    """Some resolvers know them and some do not; no connection comes of it either way."""
+    """Some resolvers know these names and some do not; in neither case is there a connection."""
     hook = receiver(tls=certificates.make("inside"))
     result = courier(ca=certificates.ca_file).deliver(hook.url(host=host))
     assert result.outcome != SENT and result.status == 0 and hook.connections == 0
@@ -54,7 +54,7 @@ def test_names_that_may_not_be_known(courier, receiver, certificates, host):
     ("10.0.0.0/8, localhost", "localhost", True), ("0.0.0.0/0", "127.0.0.1", True),
     ("127.0.0.0/8", "[::ffff:127.0.0.1]", True), ("::/0", "127.0.0.1", True)])
 def test_allowed_hosts(courier, receiver, allowed, host, open_to):
-    """Over http, which is for hosts of the list alone."""
+    """Plain http is allowed only for hosts in the list."""
     hook = receiver()
     one = courier(allowed=allowed.replace("PORT", str(hook.port)))
     result = one.deliver(hook.url(host=host))
@@ -71,7 +71,7 @@ def test_ipv6(courier, receiver):
 
 
 def test_http_is_for_allowed_hosts(courier):
-    """No packet leaves for a public address without TLS: the refusal comes before the connection."""
+    """An http URL with a public address is refused before any packet is sent."""
     one = courier(allowed="10.0.0.0/8")
     for host in ("192.88.98.1", "[2a00::1]"):
         result = one.deliver(f"http://{host}/")

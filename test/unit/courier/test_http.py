@@ -1,4 +1,4 @@
-"""Deliveries over HTTP: what is sent, whom the courier trusts, and what becomes of each answer."""
+"""Deliveries over HTTP: the requests, which receivers the courier trusts, and the meaning of answers."""
 import email.utils
 import hashlib
 import hmac
@@ -85,7 +85,7 @@ def test_retry_after(courier, receiver):
 
 
 def test_secrets_do_not_come_back(courier, receiver):
-    """Receivers that repeat what they were sent put nothing into messages that others read."""
+    """If a receiver repeats a secret in its answer, the secret does not enter the message of the outcome."""
     one = courier(allowed="localhost")
     for body in (f"bad token Bearer {SECRET}", "no route POST /services/T0/B0/xyz here"):
         hook = receiver(answer(404, body.encode()))
@@ -94,7 +94,7 @@ def test_secrets_do_not_come_back(courier, receiver):
 
 
 def test_certificates(courier, receiver, certificates, tmp_path):
-    """Only what an authority has signed for this name, and has not expired, is sent a byte."""
+    """Only a receiver with an unexpired certificate of an authority for this name gets a request."""
     cases = {
         "wrong-name": certificates.make("wrong-name", names=("other.example",)),
         "expired": certificates.make("expired", days=-1),
@@ -109,7 +109,7 @@ def test_certificates(courier, receiver, certificates, tmp_path):
         assert hook.connections == 1 and not hook.requests
     good = receiver(tls=certificates.make("good-again"))
     assert one.deliver(good.url()).outcome == SENT
-    # Without the file only the system's authorities are believed.
+    # Without the file only the system's authorities are trusted.
     result = courier(allowed="localhost").deliver(good.url())
     assert result.outcome == AGAIN and "certificate" in result.message.lower()
 
@@ -122,7 +122,7 @@ def test_old_tls_is_refused(courier, receiver, certificates):
     old.context.maximum_version = ssl.TLSVersion.TLSv1_1
     result = courier(allowed="localhost", ca=certificates.ca_file).deliver(old.url())
     assert (result.outcome, result.status) == (AGAIN, 0) and not old.requests
-    # The receiver does talk to those who still speak it.
+    # The receiver does accept clients that still speak old TLS.
     context = ssl.create_default_context(cafile=certificates.ca_file)
     context.set_ciphers("ALL:@SECLEVEL=0")
     context.minimum_version = ssl.TLSVersion.TLSv1
@@ -168,7 +168,7 @@ def test_resets_and_silence(courier, receiver):
 
 
 def test_trickle_does_not_move_the_limit(courier, receiver):
-    """An answer that comes byte by byte ends with the limit; its status, once whole, counts."""
+    """An answer that comes byte by byte ends at the time limit; a complete status counts."""
     def trickle(head):
         def talk(connection):
             connection.sendall(head)
@@ -215,7 +215,7 @@ def test_informational_answers_decide_nothing(courier, receiver):
 
 
 def test_many_at_a_time(courier, receiver):
-    """A receiver that is slow keeps nobody else waiting."""
+    """A slow receiver delays no other delivery."""
     slow = receiver(lambda connection: slow.released.wait(20) and None)
     hook = receiver()
     one = courier(allowed="localhost", timeout_ms=15000)
@@ -228,7 +228,7 @@ def test_many_at_a_time(courier, receiver):
 
 
 def test_silent_name_server(courier, receiver, tmp_path):
-    """A name that is looked up in vain keeps nobody else waiting, neither before nor at its time limit."""
+    """A failing name lookup delays no other delivery, neither before nor at its time limit."""
     resolver = tmp_path / "resolv.conf"
     resolver.write_text("nameserver 127.0.0.53\n")
     with_resolver = tmp_path / "courier"
@@ -240,7 +240,7 @@ def test_silent_name_server(courier, receiver, tmp_path):
         pytest.skip("only root gives a process a resolv.conf of its own")
     hook = receiver()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
-        for last in range(2, 250):  # one of them may be a resolver of this machine
+        for last in range(2, 250):  # this machine's resolver may use some of them
             try:
                 silent.bind((f"127.0.0.{last}", 53))
                 break
@@ -269,13 +269,13 @@ def test_large_body(courier, receiver):
 
 
 def test_secrets_leave_the_memory(courier, receiver):
-    """Neither token nor key of a signature is found in the process once their deliveries are over."""
+    """After a delivery neither its token nor its signing key is in the process's memory."""
     if os.geteuid() != 0:
         pytest.skip("only root reads the memory of a process that is not dumpable")
     hook = receiver()
     one = courier(allowed="localhost")
     secrets = [os.urandom(24).hex() for _ in range(2)]
-    # While it is on its way it is there: what looks for it would find it.
+    # The token is found while its delivery is in progress, so the search works.
     slow = receiver(lambda connection: slow.released.wait(20))
     number = one.send(slow.url(), authentication=BEARER, secret=secrets[0])
     while not slow.requests:

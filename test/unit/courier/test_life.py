@@ -1,4 +1,4 @@
-"""The courier's life: its sandbox, configurations that it refuses, hostile frames, its end."""
+"""The courier's process: its sandbox, refused configurations, hostile frames, its end."""
 import os
 import signal
 import socket
@@ -30,7 +30,8 @@ def test_process_is_confined(courier, receiver):
         limits = {line[:26].strip(): line[26:].split()[0] for line in file}
     assert limits["Max core file size"] == "0" and limits["Max open files"] == "256"
     assert limits["Max address space"].isdigit()
-    # Not dumpable: its files in /proc are not its user's, so nobody of that user attaches to it.
+    # The process is not dumpable, so another process of its user can neither read it in /proc nor
+    # attach to it.
     assert one.deliver(hook.url()).outcome == SENT
 
 
@@ -47,7 +48,7 @@ def test_start_fails_with_the_reason(courier, changes, named):
 
 
 def test_authorities_are_read_before_the_sandbox_closes(courier, receiver, certificates, tmp_path):
-    """From a directory that the sandbox does not let the courier read."""
+    """The authorities are in a directory that the sandbox does not let the courier read."""
     file = tmp_path / "ca.pem"
     file.write_bytes(open(certificates.ca_file, "rb").read())
     hook = receiver(tls=certificates.make("known"))
@@ -109,7 +110,7 @@ def test_first_frame_must_be_a_configuration():
 
 
 def test_leaves_with_its_worker(courier, receiver):
-    """With a delivery on its way, and before it was told anything."""
+    """The courier ends with its worker, during a delivery and before its configuration."""
     slow = receiver(lambda connection: slow.released.wait(20))
     one = courier(allowed="localhost")
     one.send(slow.url())
@@ -132,7 +133,7 @@ def test_frames_may_come_in_pieces(courier, receiver):
 
 
 def test_dies_with_its_parent():
-    """Not even a stopped courier outlives a worker that was killed."""
+    """Even a stopped courier does not outlive a worker that is killed."""
     read_end, write_end = os.pipe()
     worker = os.fork()
     if worker == 0:

@@ -1,4 +1,4 @@
-"""Mails: what the relay gets, and what becomes of its replies."""
+"""Mails: what the relay receives, and the outcome of its replies."""
 import email
 import email.policy
 import socket
@@ -13,7 +13,7 @@ from receivers import make_certificate
 
 
 class Relay:
-    """A handler of aiosmtpd. `replies` are those to RCPT by address, and to MAIL and DATA."""
+    """Relay is a handler of aiosmtpd. `replies` are its replies to RCPT by address, and to MAIL and DATA."""
 
     def __init__(self, replies=None):
         self.replies = replies or {}
@@ -93,7 +93,7 @@ def test_nothing_is_injected(courier, relay):
 
 
 def test_starttls_is_used_where_it_is_offered(courier, relay, tmp_path):
-    """Whoever the relay is: its certificate is its own here, and of another name."""
+    """STARTTLS does not verify the relay: here its certificate is self-signed and for another name."""
     file = make_certificate(str(tmp_path), "relay", names=("other.example",))[2]
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file)
@@ -125,7 +125,7 @@ def test_replies(courier, relay, replies, outcome, status, message):
 
 
 class Script:
-    """A relay that says the next of its lines at each command, whatever it is."""
+    """Script is a relay that answers each command with the next of its lines, whatever the command is."""
 
     def __init__(self, *lines):
         self.lines, self.commands = lines, []
@@ -156,7 +156,7 @@ class Script:
     ((b"220-" + b"x" * 500 + b"\r\n" * 1, ) + (b"220-" + b"y" * 100000 + b"\r\n",), AGAIN, 0),
     ((b"",), AGAIN, 0)])
 def test_broken_relays(courier, lines, outcome, status):
-    """They end the connection behind their last line."""
+    """These relays end the connection after their last line."""
     script = Script(*lines)
     result = courier(relay=script.address, timeout_ms=500).mail(to="a@x\nb@x")
     assert (result.outcome, result.status) == (outcome, status), (result, script.commands)

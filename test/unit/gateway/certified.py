@@ -1,4 +1,4 @@
-"""Gateways that ask for client certificates, and pushes by them: what tests of those have in common."""
+"""Gateways that ask for client certificates, and pushes with certificates, for several test files."""
 import json
 import uuid
 
@@ -12,7 +12,7 @@ from raw_tls import TLS12, TLS13, Presented
 from requests_data import body as anybody
 from requests_data import head
 
-OWN = uuid.UUID("abcdef01-2222-3333-4444-55555555555f")  # letters, so that there is an upper case
+OWN = uuid.UUID("abcdef01-2222-3333-4444-55555555555f")  # letters, so that upper and lower case differ
 OTHER = "99999999-2222-3333-4444-555555555555"
 VERSIONS = (TLS12, TLS13)
 
@@ -27,14 +27,14 @@ def push(data=None, *fields, token=TOKEN):
 
 
 def trusting(directory, authorities, **config):
-    """trusting is a worker, not started yet, that takes certificates of these authorities, in PEM."""
+    """trusting is a worker, not yet started, that accepts certificates of these authorities (PEM)."""
     (directory / "ca.crt").write_text(authorities)
     config = dict(mtls=MTLS_OPTIONAL, ca=str(directory / "ca.crt")) | config
     return FakeWorker(PROGRAM, str(directory), **config)
 
 
 def certified(directory, world, **config):
-    """certified is a worker that knows one collector and trusts a world's authorities."""
+    """certified is a worker that knows one collector and trusts the authorities of a world."""
     worker = trusting(directory, world.trusted, **config)
     worker.collectors = {OWN}
     worker.tokens[TOKEN] = (200, OWN, "")
@@ -58,7 +58,7 @@ def shared(world, tmp_path_factory):
 
 @pytest.fixture
 def own(world, tmp_path):
-    """own starts gateways that are stopped after the test."""
+    """own starts gateways and stops them after the test."""
     started = []
 
     def start(**config):
@@ -71,7 +71,7 @@ def own(world, tmp_path):
 
 
 def tell(worker, **changes):
-    """tell changes the identity and waits until the gateway has it."""
+    """tell sends a changed identity and waits until the gateway uses it."""
     document = json.dumps({"version": worker.identity_version + 1})
     worker.tell_identity(trust=document, **changes)
     with Hostile(worker.port) as hostile:
@@ -80,7 +80,7 @@ def tell(worker, **changes):
 
 
 def pushed(worker, presented=Presented(), version=TLS13, token=None):
-    """pushed is the Outcome of one push, and whether it reached the worker."""
+    """pushed makes one push, asserts that the worker got it if it was answered 200, and gives the Outcome."""
     before = len(worker.pushes)
     with Hostile(worker.port, presented, version) as hostile:
         outcome = hostile.raw(push(token=token))

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-# Frames, forged certificates and tokens, and a client that sends them are those of the end-to-end tests.
+# Frames, forged certificates and tokens, and the raw client come from the library of the end-to-end
+# tests.
 LIB = os.path.join(os.path.dirname(__file__), "../../e2e/lib")
 sys.path += [LIB, os.path.join(LIB, "attacks")]
 
@@ -17,7 +18,7 @@ PROGRAM = os.environ["PGANALYTICS_GATEWAY"]
 
 @pytest.fixture
 def gateway(tmp_path):
-    """Starts gateways; each must still run at the end, or have left with status 0."""
+    """gateway starts gateways; at the end each must still run, or have exited with status 0."""
     started = []
 
     def start(**config):
@@ -32,7 +33,7 @@ def gateway(tmp_path):
 
 
 def check_every_answer(fields):
-    """Whatever is answered to whatever is asked has these, and does not say who answers."""
+    """check_every_answer checks fields that every answer must have or, like Server, must not have."""
     assert fields["cache-control"] == "no-store"
     assert fields["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
     assert fields["referrer-policy"] == "no-referrer"
@@ -42,7 +43,7 @@ def check_every_answer(fields):
 
 
 class Client:
-    """One TLS connection with raw bytes on it."""
+    """Client is one TLS connection for raw bytes."""
 
     def __init__(self, worker, cert=None, version=None, alpn=None):
         context = ssl.create_default_context(cafile=worker.config["cert"])
@@ -78,7 +79,7 @@ class Client:
         return status, fields
 
     def response(self, head_only=False):
-        """(status, fields, body), or None when the server has closed."""
+        """response gives (status, fields, body), or None if the server has closed the connection."""
         head = self.take_head()
         if head is None:
             return None
@@ -90,7 +91,7 @@ class Client:
         return status, fields, body
 
     def closed(self):
-        """Waits until the server closes; True when nothing came before."""
+        """closed waits until the server closes the connection; True if it sent nothing before."""
         try:
             return not self.more()
         except OSError:

@@ -27,7 +27,7 @@ TOKEN = "good-token"
 
 
 def make_certificate(cert_file, key_file):
-    """make_certificate writes a certificate for localhost, its own authority, where there is no file yet."""
+    """make_certificate writes a self-signed certificate for localhost if the files do not exist."""
     if os.path.exists(cert_file) or os.path.exists(key_file):
         return
     key = ec.generate_private_key(ec.SECP256R1())
@@ -50,7 +50,7 @@ def make_certificate(cert_file, key_file):
 
 
 class Credential:
-    """What a request shows, as the gateway says."""
+    """Credential is what a request presents, as the gateway reports it."""
 
     def __init__(self, reader):
         (self.token, self.certificate, self.spki, certificate_subject, token_subject, token_id,
@@ -61,7 +61,7 @@ class Credential:
 
     @property
     def subject(self):
-        """subject is whom a certificate or a signed token names."""
+        """subject is the collector that the certificate names, or else the signed token."""
         return self.certificate_subject if self.certificate_subject.int else self.token_subject
 
 
@@ -87,7 +87,7 @@ def token_reply(status=200, expires_at=1800000000, token="", message=""):
 
 
 class Push:
-    """A decoded push frame."""
+    """Push is a decoded push frame."""
 
     def __init__(self, payload):
         r = Reader(payload)
@@ -112,7 +112,7 @@ class Push:
 
 
 def receipt(push, **changes):
-    """A receipt that stores all rows of a push."""
+    """receipt packs the receipt of a push whose rows are all stored, with these changes."""
     v = dict(status=200, duplicate=0, retry=0, sqlstate=b"00000", observed=push.observed,
              stored=push.row_count, unchanged=push.unchanged, merged=push.merged, too_old=0,
              in_future=0, too_large=push.too_large, lsn=0x1600B3740, limit=0, message="",
@@ -125,7 +125,7 @@ def receipt(push, **changes):
 
 
 class FakeWorker:
-    """Runs one gateway. `on_push(push)` gives a receipt's payload, or None for no answer."""
+    """FakeWorker runs one gateway. `on_push(push)` gives a receipt's payload, or None for no answer."""
 
     def __init__(self, program, directory, **config):
         self.config = dict(max_connections=200, max_idle=50, lifetime_ms=300000, timeout_ms=5000,
@@ -136,7 +136,7 @@ class FakeWorker:
         self.config.update(config)
         make_certificate(self.config["cert"], self.config["key"])
         self.tokens = {TOKEN: (200, COLLECTOR, "")}
-        self.collectors = set()  # that a certificate or a signed token may name
+        self.collectors = set()  # those that a certificate or a signed token may name
         self.identity = dict(keys=(), revoked=(), crl=b"", trust="")
         self.identity_version = 0
         self.limit = 1000
@@ -146,7 +146,7 @@ class FakeWorker:
         self.on_token = lambda credential: token_reply(403, message="nobody gets tokens")
         self.pushes, self.logs, self.auth_requests = [], [], 0
         self.refused = []      # (kind, count, address, collector, route)
-        self.credentials = []  # of all AuthRequests, with what they say of the certificate
+        self.credentials = []  # of all AuthRequests, with the facts of their certificates
         self.counters = (0,) * 9
         self.ready = self.failed = self.draining = None
         self.changed = threading.Condition()
@@ -186,7 +186,7 @@ class FakeWorker:
         return self
 
     def tell_identity(self, **changes):
-        """tell_identity sends what is known of keys and certificates: keys are (kid, point)."""
+        """tell_identity sends an identity with these changes; keys are pairs (kid, point)."""
         self.identity.update(changes)
         self.identity_version += 1
         keys = b"".join(struct.pack("<16s65s7x", kid.encode(), point)
@@ -276,7 +276,7 @@ class FakeWorker:
             self.changed.notify_all()
 
     def holder_of(self, credential):
-        """holder_of is (status, collector, message) as a worker with these tables would say."""
+        """holder_of is (status, collector, message) as a worker with this state would answer."""
         if any(credential.token):
             for token, (status, collector, message) in self.tokens.items():
                 if hashlib.sha256(token.encode()).digest() == credential.token:
@@ -298,7 +298,7 @@ class FakeWorker:
         return self.exit_status
 
     def stop(self):
-        """Ends the gateway by closing its worker's end. Gives its status."""
+        """stop ends the gateway by closing the worker's end of the socket, and gives its exit status."""
         self.listener.close()
         if self.exit_status is None:
             try:

@@ -1,4 +1,4 @@
-// Tests of the order in which frames go to the worker.
+// Tests of FrameQueue: the order in which frames go to the worker.
 #include "gateway/process/frame_queue.hpp"
 
 #include <gtest/gtest.h>
@@ -18,7 +18,7 @@ core::Uuid Collector(unsigned char n) {
 
 std::string Large(char name) { return std::string(protocol::kLargePushBytes, name); }
 
-// TakeAll gives the first letters of the frames that may go now.
+// TakeAll takes the frames that may go now and returns their first letters.
 std::string TakeAll(FrameQueue* queue) {
     std::string names;
     std::string frame;
@@ -95,11 +95,12 @@ TEST(FrameQueue, AbandonedPushIsNotSent) {
     queue.PutPush(Collector(2), 4, "c");
     queue.End(2);
     EXPECT_EQ(TakeAll(&queue), "acb");
-    // One that has gone does not come back, and one that was never here does no harm.
+    // Ending a frame that was taken does not bring it back; ending an unknown one does no harm.
     queue.End(1);
     queue.End(77);
     EXPECT_TRUE(queue.empty());
-    // The first of a lane is the one that says where the lane stands.
+    // The first push of a lane decides the lane's list: when the large one ends, the lane moves to
+    // the list of small frames.
     queue.PutPush(Collector(1), 5, Large('L'));
     queue.PutPush(Collector(1), 6, "d");
     queue.PutPush(Collector(2), 7, Large('M'));

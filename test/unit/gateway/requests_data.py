@@ -1,4 +1,4 @@
-"""Requests that tests share."""
+"""Requests that several test files use."""
 import ctypes
 import ctypes.util
 import gzip

@@ -1,4 +1,4 @@
-"""Client certificates: which are let in, and as whom."""
+"""Client certificates: which ones are accepted, and which collector they identify."""
 import datetime
 import hashlib
 import socket
@@ -59,7 +59,7 @@ def test_alerts(shared, world, kind, alert):
 
 
 def test_two_roots(shared, world):
-    """While an authority is replaced both are trusted."""
+    """During a rotation both authorities are trusted."""
     for root in (world.root, world.rsa_root):
         assert pushed(shared, show(root.leaf(world.own))).status == 200
 
@@ -81,7 +81,7 @@ def test_off_asks_for_none(own, world):
     assert pushed(worker, show(world.root.leaf(world.own))).status == 403
 
 
-# Routes that need no collector need no certificate; they say 400 to an empty body.
+# Routes that need no collector need no certificate; they answer 400 to an empty body.
 OPEN = {("GET", "/api/v1/health"): 200, ("POST", "/api/v1/collectors/enroll"): 400,
         ("POST", "/api/v1/collectors/register"): 403, ("GET", "/api/v1/pki/crl"): 404,
         ("GET", "/api/v1/pki/trust"): 404}
@@ -112,7 +112,7 @@ def test_nothing_shown(shared):
 
 
 def test_certificate_beside_a_bad_token(shared, world):
-    """Everything shown must be good: a certificate does not excuse a token."""
+    """Every credential presented must be good: a certificate does not excuse a bad token."""
     holder = world.root.leaf(world.own)
     assert pushed(shared, show(holder), token="bad").status == 403
     for header in ("Basic eDp5", "Bearer", "Bearer a b"):
@@ -123,7 +123,7 @@ def test_certificate_beside_a_bad_token(shared, world):
 
 
 def test_refusal_ends_a_connection_with_a_certificate(shared, world):
-    """Whatever was asked: an unread body would end it, too."""
+    """A refusal ends such a connection for every kind of request. An unread body would end it anyway."""
     for request in (push(token=None), head(method="GET", path=FIGURES, token=None)):
         with Hostile(shared.port, show(world.root.leaf(world.unknown))) as hostile:
             outcome = hostile.raw(request)
@@ -143,7 +143,7 @@ def test_remembered_for_the_connection_until_the_identity_changes(own, world):
         tell(worker)
         assert hostile.raw(push(token=None)).status == 200
         assert worker.auth_requests == 2
-        # Another token on the same connection is another caller.
+        # The same connection with another token is another collector.
         assert hostile.raw(push()).status == 200
         assert worker.auth_requests == 3
         worker.collectors = set()
@@ -153,7 +153,7 @@ def test_remembered_for_the_connection_until_the_identity_changes(own, world):
 
 
 def test_identity_that_comes_while_the_worker_answers(own, world):
-    """What was found out under the old tables is not remembered under the new ones."""
+    """An answer that a worker computed under an older identity is not cached under the newer one."""
     worker = own()
     answer = worker.holder_of
 
@@ -183,7 +183,7 @@ def test_expires_while_connected(own, world):
 
 
 def test_sandbox_holds_with_certificates(own, world):
-    """OpenSSL reads the time zone at the first client certificate."""
+    """The sandbox must let OpenSSL read the time zone, which it does at the first client certificate."""
     worker = own()
     for _ in range(3):
         assert pushed(worker, show(world.root.leaf(world.own))).status == 200

@@ -1,4 +1,4 @@
-"""How collectors come to certificates: enrolment, renewal, registration of old ones, lists, trust."""
+"""Certificates for collectors: enrolment, renewal, registration of v3 collectors, lists, trust."""
 import hashlib
 import json
 
@@ -37,7 +37,7 @@ def shared(ca, tmp_path_factory):
 
 @pytest.fixture
 def asked(shared):
-    """asked are the requests that reached the worker, which grants them."""
+    """asked are the requests that reached the worker, which grants all of them."""
     requests = []
 
     def grant(request):
@@ -112,7 +112,7 @@ def test_bad_body(shared, asked, case):
 
 
 def test_chunked_body_is_bounded(shared, asked, client):
-    """A stranger may not fill the memory that pushes need."""
+    """A stranger's chunked body may not use up the memory for pushes."""
     c = client(shared)
     c.send(head(["Transfer-Encoding: chunked"], path=ENROLL, token=None) + b"10001\r\n")
     assert c.response()[0] == 413 and not asked
@@ -166,7 +166,7 @@ SECRET = [("X-Registration-Secret", "open sesame")]
 
 
 def test_register(shared):
-    """An old collector cannot make a key: it gets one, and a certificate for it."""
+    """A v3 collector cannot make a key, so it gets a private key and a certificate for that key."""
     requests = []
 
     def grant(request):
@@ -194,7 +194,7 @@ def test_register(shared):
 
 
 def test_register_without_certificates(shared):
-    """Certificate and key come both or not at all."""
+    """The answer has both certificate and private key, or neither."""
     shared.on_enroll = lambda request: enroll_reply(token="pga_long")
     outcome = post(shared, REGISTER, OLD, SECRET)
     assert outcome.status == 200
@@ -235,7 +235,7 @@ def test_list_and_trust(gateway):
         crl = b"0\x82\x00\x01list"
         worker.tell_identity(crl=crl, trust=TRUST)
         outcome = hostile.request("GET", "/api/v1/pki/crl")
-        while outcome.status == 404:  # the frame is on its way
+        while outcome.status == 404:  # the identity frame has not arrived yet
             outcome = hostile.request("GET", "/api/v1/pki/crl")
         assert outcome.headers["content-type"] == "application/pkix-crl" and outcome.body == crl
         outcome = hostile.request("GET", "/api/v1/pki/trust")

@@ -1,4 +1,4 @@
-"""Large pushes beside everything else: the loop stays free, the order is fair, memory is bounded."""
+"""Large pushes beside other requests: the event loop stays free, the order is fair, memory is bounded."""
 import gzip
 import json
 import threading
@@ -16,14 +16,14 @@ OTHER = uuid.UUID("99999999-2222-3333-4444-555555555555")
 
 
 def large(first=0):
-    """A push whose frame is large; another one for another `first`."""
+    """large is a push whose frame is large; different values of `first` give different pushes."""
     metric = dict(type="pg_query_stats", database="app", timestamp="2026-11-22T08:54:22Z",
                   queries=[row(first + i + 1) for i in range(LARGE_ROWS)])
     return json.dumps(dict(collector_id=str(COLLECTOR), metrics=[metric])).encode()
 
 
 def filled(megabytes, rows=100):
-    """A push of few rows and long white space: large to receive and to read, small to store."""
+    """filled is a push of few rows and much white space: large to receive and to read, small to store."""
     data = body(rows)
     return data[:-1] + b" " * (int(megabytes * 1e6) - len(data)) + b"}"
 
@@ -34,7 +34,7 @@ def answer(worker, sent):
 
 @pytest.mark.parametrize("pack", [lambda d: d, gzip.compress], ids=["plain", "gzip"])
 def test_others_are_served_while_a_large_body_is_read(gateway, client, pack):
-    """The time of a request beside a large push is no part of the time the push takes."""
+    """While a large push is read, other requests take less than a quarter of its time."""
     worker = gateway(max_body=64 << 20)
     c, other = client(worker), client(worker)
     data = pack(body(20000, filler=["x" * 50] * 800000))
@@ -70,8 +70,9 @@ def test_large_pushes_take_turns_and_small_ones_overtake(gateway, client):
     clients = [client(worker) for _ in range(3)]
     clients[0].send(push(large()))
     worker.wait(lambda: len(worker.pushes) == 1)
-    # The second waits in the gateway for the receipt of the first: nothing of it is on its way, so
-    # that a push made later is not behind it. That it is decoded, its memory says.
+    # The second push waits in the gateway for the receipt of the first. No byte of its frame is
+    # sent yet, so a later push can overtake it. The growth of the gateway's memory shows that it is
+    # decoded.
     before = int(status_of(worker)["VmData"].split()[0])
     clients[1].send(push(large(LARGE_ROWS)))
     deadline = time.monotonic() + 20
@@ -93,12 +94,12 @@ def test_large_pushes_take_turns_and_small_ones_overtake(gateway, client):
 
 
 def test_limit_of_queries_follows_the_worker(gateway, client):
-    """The token's answer says the first limit, each receipt the next."""
+    """The answer about the token brings the first limit, each receipt the next one."""
     worker = gateway()
     worker.limit = 3
     worker.on_push = lambda p: receipt(p, limit=5)
     c = client(worker)
-    # The rows that are kept, and one that holds the sums of all others.
+    # The kept rows, and one row with the sums of all others.
     for kept in (4, 6, 6):
         c.send(push(body(10)))
         assert c.response()[0] == 200
@@ -110,7 +111,7 @@ def test_limit_of_queries_follows_the_worker(gateway, client):
 
 
 def test_gzip_that_hides_a_large_body(gateway, client):
-    """A few bytes that inflate to megabytes are found out and go the large ones' way."""
+    """A small gzip body that inflates to megabytes is decoded like a large body."""
     worker = gateway(max_body=16 << 20)
     c = client(worker)
     data = gzip.compress(filled(9))
@@ -136,7 +137,7 @@ def test_refusals_of_large_bodies(gateway, client, data, status):
 
 
 def test_memory_of_many_large_bodies(gateway, client):
-    """Twelve senders of 30 MB bodies: what does not fit is put off, all of it arrives in the end."""
+    """Twelve senders push 30 MB each: those beyond the memory budget are refused, retry, and all succeed."""
     senders, size = 12, 30
     worker = gateway(max_body=32 << 20)
     client(worker).send(push())
@@ -150,7 +151,7 @@ def test_memory_of_many_large_bodies(gateway, client):
             data = filled(size, number + 1)
             while True:
                 c = client(worker)
-                # As libcurl does: the body goes out when the server asks for it.
+                # libcurl, too, sends the body only after 100 Continue.
                 c.send(head([f"Content-Length: {len(data)}", "Expect: 100-continue"]))
                 status = c.take_head()[0]
                 if status == 100:
@@ -161,7 +162,7 @@ def test_memory_of_many_large_bodies(gateway, client):
                     return
                 assert status == 503
                 put_off.append(number)
-                time.sleep(0.05)  # a client's pause between tries; nothing is asserted about it
+                time.sleep(0.05)  # the client's pause between tries; no assertion depends on it
         except BaseException as error:  # pylint: disable=broad-except
             failures.append(error)
 
@@ -181,13 +182,14 @@ def test_memory_of_many_large_bodies(gateway, client):
     print(f"\n{senders} x {size} MB: {len(put_off)} put off, idle {idle:.0f} MB, "
           f"peak {high:.0f} MB, afterwards {after:.0f} MB")
     assert put_off
-    # Four bodies of the largest size, and the working memory of the one that is decoded: three more.
+    # The budget is four bodies of the largest size, and decoding one needs the memory of three
+    # more.
     assert high <= idle + 7 * 33.6
     assert after <= idle + 16
 
 
 def test_abandoned_push_is_not_sent(gateway, client):
-    """A frame for which nobody waits any more gives its memory back and is not stored late."""
+    """A frame whose client has given up frees its memory and is not stored later."""
     worker = gateway(max_body=16 << 20)
     worker.limit = 100000
     worker.on_push = lambda p: None
@@ -195,13 +197,14 @@ def test_abandoned_push_is_not_sent(gateway, client):
     first.send(push(large()))
     worker.wait(lambda: len(worker.pushes) == 1)
     second.send(push(large(LARGE_ROWS)))
-    # 30 s after it was given to the writer, both are told to come again.
+    # 30 s after the pushes were queued for the worker both get 503.
     assert first.response()[0] == 503
     assert second.response()[0] == 503
     worker.on_push = receipt
     first.send(push(body(3)))
     assert first.response()[0] == 200
-    # Once more: had the abandoned one still been in the queue, it would have come before this.
+    # Push once more: if the abandoned frame were still queued, the worker would get it before this
+    # one.
     first.send(push(large(LARGE_ROWS)))
     assert first.response()[0] == 200
     assert [len(p.rows) for p in worker.pushes] in (

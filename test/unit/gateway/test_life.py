@@ -1,4 +1,4 @@
-"""The gateway's life: start, failures to start, sandbox, deadlines, limits, memory, its end."""
+"""The gateway's process: start, failing starts, sandbox, deadlines, limits, memory, its end."""
 import os
 import resource
 import socket
@@ -49,7 +49,7 @@ def test_process_is_confined(gateway, client):
 
 
 def broken(path, what):
-    """A configuration at fault in one thing, and what the message must name."""
+    """broken is a configuration with one fault, and the words that the message must contain."""
     good = FakeWorker(PROGRAM, path).start()
     assert good.stop() == 0
     cert, key = f"{path}/server.crt", f"{path}/server.key"
@@ -154,7 +154,7 @@ def test_trickling_does_not_move_the_deadline(gateway, client):
 
 
 def test_large_bodies_get_more_time(gateway, client):
-    """A body may take a second for each 256 KiB on top of the timeout."""
+    """A body gets a second for each 256 KiB in addition to the timeout."""
     worker = gateway(timeout_ms=300)
     c = client(worker)
     data = body(1) + b" " * (512 << 10)
@@ -219,7 +219,7 @@ def test_full_house_of_busy_connections_lets_others_wait(gateway, client):
 
 
 def test_memory_budget(gateway, client):
-    """Four bodies of the largest size may be on their way; the fifth is told to come again."""
+    """The gateway accepts four bodies of the largest size at once; the fifth gets 503."""
     worker = gateway(max_body=1 << 20)
     waiting = [client(worker) for _ in range(4)]
     size = 1 << 20
@@ -251,7 +251,7 @@ def test_drain(gateway, client):
     worker.wait(lambda: worker.pushes)
     worker.listener.close()
     worker.drain()
-    # From its word on nobody is accepted: who comes then belongs to the next gateway.
+    # From Draining on the gateway accepts no connection: new clients belong to the next gateway.
     worker.wait(lambda: worker.draining is not None)
     assert worker.draining == 2
     with pytest.raises(ConnectionRefusedError):
@@ -259,7 +259,7 @@ def test_drain(gateway, client):
     worker.send(frame(4, worker.pushes[0].request_id, receipt(worker.pushes[0])))
     status, fields, _ = busy.response()
     assert status == 200 and fields["connection"] == "close"
-    # An idle connection is not closed under a request that may be on its way.
+    # An idle connection stays open, because a request may be on its way.
     idle.send(HEALTH)
     status, fields, _ = idle.response()
     assert status == 200 and fields["connection"] == "close"
@@ -335,7 +335,7 @@ def test_two_thousand_idle_connections(gateway):
 
     socks = [connect(HEALTH) for _ in range(10)]
     before = rss()
-    # Each connection has served a push, so that what requests leave behind is counted too.
+    # Each connection serves a push first, so that the memory left by requests is counted too.
     request = push(body(20))
     socks += [connect(request) for _ in range(count)]
     worker.wait(lambda: worker.counters[0] == len(socks))

@@ -1,4 +1,4 @@
-"""Pushes over real TLS: every way to send a body, receipts, keys, and what the worker says."""
+"""Pushes over real TLS: every way to send a body, receipts, idempotency keys, the worker's refusals."""
 import gzip
 import hashlib
 import json
@@ -146,7 +146,7 @@ def test_worker_refuses(gateway, client, status, retry):
     assert answer["detail"] == "lock not available: Someone has it."
     c.send(push())
     assert c.response()[0] == status
-    # A 403 means that the token has lost its right: it is asked for again.
+    # After a 403 the gateway asks the worker about the token again.
     assert worker.auth_requests == (2 if status == 403 else 1)
 
 
@@ -181,7 +181,7 @@ def test_unanswered_push_may_be_sent_again(gateway, client):
 
 
 def test_receipt_says_the_version_of_the_trust_document(gateway, client):
-    """Collectors fetch the document when the number is not theirs; it is the document's own."""
+    """trust_version is the number in the trust document; collectors fetch the document when it changes."""
     worker = gateway()
     c = client(worker)
 
@@ -196,6 +196,6 @@ def test_receipt_says_the_version_of_the_trust_document(gateway, client):
                            ('{"version": "43"}', None), ("", None)):
         before = answered()
         worker.tell_identity(trust=trust)
-        while answered() == before != version:  # the frame is on its way
+        while answered() == before != version:  # the identity frame has not arrived yet
             pass
         assert answered() == version

@@ -1,4 +1,4 @@
-"""Rate limits: the memory that gateways share, and what is answered to whom."""
+"""Rate limits: the memory that gateways share, and which clients are refused."""
 import mmap
 import os
 import socket
@@ -13,12 +13,12 @@ from requests_data import head, push
 ALIVE = head(method="GET", path="/api/v1/health", token=None)
 ADDRESS, OF_COLLECTOR = 1, 2
 SLOT = struct.Struct("<8Q")
-EMPTY = 1 << 63  # a bucket that is full at this time is as empty as its limit allows
+EMPTY = 1 << 63  # time at which the bucket is full again; so far ahead that the bucket counts as empty
 SLOTS = 64
 
 
 class Rates:
-    """The memory of rate limits, as the server makes it."""
+    """Rates is the shared memory of rate limits, as the server makes it."""
 
     def __init__(self, slots=SLOTS):
         self.fd = os.memfd_create("rates")
@@ -29,7 +29,7 @@ class Rates:
         return self.fd
 
     def slots(self, kind):
-        """(place, fields) of each bucket of a kind in use."""
+        """slots gives (offset, fields) of each used bucket of a kind."""
         for place in range(0, len(self.map), SLOT.size):
             fields = SLOT.unpack_from(self.map, place)
             if fields[0] and fields[5] == kind:
@@ -46,7 +46,7 @@ class Rates:
         return self.only(kind)[1][3]
 
     def empty(self, kind):
-        """Takes all tokens: whatever comes next is refused, however slow this machine is."""
+        """empty takes all tokens: the next request is refused even if this machine is slow."""
         struct.pack_into("<Q", self.map, self.only(kind)[0] + 8, EMPTY)
 
 
@@ -59,7 +59,7 @@ def rates():
 
 
 def is_refused(worker):
-    """Connects, and says whether the server closes before it has said anything of TLS."""
+    """is_refused connects, and says whether the server closes before it has sent any TLS byte."""
     with socket.create_connection(("127.0.0.1", worker.port)) as raw:
         raw.settimeout(20)
         try:
@@ -100,7 +100,8 @@ def test_an_address_that_goes_on_loses_its_connection(gateway, client, rates):
     assert (status, fields["retry-after"]) == (429, "1")
     assert fields["content-type"] == "application/problem+json"
     assert b"too many requests come from this address" in answer
-    # Who waits is served on the same connection, and a later refusal is again a first one.
+    # A client that waits is served on the same connection, and its next refusal is a first one
+    # again.
     place, _ = rates.only(ADDRESS)
     struct.pack_into("<Q", rates.map, place + 8, 0)
     c.send(ALIVE)
@@ -152,7 +153,7 @@ def test_a_collector_keeps_its_connection(gateway, client, rates):
         assert b"this collector sends too many requests" in answer
     assert len(worker.pushes) == 1
     assert (rates.taken(OF_COLLECTOR), rates.refused(OF_COLLECTOR)) == (1, 3)
-    # What needs no collector is not the collector's.
+    # A route without a collector does not count against the collector's limit.
     c.send(ALIVE)
     assert c.response()[0] == 200
 

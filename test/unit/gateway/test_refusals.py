@@ -83,7 +83,7 @@ def test_refusal(shared, client, case):
         assert fields["allow"] == "POST"
     assert len(shared.pushes) == before
     if expected in (404, 405, 422):
-        # Nothing unread stands in the way: the connection goes on.
+        # No unread body is left, so the connection stays open.
         c.send(head(**GET))
         assert c.response()[0] == 200
 

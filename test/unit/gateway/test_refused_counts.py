@@ -1,4 +1,4 @@
-"""What a gateway refuses by itself is told to its worker: the first at once, then by the count."""
+"""A gateway reports its own refusals to the worker: the first at once, later ones as a count."""
 import collections
 import hashlib
 import uuid
@@ -40,7 +40,7 @@ def test_the_first_at_once_the_rest_at_the_end(gateway, client):
         c.send(FIGURES)
         assert c.response()[0] == 403
     assert told(worker, 1) == [(NOTHING_SHOWN, 1, HERE, NOBODY, "GET /api/v1/metrics/health")]
-    # Another route is counted apart.
+    # Refusals of another route are counted separately.
     c.send(plain_push(token=None))
     assert c.response()[0] == 403
     assert told(worker, 2)[1][4] == PUSH
@@ -53,7 +53,7 @@ def test_the_first_at_once_the_rest_at_the_end(gateway, client):
 def test_what_is_refused_while_it_leaves(gateway, client):
     worker = gateway()
     waiting, c = client(worker), client(worker)
-    # A push that waits for its receipt keeps the gateway from leaving.
+    # A push that waits for its receipt keeps the draining gateway alive.
     worker.on_push = lambda push: None
     waiting.send(plain_push())
     worker.wait(lambda: worker.pushes)
@@ -127,7 +127,7 @@ def test_certificates(own, world):
         assert pushed(worker, show(stranger)).status is None
     assert [(kind, count, address) for kind, count, address, *_ in told(worker, 2)] == [
         (CERTIFICATE_REVOKED, 1, HERE), (CERTIFICATE_FORGED, 1, HERE)]
-    # On a connection that was good, the certificate names its collector.
+    # A connection with a good certificate adds no refusal.
     with Hostile(worker.port, show(good)) as hostile:
         assert hostile.raw(push(token=None)).status == 200
     worker.drain()
@@ -135,7 +135,7 @@ def test_certificates(own, world):
 
 
 def test_however_many_there_are(own, world):
-    """Keys beyond the places are counted together, and every one of them is counted."""
+    """Refusals beyond the places of the table share a count, and every one of them is counted."""
     worker = own()
     root = world.root
     certificates = [root.leaf(str(uuid.uuid4())) for _ in range(40)]

@@ -1,4 +1,4 @@
-"""Revoked certificates: refused from the moment that the gateway knows, on open connections too."""
+"""Revoked certificates are refused as soon as the gateway knows of them, on open connections too."""
 import datetime
 import hashlib
 import socket
@@ -21,7 +21,7 @@ def test_revoked_in_the_handshake(own, world, version):
     for _ in range(2):
         assert pushed(worker, show(good), version).status == 200
         assert pushed(worker, show(revoked), version).end == "certificate_revoked"
-    # Whatever the route, and whatever else is shown.
+    # The handshake fails, so the route does not matter.
     with Hostile(worker.port, show(revoked), version) as hostile:
         assert hostile.request("GET", "/api/v1/health").end == "certificate_revoked"
 
@@ -42,7 +42,7 @@ def test_revoked_while_idle(own, world, version):
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_revoked_while_busy(own, world, version):
-    """A push that is with the worker is answered; the connection ends with that answer."""
+    """A push that the worker has already is answered; that answer ends the connection."""
     worker = own()
     holder = world.root.leaf(world.own)
     digest = hashlib.sha256(holder.certificate).digest()
@@ -61,7 +61,7 @@ def test_revoked_while_busy(own, world, version):
 
 
 def test_revoked_between_head_and_body(own, world):
-    """The head was let in, the push's own transaction decides; then the connection ends."""
+    """After an accepted head the worker decides about the push; then the connection ends."""
     worker = own()
     holder = world.root.leaf(world.own)
     data = body()
@@ -87,7 +87,7 @@ def test_revoked_with_half_a_head_sent(own, world):
     assert len(worker.pushes) == 1
 
 
-# Lists of revoked certificates from outside.
+# Revocation lists of a corporate authority.
 def write_lists(directory, *lists):
     file = directory / "revoked.crl"
     file.write_text("".join(lists))
@@ -101,7 +101,7 @@ def test_list(own, world, tmp_path, version):
     worker = own(crl=write_lists(tmp_path, *lists))
     assert pushed(worker, show(good), version).status == 200
     assert pushed(worker, show(revoked), version).end == "certificate_revoked"
-    # The authority between has no list: its certificates cannot be known to be good.
+    # The intermediate authority has no list, so its certificates are refused: one may be revoked.
     assert pushed(worker, show(world.middle.leaf(world.own)), version).status is None
     assert pushed(worker, token="good-token").status == 200
 
@@ -110,7 +110,7 @@ def test_list_of_each_authority(own, world, tmp_path):
     lists = [world.root.revocation_list(), world.middle.revocation_list()]
     worker = own(crl=write_lists(tmp_path, *lists))
     assert pushed(worker, show(world.middle.leaf(world.own))).status == 200
-    # Revoked is an authority here, with all that it has issued.
+    # A revoked authority revokes all certificates that it has issued.
     lists = [world.root.revocation_list([pki.Holder(None, world.middle.certificate).serial]),
              world.middle.revocation_list()]
     worker = own(crl=write_lists(tmp_path, *lists))
@@ -147,7 +147,7 @@ def test_list_that_cannot_be_read(own, world, tmp_path, content, reason):
 
 
 def test_drain_with_a_list_closes_who_has_a_certificate(own, world, tmp_path):
-    """The gateway that follows has the newer list; what is open here was let in by the older."""
+    """A draining gateway closes connections that its own list let in: the next gateway has a newer list."""
     worker = own(crl=write_lists(tmp_path, world.root.revocation_list()))
     holder = world.root.leaf(world.own)
     with Hostile(worker.port, show(holder)) as idle, Hostile(worker.port) as token:
@@ -172,7 +172,7 @@ def test_drain_without_a_list_closes_nobody(own, world):
 
 
 def test_many_revoked(own, world):
-    """A frame of 20 MB: 600,000 revoked certificates."""
+    """An identity frame of 20 MB holds 600,000 revoked certificates."""
     worker = own()
     holder = world.root.leaf(world.own)
     digest = hashlib.sha256(holder.certificate).digest()

@@ -1,4 +1,4 @@
-"""The routes of collectors beside pushes: configuration, health; and what every route has."""
+"""The collectors' routes other than pushes: configuration, health; and what all routes have in common."""
 import json
 import socket
 import subprocess
@@ -37,7 +37,7 @@ def test_who_may_not_is_told_403(gateway, client, method, path, token):
 
 
 def test_config_asks_each_time(gateway, client):
-    """What was remembered for pushes does not count: a disabled collector is told at once."""
+    """Answers cached for pushes are not used here: a disabled collector is refused at once."""
     worker = gateway()
     c = client(worker)
     c.send(push())
@@ -49,7 +49,7 @@ def test_config_asks_each_time(gateway, client):
     c.send(head(method="GET", path=CONFIG))
     status, _, answer = c.response()
     assert status == 403 and json.loads(answer)["detail"] == "collector is disabled"
-    # The refusal is remembered as little as the yes.
+    # The refusal is not cached either.
     c.send(push())
     assert c.response()[0] == 403
 
@@ -98,7 +98,7 @@ def test_health_refused(gateway, client, status):
     got, fields, answer = c.response()
     assert got == status and json.loads(answer)["detail"] == "no figures"
     assert ("retry-after" in fields) == (status == 503)
-    # After a 403 the token is asked for again.
+    # After a 403 the gateway asks the worker about the token again.
     asked = worker.auth_requests
     c.send(push())
     assert c.response()[0] == 200 and worker.auth_requests == asked + (status == 403)
@@ -115,7 +115,8 @@ def test_counters_of_connections(gateway, client):
     c = idle[1]
     c.send(head(method="GET", path="/none"))
     assert c.response()[0] == 404
-    # The refused handshake lingers for 2 s, which is no deadline that somebody has missed.
+    # The connection of the refused handshake stays for 2 s, which does not count as a missed
+    # deadline.
     worker.wait(lambda: worker.counters[0] == 1)
     assert worker.counters[1:8] == (4, 1, 1, 1, 1, 1, 0)
     plain.close()

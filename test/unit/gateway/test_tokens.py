@@ -49,7 +49,7 @@ def forge(signer):
 
 
 def request(worker, authorization, presented=Presented(), path="/api/v1/metrics/push", data=None):
-    """request is the Outcome of one request with an Authorization header, bytes as they are."""
+    """request is the Outcome of one request with this Authorization value, bytes as they are."""
     data = body() if data is None else data
     shown = [("Authorization", authorization)] if authorization is not None else []
     with Hostile(worker.port, presented) as hostile:
@@ -103,7 +103,7 @@ def test_bound_to_a_certificate(shared, forge, ca):
     for presented in (Presented(), show(renewed)):
         outcome = request(shared, bound, presented)
         assert outcome.status == 403 and "bound to a certificate" in outcome.json["detail"]
-    # One that is not bound goes with any certificate of its collector.
+    # A token without a binding is accepted with any certificate of its collector.
     assert request(shared, "Bearer " + forge.token(), show(renewed)).status == 200
 
 
@@ -111,7 +111,7 @@ def test_bound_to_a_certificate(shared, forge, ca):
 @pytest.mark.parametrize("certificate", [None, COLLECTOR, OTHER])
 @pytest.mark.parametrize("named", [COLLECTOR, OTHER])
 def test_certificate_token_and_body_agree(shared, forge, ca, token, certificate, named):
-    """Whatever is shown names one collector; the body names it too."""
+    """Certificate, token and body must name the same collector."""
     shared.collectors = {COLLECTOR, OTHER}
     authorization = None if token is None else "Bearer " + forge.token(sub=str(token))
     presented = Presented() if certificate is None else show(ca.leaf(certificate))
@@ -124,7 +124,7 @@ def test_certificate_token_and_body_agree(shared, forge, ca, token, certificate,
     assert len(shared.pushes) - before == (shown == {named})
 
 
-# Refreshing.
+# Refreshing tokens.
 @pytest.mark.parametrize("fields,data", [
     (["Content-Length: 0"], b""), (["Transfer-Encoding: chunked"], chunked(b"")),
     (["Content-Length: 3"], b"abc"), ([], b""),
@@ -141,7 +141,7 @@ def test_refresh(gateway, client, fields, data):
     assert status == 200 and json.loads(answer) == {"token": "fresh",
                                                     "expires_at": "2027-01-15T08:00:00Z"}
     assert fields["cache-control"] == "no-store"
-    # The next request of the same connection is served.
+    # The connection serves the next request.
     c.send(head(["Content-Length: 0"], path=REFRESH))
     assert c.response()[0] == 200
 
@@ -168,7 +168,7 @@ def test_refresh_asks_with_what_is_shown(shared, forge, ca):
     assert certified.certificate_subject == COLLECTOR and not any(certified.token)
     assert opaque.token == hashlib.sha256(b"pga_1").digest()
     assert signed.token_subject == COLLECTOR and signed.expires_at > time.time()
-    # How long after its end a token may be refreshed is the worker's to say.
+    # The gateway accepts an expired token here: the worker decides about the grace.
     assert late.token_subject == COLLECTOR and late.expires_at < time.time()
     assert late.certificate_subject == COLLECTOR
 

@@ -1,5 +1,5 @@
-# Two tests wait until a gateway gives a push up: the files they are in run beside the others. COST
-# lets the long ones begin first.
+# Two tests wait until a gateway gives a push up, so their files run in parallel with the others.
+# COST starts the longest ones first.
 set(gateway_program /usr/bin/python3 -m pytest -q -s -p no:cacheprovider)
 set(gateway_pushes ${CMAKE_CURRENT_SOURCE_DIR}/gateway/test_fairness.py
                    ${CMAKE_CURRENT_SOURCE_DIR}/gateway/test_push.py)

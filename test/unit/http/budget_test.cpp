@@ -1,4 +1,4 @@
-// Tests of the budget: shares are exact and come back.
+// Tests of the memory budget: shares have their exact size and are returned.
 #include "http/budget.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
-// Tests of the request parser: the same request however its bytes arrive, and strictness.
+// Tests of the request parser: it parses a request alike however its bytes arrive, and it is
+// strict.
 #include "http/request_parser.hpp"
 
 #include <gtest/gtest.h>
@@ -8,8 +9,8 @@ namespace {
 
 constexpr uint64_t kMaxBody = 1000;
 
-// Feed puts text in pieces of `step` bytes, as a connection does. The status of the refusal, 0
-// when the request is complete, -1 when it waits for more.
+// Feed gives the parser the text in pieces of `step` bytes, as a connection does. Returns the
+// status of the refusal, 0 when the request is complete, or -1 when the parser waits for more.
 int Feed(RequestParser* parser, std::string_view text, size_t step, std::string* rest = nullptr) {
     std::string input;
     while (true) {
@@ -106,7 +107,7 @@ TEST(RequestParser, LimitsAreExact) {
     EXPECT_EQ(StatusOf(Get("/", "X: " + std::string(kMaxHeadBytes / 2, 'x') + "\r\n")), 0);
 }
 
-// A route that takes no large body says so when the head is there.
+// A route that allows only small bodies refuses a larger one as soon as the head is complete.
 TEST(RequestParser, BodyOfARouteIsBounded) {
     auto limited = [](const std::string& head, const std::string& body) {
         RequestParser parser(kMaxBody);

@@ -1,6 +1,6 @@
 // decode_check reads documents from standard input, each as a length in decimal, a line feed and
-// its bytes, and writes a line for each: the status and the message, or "200". With --rows that is
-// followed by what was decoded, as JSON; with --catalog it writes the catalog and ends.
+// its bytes. It writes a line for each: the status and the message, or "200". With --rows the
+// decoded rows follow as JSON; with --catalog it writes the catalog and exits.
 #include <cstdio>
 #include <iostream>
 #include <string>

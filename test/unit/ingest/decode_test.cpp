@@ -1,4 +1,4 @@
-// Tests of decoding: what a push becomes, and what each bad one is told.
+// Tests of decoding: what a push becomes, and the refusal of each malformed one.
 #include "ingest/decode.hpp"
 
 #include <gtest/gtest.h>
@@ -177,7 +177,7 @@ TEST(Decode, TooManyCells) {
     const size_t row_bytes =
         8 * (1 + protocol::FindMetric(protocol::MetricId::kQueryStats)->columns.size());
     const size_t most = protocol::kMaxCellBytesPerPush / row_bytes;
-    // Rows of one query become one, and count each.
+    // Rows of one query are merged into one, but each counts against the maximum.
     EXPECT_TRUE(DecodeText(Document(QueryStats(Repeated(kRow, most)))).ok());
     const auto push = DecodeText(Document(QueryStats(Repeated(kRow, most + 1))));
     ASSERT_FALSE(push.ok());

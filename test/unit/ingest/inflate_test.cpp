@@ -1,4 +1,5 @@
-// Tests of inflating: whole contents or none, and never more than allowed.
+// Tests of inflating: it returns the whole contents or an error, and never more than the allowed
+// size.
 #include "ingest/inflate.hpp"
 
 #include <gtest/gtest.h>
@@ -21,7 +22,7 @@ std::string Gzip(const std::string& data) {
     return out;
 }
 
-// Zstd: with `streamed` the frame does not say how much it holds.
+// Zstd compresses; with `streamed` the frame header does not state the size of the contents.
 std::string Zstd(const std::string& data, bool streamed = false) {
     std::string out(ZSTD_compressBound(data.size()), '\0');
     ZSTD_CCtx* context = ZSTD_createCCtx();

@@ -1,4 +1,4 @@
-// Tests of the JSON grammar that simdjson leaves to us.
+// Tests of the JSON grammar rules that simdjson does not check and this code must.
 #include "ingest/json/json.hpp"
 
 #include <gtest/gtest.h>

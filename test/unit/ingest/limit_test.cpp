@@ -1,4 +1,4 @@
-// Tests of the limit of queries: who is kept, and that no total changes with it.
+// Tests of the limit of queries: which queries are kept, and that the limit changes no total.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -28,7 +28,7 @@ std::string Joined(const std::vector<std::string>& rows) {
     return all;
 }
 
-// IsOther says whether a row is the one that the limit makes.
+// IsOther says whether a row is the sum that the limit makes of the queries beyond it.
 bool IsOther(const RowBuilder& block, Row row) {
     return row.Int8(protocol::kQueryId) == 0 && !row.IsNull(protocol::kUserName) &&
            block.Text(row.Word(protocol::kUserName)).empty() && row.Word(protocol::kTopLevel) == 1;
@@ -74,7 +74,7 @@ TEST(Limit, KeepsTheTopOfBothRankings) {
     EXPECT_EQ(AccountOf(*push, "app", protocol::kAccountMerged), 1u);
     EXPECT_EQ(AccountOf(*push, "app", protocol::kAccountBeyondLimit), 1u);
     EXPECT_EQ(AccountOf(*push, "app", protocol::kAccountQueries), 6u);
-    // The texts of the others are not sent on.
+    // The texts of the merged queries are not forwarded.
     for (const char* text : {"q5", "q6"}) {
         std::string bytes;
         block.AppendTo(&bytes);
@@ -167,7 +167,7 @@ TEST(Limit, ASumOutOfRangeIsRefused) {
 
 using Totals = std::map<std::string, int64_t>;
 
-// The sums of all counters of 64 bits, and of the times in whole milliseconds.
+// TotalsOf sums all 64-bit counters, and the times in whole milliseconds.
 Totals TotalsOf(const DecodedPush& push) {
     Totals totals;
     const RowBuilder& block = Queries(push);

@@ -1,4 +1,5 @@
-// Tests of merging: rows of one query in one snapshot become one, as if counted together.
+// Tests of merging: rows of one query in one snapshot become one row, as if it had counted all
+// their calls.
 #include "ingest/merge.hpp"
 
 #include <gtest/gtest.h>

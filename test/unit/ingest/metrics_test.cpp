@@ -1,4 +1,4 @@
-// Tests of decoding by the catalog: each kind of path, and what is taken loosely.
+// Tests of decoding by the catalog: each kind of path, and which deviations are accepted.
 #include <gtest/gtest.h>
 
 #include "core/text.hpp"
@@ -12,7 +12,7 @@ using protocol::RowBuilder;
 
 constexpr std::string_view kTime = R"("timestamp":"2026-11-22T08:54:22Z")";
 
-// Metric writes an object with its time and type behind its other fields.
+// Metric writes an object whose time and type come after its other fields.
 std::string Metric(const std::string& type, const std::string& fields) {
     return "{" + fields + (fields.empty() ? "" : ",") + std::string(kTime) + R"(,"type":")" + type +
            "\"}";
@@ -31,7 +31,7 @@ uint32_t ColumnOf(const RowBuilder& block, std::string_view name) {
     return 0;
 }
 
-// Cell writes a value as text, NULL as "-".
+// Value returns a cell as text, NULL as "-".
 std::string Value(const RowBuilder& block, uint32_t row, std::string_view name) {
     const uint32_t column = ColumnOf(block, name);
     const protocol::Row cells = block.At(row);
@@ -68,7 +68,8 @@ class Metrics : public testing::Test {
     std::string At(MetricId id, std::string_view column, uint32_t row = 0) const {
         return row < Rows(id) ? Value(*BlockOf(push_, id), row, column) : "no row";
     }
-    // Accounts gives "database observed unchanged merged beyond too_large queries" of each row.
+    // Accounts returns "database observed unchanged merged beyond too_large queries" of each row of
+    // accounts.
     std::string Accounts() const {
         std::string all;
         const RowBuilder& block = push_.blocks.back();
@@ -224,11 +225,11 @@ TEST_F(Metrics, NullIsAbsent) {
 
 struct Misfit {
     std::string type;
-    std::string rows;  // of the key, or of a member of "databases"
+    std::string rows;  // members of the metric, or of one of its "databases"
     std::string unstored;
 };
 
-// What does not fit is left out and counted, and the row is stored all the same.
+// A value that its column cannot hold is left out and counted, and the row is stored all the same.
 TEST_F(Metrics, WhatDoesNotFitIsCounted) {
     for (const Misfit& misfit : std::vector<Misfit>{
              {"pg_stats", R"("tables":[{"live_tuples":true,"vacuum_count":1}])",
@@ -274,7 +275,7 @@ TEST_F(Metrics, WhatDoesNotFitIsCounted) {
     }
 }
 
-// Where something else stands than the rows, the whole value is counted.
+// If something other than rows stands at their place, the whole value is counted.
 TEST_F(Metrics, OtherShapesAreCounted) {
     for (const auto& [metric, path] : std::vector<std::pair<std::string, std::string>>{
              {Metric("disk_usage", R"("filesystems":{"a":[1]})"), "disk_usage.filesystems"},
@@ -366,7 +367,7 @@ TEST_F(Metrics, LargeUnknownMetricsAreCounted) {
     EXPECT_EQ(push_.observed, 3u);
     EXPECT_EQ(push_.unstored, R"({"types":{"n":1}})");
     EXPECT_EQ(Accounts(), " 3 0 0 0 1 0;");
-    // 1 MiB in a push.
+    // A push may bring 1 MiB of unknown metrics.
     std::string metrics = unknown(65536);
     for (int i = 1; i < 17; ++i) metrics += "," + unknown(65536);
     Read(metrics);

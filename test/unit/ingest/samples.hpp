@@ -1,4 +1,4 @@
-// Samples: small pushes that the tests of ingest take apart.
+// Samples: small pushes for the tests of ingest.
 #pragma once
 
 #include <string>
@@ -17,7 +17,7 @@ inline std::string Document(const std::string& metrics, const std::string& more 
            more + "}";
 }
 
-// QueryStats wraps rows into a metric, "type" behind the rows as v3 collectors have it.
+// QueryStats wraps rows into a metric, with "type" after the rows, as v3 collectors send it.
 inline std::string QueryStats(const std::string& rows, const std::string& more = "") {
     return R"({"database":"app","queries":[)" + rows +
            R"(],"timestamp":"2026-11-22T08:54:22Z","type":"pg_query_stats")" + more + "}";

@@ -1,4 +1,4 @@
-"""What the gateway accepts, Python's strict JSON reader accepts too, and means the same by it."""
+"""What the gateway accepts, Python's strict JSON reader accepts too, with the same values."""
 import gzip
 import json
 import os
@@ -39,7 +39,7 @@ def python_accepts(data):
 
 def check(data):
     status = CHECKER.status(data)
-    # 422 says that it is JSON, only not a push; 400 may also be our own depth limit.
+    # 422 means valid JSON that is no push; 400 may also come from the gateway's own depth limit.
     if status == 200:
         assert python_accepts(data), data
     if not python_accepts(data):
@@ -52,7 +52,7 @@ def document(value_text):
             value_text + b"}],\"timestamp\":\"2026-11-22T08:54:22Z\"}")
 
 
-# NUL is JSON, but no text of PostgreSQL can hold it.
+# JSON allows NUL, but no text of PostgreSQL can hold it.
 TEXT = st.characters(blacklist_categories=["Cs"], blacklist_characters="\0")
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) |

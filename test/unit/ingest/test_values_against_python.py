@@ -1,4 +1,4 @@
-"""Every value of every metric is what Python's reader of JSON makes of it, by the same catalog."""
+"""Every decoded value equals what Python's JSON reader gives, by the same catalog."""
 import datetime
 import gzip
 import json
@@ -27,7 +27,7 @@ MISSING = object()
 
 
 class Raw(str):
-    """The text of a number as it stands in the document."""
+    """Raw is the text of a number exactly as it stands in the document."""
 
 
 class Misfit(Exception):
@@ -90,7 +90,7 @@ def number(text, kind, role):
 
 
 def convert(value, kind, role):
-    """convert gives what the column holds, or raises Misfit."""
+    """convert gives the value that the column must hold, or raises Misfit."""
     if value is None:
         return None
     if kind in (INT8, FLOAT8) and isinstance(value, str):
@@ -112,7 +112,7 @@ def convert(value, kind, role):
 
 
 class Expected:
-    """The rows that a push means, and what no column takes."""
+    """Expected is the rows that a push must give, and the values that no column takes."""
 
     def __init__(self, push):
         self.rows = {}
@@ -174,7 +174,7 @@ def load(data):
 
 
 def compare_queries(decoded, expected, columns):
-    """Rows of one query in one snapshot have become one; the sums are exact."""
+    """compare_queries merges the rows of one query in one snapshot and compares the exact sums."""
     merged = {}
     snapshot, last = -1, None
     for row in expected:
@@ -244,7 +244,7 @@ LEAVES = st.one_of(
 
 
 def leaves(value, path=()):
-    """leaves gives the paths of the values in the rows of a metric."""
+    """leaves gives the paths of all values in the rows of a metric."""
     if isinstance(value, dict):
         for key, member in value.items():
             if path or key not in ("type", "timestamp", "database", "collector_id", "hostname"):
@@ -283,7 +283,7 @@ def test_other_values_in_the_place_of_real_ones(changes, ascii_only):
 
 
 def test_memory_of_a_large_body():
-    """A minute of an old collector needs less than its own size beside the body."""
+    """Decoding a minute of a v3 collector needs less memory than the size of the body, besides the body."""
     body = subprocess.run([os.path.join(ROOT, "scripts/v3_bodies.py")], check=True,
                           stdout=subprocess.PIPE).stdout
     process = subprocess.Popen([PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE)

@@ -1,4 +1,5 @@
-// An authority in a directory of its own, for tests of what it issues and how it is replaced.
+// AuthorityTest has an authority in its own directory, for tests of issuing and of replacing the
+// authority.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -91,7 +92,7 @@ class AuthorityTest : public testing::Test {
     PassphraseSource passphrase_ = NoPassphrase;
 };
 
-// Verifies gives the reason why a certificate does not verify for a purpose; "" if it does.
+// Verifies returns the reason why a certificate does not verify for a purpose; "" if it does.
 inline std::string Verifies(const Authority& authority, X509* certificate, int purpose,
                             int64_t now = kNow) {
     const StorePtr store(X509_STORE_new());

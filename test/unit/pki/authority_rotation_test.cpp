@@ -1,4 +1,5 @@
-// Tests of the authority's files: renewed when it is due, and a crash between any two is mended.
+// Tests of the authority's files: they are renewed when due, and a crash between two writes is
+// repaired.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -20,7 +21,7 @@ TEST_F(AuthorityTest, ServerCertificateIsMadeAgainWhenItIsDue) {
     const ServerState second = Ensure(&authority, due);
     EXPECT_EQ(SpkiSha256(second.key.get()), SpkiSha256(first.next_key.get()));
     EXPECT_NE(SpkiSha256(second.next_key.get()), SpkiSha256(first.next_key.get()));
-    // A change of names keeps the key.
+    // When the server's names change the key stays.
     const ServerState third = Ensure(&authority, due, false, {"other"});
     EXPECT_EQ(SpkiSha256(third.key.get()), SpkiSha256(second.key.get()));
     EXPECT_NE(FactsOf(third.certificate.get()).sha256, FactsOf(second.certificate.get()).sha256);
@@ -45,7 +46,8 @@ TEST_F(AuthorityTest, ReplacedWithAnOverlap) {
     ASSERT_EQ(both.certificates().size(), 2u);
     EXPECT_EQ(KeyIdOf(both.certificates()[1].get()), old_id);
     EXPECT_NE(KeyIdOf(both.certificates()[0].get()), old_id);
-    // What the old one signs goes on verifying with the old one alone.
+    // During a rotation the old authority still signs the server's certificate, so clients that
+    // know only the old authority can verify the server.
     const ServerState server = Ensure(&both, kNow, true);
     EXPECT_EQ(FactsOf(server.certificate.get()).issuer, old_id);
     const KeyPtr key = MakeKey();
@@ -72,7 +74,7 @@ TEST_F(AuthorityTest, WhenItIsDue) {
     const int64_t end = NotAfter(later.certificates()[1].get());
     EXPECT_FALSE(Open(end - 1).FinishDue());
     EXPECT_TRUE(Open(end).FinishDue());
-    // Near its end the old one signs no more for the server.
+    // Close to its end the old authority no longer signs the server's certificate.
     EXPECT_EQ(Open(due).ServerIssuer(), 1u);
     EXPECT_EQ(Open(end - 30 * kDay).ServerIssuer(), 0u);
 }
@@ -88,7 +90,7 @@ TEST_F(AuthorityTest, ACrashWithinARotationIsMended) {
         ASSERT_TRUE(authority.Rotate().ok());
     }
     const Files after = Read();
-    // As Rotate writes them.
+    // The states are those between two writes of Rotate, in their order.
     Files state = before;
     std::vector<Files> states = {state};
     state[kNextAuthorityKeyFile] = after.at(kAuthorityKeyFile);
@@ -130,7 +132,7 @@ TEST_F(AuthorityTest, ACrashWithinAChangeOfTheServerCertificateIsMended) {
                   FactsOf(rotated.certificate.get()).sha256);
         EXPECT_EQ(Read().size(), after.size());
     }
-    // A lost key is followed by the one whose pin is known.
+    // If the server's key is lost, the next key replaces it, because collectors know its pin.
     Write(before);
     std::filesystem::remove(directory_ + "/" + kServerKeyFile);
     Authority again = Open();

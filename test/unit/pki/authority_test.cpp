@@ -1,4 +1,4 @@
-// Tests of the authority: what it issues verifies, for its purpose alone; whose key it is.
+// Tests of the authority: its certificates verify, for their purpose alone, and its key files.
 #include "pki/authority.hpp"
 
 #include <gtest/gtest.h>
@@ -53,7 +53,7 @@ TEST_F(AuthorityTest, CertificatesNameTheRevocationList) {
     EXPECT_TRUE(HasCrlUrl(leaf.value().get(), kUrl));
     EXPECT_FALSE(HasCrlUrl(leaf.value().get(), ""));
     EXPECT_FALSE(HasCrlUrl(leaf.value().get(), "http://pki.example.com/a"));
-    // The server's is made anew, for the same key; once.
+    // The server's certificate is made anew, once, for the same key.
     const ServerState with = Ensure(&again);
     EXPECT_TRUE(HasCrlUrl(with.certificate.get(), kUrl));
     EXPECT_EQ(SpkiSha256(with.key.get()), SpkiSha256(without.key.get()));
@@ -105,7 +105,7 @@ TEST_F(AuthorityTest, NamesFitTheSubject) {
         return made.ok() ? FactsOf(made.value().get()).subject : made.error().message;
     };
     EXPECT_EQ(subject_of(std::string(200, 'x')), "CN=" + std::string(64, 'x'));
-    // 63 bytes and a character of two.
+    // The 64-byte limit falls inside the two-byte character, so the name is cut before it.
     EXPECT_EQ(subject_of(std::string(63, 'x') + "\xC3\xA9"), "CN=" + std::string(63, 'x'));
     EXPECT_EQ(subject_of("a,b=c+d\n/CN=admin"), "CN=a\\,b=c\\+d\\0A/CN=admin");
     EXPECT_EQ(subject_of("db\xC3\xA9"), "CN=db\xC3\xA9");
@@ -142,7 +142,7 @@ TEST_F(AuthorityTest, AGoodServerCertificateStaysWhenTheKeyOfTheAuthorityIsGone)
     const ServerState second = Ensure(&again, RenewAt(first.certificate.get()));
     EXPECT_EQ(FactsOf(second.certificate.get()).sha256, FactsOf(first.certificate.get()).sha256);
     EXPECT_NE(second.problem.find("server certificate was not renewed"), std::string::npos);
-    // And another authority is not made: its certificates would be refused everywhere.
+    // No other authority is made: collectors would refuse its certificates.
     EXPECT_FALSE(again.KeyOf(0).ok());
     EXPECT_FALSE(std::filesystem::exists(directory_ + "/" + kAuthorityKeyFile));
 }
@@ -161,7 +161,7 @@ TEST_F(AuthorityTest, KeysAreEncryptedWithAPassphrase) {
     }
     EXPECT_TRUE(Read().at(kAuthorityKeyFile).starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----"));
     EXPECT_TRUE(Read().at(kServerKeyFile).starts_with("-----BEGIN PRIVATE KEY-----"));
-    // Nothing is due: nobody is asked.
+    // Nothing is due, so the passphrase is not asked for.
     asked = 0;
     Authority authority = Open();
     Ensure(&authority);
@@ -212,7 +212,7 @@ TEST_F(AuthorityTest, AGivenAuthorityIssuesAndIsNotReplaced) {
     const ServerState server = Ensure(&*authority);
     EXPECT_EQ(Verifies(*authority, server.certificate.get(), X509_PURPOSE_SSL_SERVER), "");
     EXPECT_FALSE(std::filesystem::exists(directory_ + "/" + kAuthorityFile));
-    // A server's certificate is no authority.
+    // A server certificate cannot serve as the authority.
     options.cert_file = directory_ + "/" + kServerFile;
     EXPECT_FALSE(Authority::Open(options, &notes_).ok());
     options.cert_file.clear();

@@ -1,4 +1,5 @@
-// Tests of client certificates: whom one names, and every way of not being one.
+// Tests of client certificates: which collector a certificate names, and every reason for a
+// refusal.
 #include "pki/client_certificate.hpp"
 
 #include <gtest/gtest.h>
@@ -176,12 +177,12 @@ TEST_F(ClientCertificateTest, Ber) {
     ASSERT_GT(size, 0);
     const std::string der(reinterpret_cast<char*>(bytes), static_cast<size_t>(size));
     OPENSSL_free(bytes);
-    // 30 82 xx xx: what is to be signed stands in a sequence within the first one.
+    // 30 82 xx xx is the head of the to-be-signed sequence within the outer sequence.
     constexpr size_t kHeadBytes = 4;
     ASSERT_EQ(der.substr(kHeadBytes, 2), "\x30\x82");
     const size_t inner_bytes = static_cast<unsigned char>(der[kHeadBytes + 2]) << 8 |
                                static_cast<unsigned char>(der[kHeadBytes + 3]);
-    // The same without a length, up to the two zeros: as long as before, but for those.
+    // Give the sequence the indefinite length of BER: two zero bytes end it.
     std::string ber = der.substr(kHeadBytes);
     ber.insert(kHeadBytes + inner_bytes, 2, '\0');
     ber.replace(0, kHeadBytes, "\x30\x80");
@@ -193,7 +194,7 @@ TEST_F(ClientCertificateTest, Ber) {
               "the client certificate is not in DER");
     EXPECT_FALSE(CollectorOf(certificate.get()).ok());
     EXPECT_FALSE(ReadClientCertificate(certificate.get(), nullptr).ok());
-    // The other one can be asked about twice.
+    // The good certificate can be read twice.
     EXPECT_TRUE(CollectorOf(good.get()).ok());
     EXPECT_TRUE(CollectorOf(good.get()).ok());
     EXPECT_EQ(ReadClientCertificate(good.get(), nullptr)->der, der);

@@ -1,4 +1,4 @@
-// Tests of certificate requests: ours, and what is refused of others.
+// Tests of certificate requests: the collector's own, and those of others that are refused.
 #include "pki/csr.hpp"
 
 #include <gtest/gtest.h>
@@ -116,9 +116,9 @@ TEST(Csr, BerIsRefused) {
     const KeyPtr key(EVP_EC_gen("P-256"));
     std::string der = Make(key.get());
     ASSERT_EQ(static_cast<unsigned char>(der[1]), 0x81);
-    // The outer length in three bytes instead of two.
+    // The outer length takes three bytes instead of two.
     EXPECT_EQ(Refusal(der.substr(0, 1) + std::string("\x82\x00", 2) + der.substr(2)), kNotDer);
-    // Indefinite length.
+    // The outer length is indefinite.
     EXPECT_EQ(Refusal(der.substr(0, 1) + "\x80" + der.substr(3) + std::string(2, '\0')), kNotDer);
 }
 

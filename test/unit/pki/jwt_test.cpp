@@ -1,4 +1,4 @@
-// Tests of signed tokens: what is accepted, and every way of not being.
+// Tests of signed tokens: which are accepted, and every reason for a refusal.
 #include "pki/jwt/jwt.hpp"
 
 #include <gtest/gtest.h>
@@ -17,7 +17,7 @@ constexpr char kAudience[] = "pganalytics-collector";
 const std::string kHeader = R"({"alg":"ES256","typ":"JWT","kid":"0123456789abcde"})";
 const std::string kDigest = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 
-// Claims gives good claims with one replaced, or taken away where `value` is "".
+// Claims returns good claims with one claim replaced, or removed if `value` is "".
 std::string Claims(const std::string& name = "", const std::string& value = "",
                    const std::string& more = "") {
     const std::pair<const char*, const char*> good[] = {
@@ -88,7 +88,7 @@ TEST_F(JwtTest, GoodWithAllClaims) {
     for (int i = 0; i < 32; ++i) EXPECT_EQ(read->certificate->bytes[i], i);
 }
 
-// A clean algorithm is not chosen by the token: whatever it says, ES256 verifies it.
+// The token does not choose the algorithm: whatever its header says, only ES256 is accepted.
 TEST_F(JwtTest, Algorithms) {
     for (const char* algorithm : {"none", "None", "NONE", "es256", "HS256", "RS256", "PS256",
                                   "ES384", "ES512", "EdDSA", "ES256K", ""}) {
@@ -102,7 +102,8 @@ TEST_F(JwtTest, Algorithms) {
                   "not signed with ES256");
 }
 
-// The classic: the public key, which everybody may know, as the secret of an HMAC.
+// The classic attack signs with HMAC and takes the public key, which everybody may know, as its
+// secret.
 TEST_F(JwtTest, HmacWithThePublicKey) {
     const std::string point = PointOf(key_.get());
     const BioPtr pem(BIO_new(BIO_s_mem()));
@@ -175,7 +176,8 @@ TEST_F(JwtTest, Signatures) {
         altered[i] = static_cast<char>(altered[i] ^ 1);
         refused(altered);
     }
-    // DER in place of r and s, another digest, another curve, another key of ours and a stranger's.
+    // Refused signatures: DER in place of r and s, another digest, another curve, another key of
+    // the server, and a stranger's key.
     const KeyPtr other = MakeKey();
     refused(Sign(other.get(), text));
     refused(Sign(key_.get(), text, EVP_sha384()));
@@ -185,7 +187,7 @@ TEST_F(JwtTest, Signatures) {
     ASSERT_TRUE(both.AddKey(kKid, PointOf(key_.get())) &&
                 both.AddKey("111111111111111", PointOf(other.get())));
     EXPECT_FALSE(both.Verify(MakeToken(other.get(), kHeader, Claims()), kAudience, kNow).ok());
-    // What was signed cannot be changed.
+    // The signed header and claims cannot be changed.
     const std::string header = EncodeBase64Url(kHeader);
     Refused(header + "." + EncodeBase64Url(Claims("exp", "1900000000")) + good.substr(dot),
             "signature that is not good");
@@ -203,14 +205,14 @@ TEST_F(JwtTest, Encoding) {
         EXPECT_FALSE(Verify(good + end).ok()) << end;
         EXPECT_FALSE(Verify(end + good).ok()) << end;
     }
-    // 64 bytes leave four bits in the last of 86 characters: each other character that decodes to
-    // the same bytes would be another text of the same token.
+    // 64 bytes leave four unused bits in the last of 86 characters. Another last character that
+    // decodes to the same bytes would be another text of the same token, so it is refused.
     std::string alias = good;
     const std::string alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     alias.back() = alphabet[alphabet.find(good.back()) + 1];
     EXPECT_FALSE(Verify(alias).ok());
     EXPECT_FALSE(Verify(good + "A").ok());
-    // Standard base64 and digits of other scripts.
+    // Standard base64 and digits of other scripts are refused.
     EXPECT_FALSE(DecodeBase64Url("ab+/"));
     EXPECT_FALSE(DecodeBase64Url("\xD9\xA1\xD9\xA2"));
 }
@@ -263,7 +265,7 @@ TEST_F(JwtTest, Times) {
         return verifier_.Verify(MakeToken(key_.get(), kHeader, claims), kAudience, now, expired)
             .ok();
     };
-    // The end has no leeway, the beginning has a minute.
+    // The expiry has no leeway, the time of issue has a minute.
     EXPECT_TRUE(at(1800000599, Claims()));
     EXPECT_FALSE(at(1800000600, Claims()));
     EXPECT_TRUE(at(1800000600, Claims(), TokenVerifier::Expired::kAccept));

@@ -61,7 +61,7 @@ TEST_F(PkiTest, FilesAppearWholeWithTheirMode) {
     struct stat status = {};
     ASSERT_EQ(stat(key_.c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 0777, 0600u);
-    // What a crash has left, with a mode of its own, is written over.
+    // A file that a crash left behind, with another mode, is replaced.
     Write(cert_ + ".new", "half", 0666);
     Make();
     ASSERT_EQ(stat(cert_.c_str(), &status), 0);
@@ -112,7 +112,7 @@ TEST_F(PkiTest, AKeyThatOthersMayReadIsRefused) {
         chmod(key_.c_str(), mode);
         EXPECT_NE(LoadError().find("group or world access"), std::string::npos) << mode;
     }
-    // As PostgreSQL has it: a group may read a key that root owns.
+    // As in PostgreSQL, a group may read a key that root owns.
     chmod(key_.c_str(), 0640);
     EXPECT_EQ(LoadServerIdentity(cert_, key_).ok(), geteuid() == 0);
 }

@@ -1,4 +1,4 @@
-// SignedToken: makes tokens, good ones and others, for tests and fuzzers.
+// MakeToken and Sign make tokens, valid and invalid ones, for tests and fuzzers.
 #pragma once
 
 #include <openssl/ecdsa.h>
@@ -24,7 +24,7 @@ inline std::string PointOf(EVP_PKEY* key) {
     return point;
 }
 
-// Sign gives r and s of an ECDSA signature, each of `coordinate_bytes`.
+// Sign returns r and s of an ECDSA signature, each of `coordinate_bytes`.
 inline std::string Sign(EVP_PKEY* key, const std::string& text, const EVP_MD* digest = EVP_sha256(),
                         int coordinate_bytes = 32) {
     const std::unique_ptr<EVP_MD_CTX, Freer<EVP_MD_CTX_free>> context(EVP_MD_CTX_new());

@@ -1,4 +1,4 @@
-// Tests of accounts: those that agree with the rows of a push are taken, and no others.
+// Tests of accounts: only accounts that agree with the rows of their push are accepted.
 #include "protocol/accounts.hpp"
 
 #include <gtest/gtest.h>
@@ -33,7 +33,8 @@ RowBuilder AccountsOf(std::initializer_list<Line> lines) {
     return builder;
 }
 
-// A row of a metric for each database named; "" for a metric of none.
+// RowsOf makes a row of a metric for each database named; "" for a metric that belongs to no
+// database.
 RowBuilder RowsOf(MetricId id, std::initializer_list<std::string_view> databases) {
     const Metric& metric = *FindMetric(id);
     RowBuilder builder(metric);
@@ -50,7 +51,7 @@ RowBuilder RowsOf(MetricId id, std::initializer_list<std::string_view> databases
     return builder;
 }
 
-// A push as a worker has it: decoded blocks in memory of the exact size.
+// PushOf is a push as a worker holds it: decoded blocks in memory of their exact size.
 class PushOf {
   public:
     PushOf(Push push, std::vector<RowBuilder> builders) : push_(push) {
@@ -89,7 +90,7 @@ Push Totals(uint64_t observed, uint64_t unchanged, uint64_t merged, uint64_t too
     return push;
 }
 
-// Two databases with queries, one of them merged, and what belongs to none.
+// Good has queries of two databases, one of them merged, and a row that belongs to no database.
 PushOf Good() {
     return PushOf(
         Totals(19, 5, 7, 1),
@@ -145,13 +146,13 @@ TEST(Accounts, EachRowNeedsOne) {
     EXPECT_TRUE(PushOf(Totals(2, 0, 0, 0),
                        {rows, AccountsOf({{"app", 1, 0, 0, 0, 0, 0}, {"shop", 1, 0, 0, 0, 0, 0}})})
                     .Checks());
-    // The same total, but of another database.
+    // The total is right but belongs to another database.
     EXPECT_FALSE(
         PushOf(Totals(2, 0, 0, 0), {rows, AccountsOf({{"app", 2, 0, 0, 0, 0, 0}})}).Checks());
     EXPECT_FALSE(PushOf(Totals(2, 0, 0, 0),
                         {rows, AccountsOf({{"app", 2, 0, 0, 0, 0, 0}, {"shop", 0, 0, 0, 0, 0, 0}})})
                      .Checks());
-    // What belongs to no database has an account too.
+    // Rows that belong to no database need an account too.
     EXPECT_FALSE(PushOf(Totals(1, 0, 0, 0), {RowsOf(MetricId::kHostStats, {""}),
                                              AccountsOf({{"app", 1, 0, 0, 0, 0, 0}})})
                      .Checks());
@@ -181,7 +182,7 @@ TEST(Accounts, MustAddUp) {
         EXPECT_FALSE(push.Checks()) << i;
         EXPECT_EQ(push.why(), "push whose accounts do not add up") << i;
     }
-    // A row of query statistics is a query.
+    // A row of query statistics must be counted as a query.
     EXPECT_FALSE(PushOf(Totals(1, 0, 0, 0), {RowsOf(MetricId::kQueryStats, {"app"}),
                                              AccountsOf({{"app", 1, 0, 0, 0, 0, 0}})})
                      .Checks());

@@ -1,4 +1,4 @@
-// Tests of messages: every one comes back as it was sent, and none is read from too few bytes.
+// Tests of messages: every message is read as it was written, and none is read from too few bytes.
 #include "protocol/messages.hpp"
 #include "protocol/courier_messages.hpp"
 #include "protocol/refusals.hpp"
@@ -10,7 +10,7 @@
 namespace pganalytics::protocol {
 namespace {
 
-// Copied to the heap at its exact size, so that a sanitizer sees any read behind it.
+// DecodeCopy decodes a heap copy of the exact size, so that a sanitizer sees any read behind it.
 template <typename Message>
 bool DecodeCopy(const std::string& payload, size_t size, Message* message) {
     const std::vector<char> copy(payload.begin(), payload.begin() + static_cast<long>(size));

@@ -1,4 +1,4 @@
-// Tests of the query limit: who is kept, and how times are put together.
+// Tests of the query limit: which queries are kept, and how the two rankings are combined.
 #include "protocol/query_limit.hpp"
 
 #include <gtest/gtest.h>
@@ -23,7 +23,7 @@ std::vector<size_t> Kept(const std::vector<QueryWeight>& rows, size_t limit) {
 using Positions = std::vector<size_t>;
 
 TEST(QueryLimit, RanksByTimeAndByCallsInTurn) {
-    // By time: 0 1 2 3 4 5. By calls: 5 4 3 2 1 0.
+    // The order by time is 0 1 2 3 4 5, and by calls 5 4 3 2 1 0.
     const std::vector<QueryWeight> rows = {{60, 1}, {50, 2}, {40, 3}, {30, 4}, {20, 5}, {10, 6}};
     EXPECT_EQ(Kept(rows, 0), Positions{});
     EXPECT_EQ(Kept(rows, 1), (Positions{0}));
@@ -46,7 +46,8 @@ TEST(QueryLimit, OfEqualRowsTheEarlierIsKept) {
     EXPECT_EQ(Kept({{1, 5}, {2, 5}, {2, 5}, {1, 6}}, 1), (Positions{1}));
 }
 
-// What the two rankings give when they are sorted whole and read from the top.
+// Slow keeps the same rows the simple way: it sorts both rankings whole and reads them from the
+// top.
 Positions Slow(const std::vector<QueryWeight>& rows, size_t limit) {
     Positions by_time(rows.size());
     for (size_t i = 0; i < rows.size(); ++i) by_time[i] = i;

@@ -1,4 +1,5 @@
-// Tests of rows: what a builder writes is read back, and nothing out of range is.
+// Tests of rows: what a builder writes is read back, and a block with a value out of range is
+// refused.
 #include "protocol/rows.hpp"
 
 #include <gtest/gtest.h>
@@ -42,7 +43,7 @@ std::string BlockOf(const RowBuilder& builder) {
     return block;
 }
 
-// Read in memory of the exact size and 8-aligned, as a worker holds it.
+// Reads decodes in memory of the exact size, aligned to 8 bytes, as a worker does.
 bool Reads(const std::string& bytes, RowBlock* block = nullptr, const char** why = nullptr) {
     static std::vector<uint64_t> words;
     words.assign((bytes.size() + 7) / 8, 0);
@@ -57,7 +58,7 @@ bool Reads(const std::string& bytes, RowBlock* block = nullptr, const char** why
     return good;
 }
 
-// Words of the first row begin behind the block's header.
+// FirstRow returns the words of the first row, which follow the block's header.
 uint64_t* FirstRow(std::string* block) {
     return reinterpret_cast<uint64_t*>(block->data() + sizeof(BlockHeader));
 }
@@ -77,7 +78,7 @@ TEST(Rows, ComeBack) {
     EXPECT_TRUE(row.IsNull(kStatsSince));
     EXPECT_FALSE(block.At(1).IsNull(kQueryText));
     EXPECT_EQ(block.Text(block.At(1).Word(kQueryText)), "");
-    // Equal names share their bytes.
+    // Equal names are stored once and share their bytes.
     EXPECT_EQ(row.Word(kDatabase), block.At(1).Word(kDatabase));
 }
 
@@ -146,7 +147,8 @@ TEST(Rows, CellsAreChecked) {
           BadCell{"offset and length overflow", kQueryText, uint64_t{0xFFFFFFFF} << 32 | 0xFFFFFFFF,
                   false}}) {
         std::string block = BlockOf(TwoRows());
-        // The heap holds "app" and "SELECT 1": 11 bytes. A text of 11 fits, 12 does not.
+        // The heap holds "app" and "SELECT 1", 11 bytes: a text of 11 bytes fits, one of 12 does
+        // not.
         uint64_t* row = FirstRow(&block);
         const uint64_t bit = uint64_t{1} << bad.column;
         row[0] = bad.null ? row[0] | bit : row[0] & ~bit;

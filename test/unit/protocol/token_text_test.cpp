@@ -61,7 +61,7 @@ TEST(TokenText, BindsToACertificateAndNamesASession) {
     const std::string input = Written(claims);
     const std::string body = Decoded(input.substr(input.find('.') + 1));
     EXPECT_NE(body.find(R"("sid":"00000000-0000-0000-0000-000000000001")"), std::string::npos);
-    // base64url, not base64: 0xFB would begin with '+'. No padding.
+    // The text is base64url without padding: base64 would write 0xFB as '+'.
     EXPECT_NE(body.find(R"("cnf":{"x5t#S256":"-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s"}})"),
               std::string::npos)
         << body;

@@ -1,4 +1,4 @@
-// BPF: runs a filter as the kernel does, so that a test asks what it would do with a call.
+// ActionOf runs a filter as the kernel does, so that a test can ask what it would do with a call.
 #pragma once
 
 #include <linux/audit.h>
@@ -18,7 +18,7 @@ namespace pganalytics::sandbox {
 
 using Arguments = std::array<uint64_t, 6>;
 
-// Program is a filter as it is loaded.
+// ProgramOf returns a filter as the BPF program that the kernel would load.
 inline std::vector<sock_filter> ProgramOf(scmp_filter_ctx filter) {
     int ends[2];
     if (pipe(ends) != 0 || seccomp_export_bpf(filter, ends[1]) != 0) {
@@ -32,7 +32,7 @@ inline std::vector<sock_filter> ProgramOf(scmp_filter_ctx filter) {
     return program;
 }
 
-// ActionOf is what the program returns for a call (SECCOMP_RET_*). Throws at an instruction that
+// ActionOf is what the program returns for a call (SECCOMP_RET_*). It throws at an instruction that
 // libseccomp does not write.
 inline uint32_t ActionOf(const std::vector<sock_filter>& program, int call,
                          const Arguments& arguments) {

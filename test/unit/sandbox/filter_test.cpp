@@ -1,5 +1,5 @@
-// Tests of the filters: for each program, which calls it may make, and that it may make no others.
-// The lists stand here a second time: whoever gives a program one more call has to say so twice.
+// Tests of the filters: for each program, which system calls it may make, and that it may make no
+// others. The lists stand here a second time on purpose: a new call must be allowed in both places.
 #include "sandbox/filter.hpp"
 
 #include <fcntl.h>
@@ -29,7 +29,7 @@ constexpr uint32_t Error(int error) { return SECCOMP_RET_ERRNO | static_cast<uin
 
 constexpr int kCalls = 1024;  // more than any kernel has
 
-// Case is a call whose arguments decide.
+// Case is a call that the filter decides by its arguments.
 struct Case {
     const char* call;
     Arguments arguments;
@@ -49,7 +49,7 @@ void ExpectFilter(std::span<const Rule> rules, const Expected& expected) {
     for (const Case& one : expected.cases) {
         some.insert(one.call);
         const int call = seccomp_syscall_resolve_name(one.call);
-        if (call < 0) continue;  // not on this machine
+        if (call < 0) continue;  // this machine does not have the call
         EXPECT_EQ(ActionOf(program, call, one.arguments), one.action)
             << one.call << ' ' << one.arguments[0] << ' ' << one.arguments[1] << ' '
             << one.arguments[2];
@@ -69,7 +69,7 @@ void ExpectFilter(std::span<const Rule> rules, const Expected& expected) {
             EXPECT_EQ(ones, kKill) << named;
         }
     }
-    std::set<std::string> here;  // of those expected, what this machine has
+    std::set<std::string> here;  // those of the expected calls that this machine has
     for (const std::string& name : expected.always) {
         if (seccomp_syscall_resolve_name(name.c_str()) >= 0) here.insert(name);
     }

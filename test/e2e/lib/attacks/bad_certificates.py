@@ -1,7 +1,8 @@
-"""Certificates that must let nobody in: each kind is one fault in an otherwise good one.
+"""Certificates that must let nobody in: each kind is one fault in an otherwise good certificate.
 
-A kind is a function of a World that gives what the client presents. Its decorator says who refuses:
-"tls" the handshake ends, "http" the answer is 403 (the certificate is sound; whom it names may not).
+A kind is a function that takes a World and gives what the client presents. Its decorator says who
+refuses: "tls": the handshake fails; "http": the answer is 403, because the certificate is sound but
+its subject may not enter.
 """
 import datetime
 
@@ -24,7 +25,7 @@ def kind(label, refused="tls"):
 
 
 class World:
-    """World has the authorities that a server trusts and, as soon as it runs, its collectors' ids."""
+    """World has the authorities that a server trusts and, once the server runs, the ids of its collectors."""
 
     def __init__(self):
         self.own = self.other = self.disabled = self.unknown = None
@@ -42,16 +43,16 @@ def show(holder, **options):
 
 
 def leaf(label, refused="tls", **options):
-    """leaf registers a certificate of the root with other options than a good one's."""
+    """leaf registers a certificate of the root that differs from a good one by these options."""
     KINDS[label] = (refused, lambda w: show(w.root.leaf(w.own, **options)))
 
 
 def names(label, of, refused="tls"):
-    """names registers one whose subject alternative names are `of(world)`."""
+    """names registers a certificate whose subject alternative names are `of(world)`."""
     KINDS[label] = (refused, lambda w: show(w.root.leaf(w.own, names=of(w))))
 
 
-# Times.
+# Validity.
 leaf("expired", not_before=pki.now() - 3 * DAY, not_after=pki.now() - datetime.timedelta(minutes=1))
 leaf("not yet valid", not_before=pki.now() + datetime.timedelta(hours=1))
 leaf("ends before it begins", not_before=pki.now() - DAY, not_after=pki.now() - 2 * DAY)
@@ -70,7 +71,7 @@ leaf("key usage of an authority", usage=pki.CERT_SIGN)
 leaf("unknown critical extension",
      extra=(pki.extension("1.3.6.1.4.1.55555.1", b"\x05\x00", critical=True),))
 
-# Names. Who it is stands in exactly one URI, written in the one canonical way.
+# Names. The collector must stand in exactly one URI, in its one canonical form.
 names("no name", lambda w: ())
 KINDS["name in the subject only"] = ("tls", lambda w: show(w.root.leaf(
     w.own, names=(), subject=pki.name(f"urn:uuid:{w.own}"))))
@@ -136,7 +137,7 @@ def _(w):
 
 
 def parts_of(value):
-    """parts_of are the values in a constructed one."""
+    """parts_of are the values inside a constructed value."""
     content, parts = der.content_of(value), []
     while content:
         head = 2 if content[1] < 0x80 else 2 + (content[1] & 0x7f)
@@ -146,7 +147,7 @@ def parts_of(value):
     return parts
 
 
-# The way to the authority.
+# The chain to the authority.
 @kind("self-signed")
 def _(w):
     key = pki.new_key()
@@ -207,7 +208,7 @@ def _(w):
 
 @kind("intermediate with a key of an unusual curve")
 def _(w):
-    """TLS looks at the curve of the client's own key alone."""
+    """TLS checks the curve of the client's own key only, not the curve of the intermediate's."""
     return show(Authority("Odd CA", issuer=w.root, key=pki.new_key(ec.SECP256K1)).leaf(w.own))
 
 
@@ -232,7 +233,7 @@ def _(w):
 
 @kind("somebody else's certificate first")
 def _(w):
-    """The leaf is not the first in the chain: the key proven is the second's."""
+    """The leaf is not first in the chain: the client proves the key of the second certificate."""
     return Presented([w.root.leaf(w.other).certificate, w.root.leaf(w.own).certificate],
                      pki.new_key())
 
@@ -249,7 +250,7 @@ def _(w):
         pki.extension("1.3.6.1.4.1.55555.2", der.octets(bytes(100_000))),)))
 
 
-# What is no certificate of RFC 5280.
+# Encodings that are not certificates of RFC 5280.
 leaf("version 1", version=0)
 leaf("version 2 with extensions", version=1)
 leaf("version 9", version=8)
@@ -272,7 +273,7 @@ for label, rewrite in (("bytes behind", lambda c: c + b"\x00"), ("cut short", la
         (lambda good: good.with_(rewrite(good.certificate)))(w.root.leaf(w.own))))
 
 
-# The proof of the key.
+# The proof that the client has the key.
 @kind("without the key")
 def _(w):
     return Presented(w.root.leaf(w.own).sent, pki.new_key())
@@ -300,7 +301,8 @@ def _(w):
     return Presented(w.root.leaf(w.own).sent, pki.new_rsa_key(), scheme=RSA_PKCS1_SHA256)
 
 
-# What a good one may look like: the test of bad ones could not fail without them.
+# Unusual but good certificates: without them the test of bad ones could pass by refusing
+# everything.
 GOOD = {
     "of the root": lambda w: w.root.leaf(w.own),
     "of an intermediate": lambda w: w.middle.leaf(w.own),

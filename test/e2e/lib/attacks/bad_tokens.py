@@ -1,7 +1,7 @@
-"""Signed tokens that must let nobody in: each kind is one fault in an otherwise good one.
+"""Signed tokens that must let nobody in: each kind is one fault in an otherwise good token.
 
-A kind is a function of a Forge that gives the value of an Authorization header. Most are signed by the
-server's own key, so that nothing but the fault can be what is refused.
+A kind is a function that takes a Forge and gives the value of an Authorization header. Most tokens
+are signed by the server's own key, so that only the fault can be the reason of the refusal.
 """
 import base64
 import hashlib
@@ -53,17 +53,17 @@ class Forge:
         self.header = {"alg": "ES256", "typ": "JWT", "kid": kid}
 
     def signed(self, header, claims, sign=es256, key=None):
-        """signed is a token over these, dicts or bytes as they are."""
+        """signed is a token with this header and these claims, each a dict or bytes as they are."""
         data = f"{b64(dumps(header))}.{b64(dumps(claims))}"
         return f"{data}.{b64(sign(key or self.key, data.encode()))}"
 
     def token(self, drop=(), **changes):
-        """token is a good one but for the claims changed and dropped."""
+        """token is a good token with these claims changed or dropped."""
         claims = {k: v for k, v in {**self.claims, **changes}.items() if k not in drop}
         return self.signed(self.header, claims)
 
     def headed(self, drop=(), **changes):
-        """headed is a good one but for the header."""
+        """headed is a good token with these header fields changed or dropped."""
         header = {k: v for k, v in {**self.header, **changes}.items() if k not in drop}
         return self.signed(header, self.claims)
 
@@ -100,24 +100,24 @@ def later(label, claim, seconds):
 
 
 def secret(label, alg, of, digest="sha256"):
-    """secret is signed by a secret that everybody knows."""
+    """secret registers a token that is signed with a secret that everybody knows."""
     kind(label, lambda f: "Bearer " + f.signed(
         {**f.header, "alg": alg}, f.claims,
         lambda _, data: hmac.digest(of(f), data, digest)))
 
 
 def signature(label, change):
-    """signature is a good one whose 64 bytes were changed."""
+    """signature registers a good token whose 64 bytes of signature are changed."""
     kind(label, lambda f: "Bearer " + f.signed(
         f.header, f.claims, lambda key, data: change(es256(key, data))))
 
 
 def text(label, change):
-    """text is a good one whose text was changed."""
+    """text registers a good token whose text is changed."""
     kind(label, lambda f: "Bearer " + change(f.token()))
 
 
-# The algorithm is ours to choose.
+# The server, not the token, chooses the algorithm.
 for name in ("none", "None", "NONE", "nOnE", ""):
     kind(f"alg {name!r}, no signature", lambda f, name=name: "Bearer " + f.signed(
         {**f.header, "alg": name}, f.claims, lambda *_: b""))
@@ -146,7 +146,7 @@ kind("ES384 in name only", lambda f: "Bearer " + f.headed(alg="ES384"))
 
 
 def v3_token(f):
-    """v3_token is what a v3 collector without a token file signs for itself."""
+    """v3_token is the token that a v3 collector without a token file signs for itself."""
     return "Bearer " + f.signed(
         {"alg": "HS256", "typ": "JWT"},
         {"iss": "pganalytics-collector", "jti": "1", "sub": f.claims["sub"],
@@ -156,7 +156,7 @@ def v3_token(f):
 
 kind("of a v3 collector without a token", v3_token)
 
-# The key is ours to choose.
+# The server, not the token, chooses the key.
 header("kid missing", drop=("kid",))
 header("kid unknown", kid="0" * 15)
 header("kid empty", kid="")
@@ -248,7 +248,7 @@ claims("iat text", iat="1")
 claims("iat negative", iat=-1)
 claims("nbf text", nbf="1")
 
-# Whom it is for, and by whom.
+# Audience and issuer.
 claims("no aud", drop=("aud",))
 claims("aud empty", aud="")
 claims("aud another service", aud="postgres")
@@ -267,7 +267,7 @@ kind("sub with a blank behind", lambda f: "Bearer " + f.token(sub=f.claims["sub"
 claims("no jti", drop=("jti",))
 claims("jti no uuid", jti="1")
 
-# Bound to a certificate that is not shown.
+# Tokens bound to a certificate that the client does not present.
 claims("cnf of another certificate", cnf={"x5t#S256": b64(hashlib.sha256(b"x").digest())})
 claims("cnf of zeros", cnf={"x5t#S256": b64(bytes(32))})
 claims("cnf empty", cnf={})
@@ -277,7 +277,7 @@ claims("cnf of another kind", cnf={"jkt": b64(hashlib.sha256(b"x").digest())})
 claims("cnf no text", cnf={"x5t#S256": 1})
 claims("cnf empty text", cnf={"x5t#S256": ""})
 
-# JSON that is not strict.
+# JSON that breaks the strict grammar.
 kind("sub twice", lambda f: "Bearer " + f.signed(
     f.header, dumps({"sub": str(f.other)})[:-1] + b"," + dumps(f.claims)[1:]))
 kind("sub twice, once escaped", lambda f: "Bearer " + f.signed(
@@ -302,7 +302,7 @@ kind("claims nested deep", lambda f: "Bearer " + f.signed(
 kind("digits that are not ASCII's", lambda f: "Bearer " + f.signed(
     f.header, dumps(f.claims).replace(b'"exp":', b'"exp":\xd9\xa1')))
 
-# Text that is not strict.
+# Token texts that break the strict encoding.
 text("padding behind", lambda t: t + "==")
 text("padding inside", lambda t: t.replace(".", "=.", 1))
 text("dot behind", lambda t: t + ".")
@@ -323,13 +323,13 @@ text("20 kB", lambda t: t + "A" * 20_000)
 
 
 def spare_bits(token):
-    """spare_bits sets a bit that the last letter of the signature does not need."""
+    """spare_bits sets a bit of the signature's last letter that decoding ignores."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     return token[:-1] + alphabet[alphabet.index(token[-1]) ^ 1]
 
 
 def standard_letters(f):
-    """standard_letters writes + and / for - and _ in a signature that has one of them."""
+    """standard_letters writes + and / for - and _ in a signature that contains one of these."""
     while True:
         head, _, tail = f.token().rpartition(".")
         standard = tail.replace("-", "+").replace("_", "/")

@@ -7,7 +7,7 @@ import datetime
 
 
 def tlv(tag, content):
-    """tlv is one value with the shortest length, as DER wants it."""
+    """tlv is one value with the shortest encoding of its length, as DER requires."""
     size = len(content)
     if size < 0x80:
         length = bytes([size])
@@ -30,7 +30,7 @@ def indefinite(value):
 
 
 def content_of(value):
-    """content_of is what stands in a value, without tag and length."""
+    """content_of is the content of a value, without tag and length."""
     if value[1] < 0x80:
         return value[2:]
     return value[2 + (value[1] & 0x7f):]
@@ -66,12 +66,12 @@ def utf8(text):
 
 
 def explicit(number, content):
-    """explicit is a constructed value of the context, [number]."""
+    """explicit is a constructed context-specific value, [number]."""
     return tlv(0xa0 | number, content)
 
 
 def implicit(number, content):
-    """implicit is a primitive value of the context, [number]."""
+    """implicit is a primitive context-specific value, [number]."""
     return tlv(0x80 | number, content)
 
 

@@ -1,4 +1,4 @@
-"""What an attacker sends and what comes of it: requests on a raw TLS client, counted by their rows."""
+"""An attacker's requests on a raw TLS client, with their outcome and the rows that they stored."""
 import contextlib
 import json
 
@@ -7,7 +7,7 @@ from raw_tls import TLS13, Alert, Presented, RawTls
 
 
 class Outcome:
-    """Outcome is an HTTP answer, or why there was none: the alert's name, or "closed"."""
+    """Outcome is an HTTP answer, or the reason why there was none: the name of a TLS alert, or "closed"."""
 
     def __init__(self, status=None, headers=None, body=b"", end=None):
         self.status = status
@@ -24,7 +24,7 @@ class Outcome:
 
 
 class Hostile:
-    """Hostile is one connection that shows `presented`; requests may follow one another on it."""
+    """Hostile is one connection that presents `presented`; it can send several requests."""
 
     def __init__(self, port, presented=Presented(), version=TLS13, timeout=10):
         self.tls = RawTls(port, version, timeout)
@@ -42,7 +42,7 @@ class Hostile:
         self.tls.close()
 
     def request(self, method, path, body=b"", headers=()):
-        """request gives the Outcome; a connection that has ended says so again."""
+        """request gives the Outcome; on a connection that has ended it gives the same end again."""
         lines = [f"{method} {path} HTTP/1.1", "Host: localhost",
                  *(f"{name}: {value}" for name, value in headers)]
         if body or method == "POST":
@@ -51,7 +51,7 @@ class Hostile:
 
     def raw(self, data):
         if self.end is None:
-            # The server may have refused the handshake; what it says of it is in our buffer then.
+            # The server may have refused the handshake; its alert is then in our buffer.
             with contextlib.suppress(OSError):
                 self.tls.send(data)
             try:
@@ -81,14 +81,14 @@ class Hostile:
         return Outcome(int(first.split(" ")[1]), headers, rest[:size])
 
     def push(self, collector_id, token=None, headers=(), rows=1):
-        """push sends a push of that collector; its rows would be stored if it were let in."""
+        """push sends a push of that collector; its rows are stored if the server lets it in."""
         shown = [("Authorization", f"Bearer {token}")] if token is not None else []
         body = json.dumps(push_body(str(collector_id), query_rows(rows, 1))).encode()
         return self.request("POST", PUSH, body, [*shown, ("Content-Type", "application/json"),
                                                  *headers])
 
     def is_closed(self, timeout=5):
-        """is_closed waits for the server to end a connection that is idle."""
+        """is_closed waits for the server to close an idle connection."""
         self.tls.socket.settimeout(timeout)
         try:
             return self.tls.receive() == b""
@@ -99,13 +99,13 @@ class Hostile:
 
 
 def attempt(port, presented=Presented(), version=TLS13, collector_id=None, token=None, **options):
-    """attempt makes one push on a connection of its own."""
+    """attempt makes one push on its own connection."""
     with Hostile(port, presented, version) as hostile:
         return hostile.push(collector_id, token, **options)
 
 
 class Stored:
-    """Stored counts what the whole server holds, so that nothing can hide under another name."""
+    """Stored counts the rows of the whole server, so that none can hide under another collector's name."""
 
     SQL = ("SELECT (SELECT count(*) FROM pganalytics.push_ledger),"
            " (SELECT count(*) FROM pganalytics.query_samples),"
@@ -116,7 +116,7 @@ class Stored:
         self.before = server.db.row(self.SQL)
 
     def nothing(self):
-        """nothing asserts that nothing was stored since the last look."""
+        """nothing asserts that nothing was stored since the last call."""
         after = self.server.db.row(self.SQL)
         before, self.before = self.before, after
         assert after == before, f"(ledger, samples, servers) grew from {before} to {after}"

@@ -1,7 +1,7 @@
-"""Authorities, certificates and revocation lists of a test's own, good ones and ones with any fault.
+"""A test's own authorities, certificates and revocation lists: good ones, and ones with any fault.
 
-Keys and signatures are python3-cryptography's; the structures are written here, so that every field
-can be what no library would write. A certificate is good unless an argument says otherwise.
+python3-cryptography makes keys and signatures. The structures are written here, so that every field
+can hold what no library would write. A certificate is good unless an argument says otherwise.
 """
 import base64
 import datetime
@@ -103,7 +103,7 @@ def name(*common_names):
 
 
 def name_of(certificate):
-    """name_of is the subject of a certificate as it is written there."""
+    """name_of is the encoded subject of a certificate, byte for byte."""
     return x509.load_der_x509_certificate(certificate).subject.public_bytes()
 
 
@@ -149,7 +149,7 @@ def urn(collector_id):
 
 
 class Holder:
-    """Holder is a key with its certificate and what is sent with it, leaf first."""
+    """Holder is a key, its certificate, and the certificates that are sent with it, leaf first."""
 
     def __init__(self, key, certificate, chain=()):
         self.key = key
@@ -178,7 +178,7 @@ class Holder:
 
 
 class Authority:
-    """Authority issues certificates; itself self-signed, or by another Authority."""
+    """Authority issues certificates; it is self-signed, or another Authority has issued it."""
 
     def __init__(self, common_name="Test CA", key=None, issuer=None, certificate=None,
                  path_length=None, ca=True, usage=CERT_SIGN | CRL_SIGN, extra=(),
@@ -195,16 +195,16 @@ class Authority:
 
     @property
     def chain(self):
-        """chain is what a client sends above its own: every authority but the root."""
+        """chain is what a client sends after its own certificate: every authority but the root."""
         return [self.certificate, *self.issuer.chain] if self.issuer else []
 
     def certify(self, subject, key, extensions, serial=None, not_before=None, not_after=None,
                 signature=None, outer_signature=None, version=2, issuer_name=None, signing_key=None,
                 authority_key_id=None, encode=lambda tbs: tbs):
-        """certify gives the DER of one certificate over these extensions, in this order.
+        """certify gives the DER of one certificate with these extensions, in this order.
 
-        version 0 is X.509 v1, which has no extensions. `encode` may write the to-be-signed part
-        in another way than DER before it is signed.
+        version 0 is X.509 v1, which has no extensions. `encode` may give the to-be-signed part
+        another encoding than DER before it is signed.
         """
         moment = now()
         signing_key = signing_key or self.key
@@ -266,7 +266,7 @@ class Authority:
 
 
 def signing_request_der(key, common_name="collector", signing_key=None):
-    """signing_request_der is a PKCS #10 request, signed by `key`, as it must be, or by another."""
+    """signing_request_der is a PKCS #10 request for `key`, signed by that key unless another is given."""
     body = der.sequence(der.integer(0), name(common_name), spki(key), der.tlv(0xa0, b""))
     return der.sequence(body, algorithm(ECDSA_SHA256), der.bits(
         sign(signing_key or key, body, ECDSA_SHA256)))

@@ -1,8 +1,8 @@
-"""A TLS client that sends whatever it is told to: any bytes as certificate, any signature.
+"""A TLS client that sends whatever the test asks: any bytes as certificate, any signature.
 
-A library checks a client's certificate and key before it sends them; this one does not. It speaks
-TLS 1.3 with TLS_AES_128_GCM_SHA256 and TLS 1.2 with ECDHE-ECDSA-AES128-GCM-SHA256, both with X25519,
-and does not verify the server. RFC 8446, RFC 5246, RFC 5288.
+A library checks a client's certificate and key before it sends them; this client does not. It
+speaks TLS 1.3 with TLS_AES_128_GCM_SHA256 and TLS 1.2 with ECDHE-ECDSA-AES128-GCM-SHA256, both with
+X25519, and does not verify the server. RFC 8446, RFC 5246, RFC 5288.
 """
 import hashlib
 import hmac
@@ -26,7 +26,7 @@ ALERTS = {0: "close_notify", 20: "bad_record_mac", 40: "handshake_failure", 42: 
 
 
 class Alert(Exception):
-    """Alert is one that the server sent; `str` is its name."""
+    """Alert is a TLS alert that the server sent; `str` is its name."""
 
 
 def default_scheme(key):
@@ -72,7 +72,7 @@ def extensions(*pairs):
 
 
 def expand(secret, label, context, size):
-    """expand is HKDF-Expand-Label; no more than two blocks are ever needed."""
+    """expand is HKDF-Expand-Label (RFC 8446 section 7.1), for at most two blocks."""
     info = size.to_bytes(2, "big") + vector(1, b"tls13 " + label) + vector(1, context)
     first = hmac.digest(secret, info + b"\x01", "sha256")
     return (first + hmac.digest(secret, first + info + b"\x02", "sha256"))[:size]
@@ -87,7 +87,7 @@ def prf12(secret, label, seed, size):
 
 
 class Direction:
-    """Direction is the key of one way and its count of records."""
+    """Direction is the key of one direction of a connection and its record counter."""
 
     def __init__(self, key, iv):
         self.aead = AESGCM(key)
@@ -105,14 +105,14 @@ class Direction:
 
 
 class RawTls:
-    """RawTls is one connection; the handshake is made by handshake()."""
+    """RawTls is one connection to the server; handshake() must be called first."""
 
     def __init__(self, port, version=TLS13, timeout=10):
         self.version = version
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.transcript = b""
-        self.pending = b""   # bytes of handshake messages that have come
+        self.pending = b""   # bytes of handshake messages that are not yet read
         self.reading = self.writing = None
         self.private = X25519PrivateKey.generate()
         self.asked_for_certificate = False
@@ -157,7 +157,7 @@ class RawTls:
                 vector(2, count + one.aead.encrypt(one.iv + count, part, about)))
 
     def _read(self):
-        """_read gives kind and content of the next record; an alert is raised."""
+        """_read gives type and content of the next record; it raises an alert."""
         head = self._exactly(5)
         kind, data = head[0], self._exactly(int.from_bytes(head[3:5], "big"))
         if self.reading is not None and kind != CHANGE_CIPHER:
@@ -175,7 +175,7 @@ class RawTls:
         return kind, data
 
     def _next(self):
-        """_next gives kind and body of the next handshake message."""
+        """_next gives type and body of the next handshake message."""
         while len(self.pending) < 4 or len(self.pending) < 4 + int.from_bytes(self.pending[1:4],
                                                                               "big"):
             kind, data = self._read()
@@ -195,7 +195,7 @@ class RawTls:
     # The handshake.
 
     def handshake(self, presented=Presented()):
-        """handshake ends when the client has said its Finished; in TLS 1.3 the server may still refuse."""
+        """handshake returns when the client has sent its Finished; in TLS 1.3 the server may still refuse."""
         self.random = os.urandom(32)
         public = self.private.public_key().public_bytes(serialization.Encoding.Raw,
                                                         serialization.PublicFormat.Raw)
@@ -290,7 +290,7 @@ class RawTls:
         kind, _ = self._next()
         assert kind == 20, kind
 
-    # After it.
+    # After the handshake.
 
     def send(self, data):
         self._write(APPLICATION, data)

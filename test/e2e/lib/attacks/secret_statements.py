@@ -1,5 +1,7 @@
-"""Statements with a secret in each place of SQL in which one can stand: whether PostgreSQL takes them or
-refuses them is not the point."""
+"""Statements with a secret in each place where SQL allows one.
+
+It does not matter whether PostgreSQL accepts or refuses them.
+"""
 import itertools
 
 CANARY = "c4naryS3cret"
@@ -199,6 +201,6 @@ def with_canary(texts):
     return [text.replace("{c}", CANARY) for text in texts]
 
 
-# Between the two the server is to take the settings.
+# The server loads the settings between the two lists of statements.
 SETTINGS = with_canary(ROLE + SYSTEM)
 OTHERS = with_canary(RESET + FOREIGN + PROGRAMS + BODIES + OURS)

@@ -1,4 +1,4 @@
-"""A TLS server that is not the one that a client means, and remembers all that it is told."""
+"""A TLS server that is not the one that a client means; it records everything that it receives."""
 import socket
 import ssl
 import threading
@@ -7,10 +7,10 @@ import pki
 
 
 class Stranger:
-    """Stranger serves one certificate of an authority of its own on a port of localhost.
+    """Stranger serves one certificate of its own authority on a port of localhost.
 
-    It answers each request with what `answers` has for its path, 404 otherwise. `received` is what
-    clients have sent it after the handshake.
+    It answers each request with the entry of `answers` for its path, or 404. `received` is what
+    clients have sent after the handshake.
     """
 
     def __init__(self, directory, names=("localhost",), answers=None):
