@@ -1,7 +1,7 @@
 // json_stage measures the JSON stage alone, on one body of `rows` queries: our decoder; cJSON,
 // parsed and walked over; and the former back end's way, parse, print and parse again. It measures
-// CPU time in turns, so that a machine that slows down slows all three. Usage: json_stage ROWS
-// TURNS With 0 turns it measures cJSON alone, once, in memory that the kernel must fetch first.
+// CPU time in turns, so that a machine that slows down slows all three. With 0 turns it measures
+// cJSON alone, once, in memory that the kernel must fetch first. Usage: json_stage ROWS TURNS
 #include <cjson/cJSON.h>
 #include <malloc.h>
 #include <valgrind/callgrind.h>
