@@ -18,8 +18,8 @@ INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, thresh
 (true, 'failed_login_surge', 'warning', '>', 'pganalytics.alert_failed_login_threshold', '15 s', '5 min',
  '{"summary": "{{ $value }} failed logins in five minutes",
    "description": "To PostgreSQL and at the port for people, of all roles and addresses together. Who it was: events auth.login_failed of pganalytics.audit_log."}',
-$$-- All together, without labels: who guesses changes addresses and names. Logins that were refused
--- unseen, for too many wrong passwords before, are security.rate_limited.
+$$-- One sum without labels, because an attacker changes addresses and names. Logins refused by the rate
+-- limit are not counted here: they are security.rate_limited.
 SELECT coalesce(sum(coalesce((l.details ->> 'count')::numeric, 1)
                     * least(1, (300 - extract(epoch FROM pganalytics.evaluation_time() - l.occurred_at))
                                / (l.details ->> 'seconds')::numeric)), 0) AS value
@@ -37,7 +37,7 @@ INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, thresh
 (true, 'rate_limit_abuse', 'warning', '>=', 'pganalytics.alert_rate_limit_threshold', '15 s', '10 min',
  '{"summary": "{{ $labels.address }} was refused {{ $value }} times in five minutes",
    "description": "It goes on asking beyond pganalytics.rate_limit_* or after too many wrong passwords. Routes and collectors: events security.rate_limited of pganalytics.audit_log; now: pganalytics.rate_limits."}',
-$$-- By address as the limits count them: of IPv6 the /64.
+$$-- By address, as the rate limits count: an IPv6 address counts as its /64.
 SELECT CASE WHEN l.address LIKE '%:%' THEN network(set_masklen(l.address::inet, 64))::text
             ELSE l.address END AS address,
        sum(coalesce((l.details ->> 'count')::numeric, 1)
@@ -57,7 +57,7 @@ INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, thresh
 (true, 'unusual_access', 'warning', '>=', 'pganalytics.alert_access_threshold', '10 s', '5 min',
  '{"summary": "{{ $labels.actor }} was refused {{ $value }} different objects in a minute",
    "description": "Somebody, or a program, tries what there is. Which objects and routes: events access.* of pganalytics.audit_log."}',
-$$-- The audit log knows of an access when it was refused: of a route, a relation, a function.
+$$-- The audit log has only refused accesses: to a route, a relation or a function.
 SELECT l.actor, count(DISTINCT (l.database, l.resource_type, l.resource_id)) AS value
 FROM pganalytics.audit_log l
 WHERE l.event IN ('access.denied', 'access.violation')
@@ -74,7 +74,7 @@ INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, thresh
 (true, 'configuration_changed', 'info', '>', 0, '15 s',
  '{"summary": "{{ $labels.resource }}: {{ $labels.event }} by {{ $labels.actor }}",
    "description": "{{ $value }} changes in 15 minutes. Old and new values: this event in pganalytics.audit_log. A change of a file has no actor."}',
-$$-- Any change of a setting, of a limit of a collector, or of what this extension alerts on and whom.
+$$-- Each change of a setting, of a limit of a collector, of an alert rule or of a channel.
 SELECT l.event, l.actor, l.resource_id AS resource, c.name AS collector, count(*) AS value
 FROM pganalytics.audit_log l
 LEFT JOIN pganalytics.collectors c
@@ -109,8 +109,8 @@ INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, thresh
 (true, 'certificate_expiring', 'warning', '<', 'pganalytics.alert_certificate_days', '10 min',
  '{"summary": "{{ $labels.kind }} {{ $labels.collector }}{{ $labels.name }} expires in {{ $value }} days",
    "description": "It should have been replaced by now. What to do: docs/operate/pki.md; all dates: pganalytics.certificate_expiry."}',
-$$-- What is replaced without anybody asking is at 2/3 of its life; a tenth of what is then left is the
--- time to do so. So a life of three days is no alert by itself.
+$$-- A certificate that is renewed automatically is renewed after 2/3 of its validity, within a tenth of
+-- the rest. So a validity of three days does not raise an alert by itself.
 SELECT e.kind, CASE WHEN e.kind = 'collector' THEN e.name END AS collector,
        CASE WHEN e.kind <> 'collector' THEN e.name END AS name,
        round(extract(epoch FROM e.expires_at - pganalytics.evaluation_time()) / 86400, 3) AS value
@@ -124,8 +124,8 @@ INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, thresh
 (true, 'collector_silent', 'critical', '>', 'pganalytics.alert_collector_silent', '15 s',
  '{"summary": "no push of {{ $labels.collector }} about {{ $labels.server }} for {{ $value }} s",
    "description": "The collector or its host is down, cannot reach this server, or is refused; or the monitored server does not let it in. A collector that has gone for good: pganalytics.set_collector_enabled(name, false)."}',
-$$-- A server is on record from its first push on. While this server itself did not run nobody could
--- push: time before its start does not count, unless the question is about an earlier time.
+$$-- A server is known from its first push on. Nobody could push while this server was down, so time
+-- before its start does not count, unless the rule is evaluated for an earlier time.
 SELECT c.name AS collector, v.name AS server,
        floor(extract(epoch FROM pganalytics.evaluation_time() - greatest(
            coalesce(p.received_at, pganalytics.evaluation_time() - interval '8 days'),
@@ -147,7 +147,7 @@ INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, thresh
 (true, 'query_limit_exceeded', 'warning', '>', 'pganalytics.query_limit_alert_threshold',
  '{"summary": "{{ $labels.collector }}: queries of {{ $labels.database }} on {{ $labels.server }} beyond the limit",
    "description": "A share of {{ $value }} of the queries seen in the last hour has no series of its own: their sums are in \"other\". pganalytics.query_limit_exceeded says how many; pganalytics.set_query_limit() raises the limit."}',
-$$-- As the view pganalytics.query_limit_exceeded, at any time.
+$$-- This is the view pganalytics.query_limit_exceeded for any evaluation time.
 SELECT c.name AS collector, v.name AS server, b.name AS database,
        round(h.beyond_limit / h.queries, 4) AS value
 FROM pganalytics.servers v
@@ -201,7 +201,7 @@ INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, thresh
 (true, 'ingest_stalled', 'critical', '>', 'pganalytics.alert_collector_silent', '15 s',
  '{"summary": "no push of any collector was stored for {{ $value }} s",
    "description": "Several pushed until then, or requests are being refused: it is this server, its disk or the network before it. Workers and their last errors: pganalytics.workers."}',
-$$-- Of one collector that falls silent while nothing is refused, collector_silent says all there is to say.
+$$-- If only one collector falls silent and nothing is refused, collector_silent reports it, not this rule.
 SELECT floor(extract(epoch FROM pganalytics.evaluation_time() - greatest(
            s.last, CASE WHEN pg_postmaster_start_time() <= pganalytics.evaluation_time()
                         THEN pg_postmaster_start_time() END))) AS value
@@ -230,7 +230,7 @@ INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, thresh
 VALUES (true, 'gateway_restarting', 'critical', '>', 3,
  '{"summary": "the gateway of {{ $labels.worker }} worker {{ $labels.number }} has started {{ $value }} times in ten minutes",
    "description": "It dies, or its worker does; each time its connections are cut. Why: last_error of pganalytics.workers and the server log. A reload is one start."}',
-$$-- Totals begin anew when the server starts.
+$$-- The totals start at 0 when the server starts.
 SELECT d.kind AS worker, d.number,
        greatest(sum(CASE WHEN d.gateway < d.gateway_before THEN d.gateway
                          ELSE d.gateway - d.gateway_before END),
@@ -251,7 +251,7 @@ INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, thresh
 (true, 'alert_rule_failing', 'warning', '>', 0, '15 s',
  '{"summary": "rule {{ $labels.rule }} has failed {{ $value }} times",
    "description": "While it fails its alerts stay as they are. Why: last_error of pganalytics.alert_rule_states."}',
-$$-- What is now: states have no past.
+$$-- Shows the present: alert_rule_states keeps no history.
 SELECT s.rule, s.failures AS value
 FROM pganalytics.alert_rule_states s
 JOIN pganalytics.alert_rules r ON r.name = s.rule

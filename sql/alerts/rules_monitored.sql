@@ -24,7 +24,7 @@ INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, thresh
 (true, 'replication_lag', 'warning', '>', 60, '2 min',
  '{"summary": "{{ $labels.application_name }} {{ $labels.client_addr }} is {{ $value }} s behind {{ $labels.server }}",
    "description": "What was committed so long ago is not yet seen on this standby: pganalytics.replication_status."}',
-$$-- Two standbys of one name and address share a series: the slower one counts.
+$$-- Two standbys with one name and address share a series; the slower one counts.
 SELECT n.collector, n.server, nullif(n.labels[1], '') AS application_name,
        nullif(n.labels[2], '') AS client_addr, round((s.lag_ms / 1000)::numeric, 3) AS value
 FROM pganalytics.series_names n
@@ -76,7 +76,7 @@ INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, thresh
 VALUES (true, 'lock_wait_long', 'warning', '>', 60,
  '{"summary": "a session of {{ $labels.database }} on {{ $labels.server }} has waited {{ $value }} s for a lock",
    "description": "The longest wait of the last three minutes. Who waits for whom: pganalytics.lock_waits."}',
-$$-- Not by process: an alert for each of a hundred that wait behind one would say less.
+$$-- One alert a database, not a process: a hundred processes may wait for one lock.
 SELECT n.collector, n.server, n.database, round(max(s.wait_time_seconds)::numeric, 3) AS value
 FROM pganalytics.series_names n
 JOIN pganalytics.lock_wait_samples s ON s.server_id = n.server_id AND s.series_id = n.series_id
@@ -90,7 +90,7 @@ INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, thresh
 VALUES (true, 'idle_transaction_long', 'warning', '>', 600,
  '{"summary": "a transaction of {{ $labels.database }} on {{ $labels.server }} has been idle for {{ $value }} s",
    "description": "The longest of the last three minutes. It keeps its locks and holds up VACUUM: pganalytics.long_transactions."}',
-$$-- Collectors ask from each database and see all sessions: the session's own database is meant.
+$$-- Each connection of a collector sees the sessions of all databases: take the session's own database.
 SELECT n.collector, n.server, coalesce(s.datname, n.database) AS database,
        round(max(s.duration_seconds)::numeric, 3) AS value
 FROM pganalytics.series_names n
@@ -109,8 +109,8 @@ INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, thresh
 (true, 'query_mean_doubled', 'warning', '>=', 2, '15 min', '30 s',
  '{"summary": "query {{ $labels.queryid }} of {{ $labels.database }} on {{ $labels.server }} takes {{ $value }} times as long as a week ago",
    "description": "Mean time of the last hour against that of the same hour of last week: another plan, more data, or less memory for it. Its text: pganalytics.queries; its course: pganalytics.query_activity()."}',
-$$-- Of queries with at least 100 calls in both hours and 10 s of execution in this one. Where the
--- counters began again in an hour, there is nothing to compare.
+$$-- Queries with at least 100 calls in both hours and 10 s of execution in this one. If the counters
+-- were reset within either hour, the query is left out.
 SELECT c.name AS collector, v.name AS server, b.name AS database,
        nullif(d.username, '') AS username, d.queryid,
        round((d.mean / w.mean)::numeric, 3) AS value
