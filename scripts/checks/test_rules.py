@@ -43,6 +43,8 @@ FAULTS = (
      "src/core/CMakeLists.txt:LINE", "address.cpp is in server_sources.txt"),
     ("server", "extension.mk", "PLANTED = src/core/address.cpp\n",
      "extension.mk:LINE", "src/core/address.cpp is in server_sources.txt"),
+    ("server", "src/pg/base/digest.cpp", "#if PG_VERSION_NUM >= 160000\n#endif\n",
+     "src/pg/base/digest.cpp:LINE", "a version of PostgreSQL outside src/pg/base/compat.h"),
     ("clocks", "bgworker/process/supervisor.cpp", "const TimestampTz planted = GetCurrentTimestamp();\n",
      "bgworker/process/supervisor.cpp:LINE", "GetCurrentTimestamp is the wall clock"),
     ("messages", "src/ca/link.cpp", 'bool planted = strcmp(message, "is revoked") == 0;\n',
