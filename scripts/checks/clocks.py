@@ -76,7 +76,8 @@ def main():
                 if name not in WALL_CLOCK:
                     problems.append(f"{name}:{number}: {what} is the wall clock: wait by core/monotonic.hpp, "
                                     "or say in scripts/checks/clocks.py what is stored or shown")
-    problems += [f"{name} reads no wall clock, and stands in the list" for name in WALL_CLOCK.keys() - used]
+    problems += [f"{name}:1: reads no wall clock, and stands in the list of scripts/checks/clocks.py"
+                 for name in WALL_CLOCK.keys() - used]
     if count < 20:
         problems.append(f"only {count} files found: is this the right directory?")
     print("\n".join(sorted(problems) + [f"clocks of {count} files checked"]))

@@ -1,72 +1,72 @@
-"""Checks which rooms may include each other, and which directories may use which library."""
+"""Checks the arrows between rooms, and that libraries stay in their places; and that both are in use."""
+import functools
 import pathlib
 import re
 import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+OWN_NAME = "scripts/checks/includes.py"
 
-# Room -> the rooms that its files may include, besides itself. Lower rooms come first.
-CORE = {"src/core"}
-PROTOCOL = CORE | {"src/protocol", "src/protocol/catalog"}
-GATEWAY = PROTOCOL | {"src/http", "src/pki", "src/pki/jwt", "src/ingest", "src/sandbox"}
-COLLECTOR = PROTOCOL | {"src/pki"}
-PG_BASE = PROTOCOL | {"src/pg/base"}
-PG_AUDIT = PG_BASE | {"src/pg/audit"}
-PG_IDENTITY = PG_AUDIT | {"src/pg/identity"}
-PG_STORE = PG_IDENTITY | {"src/pg/store/metrics"}
-PG_ALL = PG_STORE | {"src/pg/audit/statements", "src/pg/store", "src/pg/alerts", "src/pg/api"}
-PROCESS = PG_ALL | {"bgworker/process"}
+# Room -> the rooms that its files may include, besides itself and src/core, and do. The lower ones come
+# first. A new arrow is a decision, so it is a new word here.
+EVERYBODYS = "src/core"
 ROOMS = {
     "src/core": set(),
-    "src/protocol/catalog": CORE,
-    "src/protocol": CORE | {"src/protocol/catalog"},
-    "src/ingest/json": PROTOCOL,
-    "src/ingest": PROTOCOL | {"src/ingest/json"},
-    "src/http": CORE,
-    "src/pki": CORE,
-    "src/pki/jwt": CORE | {"src/pki"},
-    "src/sandbox": CORE,
-    "src/ca": PROTOCOL | {"src/pki", "src/sandbox"},
-    "src/courier": PROTOCOL | {"src/sandbox"},
-    "src/gateway/process": GATEWAY,
-    "src/gateway/identity": GATEWAY | {"src/gateway/process"},
-    "src/gateway/collectors": GATEWAY | {"src/gateway/process", "src/gateway/identity"},
-    "src/gateway/people": GATEWAY | {"src/gateway/process", "src/gateway/identity"},
-    "src/gateway": GATEWAY | {"src/gateway/process", "src/gateway/identity", "src/gateway/collectors",
-                              "src/gateway/people"},
-    "src/collector/life": COLLECTOR,
-    "src/collector/sources": COLLECTOR | {"src/collector/life"},
-    "src/collector/statements": COLLECTOR | {"src/collector/life", "src/collector/sources"},
-    "src/collector/push": COLLECTOR | {"src/collector/life", "src/collector/sources",
-                                       "src/collector/statements"},
-    "src/collector/enrol": COLLECTOR | {"src/collector/life", "src/collector/push"},
-    "src/collector": COLLECTOR | {"src/collector/life", "src/collector/sources", "src/collector/statements",
-                                  "src/collector/push", "src/collector/enrol"},
-    "src/pg/base": PROTOCOL,
-    "src/pg/audit": PG_BASE,
-    "src/pg/audit/statements": PG_AUDIT,
-    "src/pg/identity": PG_AUDIT,
-    "src/pg/store/metrics": PG_IDENTITY,
-    "src/pg/store": PG_STORE,
-    "src/pg/alerts": PG_AUDIT,
-    "src/pg/api": PG_IDENTITY | {"src/pg/audit/statements"},
-    "bgworker/process": PG_ALL,
-    "bgworker/ingest": PROCESS,
-    "bgworker/api": PROCESS,
-    "bgworker/alerts": PROCESS,
-    "bgworker/chores": PROCESS,
-    "bgworker": PROCESS | {"bgworker/ingest", "bgworker/api", "bgworker/alerts", "bgworker/chores"},
+    "src/protocol/catalog": set(),
+    "src/protocol": {"src/protocol/catalog"},
+    "src/ingest/json": {"src/protocol/catalog"},
+    "src/ingest": {"src/protocol/catalog", "src/protocol", "src/ingest/json"},
+    "src/http": set(),
+    "src/pki": set(),
+    "src/pki/jwt": {"src/pki"},
+    "src/sandbox": set(),
+    "src/ca": {"src/protocol", "src/pki", "src/sandbox"},
+    "src/courier": {"src/protocol", "src/sandbox"},
+    "src/gateway/process": {"src/protocol", "src/http", "src/pki", "src/sandbox"},
+    "src/gateway/identity": {"src/protocol", "src/http", "src/pki", "src/pki/jwt", "src/gateway/process"},
+    "src/gateway/collectors": {"src/protocol", "src/ingest", "src/http", "src/pki", "src/gateway/process",
+                               "src/gateway/identity"},
+    "src/gateway/people": {"src/protocol", "src/http", "src/pki", "src/gateway/process",
+                           "src/gateway/identity"},
+    "src/gateway": {"src/protocol", "src/http", "src/pki", "src/sandbox", "src/gateway/process",
+                    "src/gateway/identity", "src/gateway/collectors", "src/gateway/people"},
+    "src/collector/life": {"src/pki"},
+    "src/collector/sources": {"src/protocol/catalog", "src/collector/life"},
+    "src/collector/statements": {"src/protocol", "src/collector/sources"},
+    "src/collector/push": {"src/collector/life", "src/collector/sources", "src/collector/statements"},
+    "src/collector/enrol": {"src/pki", "src/collector/life", "src/collector/push"},
+    "src/collector": {"src/collector/life", "src/collector/sources", "src/collector/statements",
+                      "src/collector/push", "src/collector/enrol"},
+    "src/pg/base": {"src/protocol"},
+    "src/pg/audit": {"src/protocol", "src/pg/base"},
+    "src/pg/audit/statements": {"src/pg/base", "src/pg/audit"},
+    "src/pg/identity": {"src/protocol", "src/pg/base", "src/pg/audit"},
+    "src/pg/store/metrics": {"src/protocol", "src/pg/base", "src/pg/identity"},
+    "src/pg/store": {"src/protocol/catalog", "src/protocol", "src/pg/base", "src/pg/audit", "src/pg/identity",
+                     "src/pg/store/metrics"},
+    "src/pg/alerts": {"src/protocol", "src/pg/base", "src/pg/audit"},
+    "src/pg/api": {"src/protocol", "src/pg/base", "src/pg/audit", "src/pg/audit/statements",
+                   "src/pg/identity"},
+    "bgworker/process": {"src/protocol", "src/pg/base", "src/pg/audit", "src/pg/audit/statements",
+                         "src/pg/identity"},
+    "bgworker/ingest": {"src/pg/base", "src/pg/identity", "src/pg/store", "bgworker/process"},
+    "bgworker/api": {"src/pg/base", "src/pg/identity", "src/pg/api", "bgworker/process"},
+    "bgworker/alerts": {"src/pg/base", "src/pg/alerts", "bgworker/process"},
+    "bgworker/chores": {"src/protocol", "src/pg/base", "src/pg/audit", "src/pg/identity", "src/pg/store",
+                        "bgworker/process"},
+    "bgworker": {"src/pg/base", "src/pg/audit", "src/pg/audit/statements", "src/pg/identity",
+                 "bgworker/process", "bgworker/ingest", "bgworker/api", "bgworker/alerts", "bgworker/chores"},
 }
-# Library (a prefix of the include) -> the directories of src that may use it.
+# Library (how the include begins, in upper or lower case) -> the directories of src that may use it, and do.
 LIBRARIES = {
-    "boost/": {"http", "gateway"},
-    "openssl/": {"http", "pki", "ca", "gateway", "collector", "courier", "ingest", "pg"},
+    "boost/": {"http"},
+    "openssl/": {"http", "pki", "ca", "gateway", "collector", "courier", "pg"},
     "simdjson": {"ingest", "pki"},
     "libdeflate": {"ingest", "collector"},
     "zstd": {"ingest"},
-    "zlib": {"ingest", "collector"},
-    "cjson/": {"gateway", "collector"},
+    "zlib": set(),  # libdeflate does its work
+    "cjson": {"gateway", "collector"},
     "seccomp": {"sandbox"},
     "linux/landlock": {"sandbox"},
     "curl/": {"collector", "courier"},
@@ -100,8 +100,13 @@ def sources():
 
 
 def resolve(include, path):
-    """resolve gives the file of ours that an include means, or None if it is somebody else's."""
-    for base in (ROOT / "src", ROOT, path.parent):
+    """resolve gives our own file that an include means, None if it is somebody else's."""
+    return resolve_from(include, path.parent)
+
+
+@functools.cache
+def resolve_from(include, folder):
+    for base in (ROOT / "src", ROOT, folder):
         if (base / include).is_file():
             return base / include
     return None
@@ -118,10 +123,11 @@ def directory_of(path):
     return parts[1] if parts[0] == "src" else parts[0]
 
 
+@functools.cache  # the includes of a header are followed from every file that includes it
 def includes_of(path):
     text = path.read_text(encoding="utf-8")
-    for match in INCLUDE.finditer(text):
-        yield text.count("\n", 0, match.start()) + 1, match.group(1), match.group(2)
+    return [(text.count("\n", 0, match.start()) + 1, match.group(1), match.group(2))
+            for match in INCLUDE.finditer(text)]
 
 
 def forbidden_closure(path, seen):
@@ -139,6 +145,7 @@ def forbidden_closure(path, seen):
 def main():
     server = server_headers()
     problems = []
+    used = set()
     count = 0
 
     def report(path, line, text):
@@ -148,22 +155,31 @@ def main():
         count += 1
         room, name = room_of(path), directory_of(path)
         if room not in ROOMS:
-            report(path, 1, f"{room} is no room of {pathlib.Path(__file__).name}")
+            report(path, 1, f"{room} is no room of {OWN_NAME}")
             continue
         for line, _, include in includes_of(path):
             target = resolve(include, path)
             if target is not None:
-                if room_of(target) not in ROOMS[room] | {room}:
+                used.add((room, room_of(target)))
+                if room_of(target) not in ROOMS[room] | {room, EVERYBODYS}:
                     report(path, line, f"{room} must not include {room_of(target)}")
                 continue
             if name not in SERVER_SIDE and (server / include).is_file():
                 report(path, line, f"PostgreSQL's {include} outside src/pg and bgworker")
             for prefix, users in LIBRARIES.items():
-                if include.startswith(prefix) and name not in users:
-                    report(path, line, f"{include} in {name}")
+                if include.lower().startswith(prefix.lower()):
+                    used.add((prefix, name))
+                    if name not in users:
+                        report(path, line, f"{include} in {name}")
         if name in SERVER_SIDE:
             for where, line, include in forbidden_closure(path, {path}):
                 report(path, 1, f"<{include}> in the server, by {where.relative_to(ROOT)}:{line}")
+    problems += [f"{OWN_NAME}:1: {room} may include {target}, and does not"
+                 for room, targets in ROOMS.items()
+                 for target in sorted(targets) if (room, target) not in used]
+    problems += [f"{OWN_NAME}:1: {user} may use {prefix}, and does not"
+                 for prefix, users in LIBRARIES.items()
+                 for user in sorted(users) if (prefix, user) not in used]
     if count < 20:
         problems.append(f"only {count} files found: is this the right directory?")
     print("\n".join(problems))

@@ -1,4 +1,5 @@
-"""Checks the server's own code: SQL text only in src/pg, and the same list of sources in both builds."""
+"""Checks the server's own code: SQL text only under src/pg, versions of PostgreSQL in one file, and one list
+of sources for both builds."""
 import pathlib
 import re
 import sys
@@ -11,6 +12,9 @@ CODE = {".cpp", ".hpp", ".h"}
 SQL = re.compile(r'"\s*(?:SELECT|INSERT|UPDATE|DELETE|MERGE|WITH|VALUES|SET|RESET|CALL|COPY|LOCK|LISTEN'
                  r"|NOTIFY|CREATE|ALTER|DROP|TRUNCATE|GRANT|REVOKE|BEGIN|START|COMMIT|ROLLBACK|SAVEPOINT)\b")
 SPI = re.compile(r"\bSPI_\w+|\bpg::Statement\b")
+# Differences between PostgreSQL's versions have one place.
+VERSION = re.compile(r"\bPG_(?:VERSION|MAJORVERSION)(?:_NUM)?\b")
+VERSIONS_PLACE = "src/pg/base/compat.h"
 
 
 def code_below(*tops):
@@ -31,6 +35,14 @@ def check_sql():
             for found in (SQL.search(line), SPI.search(line)):
                 if found:
                     yield f"{path.relative_to(ROOT)}:{number}: SQL outside src/pg: {found[0]}"
+
+
+def check_versions():
+    for path in code_below("src", "bgworker"):
+        name = path.relative_to(ROOT).as_posix()
+        for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
+            if name != VERSIONS_PLACE and VERSION.search(without_comment(line)):
+                yield f"{name}:{number}: a version of PostgreSQL outside {VERSIONS_PLACE}"
 
 
 def needed():
@@ -87,7 +99,7 @@ def check_list():
 
 
 def main():
-    problems = [*check_sql(), *check_list()]
+    problems = [*check_sql(), *check_versions(), *check_list()]
     print("\n".join(problems))
     return 1 if problems else 0
 

@@ -1,7 +1,7 @@
 """Checks the install script: search_path, privileges, comments, qualified names, plain CREATE.
 
-An object's GRANTs must stand in the file that creates it. Only pganalytics_rules is granted
-privileges elsewhere, behind the rule that needs them. The script must end with REVOKEs that take
+Each file of sql is part of the script (order.txt). An object's GRANTs stand in the file that makes it. Only
+pganalytics_rules gets privileges elsewhere, behind the rule that needs them. The script ends with what takes
 everything from PUBLIC.
 """
 import pathlib
@@ -52,13 +52,29 @@ def statements(text):
             position = end + len(match.group(0))
 
 
+def read_order(problems):
+    """read_order gives the files that the install script is made of; each file of sql is one of them."""
+    order = ROOT / "sql/order.txt"
+    files = []
+    for line, name in enumerate(order.read_text(encoding="utf-8").split("\n"), 1):
+        path = ROOT / "sql" / f"{name}.sql"
+        if name and (path in files or not path.is_file()):
+            problems.append(f"{order.relative_to(ROOT)}:{line}: sql/{name}.sql "
+                            f"{'is named already' if path in files else 'is not there'}")
+        elif name:
+            files.append(path)
+    problems += [f"{path.relative_to(ROOT)}:1: is not in {order.relative_to(ROOT)}: nobody installs it"
+                 for path in sorted((ROOT / "sql").rglob("*.sql")) if path not in files]
+    return files
+
+
 def main():
     problems = []
     functions, commented, definers, objects = {}, set(), {}, {}
     revoked = {kind: 0 for kind in REVOKED}
     grants = []
     order = last_created = 0
-    files = [ROOT / "sql" / f"{name}.sql" for name in (ROOT / "sql/order.txt").read_text().split()]
+    files = read_order(problems)
     for path in files:
         text = without_comments(path.read_text(encoding="utf-8"))
         for line, statement, body in statements(text):

@@ -157,4 +157,43 @@ inline bool IsBackgroundWorker(const PGPROC& process) {
 #endif
 }
 
+// PrivilegeEntry says which privileges a plan needs on one relation, PrivilegeEntries has all of a
+// plan. Since PostgreSQL 16, they have a list of their own (a61b1f74823). Before, they were part of
+// the range table, which has more than relations; their fields have the same names.
+#if PG_VERSION_NUM >= 160000
+using PrivilegeEntry = RTEPermissionInfo;
+inline const List* PrivilegeEntries(const PlannedStmt& plan) { return plan.permInfos; }
+inline bool NeedsPrivileges(const PrivilegeEntry& entry) { return entry.requiredPerms != 0; }
+#else
+using PrivilegeEntry = RangeTblEntry;
+inline const List* PrivilegeEntries(const PlannedStmt& plan) { return plan.rtable; }
+inline bool NeedsPrivileges(const PrivilegeEntry& entry) {
+    return entry.rtekind == RTE_RELATION && entry.requiredPerms != 0;
+}
+#endif
+
+// kRunHook is a hook for ExecutorRun that calls kRun(query, direction, count, once). RunPlan goes
+// on with the hook before it, or with PostgreSQL's own code if that is nullptr. PostgreSQL 18 has
+// removed the argument `once` (3eea7a0c97e); there it is false, and nobody reads it.
+#if PG_VERSION_NUM >= 180000
+template <auto kRun>
+inline constexpr ExecutorRun_hook_type kRunHook =
+    [](QueryDesc* query, ScanDirection direction, uint64 count) {
+        kRun(query, direction, count, false);
+    };
+#else
+template <auto kRun>
+inline constexpr ExecutorRun_hook_type kRunHook = kRun;
+#endif
+
+inline void RunPlan(ExecutorRun_hook_type next, QueryDesc* query, ScanDirection direction,
+                    uint64 count, [[maybe_unused]] bool once) {
+    ExecutorRun_hook_type const run = next == nullptr ? standard_ExecutorRun : next;
+#if PG_VERSION_NUM >= 180000
+    run(query, direction, count);
+#else
+    run(query, direction, count, once);
+#endif
+}
+
 }  // namespace pganalytics::pg

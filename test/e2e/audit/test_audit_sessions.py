@@ -6,7 +6,6 @@ import psycopg2
 import pytest
 
 import cluster
-import product
 from audit_sessions import Sessions, code_of, refused
 from audit_view import Audit
 

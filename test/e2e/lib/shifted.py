@@ -18,12 +18,6 @@ def own_shift():
     return int.from_bytes(pathlib.Path(file).read_bytes(), "little", signed=True) if file else 0
 
 
-def own_shift():
-    """own_shift is the number of seconds by which this process's own clock is moved (scripts/dates)."""
-    file = os.environ.get("CLOCK_SHIFT_FILE")
-    return int.from_bytes(pathlib.Path(file).read_bytes(), "little", signed=True) if file else 0
-
-
 class ShiftedClock:
     """ShiftedClock is a file with a number of seconds, and the library that adds them to the clock.
 

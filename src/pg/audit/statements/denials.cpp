@@ -193,23 +193,14 @@ void OnStart(QueryDesc* query, int flags) {
     CloseDenialWatch(&watch);
 }
 
-// Once is the bool execute_once, or nothing: PostgreSQL 18 has removed this argument (3eea7a0c97e).
-template <typename... Once>
-void OnRun(QueryDesc* query, ScanDirection direction, uint64 count, Once... once) {
-    const auto run = [=] {
-        if (previous_run_hook != nullptr) {
-            previous_run_hook(query, direction, count, once...);
-        } else {
-            standard_ExecutorRun(query, direction, count, once...);
-        }
-    };
+void OnRun(QueryDesc* query, ScanDirection direction, uint64 count, bool once) {
     if (!WatchesDenials()) {
-        run();
+        RunPlan(previous_run_hook, query, direction, count, once);
         return;
     }
     DenialWatch watch;
     OpenDenialWatch(&watch, nullptr);
-    run();
+    RunPlan(previous_run_hook, query, direction, count, once);
     CloseDenialWatch(&watch);
 }
 
@@ -267,7 +258,7 @@ void InstallDenialHooks() {
     previous_start_hook = ExecutorStart_hook;
     ExecutorStart_hook = OnStart;
     previous_run_hook = ExecutorRun_hook;
-    ExecutorRun_hook = OnRun;
+    ExecutorRun_hook = kRunHook<OnRun>;
     previous_finish_hook = ExecutorFinish_hook;
     ExecutorFinish_hook = OnFinish;
 }

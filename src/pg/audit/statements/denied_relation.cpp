@@ -2,22 +2,19 @@
 // which privilege is missing.
 #include "pg/audit/statements/denials.hpp"
 
+#include "pg/base/compat.h"
+
 extern "C" {
 #include "access/sysattr.h"
 #include "catalog/pg_class.h"
 #include "nodes/bitmapset.h"
 #include "utils/acl.h"
 }
-#if PG_VERSION_NUM >= 160000
-extern "C" {
-#include "parser/parse_relation.h"
-}
-#endif
 
 namespace pganalytics::pg {
 namespace {
 
-// Need is the privileges that a plan needs on one relation (RTEPermissionInfo since PostgreSQL 16).
+// Need is the privileges that a plan needs on one relation.
 struct Need {
     Oid relation;
     Oid role;
@@ -141,23 +138,13 @@ bool IsDenied(const Need& need, AuditRecord* record) {
 
 bool DeniedRelation(const QueryDesc* query, AuditRecord* record) {
     ListCell* cell = nullptr;
-#if PG_VERSION_NUM >= 160000
-    foreach (cell, query->plannedstmt->permInfos) {
-        const auto* const entry = static_cast<const RTEPermissionInfo*>(lfirst(cell));
-        const Oid relation = entry->relid;
-#else
-    foreach (cell, query->plannedstmt->rtable) {
-        const auto* const entry = static_cast<const RangeTblEntry*>(lfirst(cell));
-        if (entry->rtekind != RTE_RELATION) continue;
-        const Oid relation = entry->relid;
-#endif
-        if (entry->requiredPerms == 0) continue;
-        const Need need = {relation,
-                           OidIsValid(entry->checkAsUser) ? entry->checkAsUser : GetUserId(),
-                           entry->requiredPerms,
-                           entry->selectedCols,
-                           entry->insertedCols,
-                           entry->updatedCols};
+    foreach (cell, PrivilegeEntries(*query->plannedstmt)) {
+        const auto* const entry = static_cast<const PrivilegeEntry*>(lfirst(cell));
+        if (!NeedsPrivileges(*entry)) continue;
+        const Need need = {
+            entry->relid,         OidIsValid(entry->checkAsUser) ? entry->checkAsUser : GetUserId(),
+            entry->requiredPerms, entry->selectedCols,
+            entry->insertedCols,  entry->updatedCols};
         if (IsDenied(need, record)) return true;
     }
     return false;
