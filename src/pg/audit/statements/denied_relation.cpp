@@ -17,7 +17,8 @@ extern "C" {
 namespace pganalytics::pg {
 namespace {
 
-// Need is the privileges that a plan needs on one relation (RTEPermissionInfo since PostgreSQL 16).
+// Need has the privileges that a plan needs on one relation (RTEPermissionInfo since PostgreSQL
+// 16).
 struct Need {
     Oid relation;
     Oid role;
@@ -104,8 +105,7 @@ void Describe(const Need& need, AclMode privilege, AttrNumber column, AuditRecor
         if (attribute != nullptr) AddAuditDetail(record, "column", attribute);
     }
     if (need.role != GetUserId()) {
-        // The plan uses a view, and the owner of the view lacks the privilege, not the role that
-        // asks.
+        // The plan uses a view. The owner of the view lacks the privilege, not the current role.
         const char* const owner = GetUserNameFromId(need.role, true);
         if (owner != nullptr) AddAuditDetail(record, "checked_as", owner);
     }
