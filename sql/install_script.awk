@@ -1,9 +1,10 @@
-# Writes the install script: first the catalog of query statistics, then the files of sql/order.txt.
+# Writes the install script. It reads first the catalog of query statistics, and then the files that
+# sql/order.txt lists.
 #
-# A line that begins with {FIRST..LAST} becomes one line for each column of the catalog from FIRST
-# to LAST, in the catalog's order; without LAST, to the last column. {name} and {type} in the line
-# become those of the column. A comma follows each line but the last one, and also the last one if
-# the original line ends with a comma.
+# A line that begins with {FIRST..LAST} is written once for each column of the catalog from FIRST to
+# LAST, in the order of the catalog. {FIRST..} goes up to the last column. In each of these lines,
+# {name} and {type} become those of the column. Each line but the last ends with a comma. The last
+# one ends with a comma only if the original line does.
 
 FILENAME ~ /catalog\/queries/ {
     if (match($0, /^ *(Count|Millis)\("[a-z_]+"/)) {

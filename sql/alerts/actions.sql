@@ -170,7 +170,7 @@ BEGIN
         RAISE EXCEPTION 'silence % has ended already', silence_id
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
-    -- A silence that has not begun begins and ends now, so it mutes nothing.
+    -- If the silence has not begun yet, let it begin and end now: then it mutes nothing.
     UPDATE pganalytics.alert_silences AS s
     SET starts_at = least(s.starts_at, now()), ends_at = now()
     WHERE s.silence_id = end_silence.silence_id;
@@ -237,7 +237,8 @@ COMMENT ON FUNCTION pganalytics.drop_maintenance_window(text) IS 'ends and remov
 GRANT EXECUTE ON FUNCTION pganalytics.drop_maintenance_window(text)
     TO pganalytics_operator, pganalytics_admin;
 
--- Guards inhibitions as guard_alert_rules() guards rules.
+-- guard_alert_inhibitions() does for inhibitions what guard_alert_rules() does for rules: it
+-- refuses to delete built-in rows, records who changed a row, and stores rows of a dump unchanged.
 CREATE FUNCTION pganalytics.guard_alert_inhibitions() RETURNS trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
@@ -323,8 +324,9 @@ COMMENT ON VIEW pganalytics.alert_overview IS
 GRANT SELECT ON pganalytics.alert_overview
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
--- Changes of these tables are recorded in the audit log, as in sql/audit/changes.sql. The triggers
--- are made after the built-in rows, so that these rows are not recorded: nobody wrote them.
+-- The audit log records changes of these tables, as it does for the tables in
+-- sql/audit/changes.sql. The triggers are created after the built-in rows were inserted, so that
+-- these rows are not recorded: no person wrote them.
 DO $triggers$
 DECLARE
     watched text;

@@ -1,6 +1,7 @@
--- The tables of alerts: rules, which are SQL queries; the alerts that they found; channels and
--- notifications. An alert is one label set of one rule, from when the rule first finds it to its
--- end. If the rule finds the label set again later, that is another row.
+-- The tables of alerts: rules (each has an SQL query), the alerts that rules have found, channels,
+-- and notifications. A row of pganalytics.alerts stands for one label set of one rule, from the
+-- time the rule first finds it until the alert ends. If the rule finds the label set again later,
+-- it gets a new row.
 
 CREATE TABLE pganalytics.alert_rules (
     name text PRIMARY KEY CHECK (name ~ '^[a-zA-Z_][a-zA-Z0-9_]{0,62}$'),
@@ -36,7 +37,8 @@ COMMENT ON COLUMN pganalytics.alert_rules.annotations IS
 COMMENT ON COLUMN pganalytics.alert_rules.builtin IS 'made by the extension; pg_dump keeps it only if it was changed';
 GRANT SELECT ON pganalytics.alert_rules
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_alerts;
--- No privilege to write builtin, changed_at and changed_by: guard_alert_rules() writes them.
+-- Administrators may not write builtin, changed_at and changed_by: the trigger guard_alert_rules()
+-- sets them.
 GRANT DELETE,
       INSERT (name, query, comparison, threshold, threshold_setting, pending_for, keep_firing_for, severity,
               evaluate_every, time_limit, labels, annotations, runbook_url, enabled),
@@ -94,7 +96,7 @@ COMMENT ON COLUMN pganalytics.alerts.started_at IS 'when it became pending';
 COMMENT ON COLUMN pganalytics.alerts.found_at IS 'when its rule last found it';
 GRANT SELECT ON pganalytics.alerts
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
--- No privilege to write acknowledged_by: stamp_acknowledgement() writes it.
+-- People may not write acknowledged_by: the trigger stamp_acknowledgement() sets it.
 GRANT UPDATE (acknowledged_at, acknowledgement) ON pganalytics.alerts
     TO pganalytics_operator, pganalytics_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON pganalytics.alerts TO pganalytics_alerts;
@@ -204,7 +206,8 @@ COMMENT ON COLUMN pganalytics.alert_channels.escalate_after IS 'only alerts that
 COMMENT ON COLUMN pganalytics.alert_channels.give_up_after IS 'how long delivery of a notification is retried before it is dead';
 COMMENT ON COLUMN pganalytics.alert_channels.anchors IS 'whether the head of the audit log is sent, too, in each minute in which it has changed';
 COMMENT ON COLUMN pganalytics.alert_channels.enabled IS 'false: nothing is queued, and what waits keeps waiting';
--- No privilege to read url and mail_to: a URL can be a secret by itself (Slack's is).
+-- These roles may not read url and mail_to: a URL can itself be a secret (those of Slack webhooks
+-- are).
 GRANT SELECT (name, kind, authentication, matchers, group_by, group_wait, repeat_every, send_resolved,
               escalate_after, give_up_after, anchors, enabled)
     ON pganalytics.alert_channels TO pganalytics_viewer, pganalytics_operator, pganalytics_rules;

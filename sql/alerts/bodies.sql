@@ -1,5 +1,5 @@
--- The body of a delivery: alerts in the format of Alertmanager, and the text for each kind of channel.
--- Nothing here reads a table.
+-- These functions make the body of a delivery: alerts in Alertmanager's format, or the text for
+-- other kinds of channels. None of them reads a table.
 
 CREATE FUNCTION pganalytics.external_url() RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -23,7 +23,8 @@ AS $$ SELECT to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
 COMMENT ON FUNCTION pganalytics.alert_time(timestamptz) IS 'a time as RFC 3339 has it, in UTC';
 GRANT EXECUTE ON FUNCTION pganalytics.alert_time(timestamptz) TO pganalytics_admin, pganalytics_alerts;
 
--- Labels and annotations must be texts: a receiver refuses a delivery that has anything else in them.
+-- Labels and annotations are sent as texts, because a receiver refuses a delivery with any other
+-- value in them. Empty ones are left out.
 CREATE FUNCTION pganalytics.alert_texts(texts jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -34,7 +35,7 @@ $$;
 COMMENT ON FUNCTION pganalytics.alert_texts(jsonb) IS 'the members of an object that are not empty, as texts';
 GRANT EXECUTE ON FUNCTION pganalytics.alert_texts(jsonb) TO pganalytics_alerts;
 
--- endsAt of an alert that has not ended is the zero time of Go (year 1), as Alertmanager writes it.
+-- If the alert has not ended, endsAt is Go's zero time (year 1), as Alertmanager itself writes it.
 CREATE FUNCTION pganalytics.alert_notice(alert pganalytics.alerts, status text, link text) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -77,8 +78,8 @@ COMMENT ON FUNCTION pganalytics.alert_group_key(jsonb) IS
     'the name of a group, as Alertmanager writes those of its first route: {}:{alertname="disk_full"}';
 GRANT EXECUTE ON FUNCTION pganalytics.alert_group_key(jsonb) TO pganalytics_alerts;
 
--- Removes control characters, so that a value can neither begin nor end a line nor reverse the
--- direction of the text.
+-- alert_line() replaces control characters by spaces. Otherwise a value could add lines to a
+-- message or reverse the direction of its text.
 CREATE FUNCTION pganalytics.alert_line(line text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -134,8 +135,8 @@ $$;
 COMMENT ON FUNCTION pganalytics.alert_text(jsonb, integer) IS 'several alerts, the first of them in words';
 GRANT EXECUTE ON FUNCTION pganalytics.alert_text(jsonb, integer) TO pganalytics_alerts;
 
--- A firing alert gets an end four minutes after it was last sent, as Prometheus does it: then
--- Alertmanager drops the alerts of a server that no longer sends any.
+-- Like Prometheus, alertmanager_body() gives a firing alert an end time four minutes ahead, and
+-- each resend moves that time. So if this server stops sending, Alertmanager drops its alerts.
 CREATE FUNCTION pganalytics.alertmanager_body(notices jsonb, at timestamptz) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -175,7 +176,8 @@ COMMENT ON FUNCTION pganalytics.webhook_body(text, text, jsonb, jsonb) IS
     'alerts as Alertmanager''s webhooks have them, version 4';
 GRANT EXECUTE ON FUNCTION pganalytics.webhook_body(text, text, jsonb, jsonb) TO pganalytics_alerts;
 
--- Slack reads mentions ("<!channel>") and links only between angle brackets, so these are escaped.
+-- Slack finds mentions ("<!channel>") and links only between angle brackets, so angle brackets are
+-- escaped.
 CREATE FUNCTION pganalytics.slack_body(notices jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp

@@ -1,6 +1,6 @@
--- Channels: the checks on INSERT and UPDATE, secrets, and test messages. Administrators write the
--- table itself. The courier checks the address that a URL resolves to, because the courier
--- connects.
+-- Channels: checks on INSERT and UPDATE, secrets, and test messages. Administrators write the table
+-- alert_channels directly. The address to which a URL resolves is not checked here: the courier
+-- checks it when it connects.
 
 CREATE FUNCTION pganalytics.check_alert_channel() RETURNS trigger
     LANGUAGE plpgsql
@@ -9,8 +9,9 @@ AS $$
 DECLARE
     problem text;
 BEGIN
-    -- A URL is printable ASCII, so it holds no end of a line and no look-alike character. "@"
-    -- before the path would be user information and is refused.
+    -- A URL may have only printable ASCII, so it has no line ends and no look-alike characters. An
+    -- "@" before the path is refused, because the text before it would be a user name or a
+    -- password.
     problem := CASE
         WHEN NEW.kind = 'email' AND NEW.url IS NOT NULL THEN 'a channel of kind email has no url'
         WHEN NEW.kind = 'email' AND coalesce(cardinality(NEW.mail_to), 0) NOT BETWEEN 1 AND 20 THEN
@@ -53,9 +54,9 @@ GRANT EXECUTE ON FUNCTION pganalytics.check_alert_channel() TO pganalytics_admin
 CREATE TRIGGER check_channel BEFORE INSERT OR UPDATE ON pganalytics.alert_channels
     FOR EACH ROW EXECUTE FUNCTION pganalytics.check_alert_channel();
 
--- Deletes what belongs to a deleted channel: a new channel of the same name has been sent nothing.
--- When a channel is changed, makes due at once what was delayed because the receiver could not be
--- reached.
+-- When a channel is deleted, follow_alert_channel() deletes its notifications, secret and state: a
+-- new channel of the same name starts with nothing. When a channel is changed, its notifications
+-- that wait for a retry become due at once.
 CREATE FUNCTION pganalytics.follow_alert_channel() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
@@ -95,8 +96,8 @@ GRANT SELECT, INSERT,
       UPDATE (resend_at, attempts, last_status, last_error, anchor, anchored_at)
     ON pganalytics.alert_channel_states TO pganalytics_alerts;
 
--- The function checks the secret itself, so that no message shows it: the message of a violated
--- constraint would show the whole row.
+-- The function checks the secret itself instead of leaving that to a constraint: the error of a
+-- violated constraint would show the whole row, with the secret.
 CREATE FUNCTION pganalytics.set_channel_secret(channel text, secret text) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp

@@ -1,12 +1,15 @@
--- Queues notifications: compares the alerts with what each channel was sent last. The functions of
--- outbox.sql take what is due and record the outcome. The alerts worker calls all of them with its
--- own rights and passes the time as an argument.
+-- These functions queue notifications: they compare the alerts with what each channel was sent
+-- last. The functions in outbox.sql then take the deliveries that are due and record their outcome.
+-- The alerts worker calls all these functions with its own rights and passes the time as an
+-- argument.
 --
--- A delivery belongs to one group of one channel and has the key "channel/group". Only the worker
--- knows which deliveries are in progress: it passes their keys when it takes more, so a group has
--- one delivery at a time. If the worker ends, its successor takes the same deliveries again.
+-- A delivery is for one group of one channel, and its key is "channel/group". Only the worker knows
+-- which deliveries are in progress. It passes their keys when it takes more deliveries, so that a
+-- group never has two in progress. If the worker ends, the next worker takes the same deliveries
+-- again.
 
--- When queue_notifications() last compared, and a hash of what it compared.
+-- alert_outbox_state has the time at which queue_notifications() last compared, and a hash of what
+-- it compared.
 CREATE TABLE pganalytics.alert_outbox_state (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     compared_at timestamptz NOT NULL DEFAULT '-infinity',
@@ -17,8 +20,8 @@ COMMENT ON TABLE pganalytics.alert_outbox_state IS
 GRANT SELECT, INSERT, UPDATE (compared_at, compared) ON pganalytics.alert_outbox_state TO pganalytics_alerts;
 INSERT INTO pganalytics.alert_outbox_state DEFAULT VALUES;
 
--- The audit worker keeps the head of the audit log in shared memory; without that worker there is
--- no head, and nothing is queued.
+-- queue_anchors() queues the head of the audit log: the number and hash of its last row. The audit
+-- worker keeps the head in shared memory. If there is none, the function queues nothing.
 CREATE FUNCTION pganalytics.queue_anchors(at timestamptz) RETURNS integer
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
@@ -38,7 +41,8 @@ BEGIN
         INSERT INTO pganalytics.alert_channel_states AS s (channel, anchor, anchored_at)
         SELECT c.name, head, queue_anchors.at FROM pganalytics.alert_channels c
         WHERE c.anchors AND c.enabled
-          -- Skip a channel for which a head still waits: the next one after it is newer and proves all rows.
+          -- Skip a channel if a head for it still waits. A head that is queued later proves all
+          -- earlier rows, too.
           AND NOT EXISTS (SELECT FROM pganalytics.alert_outbox o
                           WHERE o.channel = c.name AND o.state = 'waiting'
                             AND o.group_key = '{}:{alertname="audit_log_head"}')
@@ -46,7 +50,8 @@ BEGIN
         SET anchor = excluded.anchor, anchored_at = excluded.anchored_at
         WHERE s.anchor IS DISTINCT FROM excluded.anchor
           AND (s.anchored_at IS NULL OR s.anchored_at <= excluded.anchored_at - interval '1 min'
-               -- anchored_at comes from a clock that was ahead and has been set back.
+               -- If anchored_at is in the future, the clock has been set back since: queue the
+               -- head.
                OR s.anchored_at > excluded.anchored_at + interval '1 min')
         RETURNING s.channel)
     INSERT INTO pganalytics.alert_outbox (channel, fingerprint, group_key, status, alert, latest,
@@ -69,11 +74,13 @@ COMMENT ON FUNCTION pganalytics.queue_anchors(timestamptz) IS
     'queues the head of the audit log for channels with anchors, at most once a minute; for the alerts worker';
 GRANT EXECUTE ON FUNCTION pganalytics.queue_anchors(timestamptz) TO pganalytics_alerts;
 
--- Compares states, not events, so a lost event loses no notification. It compares when the set of
--- firing alerts or a channel has changed, and every 5 s for what only time changes (a repetition,
--- an escalation, the end of a silence); any other call returns at once. The settings make plans
--- look rows up by key, whatever the statistics say: a plan made for empty tables would compare
--- every row with every row.
+-- queue_notifications() compares states, not events, so a lost event loses no notification. It
+-- compares if the set of firing alerts or a channel has changed. Every 5 s it compares in any case,
+-- because time alone causes some changes (a repetition, an escalation, the end of a silence). Other
+-- calls return at once.
+--
+-- The SET clauses make the planner look rows up through indexes, whatever the statistics say. A
+-- plan made while the tables are empty would otherwise compare every row with every row.
 CREATE FUNCTION pganalytics.queue_notifications(at timestamptz) RETURNS integer
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
@@ -105,7 +112,8 @@ BEGIN
     PERFORM FROM pganalytics.alert_outbox_state s FOR UPDATE;
     link := pganalytics.external_url();
 
-    -- Resolved: notify every channel that was notified of the firing, also during a silence.
+    -- Resolved alerts: notify every channel that was notified when the alert fired, even during a
+    -- silence.
     WITH ended AS (
         UPDATE pganalytics.alert_outbox AS o SET latest = false
         FROM pganalytics.alerts a, pganalytics.alert_channels c
@@ -126,8 +134,8 @@ BEGIN
     GET DIAGNOSTICS added = ROW_COUNT;
     queued := queued + added;
 
-    -- Queue the alerts that fire and were not sent yet, or were sent longer than repeat_every ago.
-    -- An Alertmanager gets no repetitions here, because all firing alerts are resent to it every
+    -- Queue firing alerts that were never sent, or were last sent more than repeat_every ago. An
+    -- Alertmanager gets no repetitions here, because all firing alerts are resent to it every
     -- minute. An alert whose last notification still waits is not queued again.
     SELECT array_agg(jsonb_build_object('alert', a.alert_id, 'channel', c.name,
                                         'last', newest.notification_id)
@@ -145,7 +153,8 @@ BEGIN
                ELSE a.acknowledged_at IS NULL AND c.kind <> 'alertmanager' AND c.repeat_every > '0'
                    AND newest.state <> 'waiting'
                    AND (newest.created_at + c.repeat_every <= queue_notifications.at
-                        -- created_at comes from a clock that was ahead and has been set back.
+                        -- If created_at is in the future, the clock has been set back since: repeat
+                        -- now.
                         OR newest.created_at > queue_notifications.at + interval '1 hour')
           END
       AND CASE c.matchers WHEN '[]' THEN true ELSE pganalytics.labels_match(a.labels, c.matchers) END;
@@ -168,8 +177,9 @@ BEGIN
             FROM unnest(wanted) WITH ORDINALITY AS w(pair, place)
             JOIN pganalytics.alerts a ON a.alert_id = (w.pair ->> 'alert')::bigint
             JOIN pganalytics.alert_channels c ON c.name = w.pair ->> 'channel'
-            -- If a notification of the same labels already waits, take its group, even if group_by has changed
-            -- since. Alertmanager does its own grouping.
+            -- If a notification with the same labels already waits, take its group, even if
+            -- group_by has changed since. Alertmanager groups alerts itself, so for it there is
+            -- only one group.
             CROSS JOIN LATERAL (
                 SELECT CASE c.kind WHEN 'alertmanager' THEN '{}:{}' ELSE coalesce(
                     (SELECT o.group_key FROM pganalytics.alert_outbox o

@@ -1,5 +1,5 @@
--- The engine of alerts: which rules are due, what their queries find, and the next state of each alert.
--- Every function takes the time as an argument; the alerts worker passes now().
+-- The engine of alerts: it finds the rules that are due, runs their queries, and computes the next
+-- state of each alert. The functions take the time as an argument; the alerts worker passes now().
 
 -- evaluation_time does not set search_path: that would make it ten times as slow, and queries call
 -- it for every row. It looks up no name, so it needs no search_path.
@@ -11,7 +11,7 @@ COMMENT ON FUNCTION pganalytics.evaluation_time() IS
 GRANT EXECUTE ON FUNCTION pganalytics.evaluation_time()
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_alerts;
 
--- PARALLEL UNSAFE: it begins a subtransaction.
+-- run_rule() is PARALLEL UNSAFE, because it begins a subtransaction.
 CREATE FUNCTION pganalytics.run_rule(query text, at timestamptz)
     RETURNS TABLE (labels jsonb, value double precision)
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE ROWS 10 SET search_path = pg_catalog, pg_temp
@@ -101,9 +101,9 @@ COMMENT ON FUNCTION pganalytics.alert_condition(double precision, text, double p
 GRANT EXECUTE ON FUNCTION pganalytics.alert_condition(double precision, text, double precision)
     TO pganalytics_admin, pganalytics_alerts;
 
--- Decides every change of state of an alert. The engine keeps the alerts in a table, a backtest
--- keeps them in a variable. A clock that is set back shortens the times that alerts wait and has no
--- other effect.
+-- alert_step() decides every change of the state of an alert. The engine passes alerts from the
+-- table, a backtest passes them from a variable. If the clock was set back, an alert counts its
+-- wait (pending_for, keep_firing_for) again from the new time; nothing else changes.
 CREATE FUNCTION pganalytics.alert_step(
         rule pganalytics.alert_rules, threshold double precision, active pganalytics.alerts[],
         found_labels jsonb[], found_values double precision[], at timestamptz)
@@ -115,8 +115,8 @@ AS $$
 DECLARE
     duplicate jsonb;
 BEGIN
-    -- The rule's own labels can make two found rows equal: one row has such a label with the same
-    -- value, the other lacks it.
+    -- Adding the rule's own labels can make two found rows equal: if one row already has such a
+    -- label with the same value, and the other row lacks it.
     SELECT m.labels INTO duplicate
     FROM unnest(found_labels) AS f (labels), LATERAL (SELECT rule.labels || f.labels) AS m (labels)
     WHERE rule.labels <> '{}' GROUP BY m.labels HAVING count(*) > 1 LIMIT 1;
@@ -174,8 +174,8 @@ GRANT EXECUTE ON FUNCTION
         double precision[], timestamptz)
     TO pganalytics_admin, pganalytics_alerts;
 
--- Returns at least ten times the duration of an evaluation: rules are evaluated one after the
--- other, so a slow rule is evaluated less often.
+-- rule_pause() returns at least ten times the duration of the last evaluation. Rules are evaluated
+-- one after the other, so a slow rule is evaluated less often, to leave time for the others.
 CREATE FUNCTION pganalytics.rule_pause(evaluate_every interval, duration_ms double precision)
     RETURNS interval
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -194,8 +194,8 @@ CREATE FUNCTION pganalytics.due_rules(at timestamptz)
 AS $$
     SELECT r.name, r.query, extract(epoch FROM r.time_limit)::double precision * 1000
     FROM pganalytics.alert_rules r LEFT JOIN pganalytics.alert_rule_states s ON s.rule = r.name
-    -- Compute the time again: since evaluate_at was stored the clock may have been set back, or the
-    -- rule changed.
+    -- Compute the due time again instead of reading evaluate_at: since evaluate_at was stored, the
+    -- clock may have been set back or the rule changed.
     WHERE r.enabled
       AND (s.evaluated_at IS NULL OR s.evaluated_at > at
            OR s.evaluated_at + pganalytics.rule_pause(r.evaluate_every, s.duration_ms) <= at)
@@ -219,7 +219,8 @@ BEGIN
     SELECT r.* INTO of_rule FROM pganalytics.alert_rules r
     WHERE r.name = record_evaluation.rule AND r.enabled;
     IF NOT FOUND THEN RETURN; END IF;
-    -- Lock the row: a second evaluation of the rule waits, and then sees the result of this one.
+    -- This also locks the row: a second evaluation of the rule waits, and then sees the result of
+    -- this one.
     INSERT INTO pganalytics.alert_rule_states AS s
         (rule, evaluate_at, evaluated_at, duration_ms, label_sets, failures, failing_since, last_error)
     VALUES (of_rule.name,
@@ -235,7 +236,7 @@ BEGIN
         failures = CASE WHEN error IS NULL THEN 0 ELSE s.failures + 1 END,
         failing_since = CASE WHEN error IS NOT NULL THEN coalesce(s.failing_since, at) END,
         last_error = coalesce(excluded.last_error, s.last_error);
-    -- If the rule failed, nothing is known: its alerts stay as they are.
+    -- If the rule failed, nobody knows what it would have found: its alerts stay as they are.
     IF error IS NOT NULL THEN RETURN; END IF;
     stepped := ARRAY(
         SELECT s FROM pganalytics.alert_step(
@@ -244,7 +245,8 @@ BEGIN
                   WHERE a.rule = of_rule.name AND a.state <> 'resolved'),
             record_evaluation.labels, record_evaluation."values", at) AS s);
     IF cardinality(stepped) = 0 THEN RETURN; END IF;
-    -- An alert that was pending and never fired is deleted with its history.
+    -- Delete alerts that were pending and are no longer found (state NULL), with their history:
+    -- they never fired.
     WITH gone AS (
         DELETE FROM pganalytics.alerts a USING unnest(stepped) AS s
         WHERE a.alert_id = s.alert_id AND s.state IS NULL RETURNING a.alert_id)

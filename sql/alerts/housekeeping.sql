@@ -35,7 +35,7 @@ CREATE FUNCTION pganalytics.prune_alerts(at timestamptz, most integer DEFAULT 10
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    -- Days are added as 24 hours: in a session's time zone a day may have 23.
+    -- Count a day as 24 hours: in the session's time zone a day may have 23.
     before timestamptz := at - make_interval(hours => 24 * pganalytics.alert_retention());
     pruned bigint;
     sent bigint;
@@ -56,8 +56,8 @@ BEGIN
     WHERE o.notification_id IN (
         SELECT s.notification_id FROM pganalytics.alert_outbox s
         WHERE s.state <> 'waiting' AND s.settled_at < before
-          -- Keep the last notification of an alert, because queue_notifications() compares the
-          -- alert with it.
+          -- Keep all notifications of an alert as long as the alert, because queue_notifications()
+          -- compares the alert with the last one.
           AND NOT EXISTS (SELECT FROM pganalytics.alerts a WHERE a.alert_id = s.alert_id)
         LIMIT most);
     GET DIAGNOSTICS sent = ROW_COUNT;
@@ -69,12 +69,14 @@ COMMENT ON FUNCTION pganalytics.prune_alerts(timestamptz, integer) IS
     'deletes resolved alerts, settled notifications and ended silences older than pganalytics.retention_alerts; returns how many alerts and notifications';
 GRANT EXECUTE ON FUNCTION pganalytics.prune_alerts(timestamptz, integer) TO pganalytics_alerts;
 
--- Moves times that lie ahead when the clock was set while the worker runs. So a retry, a
--- repetition, the time after which a delivery is given up, and the next evaluation of a rule come
--- after the same wait as without the change. The times at which alerts were found and notified stay
--- as they are: pending_for and escalate_after are measured from them, across restarts. If the clock
--- was set while no worker ran, the functions that compare a stored time ignore it if it lies
--- farther ahead than it can.
+-- The worker calls move_due_times() if the clock was set while the worker runs. The function shifts
+-- stored times with the clock. So a retry, a resend, the end of the retries, and the next
+-- evaluation of a rule come after the same wait as without the change. The times at which alerts
+-- were found and notified stay as they are: pending_for and escalate_after are measured from them,
+-- across restarts.
+--
+-- If the clock was set while no worker ran, stored times are not shifted. The functions that read
+-- such a time ignore it if it is farther ahead than it can be.
 CREATE FUNCTION pganalytics.move_due_times(at timestamptz, shift interval) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
@@ -94,7 +96,8 @@ COMMENT ON FUNCTION pganalytics.move_due_times(timestamptz, interval) IS
     'moves what waits with a clock that was set; for the worker of alerts';
 GRANT EXECUTE ON FUNCTION pganalytics.move_due_times(timestamptz, interval) TO pganalytics_alerts;
 
--- The counters of the workers, sampled each minute, so that rules can compare two times.
+-- self_samples has the workers' counters once a minute, so that rules can compare the counters at
+-- two times.
 CREATE TABLE pganalytics.self_samples (
     sampled_at timestamptz NOT NULL,
     LIKE pganalytics.workers,

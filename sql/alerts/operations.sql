@@ -1,7 +1,9 @@
--- Muting: matchers, and what mutes an alert: silences, maintenance windows, inhibitions.
+-- Muting: silences, maintenance windows and inhibitions mute alerts. Their matchers select the
+-- alerts.
 
--- Written in C, because SQL does not know this role: in a SECURITY DEFINER function current_user is
--- the owner, and for requests at the port for people session_user is the worker's role.
+-- acting_role() is written in C, because SQL does not know this role. In a SECURITY DEFINER
+-- function current_user is the owner. For requests at the port for people session_user is the role
+-- of the worker.
 CREATE FUNCTION pganalytics.acting_role() RETURNS name
     LANGUAGE c STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pganalytics_acting_role';
@@ -38,9 +40,9 @@ COMMENT ON FUNCTION pganalytics.labels_match(jsonb, jsonb) IS
 GRANT EXECUTE ON FUNCTION pganalytics.labels_match(jsonb, jsonb)
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_alerts;
 
--- For CHECK constraints: returns true, or raises an error that names the matcher. PostgreSQL's
--- regular expressions include those of RE2; back references, which RE2 does not have, are refused
--- because they can run for ever.
+-- check_matchers() is for CHECK constraints: it returns true, or raises an error that names the
+-- matcher. PostgreSQL understands all regular expressions that Alertmanager (RE2) understands. It
+-- also understands back references; these are refused, because they can run for ever.
 CREATE FUNCTION pganalytics.check_matchers(matchers jsonb, may_match_all boolean DEFAULT true)
     RETURNS boolean
     LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE
@@ -91,7 +93,8 @@ BEGIN
             RAISE EXCEPTION '% %', place, problem USING ERRCODE = 'invalid_parameter_value';
         END IF;
     END LOOP;
-    -- As in Alertmanager: matchers that match no labels at all would match nearly every alert.
+    -- As in Alertmanager, refuse matchers that match an alert without labels: they would match
+    -- nearly every alert.
     IF NOT may_match_all AND pganalytics.labels_match('{}', matchers) THEN
         RAISE EXCEPTION 'the matchers match an alert without labels'
             USING ERRCODE = 'invalid_parameter_value',
@@ -118,9 +121,9 @@ ALTER TABLE pganalytics.alert_inhibitions
 ALTER TABLE pganalytics.alert_channels
     ADD CONSTRAINT alert_channels_matchers CHECK (pganalytics.check_matchers(matchers));
 
--- Computed in the window's own time zone: 02:00 stays 02:00 when the clocks change. Where this
--- would make a window shorter than its duration, or leave an hour between two windows, the window
--- ends later.
+-- maintenance_covers() computes in the window's own time zone: 02:00 stays 02:00 when the clocks
+-- change. If the change would make a window shorter than its duration, or leave a gap of an hour
+-- between two windows, the window ends later.
 CREATE FUNCTION pganalytics.maintenance_covers(
         at timestamptz, starts_at timestamptz, duration interval, repeat_every interval,
         time_zone text) RETURNS boolean
@@ -138,8 +141,8 @@ AS $$
         SELECT CASE WHEN repeat_every IS NULL THEN 0
                     ELSE floor(extract(epoch FROM at AT TIME ZONE time_zone - first)
                                / extract(epoch FROM repeated))::integer END AS turn) AS of_time
-    -- Also try the repetition before and the one after: when clocks go back, one local hour comes
-    -- twice.
+    -- Also try the repetitions turn - 1 and turn + 1: when clocks go back, one local hour comes
+    -- twice, so turn can be wrong by one.
     CROSS JOIN LATERAL generate_series(greatest(turn - 1, 0),
                                        CASE WHEN repeat_every IS NULL THEN 0 ELSE turn + 1 END) AS n
 $$;
@@ -148,10 +151,10 @@ COMMENT ON FUNCTION pganalytics.maintenance_covers(timestamptz, timestamptz, int
 GRANT EXECUTE ON FUNCTION pganalytics.maintenance_covers(timestamptz, timestamptz, interval, interval, text)
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_alerts;
 
--- Inhibition works as in Alertmanager. Every firing alert counts as a source, also one that is silenced or
--- inhibited; so two inhibitions that name each other's alerts mute both. An alert that matches both source
--- and target of an inhibition is not inhibited by another such alert, nor by itself. Empty and missing
--- labels are equal.
+-- Inhibition works as in Alertmanager. Every firing alert counts as a source, even if it is
+-- silenced or inhibited. So if the source of each of two inhibitions is the target of the other,
+-- both alerts are muted. An alert that matches both source and target of an inhibition is not
+-- inhibited by itself, nor by another alert that matches both. An empty label equals a missing one.
 CREATE FUNCTION pganalytics.alert_mutes(at timestamptz)
     RETURNS TABLE (alert_id bigint, muted_by text[])
     LANGUAGE plpgsql STABLE PARALLEL SAFE

@@ -1,7 +1,9 @@
--- The outbox: takes the deliveries that are due, and records the outcome that the courier reports.
+-- The outbox: functions that take the deliveries that are due, and record the outcome that the
+-- courier reports.
 
--- Returns 1 s for the first attempt, then twice as long each time, up to 5 min. luck, from 0 to 1,
--- adds a jitter of up to a fifth either way.
+-- alert_backoff() returns 1 s after the first failed attempt and twice as long after each further
+-- one, up to 5 min. luck is a random number from 0 to 1; it changes the result by up to 20 % in
+-- either direction.
 CREATE FUNCTION pganalytics.alert_backoff(attempts integer, luck double precision) RETURNS interval
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -13,11 +15,12 @@ COMMENT ON FUNCTION pganalytics.alert_backoff(integer, double precision) IS
     'how long to wait after this many failed attempts';
 GRANT EXECUTE ON FUNCTION pganalytics.alert_backoff(integer, double precision) TO pganalytics_alerts;
 
--- Outcomes: 'sent'; 'again' (the delivery failed: retry until give_up_after has passed, and not
--- before retry_after if the receiver has named it); 'dead' (a retry cannot succeed). status is NULL
--- if the receiver has not answered. A notification that no longer waits is not changed, so calling
--- this twice, or after the channel was deleted, does no harm. A delivery without notifications
--- resends firing alerts to an Alertmanager.
+-- settle_delivery() records one of three outcomes. 'sent': the delivery succeeded. 'again': the
+-- delivery failed; it is retried until give_up_after has passed, but not before the retry_after
+-- that the receiver may have asked for. 'dead': a retry cannot succeed. status is NULL if the
+-- receiver has not answered. Only notifications that still wait are changed, so a second call does
+-- no harm, nor does a call after the channel was deleted. A delivery without notification_ids was a
+-- resend of firing alerts to an Alertmanager.
 CREATE FUNCTION pganalytics.settle_delivery(
         channel text, group_key text, notification_ids bigint[], outcome text, status integer,
         error text, retry_after interval, at timestamptz) RETURNS void
@@ -43,7 +46,7 @@ BEGIN
         SELECT s.attempts + 1 INTO failed FROM pganalytics.alert_channel_states s
         WHERE s.channel = settle_delivery.channel;
     END IF;
-    -- If the receiver asks for more than an hour, retry after an hour.
+    -- Retry after an hour at the latest, even if the receiver asks for more.
     again_at := settle_delivery.at + greatest(pganalytics.alert_backoff(coalesce(failed, 1), random()),
                                               least(coalesce(retry_after, '0'), '1 hour'));
     IF cardinality(notification_ids) > 0 THEN
@@ -60,11 +63,11 @@ BEGIN
                         ELSE 'waiting' END AS state) AS d
         WHERE w.notification_id = ANY (notification_ids) AND w.channel = settle_delivery.channel
           AND w.group_key = settle_delivery.group_key
-          -- Check the state of the row that is updated: another caller may just have recorded its
-          -- outcome.
+          -- Check the state of o, the row to update, not that of w: another caller may just have
+          -- recorded its outcome.
           AND o.notification_id = w.notification_id AND o.state = 'waiting';
-        -- A delivered notification supersedes older ones with the same labels: redeliver() has
-        -- queued them again while the newer one was being delivered.
+        -- A delivered notification makes older ones with the same labels obsolete. Older ones can
+        -- still wait if redeliver() queued them again while the newer one was being delivered.
         IF outcome = 'sent' THEN
             UPDATE pganalytics.alert_outbox AS o
             SET state = 'dead', settled_at = settle_delivery.at, last_error = 'overtaken'
@@ -97,8 +100,8 @@ GRANT EXECUTE ON FUNCTION
     pganalytics.settle_delivery(text, text, bigint[], text, integer, text, interval, timestamptz)
     TO pganalytics_alerts;
 
--- Returns the alerts that an Alertmanager was sent and that still fire, or were resolved within
--- five minutes.
+-- alerts_to_resend() returns those alerts that the Alertmanager was sent before: alerts that still
+-- fire, and alerts that were resolved less than five minutes ago.
 CREATE FUNCTION pganalytics.alerts_to_resend(channel text, at timestamptz) RETURNS jsonb
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -113,8 +116,8 @@ AS $$
         SELECT a FROM pganalytics.alerts a JOIN pganalytics.alert_outbox o ON o.alert_id = a.alert_id
         WHERE a.state = 'resolved' AND a.resolved_at > alerts_to_resend.at - interval '5 min'
           AND o.channel = alerts_to_resend.channel AND o.latest AND o.status = 'resolved'
-          -- Leave out an alert whose labels fire again: resending its end would resolve the newer
-          -- alert.
+          -- Leave out a resolved alert if an alert with the same labels fires again: resending the
+          -- end would resolve the newer alert.
           AND NOT EXISTS (SELECT FROM pganalytics.alerts n
                           WHERE n.fingerprint = a.fingerprint AND n.state = 'firing')) AS t
 $$;
@@ -122,11 +125,12 @@ COMMENT ON FUNCTION pganalytics.alerts_to_resend(text, timestamptz) IS
     'the alerts to resend to an Alertmanager; for the alerts worker';
 GRANT EXECUTE ON FUNCTION pganalytics.alerts_to_resend(text, timestamptz) TO pganalytics_alerts;
 
--- delivery is the key that the worker passes in busy while the delivery is in progress. A delivery
--- is the longest run of waiting notifications of a group, in order, that has no labels twice and at
--- most 200 alerts: the firing and the end of one alert are two deliveries, one after the other. A
--- channel has at most four deliveries at a time, so a receiver that does not answer delays no other
--- channel. While the first notification of a group has to wait, the whole group waits.
+-- The result column delivery is a key: the worker passes it in busy while the delivery is in
+-- progress. A delivery has waiting notifications of one group, oldest first: at most 200, and no
+-- labels twice. It stops before the first repeated labels, so the firing and the end of one alert
+-- are sent in two deliveries, one after the other. A channel has at most four deliveries in
+-- progress, so a receiver that does not answer delays no other channel. While the first
+-- notification of a group has to wait, the whole group waits.
 CREATE FUNCTION pganalytics.take_deliveries(
         at timestamptz, busy text[],
         OUT delivery text, OUT channel text, OUT group_key text, OUT kind text, OUT url text,
@@ -163,9 +167,8 @@ BEGIN
                         WHERE m.kind = 'alertmanager' AND NOT EXISTS (
                             SELECT FROM pganalytics.alert_outbox o
                             WHERE o.channel = m.name AND o.state = 'waiting')) AS w) AS g
-              -- No wait is longer than an hour, or than group_wait if that is more. A due time
-              -- farther ahead was computed by a clock that was ahead and was set back while no
-              -- worker ran: take the delivery now.
+              -- No wait is longer than an hour, or than group_wait if that is longer. If due_at is
+              -- farther ahead, the clock was set back while no worker ran: take the delivery now.
               WHERE (g.due_at <= take_deliveries.at
                      OR g.due_at > take_deliveries.at + greatest(interval '1 hour', g.group_wait))
                 AND NOT g.key = ANY (coalesce(busy, '{}'))) AS h
@@ -198,7 +201,8 @@ BEGIN
                               ORDER BY o.notification_id LIMIT 200) AS p) AS n) AS r
             WHERE r.second_turn IS NULL OR r.notification_id < r.second_turn;
         END IF;
-        -- Do not use a channel whose secret is missing: after a restore it would send unsigned messages.
+        -- Do not send to a channel whose secret is missing. A dump has no secrets, so after a
+        -- restore the channel would send unsigned messages.
         IF due.authentication <> 'none' AND due.secret IS NULL THEN
             PERFORM pganalytics.settle_delivery(due.name, due.group_key, notification_ids, 'again', NULL,
                 'the channel has no secret: set it with pganalytics.set_channel_secret()', NULL,
@@ -232,9 +236,9 @@ COMMENT ON FUNCTION pganalytics.take_deliveries(timestamptz, text[]) IS
     'the deliveries that are due, except of the groups in busy, with all that is needed to send them; for the alerts worker';
 GRANT EXECUTE ON FUNCTION pganalytics.take_deliveries(timestamptz, text[]) TO pganalytics_alerts;
 
--- The views of deliveries and of dead letters. redeliver() leaves out a dead letter that is older
--- than what the receiver was sent for the same labels, because delivering it would undo the newer
--- state.
+-- Two views follow: all deliveries, and dead letters, which are notifications that were given up.
+-- If the receiver was later sent a newer notification with the same labels, redeliver() leaves the
+-- dead letter out: delivering it would undo the newer state.
 CREATE VIEW pganalytics.alert_deliveries AS
     SELECT o.notification_id, o.channel, o.alert_id, o.alert -> 'labels' ->> 'alertname' AS alertname,
            o.alert -> 'labels' AS labels, o.status, o.state, o.attempts, o.last_status, o.last_error,

@@ -1,7 +1,5 @@
--- guard_alert_rules checks what is written to alert_rules, and lets rows of a dump in.
---
--- Administrators write rules. A row of a dump has a changed_at, which nobody but a superuser can
--- write; such a row is stored as it is.
+-- guard_alert_rules checks what administrators write to alert_rules, and stores rows of a dump
+-- unchanged. A row of a dump has a changed_at, which only a superuser can write.
 CREATE FUNCTION pganalytics.guard_alert_rules() RETURNS trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
@@ -20,7 +18,8 @@ BEGIN
     END IF;
     IF NOT in_script AND tg_op = 'INSERT' AND new.changed_at IS NOT NULL THEN
         IF NOT new.builtin THEN RETURN new; END IF;
-        -- A dump has the built-in rules that were changed; CREATE EXTENSION has already inserted them.
+        -- A dump has those built-in rules that were changed. CREATE EXTENSION has already inserted
+        -- the rule, so update it.
         UPDATE pganalytics.alert_rules r
         SET query = new.query, comparison = new.comparison, threshold = new.threshold,
             threshold_setting = new.threshold_setting, pending_for = new.pending_for,

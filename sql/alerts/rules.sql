@@ -1,25 +1,25 @@
 -- The built-in rules about this server: security, changes, and whether pushes of collectors arrive.
 -- Each query runs as pganalytics_rules and takes the time from evaluation_time(), so that
--- backtest_rule() can ask about the past; rules that read the present say so. docs/use/alerts.md
--- lists all rules. Administrators set runbook_url.
+-- backtest_rule() can run it for a past time. A rule that can only see the present says so.
+-- docs/use/alerts.md lists all rules. runbook_url is not set here: administrators set it.
 --
--- `collector`, `server` and `database` are labels of the same name in all rules, for inhibitions
--- and silences. Where clients decide how many label sets there are, a rule returns the worst
--- thousand: with more rows the rule would fail and find nothing.
+-- All rules use the same names for the labels `collector`, `server` and `database`, so that
+-- inhibitions and silences can compare them. If clients can cause any number of label sets, the
+-- rule returns only the worst thousand: with more rows it would fail and find nothing.
 --
--- Each rule is one entry: its row, followed by a GRANT to pganalytics_rules if its query reads what
--- viewers may not read.
+-- Each rule is an INSERT. If its query reads what viewers may not read, a GRANT to
+-- pganalytics_rules follows.
 
--- Gateways and workers record refusals as a count over some seconds. If these seconds begin before
--- the rule's window, the rule counts only the part in the window, as if the refusals were spread
--- evenly.
+-- A record of refusals has a count and the number of seconds in which they occurred. If these
+-- seconds began before the window of the rule, the rule counts only the part inside the window, as
+-- if the refusals were spread evenly.
 INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold_setting,
     evaluate_every, keep_firing_for, annotations, query) VALUES
 (true, 'failed_login_surge', 'warning', '>', 'pganalytics.alert_failed_login_threshold', '15 s', '5 min',
  '{"summary": "{{ $value }} failed logins in five minutes",
    "description": "To PostgreSQL and at the port for people, of all roles and addresses together. Who it was: events auth.login_failed of pganalytics.audit_log."}',
-$$-- One sum without labels, because an attacker changes addresses and names. Logins refused by the rate
--- limit are not counted here: they are security.rate_limited.
+$$-- One sum without labels, because an attacker changes addresses and names. Logins that were
+-- refused after too many wrong passwords count, too: they are events security.rate_limited.
 SELECT coalesce(sum(coalesce((l.details ->> 'count')::numeric, 1)
                     * least(1, (300 - extract(epoch FROM pganalytics.evaluation_time() - l.occurred_at))
                                / (l.details ->> 'seconds')::numeric)), 0) AS value
@@ -31,7 +31,7 @@ WHERE (l.event = 'auth.login_failed'
   AND l.recorded_at > pganalytics.evaluation_time() - interval '5 minutes'$$);
 GRANT SELECT ON pganalytics.audit_log TO pganalytics_rules;
 
--- While refusals continue they are recorded at least every ten minutes: keep firing for that long.
+-- While refusals continue, they are recorded at least every ten minutes: keep firing for that long.
 INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold_setting,
     evaluate_every, keep_firing_for, annotations, query) VALUES
 (true, 'rate_limit_abuse', 'warning', '>=', 'pganalytics.alert_rate_limit_threshold', '15 s', '10 min',
@@ -109,8 +109,8 @@ INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, thresh
 (true, 'certificate_expiring', 'warning', '<', 'pganalytics.alert_certificate_days', '10 min',
  '{"summary": "{{ $labels.kind }} {{ $labels.collector }}{{ $labels.name }} expires in {{ $value }} days",
    "description": "It should have been replaced by now. What to do: docs/operate/pki.md; all dates: pganalytics.certificate_expiry."}',
-$$-- A certificate that is renewed automatically is renewed after 2/3 of its validity, within a tenth of
--- the rest. So a validity of three days does not raise an alert by itself.
+$$-- renew_at is after 2/3 of the validity. The alert comes only if a tenth of the rest has passed
+-- without a renewal, so a certificate that is valid for three days alone does not raise it.
 SELECT e.kind, CASE WHEN e.kind = 'collector' THEN e.name END AS collector,
        CASE WHEN e.kind <> 'collector' THEN e.name END AS name,
        round(extract(epoch FROM e.expires_at - pganalytics.evaluation_time()) / 86400, 3) AS value
@@ -272,12 +272,13 @@ GROUP BY o.channel
 ORDER BY value DESC LIMIT 1000$$);
 GRANT SELECT (channel, state, settled_at) ON pganalytics.alert_outbox TO pganalytics_rules;
 
--- The server of a silent collector has only old samples, which show nothing: mute its other alerts.
+-- If a collector is silent, the samples of its server are old and show nothing: mute the other
+-- alerts about that server.
 INSERT INTO pganalytics.alert_inhibitions (builtin, name, source_matchers, target_matchers, equal_labels)
 VALUES (true, 'collector_silent', '[{"name": "alertname", "value": "collector_silent"}]',
         '[{"name": "alertname", "value": "collector_silent", "isEqual": false},
           {"name": "server", "value": ".+", "isRegex": true}]', '{collector,server}');
--- When nothing at all is stored, one alert is enough: mute the alerts about each collector.
+-- When no push at all is stored, one alert is enough: mute collector_silent for every collector.
 INSERT INTO pganalytics.alert_inhibitions (builtin, name, source_matchers, target_matchers, equal_labels)
 VALUES (true, 'ingest_stalled', '[{"name": "alertname", "value": "ingest_stalled"}]',
         '[{"name": "alertname", "value": "collector_silent"}]', '{}');

@@ -1,6 +1,6 @@
--- The built-in rules about monitored servers. A sample counts for some minutes: when samples stop, the
--- alert ends, and collector_silent fires. The window of time prunes partitions, and each series is looked
--- up by its server, so that no query reads a whole day.
+-- The built-in rules about monitored servers. A rule uses a sample only for some minutes: when
+-- samples stop, its alerts end, and collector_silent fires. The condition on sampled_at prunes
+-- partitions, and each series is looked up through an index, so no query reads a whole day.
 
 INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold, pending_for,
     annotations, query) VALUES
@@ -76,7 +76,7 @@ INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, thresh
 VALUES (true, 'lock_wait_long', 'warning', '>', 60,
  '{"summary": "a session of {{ $labels.database }} on {{ $labels.server }} has waited {{ $value }} s for a lock",
    "description": "The longest wait of the last three minutes. Who waits for whom: pganalytics.lock_waits."}',
-$$-- One alert a database, not a process: a hundred processes may wait for one lock.
+$$-- One alert per database, not per process: a hundred processes may wait for one lock.
 SELECT n.collector, n.server, n.database, round(max(s.wait_time_seconds)::numeric, 3) AS value
 FROM pganalytics.series_names n
 JOIN pganalytics.lock_wait_samples s ON s.server_id = n.server_id AND s.series_id = n.series_id
@@ -102,8 +102,9 @@ WHERE n.relation = 'idle_transaction_samples' AND s.duration_seconds IS NOT NULL
 GROUP BY 1, 2, 3
 ORDER BY value DESC LIMIT 1000$$);
 
--- The only rule that reads every query, so it runs rarely and with more time. OFFSET 0 makes
--- PostgreSQL read the last hour first: a query that did little in it is not looked up a week ago.
+-- This is the only rule that reads every query, so it runs rarely and has a longer time limit.
+-- OFFSET 0 makes PostgreSQL read the last hour first, and then the week before only for queries
+-- that did much in this hour.
 INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold, evaluate_every,
     time_limit, annotations, query) VALUES
 (true, 'query_mean_doubled', 'warning', '>=', 2, '15 min', '30 s',

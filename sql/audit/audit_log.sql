@@ -1,7 +1,8 @@
--- The audit log: who did or tried what. Only the audit worker appends rows. It numbers them without a gap,
--- and each has a hash over itself and the hash before it; docs/operate/audit.md has the format. One
--- partition per month (UTC) of recorded_at, which never goes back, so that numbers and months have the
--- same order. Partitions are no members of the extension, like those of samples.
+-- The audit log: who did or tried what. Only the audit worker appends rows. It numbers them without
+-- gaps. Each row has a hash over itself and the hash of the row before it; docs/operate/audit.md
+-- describes the format. There is one partition for each month (UTC) of recorded_at. recorded_at
+-- never goes back, so months are in the order of the row numbers. Like the partitions of samples,
+-- these partitions are not members of the extension.
 
 CREATE TABLE pganalytics.audit_log (
     id bigint NOT NULL,
@@ -45,9 +46,9 @@ COMMENT ON COLUMN pganalytics.audit_log.hash IS
 GRANT SELECT ON pganalytics.audit_log TO pganalytics_admin;
 GRANT INSERT ON pganalytics.audit_log TO pganalytics_audit;
 
--- Writes every field as its length in bytes, a colon and its text, and NULL as a minus sign. The
--- text depends on no setting of the session. The body is one expression, because it is computed for
--- every row that is written or verified.
+-- audit_row_text() writes every field as its length in bytes, a colon and its text. It writes NULL
+-- as a minus sign. The result depends on no setting of the session. The body is one expression for
+-- speed: it is computed for every row that is written or verified.
 CREATE FUNCTION pganalytics.audit_row_text(entry pganalytics.audit_log) RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -83,14 +84,15 @@ COMMENT ON FUNCTION pganalytics.audit_row_text(pganalytics.audit_log) IS
 GRANT EXECUTE ON FUNCTION pganalytics.audit_row_text(pganalytics.audit_log)
     TO pganalytics_admin, pganalytics_audit;
 
--- Written in C, because the attempt must be recorded although the error aborts the transaction.
+-- refuse_audit_change() is written in C, because the attempt must be recorded although the error
+-- aborts the transaction.
 CREATE FUNCTION pganalytics.refuse_audit_change() RETURNS trigger
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pganalytics_refuse_audit_change';
 COMMENT ON FUNCTION pganalytics.refuse_audit_change() IS
     'trigger: refuses UPDATE, DELETE and TRUNCATE of the audit log and records audit.change_refused';
 
--- ENABLE ALWAYS, so that session_replication_role does not switch the trigger off.
+-- The trigger is ENABLE ALWAYS, so that session_replication_role does not switch it off.
 CREATE TRIGGER audit_log_unchanged BEFORE UPDATE OR DELETE OR TRUNCATE ON pganalytics.audit_log
     FOR EACH STATEMENT EXECUTE FUNCTION pganalytics.refuse_audit_change();
 ALTER TABLE pganalytics.audit_log ENABLE ALWAYS TRIGGER audit_log_unchanged;
@@ -122,8 +124,8 @@ BEGIN
     EXECUTE format('CREATE UNIQUE INDEX %I ON pganalytics.%I (id)', leaf_name || '_idx', leaf_name);
     EXECUTE format('CREATE INDEX %I ON pganalytics.%I (occurred_at)', leaf_name || '_time_idx',
                    leaf_name);
-    -- Triggers of the parent do not fire for statements that name the partition, so it gets its
-    -- own.
+    -- Triggers of the parent do not fire for statements that name the partition, so the partition
+    -- gets its own trigger.
     EXECUTE format('CREATE TRIGGER audit_log_unchanged BEFORE UPDATE OR DELETE OR TRUNCATE '
                    'ON pganalytics.%I FOR EACH STATEMENT '
                    'EXECUTE FUNCTION pganalytics.refuse_audit_change()', leaf_name);
@@ -137,7 +139,8 @@ COMMENT ON FUNCTION pganalytics.make_audit_partition(date) IS
     'makes the partition of the audit log for one month (UTC) if there is none, and returns its name';
 GRANT EXECUTE ON FUNCTION pganalytics.make_audit_partition(date) TO pganalytics_audit;
 
--- Appends rows after the given one and returns the last row.
+-- append_audit_records() appends rows after the row that after_id, after_hash and after_time
+-- describe. It returns id, hash and recorded_at of the last row.
 CREATE FUNCTION pganalytics.append_audit_records(
         after_id bigint, after_hash bytea, after_time timestamptz, occurred_at timestamptz[],
         event text[], source text[], outcome text[], pid integer[], actor text[], role text[],
@@ -155,7 +158,7 @@ DECLARE
 BEGIN
     id := after_id;
     hash := after_hash;
-    -- The time must never go back, or months would not have the order of the row numbers.
+    -- recorded_at must never go back, so that months are in the order of the row numbers.
     recorded_at := greatest(clock_timestamp(), after_time);
     entry.recorded_at := recorded_at;
     PERFORM pganalytics.make_audit_partition(recorded_at::date);
@@ -181,8 +184,9 @@ BEGIN
         entry.hash := hash;
         entries := entries || entry;
     END LOOP;
-    -- EXECUTE plans the INSERT each time. A plan made while a rule (DO INSTEAD NOTHING) replaces
-    -- the INSERT depends on no table, so it would stay in use after the rule is dropped.
+    -- Use EXECUTE so that the INSERT is planned each time. If a rule (DO INSTEAD NOTHING) replaces
+    -- the INSERT, the plan depends on no table. If such a plan were cached, it would stay in use
+    -- after the rule is dropped.
     EXECUTE 'INSERT INTO pganalytics.audit_log SELECT e.* FROM unnest($1) AS e' USING entries;
     GET DIAGNOSTICS stored = ROW_COUNT;
     IF stored <> cardinality(entries) THEN
@@ -218,17 +222,17 @@ COMMENT ON FUNCTION pganalytics.audit_tail(bigint) IS
     'the last row of the audit log, and the hash of a row that the audit worker knows';
 GRANT EXECUTE ON FUNCTION pganalytics.audit_tail(bigint) TO pganalytics_audit;
 
--- Written in C, because a session could give the setting a value of its own before the library is
--- loaded.
+-- audit_log_retention() is written in C, because a session could give the setting a value of its
+-- own before the library is loaded.
 CREATE FUNCTION pganalytics.audit_log_retention() RETURNS integer
     LANGUAGE c STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pganalytics_audit_log_retention';
 COMMENT ON FUNCTION pganalytics.audit_log_retention() IS
     'for how many days the audit log is kept: the setting pganalytics.audit_log_retention';
 
--- Drops one month. The caller appends the result to the log in the same transaction. Like
--- drop_expired_partition(), it waits at most 200 ms for the lock on the parent and not at all for
--- the lock on the month.
+-- drop_expired_audit_month() drops one month. The caller appends the result to the log in the same
+-- transaction. Like drop_expired_partition(), the function waits at most 200 ms for the lock on the
+-- parent, and not at all for the lock on the month.
 CREATE FUNCTION pganalytics.drop_expired_audit_month(
         OUT month text, OUT first_id bigint, OUT last_id bigint, OUT last_hash text)
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER

@@ -1,6 +1,7 @@
--- Records changes of identities in the audit log: every changed row of these tables, by any role and any
--- statement. ENABLE ALWAYS: session_replication_role = replica hides nothing, and rows that pg_restore
--- inserts are recorded, too, because these identities may push from then on.
+-- These triggers record changes of identities in the audit log: every changed row of these tables,
+-- whatever role and statement changed it. They are ENABLE ALWAYS, so session_replication_role =
+-- replica hides nothing. Rows that pg_restore inserts are recorded, too, because these identities
+-- may push from then on.
 
 CREATE FUNCTION pganalytics.audit_change() RETURNS trigger
     LANGUAGE c SET search_path = pg_catalog, pg_temp
@@ -33,8 +34,8 @@ BEGIN
 END
 $triggers$;
 
--- Runs a SELECT before the UPDATE: an UPDATE, even of no row, makes every worker and gateway reload
--- identities.
+-- The function runs a SELECT before the UPDATE, because a statement trigger on this table makes
+-- every worker and gateway reload identities, even after an UPDATE of no row.
 CREATE FUNCTION pganalytics.note_expired_certificates() RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp

@@ -1,6 +1,6 @@
--- Verification of the audit log: the chain of hashes, its two ends, and the triggers against changes. A
--- superuser can replace these functions: docs/operate/audit.md has the canonical form for a program of
--- your own. Keep anchors on another machine.
+-- Verifies the audit log: the chain of hashes, its two ends, and the triggers that refuse changes.
+-- A superuser can replace these functions. To be independent of them, write a program of your own:
+-- docs/operate/audit.md describes the canonical form of a row. Keep anchors on another machine.
 
 CREATE FUNCTION pganalytics.audit_head(OUT id bigint, OUT hash bytea)
     LANGUAGE c VOLATILE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
@@ -9,9 +9,9 @@ COMMENT ON FUNCTION pganalytics.audit_head() IS
     'the last row that the audit worker of this server has committed to this log; NULL if it has committed none';
 GRANT EXECUTE ON FUNCTION pganalytics.audit_head() TO pganalytics_admin, pganalytics_alerts;
 
--- Reports the first row that is wrong. The head is read before the scan, so the scan must find
--- every row up to the head. Sorting is off because each partition has an index in the order of the
--- scan; otherwise an hour of rows would be written to temporary files.
+-- verify_audit_log() reports the first row that is wrong. It reads the head before the scan, so the
+-- scan must find every row up to the head. enable_sort is off, because each partition has an index
+-- in the order of the scan; a sort would write the rows to temporary files.
 CREATE FUNCTION pganalytics.verify_audit_log(
         anchor text DEFAULT NULL, OUT status text, OUT first_id bigint, OUT last_id bigint,
         OUT first_at timestamptz, OUT last_at timestamptz, OUT rows bigint, OUT gaps bigint,
@@ -24,8 +24,8 @@ AS $$
 DECLARE
     anchored CONSTANT text[] := regexp_match(anchor, '^([0-9]{1,18}):([0-9a-f]{64})$');
     anchor_id CONSTANT bigint := anchored[1]::bigint;
-    -- The head is compared in READ COMMITTED alone: at other levels the snapshot may be older than
-    -- the head.
+    -- Compare the head only in READ COMMITTED: at other isolation levels the snapshot may be older
+    -- than the head.
     fresh CONSTANT boolean := current_setting('transaction_isolation') = 'read committed';
     start_id bigint;
     start_hash bytea;
@@ -41,7 +41,7 @@ BEGIN
     END IF;
     SELECT h.id, h.hash INTO head FROM pganalytics.audit_head() h;
 
-    -- The log may begin at row 1, or behind the months that were dropped because of their age.
+    -- The log begins at row 1, or after the months that were dropped because they had expired.
     SELECT l.id - 1 INTO start_id FROM pganalytics.audit_log l ORDER BY l.id LIMIT 1;
     SELECT decode(l.details->>'last_hash', 'hex') INTO start_hash FROM pganalytics.audit_log l
     WHERE l.event = 'audit.expired' AND l.details @> jsonb_build_object('last_id', start_id)
@@ -145,8 +145,8 @@ BEGIN
             SELECT FROM pg_trigger g
             WHERE g.tgrelid = t.relation AND g.tgenabled = 'A' AND g.tgqual IS NULL
               AND g.tgfoid = 'pganalytics.refuse_audit_change()'::regprocedure
-              -- tgtype of a BEFORE trigger, for each statement, on DELETE, UPDATE and TRUNCATE
-              -- (catalog/pg_trigger.h)
+              -- The bits mean BEFORE, DELETE, UPDATE and TRUNCATE. Without bit 1 the trigger is FOR
+              -- EACH STATEMENT (catalog/pg_trigger.h).
               AND g.tgtype = 2 | 8 | 16 | 32);
         IF unguarded IS NOT NULL THEN
             reason := format('the trigger against changes is not in force on %s', unguarded);

@@ -1,5 +1,5 @@
--- What the maintenance worker reads and records for the certificate authority. Nobody else may call these
--- functions; they run with the worker's own rights.
+-- The functions by which the maintenance worker reads and records data of the certificate
+-- authority. Only this worker may call them. They run with its own rights.
 
 CREATE FUNCTION pganalytics.pending_certificate_requests()
     RETURNS TABLE (certificate_request_id uuid, collector_id uuid, name text, csr bytea, enabled boolean,
@@ -65,9 +65,9 @@ COMMENT ON FUNCTION pganalytics.with_former(text[], text[]) IS
     'the items of the first array, then those of the second that are not in it; at most 16, which is what collectors accept';
 GRANT EXECUTE ON FUNCTION pganalytics.with_former(text[], text[]) TO pganalytics_maintenance;
 
--- Gateways change their certificate one after the other, so a connection may still be served the
--- former one. The document therefore keeps the former authorities and pins behind the new ones, up
--- to the number that collectors accept.
+-- Gateways change their certificate one after the other, so a client may still be shown the former
+-- one. With keep_former, the document therefore keeps the former authorities and pins after the new
+-- ones, up to the number that collectors accept.
 CREATE FUNCTION pganalytics.publish_trust(
     authorities text, authority_ids text[], pins text, server_sha256 bytea, keep_former boolean)
     RETURNS bigint
@@ -84,8 +84,8 @@ AS $$
                       ELSE string_to_array(publish_trust.pins, ' ') END) AS n(authorities, pins)
     LEFT JOIN (SELECT o.* FROM pganalytics.trust o ORDER BY o.version DESC LIMIT 1) AS newest ON true
     CROSS JOIN LATERAL (
-        -- authorities is '' when a configured certificate cannot be read. No gateway serves then:
-        -- keep what was published.
+        -- authorities is '' if a configured certificate cannot be read. Then no gateway serves:
+        -- keep what was published before.
         SELECT newest.authorities, newest.pins, newest.server_sha256
         WHERE publish_trust.authorities = '' AND newest.version IS NOT NULL
         UNION ALL
@@ -105,8 +105,8 @@ COMMENT ON FUNCTION pganalytics.publish_trust(text, text[], text, bytea, boolean
 GRANT EXECUTE ON FUNCTION pganalytics.publish_trust(text, text[], text, bytea, boolean)
     TO pganalytics_maintenance;
 
--- An authority that is no longer trusted publishes no revocation list that could name it, so the
--- row of its certificate says that it is revoked.
+-- No revocation list names an authority that is no longer trusted, because such an authority
+-- publishes no list. So the row of its certificate is marked as revoked.
 CREATE FUNCTION pganalytics.retire_authorities(authority_ids text[]) RETURNS text
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -122,8 +122,9 @@ COMMENT ON FUNCTION pganalytics.retire_authorities(text[]) IS
     'marks recorded authorities that are no longer trusted as revoked, and returns their names';
 GRANT EXECUTE ON FUNCTION pganalytics.retire_authorities(text[]) TO pganalytics_maintenance;
 
--- A revoked certificate stays in its authority's revocation lists until a week after the certificate expires,
--- so that at least one list issued after that still has it (RFC 5280 section 3.3).
+-- A revoked certificate stays in its authority's revocation lists until eight days after the
+-- certificate expires. So at least one list that is issued after the expiry still has it (RFC 5280
+-- section 3.3).
 CREATE FUNCTION pganalytics.revocation_entries(authority_ids text[])
     RETURNS TABLE (issuer text, serial text, revoked_at timestamptz, reason integer)
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -206,8 +207,8 @@ COMMENT ON FUNCTION pganalytics.decide_authority_job(bigint, text) IS
     'ends a job; failure says why it was not done';
 GRANT EXECUTE ON FUNCTION pganalytics.decide_authority_job(bigint, text) TO pganalytics_maintenance;
 
--- A key gets a successor when it has only a tenth of its signing time left, or one day if that is
--- less.
+-- signing_token_keys() returns the keys that need no successor yet. A key needs one when only a
+-- tenth of its signing time is left, or one day if that is less.
 CREATE FUNCTION pganalytics.signing_token_keys() RETURNS SETOF text
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -218,8 +219,8 @@ $$;
 COMMENT ON FUNCTION pganalytics.signing_token_keys() IS 'keys for tokens that need no successor yet';
 GRANT EXECUTE ON FUNCTION pganalytics.signing_token_keys() TO pganalytics_maintenance;
 
--- If another key still signs, the new key starts to sign 10 s later, so that every gateway knows it
--- by then.
+-- If another key still signs, the new key starts to sign only 10 s later, so that every gateway
+-- knows the new key by then.
 CREATE FUNCTION pganalytics.record_token_key(
     kid text, public_key bytea, signs_for interval, verifies_for interval)
     RETURNS void
@@ -246,7 +247,8 @@ $$;
 COMMENT ON FUNCTION pganalytics.ended_token_keys() IS 'keys that no longer sign, whose files can be removed';
 GRANT EXECUTE ON FUNCTION pganalytics.ended_token_keys() TO pganalytics_maintenance;
 
--- Certificates stay for 400 days after their end; requests, tokens and secrets for 30 days.
+-- Certificates, jobs and published trust are kept for 400 days after their end, everything else for
+-- 30 days.
 CREATE FUNCTION pganalytics.prune_identities() RETURNS void
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -257,7 +259,7 @@ AS $$
     DELETE FROM pganalytics.authority_jobs WHERE decided_at < now() - interval '400 days';
     DELETE FROM pganalytics.token_keys
     WHERE least(verifies_until, revoked_at) < now() - interval '30 days';
-    -- Keep the newest list of each authority, however old.
+    -- Keep the newest list of each authority, however old it is.
     DELETE FROM pganalytics.revocation_lists l
     WHERE l.next_update < now() - interval '30 days'
       AND EXISTS (SELECT FROM pganalytics.revocation_lists n

@@ -1,6 +1,7 @@
--- The certificate authority: what it has published, what an administrator can request, and what expires
--- when. Only the maintenance worker's program uses keys, so a request that needs a key is a row that the
--- worker finds after the commit.
+-- The certificate authority: what it has published, what administrators can request from it, and
+-- when certificates and keys expire. Only the program of the maintenance worker uses private keys.
+-- So if a request needs a private key, its function only inserts a row, which the worker finds
+-- after the commit.
 
 CREATE TABLE pganalytics.trust (
     version bigint PRIMARY KEY CHECK (version > 0),
@@ -50,8 +51,8 @@ CREATE TRIGGER identity_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE
     ON pganalytics.authority_jobs
     FOR EACH STATEMENT EXECUTE FUNCTION pganalytics.identity_changed();
 
--- A revocation cannot be undone: clients that have read the revocation list meanwhile would still
--- refuse the certificate. RFC 5280 provides only certificateHold for that, which is not supported.
+-- A revocation cannot be undone: clients that have read the revocation list would still refuse the
+-- certificate. In RFC 5280 only a certificateHold can be undone, and that is not supported.
 CREATE FUNCTION pganalytics.keep_revocation() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -85,8 +86,8 @@ CREATE FUNCTION pganalytics.ca_certificate_file() RETURNS text
 COMMENT ON FUNCTION pganalytics.ca_certificate_file() IS
     'path of the certificates that verify the server, relative to the data directory or absolute';
 
--- The path comes from postgresql.conf alone, never from the caller. Many programs want the private
--- key in the same file, so only the certificates are returned.
+-- The path comes only from postgresql.conf, never from the caller. Many programs want the private
+-- key in the same file as the certificates, so only the certificates are returned.
 CREATE FUNCTION pganalytics.ca_certificate() RETURNS text
     LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -151,7 +152,7 @@ BEGIN
     UPDATE pganalytics.certificates AS c
     SET state = 'revoked', revoked_at = now(), revoked_by = current_user, revocation_reason = reason
     WHERE c.certificate_id = one.certificate_id;
-    -- Gateways serve this certificate and would go on using it: request a new one.
+    -- If gateways use this certificate, they would go on using it: request a new one.
     IF one.sha256 = (SELECT t.server_sha256 FROM pganalytics.trust t
                        ORDER BY t.version DESC LIMIT 1) THEN
         PERFORM pganalytics.rotate_server_certificate();
@@ -194,7 +195,7 @@ CREATE FUNCTION pganalytics.issued_certificate(request uuid, timeout interval DE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    -- The timeout is counted in sleeps of 20 ms: a clock may be set meanwhile.
+    -- Count the timeout in sleeps of 20 ms, because the clock may be set meanwhile.
     turns_left bigint := ceil(EXTRACT(epoch FROM coalesce(timeout, '0 s')) / 0.02);
     one pganalytics.certificate_requests;
 BEGIN
@@ -362,7 +363,8 @@ CREATE VIEW pganalytics.certificate_expiry AS
         WHERE c.state = 'active' AND CASE c.kind
             WHEN 'authority' THEN c.issuer = ANY (ARRAY(SELECT unnest(t.authority_ids) FROM trusted t))
             WHEN 'server' THEN c.sha256 = (SELECT t.server_sha256 FROM trusted t)
-            -- A collector uses its newest certificate, so its older ones may expire.
+            -- A collector uses its newest certificate, so leave out its older ones: they may
+            -- expire.
             ELSE l.enabled AND NOT EXISTS (
                 SELECT FROM pganalytics.certificates n
                 WHERE n.collector_id = c.collector_id AND n.state = 'active'

@@ -1,12 +1,12 @@
--- Enrolling collectors. The token leaves the server once, as the result of the call: statement logs
--- do not show it and the tables hold only its SHA-256.
+-- These functions enrol collectors. A token leaves the server once, as the result of the call:
+-- statement logs do not show it, and the tables hold only its SHA-256.
 --
--- SECURITY INVOKER: pganalytics_admin may write the columns that these functions write, and no
--- others.
+-- The functions are SECURITY INVOKER: pganalytics_admin may write the columns that they write, and
+-- no others.
 
--- A token holds more than 256 bits from the server's strong random source: three UUIDs of 122
--- random bits each. The UUIDs are hashed because their other bits are fixed. The prefix shows
--- people, and programs that look for secrets in files, that the text is a token.
+-- new_token() hashes three UUIDs. Each has 122 random bits, together more than 256 bits from the
+-- server's strong random source. Hashing hides the bits of a UUID that are fixed. The prefix shows
+-- people, and programs that search files for secrets, that the text is a token.
 CREATE FUNCTION pganalytics.new_token(prefix text DEFAULT 'pga') RETURNS text
     LANGUAGE sql VOLATILE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -66,10 +66,10 @@ $$;
 COMMENT ON FUNCTION pganalytics.collector_named(text) IS 'the id of a collector, or an error';
 GRANT EXECUTE ON FUNCTION pganalytics.collector_named(text) TO pganalytics_admin;
 
--- Signed tokens issued at this time or later are valid again. The time lies 5 s ahead because a
--- token that a worker signs before it sees the commit must not be valid, and a token's time of
--- issue is in whole seconds. Workers date the tokens that they sign after the commit later than
--- this time.
+-- token_cutoff() returns the time from which on signed tokens are valid; tokens issued before it
+-- are refused. The time is 5 s ahead for two reasons: a worker may sign a token before it sees the
+-- commit, and the time of issue in a token is in whole seconds. When a worker has seen the commit,
+-- it dates new tokens after this time.
 CREATE FUNCTION pganalytics.token_cutoff() RETURNS timestamptz
     LANGUAGE sql VOLATILE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -114,8 +114,8 @@ COMMENT ON FUNCTION pganalytics.set_collector_enabled(text, boolean) IS
     'lets a collector push, or refuses it from the commit on';
 GRANT EXECUTE ON FUNCTION pganalytics.set_collector_enabled(text, boolean) TO pganalytics_admin;
 
--- The function checks the range of the setting and of the column's CHECK itself, because the
--- message of a violated CHECK would not say what to do.
+-- The range is that of the setting and of the CHECK on the column. The function checks it itself,
+-- because the error of a violated CHECK would not say what to do.
 CREATE FUNCTION pganalytics.set_query_limit(name text, max_queries integer) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp

@@ -1,10 +1,10 @@
--- Who may push, and what they monitor. These are small tables: administrators write them, and
--- ingest workers add servers and databases at their first push, when they have looked up what the
--- rows refer to.
+-- Collectors, which may push, and the servers and databases that they monitor. The tables are
+-- small. Administrators write the collectors. Ingest workers add a server or a database at its
+-- first push, after they have looked up the row that it refers to.
 --
--- No foreign keys: pg_dump does not sort the rows of an extension's tables by the foreign keys
--- between these tables, so pg_restore with several jobs would fail. No role of the extension may
--- delete from these tables.
+-- The tables have no foreign keys: pg_dump does not sort the rows of an extension's tables by the
+-- foreign keys between these tables, so pg_restore with several jobs would fail. No role of the
+-- extension may delete from these tables.
 
 CREATE TABLE pganalytics.collectors (
     collector_id uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),

@@ -163,7 +163,7 @@ GRANT DELETE,
       INSERT (kid, public_key, signs_from, signs_until, verifies_until)
     ON pganalytics.token_keys TO pganalytics_maintenance;
 
--- After a commit that changes one of these tables, all workers read them again at once.
+-- After a commit that changes one of these tables, all workers read the tables again at once.
 CREATE FUNCTION pganalytics.identity_changed() RETURNS trigger
     LANGUAGE c SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pganalytics_identity_changed';

@@ -1,10 +1,11 @@
--- Enrolls collectors by certificate and registers v3 collectors: functions for administrators, and for
--- ingest workers that serve a request. Tokens and secrets leave the server once, as results.
+-- Enrols collectors with certificates and registers v3 collectors. Some functions are for
+-- administrators, the others for ingest workers that serve a request. Tokens and secrets leave the
+-- server once, as results.
 --
--- Administrators' functions are SECURITY INVOKER: pganalytics_admin may write the columns that they
--- write. The workers' functions are SECURITY DEFINER: their role then needs no right to write
--- tokens and requests in any other way. They take values only, and only pganalytics_ingest may call
--- them.
+-- Functions for administrators are SECURITY INVOKER: pganalytics_admin may write the columns that
+-- they write. Functions for the workers are SECURITY DEFINER, so the workers' role cannot write
+-- tokens and requests in any other way. They take only values as arguments, and only
+-- pganalytics_ingest may call them.
 
 CREATE FUNCTION pganalytics.check_validity(valid_for interval, longest interval) RETURNS timestamptz
     LANGUAGE plpgsql VOLATILE PARALLEL SAFE
@@ -145,8 +146,8 @@ COMMENT ON FUNCTION pganalytics.revoke_registration_secret(text) IS
     'revokes a registration secret from the commit on; collectors that have registered with it stay';
 GRANT EXECUTE ON FUNCTION pganalytics.revoke_registration_secret(text) TO pganalytics_admin;
 
--- A collector that registers states its own name: without this permission, anybody with the secret
--- could take the place of any collector.
+-- A collector that registers states its own name. If no permission were needed for a name that
+-- exists, anybody with the secret could take the place of any collector.
 CREATE FUNCTION pganalytics.allow_registration(name text, valid_for interval DEFAULT '1 hour')
     RETURNS timestamptz
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -207,12 +208,12 @@ GRANT SELECT ON pganalytics.collector_credentials
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 -- The functions below are for the ingest workers. status is an HTTP status; 202 means that the
--- request waits for its certificate. refusal is the kind of refusal that the audit log records, by
--- the names in src/pg/identity/enroll.cpp; message is for people alone.
+-- request waits for its certificate. refusal is the kind of refusal for the audit log, one of the
+-- names in src/pg/identity/enroll.cpp. message is only for people.
 
--- One UPDATE decides who has used the token: the second caller waits for the commit of the first,
--- and then finds the token used. A SELECT comes first because of the statement trigger on this
--- table: any UPDATE, even of no row, makes every worker and gateway reload identities, and a
+-- If two callers use a token at the same time, the UPDATE decides: the second UPDATE waits for the
+-- commit of the first, and then finds the token used. The SELECT comes first because a statement
+-- trigger makes every worker and gateway reload identities after any UPDATE, even of no row. A
 -- stranger with a wrong token must not cause that.
 CREATE FUNCTION pganalytics.enroll_collector(
     token_sha256 bytea, csr bytea, address text,
@@ -286,8 +287,8 @@ COMMENT ON FUNCTION pganalytics.enroll_collector(bytea, bytea, text) IS
     'uses an enrolment token for a certificate request; for the ingest workers';
 GRANT EXECUTE ON FUNCTION pganalytics.enroll_collector(bytea, bytea, text) TO pganalytics_ingest;
 
--- A collector that requests a certificate for the same key again within an hour gets the same
--- request. It may add twenty keys an hour, so it cannot fill the table.
+-- If a collector sends the same CSR again within an hour, it gets the same request. It may add at
+-- most 20 requests an hour, so it cannot fill the table.
 CREATE FUNCTION pganalytics.renew_certificate(
     collector_id uuid, csr bytea, address text,
     OUT status integer, OUT message text, OUT certificate_request_id uuid, OUT refusal text)
@@ -322,8 +323,8 @@ COMMENT ON FUNCTION pganalytics.renew_certificate(uuid, bytea, text) IS
     'requests another certificate for a collector that has shown one; for the ingest workers';
 GRANT EXECUTE ON FUNCTION pganalytics.renew_certificate(uuid, bytea, text) TO pganalytics_ingest;
 
--- Registrations with the same secret wait for each other, so that a secret is not used more often
--- than it allows.
+-- Registrations with the same secret wait for each other (FOR UPDATE), so that a secret is not used
+-- more often than it allows.
 CREATE FUNCTION pganalytics.register_collector(
     secret_sha256 bytea, name text, csr bytea, address text,
     OUT status integer, OUT message text, OUT certificate_request_id uuid, OUT collector_id uuid,
@@ -405,8 +406,8 @@ COMMENT ON FUNCTION pganalytics.register_collector(bytea, text, bytea, text) IS
     'creates a collector that registers with a secret, with a long-lived token; for the ingest workers';
 GRANT EXECUTE ON FUNCTION pganalytics.register_collector(bytea, text, bytea, text) TO pganalytics_ingest;
 
--- Where a certificate is required, a v3 collector that gets none registers again with the same
--- secret and name. So its first registration is undone.
+-- reopen_registration() undoes a registration. If a certificate is required and a v3 collector gets
+-- none, it registers again with the same secret and name, so its first registration must not count.
 CREATE FUNCTION pganalytics.reopen_registration(collector_id uuid, secret_sha256 bytea) RETURNS void
     LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp

@@ -1,6 +1,6 @@
--- Sessions of people. Users are roles of PostgreSQL: there is no other list of them, and no
--- password is stored here. The table holds the SHA-256 of the refresh token and of the role's
--- password verifier: a session ends when the verifier has changed.
+-- Sessions of people. Users are roles of PostgreSQL: there is no other list of users, and no
+-- password is stored here. The table has the SHA-256 of the refresh token and that of the password
+-- verifier of the role. A session ends when the verifier of the role has changed.
 
 CREATE TABLE pganalytics.api_sessions (
     session_id uuid PRIMARY KEY,
@@ -39,7 +39,8 @@ GRANT DELETE,
       UPDATE (refresh_sha256, verifier_sha256, last_used_at, ended_at, end_reason)
     ON pganalytics.api_sessions TO pganalytics_api;
 
--- security_barrier: a reader's own condition is not evaluated for rows that the reader may not see.
+-- security_barrier: PostgreSQL does not evaluate a reader's own conditions for rows that the reader
+-- may not see.
 CREATE VIEW pganalytics.sessions WITH (security_barrier) AS
     SELECT session_id, role_name, created_at, last_used_at, expires_at, address, ended_at, end_reason,
            ended_at IS NULL AND expires_at > pg_catalog.now() AS live

@@ -1,4 +1,5 @@
--- Tokens of collectors. The keys that sign these tokens are in sql/identity/certificates.sql.
+-- Tokens of collectors. The functions for the keys that sign these tokens are in
+-- sql/identity/certificates.sql.
 
 CREATE FUNCTION pganalytics.revoke_tokens(name text) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE

@@ -1,5 +1,5 @@
--- Views over the metrics' tables, with names in place of numbers and zeros in place of NULL. This
--- file has those of databases, tables and indexes.
+-- Views over the metrics' tables, with names instead of numbers and zeros instead of NULL. This
+-- file has the views of databases, tables and indexes.
 --
 -- A condition on sampled_at prunes the partitions. A sample is joined to its series by both parts
 -- of the key (server_id, series_id), so that servers can be stored separately one day.

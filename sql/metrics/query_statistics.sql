@@ -38,7 +38,8 @@ GRANT SELECT (server_id, series_id, database_id, username, queryid, toplevel, te
       UPDATE (text_id, last_seen, reset_at)
     ON pganalytics.query_series TO pganalytics_ingest;
 
--- The counters are those of the metric catalog: sql/install_script.awk writes their columns.
+-- The counters are those of the metric catalog: sql/install_script.awk replaces the line {calls..}
+-- by their columns.
 CREATE TABLE pganalytics.query_samples (
     server_id integer NOT NULL,
     series_id integer NOT NULL,
@@ -51,9 +52,9 @@ GRANT SELECT ON pganalytics.query_samples
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 GRANT INSERT ON pganalytics.query_samples TO pganalytics_ingest;
 
--- One row per push: what it held and what happened to it. A retry finds its first receipt here. The
--- worker keeps push_key unique over the partitions by an advisory lock per key, because a unique
--- index on the parent would break dump and restore.
+-- push_ledger has one row per push: what the push held and what happened to it. A retry finds the
+-- result of the first attempt here. push_key is unique across all partitions, because the worker
+-- takes an advisory lock on each key. A unique index on the parent would break dump and restore.
 CREATE TABLE pganalytics.push_ledger (
     received_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     server_id integer NOT NULL,
@@ -87,9 +88,10 @@ GRANT SELECT (received_at, server_id, push_key, body_hash, observed, stored, unc
               unchanged, merged, discarded_too_old, discarded_in_future, discarded_too_large, unstored)
     ON pganalytics.push_ledger TO pganalytics_ingest;
 
--- The accounts of a push in the ledger, by database. The worker writes them together with the
--- push's row in the ledger, with the same time and key. Every push has a row of database 0, even if
--- it is all zeros: counting these rows counts the pushes without reading the ledger.
+-- push_accounts has the counts of each push, by database. The worker writes them together with the
+-- row of the push in push_ledger, with the same time and key. Every push has a row with database_id
+-- 0, even if its counts are all zero: counting these rows counts the pushes without reading the
+-- ledger.
 CREATE TABLE pganalytics.push_accounts (
     received_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     server_id integer NOT NULL,

@@ -1,6 +1,6 @@
--- Views over extensions and the objects of schemas, which are stored when they change or once a
--- day: their present state and their history. Then views over what a sender says of itself, and
--- over metrics that have no table of their own.
+-- Views over extensions and the objects of schemas, which are stored when they change and once a
+-- day: their present state and their history. Then views over what pg_stat_statements says of
+-- itself, and over metrics that have no table of their own.
 
 CREATE VIEW pganalytics.extension_history AS
     SELECT n.collector, n.server, n.database, s.sampled_at, nullif(n.labels[1], '') AS extname,
@@ -14,8 +14,9 @@ COMMENT ON COLUMN pganalytics.extension_history.gone_at IS
 GRANT SELECT ON pganalytics.extension_history
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
--- The newest rows of a series are found from its newest day backwards, through each day's index.
--- since is the time of the oldest sample from which on all samples equal the newest one.
+-- PostgreSQL finds the newest row of a series from the newest day backwards, through the index of
+-- each day. since is the time of the oldest sample after which nothing has changed: all samples
+-- from it on equal the newest one.
 CREATE VIEW pganalytics.extensions AS
     SELECT n.collector, n.server, n.database, nullif(n.labels[1], '') AS extname,
            s.version, s.owner, s.schema, s.relocatable, s.description, n.first_seen,
@@ -65,9 +66,9 @@ COMMENT ON COLUMN pganalytics.schema_object_history.gone_at IS
 GRANT SELECT ON pganalytics.schema_object_history
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
--- A definition from a sender must not fail the query of a reader. If PostgreSQL cannot parse the
--- definition (an escaped NUL or surrogate, something that is no object), its typed columns are
--- NULL; a value of another type is NULL, too.
+-- A sender's definition must not make a reader's query fail. If PostgreSQL cannot parse the
+-- definition (it is no object, or has an escaped NUL or surrogate), all columns that are read from
+-- it are NULL. A single value of the wrong type is NULL, too.
 CREATE VIEW pganalytics.schema_objects AS
     SELECT n.collector, n.server, n.database, n.labels[1] AS kind,
            nullif(n.labels[2], '') AS schemaname,

@@ -1,7 +1,7 @@
--- The series of all metrics but query statistics. The tables of samples, one for each relation of
--- the metric catalog, are kept by day. A row of samples has the number of its series in place of
--- the names. The ingest worker may insert whole rows: the bulk insert checks the privilege on the
--- table, not on columns.
+-- The series of all metrics except query statistics. Each relation of the metric catalog has a
+-- table of samples, which is partitioned by day. A sample has the number of its series instead of
+-- names. The ingest worker may insert whole rows of samples, because the bulk insert checks the
+-- privilege on the table, not on columns.
 
 CREATE TABLE pganalytics.metric_series (
     server_id integer NOT NULL,

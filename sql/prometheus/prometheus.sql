@@ -1,7 +1,7 @@
 -- Prometheus: the server's own metrics as rows and in Prometheus' text format, and the tokens of
--- the programs that read them at GET /metrics. Every scrape reads all metrics, so nothing here
--- reads more of the ledger and the samples than the last entry of an index, and no label names a
--- query, user, address or database of a monitored server.
+-- the programs that read them at GET /metrics. Every scrape reads all metrics. So from the ledger
+-- and the samples, nothing here reads more than the last entry of an index. And no label names a
+-- query, a user, an address or a database of a monitored server.
 
 CREATE TABLE pganalytics.scrape_tokens (
     name text PRIMARY KEY CHECK (name ~ '^[a-zA-Z0-9_.-]{1,63}$'),
@@ -87,9 +87,9 @@ COMMENT ON FUNCTION pganalytics.audit_buffer() IS
 GRANT EXECUTE ON FUNCTION pganalytics.audit_buffer()
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_api;
 
--- The view has its owner's rights: readers see these figures without access to the tables behind
--- them. Its functions run with the rights of the caller, so the API worker, which reads the view
--- for programs that have no role, may execute them.
+-- The view reads its tables with the rights of its owner, so readers need no access to these
+-- tables. But it calls functions with the rights of the reader. So the API worker may execute these
+-- functions: it reads the view for programs that have no role.
 CREATE VIEW pganalytics.prometheus_samples AS
 WITH workers AS MATERIALIZED (
     SELECT w.*, jsonb_build_object('kind', w.kind, 'worker', w.number::text) AS labels,
@@ -137,8 +137,8 @@ FROM workers w CROSS JOIN LATERAL (VALUES
     ) AS s(name, type, help, value)
 WHERE w.kind IN ('ingest', 'api')
 UNION ALL
--- One metric for each counter of pganalytics.workers, found by the name of its column. Counters of
--- discarded rows take the label reason from that name.
+-- Each counter of pganalytics.workers gives one sample. Its value is found by the name of its
+-- column. A counter discarded_REASON gets the label "reason" from this name.
 SELECT c.metric, 'counter', c.meaning,
        CASE c.counted_by WHEN 'gateway' THEN w.labels
             ELSE w.worker || jsonb_strip_nulls(jsonb_build_object(
@@ -222,8 +222,9 @@ COMMENT ON COLUMN pganalytics.prometheus_samples.type IS 'counter: since the ser
 GRANT SELECT ON pganalytics.prometheus_samples
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_api;
 
--- The worker that calls this has sequential scans off; the function itself leaves the choice to the
--- planner. Each family has HELP and TYPE once, and its samples behind them.
+-- The worker that calls this function has sequential scans off. The function does not set that
+-- itself: other callers leave the choice to the planner. HELP and TYPE come once for each metric,
+-- before its samples.
 CREATE FUNCTION pganalytics.prometheus_metrics() RETURNS text
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp

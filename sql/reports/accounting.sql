@@ -1,10 +1,10 @@
--- Accounts of all pushes. In the ledger and its accounts by database each push has observed =
--- stored + unchanged + merged + discarded; these views add the counts up, check the equation, and
--- find pushes that never came. Sums are numeric, so that no figures of a sender can overflow a
--- report. Database '' stands for rows that belong to no database.
+-- Accounts of all pushes. Each push has observed = stored + unchanged + merged + discarded, both in
+-- push_ledger and, by database, in push_accounts. These views add the counts up, check the
+-- equation, and find pushes that never came. Sums are numeric, so that no number from a sender can
+-- overflow a report. Database '' stands for rows that belong to no database.
 
--- A session without the library does not know the settings. Without the library nothing is limited
--- either, so the defaults are shown.
+-- If the library is not loaded, the session does not know the settings, and nothing is limited.
+-- Then the functions return the defaults.
 CREATE FUNCTION pganalytics.query_limit(max_queries_per_db integer) RETURNS integer
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -66,13 +66,13 @@ COMMENT ON COLUMN pganalytics.ingest_accounting.discard_rate IS 'discarded / obs
 GRANT SELECT ON pganalytics.ingest_accounting
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
--- A sender that numbers its pushes begins at 1 with each epoch; our collector's epoch is the time
--- of its start in microseconds. A number is missing when a higher one of the same epoch has
--- arrived. Numbers below the oldest kept one are missing only if the epoch cannot have begun before
--- the ledger's oldest day. An epoch that is not a time does not show when it began, so these
--- numbers are not reported.
+-- A sender that numbers its pushes starts at 1 in each epoch. The epoch of our collector is the
+-- time of its start in microseconds. A number is missing if a higher one of the same epoch has
+-- arrived. Numbers below the lowest one in the ledger may have arrived and expired. So they count
+-- as missing only if the epoch began after the start of the ledger's oldest day. If an epoch is not
+-- a time, nobody knows when it began, so these numbers are not reported.
 --
--- A client can send any number: so the differences are numeric, and an epoch is converted to a time
+-- A client can send any number. So the differences are numeric, and an epoch is converted to a time
 -- only if it is in the range of times.
 CREATE VIEW pganalytics.ingest_gaps AS
     SELECT c.name AS collector, v.name AS server, g.epoch, g.from_sequence, g.to_sequence,
@@ -112,8 +112,9 @@ COMMENT ON COLUMN pganalytics.ingest_gaps.received_before IS 'when the push behi
 GRANT SELECT ON pganalytics.ingest_gaps
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
--- Adds the push's own row and subtracts its accounts by database, so that every difference shows.
--- Grouping by key and time lets a condition on received_at prune the days.
+-- For each push, accounting_violations adds the row in the ledger and subtracts the rows by
+-- database. Every sum must be 0. It groups by received_at, too, so that a condition on received_at
+-- can prune the days.
 CREATE VIEW pganalytics.accounting_violations AS
     SELECT r.server_id, r.received_at, r.push_key,
            CASE WHEN pg_catalog.count(*) FILTER (WHERE r.sign = 1) <> 1
@@ -157,8 +158,9 @@ COMMENT ON COLUMN pganalytics.accounting_violations.observed_by_database IS 'the
 GRANT SELECT ON pganalytics.accounting_violations
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
--- The share counts all queries that the sender saw, also those that it did not send because nothing
--- had changed: the sender merges the queries beyond the limit in every sample, changed or not.
+-- The share is computed from all queries that the sender saw, including those that it did not send
+-- because nothing had changed: the sender merges the queries beyond the limit in every sample,
+-- changed or not.
 CREATE VIEW pganalytics.query_limit_exceeded AS
     SELECT c.name AS collector, v.name AS server, b.name AS database,
            (h.beyond_limit / h.queries)::double precision AS share,
@@ -199,8 +201,8 @@ COMMENT ON COLUMN pganalytics.query_limit_exceeded.since IS 'first push beyond t
 GRANT SELECT ON pganalytics.query_limit_exceeded
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
--- Returns the number of entries that pg_stat_statements of a server has evicted to make room. A
--- counter that fell, or whose time of reset has changed, started from zero.
+-- source_deallocations() returns how often pg_stat_statements of a server has evicted entries to
+-- make room. If the counter fell, or the time of its reset has changed, it started again from zero.
 CREATE FUNCTION pganalytics.source_deallocations(
         server_id integer, "from" timestamptz, "to" timestamptz) RETURNS numeric
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -304,9 +306,9 @@ COMMENT ON FUNCTION pganalytics.completeness(text, timestamptz, timestamptz) IS
 GRANT EXECUTE ON FUNCTION pganalytics.completeness(text, timestamptz, timestamptz)
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
--- The figures of GET /api/v1/metrics/health. A worker calls it every second; it reads the last hour through
--- the index of push_accounts. The worker has sequential scans off, because their cost would start the JIT
--- compiler.
+-- metrics_health() returns the figures of GET /api/v1/metrics/health. A worker calls it every
+-- second. It reads the last hour through the index of push_accounts. The worker has sequential
+-- scans off, because their estimated cost would start the JIT compiler.
 CREATE FUNCTION pganalytics.metrics_health(collector uuid) RETURNS json
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp

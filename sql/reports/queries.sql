@@ -1,10 +1,9 @@
--- Reports on query statistics. The samples hold cumulative counters. What happened between two times is the
--- difference of two samples, unless the counters were reset in between.
+-- Reports on query statistics. The samples hold cumulative counters. What happened between two
+-- times is the difference of two samples, unless the counters were reset in between.
 --
--- A line that begins with {calls..rows} stands for one line for each column of the metric catalog
--- from calls to rows, with the column's name and type; sql/install_script.awk writes these lines.
--- min, max and stddev have no difference, so the reports leave them out, and the mean is that of
--- the interval.
+-- sql/install_script.awk replaces a line that begins with {calls..rows} by one line for each column
+-- of the metric catalog from calls to rows, with the column's name and type. Differences of min,
+-- max and stddev mean nothing, so the reports leave them out. The mean is that of the interval.
 
 CREATE VIEW pganalytics.queries AS
     SELECT s.server_id, s.series_id, c.name AS collector, v.name AS server, b.name AS database,
@@ -33,27 +32,29 @@ COMMENT ON VIEW pganalytics.query_stats IS
 GRANT SELECT ON pganalytics.query_stats
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
--- query_deltas computes what both reports below show: pairs of samples of a series and the difference of
--- their counters, for the samples after "from" up to and including "to".
+-- query_deltas() does the work of both reports below. It returns pairs of samples of a series and
+-- the differences of their counters. It covers the samples after "from", up to and including "to".
 --
--- With each_interval, the pairs are every two neighbours, and the first pair starts at the last sample at or
--- before "from". Without it, a series whose counters only rose costs two reads through its index, the base
--- and the last sample. A series is read in full if its counters fell between the two, or if its reset_at is
--- after "from": reset_at names only the last reset or base, and there may have been another before it.
+-- If each_interval is true, each sample is paired with the one before it. The first pair starts at
+-- the last sample at or before "from". If each_interval is false and the counters of a series only
+-- rose, two reads through its index are enough: the sample at or before "from", and the last one.
+-- The whole series is read if a counter fell between these two, or if reset_at is after "from":
+-- reset_at names only the last reset or base, and there may have been another before it.
 --
--- A reset: calls, rows or execution time fell, or the source reported a reset (reset_at, because
--- counters that have caught up again do not show it). The counters started from zero, so all of
--- their value is new. The very first sample of a series that the collector saw begin is new as
--- well; in any other series the first sample is history and only a base. (first_seen identifies
--- that sample: after older partitions were dropped, the oldest sample is not the beginning.)
+-- A reset: calls, rows or execution time fell, or the source reported a reset (reset_at). The
+-- report is needed because counters that have risen past their old values do not show a reset.
+-- After a reset the counters start from zero, so all of their value is new. If the collector saw a
+-- series begin, its very first sample is new as well. In any other series the first sample is
+-- history and only a base. first_seen tells which sample is the very first: after older partitions
+-- were dropped, the oldest sample is not.
 --
--- A base (rebased): the source has begun to count something else in this series; its value does not belong
--- to the interval before. If the sum of the queries beyond the limit (queryid 0 of no user) falls and is no
--- base, a gateway has computed it from the queries that happened to be beyond the limit: this is no
--- activity either.
+-- A base (rebased): from this sample on the source counts something else in the series, so its
+-- value does not belong to the interval before it. The sum of the queries beyond the limit (queryid
+-- 0 of no user) can also fall without being a base. Then a gateway has computed it from the queries
+-- that happened to be beyond the limit, which is no activity either.
 --
--- Old collectors sample twice in a second and send times in whole seconds, so samples of the same
--- time are ordered by calls.
+-- Old collectors can take two samples within a second, but send times in whole seconds. So samples
+-- of the same time are ordered by calls.
 CREATE FUNCTION pganalytics.query_deltas(
         "from" timestamptz, "to" timestamptz, each_interval boolean)
     RETURNS TABLE (

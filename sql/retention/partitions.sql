@@ -1,10 +1,11 @@
--- Partitions: one UTC day each, made before they are needed, dropped as a whole. They are tables of
--- their own and no members of the extension, so that pg_dump keeps their rows; the install script
+-- Each partition holds one UTC day. It is made before it is needed, and dropped as a whole.
+-- Partitions are not members of the extension, so that pg_dump keeps their rows. The install script
 -- makes none, so that a restore finds none in its way.
 --
--- A partition is made by itself and attached, never by CREATE TABLE ... PARTITION OF, which locks
--- the parent against every insert. It has its own index; the parents have none, because an index on
--- a member of an extension is made again by its partitions and a restore then finds it twice.
+-- A partition is made as a table and then attached. CREATE TABLE ... PARTITION OF would lock the
+-- parent against every insert. Each partition has its own index, and the parents have none: if a
+-- parent had one, attaching a partition at a restore would make an index for it, and the restore
+-- would then find the index twice.
 
 CREATE FUNCTION pganalytics.partitioned_relations()
     RETURNS TABLE (relation text, time_column text, index_columns text[], family text)
@@ -49,7 +50,8 @@ GRANT EXECUTE ON FUNCTION pganalytics.partitioned_relations()
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules,
        pganalytics_maintenance;
 
--- Every function below looks a name up in the list first, and uses nothing else as an identifier.
+-- Every function below looks a name up here first. Only names from the list become identifiers in
+-- dynamic SQL.
 CREATE FUNCTION pganalytics.partitioned_relation(
         INOUT relation text, OUT time_column text, OUT index_columns text[], OUT family text)
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -71,8 +73,9 @@ COMMENT ON FUNCTION pganalytics.partitioned_relation(text) IS
 
 -- SECURITY DEFINER: the ingest workers may make a partition but may not create tables.
 --
--- ATTACH PARTITION locks the parent anyway, and this lock orders two sessions that make the same
--- day. It blocks no insert, and unlike an advisory lock no stranger can take it.
+-- If two sessions make the same day, the LOCK TABLE makes one wait for the other. ATTACH PARTITION
+-- takes the same lock on the parent anyway, and it blocks no insert. An advisory lock would not do:
+-- any stranger can take it.
 CREATE FUNCTION pganalytics.make_partition(relation text, day date) RETURNS regclass
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -114,8 +117,8 @@ BEGIN
     EXECUTE format('CREATE INDEX %I ON pganalytics.%I (%s)', leaf_name || '_idx', leaf_name,
                    (SELECT string_agg(quote_ident(c), ', ' ORDER BY n)
                     FROM unnest(kind.index_columns) WITH ORDINALITY AS u(c, n)));
-    -- The bulk insert writes to the partitions directly, so its role needs INSERT on them. A role
-    -- that may insert only some columns has to insert through the parent.
+    -- The bulk insert writes to the partitions directly, so its role needs INSERT on them. If the
+    -- role may insert only some columns, it inserts through the parent.
     IF has_table_privilege('pganalytics_ingest', parent, 'INSERT') THEN
         EXECUTE format('GRANT INSERT ON pganalytics.%I TO pganalytics_ingest', leaf_name);
     END IF;
@@ -129,8 +132,9 @@ COMMENT ON FUNCTION pganalytics.make_partition(text, date) IS
     'makes the partition for one UTC day if there is none, and returns its name';
 GRANT EXECUTE ON FUNCTION pganalytics.make_partition(text, date) TO pganalytics_admin, pganalytics_ingest;
 
--- Makes the partitions of one relation, or of all if relation is NULL. While this makes a day, a
--- push that needs the same day waits, so the maintenance worker makes one relation per transaction.
+-- make_partitions() makes the partitions of one relation, or of all if relation is NULL. A push
+-- that needs a day waits while another transaction makes that day. So the maintenance worker makes
+-- one relation per transaction.
 CREATE FUNCTION pganalytics.make_partitions(
         days_ahead integer DEFAULT 3, relation text DEFAULT NULL) RETURNS integer
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER

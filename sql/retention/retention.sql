@@ -21,8 +21,8 @@ COMMENT ON FUNCTION pganalytics.partition_range(regclass) IS
 GRANT EXECUTE ON FUNCTION pganalytics.partition_range(regclass)
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
--- Written in C, because a session could give settings values of its own before the library is
--- loaded.
+-- retention_settings() is written in C, because a session could give settings values of its own
+-- before the library is loaded.
 CREATE FUNCTION pganalytics.retention_settings(OUT family text, OUT days integer)
     RETURNS SETOF record
     LANGUAGE c STABLE PARALLEL SAFE ROWS 4 SET search_path = pg_catalog, pg_temp
@@ -32,7 +32,7 @@ COMMENT ON FUNCTION pganalytics.retention_settings() IS
 GRANT EXECUTE ON FUNCTION pganalytics.retention_settings()
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
--- Days are added as hours, because in a session's time zone a day may have 23 hours.
+-- A day is added as 24 hours, because a day of the session's time zone may have 23.
 CREATE VIEW pganalytics.partitions AS
     WITH leaves (relation, partition, attached) AS (
         SELECT parent.relname::text, i.inhrelid, true
@@ -94,9 +94,9 @@ COMMENT ON COLUMN pganalytics.retention.strays IS
 GRANT SELECT ON pganalytics.retention
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
--- SECURITY DEFINER, like drop_expired_partition(): the maintenance worker has only the rights of an
--- ingest worker. It asks for the list and drops one partition per transaction, so that inserts
--- never wait for more than one drop.
+-- SECURITY DEFINER, like drop_expired_partition(), because the role of the maintenance worker may
+-- not drop tables. The worker asks for the list and drops one partition per transaction, so that
+-- inserts never wait for more than one drop.
 CREATE FUNCTION pganalytics.expired_partitions() RETURNS SETOF regclass
     LANGUAGE sql STABLE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -108,10 +108,11 @@ COMMENT ON FUNCTION pganalytics.expired_partitions() IS
     'the partitions whose retention has passed, oldest first';
 GRANT EXECUTE ON FUNCTION pganalytics.expired_partitions() TO pganalytics_admin, pganalytics_maintenance;
 
--- Dropping locks the parent against inserts, and inserts queue behind a lock request that waits. So
--- this function waits for a shorter time than the workers do (500 ms), and no push is refused. Once
--- it has locked the parent it waits for nothing: if a session reads or vacuums the old day, the day
--- stays until the next attempt.
+-- To drop a partition, PostgreSQL locks the parent against inserts. Inserts wait even while the
+-- request for this lock still waits. The ingest workers give up after 500 ms, so this function
+-- waits only 200 ms, and no push is refused. After it has locked the parent, it waits for no other
+-- lock (NOWAIT): if a session reads or vacuums the old day, the function fails, and the day stays
+-- until the next attempt.
 CREATE FUNCTION pganalytics.drop_expired_partition(partition regclass) RETURNS boolean
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -146,10 +147,10 @@ COMMENT ON FUNCTION pganalytics.drop_expired_partition(regclass) IS
 GRANT EXECUTE ON FUNCTION pganalytics.drop_expired_partition(regclass)
     TO pganalytics_admin, pganalytics_maintenance;
 
--- Dropping locks the parent against inserts until the end of the transaction, and inserts queue
--- behind a lock request that waits. So this function waits no longer than the caller's
--- lock_timeout, or three seconds if there is none, and then fails with nothing dropped. Three
--- seconds, because autovacuum gives its lock up only after deadlock_timeout.
+-- Dropping partitions locks the parent against inserts until the end of the transaction. Inserts
+-- wait even while the request for this lock still waits. So this function waits no longer than the
+-- lock_timeout of the caller, or 3 s if there is none. Then it fails and has dropped nothing. It
+-- waits for 3 s because autovacuum gives its lock up only after deadlock_timeout.
 CREATE FUNCTION pganalytics.drop_partitions(relation text, before date) RETURNS integer
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp

@@ -1,8 +1,8 @@
--- What pg_dump keeps. The rows of these tables and the state of their sequences belong to the user,
--- although the tables belong to the extension. Partitioned tables have no rows of their own: their
--- partitions are ordinary tables and are dumped as such. pg_dump keeps only those built-in alert
--- rules and inhibitions that were changed; at a restore guard_alert_rules() and
--- guard_alert_inhibitions() write them over the newly installed ones.
+-- This tells pg_dump which rows to keep. The rows of these tables and the state of their sequences
+-- belong to the user, although the tables belong to the extension. Partitioned tables have no rows
+-- of their own: their partitions are ordinary tables, which pg_dump keeps by itself. Of the
+-- built-in alert rules and inhibitions, pg_dump keeps only the changed ones. At a restore,
+-- guard_alert_rules() and guard_alert_inhibitions() write them over the newly installed ones.
 
 DO $dump$
 DECLARE

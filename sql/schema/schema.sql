@@ -1,5 +1,6 @@
--- Schema and roles. CREATE SCHEMA fails if the schema exists already, so it cannot hold anybody else's
--- objects. The roles belong to the cluster: they stay when the extension is dropped.
+-- Schema and roles. CREATE SCHEMA fails if the schema exists already, so the schema cannot hold
+-- objects of anybody else. The roles belong to the cluster: they stay when the extension is
+-- dropped.
 \echo Use "CREATE EXTENSION pganalytics" to load this file. \quit
 
 CREATE SCHEMA pganalytics;
@@ -9,19 +10,21 @@ COMMENT ON SCHEMA pganalytics IS 'PostgreSQL monitoring server inside the databa
 -- inherit nothing (NOINHERIT), so a GRANT names every role that it is for.
 --
 -- People:
---   viewer       reads. Reports run with the rights of the caller, so viewers may read the tables, too,
---                but not the hashes of tokens.
+--   viewer       reads. Reports run with the rights of the caller, so viewers may read the tables,
+--                too, but not the hashes of tokens.
 --   operator     also acts on alerts: acknowledges, silences, plans maintenance.
---   admin        also manages collectors, certificates, alert rules and channels; reads the audit log.
--- Workers, each with the columns that its statements name (test/regress/privileges.sql tries each):
---   ingest       stores pushes and can remove nothing. It cannot choose the columns that have a default
---                (identities, the time and the WAL position of a push), and it reads neither query texts
---                nor samples.
+--   admin        also manages collectors, certificates, alert rules and channels, and reads the
+--                audit log.
+-- Workers. Each role has privileges only on the columns that its statements name
+-- (test/regress/privileges.sql tries each role):
+--   ingest       stores pushes and can remove nothing. It cannot write columns that have a default
+--                (identities, the time and the WAL position of a push), and it reads neither query
+--                texts nor samples.
 --   maintenance  makes and drops the partitions of days; issues and revokes certificates.
 --   api          logs people in. What people read, they read with their own privileges.
 --   audit        appends to the audit log and can do nothing else.
 --   alerts       evaluates rules and delivers notifications.
---   rules        runs the queries of rules: reads what viewers read. Nobody is a member of it.
+--   rules        runs the queries of rules and reads what viewers read. It has no members.
 DO $roles$
 DECLARE
     wanted text;

@@ -15,8 +15,9 @@ using protocol::Authentication;
 using protocol::DeliveryKind;
 using protocol::DeliveryOutcome;
 
-// The last column is the key of the delivery. It has the numbers of the notifications, so that a
-// reminder after some hours does not look like a copy of the first notification.
+// The last column becomes the key of the protocol::Delivery. It contains the numbers of the
+// notifications, so that a reminder after some hours does not look like a copy of the first
+// notification.
 Statement take = {
     "SELECT delivery, channel, group_key, kind, url, pg_catalog.array_to_string(mail_to, E'\\n'), "
     "authentication, secret, subject, content_type, body, notification_ids, "
@@ -44,7 +45,7 @@ Authentication AuthenticationOf(std::string_view name) {
     return name == "bearer" ? Authentication::kBearer : Authentication::kNone;
 }
 
-// ReadRow copies a row of `take` into a slot. ERROR 53200 if there is no memory.
+// ReadRow copies a row of `take` into a slot. It raises ERROR 53200 if there is no memory.
 void ReadRow(uint64 row, Flight* flight) {
     auto copy = [row, flight](int column) {
         return CopyBytes(BytesOf(row, column), flight->context);
@@ -70,7 +71,7 @@ void ReadRow(uint64 row, Flight* flight) {
     MemoryContextSwitchTo(caller);
 }
 
-// Busy returns the keys of the groups of all deliveries in progress, as text[].
+// Busy returns the keys of all deliveries in progress, as text[].
 Datum Busy(const Flights& flights) {
     Datum keys[kMaxFlights];
     int count = 0;

@@ -13,7 +13,7 @@ struct Flight {
     MemoryContext context;  // nullptr: the slot is free
     uint32_t request_id;
     protocol::Delivery delivery;
-    const char* key;  // of the group, in take_deliveries()
+    const char* key;  // "channel/group": the column `delivery` of take_deliveries()
     const char* channel;
     const char* group_key;
     Datum notification_ids;  // bigint[]
@@ -33,12 +33,13 @@ struct Flights {
 int CountFlights(const Flights& flights);
 
 // TakeFlights takes due deliveries from the outbox into free slots, until `most` slots are in use.
-// It gives each new delivery a request_id, but does not send it. Returns nullptr, or the error;
-// then it has taken none. REQUIRES: no transaction is open.
+// It gives each new delivery a request_id, but does not send it. Returns nullptr if
+// it succeeds. If it fails, it takes none and returns the error. REQUIRES: no transaction is open.
 ErrorData* TakeFlights(Flights* flights, int most);
 
-// SettleFlight stores the result of a delivery in the outbox and frees the slot. Returns nullptr,
-// or the error; then the delivery keeps its slot. REQUIRES: flight->ended; no transaction is open.
+// SettleFlight stores the result of a delivery in the outbox and frees the slot. Returns nullptr
+// if it succeeds. If it fails, it returns the error, and the delivery keeps its slot.
+// REQUIRES: flight->ended; no transaction is open.
 ErrorData* SettleFlight(Flight* flight);
 
 // EndFlight copies the result of a delivery into its slot and sets `ended`. LandFlight frees the

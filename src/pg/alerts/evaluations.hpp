@@ -19,15 +19,15 @@ struct RuleNames {
 struct DueRule {
     const char* name;
     const char* query;
-    int limit_ms;  // for the query, at least 1
+    int limit_ms;  // time limit of the query, at least 1
 };
 
 // ListDueRules returns the names of the rules that are due at `at`, allocated in `context`.
 RuleNames ListDueRules(TimestampTz at, MemoryContext context);
 
-// FindDueRule reads a rule. It returns false if the rule is no longer due, because evaluating the
-// rules before it may have taken a while. `name` must live as long as *rule; the query is allocated
-// in `context`.
+// FindDueRule reads a rule. It returns false if the rule is no longer due: it may have changed
+// while the rules before it were evaluated. `name` must live as long as *rule; the query is
+// allocated in `context`.
 bool FindDueRule(const char* name, TimestampTz at, MemoryContext context, DueRule* rule);
 
 // RecordEvaluation stores the findings of a rule. If `failure` is not nullptr, it stores this
@@ -35,17 +35,19 @@ bool FindDueRule(const char* name, TimestampTz at, MemoryContext context, DueRul
 void RecordEvaluation(const DueRule& rule, TimestampTz at, const Findings& findings,
                       const char* failure, double duration_ms);
 
-// SettleAlerts ends the alerts of rules that no longer exist, and queues notifications. Returns the
-// time at which the next rule is due; DT_NOEND if there is no rule.
+// SettleAlerts ends the alerts of rules that were deleted or disabled, and queues notifications. It
+// returns the time at which the next rule is due, or DT_NOEND if there is no rule.
 TimestampTz SettleAlerts(TimestampTz at);
 
 // SampleWorkers stores the workers' counters, for rules that compare counters over time.
 void SampleWorkers(TimestampTz at);
 
-// MoveDueTimes shifts the due times in the tables by `shift_ms`, by which the clock was set.
+// MoveDueTimes shifts the due times in the tables by `shift_ms`, the time by which the clock was
+// set.
 void MoveDueTimes(TimestampTz at, int64 shift_ms);
 
-// PruneAlerts removes at most `most` rows whose retention is over and returns their number.
+// PruneAlerts removes alerts and notifications whose retention is over, at most `most` of each, and
+// returns how many it has removed.
 int64 PruneAlerts(TimestampTz at, int most);
 
 }  // namespace pganalytics::pg

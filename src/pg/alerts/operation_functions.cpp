@@ -1,4 +1,4 @@
-// Alert functions: the function in C that operations on alerts need. sql/alerts/operations.sql
+// Alert functions: the C function that operations on alerts need. sql/alerts/operations.sql
 // declares it.
 #include "pg/audit/record.hpp"
 
@@ -10,9 +10,9 @@ extern "C" {
 
 PG_FUNCTION_INFO_V1(pganalytics_acting_role);
 
-// pganalytics_acting_role returns the role on whose behalf the API worker answers a request; in a
-// session, the role that has logged in. Neither SET ROLE nor a SECURITY DEFINER function changes
-// it.
+// pganalytics_acting_role returns the role that acts. In the API worker this is the role for which
+// the worker answers a request; in a session, the role that has logged in. SET ROLE and SECURITY
+// DEFINER functions do not change it.
 Datum pganalytics_acting_role(PG_FUNCTION_ARGS) {
     using namespace pganalytics::pg;
     if (ActsForAuditSubject(AuditSource::kApi)) {

@@ -16,8 +16,8 @@ namespace {
     pg_unreachable();
 }
 
-// ReadSetting returns the value of a setting of pganalytics in the setting's own unit. ERROR 42704
-// if there is no such setting, 22023 if its value is no number.
+// ReadSetting returns the value of a setting of pganalytics in the setting's own unit. It raises
+// ERROR 42704 if there is no such setting, and 22023 if its value is no number.
 double ReadSetting(const char* name) {
     constexpr char kPrefix[] = "pganalytics.";
     const char* const text = strncmp(name, kPrefix, sizeof(kPrefix) - 1) == 0
@@ -45,7 +45,7 @@ PG_FUNCTION_INFO_V1(pganalytics_alert_retention);
 PG_FUNCTION_INFO_V1(pganalytics_in_extension_script);
 PG_FUNCTION_INFO_V1(pganalytics_expand_template);
 
-// pganalytics_run_rule returns a row for each label set. ERROR as RunRule.
+// pganalytics_run_rule returns a row for each label set. It raises the same errors as RunRule.
 Datum pganalytics_run_rule(PG_FUNCTION_ARGS) {
     using namespace pganalytics::pg;
     InitMaterializedSRF(fcinfo, 0);

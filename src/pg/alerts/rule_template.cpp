@@ -20,8 +20,9 @@ void AppendLabel(StringInfo out, Jsonb* labels, const char* name, int length) {
     appendBinaryStringInfo(out, found.val.string.val, found.val.string.len);
 }
 
-// Replace appends what the placeholder at `at` stands for, and returns the text behind it; nullptr
-// if the text at `at`, which begins with {{, is no placeholder.
+// Replace expands the placeholder at `at`: it appends the label or the value, and returns the text
+// after the placeholder. The text at `at` begins with {{. If it is no placeholder, Replace returns
+// nullptr.
 const char* Replace(StringInfo out, const char* at, Jsonb* labels, const char* value) {
     constexpr char kLabels[] = "$labels.";
     constexpr char kValue[] = "$value";

@@ -20,7 +20,7 @@ namespace {
 
 constexpr char kValueColumn[] = "value";
 
-// IsLabelName: Prometheus and Alertmanager accept the name as that of a label.
+// IsLabelName: Prometheus and Alertmanager accept `name` as the name of a label.
 bool IsLabelName(const char* name) {
     constexpr char kFirst[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
     constexpr char kRest[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
@@ -49,8 +49,8 @@ bool IsNumber(Oid type) {
     pg_unreachable();
 }
 
-// CheckColumns returns the number of the column "value", from 1. ERROR 22023 if the columns are not
-// those of a rule.
+// CheckColumns returns the number of the column "value", counted from 1. It raises ERROR 22023 if a
+// rule's query may not have these columns.
 int CheckColumns(TupleDesc descriptor) {
     int value_column = 0;
     for (int i = 0; i < descriptor->natts; ++i) {
@@ -82,8 +82,8 @@ int CheckColumns(TupleDesc descriptor) {
     return value_column;
 }
 
-// PrepareRule parses the query and sets *value_column to the result of CheckColumns. ERROR 22023 if
-// the query is not one SELECT that only reads. REQUIRES: SPI connected.
+// PrepareRule parses the query and sets *value_column to the result of CheckColumns. It raises
+// ERROR 22023 if the query is not a single SELECT that only reads. REQUIRES: SPI connected.
 SPIPlanPtr PrepareRule(const char* query, int* value_column) {
     SPIPlanPtr const plan = SPI_prepare(query, 0, nullptr);
     if (plan == nullptr) {
@@ -110,7 +110,7 @@ SPIPlanPtr PrepareRule(const char* query, int* value_column) {
 }
 
 // CutLabel cuts a text to kMaxLabelBytes and marks the cut. The mark has a hash of the whole text,
-// so that texts which differ only behind the cut stay different.
+// so that texts that differ only after the cut stay different.
 const char* CutLabel(char* text) {
     const auto length = static_cast<int>(strlen(text));
     if (length <= kMaxLabelBytes) return text;
@@ -171,7 +171,7 @@ void RefuseTwins(const Findings& findings) {
     for (int i = 1; i < findings.count; ++i) {
         if (CompareFindings(&findings.list[i - 1], &findings.list[i]) != 0) continue;
         char* const labels =
-            JsonbToCString(nullptr, &findings.list[i].labels->root, 64 /* a guess */);
+            JsonbToCString(nullptr, &findings.list[i].labels->root, 64 /* estimated length */);
         ereport(ERROR, errcode(ERRCODE_CARDINALITY_VIOLATION),
                 errmsg("two rows of the rule's query have the same labels"),
                 errdetail("Labels: %s", labels));

@@ -9,9 +9,9 @@ extern "C" {
 
 namespace pganalytics::pg {
 
-// A rule that returns more label sets than this is faulty.
+// A rule whose query returns more label sets than this fails.
 inline constexpr int kMaxLabelSets = 1000;
-// A longer text of a label is cut and marked.
+// A label text of more bytes than this is cut and marked.
 inline constexpr int kMaxLabelBytes = 1024;
 
 // Finding is a row of a rule's query: its labels as a JSON object of texts, and its value.
@@ -29,14 +29,14 @@ struct Findings {
 // RunRule runs the query as of `at`, as the role pganalytics_rules, in a subtransaction that is
 // read-only and always rolled back. The rollback also undoes settings and notifications of the
 // query. The findings are allocated in `context`.
-// ERROR 22023 if the query is not one SELECT whose columns are "value" and valid label names; 21000
-// if two rows have the same labels; 54000 if there are more than kMaxLabelSets rows; any ERROR of
-// the query.
+// It raises ERROR 22023 if the query is not one SELECT whose columns are "value" and valid label
+// names, 21000 if two rows have the same labels, 54000 if there are more than kMaxLabelSets rows,
+// and any ERROR of the query.
 // REQUIRES: a transaction with a snapshot, not in parallel mode.
 Findings RunRule(const char* query, TimestampTz at, MemoryContext context);
 
-// CheckRuleQuery parses a text without running it. ERROR 22023 or that of the parser unless the
-// text is a valid query for a rule. REQUIRES: a transaction.
+// CheckRuleQuery parses a text without running it. If the text is no valid query for a rule, it
+// raises ERROR 22023 or the ERROR of the parser. REQUIRES: a transaction.
 void CheckRuleQuery(const char* query);
 
 }  // namespace pganalytics::pg

@@ -43,7 +43,8 @@ Statement find_rule = {"SELECT " PGANALYTICS_RULE "::text FROM " PGANALYTICS_OF_
 #undef PGANALYTICS_OF_RULES
 Statement look_at_rule = {
     "SELECT builtin FROM pganalytics.alert_rules WHERE name = $1", 1, {TEXTOID}, nullptr};
-// NULL leaves a column unchanged. To set threshold or runbook_url to NULL, $10 or $11 must be true.
+// An argument that is NULL leaves its column unchanged. To set threshold to NULL, $10 must be true;
+// to set runbook_url to NULL, $11 must be true.
 Statement change_rule = {
     "UPDATE pganalytics.alert_rules SET "
     "threshold = CASE WHEN $10 THEN NULL ELSE coalesce($2, threshold) END, "

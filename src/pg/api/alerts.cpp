@@ -12,7 +12,8 @@ namespace {
 
 constexpr char kNoAlert[] = "there is no such alert";
 
-// These are the members of an alert in an answer. The statement must name alerts "a" and mutes "m".
+// These are the members of an alert in an answer. A statement that uses them must call the table of
+// alerts "a" and the rows of alert_mutes() "m".
 #define PGANALYTICS_ALERT_MEMBERS                                                           \
     "'id', a.alert_id, 'rule', a.rule, 'severity', a.severity, 'state', a.state, "          \
     "'labels', a.labels, 'annotations', a.annotations, 'runbook_url', a.runbook_url, "      \

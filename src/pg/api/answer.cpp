@@ -21,8 +21,8 @@ namespace {
 
 using protocol::ApiAccess;
 
-// A request may take this time, or statement_timeout if that is shorter. This is well below the
-// time for which a gateway waits for its worker.
+// A request may take this long, or statement_timeout if that is shorter. The limit is well below
+// the time for which a gateway waits for its worker.
 constexpr int kApiLimitMs = 10000;
 constexpr char kNotLoggedIn[] = "the session has ended; log in again";
 
@@ -48,8 +48,8 @@ PersonLevel LevelFor(ApiAccess access) {
     return PersonLevel::kNone;
 }
 
-// Admit finds out who sends a request and whether that person may, by the tables and catalogs as
-// they are now. It returns false after it has refused the call.
+// Admit finds out who sends a request and checks that this person may use the route. It reads the
+// tables and catalogs as they are now. It returns false after it has refused the call.
 bool Admit(ApiCall* call, PersonLevel needed) {
     const protocol::ApiRequest& request = *call->request;
     ApiSession* const session = &call->session;
@@ -134,8 +134,9 @@ int LimitMs() { return StatementTimeout > 0 ? Min(StatementTimeout, kApiLimitMs)
 // ClassOf returns the class of an SQLSTATE (its first two characters), as ERRCODE_TO_CATEGORY does.
 int ClassOf(int sqlerrcode) { return ERRCODE_TO_CATEGORY(sqlerrcode); }
 
-// Explain turns an ERROR into an answer that has nothing a person may not see. If the error is not
-// expected, the answer has only its SQLSTATE; the server log has the message.
+// Explain turns an ERROR into an answer. It does not put into the answer what the person may not
+// see. If the error is not expected, the answer has only its SQLSTATE; the server log has the
+// message.
 void Explain(ApiCall* call, const ErrorData& error, uint64 told_denials) {
     const int category = ClassOf(error.sqlerrcode);
     const char* const message = error.message == nullptr ? "" : error.message;
@@ -187,7 +188,7 @@ protocol::ApiReply AnswerApi(const protocol::ApiRequest& request, MemoryContext 
     BeginApiEvents(call);
     const uint64 told_denials = ToldDenials();
     enable_timeout_after(STATEMENT_TIMEOUT, LimitMs());
-    // The commit is in Transact, before BecomeWorker, so that deferred triggers run as the person,
+    // Transact commits before BecomeWorker is called, so that deferred triggers run as the person,
     // too.
     ErrorData* const error = Transact([&call] { Answer(&call); });
     BecomeWorker();

@@ -1,5 +1,6 @@
-// API audit log: GET /api/v1/audit-logs, a page of the audit log as JSON or CSV. Pages are found by
-// key, so that a row that is added meanwhile neither repeats nor hides another row.
+// API audit log: GET /api/v1/audit-logs, a page of the audit log as JSON or CSV. The next page is
+// found by the id of the last row of this page, so rows that are added meanwhile neither repeat nor
+// hide a row.
 #include "pg/api/handlers.hpp"
 #include "pg/api/pages.hpp"
 #include "pg/base/statement.hpp"
@@ -71,7 +72,7 @@ void Find(const ApiInputs& inputs) {
     const char* const action = inputs.At("action").text;
     const size_t size = action == nullptr ? 0 : strlen(action);
     const bool by_prefix = size > 0 && action[size - 1] == '*';
-    // Compare either the whole name or its beginning.
+    // Compare either the whole name ($2) or its beginning ($3). The other argument is NULL.
     nulls[by_prefix ? 1 : 2] = true;
     if (by_prefix) values[2] = TextDatum(std::string_view(action, size - 1));
     values[9] = Int64GetDatum(inputs.At("limit").integer + 1);

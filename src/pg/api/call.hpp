@@ -25,11 +25,11 @@ struct ApiCall {
     ApiSession session;
     LoginRole person;
     bool as_person;    // the handler runs with the person's privileges
-    ApiInputs inputs;  // those of the body live in `secrets`
+    ApiInputs inputs;  // those from the body are allocated in `secrets`
 };
 
 // RefuseCall answers with an error and a message. ReplyText and ReplyJson answer 200 with a
-// document, or 503 if it is longer than kMaxReplyBytes. All copy their text.
+// document, or 503 if it is longer than kMaxReplyBytes. All three copy their text.
 void RefuseCall(ApiCall* call, uint32_t status, const char* message);
 void ReplyText(ApiCall* call, const char* content_type, const char* document);
 inline void ReplyJson(ApiCall* call, const char* document) {

@@ -6,8 +6,8 @@
 
 namespace pganalytics::pg {
 
-// BeginApiEvents makes the person whom a request names the actor of all audit records until
-// EndApiEvents.
+// BeginApiEvents sets the actor of all audit records until EndApiEvents: the person that the
+// request names.
 void BeginApiEvents(const ApiCall& call);
 void EndApiEvents();
 

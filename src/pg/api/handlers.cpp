@@ -104,7 +104,8 @@ void ReplyTokens(ApiCall* call, const ApiSession& session, const LoginRole& role
 }
 
 // TryPassword is CheckPassword with a limit on wrong attempts. It returns false after it has
-// refused the call: with 429 above the limit, with `refusal` and `message` for a wrong password.
+// refused the call. Above the limit it answers 429; for a wrong password it answers `refusal` and
+// `message`.
 bool TryPassword(ApiCall* call, const char* name, const char* password, uint32_t refusal,
                  const char* message, LoginRole* role) {
     const char* const address =
@@ -196,7 +197,8 @@ void Logout(ApiCall* call) {
     ReplyJson(call, "{\"status\":\"ok\"}");
 }
 
-// Me reports who the person is, and how many servers GRANTs and row security let the person see.
+// Me reports who the person is, and how many servers the person may see (by GRANTs and row
+// security).
 void Me(ApiCall* call) {
     Execute(&look_around, nullptr);
     bool is_null = false;

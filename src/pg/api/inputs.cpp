@@ -79,8 +79,8 @@ char* Expected(const ApiInput& input) {
                     static_cast<long long>(input.least), static_cast<long long>(input.most));
 }
 
-// FindChoice returns the choice that equals `text` but for case, spelt as in the table; nullptr if
-// there is none.
+// FindChoice returns the choice that equals `text` except for case, spelt as in the table of
+// routes. It returns nullptr if there is none.
 const char* FindChoice(const ApiInput& input, const char* text) {
     const size_t size = strlen(text);
     for (std::string_view rest = input.choices; !rest.empty();) {
@@ -103,8 +103,8 @@ bool IsWithin(float8 number, const ApiInput& input) {
                                number <= static_cast<float8>(input.most));
 }
 
-// Understand reads value->text by the input's type. False if the text is no valid value. ERROR
-// 22003 for a number out of range.
+// Understand reads value->text by the input's type. It returns false if the text is no valid value.
+// It raises ERROR 22003 if a number is out of range.
 bool Understand(ApiValue* value) {
     const ApiInput& input = *value->input;
     switch (input.type) {

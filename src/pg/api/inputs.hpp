@@ -10,12 +10,12 @@
 namespace pganalytics::pg {
 
 // ApiValue is the value of one input of a request. `text` is what the request has, decoded and
-// NUL-terminated, or else the input's default; nullptr if there is neither. For kChoice it is spelt
-// as in the table.
+// NUL-terminated. If the request does not have the input, `text` is the input's default, or nullptr
+// if there is no default. For kChoice it is spelt as in the table of routes.
 struct ApiValue {
     const protocol::ApiInput* input;
     const char* text;
-    bool is_null;  // the body has the input as null
+    bool is_null;  // the body has null for the input
     bool was_sent;
     int64 integer;
     float8 number;
@@ -23,32 +23,33 @@ struct ApiValue {
     bool flag;
 };
 
-// ApiInputs are the values of all inputs of a route, parameters before fields of the body. It must
-// be zero-initialized.
+// ApiInputs has the values of all inputs of a route: first the parameters, then the fields of the
+// body. It must be zero-initialized.
 struct ApiInputs {
     ApiValue values[protocol::kMaxApiInputs];
     int count;
 
-    // At returns the value of an input by its name. ERROR XX000 if the route has no such input.
+    // At returns the value of an input by its name. It raises ERROR XX000 if the route has no such
+    // input.
     const ApiValue& At(const char* name) const;
 };
 
-// ReadParameters reads a query string, which may have only the parameters of the route, each at
-// most once. Returns 0, or 400 with one sentence in *why that names the parameter. Allocates in the
-// current context.
+// ReadParameters reads a query string. The string may have only the parameters of the route, each
+// at most once. Returns 0 if it is valid. Otherwise returns 400, with one sentence in *why that
+// names the parameter. Allocates in the current context.
 uint32_t ReadParameters(std::string_view query, const protocol::ApiRoute& route, ApiInputs* inputs,
                         const char** why);
 
-// ReadBody reads a body, which may have only the fields of the route. Returns 0, or 400 (no JSON)
-// or 422 (a bad field) with one sentence in *why. The body may be secret, so all copies of it are
-// in the current memory context. ERROR 54001 if it is nested too deeply, 22003 for a number out of
-// range.
+// ReadBody reads a body. The body may have only the fields of the route. Returns 0 if it is valid.
+// Otherwise returns 400 (no JSON) or 422 (a bad field), with one sentence in *why. The body may be
+// secret, so all copies of it are in the current memory context. Raises ERROR 54001 if the body is
+// nested too deeply, 22003 if a number is out of range.
 uint32_t ReadBody(std::string_view body, const protocol::ApiRoute& route, ApiInputs* inputs,
                   const char** why);
 
-// TakeArguments fills the arguments of a statement from inputs: values[i] and nulls[i] from the
-// input names[i]. Their types are text, bigint, double precision, boolean and timestamptz; a
-// document is a text.
+// TakeArguments fills the arguments of a statement from inputs: values[i] and nulls[i] come from
+// the input names[i]. The SQL types are text, bigint, double precision, boolean and timestamptz. A
+// document is passed as text.
 void TakeArguments(const ApiInputs& inputs, std::initializer_list<const char*> names, Datum* values,
                    bool* nulls);
 

@@ -20,8 +20,8 @@ struct Reading {
     const char* why;      // the first fault, as a sentence; nullptr: none
 };
 
-// Note keeps the first fault of the fields and lets the parser go on: if the text is no JSON at
-// all, the answer must say so instead.
+// Note keeps the first fault of a field and lets the parser go on. If the text turns out to be no
+// JSON at all, the answer must say that instead.
 void Note(Reading* reading, const char* why) {
     if (reading->why == nullptr) reading->why = why;
 }
@@ -58,8 +58,8 @@ void NoteKind(Reading* reading, const JsonField& field) {
     Note(reading, psprintf("\"%s\" is %s", field.name, NameOf(field.kind)));
 }
 
-// TakeNested handles the start of an object or array. It is a fault unless it is part of a
-// document.
+// TakeNested handles the start of an object or array: a fault, unless it is part of a document
+// field.
 void TakeNested(Reading* reading, const char* why_not) {
     if (reading->document != nullptr) return;
     if (reading->next != nullptr) return NoteKind(reading, *reading->next);

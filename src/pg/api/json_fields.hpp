@@ -11,8 +11,8 @@ namespace pganalytics::pg {
 enum class JsonKind { kText, kNumber, kBoolean, kDocument };
 
 // JsonField is a member that an object must have, or may have if it is optional. `value` is
-// NUL-terminated and in the current memory context. A string has no quotes, anything else is as
-// written. `value` may be set even if the object is refused or an ERROR is raised.
+// NUL-terminated and in the current memory context. A string is there without its quotes, any other
+// value as it was sent. `value` may be set even if the object is refused or an ERROR is raised.
 struct JsonField {
     const char* name;
     size_t max_bytes;
@@ -30,8 +30,8 @@ enum class JsonResult {
 
 // ReadJsonFields reads an object that has these fields and no others. If the result is not kGood,
 // *why says in one sentence what is wrong, without any value, and the caller must not use the
-// values. The body may be secret, so all copies of it are in the current memory context. ERROR
-// 54001 if it is nested too deeply.
+// values. The body may be secret, so all copies of it are in the current memory context. Raises
+// ERROR 54001 if the object is nested too deeply.
 JsonResult ReadJsonFields(std::string_view json, JsonField* fields, int count, const char** why);
 
 }  // namespace pganalytics::pg

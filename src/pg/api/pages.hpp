@@ -21,8 +21,8 @@ ApiPage PageOf(const ApiCall& call);
 void ReplyPage(ApiCall* call, const ApiPage& page);
 
 // LinkBefore returns the link to the next page of a list that is paged by key: the path, the
-// parameters except "offset", and "before". It writes the parameters from their values and copies
-// nothing from the query string, which may encode a name or a value in more than one way.
+// parameters except "offset", and "before". It encodes the values of the parameters again and
+// copies nothing from the query string, which may encode a name or a value in more than one way.
 char* LinkBefore(const ApiCall& call, int64 before);
 
 // ReplyDocument answers with the JSON in the row that the last statement selected, or with 404 and

@@ -14,15 +14,16 @@ struct QueryField {
     const char* value;
 };
 
-// ReadQueryFields reads a query that has only these parameters, each at most once. If the query is
-// wrong, it returns false with one sentence in *why, which names the parameter.
+// ReadQueryFields reads a query. The query may have only these parameters, each at most once. If
+// the query is wrong, it returns false with one sentence in *why, which names the parameter.
 bool ReadQueryFields(std::string_view query, QueryField* fields, int count, const char** why);
 
-// ParseCount reads a decimal number without a sign up to `most`. False for anything else.
+// ParseCount reads a decimal number without a sign up to `most`. It returns false for anything
+// else.
 bool ParseCount(const char* text, int64 most, int64* count);
 
 // ParseInstant reads a time in RFC 3339 format, or a date, which means midnight. A time without an
-// offset is in UTC. False for anything else.
+// offset is in UTC. It returns false for anything else.
 bool ParseInstant(const char* text, TimestampTz* instant);
 
 }  // namespace pganalytics::pg

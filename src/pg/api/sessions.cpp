@@ -101,7 +101,7 @@ void StartSession(const LoginRole& role, std::string_view address, ApiSession* s
                   RefreshToken* token) {
     Execute(&purge, nullptr);
     DrawRandom(session->session_id.bytes, sizeof(session->session_id.bytes));
-    // Set the bits of a random UUID (RFC 9562 version 4).
+    // Set the version and the variant bits of a random UUID (RFC 9562, version 4).
     session->session_id.bytes[6] = (session->session_id.bytes[6] & 0x0F) | 0x40;
     session->session_id.bytes[8] = (session->session_id.bytes[8] & 0x3F) | 0x80;
     MakeToken(session->session_id, token);

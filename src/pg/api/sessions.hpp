@@ -21,9 +21,9 @@ struct ApiSession {
     TimestampTz expires_at;
 };
 
-// RefreshToken is "pgs_", then in hexadecimal digits the session's id and 32 random bytes. The
-// table has only the SHA-256 of a session's last token, but the id tells to which session any
-// earlier token belongs. Nobody can know the id without one of these tokens.
+// RefreshToken is "pgs_", then the session's id and 32 random bytes, both in hexadecimal digits.
+// The table has only the SHA-256 of a session's newest token. For an older token, the id in it
+// tells to which session it belongs. Only the person and administrators can learn the id.
 inline constexpr size_t kRefreshTokenBytes = 4 + 2 * (16 + 32);
 struct RefreshToken {
     char text[kRefreshTokenBytes + 1];
@@ -39,11 +39,12 @@ enum class EndReason { kLogout, kReplay, kRole, kPassword };
 void StartSession(const LoginRole& role, std::string_view address, ApiSession* session,
                   RefreshToken* token);
 
-// FindSession locks and reads a session. False if it does not exist, has ended or has expired.
+// FindSession locks and reads a session. It returns false if the session does not exist, has ended
+// or has expired.
 bool FindSession(const core::Uuid& session_id, ApiSession* session);
 
-// SessionOfToken reads the session's id from a refresh token. False if the text is no refresh
-// token.
+// SessionOfToken reads the session's id from a refresh token. It returns false if the text is no
+// refresh token.
 bool SessionOfToken(std::string_view token, core::Uuid* session_id);
 
 // IsNext: the token is the session's last refresh token, which has not been used yet.

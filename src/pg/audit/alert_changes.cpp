@@ -1,5 +1,5 @@
-// Audit alerts: what the trigger records about alerts: changes of rules, acts of people on alerts,
-// and changes of the channels to which alerts are sent. It never records a channel's secret.
+// Audit alerts: the trigger records changes of rules, what people do with alerts, and changes of
+// the channels to which alerts are sent. It never records a channel's secret.
 #include "pg/audit/changes.hpp"
 
 namespace pganalytics::pg {
@@ -15,7 +15,7 @@ struct Kept {
     AuditEvent event;
     const char* type;
     const char* id;
-    const char* shown[kMaxColumns];  // recorded when a row is created or removed; nullptr ends them
+    const char* shown[kMaxColumns];  // recorded when a row is created or removed; nullptr: unused
     const char* untold[3];           // columns whose change is not recorded
 };
 

@@ -111,8 +111,9 @@ extern "C" {
 
 PG_FUNCTION_INFO_V1(pganalytics_audit_change);
 
-// pganalytics_audit_change is an AFTER trigger: for each row, and for TRUNCATE for each statement.
-// ERROR 53000 if the buffer of the log is full and pganalytics.audit_overflow is 'refuse'.
+// pganalytics_audit_change is an AFTER trigger. It runs once for each changed row, and once for
+// each TRUNCATE. It raises ERROR 53000 if the buffer of the log is full and
+// pganalytics.audit_overflow is 'refuse'.
 Datum pganalytics_audit_change(PG_FUNCTION_ARGS) {
     using namespace pganalytics::pg;
     if (!CALLED_AS_TRIGGER(fcinfo)) {

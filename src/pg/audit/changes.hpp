@@ -11,8 +11,7 @@ namespace pganalytics::pg {
 // as the record's resource.
 void BeginChange(AuditRecord* record, protocol::AuditEvent event, const char* type, const char* id);
 
-// AddColumns adds the values that the columns have in `row` to the details, under the columns'
-// names.
+// AddColumns adds the value of each column in `row` to the details, under the column's name.
 template <size_t kCount>
 void AddColumns(AuditRecord* record, const RowChange& change, HeapTuple row,
                 const char* const (&columns)[kCount]) {
@@ -21,8 +20,8 @@ void AddColumns(AuditRecord* record, const RowChange& change, HeapTuple row,
     }
 }
 
-// Each of these functions records one change of a row of its table. Raises any ERROR of reading the
-// row.
+// Each of these functions records one change of a row of its table. It raises any ERROR that
+// reading the row raises.
 void TellCollector(const RowChange& change);
 void TellCertificate(const RowChange& change);
 void TellCertificateRequest(const RowChange& change);

@@ -1,6 +1,6 @@
-// Audit head: the last row of the log, kept outside of the log in two forms: a text that people can
-// keep and later pass to pganalytics.verify_audit_log(), and a file that outlives the server
-// process.
+// Audit head: keeps the last row of the log outside of the log, in two forms. One is a text that
+// people can keep and later pass to pganalytics.verify_audit_log(). The other is a file that
+// outlives the server process.
 #pragma once
 
 #include "pg/audit/ring.hpp"
@@ -15,8 +15,8 @@ struct AuditAnchor {
 };
 AuditAnchor AnchorOf(const AuditHead& head);
 
-// ReadAuditHeadFile reads the head that WriteAuditHeadFile wrote last. Returns false if there is no
-// file, or, with a WARNING, if the file cannot be read.
+// ReadAuditHeadFile reads the head that WriteAuditHeadFile wrote last. It returns false if there is
+// no file. If the file cannot be read, it logs a WARNING and returns false.
 bool ReadAuditHeadFile(AuditHead* head);
 
 // WriteAuditHeadFile replaces the file. A crash leaves either the old file or the new one. If

@@ -17,7 +17,7 @@ namespace {
 
 constexpr size_t kMaxDetailBytes = 512;
 constexpr std::string_view kMark = "\xE2\x80\xA6";
-// AddMember always leaves room for kCutMember.
+// AddMember adds kCutMember in place of a member that does not fit. It always leaves room for it.
 constexpr std::string_view kCutMember = ",\"cut\":true";
 constexpr int kMaxLevels = 64;
 
@@ -25,7 +25,7 @@ AuditSubject subject;
 bool has_subject = false;
 
 // told[n] counts the events recorded at transaction nesting level n + 1 that a rollback would undo.
-// The last counter is also that of all deeper levels.
+// The last element also counts the events of all deeper levels.
 uint32 told[kMaxLevels];
 bool watching_transactions = false;
 uint64 told_denials = 0;
@@ -34,7 +34,7 @@ uint64 told_denials = 0;
 // or not at all.
 struct Out {
     char* at;
-    char* end;  // the last place for the terminating zero
+    char* end;  // limit of the text; a terminating zero still fits here
     bool full;
 };
 

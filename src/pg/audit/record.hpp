@@ -25,7 +25,7 @@ void SetAuditSubject(AuditSource source, std::string_view actor, std::string_vie
                      std::string_view correlation_id);
 void EndAuditSubject();
 
-// SetAuditActor changes the actor of the current subject, when a request turns out to name somebody
+// SetAuditActor changes the actor of the current subject. Call it when a request names somebody
 // (for example at a login).
 void SetAuditActor(std::string_view actor);
 // AuditActor returns the name of the current subject. REQUIRES: a subject is set.
@@ -51,7 +51,7 @@ void SetAuditText(char (&field)[kSize], std::string_view text) {
     SetAuditText(field, kSize, text);
 }
 
-// SetAuditResource names the object of the event, as in ("collector", its id), ("table",
+// SetAuditResource names the object of the event. Examples: ("collector", its id), ("table",
 // "public.orders").
 void SetAuditResource(AuditRecord* record, std::string_view type, std::string_view id);
 
@@ -65,7 +65,7 @@ inline void AddAuditDetail(AuditRecord* record, std::string_view key, const char
     AddAuditDetail(record, key, std::string_view(value));
 }
 
-// AuditValue is the value of a column: NULL, a text, or JSON (a number or a boolean), which is
+// AuditValue is the value of a column: NULL, a text, or JSON. JSON (a number or a boolean) is
 // copied unchanged.
 struct AuditValue {
     enum class Kind : uint8 { kNull, kText, kJson } kind;

@@ -18,7 +18,7 @@ using Due = core::Counted<Refusal>;
 core::Tally<Refusal, 32, protocol::kRefusalKinds> refusals;
 core::Tally<Refusal, 64, protocol::kRefusalKinds> refreshes;
 
-// This worker serves the port for people; false: the port for collectors.
+// true: this worker serves the port for people; false: the port for collectors.
 bool serves_people = false;
 
 // A greater count in one frame is invalid: no gateway can have refused so many requests.

@@ -1,6 +1,6 @@
-// Audit ring: a bounded queue after Vyukov. Records are numbered. While a slot is free, its `turn`
-// is the number of the record that may be put into it. While it holds a record, its `turn` is the
-// number of this record plus one.
+// Audit ring: Vyukov's bounded queue. Records are numbered. While a slot is free, its `turn` is the
+// number of the record that may be put into it. While it holds a record, its `turn` is the number
+// of this record plus one.
 #include "pg/audit/ring.hpp"
 
 #include "pg/base/guc.hpp"
@@ -21,14 +21,14 @@ struct Slot {
 struct Ring {
     uint32 slots;  // a power of two
     TimestampTz made_at;
-    pg_atomic_uint64 next;   // number of the record that is put next
-    pg_atomic_uint64 first;  // number of the oldest record; only the audit worker writes it
-    pg_atomic_uint64 lost;
-    pg_atomic_uint64 lost_since;  // a TimestampTz; 0: no record was lost
-    pg_atomic_uint64 lost_ever;   // since the ring was made
+    pg_atomic_uint64 next;        // number of the next record to put
+    pg_atomic_uint64 first;       // number of the oldest record; only the audit worker writes it
+    pg_atomic_uint64 lost;        // lost records that the log does not mention yet
+    pg_atomic_uint64 lost_since;  // when the first of these was lost (TimestampTz); 0: none
+    pg_atomic_uint64 lost_ever;   // records lost since the ring was made
     pg_atomic_uint32 asleep;      // 1: the audit worker waits for its latch
-    Latch* volatile drain;        // latch of the audit worker; the array of PGPROCs never moves
-    AuditHead head;               // protected by the lock of the workers' rows
+    Latch* volatile drain;        // latch of the audit worker, or nullptr; PGPROCs never move
+    AuditHead head;               // protected by LockStatus
 };
 
 Ring* ring = nullptr;
@@ -41,8 +41,8 @@ uint32 SlotCount() {
 
 Slot* SlotOf(uint64 number) { return &slots[number & (ring->slots - 1)]; }
 
-// Claim reserves a free slot and returns the number of its record in *number. False if no slot is
-// free.
+// Claim reserves a free slot and returns the number of its record in *number. It returns false if
+// no slot is free.
 bool Claim(uint64* number) {
     uint64 wanted = pg_atomic_read_u64(&ring->next);
     for (;;) {

@@ -13,8 +13,9 @@ namespace pganalytics::pg {
 enum class AuditSource : uint8 { kSession, kApi, kCollectors, kServer };
 enum class AuditOutcome : uint8 { kSuccess, kDenied, kFailed };
 
-// AuditRecord is one event. record.hpp writes its texts: each ends with a zero byte, and is UTF-8
-// without control characters. `details` is a JSON object without its closing brace, "" for none.
+// AuditRecord is one event. The functions of record.hpp write its texts: each ends with a zero
+// byte, and is UTF-8 without control characters. `details` is a JSON object without its closing
+// brace, "" for none.
 struct AuditRecord {
     TimestampTz occurred_at;
     protocol::AuditEvent event;
@@ -69,7 +70,7 @@ AuditRingUse GetAuditRingUse();
 // Only the audit worker calls the functions from here to WaitForAuditRecords. PeekAuditRecord
 // returns the record at a place (0: the oldest record), nullptr if there is none yet.
 // ReleaseAuditRecords removes the `count` oldest records; call it after their commit. If this audit
-// worker ends before, the next one finds them in the ring.
+// worker ends before that, the next one finds them in the ring.
 const AuditRecord* PeekAuditRecord(uint32 place);
 void ReleaseAuditRecords(uint32 count);
 

@@ -13,7 +13,7 @@ namespace pganalytics::pg {
 Oid AuditLogOid();
 
 // StoreAuditRecords appends rows to the log after *head, and sets *head to the last of the new
-// rows. ERROR 55000 if *head belongs to another log, and any ERROR of the statement.
+// rows. It raises ERROR 55000 if *head belongs to another log, and any ERROR of the statement.
 // REQUIRES: a transaction with SPI connected.
 void StoreAuditRecords(const AuditRecord* const* records, uint32 count, AuditHead* head);
 
@@ -25,12 +25,12 @@ struct AuditTail {
     core::Sha256 known_hash;
 };
 
-// ReadAuditTail reads the end of the log, and looks for row `known_id`. Raises any ERROR of the
-// statement. REQUIRES: as StoreAuditRecords.
+// ReadAuditTail reads the end of the log, and looks for row `known_id`. It raises any ERROR of the
+// statement. REQUIRES: a transaction with SPI connected.
 AuditTail ReadAuditTail(int64 known_id);
 
-// MakeAuditMonths makes the partitions of this month and the next. ERROR and REQUIRES as for
-// ReadAuditTail.
+// MakeAuditMonths makes the partitions of this month and the next. It raises any ERROR of the
+// statement. REQUIRES: a transaction with SPI connected.
 void MakeAuditMonths();
 
 // ExpiredAuditMonth is a month whose partition was dropped. Its texts are valid until SPI_finish.
@@ -42,8 +42,9 @@ struct ExpiredAuditMonth {
     std::string_view last_hash;
 };
 
-// DropExpiredAuditMonth drops the oldest month whose retention has passed. False if there is no
-// such month. ERROR and REQUIRES as for ReadAuditTail.
+// DropExpiredAuditMonth drops the oldest month whose retention has passed. It returns false if
+// there is no such month. It raises any ERROR of the statement. REQUIRES: a transaction with SPI
+// connected.
 bool DropExpiredAuditMonth(ExpiredAuditMonth* dropped);
 
 }  // namespace pganalytics::pg

@@ -12,9 +12,9 @@ namespace {
 struct Token {
     const char* type;
     const char* id;
-    const char* shown[4];  // recorded with each event; nullptr ends them
+    const char* shown[4];  // recorded with each event; nullptr: unused
     const char* ends;      // column with the time at which it expires; nullptr: none
-    const char* used[3];   // columns that the ingest worker sets at a use; it records that use
+    const char* used[3];   // set by the ingest worker when it uses the token and records the use
 };
 
 void AddShown(AuditRecord* record, const RowChange& change, const Token& token) {

@@ -1,5 +1,6 @@
-// Audit DDL: finds the object that a statement alters, and objects that are in no schema. It never
-// reads comments, labels, or the options of servers, user mappings and subscriptions.
+// Audit DDL: finds the object of a statement that alters an object, or that is about an object in
+// no schema (a database, an extension, a server). It never reads comments, labels, or the options
+// of servers, user mappings and subscriptions.
 #include "pg/audit/statements/ddl.hpp"
 
 #include "pg/audit/statements/objects.hpp"

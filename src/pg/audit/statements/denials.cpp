@@ -1,7 +1,7 @@
 // Audit denials: a watch is an error context callback. PostgreSQL calls it when an ERROR is raised,
-// before anybody can catch the ERROR. A watch without an ERROR costs two assignments. The hook for
-// messages (emit_log_hook) records what is refused before a statement runs, while no watch is open;
-// nothing in a session can catch these ERRORs.
+// before anybody can catch the ERROR. If no ERROR is raised, a watch costs only a few assignments.
+// The hook for messages (emit_log_hook) records refusals while no watch is open, that is, before a
+// statement runs. Nothing in a session can catch these ERRORs.
 #include "pg/audit/statements/denials.hpp"
 
 #include "pg/audit/role.hpp"
@@ -24,8 +24,9 @@ ExecutorStart_hook_type previous_start_hook = nullptr;
 ExecutorRun_hook_type previous_run_hook = nullptr;
 ExecutorFinish_hook_type previous_finish_hook = nullptr;
 
-// copy_context holds the copy of an error while it is handled. The postmaster makes the context
-// with its first block, so that a backend need not ask for memory while it handles an error.
+// copy_context holds the copy of an ERROR while the ERROR is handled. The postmaster makes the
+// context with its first block, so that a backend need not allocate memory while it handles an
+// ERROR.
 MemoryContext copy_context = nullptr;
 bool telling = false;
 bool next_is_told = false;
@@ -63,8 +64,8 @@ void BeginDenial(AuditRecord* record, Node* statement) {
     record->outcome = AuditOutcome::kDenied;
     if (statement == nullptr) return;
     AddAuditDetail(record, "command", CreateCommandName(statement));
-    // The check of a setting refuses with a message of its own, from which nobody can tell which
-    // setting it was. So name the setting here.
+    // If the check of a setting refuses a value, the message does not say which setting it was. So
+    // name the setting here.
     if (IsA(statement, VariableSetStmt)) {
         const char* const name = reinterpret_cast<VariableSetStmt*>(statement)->name;
         SetAuditResource(record, "setting", name == nullptr ? "" : name);
@@ -72,7 +73,7 @@ void BeginDenial(AuditRecord* record, Node* statement) {
 }
 
 // IsSame: both records name the same object. The name from the statement (`about`) has the schema,
-// the name from the message (`denial`) has not.
+// the name from the message (`denial`) does not.
 bool IsSame(const AuditRecord& about, const AuditRecord& denial) {
     const std::string_view id = denial.resource_id;
     return id.empty() || std::string_view(about.resource_id).ends_with(id);
@@ -147,10 +148,10 @@ void Start(QueryDesc* query, int flags) {
     }
 }
 
-// TellOfDeniedPlan records the denial with the relation's schema and the missing privilege, which
-// the message does not have. It can read catalogs although an ERROR is being handled, because
-// PostgreSQL checks privileges before it opens or locks anything. If reading them fails, it records
-// the denial from the message, and raises the ERROR again from its copy.
+// TellOfDeniedPlan records the denial with the relation's schema and the missing privilege. The
+// message has neither of them. The function can read catalogs although an ERROR is being handled,
+// because PostgreSQL checks privileges before it opens or locks anything. If reading them fails, it
+// records the denial from the message, and raises the ERROR again from its copy.
 void TellOfDeniedPlan(const QueryDesc* query) {
     MemoryContext const caller = MemoryContextSwitchTo(copy_context);
     ErrorData* const error = CopyErrorData();
@@ -245,7 +246,7 @@ void OpenDenialWatch(DenialWatch* watch, Node* statement) {
 
 void CloseDenialWatch(DenialWatch* watch) {
     error_context_stack = watch->entry.previous;
-    // This was the outermost watch, so the client's statement has succeeded: no recorded ERROR will
+    // If this was the outermost watch, the client's statement has succeeded: no recorded ERROR will
     // reach the server log.
     if (error_context_stack == nullptr) told_count = 0;
 }

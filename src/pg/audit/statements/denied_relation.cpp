@@ -101,8 +101,7 @@ void Describe(const Need& need, AclMode privilege, AttrNumber column, AuditRecor
         if (attribute != nullptr) AddAuditDetail(record, "column", attribute);
     }
     if (need.role != GetUserId()) {
-        // The plan uses a view, and the owner of the view lacks the privilege, not the role that
-        // asks.
+        // The plan uses a view. The owner of the view lacks the privilege, not the current role.
         const char* const owner = GetUserNameFromId(need.role, true);
         if (owner != nullptr) AddAuditDetail(record, "checked_as", owner);
     }

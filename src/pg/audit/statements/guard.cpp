@@ -1,5 +1,5 @@
 // Audit guard: SQL functions that refuse changes to the audit log, and that show its head, buffer
-// and retention; sql/audit/audit_log.sql, sql/audit/verify.sql and sql/prometheus/prometheus.sql
+// and retention. sql/audit/audit_log.sql, sql/audit/verify.sql and sql/prometheus/prometheus.sql
 // declare them.
 #include "pg/audit/record.hpp"
 #include "pg/audit/statements/denials.hpp"

@@ -5,8 +5,8 @@
 
 namespace pganalytics::pg {
 
-// InstallAuditHooks sets the hooks of the three functions below. Our hooks call the hooks that were
-// set before. Call it once, from _PG_init of a preloaded library.
+// InstallAuditHooks calls the three functions below, which set our hooks. Our hooks call the hooks
+// that were set before. Call it once, from _PG_init of a preloaded library.
 void InstallAuditHooks();
 
 void InstallLoginHooks();

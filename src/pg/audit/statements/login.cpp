@@ -1,7 +1,7 @@
-// Audit login: the hook for authentication records a success. All failures are recorded from the
-// message that ends the backend, because the hook does not learn of all: PostgreSQL does not call
-// it for a host that pg_hba.conf rejects, and calls it before it checks that the role may log in
-// and that the database exists.
+// Audit login: the authentication hook records successful logins. Failed logins are recorded from
+// the message that ends the backend, because the hook does not learn of all of them. PostgreSQL
+// does not call the hook for a host that pg_hba.conf rejects. And it calls the hook before it
+// checks that the role may log in and that the database exists.
 #include "pg/audit/statements/login.hpp"
 
 #include "pg/audit/record.hpp"

@@ -1,4 +1,4 @@
-// Audit message: takes from a message the text in the place where the message's format has %s.
+// Audit message: finds in a message the text that stands for the %s of the message's format.
 #include "pg/audit/statements/message.hpp"
 
 #ifdef ENABLE_NLS
@@ -61,7 +61,7 @@ bool Matches(const char* domain, const char* source, std::string_view message,
 
 // FormatFromWorker finds the format of an error that a parallel worker has sent, because the worker
 // sends the message without its format. It tries only the formats of aclcheck_error, and only if
-// this function raised the error; nullptr otherwise.
+// aclcheck_error raised the error. It returns nullptr if it finds none.
 const char* FormatFromWorker(const ErrorData& error, std::string_view* name) {
     constexpr const char* kFormats[] = {
         "permission denied for table %s",     "permission denied for function %s",

@@ -1,5 +1,5 @@
-// Audit objects: looks up names; where PostgreSQL's own functions would raise an ERROR for an
-// object that does not exist, these return nothing.
+// Audit objects: looks up names. If an object does not exist, PostgreSQL's own functions would
+// raise an ERROR. These functions then use the name as the statement has it.
 #include "pg/audit/statements/objects.hpp"
 
 #include "pg/audit/role.hpp"
@@ -23,8 +23,8 @@ const char* Qualified(const char* schema, const char* name) {
 
 const char* StringAt(const List* list, int n) { return strVal(list_nth(list, n)); }
 
-// RelationOfNames makes a RangeVar from the first `count` Strings of a list, the last of which
-// names the relation.
+// RelationOfNames makes a RangeVar from the first `count` Strings of a list. The last of them names
+// the relation.
 RangeVar RelationOfNames(const List* names, int count) {
     RangeVar relation = {};
     relation.relpersistence = RELPERSISTENCE_PERMANENT;

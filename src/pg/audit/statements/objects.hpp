@@ -1,4 +1,4 @@
-// Audit objects: makes the names of objects in the audit log from parse trees. Nothing here takes a
+// Audit objects: makes names of objects for the audit log from parse trees. Nothing here takes a
 // lock or checks a privilege.
 #pragma once
 
@@ -38,7 +38,8 @@ const char* NameOfMember(const char* name, const RangeVar* relation);
 // NameOfRole returns the unquoted name that a RoleSpec stands for.
 const char* NameOfRole(const RoleSpec* role);
 
-// NamesOfRoles and NamesOf return a list of RoleSpecs or of Strings as text, separated by commas.
+// NamesOfRoles returns the names in a list of RoleSpecs, NamesOf those in a list of Strings. Both
+// separate the names by commas.
 const char* NamesOfRoles(List* roles);
 const char* NamesOf(List* strings);
 

@@ -65,7 +65,7 @@ int AddAttributes(AuditRecord* record, List* options) {
     return count;
 }
 
-// AddMembers begins the record that a role gets or loses members.
+// AddMembers begins a record which says that a role gets or loses members.
 AuditRecord* AddMembers(Node* statement, List** records, bool is_grant, const char* role,
                         const char* members) {
     AuditRecord* const record =
@@ -177,7 +177,8 @@ void CompleteRoleRecords(Node* statement, List* records) {
         record = static_cast<AuditRecord*>(linitial(records));
     } else if (IsA(statement, AlterRoleStmt)) {
         options = reinterpret_cast<AlterRoleStmt*>(statement)->options;
-        // The record of a changed password, if there is one, comes before this record.
+        // The last record has the attributes. The record of a changed password, if any, comes
+        // before it.
         record = static_cast<AuditRecord*>(llast(records));
     }
     const DefElem* const until = Option(options, "validUntil");

@@ -53,8 +53,8 @@ const char* ValueOf(const VariableSetStmt* set) {
     return text.data;
 }
 
-// ValueInForce returns the value in force. Only a superuser gets the value with its unit, because
-// GetConfigOptionByName requires a privilege of other roles.
+// ValueInForce returns the value in force. A superuser gets the value with its unit. For other
+// roles GetConfigOptionByName can raise an ERROR for lack of a privilege, so they get it without.
 const char* ValueInForce(const char* name) {
     return superuser() ? GetConfigOptionByName(name, nullptr, true)
                        : GetConfigOption(name, true, false);
@@ -159,8 +159,8 @@ bool DescribeSettingStatement(Node* statement, List** records) {
     switch (nodeTag(statement)) {
         case T_AlterSystemStmt: {
             VariableSetStmt* const set = reinterpret_cast<AlterSystemStmt*>(statement)->setstmt;
-            // Take the value in force in this session as the old value: no catalog has an old value
-            // of a setting of the whole server.
+            // Take the value in force in this session as the old value: no catalog stores the
+            // settings of the whole server.
             const char* const old_value = set->name == nullptr ? nullptr : ValueInForce(set->name);
             Describe(statement, set, "server", "", old_value, records);
             return true;

@@ -116,7 +116,7 @@ bool ProtectsServer(std::string_view name) {
 bool HoldsSecret(std::string_view name, std::string_view value) {
     const SettingFacts* const own = FindSetting(name);
     if (IsIn(kSecrets, name) || (own != nullptr && own->shown == Shown::kSecret)) return true;
-    // These are "password = x" in a connection string, and the password in a URI
+    // Recognise "password = x" in a connection string, and a password in a URI
     // (scheme://user:password@host).
     if (Contains(value, "password") && value.find('=') != std::string_view::npos) return true;
     const size_t scheme = value.find("://");
