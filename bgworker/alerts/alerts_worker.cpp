@@ -56,7 +56,7 @@ void Failed(Worker* worker, ErrorData* error, const char* what) {
     worker->failed = true;
 }
 
-// Run runs fn() in a transaction. False if it failed.
+// Run runs fn() in a transaction. It returns false if the transaction failed.
 template <typename Fn>
 bool Run(Worker* worker, const char* what, Fn&& fn) {
     ErrorData* const error = pg::Transact(fn);
@@ -65,8 +65,8 @@ bool Run(Worker* worker, const char* what, Fn&& fn) {
 }
 
 // FollowClock moves the due times in the tables by as much as the clock was set, so that a retry
-// that was due in five seconds stays due in five seconds. False if that failed; the next call
-// retries.
+// that was due in five seconds stays due in five seconds. If that fails, FollowClock returns false
+// and the next call retries.
 bool FollowClock(Worker* worker) {
     worker->moved_ms += TakeClockMove();
     if (worker->moved_ms == 0) return true;
@@ -85,7 +85,7 @@ pg::RuleNames ListDueRules(Worker* worker) {
 }
 
 // FindRule reads a rule if it is still due. It may not be due any more, because the rules before it
-// may have taken a while. False if it is not due or could not be read.
+// may have taken a while. FindRule returns false if the rule is not due or could not be read.
 bool FindRule(Worker* worker, const char* name, TimestampTz at, pg::DueRule* rule) {
     bool found = false;
     const bool read = Run(worker, "read a rule",
@@ -161,7 +161,7 @@ void Evaluate(Worker* worker, const char* name) {
 }
 
 // GoOn is called once per loop iteration and before each rule. It does the work that must not wait
-// until all rules have run. False when the worker must stop.
+// until all rules have run. It returns false when the worker must stop.
 bool GoOn(Worker* worker) {
     ReadClock();
     if (HandleInterrupts()) ReloadCourier();

@@ -127,8 +127,8 @@ bool IsPrintable(std::string_view text) {
     return true;
 }
 
-// TakeDelivered keeps the result of a delivery until SettleEnded stores it. False if the frame is
-// not valid or its delivery is not in progress.
+// TakeDelivered keeps the result of a delivery until SettleEnded stores it. It returns false if the
+// frame is not valid or its delivery is not in progress.
 bool TakeDelivered(const Frame& frame) {
     protocol::Delivered result;
     if (!protocol::DecodeWhole(frame.payload, frame.header.payload_bytes, &result) ||

@@ -32,14 +32,14 @@ bool AnswerRequest(Gateway* gateway, const Frame& frame, MemoryContext context) 
     const protocol::ApiReply reply = pg::AnswerApi(request, context);
     Send(&gateway->channel, protocol::FrameType::kApiReply, frame.header.request_id, reply);
     pgstat_report_activity(STATE_IDLE, "answering a person");
-    // The request may hold a password, and the answer tokens: overwrite both.
+    // The request may hold a password, and the reply may hold tokens: overwrite both.
     explicit_bzero(const_cast<char*>(frame.payload), frame.header.payload_bytes);
     if (!reply.body.empty())
         explicit_bzero(const_cast<char*>(reply.body.data()), reply.body.size());
     return true;
 }
 
-// ServeFrame serves one frame of a gateway. False if there is none.
+// ServeFrame serves one frame of a gateway. It returns false if there is none.
 bool ServeFrame(Gateway* gateway, MemoryContext context) {
     Frame frame;
     if (!TakeFrame(gateway, &frame)) return false;

@@ -9,8 +9,8 @@ namespace {
 
 using protocol::AuditEvent;
 
-// No log reaches this id. If somebody inserts a row with such an id, the next row does not continue
-// from that id.
+// No log reaches this id. If somebody inserts a row with this id or a higher one, the next row does
+// not continue from it.
 constexpr int64 kMaxBelievedId = int64{1} << 62;
 
 void AddTime(pg::AuditRecord* record, const char* key, TimestampTz time) {

@@ -17,7 +17,7 @@ struct AuditNotes {
 // resource is the audit log.
 pg::AuditRecord* AddNote(AuditNotes* notes, protocol::AuditEvent event, std::string_view reason);
 
-// StoreNotes appends the notes to the log. ERROR and REQUIRES are those of StoreAuditRecords.
+// StoreNotes appends the notes to the log. It has the errors and requirements of StoreAuditRecords.
 void StoreNotes(const AuditNotes& notes, pg::AuditHead* head);
 
 // KnownEnd is the last known end of the audit log. `exact` is true if a worker has committed that
@@ -30,7 +30,7 @@ struct KnownEnd {
 
 // ContinueLog compares the end of the table with the known end, adds a note for each fault, and
 // returns the head to which the next row is chained. If rows were changed after they were written,
-// that is the head of the original row, so that the chain shows the change forever.
+// it returns the head of the original row, so that the chain shows the change forever.
 pg::AuditHead ContinueLog(const pg::AuditTail& tail, const KnownEnd& known, AuditNotes* notes);
 
 // NoteLost notes that records were lost because the buffer was full.

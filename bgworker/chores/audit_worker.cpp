@@ -19,8 +19,8 @@ namespace {
 
 using protocol::AuditEvent;
 
-// The shortest time between the starts of two loop iterations, so that events of a stream share
-// commits.
+// The shortest time between the starts of two loop iterations, so that events in quick succession
+// share a commit.
 constexpr long kPauseMs = 10;
 constexpr long kTurnMs = 1000;
 constexpr long kRetryMs = 1000;
@@ -85,8 +85,8 @@ bool IsOfTheRecord(const ErrorData* error) {
 }
 
 // Resume finds the row after which the log continues and records any fault in the end of the log.
-// At its first success, and for a new log, it also records whether auditing is on. False if that
-// failed.
+// At its first success, and for a new log, it also records whether auditing is on. It returns false
+// if the transaction failed.
 bool Resume(Worker* worker) {
     AuditNotes* const notes = &worker->notes;
     notes->count = 0;
@@ -157,8 +157,8 @@ ErrorData* StoreUnreadable(Worker* worker, const pg::AuditRecord& record, const 
     return Store(worker, records, 1);
 }
 
-// Drain stores the records of the ring, at most kMaxGroups groups of them. False if that failed;
-// the records that were not stored then stay in the ring.
+// Drain stores the records of the ring, at most kMaxGroups groups of them. It returns false if that
+// failed. The records that were not stored then stay in the ring.
 bool Drain(Worker* worker) {
     for (int group = 0; group < kMaxGroups; ++group) {
         if (!worker->resumed && !Resume(worker)) return false;
@@ -204,7 +204,7 @@ bool Drain(Worker* worker) {
     return true;
 }
 
-// Say records one event about the audit log itself. False if that failed.
+// Say records one event about the audit log itself. It returns false if that failed.
 bool Say(Worker* worker, AuditEvent event, const char* reason) {
     worker->notes.count = 0;
     AddNote(&worker->notes, event, reason);
@@ -220,7 +220,7 @@ bool Say(Worker* worker, AuditEvent event, const char* reason) {
     return true;
 }
 
-// FollowSwitch records a change of pganalytics.audit. False if that failed.
+// FollowSwitch records a change of pganalytics.audit. It returns false if that failed.
 bool FollowSwitch(Worker* worker) {
     if (worker->telling == pg::settings.audit) return true;
     const bool said = pg::settings.audit
@@ -248,8 +248,8 @@ void Anchor(Worker* worker) {
     FreeErrorData(error);
 }
 
-// DropMonth drops an expired month and records that in the same transaction. False if no month has
-// expired or if the drop failed.
+// DropMonth drops an expired month and records that in the same transaction. It returns false if no
+// month has expired or if the drop failed.
 bool DropMonth(Worker* worker) {
     bool dropped = false;
     ErrorData* const error = Commit(worker, [worker, &dropped](pg::AuditHead* head) {
@@ -319,7 +319,8 @@ void RunAuditWorker() {
     worker.status = Begin(pg::WorkerKind::kAudit, 0);
     pg::ConnectToDatabase();
     // With this setting a commit flushes the records to the local disk before they leave the ring,
-    // but does not wait for a standby: while a synchronous standby is away, the ring would fill up.
+    // but does not wait for a standby. If it waited, the ring would fill up while a synchronous
+    // standby is away.
     SetConfigOption("synchronous_commit", "local", PGC_USERSET, PGC_S_OVERRIDE);
     if (!AwaitExtension(worker.status, pg::kAuditRole)) return;
     worker.context =

@@ -43,7 +43,7 @@ struct State {
 };
 State state;
 
-// Fail shows what went wrong in the worker's row, and logs a WARNING unless that trouble was logged
+// Fail writes to the worker's row what went wrong. It logs a WARNING unless that trouble was logged
 // before. Returns false.
 bool Fail(const char* what, const char* why) {
     const bool is_news = pg::ShowTrouble(state.status, "could not %s: %s", what, why);
@@ -126,8 +126,8 @@ bool TakeFiles(const CaExchange& exchange) {
     return true;
 }
 
-// SeeToFiles makes pganalytics-ca run an operation on the authority's files. False if that failed.
-// `why` gets the error of the program, "" if it has reported none.
+// SeeToFiles makes pganalytics-ca run an operation on the authority's files. It returns false if
+// that failed. `why` gets the error of the program, "" if it has reported none.
 bool SeeToFiles(CaOperation operation, const char* what, char* why, size_t why_size) {
     Report("seeing to the certificate authority");
     CaExchange exchange = {};
@@ -174,12 +174,12 @@ int RefuseHopeless(pg::PendingRequest* requests, int count, bool* done) {
     return left;
 }
 
-// The validity of the certificate of a v3 collector. Such a collector never renews its certificate:
-// it goes on showing an expired one, and is then refused even with a valid token.
+// The validity of a v3 collector's certificate, in days. Such a collector never renews its
+// certificate: it goes on showing an expired one, and is then refused even with a valid token.
 constexpr int kDaysWithoutRenewal = 825;
 
 // IssueBatch gets a certificate or a refusal for every request and stores all of them in one
-// transaction. False if that failed.
+// transaction. It returns false if that failed.
 bool IssueBatch(pg::PendingRequest* requests, int count) {
     CaExchange exchange = {};
     for (int i = 0; i < count; ++i) {
@@ -268,9 +268,9 @@ void TokenKeyFile(const pg::TokenKid& kid, char* out, size_t out_size) {
     pg_snprintf(out, out_size, "pganalytics_token_%s.key", kid.kid);
 }
 
-// SeeToTokenKeys makes a new key for tokens if every key needs a successor soon, or if the files of
-// the other keys are missing, because a database can be restored into another cluster. It removes
-// the files of keys that no longer sign.
+// SeeToTokenKeys makes a new key for tokens unless some key needs no successor yet and has its
+// file. A file is missing if, for example, the database was restored into another cluster.
+// SeeToTokenKeys also removes the files of keys that no longer sign.
 bool SeeToTokenKeys() {
     pg::TokenKid* signing = nullptr;
     pg::TokenKid* ended = nullptr;

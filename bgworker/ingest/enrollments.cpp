@@ -22,9 +22,9 @@ constexpr uint32_t kRetryAfterSeconds = 5;
 // Waiting is one request. A zeroed Waiting is a free slot.
 struct Waiting {
     Gateway* gateway;
-    pid_t gateway_pid;  // differs if another gateway has the slot by the time of the answer
+    pid_t gateway_pid;  // if gateway->pid differs, another gateway has taken the slot
     uint32_t request_id;
-    char* payload;  // holds the data of `request`
+    char* payload;  // the frame's bytes, to which `request` points
     protocol::EnrollRequest request;
     bool begun;
     pg::Enrollment enrollment;
@@ -99,7 +99,7 @@ void Begin(Waiting* one, MemoryContext context) {
     pgstat_report_activity(STATE_RUNNING, "enrolling a collector");
     pg::BeginEnrollment(one->request, context, &one->enrollment);
     one->begun = true;
-    look.Expire();  // the certificate may have been issued long ago
+    look.Expire();  // a repeated request may already have its certificate
     if (one->enrollment.status != 202) Answer(one);
     pgstat_report_activity(STATE_IDLE, "enrolling a collector");
 }

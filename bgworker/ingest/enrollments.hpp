@@ -8,12 +8,12 @@
 namespace pganalytics::bgworker {
 
 // TakeEnrollment takes the EnrollRequest of a frame. It answers 422 if the request is too long, and
-// 503 if too many requests wait. False if the frame cannot be read.
+// 503 if too many requests wait. It returns false if the frame cannot be read.
 bool TakeEnrollment(Gateway* gateway, const Frame& frame);
 
 // AdvanceEnrollments begins one request, and answers the requests that are decided or have waited
-// too long. True if it began one. The worker calls it once per loop iteration and resets `context`
-// after the call.
+// too long. It returns true if it began one. The worker calls it once per loop iteration and resets
+// `context` after the call.
 // REQUIRES: no transaction in progress; the current role is the ingest role.
 bool AdvanceEnrollments(MemoryContext context);
 

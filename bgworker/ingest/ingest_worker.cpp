@@ -37,7 +37,7 @@ struct Group {
 // stored.
 struct Question {
     Gateway* gateway;
-    pid_t gateway_pid;  // differs if another gateway has the slot by the time of the answer
+    pid_t gateway_pid;  // if gateway->pid differs, another gateway has taken the slot
     uint32_t request_id;
     protocol::HealthRequest request;
 };
@@ -46,7 +46,7 @@ constexpr int kMaxQuestions = 16;
 Supervisor supervisor;
 Question questions[kMaxQuestions];
 int question_count = 0;
-// The gateway whose next frame is a large push that was put off to the next group.
+// The next frame of this gateway is a large push that was put off to the next group.
 Gateway* large_is_due = nullptr;
 
 void NewGroup(Group* group) {
@@ -63,7 +63,7 @@ void NewGroup(Group* group) {
 }
 
 // TakeAccounts checks the accounts of a push and allocates the worker's own data of each account.
-// False, with a reason, if the accounts are not valid.
+// If the accounts are not valid, it returns false and sets *why.
 bool TakeAccounts(pg::PushJob* job, MemoryContext context, const char** why) {
     const protocol::RowBlock* const block = protocol::AccountsBlock(job->blocks, job->push.blocks);
     job->account_count = block == nullptr ? 0 : block->rows;
@@ -78,7 +78,7 @@ bool TakeAccounts(pg::PushJob* job, MemoryContext context, const char** why) {
 }
 
 // AddPush decodes a push frame into the group. A gateway is trusted no more than a stranger:
-// AddPush checks everything, and returns false with a reason if the gateway broke the protocol.
+// AddPush checks everything. If the gateway broke the protocol, it returns false and sets *why.
 bool AddPush(Group* group, Gateway* gateway, const Frame& frame, const char** why) {
     pg::PushJob* const job = &group->jobs[group->count];
     core::ByteReader reader(frame.payload, frame.header.payload_bytes);
@@ -142,7 +142,7 @@ bool TakeQuestion(Gateway* gateway, const Frame& frame) {
 }
 
 // AnswerQuestion answers the oldest question. The worker calls it once per loop iteration, so that
-// pushes are stored in between. False if there is no question.
+// pushes are stored in between. AnswerQuestion returns false if there is no question.
 bool AnswerQuestion(Group* group) {
     if (question_count == 0) return false;
     const Question question = questions[0];
@@ -253,8 +253,8 @@ void Count(const Group& group) {
         s->Count(kCommits, pushes > 0 ? 1 : 0);
     });
     if (refused == nullptr) return;
-    // Log once per change, not per push: while the disk is full or a privilege is missing, a line
-    // for each push would flood the log.
+    // Log only when the error changes: while the disk is full or a privilege is missing, a line for
+    // each push would flood the log.
     const auto& state = refused->sqlstate;
     pg::ReportTrouble(supervisor.status,
                       MAKE_SQLSTATE(state[0], state[1], state[2], state[3], state[4]),
@@ -287,8 +287,8 @@ void GiveBackMemory(Group* group) {
 #endif
 }
 
-// TakeTurn stores the pushes and answers the requests that have come. False if there was nothing to
-// do.
+// TakeTurn stores the pushes and answers the requests that have come. It returns false if there was
+// nothing to do.
 bool TakeTurn(Group* group) {
     // Free the memory of the last iteration's large push only now: until the end of that iteration
     // it was in use.

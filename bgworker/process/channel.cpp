@@ -9,8 +9,8 @@ extern "C" {
 namespace pganalytics::bgworker {
 namespace {
 
-// Large enough for dozens of pushes of 100 queries. The buffer grows for a larger frame and shrinks
-// after that frame.
+// This is large enough for dozens of pushes of 100 queries. The buffer grows for a larger frame and
+// shrinks after that frame.
 constexpr size_t kBufferBytes = size_t{8} << 20;
 constexpr size_t kMaxUnsentBytes = size_t{16} << 20;
 

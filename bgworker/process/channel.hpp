@@ -49,13 +49,14 @@ enum class ReadResult { kMore, kBlocked, kClosed };
 // bytes have arrived, or the buffer is full; kClosed: the peer is gone.
 ReadResult ReadMore(Channel* channel);
 
-// NextFrame takes the next whole frame from the buffer. If it returns false, *broken says why.
-// False: the frame has not arrived completely. True: the bytes are no frame, and the caller must
-// end the peer.
+// NextFrame takes the next whole frame from the buffer. If it returns false and *broken is false,
+// the frame has not arrived completely. If *broken is true, the bytes are no frame, and the caller
+// must end the peer.
 bool NextFrame(Channel* channel, Frame* frame, bool* broken);
 
-// PutBack makes NextFrame return `frame`, which it returned last, once more; the next Release keeps
-// the frame. REQUIRES: Release was not called since NextFrame returned the frame.
+// PutBack makes NextFrame return `frame` once more. `frame` must be the one that NextFrame returned
+// last. The next Release keeps it. REQUIRES: Release was not called since NextFrame returned the
+// frame.
 inline void PutBack(Channel* channel, const Frame& frame) {
     channel->taken -= sizeof(frame.header) + frame.header.payload_bytes;
 }
@@ -64,9 +65,8 @@ inline void PutBack(Channel* channel, const Frame& frame) {
 void Release(Channel* channel);
 
 // Send appends a frame to the outbox. Flush writes as much of the outbox as the socket takes. It
-// returns false if more than 16 MiB stay unsent because the peer reads too little; transactions
-// that were committed before stay committed. If the peer is gone, Flush returns true: ReadMore
-// reports that after the peer's last frames.
+// returns false if more than 16 MiB stay unsent because the peer reads too little. If the peer is
+// gone, Flush returns true: ReadMore reports that after the peer's last frames.
 template <typename Message>
 void Send(Channel* channel, protocol::FrameType type, uint32_t request_id, const Message& message) {
     protocol::AppendFrame(type, request_id, message, &channel->outbox);

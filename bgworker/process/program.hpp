@@ -11,9 +11,10 @@ inline constexpr char kCourierProgram[] = "pganalytics-courier";
 inline constexpr int kMaxProgramFds = 32;
 
 // StartProgram forks and executes the program `name`. The program gets one end of a socketpair as
-// descriptor 3, the `count` descriptors of `fds` from 4 on, and nothing else of this process.
-// StartProgram returns the pid and sets *fd to the worker's end, which is non-blocking. It returns
-// 0 if fork or socketpair failed (errno says why). A failed exec shows as an end of file on *fd.
+// descriptor 3, the `count` descriptors of `fds` from 4 on, and no other descriptor of this process
+// but standard output and standard error. StartProgram returns the pid and sets *fd to the worker's
+// end, which is non-blocking. It returns 0 if fork or socketpair failed (errno says why). A failed
+// exec shows as an end of file on *fd.
 // REQUIRES: count <= kMaxProgramFds.
 pid_t StartProgram(const char* name, const int* fds, int count, int* fd);
 

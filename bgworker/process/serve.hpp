@@ -7,8 +7,8 @@
 
 namespace pganalytics::bgworker {
 
-// TakeFrame takes the next whole frame of a gateway. False if there is none. It calls Doom for a
-// gateway that is gone or sends bytes that are no frame.
+// TakeFrame takes the next whole frame of a gateway. It returns false if there is none. It calls
+// Doom for a gateway that is gone or sends bytes that are no frame.
 bool TakeFrame(Gateway* gateway, Frame* frame);
 
 // HandleFrame handles a frame about the gateway itself and passes any other frame to work(frame,
@@ -38,7 +38,8 @@ bool HandleFrame(Supervisor* supervisor, Gateway* gateway, const Frame& frame, W
 
 // EndTurn ends one iteration of a worker's loop: it sends answers and reloads settings. Unless the
 // iteration has done some work (`worked`), EndTurn then waits for gateways or the latch. `check`
-// says when to check next whether the extension exists. False if the extension was dropped.
+// says when to check next whether the extension exists. EndTurn returns false if the extension was
+// dropped.
 bool EndTurn(Supervisor* supervisor, bool worked, core::Timer* check);
 
 // ServeGateways opens the port of a role and then calls turn() in a loop. turn() handles what the

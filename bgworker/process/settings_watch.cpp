@@ -47,8 +47,8 @@ bool CanChange(const config_generic& variable) {
     return variable.context != PGC_INTERNAL && (variable.flags & GUC_DISALLOW_IN_FILE) == 0;
 }
 
-// ValueOf returns the value to compare and to write to the file. For a secret that is a hash with
-// this server's seed.
+// ValueOf returns the value to compare and to write to the file. For a secret, it returns a hash
+// with this server's seed instead.
 char* ValueOf(const char* name) {
     char* const value = GetConfigOptionByName(name, nullptr, true);
     if (value == nullptr) return pstrdup("");
@@ -81,8 +81,8 @@ void ReadCurrent(Moment* moment) {
     MemoryContextSwitchTo(caller);
 }
 
-// NextLine takes a line off `text`, removes its escapes, and splits it at its first '='. False at
-// the end and for a line without '='.
+// NextLine takes a line off `text`, removes its escapes, and splits it at its first '='. It returns
+// false at the end of the text and for a line without '='.
 bool NextLine(char** text, Setting* setting) {
     char* at = *text;
     if (*at == '\0') return false;
@@ -202,8 +202,8 @@ bool TellOfDifferences(const Moment& before, const Moment& now, bool at_start, b
     return differs;
 }
 
-// WasOn: pganalytics.audit was on at `moment`. The caller asks this so that a reload that turns it
-// off is still recorded.
+// WasOn: pganalytics.audit was on at `moment`. The caller asks this so that a reload that turns
+// auditing off is still recorded.
 bool WasOn(const Moment& moment) {
     for (int i = 0; i < moment.count; ++i) {
         if (strcmp(moment.list[i].name, "pganalytics.audit") == 0) {

@@ -17,8 +17,8 @@ struct Supervisor {
     protocol::GatewayRole role;
     Listeners listeners;
     Gateway gateways[kMaxGateways];
-    // The back-off counts as a failure each start of a gateway that did not reach kServing or ended
-    // within 5 s.
+    // For the back-off, a start has failed if the gateway ended within 5 s or did not reach
+    // kServing.
     core::Backoff backoff{/*first_ms=*/100, /*longest_ms=*/5000};
     uint64 pki_version;    // version of the files that the serving gateway has read
     bool reload_wanted;    // start a gateway even if one serves
@@ -30,8 +30,8 @@ struct Supervisor {
 // however it does so, its gateways are killed.
 void StartSupervisor(Supervisor* supervisor, pg::WorkerStatus* status, protocol::GatewayRole role);
 
-// OpenPort waits until it can bind the port of the supervisor's role. False if the worker must
-// stop. The worker's row shows what OpenPort waits for.
+// OpenPort waits until it can bind the port of the supervisor's role. It returns false if the
+// worker must stop. The worker's row shows what OpenPort waits for.
 bool OpenPort(Supervisor* supervisor);
 
 // Tend starts a gateway if one is needed and the back-off allows it. It also ends gateways that

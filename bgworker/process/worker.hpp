@@ -21,8 +21,8 @@ inline constexpr char kMaintenanceMain[] = "pganalytics_maintenance_main";
 pg::WorkerStatus* Begin(pg::WorkerKind kind, int index);
 
 // HandleInterrupts handles barriers and cancellation, and reloads the configuration after SIGHUP.
-// Call it in every iteration of a loop: otherwise DROP DATABASE of any database waits forever. True
-// if the configuration was reloaded.
+// Call it in every iteration of a loop: otherwise DROP DATABASE of any database waits forever.
+// HandleInterrupts returns true if it has reloaded the configuration.
 bool HandleInterrupts();
 
 // ReadClock reads the clock. Call it first in every iteration of a loop and after every wait. All
@@ -47,8 +47,8 @@ inline bool Stopping() { return ShutdownRequestPending != 0; }
 void Sleep(long timeout_ms);
 
 // AwaitExtension waits until the extension exists and the process can become `role`, and then makes
-// it the current role. False if the worker must stop. The worker's row shows what AwaitExtension
-// waits for.
+// it the current role. It returns false if the worker must stop. The worker's row shows what
+// AwaitExtension waits for.
 bool AwaitExtension(pg::WorkerStatus* status, const char* role);
 
 // ExtensionExists: the extension exists, or the check failed. Workers call it when there is no

@@ -21,9 +21,9 @@ class Cache {
     constexpr Cache(const char* name, int64 max_entries) : name_(name), max_entries_(max_entries) {}
 
     // Prepare creates the hash table if there is none. It first drops a table with more than
-    // max_entries entries, unless the transaction in progress has touched one of them. Call it
-    // before Enter, once for each group of keys. Returns true if the table is new: entries from
-    // earlier calls of Enter are gone.
+    // max_entries entries, unless the transaction in progress has touched an entry. Call it before
+    // Enter, but not while pointers from Enter are in use: dropping the table invalidates them.
+    // Returns true if the table is new, so that entries from earlier calls of Enter are gone.
     bool Prepare() {
         if (table_ != nullptr && touched_ == NIL && hash_get_num_entries(table_) > max_entries_) {
             Forget();
@@ -46,8 +46,8 @@ class Cache {
         auto* entry = static_cast<Entry*>(hash_search(table_, &key, HASH_FIND, nullptr));
         *found = entry != nullptr;
         if (*found) return entry;
-        // Remember the key before the entry exists: if one of the two allocations raises an ERROR,
-        // no entry is left that Abort would not remove.
+        // Remember the key before the entry is added. In the other order, an ERROR in Remember
+        // would leave an entry that Abort does not remove.
         Remember(key);
         entry = static_cast<Entry*>(hash_search(table_, &key, HASH_ENTER, nullptr));
         memset(reinterpret_cast<char*>(entry) + sizeof(Key), 0, sizeof(Entry) - sizeof(Key));
@@ -62,8 +62,8 @@ class Cache {
         entry->touched = true;
     }
 
-    // Commit keeps the touched entries; call it after a commit. Abort removes them; call it after
-    // an abort.
+    // Call Commit after the transaction has committed: it keeps the touched entries. Call Abort
+    // after the transaction has aborted: it removes them.
     void Commit() {
         ListCell* cell = nullptr;
         foreach (cell, touched_) {
@@ -108,7 +108,7 @@ class Cache {
     const char* name_;
     int64 max_entries_;
     HTAB* table_ = nullptr;
-    List* touched_ = NIL;  // of Key*
+    List* touched_ = NIL;  // a list of Key*
     MemoryContext context_ = nullptr;
     MemoryContext touched_context_ = nullptr;
 };

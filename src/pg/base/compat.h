@@ -29,9 +29,8 @@ inline void InsertIndexTuples(ResultRelInfo* relinfo, TupleTableSlot* slot, ESta
 #endif
 }
 
-// JsonActionResult is what an action of pg_parse_json returns: nothing before PostgreSQL 16.
-// MakeJsonLexer hides the argument that PostgreSQL 17 added to makeJsonLexContextCstringLen: memory
-// of the caller for the lexer.
+// JsonActionResult is the return type of a callback of pg_parse_json. Before PostgreSQL 16 it is
+// void.
 #if PG_VERSION_NUM >= 160000
 using JsonActionResult = JsonParseErrorType;
 inline JsonActionResult JsonActionDone() { return JSON_SUCCESS; }
@@ -40,6 +39,8 @@ using JsonActionResult = void;
 inline JsonActionResult JsonActionDone() {}
 #endif
 
+// MakeJsonLexer makes a lexer for `size` bytes of UTF-8. Since PostgreSQL 17, the caller may pass
+// memory for the lexer as the first argument. nullptr lets PostgreSQL allocate it.
 inline JsonLexContext* MakeJsonLexer(char* json, int size) {
 #if PG_VERSION_NUM >= 170000
     return makeJsonLexContextCstringLen(nullptr, json, static_cast<size_t>(size), PG_UTF8, true);
@@ -58,8 +59,8 @@ inline bool MayConnect(Oid role) {
 #endif
 }
 
-// ConfigVariables returns all settings in the order of their names, and their number. Since 16,
-// PostgreSQL's own function returns the number, too (3057465acfb).
+// ConfigVariables returns all settings in the order of their names, and sets *count to their
+// number. Since PostgreSQL 16, get_guc_variables sets the number itself (3057465acfb).
 inline config_generic** ConfigVariables(int* count) {
 #if PG_VERSION_NUM >= 160000
     return get_guc_variables(count);
@@ -69,8 +70,9 @@ inline config_generic** ConfigVariables(int* count) {
 #endif
 }
 
-// AllocateGucExtra allocates the memory that a check hook returns in `extra`; nullptr if there is
-// none left. PostgreSQL frees it: before 16 with free(), since then with guc_free() (407b50f2d42).
+// AllocateGucExtra allocates the memory that a check hook returns in `extra`. It returns nullptr if
+// memory is exhausted. PostgreSQL frees this memory: before 16 with free(), since 16 with
+// guc_free() (407b50f2d42).
 inline void* AllocateGucExtra(size_t bytes) {
 #if PG_VERSION_NUM >= 160000
     return guc_malloc(LOG, bytes);
@@ -104,8 +106,8 @@ inline bool ReadTimestampTz(const char* text, TimestampTz* out) {
     return kind == DTK_DATE && tm2timestamp(&parts, fraction, &zone, out) == 0;
 }
 
-// AuthenticatedIdentity returns the identity that the client has proved, nullptr if there is none.
-// Since 16, PostgreSQL no longer keeps it in the Port.
+// AuthenticatedIdentity returns the identity that the client has proved, or nullptr if there is
+// none. Since 16, PostgreSQL no longer keeps it in the Port.
 inline const char* AuthenticatedIdentity([[maybe_unused]] const Port& port) {
 #if PG_VERSION_NUM >= 160000
     return MyClientConnectionInfo.authn_id;
@@ -114,9 +116,9 @@ inline const char* AuthenticatedIdentity([[maybe_unused]] const Port& port) {
 #endif
 }
 
-// MembershipOption: what a statement says about one option of a membership (kUnsaid: nothing).
-// GRANT sets the option to true or false. For REVOKE, kTrue means that the statement revokes only
-// the option and the membership stays.
+// MembershipOption is what a GRANT or REVOKE of a role says about one option of the membership.
+// kUnsaid: it does not mention the option. GRANT sets the option to true or false. For REVOKE,
+// kTrue means that only the option is revoked and the membership stays.
 enum class MembershipOption { kUnsaid, kTrue, kFalse };
 
 // OptionOf reads the option "admin", "inherit" or "set". Before PostgreSQL 16, only "admin" exists.
@@ -148,7 +150,8 @@ inline WaitEventSet* MakeWaitEventSet(int events) {
 }
 
 // IsBackgroundWorker: the process is a background worker. PostgreSQL 18 no longer marks background
-// workers, only sessions; so the function excludes sessions and autovacuum workers there.
+// workers, but it marks sessions and autovacuum workers. So every other process counts as one
+// there.
 inline bool IsBackgroundWorker(const PGPROC& process) {
 #if PG_VERSION_NUM >= 180000
     return !process.isRegularBackend && (process.statusFlags & PROC_IS_AUTOVACUUM) == 0;

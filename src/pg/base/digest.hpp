@@ -14,7 +14,8 @@ namespace pganalytics::pg {
 // REQUIRES: a transaction. ERROR XX000 if the crypto library fails.
 core::Sha256 DigestTexts(const std::string_view* texts, int count);
 
-// DigestBytes returns the SHA-256 of the bytes. REQUIRES and ERROR as for DigestTexts.
+// DigestBytes returns the SHA-256 of the bytes. It has the same requirement and ERROR as
+// DigestTexts.
 core::Sha256 DigestBytes(std::string_view bytes);
 
 // QuickHash is a hash of 128 bits that is never stored. Each process seeds it with random numbers,

@@ -6,8 +6,8 @@
 namespace pganalytics::pg {
 namespace {
 
-// set_time is the parsed value of the setting, in its `extra`, which PostgreSQL owns. nullptr: the
-// value is empty, so rules are evaluated as of now.
+// set_time points to the parsed value of the setting. PostgreSQL owns this memory: it is the
+// setting's `extra`. nullptr: the setting is empty, so rules are evaluated as of now.
 const TimestampTz* set_time = nullptr;
 
 }  // namespace

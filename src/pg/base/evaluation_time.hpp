@@ -7,8 +7,9 @@ namespace pganalytics::pg {
 
 inline constexpr char kEvaluationTimeSetting[] = "pganalytics.evaluation_time";
 
-// CheckEvaluationTime and AssignEvaluationTime are the hooks of this setting. Its value is a finite
-// time in a form that timestamptz accepts, or empty: the rules then read the tables as of now.
+// CheckEvaluationTime and AssignEvaluationTime are the check and assign hooks of this setting. Its
+// value is a finite time in a form that timestamptz accepts. If it is empty, the rules read the
+// tables as of now.
 bool CheckEvaluationTime(char** value, void** extra, GucSource source) noexcept;
 void AssignEvaluationTime(const char* value, void* extra) noexcept;
 
@@ -17,7 +18,7 @@ void AssignEvaluationTime(const char* value, void* extra) noexcept;
 // REQUIRES: a transaction.
 TimestampTz EvaluationTime();
 
-// SetEvaluationTime sets the setting until the subtransaction ends. ERROR 22008 if `at` is
+// SetEvaluationTime sets the setting until the current subtransaction ends. ERROR 22008 if `at` is
 // infinite.
 void SetEvaluationTime(TimestampTz at);
 

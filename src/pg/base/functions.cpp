@@ -96,8 +96,8 @@ Datum pganalytics_preloaded(FunctionCallInfo) {
     PG_RETURN_BOOL(pganalytics::pg::SharedMemoryReady());
 }
 
-// pganalytics_worker_states returns a row for each worker that should run; no rows without
-// shared_preload_libraries.
+// pganalytics_worker_states returns a row for each worker that should run. It returns no rows if
+// the library was not loaded by shared_preload_libraries.
 Datum pganalytics_worker_states(PG_FUNCTION_ARGS) {
     using namespace pganalytics::pg;
     InitMaterializedSRF(fcinfo, 0);
@@ -157,8 +157,8 @@ Datum pganalytics_worker_counters(PG_FUNCTION_ARGS) {
 }
 
 // pganalytics_wait_until_running returns true as soon as every worker is running and every ingest
-// worker has a gateway that serves; false after the given time. ERROR 55000 without
-// shared_preload_libraries.
+// worker has a gateway that serves. It returns false if the given time passes first. ERROR 55000 if
+// the library was not loaded by shared_preload_libraries.
 Datum pganalytics_wait_until_running(PG_FUNCTION_ARGS) {
     using namespace pganalytics::pg;
     RequirePreload();
@@ -173,14 +173,15 @@ Datum pganalytics_wait_until_running(PG_FUNCTION_ARGS) {
     PG_RETURN_BOOL(true);
 }
 
-// pganalytics_ca_certificate_file returns the path of the certificates with which collectors verify
-// this server (ServerAuthorityFile).
+// pganalytics_ca_certificate_file returns the path of the file with the certificates by which
+// collectors verify this server (ServerAuthorityFile).
 Datum pganalytics_ca_certificate_file(FunctionCallInfo) {
     PG_RETURN_TEXT_P(cstring_to_text(pganalytics::pg::ServerAuthorityFile()));
 }
 
-// pganalytics_server_url returns the URL at which collectors reach this server, as far as the
-// server can know it.
+// pganalytics_server_url returns the URL at which collectors reach this server. Its host is the
+// first of server_names. Without server_names it is localhost if only localhost is listened on, or
+// else the machine's name.
 Datum pganalytics_server_url(FunctionCallInfo) {
     using namespace pganalytics::pg;
     char host[256] = "localhost";

@@ -1,4 +1,4 @@
-// GUC: the definitions of the settings that settings.def lists, their choices and checks.
+// GUC: defines the settings that settings.def lists, with their choices and checks.
 #include "pg/base/guc.hpp"
 
 #include "pg/base/evaluation_time.hpp"

@@ -34,13 +34,13 @@ extern Settings settings;
 enum class Protects : int { kOrdinary, kProtects };
 enum class Shown : int { kShown, kSecret };
 struct SettingFacts {
-    const char* name;  // with "pganalytics."
+    const char* name;  // with the prefix "pganalytics."
     Protects protects;
     Shown shown;
 };
 
-// FindSetting finds the facts of a setting by its full name, ignoring case; nullptr if pganalytics
-// has no such setting.
+// FindSetting returns the facts of the setting with this full name. It ignores case. It returns
+// nullptr if pganalytics has no such setting.
 const SettingFacts* FindSetting(std::string_view name);
 
 // These are the names of the files that pganalytics generates in the data directory if none are
@@ -52,9 +52,9 @@ inline constexpr char kMadeKeyFile[] = "pganalytics_server.key";
 inline constexpr int kMaxIngestWorkers = 32;
 inline constexpr int kMaxListenAddresses = 8;
 
-// DefineSettings registers every setting. _PG_init calls it once. PostgreSQL lets a library define
-// settings that need a restart only while it loads shared_preload_libraries. If the library is
-// loaded later, such settings can be shown, but they have no effect.
+// DefineSettings registers every setting. _PG_init calls it once. PostgreSQL accepts settings that
+// need a restart only from libraries in shared_preload_libraries. If the library is loaded later,
+// DefineSettings registers them as reloadable. They can then be shown, but have no effect.
 void DefineSettings();
 
 // MakeCertificate: neither a certificate file nor a key file is configured, so pganalytics
@@ -70,16 +70,16 @@ const char* KeyFile();
 bool AuthorityIsGiven();
 bool IssuesToCollectors();
 
-// ClientAuthorityFile returns the path of the authorities' certificates that verify collectors; ""
-// with mtls = off. ServerAuthorityFile returns the path of the certificates with which collectors
-// verify this server: the server's own certificate file if one is configured, else the file of the
-// authority.
+// ClientAuthorityFile returns the path of the CA certificates by which gateways verify collectors,
+// or "" if mtls is off. ServerAuthorityFile returns the path of the certificates by which
+// collectors verify this server: the server's own certificate file if one is configured, else the
+// file of the authority.
 const char* ClientAuthorityFile();
 const char* ServerAuthorityFile();
 
-// SplitAddresses calls visit(address) for each comma-separated entry, without spaces around it,
-// until visit returns false. Returns false if an entry is empty or longer than 255 bytes, or if
-// visit returned false.
+// SplitAddresses calls visit(address) for each comma-separated entry until visit returns false. It
+// strips the spaces around an entry. Returns false if an entry is empty or longer than 255 bytes,
+// or if visit returned false.
 template <typename Visit>
 bool SplitAddresses(const char* list, Visit&& visit) {
     const char* at = list;

@@ -1,4 +1,4 @@
-// Secret memory: a memory context for passwords, which is overwritten before it is freed.
+// Secret memory: a memory context for passwords. It is overwritten before it is freed.
 #pragma once
 
 #include "pg/base/prelude.hpp"
@@ -10,7 +10,7 @@ namespace pganalytics::pg {
 MemoryContext MakeSecretMemory(MemoryContext parent);
 
 // EndSecretMemory overwrites the first 64 kB of the context, then deletes the context. Work on a
-// password of ordinary characters never uses more. `secrets` may be nullptr.
+// password of ordinary characters never uses more than that. `secrets` may be nullptr.
 void EndSecretMemory(MemoryContext secrets);
 
 }  // namespace pganalytics::pg

@@ -24,8 +24,9 @@ void ConnectToDatabase();
 // ExtensionOid returns the extension's OID or InvalidOid. REQUIRES: a transaction.
 Oid ExtensionOid();
 
-// BecomeRole makes a role the session's user, for the rest of the process. Returns false, with a
-// reason to show in *why, if the role does not exist. Raises the ERROR of the look-up, if it fails.
+// BecomeRole makes a role the session's user, for the rest of the process. If the role does not
+// exist, it returns false and sets *why to a reason to show. If the look-up raises an ERROR,
+// BecomeRole raises it, too.
 // REQUIRES: no transaction.
 bool BecomeRole(const char* name, const char** why);
 
@@ -39,7 +40,7 @@ void PlanForReports();
 
 // Transact runs fn() in a transaction, with SPI connected and a snapshot active. Returns nullptr
 // after a commit. After an ERROR it aborts the transaction and returns the error, copied into the
-// caller's memory context. REQUIRES: as Try.
+// caller's memory context. REQUIRES: the same as Try.
 template <typename Fn>
 ErrorData* Transact(Fn&& fn) {
     MemoryContext const caller = CurrentMemoryContext;

@@ -17,8 +17,8 @@ int part_count = 0;
 shmem_request_hook_type previous_request_hook = nullptr;
 shmem_startup_hook_type previous_startup_hook = nullptr;
 
-// The first rows are those of the kinds before kIngest, one for each kind, in the order of the
-// enum. The rows of the ingest workers follow.
+// The array of rows begins with one row for each kind before kIngest, in the order of the enum. The
+// rows of the ingest workers follow.
 constexpr int kFirstIngest = static_cast<int>(WorkerKind::kIngest);
 
 WorkerKind KindAt(int place) { return static_cast<WorkerKind>(Min(place, kFirstIngest)); }

@@ -20,24 +20,24 @@ enum class WorkerState : int {
     kTerminating,  // shutting down
 };
 
-// WorkerErrorKind says what last_error is about, for other workers. kAuthority: it says why
+// WorkerErrorKind tells other workers what last_error is about. kAuthority: last_error says why
 // gateways have no files from the certificate authority.
 enum class WorkerErrorKind { kOther, kAuthority };
 
-// WorkerStatus is one worker's row. Only this worker writes the row, and holds the lock while it
+// WorkerStatus is one worker's row. Only this worker writes the row. It holds the lock while it
 // writes. Totals count from the start of the server; a restart of the worker does not reset them.
 struct WorkerStatus {
     WorkerKind kind;
-    int index;  // 0-based among its kind
+    int index;  // number among the workers of this kind, from 0
     WorkerState state;
     pid_t pid;
     pid_t gateway_pid;
-    uint64 pki_version;  // of the oldest files in use; 0: no gateway accepts connections
+    uint64 pki_version;  // see ShowPki()
     TimestampTz started_at;
     int64 starts;
     int64 gateway_starts;
-    int64 connections;                          // open now, as the gateway last reported
-    int64 counters[protocol::kWorkerCounters];  // by WorkerCounter; Count() adds to one
+    int64 connections;                          // open connections, as the gateway last reported
+    int64 counters[protocol::kWorkerCounters];  // indexed by WorkerCounter; see Count()
     TimestampTz last_error_at;
     WorkerErrorKind last_error_kind;
     char last_error[256];  // UTF-8
@@ -57,8 +57,8 @@ struct SharedState {
     WorkerStatus statuses[kMaxWorkers];
 };
 
-// SharedPart is shared memory of a part of the library that includes this header. bytes() returns
-// its size. start() makes it or attaches to it, and is called with AddinShmemInitLock held.
+// SharedPart describes the shared memory of one module. bytes() returns its size. start() creates
+// it or attaches to it. start() is called with AddinShmemInitLock held.
 struct SharedPart {
     Size (*bytes)();
     void (*start)();
@@ -82,8 +82,8 @@ void WakeWorkers();
 // StatusOf returns the row of one worker. REQUIRES: SharedMemoryReady().
 WorkerStatus* StatusOf(WorkerKind kind, int index);
 
-// UpdateStatus runs change(row) while it holds the lock of all rows, which LockStatus takes and
-// UnlockStatus releases. `change` must not raise an ERROR.
+// LockStatus takes the lock of all rows, and UnlockStatus releases it. UpdateStatus runs
+// change(status) while it holds this lock. `change` must not raise an ERROR.
 void LockStatus();
 void UnlockStatus();
 template <typename Change>

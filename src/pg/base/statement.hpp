@@ -24,9 +24,9 @@ struct Statement {
 void Execute(Statement* statement, Datum* values, bool* nulls = nullptr);
 
 // CellOf and the six functions below it read the cell in row `row` (from 0) and column `column`
-// (from 1) of SPI_tuptable. For NULL, the numbers are 0, BoolOf returns false, BytesOf an empty
-// view, UuidOf and DigestOf zeroes. BytesOf returns a view of a text or a bytea, valid until
-// SPI_finish.
+// (from 1) of SPI_tuptable. For NULL, Int4Of and Int8Of return 0, BoolOf returns false, BytesOf
+// returns an empty view, and UuidOf and DigestOf return zeroes. BytesOf reads a text or a bytea.
+// Its view is valid until SPI_finish.
 Datum CellOf(uint64 row, int column, bool* is_null);
 int32 Int4Of(uint64 row, int column);
 int64 Int8Of(uint64 row, int column);
@@ -40,8 +40,8 @@ core::Sha256 DigestOf(uint64 row, int column);
 std::string_view CopyBytes(std::string_view bytes, MemoryContext context);
 
 // MakeArray builds a one-dimensional array of `type`; nulls may be nullptr. TextDatum copies a
-// text, which must be valid in the database's encoding. BytesDatum copies any bytes into a bytea,
-// DigestDatum those of a SHA-256. All allocate in the current context.
+// text, which must be valid in the database's encoding. BytesDatum copies any bytes into a bytea.
+// DigestDatum copies a SHA-256 into a bytea. All allocate in the current context.
 Datum MakeArray(const Datum* values, const bool* nulls, int count, Oid type);
 Datum TextDatum(std::string_view text);
 Datum BytesDatum(std::string_view bytes);

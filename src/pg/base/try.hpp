@@ -5,8 +5,8 @@
 
 namespace pganalytics::pg {
 
-// Try runs fn() and returns nullptr, or the whole ErrorData of the ERROR that fn() raised, copied
-// into the caller's memory context. The caller aborts the transaction and frees the copy
+// Try runs fn() and returns nullptr. If fn() raises an ERROR, Try returns its whole ErrorData,
+// copied into the caller's memory context. The caller aborts the transaction and frees the copy
 // (FreeErrorData). Try does not catch FATAL and PANIC: they end the process, as PostgreSQL intends.
 // REQUIRES: fn and all functions that it calls hold only trivially destructible locals.
 template <typename Fn>

@@ -18,9 +18,9 @@ namespace {
 using protocol::Credential;
 using protocol::IsZero;
 
-// All three statements that find a collector return the same columns. The last two are NULL if
-// there is no certificate. A CHECK of the table ensures that only certificates of collectors have a
-// collector_id.
+// The three find_ statements return the same columns. The last two columns describe a certificate.
+// Only find_by_certificate sets them. A CHECK of the table ensures that only certificates of
+// collectors have a collector_id.
 Statement find_by_token = {
     "SELECT collector_id, enabled, max_queries_per_db, tokens_valid_from, token_sha256, "
     "NULL::pg_catalog.bool, NULL::pg_catalog.timestamptz "
@@ -108,7 +108,7 @@ AuthResult Judge(const Credential& credential, const Row& row, int64 grace_s) {
 
 AuthResult JudgeCertificate(const Credential& credential, const Row& row) {
     if (!row.certificate_active) return AuthResult::kCertificateRevoked;
-    // The TLS handshake has checked this, but may have done so a while ago.
+    // The TLS handshake has checked the expiry, but that may be a while ago.
     if (row.certificate_ends <= GetCurrentTimestamp()) return AuthResult::kCertificateExpired;
     if (!(credential.certificate_subject == row.holder.collector_id)) {
         return AuthResult::kCertificateOfAnother;
@@ -121,8 +121,8 @@ AuthResult Look(const Credential& credential, int64 grace_s, Row* row) {
     const bool has_opaque = !IsZero(credential.token_sha256);
     const bool has_signed = !IsZero(credential.token_subject);
     if (!has_certificate && !has_opaque && !has_signed) return AuthResult::kNothingShown;
-    // Gateways check this too, but a gateway with the former settings may still run until it has
-    // shut down.
+    // Gateways check this too. But after a reload, a gateway with the former settings may still
+    // run.
     if (!has_certificate && settings.mtls == static_cast<int>(protocol::Mtls::kRequired)) {
         return AuthResult::kCertificateNeeded;
     }
@@ -147,8 +147,8 @@ bool IsHex(std::string_view text, size_t most) {
     return !text.empty() && text.size() <= most;
 }
 
-// Record adds the certificate of a request to the table. False if its data is invalid, or if the
-// table already has this certificate or its serial number.
+// Record adds the certificate of a request to the table. It returns false if the certificate's data
+// is invalid, or if the table already has this certificate or its serial number.
 bool Record(const protocol::AuthRequest& request) {
     constexpr size_t kMaxSubjectBytes = 2048;
     constexpr size_t kMaxCertificateBytes = 65536;
@@ -268,8 +268,8 @@ AuthResult Admit(const protocol::AuthRequest& request, Holder* holder) {
     if (!Find(&find_by_id, UuidDatum(credential.certificate_subject), &row)) return result;
     const AuthResult rest = Judge(credential, row, 0);
     if (rest != AuthResult::kGood) return rest;
-    // If Record added nothing, somebody may have recorded this certificate meanwhile, or another
-    // one with the same serial number: look again.
+    // If Record added nothing, look again: somebody may meanwhile have recorded this certificate,
+    // or another one with its serial number.
     if (!Record(request)) return Authenticate(credential, holder);
     *holder = row.holder;
     return AuthResult::kGood;

@@ -35,21 +35,20 @@ void TellOfRefusal(AuthResult result, const protocol::Credential& credential);
 // Holder is the collector that sends a request.
 struct Holder {
     core::Uuid collector_id;
-    uint32 max_queries_per_db;      // the collector's own limit, else that of the settings
+    uint32 max_queries_per_db;      // the collector's own limit, or else the setting
     TimestampTz tokens_valid_from;  // signed tokens issued earlier are refused
 };
 
 // Authenticate finds the collector that a credential names, with one look-up in an index, and
 // checks that the collector is admitted now. Everything that the credential shows must be valid and
 // name the same collector. A signed token may have expired up to `grace_s` seconds ago. *holder is
-// set only with kGood. Raises any ERROR of its statement. REQUIRES: SPI connected.
+// set only if the result is kGood. Raises any ERROR of its statement. REQUIRES: SPI connected.
 AuthResult Authenticate(const protocol::Credential& credential, Holder* holder, int64 grace_s = 0);
 
 // Admit is Authenticate for an AuthRequest, the first request on a connection. If another authority
-// than this server's issues the collectors' certificates (IssuesToCollectors() is false), Admit
-// also adds a certificate that is not on record to the table, provided that everything else is
-// valid.
-// REQUIRES: as Authenticate; a transaction that may write.
+// issues the collectors' certificates (IssuesToCollectors() is false), the table may not have this
+// certificate yet. Admit then adds it, provided that everything else is valid.
+// REQUIRES: SPI connected; a transaction that may write.
 AuthResult Admit(const protocol::AuthRequest& request, Holder* holder);
 
 }  // namespace pganalytics::pg

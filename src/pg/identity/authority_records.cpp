@@ -1,4 +1,4 @@
-// Authority records: runs the statements, with their arguments and results.
+// Authority records: the SQL statements, their arguments and their results.
 #include "pg/identity/authority_records.hpp"
 
 #include "pg/base/guc.hpp"
@@ -78,8 +78,8 @@ Datum IdsDatum(const AuthorityIds& ids) {
                    [](const char* id, bool*) { return CStringGetTextDatum(id); });
 }
 
-// Record adds a certificate to the table and returns its id, or returns 0 and sets *was_there if
-// the table already has it.
+// Record adds a certificate to the table and returns its id. If the table already has the
+// certificate, Record returns 0 and sets *was_there to true.
 Datum Record(const CaCertificate& one, const core::Uuid* collector_id, bool* was_there) {
     const bool authority = one.kind == CaCertificateKind::kAuthority;
     Datum values[] = {TextDatum(authority                                ? "authority"

@@ -18,22 +18,22 @@ struct AuthorityIds {
     char ids[kMaxAuthorities][41];
 };
 
-// PendingRequest is a request that waits for a certificate. ReadPendingRequests returns their
-// number; the list and its strings are allocated in `context`.
+// PendingRequest is a request that waits for a certificate. ReadPendingRequests lists all pending
+// requests and returns their number. The list and its strings are allocated in `context`.
 struct PendingRequest {
     core::Uuid request_id;
     core::Uuid collector_id;
     const char* name;
     std::string_view csr;
     bool enabled;
-    bool can_renew;  // false: a v3 collector
+    bool can_renew;  // false: a v3 collector, which never renews its certificate
 };
 int ReadPendingRequests(MemoryContext context, PendingRequest** out);
 
 // RecordTrust stores the certificates of the authorities and of the server. If they have changed,
-// it also publishes a new trust document, by which collectors recognize the server. With
-// keep_former the document also has what the former one had. *retired names the authorities that
-// are no longer trusted, allocated in `context`; nullptr: none.
+// it also publishes a new trust document, by which collectors recognize the server. If keep_former
+// is true, the new document also contains what the former one contained. *retired gets the names of
+// the authorities that are no longer trusted, allocated in `context`, or nullptr if there are none.
 void RecordTrust(const protocol::CaReply& reply, const protocol::CaCertificate* certificates,
                  const AuthorityIds& ids, bool keep_former, MemoryContext context, char** retired);
 
@@ -42,8 +42,8 @@ void RecordTrust(const protocol::CaReply& reply, const protocol::CaCertificate* 
 void RecordIssued(const PendingRequest& request, const protocol::CaCertificate& certificate);
 void RecordRefused(const PendingRequest& request, std::string_view reason);
 
-// ListStates says whether a revocation list is due, which number the next lists get, and what each
-// list contained last, as a hash.
+// ListStates says whether a revocation list is due and which number the next lists get. For each
+// list it has a hash of the entries that the list must have now.
 struct ListStates {
     bool due;
     int64 next_number;
@@ -70,16 +70,17 @@ void RecordJob(const PendingJob& job, const char* failure);
 struct TokenKid {
     char kid[16];
 };
-// ReadSigningKids reads the kids of the keys that need no successor yet, ReadEndedKids those of the
-// keys that no longer sign. Both return their number; the list is allocated in `context`.
+// ReadSigningKids reads the kids of the keys that need no successor yet. ReadEndedKids reads the
+// kids of the keys that no longer sign. Both return the number of kids. The list is allocated in
+// `context`.
 int ReadSigningKids(MemoryContext context, TokenKid** out);
 int ReadEndedKids(MemoryContext context, TokenKid** out);
 void RecordTokenKey(const protocol::TokenKey& key);
 
 void PruneIdentities();
 
-// NoteExpiredCertificates marks each certificate that has expired, once, so that the audit log
-// records each expiry once.
+// NoteExpiredCertificates marks each expired certificate once, so that the audit log records each
+// expiry once.
 void NoteExpiredCertificates();
 
 // SelectRevoked and RevokedRow are parts of ReadRevoked.

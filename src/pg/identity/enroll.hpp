@@ -1,5 +1,5 @@
-// Enroll: answers requests for certificates from what the tables say. Requests that wait for their
-// certificate are held in bgworker/ingest/enrollments.cpp.
+// Enroll: records requests for certificates in the tables, and reads the decisions from there.
+// bgworker/ingest/enrollments.cpp holds the requests that wait for a decision.
 #pragma once
 
 #include <string_view>
@@ -11,13 +11,13 @@
 
 namespace pganalytics::pg {
 
-// The largest certificate request (PKCS #10) that is accepted. One for P-256 has some hundred
-// bytes.
+// The size of the largest certificate request (PKCS #10) that is accepted. A request for a P-256
+// key has a few hundred bytes.
 inline constexpr size_t kMaxCsrBytes = 4096;
-inline constexpr size_t kTokenTextBytes = 68;  // of new_token()
+inline constexpr size_t kTokenTextBytes = 68;  // length of the text that new_token() returns
 
-// Enrollment is the state of a request for a certificate. Its views lie in the `context` that the
-// functions below get.
+// Enrollment is the state of a request for a certificate. Its string_views point into the `context`
+// that is passed to the functions below.
 struct Enrollment {
     uint32_t status;  // as in EnrollReply; 202: the request waits for its certificate
     uint32_t retry_after_s;
@@ -25,7 +25,7 @@ struct Enrollment {
     protocol::RefusalKind refusal;
     core::Uuid request_id;
     core::Uuid collector_id;
-    char token[kTokenTextBytes];   // of a registration; first byte NUL: no token
+    char token[kTokenTextBytes];   // token of a registration; none if the first byte is NUL
     std::string_view message;      // why the request was refused
     std::string_view certificate;  // PEM, with status 200
     int64 expires_at;              // Unix time
@@ -41,12 +41,12 @@ void BeginEnrollment(const protocol::EnrollRequest& request, MemoryContext conte
 
 // ContinueEnrollments looks for the certificates of `count` waiting enrollments, and sets the
 // status of those that have been decided: 200, 403 or 422. If the tables cannot be read, it returns
-// false and changes nothing. REQUIRES: as BeginEnrollment.
+// false and changes nothing. REQUIRES: the same as BeginEnrollment.
 bool ContinueEnrollments(Enrollment** waiting, int count, MemoryContext context);
 
 // EndRegistration answers a registration whose certificate was not issued in time. Unless
-// pganalytics.mtls requires certificates, the answer is 200 without one. Otherwise EndRegistration
-// undoes the registration and answers 503.
+// pganalytics.mtls requires certificates, the answer is 200 without a certificate. Otherwise
+// EndRegistration undoes the registration and answers 503.
 void EndRegistration(const protocol::EnrollRequest& request, MemoryContext context,
                      Enrollment* enrollment);
 

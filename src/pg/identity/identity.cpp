@@ -21,8 +21,8 @@ Statement find_revoked = {
     0,
     {},
     nullptr};
-// find_revocation_list finds the newest list of the authority that issues now. For the lists of
-// other authorities there is certificate_revocation_list().
+// find_revocation_list finds the newest list of the authority that issues now. The SQL function
+// certificate_revocation_list() returns the lists of other authorities.
 Statement find_revocation_list = {
     "SELECT l.der FROM pganalytics.revocation_lists l WHERE l.issuer = "
     "(SELECT t.authority_ids[1] FROM pganalytics.trust t ORDER BY t.version DESC LIMIT 1) "

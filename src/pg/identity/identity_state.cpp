@@ -13,7 +13,7 @@ namespace pganalytics::pg {
 namespace {
 
 bool callback_registered = false;
-bool changed = false;  // by this process's current transaction
+bool changed = false;  // true if this process's current transaction has changed an identity table
 
 // AtXactEvent increments the version after the commit. If it did so before the commit, a worker
 // could read the new version and still find the old rows. It refuses PREPARE TRANSACTION, because

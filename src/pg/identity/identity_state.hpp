@@ -1,5 +1,5 @@
-// Identity state: numbers in shared memory by which every worker notices a COMMIT that has changed
-// keys, certificates, tokens or collectors, at once.
+// Identity state: version numbers in shared memory. They increase when a COMMIT has changed keys,
+// certificates, tokens or collectors, so that every worker notices it at once.
 #pragma once
 
 #include "pg/base/shmem.hpp"
@@ -17,10 +17,10 @@ uint64 IdentityVersion();
 void BumpIdentity();
 
 // PkiVersion is the version of the certificate files that gateways read at their start. It is 0
-// until the maintenance worker has made or found these files; no gateway starts before. Whenever
-// the files change, the version increases, and the workers start new gateways.
-// PublishPki increments the version and wakes all workers. It does nothing if `fingerprint`, a hash
-// of the files, equals the one that was published last.
+// until the maintenance worker has made or found these files; no gateway starts before that.
+// Whenever the files change, the version increases, and the workers start new gateways. PublishPki
+// increments the version and wakes all workers. It does nothing if `fingerprint`, a hash of the
+// files, equals the one that was published last.
 uint64 PkiVersion();
 void PublishPki(uint64 fingerprint);
 
@@ -30,9 +30,9 @@ uint64 PkiFingerprint();
 // PkiServed: no gateway that accepts connections uses files older than PkiVersion().
 bool PkiServed();
 
-// ShowPki sets in a worker's row the version of the oldest files that its gateways use; 0: none of
-// its gateways accepts connections. If the version changes, ShowPki wakes all workers, because the
-// maintenance worker waits until every gateway uses the new files.
+// ShowPki sets pki_version in a worker's row: the version of the oldest certificate files that its
+// gateways use, or 0 if none of its gateways accepts connections. If the version changes, ShowPki
+// wakes all workers, because the maintenance worker waits until every gateway uses the new files.
 void ShowPki(WorkerStatus* status, uint64 version);
 
 }  // namespace pganalytics::pg

@@ -72,7 +72,7 @@ ErrorData* PrepareLogins() {
         if (!pg_strong_random(random, sizeof(random) - 1)) {
             elog(ERROR, "could not draw random bytes");
         }
-        // The password may have any bytes but NUL: PostgreSQL uses a password that is not UTF-8
+        // The password may have any bytes but NUL: if it is not UTF-8, PostgreSQL uses it
         // unchanged.
         for (char& c : random) c = static_cast<char>(c | 1);
         random[sizeof(random) - 1] = '\0';

@@ -8,7 +8,7 @@
 
 namespace pganalytics::pg {
 
-// PersonLevel is the highest of pganalytics' roles whose privileges a role has. A superuser has
+// PersonLevel names the highest of pganalytics' roles whose privileges a role has. A superuser has
 // kAdmin.
 enum class PersonLevel : int { kNone, kViewer, kOperator, kAdmin };
 
@@ -17,7 +17,7 @@ struct LoginRole {
     Oid oid;
     NameData name;
     PersonLevel level;
-    core::Sha256 verifier_sha256;  // of the verifier that PostgreSQL stores
+    core::Sha256 verifier_sha256;  // hash of the password verifier that PostgreSQL stores
 };
 
 // PrepareLogins makes a mock verifier, with which CheckPassword compares the password if a role
@@ -37,10 +37,10 @@ bool CheckPassword(const char* name, const char* password, LoginRole* role);
 // ChangePassword sets a new password for a role, with the privileges of that role, and updates
 // *role. No statement text contains the password, but check_password_hook (e.g. of passwordcheck)
 // sees it. Raises any ERROR of ALTER ROLE, and ERROR 28000 if the role can then no longer log in.
-// REQUIRES: the password is no verifier and not empty.
+// REQUIRES: the password is not empty, and IsVerifier() is false for it.
 void ChangePassword(LoginRole* role, char* password);
 
-// IsVerifier: PostgreSQL would take this password as one that is hashed already. It leaves a copy
+// IsVerifier: PostgreSQL would take this password for one that is already hashed. It leaves a copy
 // of the password in the current memory context.
 bool IsVerifier(const char* password);
 

@@ -32,8 +32,8 @@ const char* NameOf(RateKind kind) {
     return "login address";
 }
 
-// SeesClients: the current user may see who tries to log in and from where, which only
-// administrators may.
+// SeesClients: the current user may see who tries to log in and from where. Only administrators may
+// see that.
 bool SeesClients() {
     const Oid admin = get_role_oid("pganalytics_admin", true);
     return superuser() || (OidIsValid(admin) && has_privs_of_role(GetUserId(), admin));
@@ -82,8 +82,8 @@ extern "C" {
 
 PG_FUNCTION_INFO_V1(pganalytics_rate_buckets);
 
-// pganalytics_rate_buckets returns a row for each bucket in use; no rows without
-// shared_preload_libraries.
+// pganalytics_rate_buckets returns a row for each bucket in use. It returns no rows if the library
+// was not loaded by shared_preload_libraries.
 Datum pganalytics_rate_buckets(PG_FUNCTION_ARGS) {
     using namespace pganalytics::pg;
     InitMaterializedSRF(fcinfo, 0);

@@ -25,13 +25,13 @@ using core::RateTable;
 // The memory for requests has 1 MiB: buckets for 16,384 addresses and collectors.
 constexpr uint32 kRequestSlots = 16384;
 constexpr size_t kRequestBytes = kRequestSlots * sizeof(RateSlot);
-// The buckets of logins are in the server's own shared memory, to which gateways have no access,
-// because they talk to strangers.
+// The buckets of logins are in the server's own shared memory. Gateways have no access to it,
+// because gateways talk to strangers.
 constexpr uint32 kLoginSlots = 4096;
 constexpr size_t kLoginBytes = kLoginSlots * sizeof(RateSlot);
 
-// A role may fail this many times as often from all networks together as from one network, and a
-// network as often for all roles together.
+// From all networks together, a role may fail this many times as often as from one network. For all
+// roles together, a network may fail this many times as often as for one role.
 constexpr uint64 kWiderBy = 10;
 constexpr uint64 kUnknownRole = uint64{1} << 63;
 constexpr uint64 kNsPerSecond = 1000000000;
@@ -43,8 +43,8 @@ core::SipKey secret;
 int requests_fd = -1;
 void* requests_memory = nullptr;
 
-// OpenMemory returns the descriptor of memory that nobody can shrink (memfd). If the kernel gives
-// none, it returns that of a file that is already unlinked; -1 with errno if it fails.
+// OpenMemory returns the descriptor of a memfd that nobody can shrink. If the kernel provides no
+// memfd, it returns the descriptor of an unlinked file. If it fails, it returns -1 and sets errno.
 int OpenMemory() {
     int fd = memfd_create("pganalytics_rates", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     const bool sealable = fd >= 0;
@@ -95,7 +95,7 @@ void MapRequests() {
 uint64 NowNs() { return static_cast<uint64>(core::Instant::Now().ns()); }
 
 // RoleWord identifies an existing role by its OID, and any other name by its hash. Attempts are
-// counted for both, so that a refusal does not reveal whether a role exists.
+// counted for both kinds of names, so that a refusal does not reveal whether a role exists.
 uint64 RoleWord(const char* role) {
     const Oid oid = get_role_oid(role, true);
     if (OidIsValid(oid)) return oid;

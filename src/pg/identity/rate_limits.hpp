@@ -14,15 +14,15 @@ namespace pganalytics::pg {
 size_t RateLimitBytes();
 void StartRateLimits();
 
-// RequestRatesFd returns the descriptor of the memory for requests, which gateways inherit. -1:
-// there is no such memory, and gateways limit nothing. FillRates adds the limits now in force to
-// the configuration of a gateway.
+// RequestRatesFd returns the descriptor of the memory for requests, which gateways inherit. It
+// returns -1 if there is no such memory. Gateways then limit nothing. FillRates adds the limits now
+// in force to the configuration of a gateway.
 int RequestRatesFd();
 void FillRates(protocol::GatewayConfig* config);
 
 // RateCount returns the number of buckets in both memories, used or not. ReadRate reads one bucket
-// and sets *exhausted if the bucket's client would be refused now. False for a bucket that is not
-// in use.
+// and sets *exhausted if the bucket's client would be refused now. ReadRate returns false for a
+// bucket that is not in use.
 uint32 RateCount();
 bool ReadRate(uint32 i, core::RateUse* use, bool* exhausted);
 
@@ -35,8 +35,9 @@ uint64 SinceNs(uint64 at_ns);
 // all invalid addresses count as one client. REQUIRES: a transaction; SharedMemoryReady().
 uint32 TakeLogin(const char* role, const char* address);
 
-// ForgiveLogin must be called if the password was right. It clears the failures of the role from
-// this network, and takes back the attempt where the role and the network are counted alone.
+// ForgiveLogin must be called if the password was right. It clears the failures of this role from
+// this network. In the counts for the role alone and for the network alone, it takes back only this
+// attempt.
 void ForgiveLogin(const char* role, const char* address);
 
 }  // namespace pganalytics::pg

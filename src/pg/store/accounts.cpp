@@ -100,7 +100,7 @@ void AddAccounts(PushJob* const* jobs, int count) {
     int rows = 0;
     for (int i = 0; i < count; ++i) {
         const PushJob* const job = jobs[i];
-        bool has_none = true;  // no account is that of "no database"
+        bool has_none = true;  // true if no account is for "no database"
         for (uint32 a = 0; a < job->account_count; ++a) {
             has_none = has_none && job->database_ids[a] != 0;
             entries[rows++] = {job, job->database_ids[a], &job->accounts[a], &job->tallies[a]};

@@ -6,7 +6,8 @@
 namespace pganalytics::pg {
 
 // ResolveDatabases sets database_ids for the databases that the jobs' accounts name. It adds new
-// databases in the order of their names, so that two workers cannot deadlock. ERROR as DatabaseOf.
+// databases in the order of their names, so that two workers cannot deadlock. It raises the same
+// errors as DatabaseOf.
 // REQUIRES: jobs sorted by server; SPI connected.
 void ResolveDatabases(PushJob* const* jobs, int count);
 

@@ -136,8 +136,8 @@ Datum pganalytics_metric_columns(PG_FUNCTION_ARGS) {
 }
 
 // pganalytics_retention_settings returns what postgresql.conf says. It is in C because an SQL
-// function would read a setting by its name: until a session has loaded the library, it could set a
-// placeholder of that name.
+// function would read a setting by its name: until a session has loaded the library, the session
+// could set a placeholder of that name to any value.
 Datum pganalytics_retention_settings(PG_FUNCTION_ARGS) {
     using namespace pganalytics;
     InitMaterializedSRF(fcinfo, 0);

@@ -14,8 +14,8 @@ namespace pganalytics::pg {
 // more, 22021 for bad UTF-8. REQUIRES: SPI connected.
 int32 ServerOf(const protocol::Push& push);
 
-// DatabaseOf returns the number of a database of a server, and adds the database if it is new.
-// ERROR and REQUIRES as for ServerOf.
+// DatabaseOf returns the number of a database of a server, and adds the database if it is new. It
+// has the same errors and requirement as ServerOf.
 int32 DatabaseOf(int32 server_id, std::string_view name);
 
 // CommitFleet must be called after a commit, and ForgetTouchedFleet after an abort, because what an

@@ -13,7 +13,7 @@ extern "C" {
 namespace pganalytics::pg {
 namespace {
 
-// This is the longest reply that a gateway accepts from its worker, less room for the message's
+// A gateway accepts a reply of at most 1 MiB from its worker. 1 KiB of it is for the message's
 // other fields.
 constexpr size_t kMaxBodyBytes = (size_t{1} << 20) - 1024;
 
@@ -27,8 +27,8 @@ void Refuse(protocol::HealthReply* reply, uint32_t status, std::string_view mess
 
 void Read(const protocol::HealthRequest& request, protocol::HealthReply* reply,
           MemoryContext context) {
-    // metrics_health() only reads. Somebody may have replaced it, or may have added a trigger:
-    // their code must not write.
+    // Make the transaction read-only. metrics_health() only reads, but somebody may have replaced
+    // it by code that writes.
     XactReadOnly = true;
     Holder holder;
     const AuthResult result = Authenticate(request.credential, &holder);

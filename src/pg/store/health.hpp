@@ -7,14 +7,13 @@
 namespace pganalytics::pg {
 
 // AnswerHealth answers a HealthRequest. 200: the body is the document of
-// pganalytics.metrics_health(). 403: the credential is not valid, or not that of the collector.
+// pganalytics.metrics_health(). 403: the credential is not valid, or belongs to another collector.
 // 503: the document was not ready within kHealthLimitMs, or could not be read. The body lives in
 // `context`. Raises no ERROR.
 // REQUIRES: no transaction in progress; the current role is the ingest role.
 protocol::HealthReply AnswerHealth(const protocol::HealthRequest& request, MemoryContext context);
 
-// Pushes wait while this worker reads the figures. So this limit is as short as the limit for a
-// lock.
+// Pushes wait while this worker reads the figures. So this limit is as short as lock_timeout.
 inline constexpr int kHealthLimitMs = 500;
 
 }  // namespace pganalytics::pg

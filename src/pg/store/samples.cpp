@@ -49,7 +49,7 @@ void Gather(PushJob* job, const RowBlock& block, const SampleWindow& window, Met
     protocol::AccountFinder accounts(block, job->accounts, job->account_count);
     for (uint32_t i = 0; i < block.rows; ++i) {
         const protocol::Row row = block.At(i);
-        static_assert(protocol::kSampledAt == 0);  // of every metric
+        static_assert(protocol::kSampledAt == 0);  // the first column of every metric
         const TimestampTz at = row.Int8(protocol::kSampledAt);
         const uint32_t account = accounts.Find(row);
         if (!window.Holds(at)) {

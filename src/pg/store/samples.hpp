@@ -5,12 +5,12 @@
 
 namespace pganalytics::pg {
 
-// StoreSamples inserts the rows of every job that must be stored, metric by metric in the order of
-// the catalog. It counts each row in the job's tallies: as stored; as unchanged, if the table
-// already holds the same values; or as discarded, if the row is older than its table's retention or
-// more than a day in the future. `context` holds the rows until the insert.
-// REQUIRES: jobs sorted by server, their database_ids set; SPI connected. ERROR as BulkInsert,
-// ResolveSeries and FillCells.
+// StoreSamples inserts the rows that must be stored, metric by metric in the order of the catalog.
+// It counts each row in the job's tallies: as stored; as unchanged, if the table already holds the
+// same values; or as discarded, if the row is older than its table's retention or more than a day
+// in the future. `context` holds the rows until the insert. StoreSamples raises the errors of
+// BulkInsert, ResolveSeries and FillCells.
+// REQUIRES: jobs sorted by server, their database_ids set; SPI connected.
 void StoreSamples(PushJob* const* jobs, int count, MemoryContext context);
 
 // CommitSamples, ForgetTouchedSamples and ForgetSamples update the caches of StoreSamples. Call the

@@ -13,7 +13,7 @@ extern "C" {
 namespace pganalytics::pg {
 namespace {
 
-// About 100 MB of entries. When it is full, the cache is emptied.
+// This many entries take about 100 MB. A full cache is emptied.
 constexpr int64 kMaxEntries = 1000000;
 
 struct UserEntry {
@@ -22,7 +22,7 @@ struct UserEntry {
 };
 
 Cache<SeriesKey, SeriesEntry> series("pganalytics series", kMaxEntries);
-HTAB* users = nullptr;  // the keys of `series` have its numbers: empty both together
+HTAB* users = nullptr;  // the user_number of each name; emptied together with `series`
 MemoryContext users_context = nullptr;
 
 void ForgetUsers() {
@@ -53,8 +53,8 @@ int32 UserNumber(std::string_view name) {
     return entry->number;
 }
 
-// NameCache holds the number of the name that was looked up last, so that not every row hashes its
-// name: within a block, equal words stand for equal texts.
+// NameCache remembers the name that was looked up last, so that not every row hashes its name.
+// Within a block, equal words stand for equal texts, so it is enough to compare words.
 struct NameCache {
     uint64_t word;
     bool valid;
@@ -112,9 +112,9 @@ void Follow(SeriesEntry* entry, const SeriesChange& row, int64 calls, TimestampT
     // A collector repeats stats_since until a push with it is acknowledged. The counters have
     // started again only if stats_since is not before the newest sample that we know.
     const bool told = stats_since != 0 && stats_since >= Max(entry->last_sampled, entry->last_seen);
-    // Store a base (rebased) as a reset: then reports read the series in full, and tell the two
-    // apart by the samples. Do so for each base, because another worker may have received this one
-    // before, which we cannot know.
+    // Store a base (rebased) as a reset, so that reports read the series in full. From the samples,
+    // reports can tell a base from a reset. Do so even if another worker may have stored this base
+    // before: we cannot know that.
     const bool reset = !entry->fresh && (rebased || fell || told);
     entry->fresh = false;
     if (newer) {

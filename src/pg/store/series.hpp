@@ -17,11 +17,11 @@ struct SampleWindow {
 };
 
 // ResolveSeries sets out[i] to the series number of row i of a block of kQueryStats. It adds new
-// series and texts. It also stores the time of a reset of the counters: they are lower than in the
-// previous sample, or the row says that they have started again (stats_since), or the row is a base
-// for the next sample (rebased). `out` has block.rows elements; rows outside the window get 0 and
-// change nothing. ERROR 22001 or 22021 for names or texts that PostgreSQL cannot hold. REQUIRES:
-// SPI connected.
+// series and texts. It also stores when the counters of a series were reset. A row shows a reset if
+// its number of calls is lower than in the previous sample, if stats_since says so, or if the row
+// is a base for the next sample (rebased). `out` has block.rows elements; rows outside the window
+// get 0 and change nothing. ERROR 22001 or 22021 for names or texts that PostgreSQL cannot hold.
+// REQUIRES: SPI connected.
 void ResolveSeries(int32 server_id, const protocol::RowBlock& block, const SampleWindow& window,
                    int32* out);
 

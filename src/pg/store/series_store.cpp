@@ -1,5 +1,5 @@
-// Series store: the statements. Those that look up or add series get a whole block of them in
-// arrays.
+// Series store: the SQL statements. A statement that looks up or adds series gets all series of a
+// block at once, in arrays.
 #include "pg/store/series_store.hpp"
 
 #include "pg/base/statement.hpp"
@@ -11,7 +11,7 @@ extern "C" {
 namespace pganalytics::pg {
 namespace {
 
-// TEXT_HASH is the hash of a text, as query_texts.text_hash has it.
+// TEXT_HASH makes the SQL expression for the hash of a text, as in query_texts.text_hash.
 #define TEXT_HASH(text)                                                                 \
     "pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to(" text \
     ", 'UTF8')), 1, 16), 'hex')::pg_catalog.uuid"

@@ -8,7 +8,8 @@
 
 namespace pganalytics::pg {
 
-// SeriesEntry is one cached series. Its key is compared byte by byte, so every byte must be set.
+// SeriesKey is the key of a SeriesEntry, a cached series. Keys are compared byte by byte, so every
+// byte must be set.
 struct SeriesKey {
     int32 server_id;
     int32 database_id;
@@ -20,9 +21,9 @@ struct SeriesEntry {
     SeriesKey key;
     int32 series_id;  // 0: not resolved yet
     bool has_text;
-    bool touched;              // by the current transaction
+    bool touched;              // changed by the current transaction
     bool fresh;                // added by this transaction; its first sample cannot be a reset
-    TimestampTz last_seen;     // as stored
+    TimestampTz last_seen;     // as stored in query_series
     TimestampTz last_sampled;  // time of the newest sample this worker saw
     int64 last_calls;          // calls in that sample
 };

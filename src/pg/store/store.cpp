@@ -29,7 +29,8 @@ void Refuse(Receipt* receipt, uint32_t status, std::string_view message) {
     receipt->message = message;
 }
 
-// StatusOfError returns what the sender should do after an ERROR: 422, give up; 503, retry later.
+// StatusOfError returns the status for an ERROR: 422 tells the sender to give up, and 503 tells it
+// to retry later.
 uint32_t StatusOfError(int sqlstate) {
     switch (ERRCODE_TO_CATEGORY(sqlstate)) {
         case MAKE_SQLSTATE('2', '2', '0', '0', '0'):  // data exception
@@ -63,7 +64,8 @@ void RefuseForError(Receipt* receipt, const ErrorData* error) {
 }
 
 // CheckExtension empties the caches if the extension was dropped and created again. ERROR 42704 if
-// it does not exist. REQUIRES: a lock on one of its tables, so that nobody can drop it from now on.
+// the extension does not exist. REQUIRES: a lock on one of its tables, so that nobody can drop it
+// from now on.
 void CheckExtension() {
     const Oid extension = ExtensionOid();
     if (!OidIsValid(extension)) {
@@ -76,8 +78,8 @@ void CheckExtension() {
     cached_extension = extension;
 }
 
-// CheckSender authenticates the sender of a push again, in the push's own transaction, so that it
-// applies what an administrator has changed and committed since the gateway checked the sender.
+// CheckSender authenticates the sender of a push again, in the transaction that stores the push. So
+// it sees what an administrator has committed since the gateway checked the sender.
 void CheckSender(PushJob* job) {
     Holder holder;
     const AuthResult result = Authenticate(job->push.credential, &holder);
@@ -98,7 +100,8 @@ int CompareKeys(const void* a, const void* b) noexcept {
     if (left->server_id != right->server_id) return left->server_id < right->server_id ? -1 : 1;
     const int order =
         memcmp(left->push.push_key.bytes, right->push.push_key.bytes, sizeof(core::Uuid));
-    // All jobs are in one array, so jobs with the same key are in the order of arrival.
+    // The jobs are elements of one array, in the order of arrival. So for equal keys, the order of
+    // the pointers is the order of arrival.
     return order != 0 ? order : (left < right ? -1 : 1);
 }
 
@@ -153,8 +156,8 @@ void Begin(PushJob** jobs, int count) {
 }
 
 // TryGroup runs one transaction over the jobs. After a commit all jobs are decided, except those
-// that wait for an earlier job with the same key. If nothing was stored, it returns the error that
-// was the cause; otherwise nullptr.
+// that wait for an earlier job with the same key. If the transaction failed, TryGroup returns the
+// error, otherwise nullptr.
 ErrorData* TryGroup(PushJob** jobs, int count, MemoryContext context) {
     Begin(jobs, count);
     ErrorData* const error = Transact([jobs, count, context] { StoreGroup(jobs, count, context); });
@@ -165,8 +168,8 @@ ErrorData* TryGroup(PushJob** jobs, int count, MemoryContext context) {
     }
     CommitFleet();
     CommitSamples();
-    // Another transaction has committed the first push of a duplicate. This transaction could see
-    // its row, so its WAL is flushed.
+    // If a push is a duplicate, another transaction has stored the first one. This transaction saw
+    // the row of that first push, so the WAL of that commit is flushed.
     const XLogRecPtr flushed = GetFlushRecPtr(nullptr);
     const XLogRecPtr committed = Max(XactLastCommitEnd, flushed);
     for (int i = 0; i < count; ++i) {
@@ -209,7 +212,7 @@ void StorePushes(PushJob* jobs, int count, MemoryContext context) {
                 if (own != nullptr) RefuseForError(&open[i]->receipt, own);
             }
         }
-        // Now try the jobs that waited for a job with the same key, which is in the ledger now.
+        // Next, try the jobs that waited for a job with the same key: that job is decided now.
         int waiting = 0;
         for (int i = 0; i < left; ++i) {
             if (open[i]->receipt.status == 0) open[waiting++] = open[i];

@@ -8,15 +8,15 @@
 namespace pganalytics::pg {
 
 // StorePushes sets the receipt of every job: stored (200), known already (200, duplicate), or
-// refused. All pushes share one transaction. If it fails, StorePushes tries each push in a
-// transaction of its own, so that a bad push fails alone. It raises no ERROR for what a push or the
-// tables cause. The strings of the receipts, and all else that a group allocates, live in
+// refused. All pushes share one transaction. If that transaction fails, StorePushes tries each push
+// in a transaction of its own, so that a bad push fails alone. It raises no ERROR if a push or the
+// tables are at fault. The strings of the receipts, and all else that a group allocates, live in
 // `context`; the caller resets it after sending the receipts.
 // REQUIRES: no transaction in progress; the current role is the ingest role.
 void StorePushes(PushJob* jobs, int count, MemoryContext context);
 
 // AnswerAuth answers an AuthRequest: 200 with the collector, 403 or 503. Raises no ERROR.
-// REQUIRES: as StorePushes.
+// REQUIRES: the same as StorePushes.
 protocol::AuthReply AnswerAuth(const protocol::AuthRequest& request, MemoryContext context);
 
 }  // namespace pganalytics::pg

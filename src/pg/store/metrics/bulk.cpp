@@ -57,8 +57,9 @@ void MakePartition(const char* relation, int32_t day) {
     }
 }
 
-// IsRoutedByPlanner: the relation is a Citus table or a TimescaleDB hypertable, into which rows get
-// only through the planner. Each of the two extensions lists its tables in a catalog of its own.
+// IsRoutedByPlanner: the relation is a Citus table or a TimescaleDB hypertable. Rows get into such
+// a table only through the planner. Each of the two extensions lists its tables in a catalog of its
+// own.
 bool IsRoutedByPlanner(Oid relation) {
     const Oid citus = get_relname_relid("pg_dist_partition", PG_CATALOG_NAMESPACE);
     const Oid timescale = get_namespace_oid("_timescaledb_catalog", true);

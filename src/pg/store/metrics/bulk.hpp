@@ -3,7 +3,7 @@
 //   direct  table_multi_insert into the day's leaf, then into its indexes. It is the fastest path,
 //           but takes only leaves that have nothing but columns and indexes. It checks NOT NULL
 //           itself.
-//   copy    COPY in binary format into the parent, which runs triggers and checks, computes
+//   copy    COPY in binary format into the parent. COPY runs triggers and checks, computes
 //           generated columns, and routes rows to their leaves.
 //   spi     INSERT ... SELECT FROM unnest, for distributed tables and hypertables: their extensions
 //           see only statements that pass through the planner.
@@ -84,11 +84,12 @@ uint64_t InsertDirect(RowSet* set, const SortedRow* order, uint32_t count, Oid l
 uint64_t InsertByCopy(RowSet* set);
 uint64_t InsertBySpi(RowSet* set);
 
-// IsPlainLeaf: the table's columns are exactly those of the set, and it has no trigger, rule, check
-// or generated column. table_multi_insert runs none of these, so it skips nothing in such a table.
+// IsPlainLeaf: the leaf has exactly the columns of `table`, and no trigger, rule, check or
+// generated column. table_multi_insert would skip these.
 bool IsPlainLeaf(Oid leaf, const BulkTable& table);
 
-// CheckInsertAllowed raises 42501 unless the current user may INSERT and no row security applies.
+// CheckInsertAllowed raises ERROR 42501 unless the current user may INSERT and no row security
+// applies.
 void CheckInsertAllowed(Relation relation);
 
 }  // namespace pganalytics::pg

@@ -23,7 +23,7 @@ struct Cursor {
     const RowSet* set;
     uint32_t next_row;
     bool trailer_done;
-    StringInfoData staged;  // one row, header or trailer
+    StringInfoData staged;  // the header, one row, or the trailer
     size_t staged_at;
 };
 Cursor cursor;
@@ -60,7 +60,8 @@ void PutCell(Oid type, Datum value) {
     }
 }
 
-// Stage puts the next piece of the stream into the buffer. False at the end of the stream.
+// Stage puts the next piece of the stream into the buffer. It returns false at the end of the
+// stream.
 bool Stage() {
     cursor.staged_at = 0;
     resetStringInfo(&cursor.staged);

@@ -1,5 +1,5 @@
-// Change states: for series whose rows are stored only when they change, reads and writes the state
-// in metric_series. Only keep_changes.cpp uses it.
+// Change states: the states in metric_series of those series whose rows are stored only when they
+// change. Only keep_changes.cpp uses it.
 #pragma once
 
 #include "pg/store/metrics/metric_rows.hpp"
@@ -11,15 +11,15 @@ struct ChangeState {
     int32 series_id;
     bool is_stored;         // value_hash is set; false for a new or a gone series
     bool is_gone;           // gone_at is set
-    bool changed;           // in memory, not yet in the table
-    uint64 value_hash;      // of the newest stored rows
+    bool changed;           // changed in memory, not yet in the table
+    uint64 value_hash;      // hash of the newest stored rows
     TimestampTz stored_at;  // time of those rows; 0: never
     TimestampTz gone_at;
     TimestampTz named_at;  // newest sample of this group that names the series; 0: none
 };
 
 struct ChangeStates {
-    ChangeState* list;  // by database, then series
+    ChangeState* list;  // sorted by database, then by series
     uint32 count;
 };
 

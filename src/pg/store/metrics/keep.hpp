@@ -5,17 +5,16 @@
 
 namespace pganalytics::pg {
 
-// KeepOnce clears `kept` of a row if a row of the same series with the same texts is stored
-// already, at `oldest` or later, or comes earlier in the group. In the other rows it sets
-// content_hash: the first 8 bytes, in network order, of the SHA-256 over the texts of the row, each
-// followed by a zero byte. Times are not hashed, because old collectors send the time of sending
-// instead of that of the log line. ERROR 55P03 after lock_timeout. REQUIRES: SPI connected, series
-// resolved.
+// KeepOnce clears `kept` of a row if another row has the same series and the same texts. That row
+// is either stored already, with a time of `oldest` or later, or comes earlier in the group. In the
+// other rows it sets content_hash: the first 8 bytes, in network order, of the SHA-256 over the
+// texts of the row, each followed by a zero byte. Times are not hashed, because old collectors send
+// the time of sending instead of the time of the log line. ERROR 55P03 after lock_timeout.
+// REQUIRES: SPI connected, series resolved.
 void KeepOnce(const MetricRows& rows, TimestampTz oldest);
 
-// CommitKeptOnce must be called after a commit, and ForgetTouchedKeptOnce after an abort, because
-// what an aborted transaction stored is not in the table. ForgetKeptOnce must be called when the
-// extension was dropped and created again.
+// These functions update the cache of KeepOnce. Call the first after a commit, the second after an
+// abort, and the third when the extension was dropped and created again.
 void CommitKeptOnce();
 void ForgetTouchedKeptOnce();
 void ForgetKeptOnce();

@@ -14,7 +14,7 @@ extern "C" {
 namespace pganalytics::pg {
 namespace {
 
-// About 30 MB of entries. When it is full, the cache is emptied.
+// This many entries take about 30 MB. A full cache is emptied.
 constexpr int64 kMaxEntries = 300000;
 
 struct ContentKey {
@@ -105,8 +105,8 @@ void KeepOnce(const MetricRows& rows, TimestampTz oldest) {
         bool found = false;
         Content* const content = cache.Enter(key, &found);
         // Do not store the row if its content is stored at `oldest` or later. Do not store it
-        // either if this transaction has touched the entry: then an earlier row of the group has
-        // the content, or the table has.
+        // either if this transaction has touched the entry: then the content is in an earlier row
+        // of the group or in the table.
         row->kept = !found || (!content->touched && content->stored_at < oldest);
         if (!row->kept) continue;
         cache.Touch(content);

@@ -10,7 +10,7 @@ struct MetricRow {
     const protocol::RowBlock* block;
     protocol::Row row;
     TimestampTz at;
-    int64 content_hash;  // only of metrics with Keep::kOnce
+    int64 content_hash;  // set only for metrics with Keep::kOnce
     uint32 account;      // index into the job's accounts
     int32 series_id;
     bool kept;  // true: to be stored; false: unchanged
@@ -26,10 +26,10 @@ struct MetricRows {
     uint32 count;
 };
 
-// LockServers locks this metric for each server that has a row for which wanted(row) is true. Other
-// workers that store rows of the same metric and server wait until this transaction ends.
-// LockServers takes the locks in the order of the servers, so that two workers cannot deadlock.
-// ERROR 55P03 after lock_timeout. LockMetric takes one of these locks.
+// LockMetric locks a metric of a server: other workers that store rows of this metric and server
+// wait until this transaction ends. LockServers takes this lock for each server that has a row for
+// which wanted(row) is true. It takes the locks in the order of the servers, so that two workers
+// cannot deadlock. Both raise ERROR 55P03 after lock_timeout.
 void LockMetric(int32 server_id, const protocol::Metric& metric);
 template <typename Wanted>
 void LockServers(const MetricRows& rows, Wanted&& wanted) {

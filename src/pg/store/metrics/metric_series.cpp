@@ -17,7 +17,7 @@ namespace {
 
 using protocol::ColumnRole;
 
-// About 50 MB of entries. When it is full, the cache is emptied.
+// This many entries take about 50 MB. A full cache is emptied.
 constexpr int64 kMaxEntries = 500000;
 
 struct SeriesKey {

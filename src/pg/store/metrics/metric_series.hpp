@@ -9,12 +9,12 @@ namespace pganalytics::pg {
 // ResolveMetricSeries sets series_id of all rows, and adds the series that are new with one
 // statement for the whole group. The statement adds them in the order of the key, so that two
 // workers that add the same series cannot deadlock. ERROR 55P03 after lock_timeout.
-// REQUIRES: SPI connected; VerifyTexts of the blocks.
+// REQUIRES: SPI connected; VerifyTexts has accepted the blocks.
 void ResolveMetricSeries(const MetricRows& rows);
 
-// CommitMetricSeries must be called after a commit, and ForgetTouchedMetricSeries after an abort,
-// because what an aborted transaction added is not in the table. ForgetMetricSeries must be called
-// when the extension was dropped and created again.
+// CommitMetricSeries, ForgetTouchedMetricSeries and ForgetMetricSeries update the cache. Call the
+// first after a commit, the second after an abort, and the third when the extension was dropped and
+// created again.
 void CommitMetricSeries();
 void ForgetTouchedMetricSeries();
 void ForgetMetricSeries();

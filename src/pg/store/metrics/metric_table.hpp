@@ -11,7 +11,7 @@ namespace pganalytics::pg {
 // the order of the catalog. With Keep::kOnce its last column is a hash of the content.
 struct MetricTable {
     BulkTable bulk;
-    int cells;                              // columns that come from the frame
+    int cells;                              // number of columns that come from the frame
     uint8_t source[protocol::kMaxColumns];  // their indexes in the catalog
     bool words;  // the cells are adjacent in the frame's row, and each word is a Datum
 };
@@ -20,14 +20,14 @@ struct MetricTable {
 MetricTable* TableOf(const protocol::Metric& metric);
 
 // FillCells sets the cells that come from the frame. It copies texts into the current context.
-// ERROR 22P02 for invalid JSON. REQUIRES: VerifyTexts of the block.
+// ERROR 22P02 for invalid JSON. REQUIRES: VerifyTexts has accepted the block.
 void FillCells(const MetricTable& table, const protocol::RowBlock& block, protocol::Row row,
                RowCells cells);
 
-// VerifyTexts raises 22021 unless every text of the block is valid UTF-8.
+// VerifyTexts raises ERROR 22021 unless every text of the block is valid UTF-8.
 void VerifyTexts(const protocol::RowBlock& block);
 
-// TextOf returns the text of a cell, "" if the cell is NULL.
+// TextOf returns the text of a cell, or "" if the cell is NULL.
 inline std::string_view TextOf(const protocol::RowBlock& block, protocol::Row row,
                                uint32_t column) {
     return row.IsNull(column) ? std::string_view{} : block.Text(row.Word(column));

@@ -9,7 +9,7 @@
 
 namespace pganalytics::pg {
 
-// Tally counts what the worker did with the rows that a push has of one database.
+// Tally counts what the worker did with a push's rows of one database.
 struct Tally {
     uint64 stored;
     uint64 unchanged;  // the table had the same values already
@@ -22,7 +22,7 @@ struct Tally {
 struct PushJob {
     protocol::Push push;
     const protocol::RowBlock* blocks;
-    const protocol::Account* accounts;  // sorted by name; CheckAccounts returns them
+    const protocol::Account* accounts;  // sorted by database name; filled by CheckAccounts
     uint32 account_count;
     Tally* tallies;             // one for each account
     int32* database_ids;        // one for each account; 0: no database
@@ -30,7 +30,7 @@ struct PushJob {
     int32 server_id;
     uint32 max_queries_per_db;  // the limit of the push's collector
     bool waits_twin;            // true: waits for an earlier job of this group with the same key
-    AuthResult refusal;         // why the sender may not push
+    AuthResult refusal;         // why the sender may not push; kGood: it may
     bool names_another;         // the push names another collector than its credential does
 };
 
