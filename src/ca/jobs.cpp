@@ -111,7 +111,7 @@ class Job {
 
     // Finish ends the rotation. Then it replaces the server's certificate, because the old
     // authority issued it. A crash between the two steps leaves a certificate whose authority is no
-    // longer trusted; the next job replaces it before a gateway starts with it.
+    // longer trusted; the next job replaces that certificate before any gateway starts with it.
     Status Finish(pki::Authority* authority) {
         Status done = authority->Finish();
         if (!done) return done;
@@ -221,7 +221,8 @@ class Job {
         }
         std::string text;
         for (size_t i = 0; i < authority->certificates().size(); ++i) {
-            // Of an administrator's chain, only the key of the first certificate is here.
+            // If an administrator provides a chain, the program has only the key of the first
+            // certificate.
             if (authority->given() && i > 0) break;
             auto issuer = authority->KeyOf(i);
             if (!issuer) return issuer.error();

@@ -1,6 +1,6 @@
-// pganalytics-ca: the only program that reads the key of the certificate authority. The maintenance
-// worker starts it in the data directory for each job, with its socket as descriptor 3. It reads
-// one request, writes one reply, and exits.
+// pganalytics-ca: the only program that reads the key of the certificate authority. For each job,
+// the maintenance worker starts this program in the data directory, with a socket to the worker as
+// descriptor 3. The program reads one request, writes one reply, and exits.
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -57,7 +57,7 @@ int Main() {
         return core::Unit{};
     };
     // The sandbox forbids running a command. So if there is a passphrase command, close the sandbox
-    // only after it has run.
+    // only after the command has run.
     surroundings.passphrase = [&command, &secret,
                                &surroundings]() -> core::Result<const pki::Secret*> {
         if (command.empty()) return nullptr;

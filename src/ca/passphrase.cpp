@@ -14,12 +14,13 @@ namespace {
 using core::Error;
 using core::Result;
 
-constexpr size_t kMaxBytes = 1000;  // PEM_BUFSIZE is 1024
+constexpr size_t kMaxBytes = 1000;  // less than PEM_BUFSIZE of OpenSSL, 1024
 constexpr int kExecFailed = 127;
 
 Error Failed(const std::string& why) { return {"pganalytics.ca_passphrase_command " + why}; }
 
-// Wait returns the child's status. Signals do not interrupt it.
+// Wait waits until the child ends and returns its status, or -1 on an error. Signals do not
+// interrupt the wait.
 int Wait(pid_t pid) {
     int status = 0;
     while (waitpid(pid, &status, 0) < 0) {
@@ -36,7 +37,7 @@ Result<pki::Secret> RunPassphraseCommand(const std::string& command) {
     const pid_t pid = fork();
     if (pid < 0) return Failed(std::string("could not be run: ") + strerror(errno));
     if (pid == 0) {
-        // exec closes all other descriptors of this process.
+        // All descriptors that this program has opened have FD_CLOEXEC, so exec closes them.
         dup2(ends[1], STDOUT_FILENO);
         execl("/bin/sh", "sh", "-c", command.c_str(), static_cast<char*>(nullptr));
         _exit(kExecFailed);
@@ -51,7 +52,7 @@ Result<pki::Secret> RunPassphraseCommand(const std::string& command) {
         if (n <= 0) break;
         size += static_cast<size_t>(n);
     }
-    // If the command still prints, it gets SIGPIPE.
+    // If the command still prints, its writes fail from here on.
     close(ends[0]);
     const int status = Wait(pid);
     const void* const line_end = std::memchr(buffer, '\n', size);

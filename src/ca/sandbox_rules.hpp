@@ -1,6 +1,6 @@
 // Sandbox rules: the system calls of the program that holds the authority's key, in addition to
-// those of every program (sandbox/filter.cpp). It may read and write files and its open
-// descriptors, but use no network, start no program and touch no other process.
+// those of every program (sandbox/filter.cpp). This program may read and write files and its open
+// descriptors. It may not use the network, start programs, or touch other processes.
 #pragma once
 
 #include "sandbox/rules.hpp"
@@ -18,7 +18,7 @@ inline constexpr sandbox::Rule kSandboxRules[] = {
     {"open"},
     {"openat"},
     {"stat"},
-    // For writing a new file and replacing the old one by it.
+    // For writing a new file and replacing the old file with it.
     {"fchmod"},
     {"fsync"},
     {"rename"},

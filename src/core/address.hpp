@@ -9,20 +9,21 @@ struct sockaddr_storage;
 namespace pganalytics::core {
 
 // Address is an IPv6 address. An IPv4 address is stored as ::ffff:a.b.c.d (RFC 4291 section
-// 2.5.5.2), also if it came by an IPv4 socket. All zeros mean that the address is unknown.
+// 2.5.5.2), even if it came from an IPv4 socket. All zeros mean that the address is unknown.
 struct Address {
     unsigned char bytes[16] = {};
     friend bool operator==(const Address&, const Address&) = default;
 };
 
-// AddressOf returns the address in `peer`, which accept() has filled; zero if its family is not IP.
+// AddressOf returns the address in `peer`, which accept() has filled. It returns the zero Address
+// if the family is not IP.
 Address AddressOf(const sockaddr_storage& peer);
 
 // ParseAddress reads an IPv6 or IPv4 address as inet_pton(3) does. For anything else it sets
 // *address to zero and returns false.
 bool ParseAddress(const char* text, Address* address);
 
-// FormatAddress writes "10.0.0.1" or "2001:db8::1".
+// FormatAddress writes an address as text, such as "10.0.0.1" or "2001:db8::1".
 inline constexpr size_t kAddressTextBytes = 64;
 void FormatAddress(const Address& address, char (&out)[kAddressTextBytes]);
 

@@ -33,15 +33,16 @@ class ByteReader {
         return value;
     }
 
-    // ReadString reads a u32 length and as many bytes, and returns a view of these bytes in the
-    // buffer.
+    // ReadString reads a u32 length and then that many bytes. It returns a view of these bytes in
+    // the buffer.
     std::string_view ReadString() {
         const uint32_t length = Read<uint32_t>();
         const char* from = Take(length);
         return from == nullptr ? std::string_view{} : std::string_view{from, length};
     }
 
-    // Take returns the next n bytes and advances past them; nullptr if fewer than n bytes are left.
+    // Take returns the next n bytes and advances past them. It returns nullptr if fewer than n
+    // bytes are left.
     const char* Take(size_t n) {
         if (failed_ || n > remaining()) {
             failed_ = true;

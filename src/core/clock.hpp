@@ -1,4 +1,4 @@
-// Clock: the source of time, which a test can control.
+// Clock: the source of time. A test can use one that it controls.
 #pragma once
 
 #include <chrono>

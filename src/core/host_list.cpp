@@ -44,9 +44,9 @@ bool ParseAddressText(std::string_view text, Address* address) {
     return ParseAddress(copy, address);
 }
 
-// IsName: `text` consists of labels of letters, digits, hyphens and underscores. The last label
-// must not begin with a digit, because resolvers read "127.1" and "0x7f000001" as addresses
-// (inet_aton(3)).
+// IsName returns whether `text` is a host name: labels of letters, digits, hyphens and underscores.
+// The last label must not begin with a digit, because resolvers read "127.1" and "0x7f000001" as
+// addresses (inet_aton(3)).
 bool IsName(std::string_view text) {
     if (text.empty() || text.size() > kMaxNameBytes) return false;
     size_t label = 0;
@@ -87,7 +87,8 @@ bool IsIn(const Address& address, const Address& network, uint32_t bits) {
     return true;
 }
 
-// ParseNetwork reads an address and, after a slash, the length of a prefix.
+// ParseNetwork reads "address" or "address/prefix length". It returns false for anything else, and
+// for an address with bits set after the prefix.
 bool ParseNetwork(std::string_view text, HostEntry* entry) {
     const size_t slash = text.find('/');
     const std::string_view address = text.substr(0, slash);

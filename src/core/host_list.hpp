@@ -29,11 +29,12 @@ bool ParseHostEntry(std::string_view text, HostEntry* entry);
 // *good unchanged. An empty list has no entries.
 bool NextHostEntry(std::string_view* list, HostEntry* entry, bool* good);
 
-// IsHostList: all entries of the list are well formed.
+// IsHostList returns whether all entries of the list are well formed.
 bool IsHostList(std::string_view list);
 
-// HostListHas: an entry of the list names `host` or contains `address`, and allows `port`. `host`
-// is the host of a URL; an IPv6 address has no brackets. REQUIRES: IsHostList(list).
+// HostListHas returns whether some entry of the list names `host` or contains `address`, and also
+// allows `port`. `host` is the host of a URL; an IPv6 address has no brackets. REQUIRES:
+// IsHostList(list).
 bool HostListHas(std::string_view list, std::string_view host, uint16_t port,
                  const Address& address);
 

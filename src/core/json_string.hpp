@@ -1,5 +1,5 @@
-// JSON string: writes a text as a JSON string. This header uses no containers: the PostgreSQL
-// backend, where longjmp skips destructors, includes it.
+// JSON string: writes a text as a JSON string. The PostgreSQL backend includes this header. So it
+// uses no containers: longjmp in the backend skips their destructors.
 #pragma once
 
 #include <string_view>
@@ -9,9 +9,9 @@
 
 namespace pganalytics::core {
 
-// WriteJsonString calls append(std::string_view) with the pieces of `value` as a JSON string (RFC
-// 8259 section 7), quotes included. NUL, and each byte that is not part of well-formed UTF-8,
-// becomes U+FFFD: PostgreSQL can store neither.
+// WriteJsonString writes `value` as a JSON string (RFC 8259 section 7), with its quotes. It calls
+// append(std::string_view) for each piece of that string. It writes U+FFFD for NUL and for each
+// byte that is not part of well-formed UTF-8, because PostgreSQL can store neither.
 template <typename Append>
 void WriteJsonString(std::string_view value, Append&& append) {
     append(std::string_view("\""));

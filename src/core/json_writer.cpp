@@ -1,4 +1,4 @@
-// Writes JSON directly: a push body is written once, in order, without a tree of values.
+// JsonWriter builds no tree of values: a push body is written once, from start to end.
 #include "core/json_writer.hpp"
 
 #include <charconv>

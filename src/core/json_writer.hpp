@@ -28,8 +28,8 @@ class JsonWriter {
     // REQUIRES: `value` is finite, because JSON has neither infinities nor NaN.
     void Double(double value);
     void Bool(bool value);
-    // String escapes as JSON requires. It replaces NUL, and each byte that is not part of
-    // well-formed UTF-8, by U+FFFD: PostgreSQL can store neither.
+    // String escapes as JSON requires. It writes U+FFFD for NUL and for each byte that is not part
+    // of well-formed UTF-8, because PostgreSQL can store neither.
     void String(std::string_view value);
     // Document writes the JSON document `json` unchanged. REQUIRES: `json` is valid JSON.
     void Document(std::string_view json);
@@ -37,7 +37,8 @@ class JsonWriter {
     // Member writes a key and its value.
     void Member(std::string_view key, std::string_view value) { Key(key), String(value); }
     void Member(std::string_view key, int64_t value) { Key(key), Int(value); }
-    // std::same_as keeps string literals, which are pointers and so convert to bool, away.
+    // std::same_as keeps string literals out of this overload: they are pointers, and pointers
+    // convert to bool.
     void Member(std::string_view key, std::same_as<bool> auto value) { Key(key), Bool(value); }
 
   private:

@@ -5,9 +5,9 @@
 
 namespace pganalytics::core {
 
-// IsMailAddress: `text` is "name@host", or a name alone, which the relay completes. Only printable
-// ASCII is allowed, without the characters that have a meaning in an SMTP command or a header. So
-// quoted names are refused.
+// IsMailAddress returns whether `text` is "name@host", or a name alone, which the relay completes.
+// Only printable ASCII is allowed, without the characters that have a meaning in an SMTP command or
+// a header. So quoted names are refused.
 constexpr bool IsMailAddress(std::string_view text) {
     constexpr size_t kMaxBytes = 254;  // RFC 5321 section 4.5.3.1.3
     constexpr std::string_view kSpecial = " \"(),:;<>[\\]";

@@ -1,7 +1,7 @@
 // Monotonic: instants, timers and back-offs. Every deadline, interval and back-off of the server's
 // workers uses these. The wall clock can jump, because an administrator sets it or a suspended
-// machine resumes. So workers use it only for times that are stored or shown, and for the times in
-// certificates and tokens.
+// machine resumes. So workers use the wall clock only for times that are stored or shown, and for
+// the times in certificates and tokens.
 //
 // The clock is CLOCK_MONOTONIC, which stops while the machine is suspended. CLOCK_BOOTTIME would go
 // on: right after a resume every deadline would have passed, although no program had a chance to
@@ -57,8 +57,8 @@ class Timer {
     Instant at_;
 };
 
-// BackoffMs returns the wait after `failures` failures in a row, at least 1: `first_ms`, doubled
-// for each failure after the first, but at most `longest_ms`.
+// BackoffMs returns how long to wait after `failures` failures in a row: `first_ms`, doubled for
+// each failure after the first, but at most `longest_ms`. REQUIRES: failures >= 1.
 constexpr int64_t BackoffMs(int failures, int64_t first_ms, int64_t longest_ms) {
     int64_t wait_ms = first_ms;
     for (int i = 1; i < failures && wait_ms < longest_ms; ++i) wait_ms *= 2;
@@ -91,9 +91,9 @@ class Backoff {
     int failures_ = 0;
 };
 
-// ClockWatch detects that the wall clock was set: between two looks it then advances by another
-// amount than the monotonic clock. A machine that was suspended looks the same as a clock that was
-// set forward.
+// ClockWatch detects that the wall clock was set: between two looks, a clock that was set advances
+// by another amount than the monotonic clock. A machine that was suspended looks the same as a
+// clock that was set forward.
 class ClockWatch {
   public:
     // kLeastMoveMs is the smallest difference that counts as a move. Time synchronization makes
@@ -128,7 +128,7 @@ class ClockWatch {
         return move_ms;
     }
 
-    // IsSteady: the clock was not set within the last `ms`.
+    // IsSteady returns whether no look in the last `ms` found that the wall clock was set.
     constexpr bool IsSteady(Instant now, int64_t ms) const {
         return !was_moved_ || now.MsSince(moved_at_) >= ms;
     }

@@ -70,8 +70,8 @@ RateSlot* RateTable::FindOrClaim(const RateKey& key, uint64_t tag) {
         if (!victim->tag.compare_exchange_strong(victim_tag, tag, std::memory_order_acq_rel)) {
             continue;
         }
-        // Make the new bucket full, unless another request has taken a token from it since its time
-        // was read.
+        // Make the new bucket full, unless another request has taken a token from it since the loop
+        // above read full_at_ns.
         victim->full_at_ns.compare_exchange_strong(victim_full_at, 0, kRelaxed);
         victim->taken.store(0, kRelaxed);
         victim->refused.store(0, kRelaxed);

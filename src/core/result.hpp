@@ -22,7 +22,8 @@ struct Error {
     ErrorKind kind = ErrorKind::kOther;
 };
 
-// Result<T> holds a T or an Error. REQUIRES: ok() before value(), !ok() before error().
+// Result<T> holds a T or an Error. REQUIRES: value() is called only if ok() is true, error() only
+// if ok() is false.
 template <typename T>
 class [[nodiscard]] Result {
   public:

@@ -1,10 +1,11 @@
-// Tally: counts events that untrusted clients can cause at will, by key, and decides when to emit
-// each count. It emits the first event of a key at once and combines later events: it emits their
-// count after 10 s, then after 20 s and so on up to 10 minutes while events continue. A fixed
-// number of keys have a slot of their own. A slot without unemitted events can go to another key
-// when its wait is over, two minutes after its last emission at the earliest. So the output is
-// bounded for any number of keys: with 32 slots some 1,000 counts an hour. The counts are exact.
-// Tally uses no heap, and the caller passes the time.
+// Tally: counts events by key and decides when to emit each count. Untrusted clients can cause
+// these events at will, so the output must be bounded. Tally emits the first event of a key at
+// once. While more events come, it emits their count after 10 s, then after another 20 s, and so
+// on, with waits of up to 10 minutes. A fixed number of keys have a slot of their own. Once all
+// events of a slot are emitted, the slot can go to another key when its wait is over, but not
+// within two minutes after its last emission. So however many keys there are, 32 slots emit only
+// some 1,000 counts an hour. The counts are exact. Tally uses no heap, and the caller passes the
+// time.
 #pragma once
 
 #include <algorithm>
@@ -26,8 +27,8 @@ struct Counted {
     int64_t over_ms;
 };
 
-// Key is plain memory with ==. Its Kind() is a number below kKinds. Its Rest() is a key of the same
-// kind and nothing else: if no slot is free for a key, Tally counts its events under Rest().
+// Key is plain memory with ==. Its Kind() is a number below kKinds. Its Rest() is a key that holds
+// the kind alone. If no slot is free for a key, Tally counts the events of that key under Rest().
 template <typename Key, size_t kSlots, size_t kKinds>
 class Tally {
   public:
@@ -80,8 +81,8 @@ class Tally {
         slot->used = true;
     }
 
-    // Find returns the slot of `key` or, if it has none, gives it a free one; nullptr if no slot is
-    // free.
+    // Find returns the slot of `key`. If the key has none, Find gives it a free slot. It returns
+    // nullptr if no slot is free.
     Slot* Find(const Key& key, int64_t now_ms) {
         Slot* free = nullptr;
         for (size_t i = 0; i < kSlots; ++i) {

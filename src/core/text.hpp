@@ -11,8 +11,8 @@
 
 namespace pganalytics::core {
 
-// ParseUuid reads the 36-character form of a UUID, in upper or lower case. std::nullopt for
-// anything else.
+// ParseUuid reads the 36-character form of a UUID, in upper or lower case. It returns std::nullopt
+// for anything else.
 std::optional<Uuid> ParseUuid(std::string_view text);
 std::string FormatUuid(const Uuid& uuid);
 

@@ -1,5 +1,5 @@
-// Types: plain values that frames, rows and SQL share. This header uses no containers, because
-// src/pg, where longjmp skips destructors, includes it.
+// Types: plain values that frames, rows and SQL share. Code in src/pg includes this header. So it
+// uses no containers: longjmp in src/pg skips their destructors.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
-// UTF-8: finds the bounds of characters, to check untrusted texts and to cut texts. This header
-// uses no containers: the PostgreSQL backend, where longjmp skips destructors, includes it.
+// UTF-8: finds the bounds of characters, to check untrusted texts and to cut texts. The PostgreSQL
+// backend includes this header. So it uses no containers: longjmp in the backend skips their
+// destructors.
 #pragma once
 
 #include <cstddef>
@@ -7,21 +8,21 @@
 
 namespace pganalytics::core {
 
-// Utf8Length is the number of bytes of the character at the start of `text`; 0 if `text` is empty
-// or does not begin with a well-formed sequence of RFC 3629: no surrogates, no overlong forms,
-// nothing above U+10FFFF. A NUL byte is well-formed; callers that pass texts to PostgreSQL refuse
-// it.
+// Utf8Length returns the number of bytes of the character at the start of `text`. It returns 0 if
+// `text` is empty or does not begin with a well-formed character of RFC 3629, which allows no
+// surrogates, no overlong forms and nothing above U+10FFFF. A NUL byte is well-formed here.
+// PostgreSQL accepts no NUL, so callers that pass texts to it must check for NUL themselves.
 size_t Utf8Length(std::string_view text);
 
-// IsValidUtf8: all of `text` is well-formed UTF-8, as Utf8Length defines it.
+// IsValidUtf8 returns whether all of `text` is well-formed UTF-8, as Utf8Length defines it.
 bool IsValidUtf8(std::string_view text);
 
 // CutUtf8 returns the longest beginning of `text` that has at most `most` bytes and does not end
 // inside a character.
 std::string_view CutUtf8(std::string_view text, size_t most);
 
-// CopyUtf8 writes as much of `text` to `out` as fits, cut between characters and NUL-terminated. It
-// writes '?' for each NUL and each byte that belongs to no character. REQUIRES: out_size > 0.
+// CopyUtf8 copies as many whole characters of `text` to `out` as fit, and adds a NUL. It writes '?'
+// for each NUL and each byte that belongs to no character. REQUIRES: out_size > 0.
 void CopyUtf8(std::string_view text, char* out, size_t out_size);
 
 }  // namespace pganalytics::core

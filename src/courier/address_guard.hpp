@@ -1,5 +1,5 @@
-// Address guard: decides to which addresses a courier may connect. It checks each connection when
-// it is made, because a name may resolve to another address by then.
+// Address guard: decides to which addresses a courier may connect. It checks an address when the
+// courier connects to it, not earlier, because a name may resolve to another address by then.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +25,9 @@ struct Target {
 
 enum class Verdict { kAllowed, kNotPublic, kNotEncrypted };
 
-// Judge decides about one connection. If the list of allowed hosts contains the target, any address
-// and no encryption are allowed; otherwise the address must be public and the connection encrypted.
+// Judge decides about one connection. If the list of allowed hosts contains the target or the
+// address, the connection is allowed. Otherwise the address must be public and the connection must
+// be encrypted.
 Verdict Judge(std::string_view allowed_hosts, const Target& target, const core::Address& address);
 
 }  // namespace pganalytics::courier

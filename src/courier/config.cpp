@@ -25,8 +25,8 @@ bool IsPrintable(std::string_view text) {
     return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
 }
 
-// HasCertificate checks the authorities at the start: libcurl would find the fault only at the
-// first delivery, and its message says less.
+// HasCertificate returns whether the text holds a certificate. This is checked at the start,
+// because libcurl would find the fault only at the first delivery and describe it less clearly.
 bool HasCertificate(const std::string& pem) {
     const std::unique_ptr<BIO, decltype(&BIO_free)> bio(
         BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), &BIO_free);

@@ -1,5 +1,5 @@
-// Config: the checked configuration of a courier, with the content of the file that it reads before
-// it enters its sandbox.
+// Config: the checked configuration of a courier, with the content of the file of authorities. The
+// courier reads that file before it enters its sandbox.
 #pragma once
 
 #include <cstdint>

@@ -30,8 +30,8 @@ std::string PartOf(CURLU* url, CURLUPart part, unsigned flags = 0) {
     return text;
 }
 
-// IsFieldValue: the text may stand in a header, since it cannot end the line (RFC 9110 section
-// 5.5).
+// IsFieldValue returns whether the text may stand in a header, because no character of it can end
+// the line (RFC 9110 section 5.5).
 bool IsFieldValue(std::string_view text) {
     return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
 }
@@ -193,7 +193,7 @@ Outcome HttpDelivery::Finish(CURLcode result) {
         if (!refused_.empty()) outcome.message += "; " + refused_;
         return outcome;
     }
-    // The head of the answer decides the outcome, even if the body fails.
+    // The head of the answer decides the outcome, even if the body could not be read.
     outcome.status = Status();
     outcome.outcome = OfHttpStatus(outcome.status);
     if (outcome.outcome == DeliveryOutcome::kSent) return outcome;

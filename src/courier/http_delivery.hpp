@@ -38,7 +38,7 @@ class HttpDelivery : public Transfer {
     WipedList headers_;
     int opened_ = 0;              // connections that were started
     std::string refused_;         // why the address guard refused a connection
-    size_t header_bytes_ = 0;     // of all answers, 1xx too
+    size_t header_bytes_ = 0;     // bytes of all answers' heads, 1xx too
     bool head_is_whole_ = false;  // the head of an answer other than 1xx has come
     std::string body_;
 };

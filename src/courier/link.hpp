@@ -35,8 +35,8 @@ class Link {
     bool has_unsent() const { return !unsent_.empty(); }
 
   private:
-    // Fill reads what has arrived, until `to` has `size` bytes. Returns true once all are there;
-    // until then the next call continues.
+    // Fill reads what has arrived, until `to` has `size` bytes. It returns true once all bytes are
+    // there. Until then it returns false, and the next call continues.
     bool Fill(char* to, size_t size);
 
     const int fd_;

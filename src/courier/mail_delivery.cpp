@@ -37,7 +37,7 @@ Result<std::vector<std::string>> ReadRecipients(std::string_view lines) {
     return recipients;
 }
 
-// CodeOf returns the code of a reply's last line, 0 for all other lines (RFC 5321 section 4.2.1).
+// CodeOf returns the code if `line` is the last line of a reply, else 0 (RFC 5321 section 4.2.1).
 uint32_t CodeOf(std::string_view line) {
     if (line.size() < kCodeBytes || (line.size() > kCodeBytes && line[kCodeBytes] == '-')) return 0;
     uint32_t code = 0;
@@ -51,7 +51,7 @@ uint32_t CodeOf(std::string_view line) {
 std::string RelayUrl(const Config& config) {
     const bool ipv6 = config.relay_host.find(':') != std::string::npos;
     const std::string host = ipv6 ? "[" + config.relay_host + "]" : config.relay_host;
-    // libcurl sends the path as the name in EHLO.
+    // libcurl sends the path of this URL as the name in EHLO.
     return "smtp://" + host + ":" + std::to_string(config.relay_port) + "/" + config.host_name;
 }
 
@@ -77,8 +77,8 @@ MailDelivery::MailDelivery(const Config& config, Parcel parcel, std::vector<std:
     Set(CURLOPT_URL, RelayUrl(config_).c_str());
     Set(CURLOPT_PROTOCOLS_STR, "smtp");
     // Use TLS if the relay offers it, but do not verify the relay: TLS alone protects against
-    // eavesdroppers. A relay is in the same network, has often a self-signed certificate, and gets
-    // no password.
+    // eavesdroppers. A relay is usually in the same network, often has a self-signed certificate,
+    // and gets no password.
     Set(CURLOPT_USE_SSL, static_cast<long>(CURLUSESSL_TRY));
     Set(CURLOPT_SSL_VERIFYPEER, 0L);
     Set(CURLOPT_SSL_VERIFYHOST, 0L);

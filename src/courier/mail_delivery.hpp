@@ -35,7 +35,7 @@ class MailDelivery : public Transfer {
     uint32_t reply_ = 0;              // the code of the last reply
     std::string refusal_;             // the last reply with 4xx or 5xx
     size_t refused_recipients_ = 0;
-    bool deferred_ = false;  // a recipient was deferred: stop, so that a retry sends no second copy
+    bool deferred_ = false;  // a recipient was deferred: send to nobody, because a retry follows
 };
 
 }  // namespace pganalytics::courier

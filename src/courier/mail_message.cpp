@@ -10,9 +10,9 @@
 namespace pganalytics::courier {
 namespace {
 
-constexpr size_t kPlainSubjectBytes = 65;  // with "Subject: " these fit in a line
-constexpr size_t kWordBytes = 39;  // in base64 52 digits; an encoded word has at most 75 bytes
-constexpr size_t kLineBytes = 57;  // in base64 76 digits
+constexpr size_t kPlainSubjectBytes = 65;  // these fit in a line after "Subject: "
+constexpr size_t kWordBytes = 39;          // 52 digits in base64; encoded words have up to 75 bytes
+constexpr size_t kLineBytes = 57;          // 76 digits in base64
 
 std::string Base64(std::string_view bytes) {
     std::string out(4 * ((bytes.size() + 2) / 3) + 1, '\0');
@@ -23,8 +23,8 @@ std::string Base64(std::string_view bytes) {
     return out;
 }
 
-// CharacterEnd returns the largest size up to `cut` that does not split a UTF-8 character; `cut`
-// itself if that size would be 0.
+// CharacterEnd returns the largest size, up to `cut`, that does not split a UTF-8 character. If
+// that size is 0, it returns `cut` itself.
 size_t CharacterEnd(std::string_view text, size_t cut) {
     const size_t end = core::CutUtf8(text, cut).size();
     return end == 0 && !text.empty() ? cut : end;

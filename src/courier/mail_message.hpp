@@ -18,7 +18,7 @@ struct Mail {
     int64_t date = 0;       // Unix time in seconds
 };
 
-// FormatMail writes the message. Lines end in CRLF and have at most 78 bytes, except one with a
+// FormatMail writes the message. Lines end in CRLF and have at most 78 bytes, except a line with a
 // long address. The body is base64, so no text in it means anything to a mail server. REQUIRES:
 // core::IsMailAddress is true for each address.
 std::string FormatMail(const Mail& mail);
@@ -27,7 +27,7 @@ std::string FormatMail(const Mail& mail);
 // ASCII, else as folded encoded words (RFC 2047). Control characters become spaces.
 std::string EncodeSubject(std::string_view text);
 
-// FormatDate writes "Mon, 23 Nov 2026 14:00:00 +0000".
+// FormatDate writes Unix time in seconds in the form "Mon, 23 Nov 2026 14:00:00 +0000".
 std::string FormatDate(int64_t date);
 
 }  // namespace pganalytics::courier

@@ -1,6 +1,6 @@
 // pganalytics-courier: delivers alerts to receivers on the network, so that no process of
-// PostgreSQL connects to them. The alerts worker starts it with a socket as descriptor 3, and sends
-// the configuration in the first frame.
+// PostgreSQL connects to them. The alerts worker starts this program with a socket to the worker as
+// descriptor 3, and sends the configuration in the first frame.
 #include <poll.h>
 #include <unistd.h>
 

@@ -16,14 +16,16 @@ struct Outcome {
     std::string message;
 };
 
-// OfHttpStatus: 2xx is kSent; 408, 425, 429 and 5xx are kAgain; everything else is kDead. 3xx is
-// kDead too: a redirect could lead anywhere, so the courier never follows one.
+// OfHttpStatus returns kSent for 2xx, kAgain for 408, 425, 429 and 5xx, and kDead for everything
+// else. 3xx is kDead, because a redirect could lead anywhere and the courier never follows one.
 protocol::DeliveryOutcome OfHttpStatus(uint32_t status);
 
-// OfSmtpReply: 2xx is kSent, 5xx is kDead (RFC 5321 section 4.2.1), everything else is kAgain.
+// OfSmtpReply returns kSent for 2xx, kDead for 5xx (RFC 5321 section 4.2.1), and kAgain for
+// everything else.
 protocol::DeliveryOutcome OfSmtpReply(uint32_t reply);
 
-// RetryAfter cuts the delay that a receiver asks for to kMaxRetryAfterS; both are in seconds.
+// RetryAfter limits the delay that a receiver asks for to at most kMaxRetryAfterS. Both are in
+// seconds.
 uint32_t RetryAfter(int64_t seconds);
 
 // Printable makes bytes from outside safe for a log: the result is printable ASCII, one line, at

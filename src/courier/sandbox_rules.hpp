@@ -1,6 +1,7 @@
-// Sandbox rules: the system calls of a program that connects to any host it is told to, in addition
-// to those of every program (sandbox/filter.cpp). It may make IP connections, start threads and
-// read files, but start no program, touch no other process, write no file and listen on no port.
+// Sandbox rules: the system calls of the courier, in addition to those of every program
+// (sandbox/filter.cpp). The courier connects to any host that it is told to. It may make IP
+// connections, start threads and read files. It may not start programs, touch other processes,
+// write files or listen on a port.
 #pragma once
 
 #include <fcntl.h>
@@ -17,7 +18,7 @@
 
 namespace pganalytics::courier {
 
-inline constexpr uint64_t kSocketType = 0xF;  // without SOCK_CLOEXEC and SOCK_NONBLOCK
+inline constexpr uint64_t kSocketType = 0xF;  // mask without SOCK_CLOEXEC and SOCK_NONBLOCK
 inline constexpr uint64_t kThread = CLONE_VM | CLONE_THREAD | CLONE_SIGHAND;
 inline constexpr uint64_t kWriting = O_ACCMODE | O_CREAT | O_TRUNC;
 
@@ -37,7 +38,7 @@ inline constexpr sandbox::Rule kSandboxRules[] = {
     {"bind"},
     {"socket", {sandbox::Is(0, AF_NETLINK), sandbox::Is(2, NETLINK_ROUTE)}},
     // The C library asks nscd first, and some resolvers ask their own service, over a Unix socket.
-    // With this error they use DNS.
+    // With this error they go on and use DNS.
     {"socket", {sandbox::Is(0, AF_UNIX)}, EAFNOSUPPORT},
     // For reading, writing and ending connections.
     {"ioctl", {sandbox::Is(1, FIONBIO)}},
@@ -52,9 +53,9 @@ inline constexpr sandbox::Rule kSandboxRules[] = {
     {"sendto"},
     {"shutdown"},
     {"writev"},
-    // For threads (the resolver uses them) and what wakes a waiting thread, but not for processes.
+    // For starting and waking threads, which the resolver uses. New processes are not allowed.
     {"clone", {sandbox::HasBits(0, kThread, kThread)}},
-    {"clone3", {}, ENOSYS},  // a filter cannot see its flags; libc then tries clone
+    {"clone3", {}, ENOSYS},  // a filter cannot check its flags; libc falls back to clone
     {"eventfd2"},
     {"gettid"},
     {"pipe2"},
@@ -79,7 +80,8 @@ inline constexpr sandbox::Rule kSandboxRules[] = {
     {"stat"},
     {"statx"},
     {"uname"},
-    // The resolver cannot load a module outside the C library; it then uses the next one.
+    // With this error the resolver cannot load a module from outside the C library. It then uses
+    // the next module.
     {"mmap", {sandbox::HasBits(2, PROT_EXEC, PROT_EXEC)}, EACCES},
 };
 

@@ -1,4 +1,4 @@
-// Transfer: one delivery in progress. Base of HttpDelivery and MailDelivery.
+// Transfer: one delivery in progress. It is the base of HttpDelivery and MailDelivery.
 #pragma once
 
 #include <curl/curl.h>

@@ -1,7 +1,7 @@
 // pganalytics-gateway: reads the network so that no process of PostgreSQL has to. A worker starts
-// it with a socket to the worker as descriptor 3, the listening sockets from 4 on and, if there is
-// one, the shared memory of rate limits after them. The first two frames bring everything else that
-// it needs.
+// it. Descriptor 3 is a socket to the worker, and the listening sockets begin at 4. The next
+// descriptor is the shared memory of the rate limits, if there is one. The first two frames from
+// the worker bring everything else that the gateway needs.
 #include <openssl/rand.h>
 #include <unistd.h>
 
@@ -124,9 +124,9 @@ int Main() {
             link.RefuseWaiting();
             server.CloseIdle();
         }
-        // The next gateway may judge a client certificate differently: it may have a newer
-        // revocation list or, on the port for people, other authorities for programs that scrape
-        // metrics. So close the connections that use a client certificate.
+        // The next gateway may judge a client certificate differently, because its revocation list
+        // may be newer. On the port for people, its authorities for programs that scrape metrics
+        // may have changed. So close the connections that use a client certificate.
         if (for_people || !config->crl_file.empty()) server.CloseWith([](X509*) { return true; });
         leave.expires_after(grace);
         leave.async_wait([leave_now](const boost::system::error_code& error) {

@@ -20,10 +20,11 @@ struct CollectorServices {
 // must not be called.
 std::vector<http::Route> CollectorRoutes(const CollectorServices& services);
 
-// ListRoutes writes the routes of all ports, one JSON object a line: {"port", "method", "path",
-// "access"}. Routes for people also have "parameters" and "body": arrays of {"name", "type",
-// "required"}, with "least" and "most" for a range, and "choices", "unit" and "default" where there
-// is one. Checks compare the documentation and the tests with this list.
+// ListRoutes returns the routes of all ports, one JSON object per line: {"port", "method", "path",
+// "access"}. Routes for people also have "parameters" and "body", arrays of {"name", "type",
+// "required"}. An element also has "least" and "most" if its range is limited, and "choices",
+// "unit" and "default" if these are set. Checks compare the documentation and the tests with this
+// list.
 std::string ListRoutes();
 
 }  // namespace pganalytics::gateway

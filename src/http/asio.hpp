@@ -22,8 +22,8 @@ using Task = asio::awaitable<T>;
 using TimePoint = std::chrono::steady_clock::time_point;
 
 // Event wakes the one coroutine that waits for it, if there is one. Wait returns at Notify or at
-// the time `until`. It does not say which of these happened, so the caller then checks its own
-// state.
+// the time `until`. Wait does not say which of these happened, so the caller must then check its
+// own state.
 class Event {
   public:
     explicit Event(asio::io_context& io) : timer_(io) {}

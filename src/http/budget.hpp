@@ -17,8 +17,8 @@ class Budget {
     uint64_t used_ = 0;
 };
 
-// Lease is a share of a budget; its destructor gives the share back. REQUIRES: the budget lives
-// longer.
+// Lease is a share of a budget; its destructor gives the share back. REQUIRES: the budget outlives
+// the lease.
 class Lease {
   public:
     explicit Lease(Budget& budget) : budget_(&budget) {}

@@ -52,8 +52,8 @@ void CleanseAll(std::string& text) {
     Cleanse(text);
 }
 
-// Cleansing overwrites, in its destructor, the received bytes and the body of a request, however
-// the request ends.
+// The destructor of Cleansing overwrites the received bytes and the body of a request. So they are
+// overwritten however the request ends.
 struct Cleansing {
     std::string& input;
     core::Buffer& body;
@@ -79,11 +79,12 @@ void MoveTo(std::string& text, std::span<char> bytes) {
     OPENSSL_cleanse(bytes.data(), bytes.size());
 }
 
-// MakeRoom gives `body` room for `more` bytes. A client cannot make the server allocate memory by
-// merely announcing a large body: ReadBody has leased the announced size, but MakeRoom first
-// allocates only kFirstBodyBytes and allocates the rest when these are full. A body of unknown size
-// grows by half; while it moves, the lease covers both the old and the new memory. If the budget
-// has too little left, MakeRoom returns false and leaves the body as it was.
+// MakeRoom gives `body` room for `more` bytes. For a body of announced size, it first allocates
+// only kFirstBodyBytes, and the rest when these are full. So a client cannot make the server
+// allocate memory by merely announcing a large body. (ReadBody has already leased the announced
+// size.) A body of unknown size grows by half. While its bytes move, the lease covers both the old
+// and the new memory. If too little of the budget is left, MakeRoom returns false and leaves the
+// body as it was.
 bool MakeRoom(size_t more, std::optional<uint64_t> announced, core::Buffer* body, Lease& lease) {
     size_t needed = body->size() + more;
     if (announced) needed = std::min<size_t>(needed, *announced);
@@ -125,8 +126,8 @@ Task<> Connection::Run() {
     const bool secured = co_await stream_.Handshake();
     if (!secured) {
         ++server_.stats.handshakes_failed;
-        // Linger so that the client can read the alert, which says why the handshake failed: if
-        // unread bytes were in the socket, close would send a reset.
+        // Linger so that the client can read the TLS alert that says why the handshake failed.
+        // Closing a socket with unread bytes sends a reset, which can overtake the alert.
         co_await Linger();
         co_return;
     }
@@ -141,7 +142,7 @@ Task<> Connection::Run() {
 // no buffers.
 Task<bool> Connection::AwaitRequest() {
     // Even past its lifetime a connection stays open for kIdleGrace after it has become idle. A
-    // request that arrives in that time is answered, with Connection: close.
+    // request that arrives in that time is answered, and the answer says Connection: close.
     deadline_ =
         std::max(accepted_ + server_.options.connection_lifetime, Clock::now() + kIdleGrace);
     pending_.shrink_to_fit();
@@ -169,7 +170,7 @@ void Connection::Take(std::string& input, size_t bytes) {
     }
 }
 
-// ReadMore appends what the client sends next. False when the client sends no more.
+// ReadMore appends what the client sends next. It returns false if the client sends no more.
 Task<bool> Connection::ReadMore(std::string& input) {
     while (true) {
         size_t got = 0;
@@ -264,8 +265,8 @@ Task<bool> Connection::ServeRequest() {
         response = co_await Handle(exchange);
     }
     if (response.status == 0) co_return false;
-    // Keep the connection only if the whole body was read: unread bytes would stand before the next
-    // request.
+    // Keep the connection only if the whole body was read: the rest of an unread body would be
+    // taken for the next request.
     const bool keep = parser.done() && parser.keep_alive() && !response.close && !last_ &&
                       !server_.draining &&
                       Clock::now() < accepted_ + server_.options.connection_lifetime;

@@ -33,7 +33,7 @@ class Connection {
     Task<Response> Handle(Exchange& exchange);
     Task<bool> Answer(const Response& response, bool keep, bool head_only);
     Task<bool> ReadMore(std::string& input);
-    // Take appends the bytes that were read into the server's scratch buffer.
+    // Take appends the first `bytes` bytes of the server's scratch buffer to `input`.
     void Take(std::string& input, size_t bytes);
     Task<> Linger();
     void EnterIdle();
@@ -55,7 +55,7 @@ class Connection {
     bool idle_ = false;
     bool last_ = false;  // close after the next answer
     bool lingering_ = false;
-    bool admitted_ = true;  // the connection's admission covers its first request
+    bool admitted_ = true;  // the next request was admitted with the connection
     bool limited_ = false;  // the last request was refused with 429
 };
 

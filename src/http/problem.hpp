@@ -8,8 +8,8 @@
 
 namespace pganalytics::http {
 
-// ProblemDetails has the values of a document. The document repeats them as `code`, `message` and
-// `details`, which clients of the v3 server read.
+// ProblemDetails has the values of a document. The document repeats some of them as `code`,
+// `message` and `details`, because clients of the v3 server read these.
 struct ProblemDetails {
     int status = 500;
     std::string detail;    // one sentence for a person

@@ -51,11 +51,11 @@ class RequestParser {
   public:
     explicit RequestParser(uint64_t max_body_bytes);
 
-    // Put parses bytes from the front of `data` and sets *taken to their number. kNeedMore: call
-    // Put again with the remaining bytes and more bytes after them. Errors: 400 if the bytes are no
-    // request of RFC 9112, 413 for a body that is too large, 417 for an unknown expectation, 431
-    // for a head that is too large, 501 for an unknown transfer coding, 505 for another version of
-    // HTTP.
+    // Put parses bytes from the front of `data` and sets *taken to their number. After kNeedMore,
+    // call Put again with the bytes that it did not take, followed by more bytes. Errors: 400 if
+    // the bytes are no request of RFC 9112, 413 for a body that is too large, 417 for an unknown
+    // expectation, 431 for a head that is too large, 501 for an unknown transfer coding, 505 for
+    // another version of HTTP.
     enum class State { kNeedMore, kHeadDone, kDone };
     core::Result<State> Put(std::string_view data, size_t* taken);
 
@@ -75,7 +75,7 @@ class RequestParser {
     bool is_http10() const { return parser_.get().version() == 10; }
     bool keep_alive() const { return parser_.keep_alive() && !is_http10(); }
     bool expects_continue() const { return expects_continue_; }
-    // has_body: the request has a Content-Length above 0 or a chunked body.
+    // has_body returns whether the request has a Content-Length above 0 or a chunked body.
     bool has_body() const { return has_body_; }
     std::optional<uint64_t> content_length() const;
     // Header returns a field's value, "" if the field is absent. Put refuses a request in which one

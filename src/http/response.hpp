@@ -20,7 +20,8 @@ struct Response {
 // JsonResponse makes a response from a JSON document.
 Response JsonResponse(int status, std::string body);
 
-// ReasonPhrase returns the phrase of a status code (RFC 9110 section 15), "" for one not used here.
+// ReasonPhrase returns the phrase of a status code (RFC 9110 section 15), or "" for a status that
+// this server never sends.
 std::string_view ReasonPhrase(int status);
 
 // Serialize writes an HTTP/1.1 response. `head_only` leaves out the body but keeps its length, as

@@ -20,10 +20,10 @@ using Handler = std::function<Task<Response>(Exchange&)>;
 // handler checks again whether it still has access.
 // kCollectorNow: a collector that has access at the time of this request.
 // kCollectorGrace: as kCollectorNow, and also a collector whose signed token has expired; the
-// handler decides whether it has expired recently enough.
+// handler decides whether the token has expired recently enough.
 // kScraper: a program that reads metrics, with a token or a certificate, or a person with the role
 // of a viewer.
-// kPerson: a role that has logged in. The worker checks whether it may call the route.
+// kPerson: a role that has logged in. The worker checks whether this role may call the route.
 enum class Access {
     kAnyone,
     kSecret,
@@ -44,9 +44,8 @@ struct Route {
     Handler handler;
 };
 
-// Guard returns the refusal for a caller who may not use the route, std::nullopt for a caller who
-// may. The router calls it before the body is read, for every route except those of kAnyone and
-// kSecret.
+// Guard returns std::nullopt if the caller may use the route, else the refusal to send. The router
+// calls it before the body is read, for every route except those of kAnyone and kSecret.
 using Guard = std::function<Task<std::optional<Response>>(Exchange&, const Route&)>;
 
 class Router {
@@ -55,8 +54,8 @@ class Router {
         : routes_(std::move(routes)), guard_(std::move(guard)) {}
 
     // Handle asks the guard and then calls the handler of the route. It answers 404 for an unknown
-    // path and 405 for an unknown method itself. It handles HEAD as GET; the caller must leave out
-    // the body.
+    // path and 405 for an unknown method itself. It handles HEAD as GET; the caller must not send
+    // the body of that response.
     Task<Response> Handle(Exchange& exchange) const;
 
   private:

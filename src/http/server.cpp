@@ -14,7 +14,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Deadlines are exact to this interval.
+// A deadline is enforced at most this much too late.
 constexpr std::chrono::milliseconds kSweepInterval{100};
 // How long to wait when the system has no descriptor or no memory for another connection.
 constexpr std::chrono::milliseconds kAcceptPause{100};
@@ -56,8 +56,8 @@ Task<> Server::Accept(Listener& listener) {
     }
 }
 
-// AcceptOne accepts one connection from a listener's queue. False if the system has no descriptor
-// or no memory for it.
+// AcceptOne accepts one connection from a listener's queue. It returns false if the system has no
+// descriptor or no memory for the connection.
 bool Server::AcceptOne(int listener) {
     sockaddr_storage peer = {};
     socklen_t peer_size = sizeof(peer);
@@ -85,7 +85,7 @@ bool Server::AcceptOne(int listener) {
     ++context_.stats.accepted;
     context_.stats.open = connections_.size();
     asio::co_spawn(context_.io, connection->Run(), [this, connection](std::exception_ptr) {
-        // An exception concerns only this connection: end it; the other connections go on.
+        // An exception ends only this connection. The other connections go on.
         OnEnd(connection);
     });
     if (!sweeping_) {

@@ -25,12 +25,12 @@ struct ServerOptions {
     // busy at that age is closed after its next answer.
     std::chrono::milliseconds connection_lifetime{300000};
     // The time limit for each of these: the handshake; the head of a request, from its first byte;
-    // the body, in addition to the time that its size takes at kSlowestBytesPerSecond; the client's
-    // reading of an answer.
+    // the body (plus the time that its size takes at kSlowestBytesPerSecond); the client's reading
+    // of an answer.
     std::chrono::milliseconds connection_timeout{5000};
     uint64_t max_body_bytes = 64 << 20;
-    // True if requests may hold passwords: the server then overwrites what it has received after
-    // each request, except the fields of the parsed head.
+    // True if requests may hold passwords. After each request the server then overwrites the bytes
+    // that it has received, but not the fields of the parsed head.
     bool cleanse_input = false;
     // The server calls admit before the handshake of each connection, for the connection and its
     // first request, and before the body of each further request. admit returns 0, or the seconds
@@ -41,7 +41,8 @@ inline constexpr uint64_t kSlowestBytesPerSecond = 256 << 10;
 // For this time after a connection has become idle, the server closes it neither for its age nor
 // for max_idle_connections, because the next request may be on its way.
 inline constexpr std::chrono::seconds kIdleGrace{1};
-// The limit of all bodies in memory together, as a number of bodies of the largest size.
+// All bodies in memory together may have as many bytes as this number of bodies of the largest
+// size.
 inline constexpr uint64_t kBodiesInMemory = 4;
 
 // ServerStats are totals since the start, except `open`, which is the present number. The totals
@@ -54,8 +55,8 @@ struct ServerStats {
     uint64_t refused = 0;  // answered with 4xx or 5xx
     uint64_t deadlines = 0;
     uint64_t evictions = 0;     // idle connections closed to make room
-    uint64_t times_full = 0;    // how often accepting had to wait: all connections were busy
-    uint64_t rate_limited = 0;  // connections closed and requests answered 429 by a rate limit
+    uint64_t times_full = 0;    // how often accepting waited because all connections were busy
+    uint64_t rate_limited = 0;  // connections closed, or requests answered 429, by a rate limit
 };
 
 struct ServerContext {

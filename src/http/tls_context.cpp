@@ -67,7 +67,8 @@ core::Result<SslCtxPtr> MakeTlsContext(const TlsFiles& files, const PeerCheck& c
                                  SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    // Require level 2 (RSA of at least 2048 bits, SHA-2), whatever the system's openssl.cnf says.
+    // Require OpenSSL's security level 2 (RSA of at least 2048 bits, SHA-2), whatever the system's
+    // openssl.cnf says.
     SSL_CTX_set_security_level(ctx, kSecurityLevel);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_max_early_data(ctx, 0);

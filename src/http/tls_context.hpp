@@ -31,14 +31,15 @@ struct TlsFiles {
     std::vector<X509*> chain;
     std::vector<X509*> authorities;  // empty: clients are asked for no certificate
     // Lists of revoked certificates. If there is at least one list, each authority of a client's
-    // chain needs a valid one.
+    // chain needs a valid list.
     std::vector<X509_CRL*> revocation_lists;
 };
 
-// MakeTlsContext makes a server's context: TLS 1.2 with AEAD and ECDHE, or 1.3; ALPN http/1.1; no
-// tickets and no session cache, because a resumed session would skip the check for revocation; no
-// renegotiation, no early data; keys and signatures of 112 bits of security or more. If there are
-// authorities, a client may present a certificate, which must then verify and pass `check`.
+// MakeTlsContext makes a server's context. It requires TLS 1.2 with AEAD and ECDHE, or TLS 1.3;
+// ALPN http/1.1; and keys and signatures of 112 bits of security or more. It allows no
+// renegotiation and no early data. It uses no tickets and no session cache, because a resumed
+// session would skip the check for revocation. If there are authorities, a client may present a
+// certificate. That certificate must then verify and pass `check`.
 // REQUIRES: `check` outlives the context.
 core::Result<SslCtxPtr> MakeTlsContext(const TlsFiles& files, const PeerCheck& check);
 

@@ -23,7 +23,8 @@ class TlsStream {
 
     enum class ReadStatus { kData, kWouldBlock, kClosed };
 
-    // Handshake does the server's side of the TLS handshake. False if it failed or was aborted.
+    // Handshake does the server's side of the TLS handshake. It returns false if the handshake
+    // failed or was aborted.
     Task<bool> Handshake();
 
     // TryRead reads without waiting. It returns kWouldBlock if there is no data yet.
@@ -31,15 +32,16 @@ class TlsStream {
     // Read waits for at least one byte and returns the number of bytes read. It returns 0 if the
     // peer has closed, or if the stream failed or was aborted.
     Task<size_t> Read(char* data, size_t size);
-    // WaitReadable waits until TryRead can return data or kClosed. False when aborted.
-    Task<bool> WaitReadable();
-    // Write sends all of `data`, which must live until Write returns. False if the stream failed or
+    // WaitReadable waits until TryRead can return data or kClosed. It returns false if the stream
     // was aborted.
+    Task<bool> WaitReadable();
+    // Write sends all of `data`, which must live until Write returns. It returns false if the
+    // stream failed or was aborted.
     Task<bool> Write(std::string_view data);
 
-    // Peer returns the client's certificate; the client has proven to hold its key. Issuer returns
-    // the certificate of the authority that issued it. Both return nullptr if there is none. The
-    // certificates live as long as the stream.
+    // Peer returns the client's certificate. In the handshake the client has proven that it has the
+    // key of this certificate. Issuer returns the certificate of the authority that issued it. Each
+    // returns nullptr if there is no such certificate. The certificates live as long as the stream.
     X509* Peer() const;
     X509* Issuer() const;
 
@@ -50,8 +52,8 @@ class TlsStream {
 
     // Finish sends close_notify and FIN. An answer that was written before still arrives.
     void Finish();
-    // DiscardRaw reads and drops what the peer still sends, without decrypting it. False at end of
-    // file, on an error and when aborted.
+    // DiscardRaw reads and drops what the peer still sends, without decrypting it. It returns false
+    // at end of file, on an error, or if the stream was aborted.
     Task<bool> DiscardRaw();
 
   private:

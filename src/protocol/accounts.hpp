@@ -1,5 +1,5 @@
-// Accounts: how a gateway counted the rows of a push, by database, and their check against the rows
-// in the push.
+// Accounts: a gateway's counts of the rows of a push, one account per database, and the check of
+// these counts against the rows in the push.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace pganalytics::protocol {
 
-// Account is the counts of one database of a push.
+// Account holds the counts of one database in a push.
 struct Account {
     std::string_view database;  // "": rows that belong to no database
     uint64_t observed = 0;
@@ -19,26 +19,26 @@ struct Account {
     uint64_t beyond_limit = 0;
     uint64_t too_large = 0;
     uint64_t queries = 0;
-    uint64_t rows = 0;     // in the blocks of the push
-    uint64_t samples = 0;  // of `rows`, those in the block of kQueryStats
+    uint64_t rows = 0;     // rows in the blocks of the push
+    uint64_t samples = 0;  // how many of `rows` are in the block of kQueryStats
 };
 
-// AccountsBlock returns the block of kAccounts of a push; nullptr if there is none.
+// AccountsBlock returns the block of kAccounts of a push, or nullptr if there is none.
 const RowBlock* AccountsBlock(const RowBlock* blocks, uint32_t count);
 
 // CheckAccounts reads the accounts of a push into `accounts`, in the order of the databases' names.
-// Returns true if all of the following holds; otherwise false, with the reason in *why.
+// It returns true if all of the following holds, else false, with the reason in *why.
 //   * no metric has two blocks, and there are accounts if anything was observed;
 //   * no database has two accounts, and each row of the blocks belongs to one of them;
-//   * each account, and the push as a whole, adds up: observed = rows in the blocks + unchanged +
-//     merged + too_large, beyond_limit <= merged, and beyond_limit and samples <= queries <=
-//     observed;
+//   * in each account, observed = rows in the blocks + unchanged + merged + too_large;
+//   * in each account, beyond_limit <= merged, beyond_limit <= queries, samples <= queries, and
+//     queries <= observed;
 //   * the accounts add up to the totals of the push.
 // REQUIRES: DecodeBlock has accepted the blocks; `accounts` has room for all rows of kAccounts.
 bool CheckAccounts(const Push& push, const RowBlock* blocks, uint32_t count, Account* accounts,
                    const char** why);
 
-// FindAccount returns the index of a database in sorted accounts; `count` if it is not there.
+// FindAccount returns the index of a database in sorted accounts, or `count` if it is not there.
 uint32_t FindAccount(const Account* accounts, uint32_t count, std::string_view database);
 
 // AccountFinder finds the accounts of the rows of one block. It rarely has to search, because rows
@@ -47,7 +47,7 @@ class AccountFinder {
   public:
     AccountFinder(const RowBlock& block, const Account* accounts, uint32_t count);
 
-    // Find returns the index of a row's account; the number of accounts if the row has none.
+    // Find returns the index of a row's account, or the number of accounts if the row has none.
     uint32_t Find(Row row) {
         if (column_ < 0 || (valid_ && row.Word(static_cast<uint32_t>(column_)) == word_)) {
             return place_;
@@ -61,7 +61,7 @@ class AccountFinder {
     const RowBlock* block_;
     const Account* accounts_;
     uint32_t count_;
-    int column_ = -1;  // of the database; -1: the metric has no such column
+    int column_ = -1;  // index of the database column; -1: the metric has none
     bool valid_ = false;
     uint64_t word_ = 0;
     uint32_t place_ = 0;

@@ -20,14 +20,15 @@ constexpr std::string_view NameOf(InputType type) {
 
 struct ApiInput {
     const char* name;
-    // Range of a kInteger or kNumber; length in bytes of a kText or kDocument. Both 0: no limits.
+    // Limits of the value of a kInteger or kNumber, or of the length in bytes of a kText or
+    // kDocument. If both are 0, there are no limits.
     int64_t least = 0;
     int64_t most = 0;
-    const char* choices = nullptr;    // of kChoice, separated by "|"
+    const char* choices = nullptr;    // the values of a kChoice, separated by "|"
     const char* otherwise = nullptr;  // the default of a missing parameter; nullptr: none
     const char* unit = nullptr;       // such as "minutes"
     InputType type = InputType::kText;
-    bool required = false;  // a body must have it
+    bool required = false;  // a body must have this field
 };
 
 // kMaxApiInputs limits the inputs of one route.
@@ -69,13 +70,14 @@ constexpr ApiInput Required(ApiInput input) {
 
 inline constexpr std::span<const ApiInput> kNoInputs;
 
-// kMaxSecretBytes is the length of passwords that PostgreSQL's own clients accept.
+// kMaxSecretBytes is the length of the longest password that PostgreSQL's own clients accept.
 inline constexpr int64_t kMaxSecretBytes = 1024;
 inline constexpr int64_t kMaxRoleNameBytes = 63;
 inline constexpr int64_t kMaxRemarkBytes = 4096;
 inline constexpr int64_t kMaxDocumentBytes = 32768;
 inline constexpr int64_t kMaxUrlBytes = 2048;
-// kMaxId limits ids, which come from sequences: adding a small number to one never overflows.
+// kMaxId limits the ids in requests, so that adding a small number to an id cannot overflow. Real
+// ids come from sequences and stay far below this limit.
 inline constexpr int64_t kMaxId = INT64_MAX / 20;
 
 inline constexpr ApiInput kPage = Integer("page", 1, 1000000, "1");
@@ -126,7 +128,8 @@ inline constexpr ApiInput kRuleBody[] = {Number("threshold"),
                                          Text("runbook_url", kMaxUrlBytes),
                                          Text("query", kMaxDocumentBytes)};
 
-// HaveSoundNames: at most kMaxApiInputs inputs, with unique names across query and body.
+// HaveSoundNames returns whether a route has at most kMaxApiInputs inputs, and no two inputs in
+// query and body have the same name.
 constexpr bool HaveSoundNames(std::span<const ApiInput> parameters,
                               std::span<const ApiInput> body) {
     const size_t count = parameters.size() + body.size();
@@ -141,7 +144,7 @@ constexpr bool HaveSoundNames(std::span<const ApiInput> parameters,
     return count <= kMaxApiInputs;
 }
 
-// AllowsNoBody: a request may omit the body, because all its fields are optional.
+// AllowsNoBody returns whether a request may omit the body, because all its fields are optional.
 constexpr bool AllowsNoBody(std::span<const ApiInput> body) {
     for (const ApiInput& field : body) {
         if (field.required) return false;

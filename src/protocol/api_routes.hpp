@@ -1,6 +1,6 @@
-// API routes: all routes of the port for people, in one table. By this table the gateway accepts
-// requests, and the worker decides who may ask, how to read parameters and bodies, and which
-// handler to call. A new route needs a line here and a function in src/pg/api.
+// API routes: all routes of the port for people, in one table. The gateway accepts only requests
+// that are in this table. The table tells the worker who may ask, how to read parameters and
+// bodies, and which handler to call. A new route needs a line here and a function in src/pg/api.
 #pragma once
 
 #include <cstddef>
@@ -25,10 +25,10 @@ constexpr std::string_view NameOf(ApiAccess access) {
     return kNames[static_cast<size_t>(access)];
 }
 
-// RunsAs says whose privileges apply. kPerson, the normal case: those of the role that has logged
-// in, with GRANTs and row security; a GET runs in a read-only transaction. kWorker: the worker's,
-// for routes that handle sessions. kAsker: as kPerson if a person asks, as kWorker if a program
-// asks, which has no role.
+// RunsAs says whose privileges a route runs with. kPerson, the normal case: those of the role that
+// has logged in, with its GRANTs and row security; a GET runs in a read-only transaction. kWorker:
+// those of the worker, for routes that handle sessions. kAsker: the same as kPerson if a person
+// asks, the same as kWorker if a program asks, because a program has no role.
 enum class RunsAs : uint8_t { kPerson, kWorker, kAsker };
 
 // Each line has: handler, method, path (a pattern of core::MatchesPattern), who may ask, whose

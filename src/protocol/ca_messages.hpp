@@ -8,9 +8,9 @@
 namespace pganalytics::protocol {
 
 enum class CaOperation : uint32_t {
-    kEnsure,           // bring the files of authority and server into the desired state
+    kEnsure,           // bring the files of the authority and the server up to date
     kIssue,            // items: CaIssue
-    kRevocationLists,  // items: CaRevoked; one list per trusted authority
+    kRevocationLists,  // items: CaRevoked; makes one list per trusted authority
     kRotateServer,     // make another server certificate, with the next key
     kRotateAuthority,  // make another authority beside the current one
     kFinishRotation,   // remove the older authority
@@ -25,15 +25,15 @@ struct CaRequest {
     int64_t now = 0;  // Unix time in seconds: the program has no clock of its own
     uint32_t ca_lifetime_days = 0;
     uint32_t server_certificate_days = 0;  // validity of the server's certificate
-    uint32_t list_days = 0;                // until the next revocation list
+    uint32_t list_days = 0;                // time until the next revocation list
     uint32_t reserved = 0;
     uint64_t list_number = 0;  // the new list's number is at least this
     std::string_view ca_name;
-    std::string_view ca_file;  // of a given authority; if it and ca_key_file are "", we make one
-    std::string_view ca_key_file;
-    std::string_view cert_file;     // of a given server certificate; "": we make one
-    std::string_view server_names;  // separated by commas, in addition to the host's own
-    std::string_view crl_url;       // of the revocation list, written into certificates; "": none
+    std::string_view ca_file;      // an administrator's authority; "": the program makes its own
+    std::string_view ca_key_file;  // its key; "" if ca_file is ""
+    std::string_view cert_file;  // an administrator's server certificate; "": the program makes one
+    std::string_view server_names;  // more names besides the host's own, separated by commas
+    std::string_view crl_url;  // URL of the revocation list, written into certificates; "": none
     std::string_view passphrase_command;
 
     static void VisitFields(auto& m, auto&& visit) {
@@ -47,7 +47,7 @@ inline constexpr uint32_t kMaxCaItems = 1000000;
 // CaIssue is a collector's request for a certificate.
 struct CaIssue {
     core::Uuid collector_id;
-    uint32_t days = 0;  // of validity; never beyond the authority's end
+    uint32_t days = 0;  // validity, which never lasts longer than the authority's
     uint32_t reserved = 0;
     std::string_view name;
     std::string_view csr;  // PKCS #10, DER
@@ -70,9 +70,10 @@ struct CaRevoked {
     }
 };
 
-// CaReply is the head of the reply. `certificates` CaCertificates follow, then `lists` CaLists. The
-// certificates are, for kIssue, one per item, in order; otherwise those of the authorities whose
-// keys the program has, the issuing one first, and the server's.
+// CaReply is the head of the reply. `certificates` CaCertificates follow, then `lists` CaLists. For
+// kIssue there is one certificate per item, in order. For kEnsure and the three operations of
+// rotations there are the certificates of the authorities whose keys the program has, the issuing
+// authority first, and then that of the server.
 struct CaReply {
     uint32_t failed = 0;
     uint32_t certificates = 0;
@@ -82,7 +83,7 @@ struct CaReply {
     std::string_view message;      // why the job failed; after success, a lesser problem or ""
     std::string_view notes;        // what was done, as lines for the log
     std::string_view authorities;  // PEM certificates that verify the server, concatenated
-    std::string_view pins;         // of the server's key and of the next one, separated by spaces
+    std::string_view pins;  // pins of the server's key and of its next key, separated by spaces
 
     static void VisitFields(auto& m, auto&& visit) {
         visit(m.failed, m.certificates, m.lists, m.reserved, m.token_key, m.message, m.notes,
@@ -100,8 +101,8 @@ struct CaCertificate {
     int64_t not_before = 0;  // Unix time in seconds
     int64_t not_after = 0;
     std::string_view serial;
-    std::string_view issuer;   // key identifier
-    std::string_view key_id;   // the authority's own key identifier
+    std::string_view issuer;   // key identifier of the authority that issued it
+    std::string_view key_id;   // its own key identifier; "": none
     std::string_view subject;  // RFC 2253
     std::string_view pem;
     std::string_view message;  // why the request was refused

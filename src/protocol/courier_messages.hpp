@@ -10,9 +10,9 @@ namespace pganalytics::protocol {
 // CourierConfig is all settings of a courier; they do not change while the courier runs.
 struct CourierConfig {
     uint32_t connect_timeout_ms = 0;
-    uint32_t timeout_ms = 0;         // of a whole delivery
+    uint32_t timeout_ms = 0;         // for a whole delivery
     std::string_view allowed_hosts;  // pganalytics.alert_allowed_hosts (core/host_list.hpp)
-    std::string_view ca_file;        // of authorities; "": those of the system
+    std::string_view ca_file;        // file of trusted authorities; "": those of the system
     std::string_view smtp_relay;     // host:port
     std::string_view mail_from;      // "": pganalytics@<host name>
     std::string_view user_agent;
@@ -30,9 +30,9 @@ enum class Authentication : uint32_t { kNone, kHmac, kBearer };
 struct Delivery {
     DeliveryKind kind = DeliveryKind::kHttp;
     Authentication authentication = Authentication::kNone;
-    std::string_view key;           // equal if the notifications are equal; receivers do not see it
+    std::string_view key;           // the same for the same notifications; receivers do not see it
     std::string_view url;           // kHttp
-    std::string_view secret;        // of the HMAC, or the bearer token
+    std::string_view secret;        // the key of the HMAC, or the bearer token
     std::string_view recipients;    // kMail: addresses, one per line
     std::string_view subject;       // kMail
     std::string_view content_type;  // kHttp
@@ -49,15 +49,17 @@ struct Delivery {
 inline constexpr uint32_t kMaxDeliveryBytes = 16u << 20;
 inline constexpr uint32_t kMaxDeliveriesInFlight = 16;
 
-// DeliveryOutcome: after kAgain a retry may succeed; after kDead it will not.
+// DeliveryOutcome says what became of a delivery. After kAgain, a retry may succeed. After kDead,
+// no retry would succeed.
 enum class DeliveryOutcome : uint32_t { kSent, kAgain, kDead };
 
 struct Delivered {
     DeliveryOutcome outcome = DeliveryOutcome::kAgain;
-    uint32_t status = 0;         // of HTTP or SMTP; 0: no answer
-    uint32_t retry_after_s = 0;  // that the receiver asks for; 0: none; at most kMaxRetryAfterS
+    uint32_t status = 0;  // HTTP status or SMTP code of the answer; 0: no answer
+    // How long the receiver asks to wait, at most kMaxRetryAfterS. 0: it does not ask.
+    uint32_t retry_after_s = 0;
     uint32_t reserved = 0;
-    std::string_view message;  // why it was not sent, or to whom not; printable ASCII
+    std::string_view message;  // why it was not sent, or not to all recipients; printable ASCII
 
     static void VisitFields(auto& m, auto&& visit) {
         visit(m.outcome, m.status, m.retry_after_s, m.reserved, m.message);

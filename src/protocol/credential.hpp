@@ -9,25 +9,26 @@
 
 namespace pganalytics::protocol {
 
-// Credential is a certificate, a token or both, after the gateway has checked all that needs no
-// tables: chain, times, key usage and revocation of the certificate; signature, times and audience
-// of a signed token, and its binding to the certificate if the token has one. The worker decides
-// who the sender is, in the transaction that acts on the request.
+// Credential is a certificate, a token or both. The gateway has already checked what needs no
+// tables: the chain, times, key usage and revocation of the certificate, and the signature, times
+// and audience of a signed token. If the token is bound to a certificate, the gateway has checked
+// that this is the certificate. The worker decides who the sender is, in the transaction that acts
+// on the request.
 struct Credential {
     core::Sha256 token_sha256;        // of an opaque token; zero: there is none
     core::Sha256 certificate_sha256;  // of the client certificate's DER; zero: there is none
-    core::Sha256 spki_sha256;         // of its SubjectPublicKeyInfo
-    core::Uuid certificate_subject;   // from its urn:uuid: name
-    core::Uuid token_subject;         // of a signed token; zero: there is none
-    core::Uuid token_id;              // its jti
-    int64_t token_issued_at = 0;      // its iat, Unix time in seconds
-    int64_t token_expires_at = 0;     // its exp
-    core::Address address;            // of the client; does not decide who the sender is
+    core::Sha256 spki_sha256;         // of the SubjectPublicKeyInfo in the certificate
+    core::Uuid certificate_subject;   // collector in the urn:uuid: name of the certificate
+    core::Uuid token_subject;         // collector that a signed token names; zero: there is none
+    core::Uuid token_id;              // jti of the signed token
+    int64_t token_issued_at = 0;      // iat of the signed token, Unix time in seconds
+    int64_t token_expires_at = 0;     // exp of the signed token, Unix time in seconds
+    core::Address address;            // of the client; it does not decide who the sender is
     friend bool operator==(const Credential&, const Credential&) = default;
 };
 static_assert(std::is_trivially_copyable_v<Credential>);
 
-// IsZero: a field of a Credential is empty.
+// IsZero returns whether a field of a Credential is all zeros, which means that it is not set.
 template <typename Bytes>
 constexpr bool IsZero(const Bytes& value) {
     return value == Bytes{};

@@ -35,7 +35,8 @@ enum class FrameType : uint16_t {
     // maintenance worker -> pganalytics-ca -> maintenance worker
     kCaRequest = 128,  // CaRequest, then its items
     kCaReply = 129,    // CaReply, then its items
-    // alerts worker -> pganalytics-courier -> alerts worker, with kReady and kFailed
+    // alerts worker -> pganalytics-courier -> alerts worker; the courier also sends kReady and
+    // kFailed
     kCourierConfig = 192,  // CourierConfig; the first frame to a courier
     kDelivery = 193,       // Delivery
     kDelivered = 194,      // Delivered
@@ -55,17 +56,18 @@ inline constexpr uint32_t kFrameMagic = 0x46414750;  // "PGAF"
 inline constexpr uint16_t kFrameVersion = 1;
 
 // kMaxPayloadBytes, kMaxRowsPerPush and kMaxCellBytesPerPush limit a push on the socketpair: its
-// size, its rows, and the size of their cells. A v3 collector buffers up to 50 MiB and sends that
-// until it is stored, so it must fit. With many tables, nearly all of it is 310,000 rows of
-// pg_schema of 170 bytes each; the smallest rows, of connections, have 110 bytes. The cells have a
-// limit of their own because 10 bytes of hostile JSON can need 300 bytes of cells; 220,000 query
-// rows fit.
+// bytes, its rows, and the bytes of its cells. The buffer of a v3 collector must fit, because the
+// collector sends it again until it is stored. That buffer has up to 50 MiB. With many tables,
+// nearly all of it is rows of pg_schema: 310,000 rows of 170 bytes each. The smallest rows, those
+// of connections, have 110 bytes. The cells have a limit of their own, because 10 bytes of hostile
+// JSON can need 300 bytes of cells. The cells of 220,000 query rows fit.
 inline constexpr uint32_t kMaxPayloadBytes = 256u << 20;
 inline constexpr uint32_t kMaxRowsPerPush = 500000;
 inline constexpr uint64_t kMaxCellBytesPerPush = uint64_t{64} << 20;
 
-// kLargePushBytes is the size from which a push is large: it goes to the worker after the other
-// pushes, one at a time, and gets its own transaction. 10,000 queries make about this size.
+// kLargePushBytes is the size from which a push is large. Large pushes go to the worker after the
+// other pushes, one at a time, and each gets a transaction of its own. 10,000 queries make about
+// this size.
 inline constexpr uint32_t kLargePushBytes = 4u << 20;
 
 // IsValidHeader checks everything that can be checked before the payload is read.

@@ -40,13 +40,12 @@ struct GatewayConfig {
     std::string_view cert_file;
     std::string_view key_file;
     std::string_view ca_file;   // "": clients need no certificate
-    std::string_view crl_file;  // of the authorities in ca_file, "" = none
+    std::string_view crl_file;  // revocation lists of the authorities in ca_file; "": none
     GatewayRole role = GatewayRole::kCollectors;
     Mtls mtls = Mtls::kOff;
-    uint32_t rate_slots = 0;    // of that shared memory (core/rate_table.hpp); 0: there is none
-    uint32_t address_rate = 0;  // requests a second, 0: no limit; *_burst: requests at once, at
-                                // least 1
-    uint32_t address_burst = 0;
+    uint32_t rate_slots = 0;     // of the rate table (core/rate_table.hpp); 0: there is none
+    uint32_t address_rate = 0;   // requests a second; 0: no limit
+    uint32_t address_burst = 0;  // requests at once, at least 1
     uint32_t collector_rate = 0;
     uint32_t collector_burst = 0;
     core::SipKey rate_secret;
@@ -117,7 +116,7 @@ struct Identity {
     uint64_t version = 0;         // grows with every change
     std::string_view token_keys;  // TokenKeys, concatenated
     std::string_view revoked;     // core::Sha256s of revoked certificates, sorted
-    std::string_view crl;         // of the current authority, DER; "": none
+    std::string_view crl;         // revocation list of the current authority, DER; "": none
     std::string_view trust;       // the document of GET /api/v1/pki/trust, JSON
 
     static void VisitFields(auto& m, auto&& visit) {
@@ -125,9 +124,10 @@ struct Identity {
     }
 };
 
-// AuthRequest asks who sends a request, before its body is read; the transaction of the push checks
-// again. The fields after `credential` describe its certificate, so that the worker can record a
-// certificate of an administrator's authority at its first use.
+// AuthRequest asks who sends a request, before the body of that request is read. The transaction
+// that stores a push checks the credential again. The fields after `credential` describe its
+// certificate. The worker needs them to record a certificate of an administrator's authority at its
+// first use.
 struct AuthRequest {
     Credential credential;
     int64_t not_before = 0;  // Unix time in seconds
@@ -170,7 +170,8 @@ struct HealthReply {
 };
 
 // Push is the head of one request. Its row blocks follow in the payload (rows.hpp): at most one for
-// each metric, and one of kAccounts, whose rows are by database and add up to the totals here.
+// each metric, and one of kAccounts. Each row of kAccounts has the counts of one database; these
+// add up to the totals here.
 // REQUIRES: observed = rows in the blocks + unchanged + merged + too_large.
 struct Push {
     core::Uuid collector_id;  // as authenticated
@@ -183,15 +184,15 @@ struct Push {
     int64_t sequence = 0;
     uint64_t body_bytes = 0;  // as received
     uint64_t observed = 0;
-    uint64_t unchanged = 0;       // as the sender claims: not sent because nothing had changed
+    uint64_t unchanged = 0;       // rows that the sender says it left out as unchanged
     uint64_t merged = 0;          // merged into other rows of this push
-    uint64_t too_large = 0;       // not sent on: larger than a row may be
-    uint32_t server_version = 0;  // server_version_num of the monitored server, 0 unknown
+    uint64_t too_large = 0;       // not passed on, because larger than a row may be
+    uint32_t server_version = 0;  // server_version_num of the monitored server; 0: unknown
     std::string_view server_name;
     std::string_view hostname;
     std::string_view collector_version;
-    std::string_view unstored;  // JSON object: names and counts of values without a column; "":
-                                // none
+    // JSON object: the names of values that have no column, with their counts. "": there are none.
+    std::string_view unstored;
 
     static void VisitFields(auto& m, auto&& visit) {
         visit(m.collector_id, m.credential, m.push_key, m.body_hash, m.has_sequence, m.blocks,
@@ -227,7 +228,7 @@ struct Receipt {
     uint64_t merged = 0;
     std::array<uint64_t, kDiscardReasons> discarded = {};
     uint64_t commit_lsn = 0;          // a standby that has replayed up to here has the push
-    uint32_t max_queries_per_db = 0;  // the limit of the next push; 0: not given
+    uint32_t max_queries_per_db = 0;  // the limit for the next push; 0: not given
     std::string_view message;
     std::string_view detail;
 
@@ -237,19 +238,20 @@ struct Receipt {
     }
 };
 
-// EnrollRequest asks for a certificate. Of the certificate request (PKCS #10) the gateway has
-// checked the signature, the key (P-256) and the size; the rest of that request is ignored.
+// EnrollKind says what entitles the sender of an EnrollRequest to a certificate.
 enum class EnrollKind : uint32_t {
-    kToken,         // with the one-time token of create_enrollment_token()
-    kRenewal,       // with the certificate in `credential`
-    kRegistration,  // of a v3 collector, with a registration secret; the gateway made the key
+    kToken,         // a one-time token of create_enrollment_token()
+    kRenewal,       // the certificate in `credential`
+    kRegistration,  // a registration secret, from a v3 collector; the gateway made the key
 };
+// EnrollRequest asks for a certificate. The gateway has checked the signature, the key (P-256 or
+// P-384) and the size of `csr`. The rest of `csr` is ignored.
 struct EnrollRequest {
     EnrollKind kind = EnrollKind::kToken;
     uint32_t reserved = 0;
     Credential credential;
     core::Sha256 secret_sha256;  // of the one-time token or the registration secret
-    std::string_view csr;        // DER
+    std::string_view csr;        // certificate request (PKCS #10), DER
     std::string_view name;       // the name that a registering collector claims
     std::string_view hostname;
     std::string_view collector_version;
@@ -278,7 +280,8 @@ struct EnrollReply {
 };
 
 // TokenRequest asks for a signed token for a collector. A signed token in `credential` may have
-// expired, but not longer ago than pganalytics.token_refresh_grace; only this request accepts that.
+// expired, but not longer ago than pganalytics.token_refresh_grace. No other message accepts an
+// expired token.
 struct TokenRequest {
     Credential credential;
 
@@ -298,13 +301,13 @@ struct TokenReply {
 };
 
 // ApiRequest is a request on the port for people. The gateway has checked a person's token (its
-// signature, times, audience); the worker checks whether session and role still exist. A scraping
-// program is identified by the hash of its token, which the worker looks up, or by
-// scrape_certified: the gateway has verified a client certificate by
+// signature, times, audience); the worker checks whether session and role still exist. A program
+// that scrapes metrics has no role. It is admitted by the hash of its token, which the worker looks
+// up, or by scrape_certified. That field is 1 if the gateway has verified a client certificate with
 // pganalytics.metrics_client_ca_file.
 struct ApiRequest {
     core::Uuid session_id;      // zero: no person asks
-    core::Sha256 scrape_token;  // its SHA-256; zero: none was shown
+    core::Sha256 scrape_token;  // SHA-256 of the token of a program; zero: none was shown
     uint32_t scrape_certified = 0;
     std::string_view role;        // named by the token; "": no person asks
     std::string_view method;      // GET, POST, ...

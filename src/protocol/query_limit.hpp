@@ -1,6 +1,6 @@
 // Query limit: which queries of a snapshot are kept when the number of queries per database is
-// limited, and how the times of merged queries are combined. The gateway and our collector limit in
-// the same way.
+// limited, and how the times of merged queries are combined. The gateway and our collector limit
+// queries in the same way.
 #pragma once
 
 #include <cstddef>
@@ -10,8 +10,9 @@
 
 namespace pganalytics::protocol {
 
-// kOtherQueryId is the queryid of the row into which queries beyond the limit are merged. That row
-// has the user "", toplevel, and no text. pg_stat_statements gives no query the id 0.
+// kOtherQueryId is the queryid of the row into which queries beyond the limit are merged. In that
+// row, user is "", toplevel is true, and the text is missing. pg_stat_statements gives no query the
+// id 0.
 inline constexpr int64_t kOtherQueryId = 0;
 
 // QueryWeight is the ranking key of a query.
@@ -20,10 +21,10 @@ struct QueryWeight {
     int64_t calls = 0;
 };
 
-// ChooseKept says for each row whether it is kept; exactly min(limit, rows.size()) rows are. It
-// takes rows in turn from the ranking by total time and from the ranking by calls, each time the
-// next row that is not kept yet. Of equal rows the earlier one comes first. REQUIRES: no NaN. O(n +
-// limit log limit).
+// ChooseKept says for each row whether it is kept. It keeps exactly min(limit, rows.size()) rows.
+// It takes rows in turn from the ranking by total time and from the ranking by calls, each time the
+// next row that is not kept yet. Of equal rows the earlier one comes first. REQUIRES: no NaN. The
+// time is O(n + limit log limit).
 std::vector<bool> ChooseKept(std::span<const QueryWeight> rows, size_t limit);
 
 // ExecTimes are the times of a query's calls, as pg_stat_statements stores them: stddev is the
@@ -37,8 +38,8 @@ struct ExecTimes {
 };
 
 // CombineTimes returns the times as if pg_stat_statements had counted both sides in one entry. A
-// side without calls was planned but never executed, so its times, all zero, are ignored. Values
-// near the largest double give infinities or NaN, which the caller refuses.
+// side without calls was planned but never executed, so its times are all zero and are ignored.
+// Values near the largest double give infinities or NaN, which the caller refuses.
 ExecTimes CombineTimes(const ExecTimes& a, const ExecTimes& b);
 
 }  // namespace pganalytics::protocol

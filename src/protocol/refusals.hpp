@@ -44,7 +44,8 @@ enum class RefusalKind : uint32_t {
     kSessionOver,
     kRefreshUnknown,
     kRoleNeeded,
-    // Not a refusal, but counted here because it is as frequent: a collector gets its next token.
+    // Not a refusal: a collector gets its next token. This is counted here because it is as
+    // frequent as refusals.
     kTokenRefreshed,
 };
 
@@ -127,8 +128,9 @@ constexpr bool RefusalsAreInOrder() {
 }
 static_assert(RefusalsAreInOrder());
 
-// Refusal is the key by which refusals are counted. REQUIRES: made by `= {}` and SetText, so that
-// the unused rest of each text is zero (keys are compared as bytes).
+// Refusal is the key by which refusals are counted. Keys are compared byte by byte, so the unused
+// rest of each text must be zero. REQUIRES: initialise a Refusal with `= {}` and set its texts with
+// SetText.
 struct Refusal {
     RefusalKind kind;
     core::Address address;
@@ -149,7 +151,8 @@ struct Refusal {
     }
 };
 
-// SetText sets a text of a Refusal, cut to its size and padded with zeros.
+// SetText sets a text of a Refusal. It cuts the text to the size of the field and fills the rest
+// with zeros.
 template <size_t kSize>
 void SetText(char (&field)[kSize], std::string_view text) {
     const size_t size = text.size() < kSize - 1 ? text.size() : kSize - 1;
@@ -157,7 +160,7 @@ void SetText(char (&field)[kSize], std::string_view text) {
     std::memcpy(field, text.data(), size);
 }
 
-// Refused reports refusals that a gateway has decided to its worker.
+// Refused is how a gateway tells its worker about requests that the gateway has refused by itself.
 struct Refused {
     RefusalKind kind = RefusalKind::kAddressLimit;
     uint32_t reserved = 0;

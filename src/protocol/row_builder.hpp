@@ -1,4 +1,4 @@
-// RowBuilder: the gateway's writer of one block of rows, in the layout of rows.hpp.
+// RowBuilder: writes one block of rows in the layout of rows.hpp. The gateway uses it.
 #pragma once
 
 #include <algorithm>
@@ -23,12 +23,12 @@ class RowBuilder {
     // StartRow appends a row of NULLs; the Set functions fill the newest row.
     void StartRow();
     void DropRow() { words_.resize(words_.size() - width_); }
-    // Truncate drops all rows from `rows` on. MoveRow copies a row over another.
+    // Truncate keeps the first `rows` rows and drops the others. MoveRow copies a row over another.
     void Truncate(uint32_t rows) { words_.resize(size_t{rows} * width_); }
     void MoveRow(uint32_t from, uint32_t to) {
         if (from != to) std::copy_n(Words(from), width_, Words(to));
     }
-    // AppendRow appends a row by its words: null mask, then the cells.
+    // AppendRow appends a row. `words` are its null mask and then its cells.
     void AppendRow(const uint64_t* words) { words_.insert(words_.end(), words, words + width_); }
     void SetInt8(uint32_t column, int64_t value) { Set(column, static_cast<uint64_t>(value)); }
     void SetFloat8(uint32_t column, double value) { Set(column, std::bit_cast<uint64_t>(value)); }
@@ -36,7 +36,7 @@ class RowBuilder {
     // SetWord stores a cell's word unchanged, for example one from AddText.
     void SetWord(uint32_t column, uint64_t word) { Set(column, word); }
 
-    // SetWordOf does the same for any row.
+    // SetWordOf does the same for a row that need not be the newest.
     void SetWordOf(uint32_t row, uint32_t column, uint64_t word) {
         uint64_t* words = Words(row);
         words[0] &= ~(uint64_t{1} << column);

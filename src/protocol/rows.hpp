@@ -1,6 +1,6 @@
 // Rows: the typed rows of one metric in a push frame. A block is a header, `rows` rows of 1 +
 // `columns` 8-byte words (a null mask, then the cells in the order of the catalog's columns), and a
-// heap of text bytes padded to 8.
+// heap of text bytes, padded to a multiple of 8.
 //
 // A cell's word is the bits of the value: int8, float8, a bool as 0 or 1, microseconds since 2000
 // for a timestamp, heap offset << 32 | length for a text. If bit i of the mask is set, column i is

@@ -1,5 +1,5 @@
 // Token text: writes a signed token (JWT, RFC 7519, as a JWS in compact form, RFC 7515) into the
-// caller's memory. No keys here: src/pg/identity/tokens.cpp signs, src/pki verifies.
+// caller's memory. This file needs no keys: src/pg/identity/tokens.cpp signs, and src/pki verifies.
 #pragma once
 
 #include <cstddef>
@@ -14,8 +14,8 @@ inline constexpr std::string_view kTokenIssuer = "pganalytics";
 inline constexpr std::string_view kCollectorAudience = "pganalytics-collector";
 inline constexpr std::string_view kApiAudience = "pganalytics-api";
 
-// kMaxTokenBytes is the longest token: each byte of a role's name (63 bytes) may need six in JSON,
-// and base64url needs four bytes for three.
+// kMaxTokenBytes is the size of the longest token: each byte of a role's name (63 bytes) may need
+// six in JSON, and base64url needs four bytes for three.
 inline constexpr size_t kMaxTokenBytes = 1536;
 inline constexpr size_t kTokenSignatureBytes = 64;
 
@@ -31,16 +31,17 @@ struct TokenClaims {
 };
 
 // WriteSigningInput writes the signed part of a token: header and claims with the dot between them
-// (RFC 7515 section 5.1). Returns its length; 0 if it does not fit in `capacity`.
+// (RFC 7515 section 5.1). Returns the length of that part, or 0 if it does not fit in `capacity`.
 size_t WriteSigningInput(std::string_view kid, const TokenClaims& claims, char* out,
                          size_t capacity);
 
-// AppendSignature appends the dot and the signature, r and s of 32 bytes each (RFC 7518 section
-// 3.4), to a signing input of `length` bytes. Returns the token's length; 0 if it does not fit.
+// AppendSignature appends a dot and the signature to a signing input of `length` bytes. The
+// signature is r and then s, 32 bytes each (RFC 7518 section 3.4). Returns the length of the token,
+// or 0 if the token does not fit in `capacity`.
 size_t AppendSignature(const unsigned char (&signature)[kTokenSignatureBytes], char* out,
                        size_t length, size_t capacity);
 
-// WriteUuid writes the 36 characters of a UUID, lower-case, without a NUL.
+// WriteUuid writes the 36 characters of a UUID in lower case. It does not write a terminating NUL.
 void WriteUuid(const core::Uuid& uuid, char* out);
 
 }  // namespace pganalytics::protocol

@@ -20,8 +20,8 @@ enum class GatewayCounter : uint32_t {
 };
 
 struct WorkerCounterFacts {
-    const char* name;  // of the column
-    bool of_gateway;   // the gateway counts it; otherwise the worker
+    const char* name;  // of the column in pganalytics.workers
+    bool of_gateway;   // true: the gateway counts it; false: the worker does
     const char* metric;
     const char* meaning;
 };

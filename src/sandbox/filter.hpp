@@ -1,4 +1,5 @@
-// Filter: makes the seccomp filter from the rules of one program and the rules of every program.
+// Filter: makes a seccomp filter from the rules of one program and the rules that all programs
+// share.
 #pragma once
 
 #include <seccomp.h>
@@ -16,8 +17,8 @@ struct FilterDeleter {
 };
 using FilterPtr = std::unique_ptr<void, FilterDeleter>;
 
-// MakeFilter returns a filter that kills the process at any system call without a rule in `own` or
-// in the rules of every program. Errors: libseccomp does not know the name of a call; two rules
+// MakeFilter returns a filter that kills the process at any system call that has a rule neither in
+// `own` nor in the shared rules. Errors: libseccomp does not know the name of a call; two rules
 // contradict each other.
 core::Result<FilterPtr> MakeFilter(std::span<const Rule> own);
 

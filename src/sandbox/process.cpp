@@ -33,8 +33,8 @@ void PrepareProcess(const Process& process) {
     // process can no longer open them.
     if (process.hides_memory) prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     fcntl(process.worker_fd, F_SETFD, FD_CLOEXEC);
-    // When malloc makes a second arena, for a thread, it counts the processors. No sandbox allows
-    // the system call for that.
+    // Allow only one arena. To make another for a new thread, malloc would count the processors,
+    // and no sandbox allows the system call for that.
     mallopt(M_ARENA_MAX, 1);
     // Read the time zone before the sandbox closes, because OpenSSL would read it only at the first
     // certificate of a peer.

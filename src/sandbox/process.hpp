@@ -28,7 +28,7 @@ void LowerLimit(__rlimit_resource resource, rlim_t to);
 // because their shadow memory is larger than any limit.
 void LimitAddressSpace(uint64_t bytes);
 
-// HostName returns the name of this machine, "localhost" if the system gives none.
+// HostName returns the name of this machine, or "localhost" if the system gives none.
 std::string HostName();
 
 }  // namespace pganalytics::sandbox

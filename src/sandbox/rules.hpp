@@ -5,8 +5,8 @@
 
 namespace pganalytics::sandbox {
 
-// Condition is a condition on one argument of a system call: the argument's bits in `mask` must be
-// `value`.
+// Condition is a condition on one argument of a system call: the bits of the argument that are set
+// in `mask` must equal `value`.
 struct Condition {
     static constexpr unsigned kNone = ~0U;
     static constexpr uint64_t kWhole = ~uint64_t{0};
@@ -16,18 +16,18 @@ struct Condition {
     uint64_t value = 0;
 };
 
-// Is requires that an argument, counted from 0, is `value`.
+// Is requires that argument number `argument`, counted from 0, equals `value`.
 constexpr Condition Is(unsigned argument, uint64_t value) {
     return {argument, Condition::kWhole, value};
 }
-// HasBits requires that the bits in `mask` of an argument are those of `value`.
+// HasBits requires that the bits of an argument that are set in `mask` equal `value`.
 constexpr Condition HasBits(unsigned argument, uint64_t mask, uint64_t value) {
     return {argument, mask, value};
 }
 
-// Rule allows a system call whose arguments meet all conditions or, if `error` is not 0, makes the
-// call fail with that errno. A call that meets no rule ends the process. `call` is a name as in
-// syscalls(2). It may be a call that this machine does not have.
+// Rule allows a system call if its arguments meet all conditions. If `error` is not 0, the rule
+// makes such a call fail with that errno instead. A call that meets no rule ends the process.
+// `call` is a name as in syscalls(2). It may be a call that this machine does not have.
 struct Rule {
     static constexpr int kConditions = 2;
 

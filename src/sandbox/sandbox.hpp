@@ -17,8 +17,8 @@ struct Sandbox {
 };
 
 // Enter sets no_new_privs and puts all threads into the sandbox until the process ends: a system
-// call without a rule then ends the process. False if this build has no sandbox: it is built
-// without libseccomp, for sanitizers or for valgrind.
+// call without a rule then ends the process. It returns false if this build has no sandbox: builds
+// without libseccomp, for sanitizers or for valgrind have none.
 // REQUIRES: Enter was not called before. If there are readable directories, the process has one
 // thread.
 core::Result<bool> Enter(const Sandbox& sandbox);

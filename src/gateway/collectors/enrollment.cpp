@@ -32,11 +32,12 @@ constexpr size_t kMaxNameBytes = 255;
 // Old collectors send some body with a refresh. Its content is ignored, but it is read to keep the
 // connection usable.
 constexpr size_t kMaxIgnoredBodyBytes = size_t{1} << 20;
-// A certificate request in PEM is a third longer than in DER.
+// A certificate request has at most 8 KiB in DER (pki::kMaxRequestBytes). In PEM it is a third
+// longer.
 constexpr size_t kMaxRequestPemBytes = size_t{12} << 10;
 
-// ReadCsr returns the certificate request of a body as DER. It has checked that the request proves
-// possession of its key. Error: 422.
+// ReadCsr returns the certificate request in a body as DER. It also checks that the request is
+// signed with its own key, so that the sender has that key. Error: 422.
 Result<std::string> ReadCsr(const JsonBody& body) {
     auto pem = body.Text("csr", kMaxRequestPemBytes);
     if (!pem) return pem.error();

@@ -31,13 +31,13 @@ class EnrollmentService {
     // the body. REQUIRES: Authorize has admitted the request.
     http::Task<http::Response> RefreshToken(http::Exchange& exchange);
 
-    // Crl and Trust answer GET /api/v1/pki/crl and /api/v1/pki/trust; 404 if there is no list or no
-    // authority.
+    // Crl answers GET /api/v1/pki/crl, with 404 if there is no revocation list. Trust answers GET
+    // /api/v1/pki/trust, with 404 if there is no authority.
     http::Task<http::Response> Crl(http::Exchange& exchange);
     http::Task<http::Response> Trust(http::Exchange& exchange);
 
   private:
-    // ReadBody and ReadJson return errors made for RefusalOf.
+    // RefusalOf turns the errors of ReadBody and ReadJson into responses.
     static http::Task<core::Status> ReadBody(http::Exchange& exchange, size_t max_bytes);
     static http::Task<core::Result<JsonBody>> ReadJson(http::Exchange& exchange);
     http::Task<http::Response> Ask(http::Exchange& exchange, const protocol::EnrollRequest& request,

@@ -25,7 +25,7 @@ core::Uuid Truncate(const Sha256& digest) {
     return half;
 }
 
-// ParseSequence reads "<epoch>:<sequence>" and nothing else.
+// ParseSequence reads "<epoch>:<sequence>". It returns false for any other text.
 bool ParseSequence(std::string_view text, PushKey* key) {
     const char* end = text.data() + text.size();
     const auto epoch = std::from_chars(text.data(), end, key->epoch);
@@ -34,7 +34,8 @@ bool ParseSequence(std::string_view text, PushKey* key) {
     return sequence.ec == std::errc{} && sequence.ptr == end;
 }
 
-// MakeFrame writes a push without its request id. Error: 413 if the push is too large for a frame.
+// MakeFrame makes the frame of a push, with request id 0. Error: 413 if the push is too large for a
+// frame.
 Result<std::string> MakeFrame(const ingest::DecodedPush& decoded, protocol::Push push) {
     push.observed = decoded.observed;
     push.unchanged = decoded.unchanged;

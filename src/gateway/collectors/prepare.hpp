@@ -21,28 +21,30 @@ struct PushKey {
     int64_t sequence = 0;
 };
 
-// MakePushKey reads the Idempotency-Key header: "<epoch>:<sequence>", two integers of 64 bits, or
-// up to 255 printable ASCII characters of the sender's choice. Without the header ("") it makes the
-// key from the body as received. Errors: 400.
+// MakePushKey makes the key from the Idempotency-Key header. The header is "<epoch>:<sequence>"
+// (two integers of 64 bits) or any other 1 to 255 printable ASCII characters. Without the header
+// (""), MakePushKey makes the key from the body as received. Errors: 400.
 core::Result<PushKey> MakePushKey(std::string_view idempotency_key, std::string_view body);
 
-// A body that has more bytes than this after inflating is large: a thread of its own prepares it.
+// A body that has more bytes than this after inflating is large: the side thread prepares it.
 inline constexpr uint64_t kLargeBodyBytes = 1 << 20;
 
-// MayBeLarge is false if PreparePush may run in the event loop. PreparePush then takes a few
-// milliseconds at most: it finishes, or it finds that the body inflates to more than its `limit`.
+// MayBeLarge returns false if PreparePush may run in the event loop. For such a body PreparePush
+// takes a few milliseconds at most: either it finishes, or it finds that the body inflates to more
+// than `limit`.
 bool MayBeLarge(std::string_view body);
 
-// PushSender is the sender of a push: what the worker has said about it, and its Idempotency-Key.
+// PushSender is the sender of a push: what the worker has said about the sender, and the
+// Idempotency-Key of the push.
 struct PushSender {
     core::Uuid collector_id;
     protocol::Credential credential;
     uint32_t max_queries_per_db = 0;
-    std::string idempotency_key;  // "" none; else valid for MakePushKey
+    std::string idempotency_key;  // "": none; otherwise MakePushKey accepts it
 };
 
 struct PreparedPush {
-    std::string frame;  // without its request id
+    std::string frame;  // with request id 0
     uint64_t body_bytes = 0;
     std::string unstored;  // as in protocol::Push
 };

@@ -35,8 +35,8 @@ Task<Result<PreparedPush>> PushService::Prepare(const PushSender& sender, core::
     if (!MayBeLarge(body.view())) {
         Result<PreparedPush> prepared =
             PreparePush(sender, &body, std::min(max_body_bytes_, kLargeBodyBytes), &decoder_);
-        // If a body that failed with 413 is still there, it was not decoded: it inflates to more
-        // than kLargeBodyBytes.
+        // If the body is still there after a 413, it inflates to more than kLargeBodyBytes: prepare
+        // it again on the side thread. After any other 413 PreparePush has freed the body.
         const bool is_large = !prepared && prepared.error().status == 413 && !body.empty() &&
                               max_body_bytes_ > kLargeBodyBytes;
         if (!is_large) co_return prepared;
@@ -102,8 +102,8 @@ Task<Response> PushService::Push(http::Exchange& exchange) {
 // Store sends a frame to the worker and waits for its receipt.
 Task<Response> PushService::Store(http::Exchange& exchange, const PushFacts& facts,
                                   std::string frame) {
-    // A push of small rows has a frame that is larger than its JSON. The cap makes sure that one
-    // push always fits the budget.
+    // The frame of a push with small rows is larger than its JSON. Lease at most max_body_bytes_
+    // for it, so that one push always fits the budget.
     if (!exchange.lease.Hold(std::min<uint64_t>(frame.size(), max_body_bytes_))) {
         LogMemory();
         co_return Unavailable("too many bodies are in memory");
@@ -126,8 +126,8 @@ Task<Response> PushService::Store(http::Exchange& exchange, const PushFacts& fac
     Response response = ReceiptResponse(receipt, facts);
     Caller& caller = Authorizer::CallerOf(exchange);
     if (receipt.status == 403) {
-        // The sender has lost its access since the gateway asked the worker about it. Ask again at
-        // the next request.
+        // The sender has lost its access since the gateway asked the worker about the sender. Ask
+        // again at the next request.
         caller.Forget();
         response.close = exchange.stream().Peer() != nullptr;
     } else if (receipt.max_queries_per_db != 0) {

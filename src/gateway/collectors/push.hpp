@@ -36,7 +36,7 @@ class PushService {
           decoder_(seed),
           large_decoder_(seed) {}
 
-    // Push answers POST /api/v1/metrics/push, Health GET /api/v1/metrics/health. REQUIRES:
+    // Push answers POST /api/v1/metrics/push. Health answers GET /api/v1/metrics/health. REQUIRES:
     // Authorize has admitted the request.
     http::Task<http::Response> Push(http::Exchange& exchange);
     http::Task<http::Response> Health(http::Exchange& exchange);

@@ -41,8 +41,8 @@ void SideThread::Work() {
         } catch (...) {
             error_ = std::current_exception();
         }
-        // A large push leaves many small free pieces in malloc's lists, which nothing else needs:
-        // give their pages back to the kernel.
+        // A large push leaves many small free pieces of memory in malloc's lists. Nothing else
+        // needs them, so give their pages back to the kernel.
         if (mallinfo2().fordblks > kKeptBytes) malloc_trim(0);
         const uint64_t one = 1;
         const ssize_t ignored = write(done_fd_, &one, sizeof(one));
@@ -71,7 +71,7 @@ http::Task<> SideThread::Run(const std::function<void()>& job) {
     }
     wanted_.notify_one();
     co_await AwaitDone();
-    // The eventfd orders the thread's writes before this read.
+    // The thread wrote error_ before it signalled the eventfd, so this read sees the value.
     const std::exception_ptr error = std::exchange(error_, nullptr);
     turns_.pop_front();
     if (!turns_.empty()) turns_.front()->Notify();

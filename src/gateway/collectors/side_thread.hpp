@@ -18,16 +18,16 @@ class SideThread {
   public:
     explicit SideThread(http::asio::io_context& io) : io_(io), done_(io) {}
 
-    // Start makes the thread and returns when it runs, because the thread's first steps need system
-    // calls that the sandbox forbids. The thread runs until the process ends; nobody joins it.
-    // Throws std::system_error if the system gives no thread or no descriptor. REQUIRES: called
-    // before the sandbox closes; the sandbox then holds for the thread too.
+    // Start makes the thread and waits until the thread runs: its first steps need system calls
+    // that the sandbox forbids. The thread runs until the process ends; nobody joins it. Throws
+    // std::system_error if the system gives no thread or no descriptor. REQUIRES: called before the
+    // sandbox closes; the sandbox then holds for the thread too.
     void Start();
 
     // Run runs job() on the thread and returns when job() has ended; it rethrows what job() throws.
-    // While another job runs, the caller waits, first come, first served, because the memory that
-    // jobs work in exists only once. REQUIRES: until Run returns, no other code touches the data of
-    // job().
+    // All jobs work in the same memory. So while another job runs, the caller waits; the calls take
+    // turns in their order. REQUIRES: until Run returns, no other code touches the data that job()
+    // uses.
     http::Task<> Run(const std::function<void()>& job);
 
   private:
@@ -35,8 +35,8 @@ class SideThread {
     http::Task<> AwaitDone();
 
     http::asio::io_context& io_;
-    // An eventfd, through which the thread signals that a job has ended. Asio is built for one
-    // thread (BOOST_ASIO_DISABLE_THREADS), so the thread must not call Asio.
+    // done_ watches done_fd_, an eventfd through which the thread signals that a job has ended.
+    // Asio is built for one thread (BOOST_ASIO_DISABLE_THREADS), so the thread must not call Asio.
     http::asio::posix::stream_descriptor done_;
     int done_fd_ = -1;
     std::deque<http::Event*> turns_;  // the first one's job is running

@@ -76,8 +76,8 @@ Task<std::optional<Response>> Authorizer::Authorize(http::Exchange& exchange,
     if (known && access == Access::kCollector) co_return std::nullopt;
     caller.Forget();
     caller.credential = credential;
-    // Let the handler of a refresh decide about an expired token. About all other credentials ask
-    // the worker now, before the body is read.
+    // If the token has expired, let the handler of the refresh route decide about it. For any other
+    // credential, ask the worker now, before the body is read.
     const bool expired =
         credential.token_expires_at != 0 && credential.token_expires_at <= UnixNow();
     if (access == Access::kCollectorGrace && expired) co_return std::nullopt;
@@ -160,7 +160,8 @@ Status Authorizer::ReadToken(std::string_view token, Access access, Credential* 
         return Error{"the token names no collector", 403};
     }
     credential->token_subject = *subject;
-    // A digest of all zeros means "no certificate". Refuse a token that is bound to that digest.
+    // If the request shows no certificate, certificate_sha256 is zero. Refuse a bound token then,
+    // even one that is bound to the digest zero.
     if (claims->certificate && (protocol::IsZero(credential->certificate_sha256) ||
                                 *claims->certificate != credential->certificate_sha256)) {
         *kind = RefusalKind::kTokenNotBound;

@@ -1,5 +1,6 @@
-// Authorize: decides which collector sends a request. The gateway checks the certificate, the token
-// or both as far as it can without tables. Then the worker says which collector they belong to now.
+// Authorize: decides which collector sends a request. The gateway makes all checks of the
+// certificate and of the token that need no database table. Then the worker says to which collector
+// they belong now.
 #pragma once
 
 #include <optional>
@@ -14,8 +15,8 @@
 
 namespace pganalytics::gateway {
 
-// BearerToken returns the token of an Authorization header (RFC 6750 section 2.1), "" if there is
-// no valid one.
+// BearerToken returns the token of an Authorization header (RFC 6750 section 2.1). It returns "" if
+// there is no valid token.
 std::string_view BearerToken(std::string_view authorization);
 
 // Caller is what a connection remembers about its client: the certificate, the last credential, and
@@ -25,7 +26,7 @@ struct Caller : http::ConnectionMemo {
     protocol::Credential credential;
     core::Uuid collector_id;
     uint32_t max_queries_per_db = 0;
-    uint64_t version = 0;  // identity version when the worker was asked; 0: unknown caller
+    uint64_t version = 0;  // identity version when the worker was asked; 0: ask again
 
     // Forget makes the next request ask the worker again.
     void Forget() { version = 0; }
@@ -38,11 +39,12 @@ class Authorizer {
                protocol::Mtls mtls)
         : link_(link), log_(log), identity_(identity), refusals_(refusals), mtls_(mtls) {}
 
-    // Authorize is the guard of the collectors' routes. It returns 403, 503, or std::nullopt if the
-    // request is admitted. For Access::kCollector it admits the same credential again without the
-    // worker until the identity changes; the transaction that stores a push checks the credential
-    // again. For kCollectorGrace it leaves an expired token to the handler. It never returns 401: a
-    // v3 collector drops a push that gets 401, and retries without end if its configuration request
+    // Authorize is the guard of the collectors' routes. It returns std::nullopt if the request is
+    // admitted, else 403 or 503. For Access::kCollector the result is cached: a credential that was
+    // admitted once on this connection is admitted again without asking the worker, until the
+    // identity data changes. The transaction that stores a push checks the credential again. For
+    // kCollectorGrace the handler decides about an expired token. Authorize never returns 401: a v3
+    // collector drops a push that gets 401, and retries without end if its configuration request
     // gets 401.
     http::Task<std::optional<http::Response>> Authorize(http::Exchange& exchange,
                                                         const http::Route& route);
@@ -51,9 +53,9 @@ class Authorizer {
     // this request.
     static Caller& CallerOf(http::Exchange& exchange);
 
-    // SubjectOf returns the collector that a request is counted for. It is zero if the request has
-    // an opaque token and the worker has not been asked about the token. REQUIRES: Authorize has
-    // admitted this request.
+    // SubjectOf returns the collector for which a request is counted. The result is zero if the
+    // request has an opaque token and the worker has not been asked about that token. REQUIRES:
+    // Authorize has admitted this request.
     static const core::Uuid& SubjectOf(http::Exchange& exchange);
 
     // Refusal makes a 403 response. It closes a connection that has a client certificate, because
@@ -62,7 +64,7 @@ class Authorizer {
 
   private:
     // If ReadCredential, ReadCertificate or ReadToken refuses, *kind says why, and *credential
-    // holds what it has read so far. REQUIRES: *kind is kNothingShown at the call.
+    // holds what was read so far. REQUIRES: the caller has set *kind to kNothingShown.
     core::Status ReadCredential(http::Exchange& exchange, http::Access access,
                                 protocol::Credential* credential, protocol::RefusalKind* kind);
     core::Status ReadCertificate(http::Exchange& exchange, protocol::Credential* credential,

@@ -24,7 +24,7 @@ RefusalKind KindOf(int verdict) {
 }
 
 // Fits checks the purpose of a certificate and, on the collectors' port, its name. On the port for
-// people a program that scrapes may have any name.
+// people, a program that scrapes metrics may have any name.
 core::Status Fits(protocol::GatewayRole role, X509* certificate) {
     if (role == protocol::GatewayRole::kApi) return pki::CheckClient(certificate);
     const auto collector = pki::CollectorOf(certificate);

@@ -9,9 +9,10 @@
 
 namespace pganalytics::gateway {
 
-// MakeClientCheck returns the check. It requires strong keys in the whole chain, a client's purpose
-// (pki::CheckClient), a collector's name on the collectors' port (pki::CollectorOf), and that the
-// client's certificate is not revoked. It logs why it refuses a certificate, at most once a minute.
+// MakeClientCheck returns the check. The check requires strong keys in the whole chain. The
+// client's own certificate must not be revoked and must be one for clients (pki::CheckClient). On
+// the collectors' port it must also name a collector (pki::CollectorOf). The check logs why it
+// refuses a certificate, at most once a minute.
 // REQUIRES: all arguments outlive the check; `role` is set before the first handshake.
 http::PeerCheck MakeClientCheck(const protocol::GatewayRole& role, const IdentityState& identity,
                                 Log& log, Refusals& refusals);

@@ -51,8 +51,8 @@ bool IdentityState::Replace(const protocol::Identity& identity) {
         !InOrder(identity.revoked)) {
         return false;
     }
-    // Count the frames instead of using the worker's version number, which starts again with the
-    // server: the count changes with every frame, whatever the worker says.
+    // Count the frames here, so that the version changes with every frame. The worker's own version
+    // number would not do: it starts again when the server restarts.
     ++version_;
     tokens_ = std::move(tokens);
     revoked_ = identity.revoked;

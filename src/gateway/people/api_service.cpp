@@ -28,8 +28,8 @@ constexpr size_t kMaxRoleBytes = 63;  // NAMEDATALEN - 1 of PostgreSQL
 // A health request does not wait longer than this for a busy worker.
 constexpr std::chrono::seconds kHealthTimeout{2};
 
-// Asker is the sender of a request: a person, known by the token of a session, or a program that
-// scrapes metrics, known by another token or a certificate.
+// Asker is the sender of a request. A person has session_id and role, from the token of a session.
+// A program that scrapes metrics has a scrape_token, or is certified by its certificate.
 struct Asker : http::ConnectionMemo {
     core::Uuid session_id;
     std::string role;
@@ -52,7 +52,7 @@ Response Unauthorized(std::string_view detail, bool bad_token) {
     return response;
 }
 
-// IsFieldText: the text can stand between the brackets or quotes of a header field.
+// IsFieldText returns whether the text can stand between the brackets or quotes of a header field.
 bool IsFieldText(std::string_view text) {
     return !text.empty() && text.find_first_of("<>\"\\") == std::string_view::npos &&
            std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
@@ -67,8 +67,8 @@ Response ResponseOf(const protocol::ApiReply& reply, bool with_token) {
     }
     Response response{status, std::string(reply.content_type), std::string(reply.body), {}};
     response.secret = true;
-    // The worker percent-encodes the address. A text that could end the header field is not an
-    // address, so leave it out.
+    // The worker percent-encodes the address of the next page. So a text that could end the header
+    // field is not an address: leave it out.
     if (IsFieldText(reply.next)) {
         response.headers.emplace_back("Link", "<" + std::string(reply.next) + ">; rel=\"next\"");
     }

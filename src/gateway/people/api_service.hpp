@@ -1,5 +1,5 @@
-// API service: checks the token of a person's request, passes it to the worker, and returns the
-// answer.
+// API service: checks the token of a person's request, passes the request to the worker, and
+// returns the answer.
 #pragma once
 
 #include <chrono>
@@ -33,9 +33,9 @@ class ApiService {
                                                         const http::Route& route);
 
     // Forward passes a request to the worker and returns the worker's answer. ForwardStranger does
-    // the same for a route that is open to anyone. Health answers GET /api/v1/health: with the
-    // worker's answer if that is 200 or, for an unknown parameter, 400; else with 503, after
-    // kHealthTimeout at the latest.
+    // the same for a route that is open to anyone. Health answers GET /api/v1/health. It passes on
+    // the worker's 200, or its 400 (unknown parameter). For any other answer, or none within
+    // kHealthTimeout, it returns 503.
     http::Task<http::Response> Forward(http::Exchange& exchange);
     http::Task<http::Response> ForwardStranger(http::Exchange& exchange);
     http::Task<http::Response> Health(http::Exchange& exchange);

@@ -50,8 +50,8 @@ void FrameQueue::TakeFirst(Lanes* from, std::string* frame) {
     Place(from, lane);
 }
 
-// Place moves a lane that has lost its first push to the end of small_ or large_, as the size of
-// its next push decides. It removes an empty lane.
+// Place moves a lane whose first push was taken or dropped. The size of its next push decides
+// whether the lane goes to the end of small_ or of large_. An empty lane is removed.
 void FrameQueue::Place(Lanes* from, Lanes::iterator lane) {
     if (lane->pushes.empty()) {
         from->erase(lane);

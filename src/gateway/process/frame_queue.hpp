@@ -14,7 +14,7 @@ namespace pganalytics::gateway {
 
 class FrameQueue {
   public:
-    // After this many small pushes in a row a waiting large push goes.
+    // After this many small pushes in a row, a waiting large push goes next.
     static constexpr int kSmallBeforeLarge = 64;
 
     // Put adds a small frame that is not a push. The frame goes before all pushes.
@@ -22,16 +22,16 @@ class FrameQueue {
     // PutPush adds a push of a collector.
     void PutPush(const core::Uuid& collector_id, uint32_t request_id, std::string frame);
 
-    // Take removes the next frame from the queue; false if no frame may go now. A large push goes
-    // only after the previous large push was answered, so that small pushes go first while the
-    // worker stores a large one.
+    // Take moves the next frame from the queue to *frame. It returns false if no frame may go now.
+    // A large push goes only after the previous large push was answered, so that small pushes go
+    // first while the worker stores a large one.
     bool Take(std::string* frame);
 
     // End says that nobody waits for the answer to this push any more, because it has come or will
     // not be awaited. If the push is still in the queue, End drops it.
     void End(uint32_t request_id);
 
-    // HasControl: a frame added by Put is in the queue.
+    // HasControl returns whether a frame that Put has added is in the queue.
     bool HasControl() const { return !control_.empty(); }
     bool empty() const { return control_.empty() && small_.empty() && large_.empty(); }
 
@@ -40,8 +40,8 @@ class FrameQueue {
         uint32_t request_id;
         std::string frame;
     };
-    // Lane holds one collector's pushes. The size of its first push decides whether it is in small_
-    // or in large_.
+    // Lane holds one collector's pushes. The size of its first push decides whether the lane is in
+    // small_ or in large_.
     struct Lane {
         core::Uuid collector_id;
         std::deque<Waiting> pushes;

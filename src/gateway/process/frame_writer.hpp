@@ -1,7 +1,8 @@
 // FrameWriter: writes frames to the worker on a thread of its own. A push of 1,000 queries is
-// larger than the socket's buffer. If the thread that decodes pushes wrote it, the second half
-// would stay unsent until the next push is decoded, and the worker would wait for it. FrameQueue
-// decides which frame goes next. A frame that was begun is written whole.
+// larger than the socket's buffer. If the thread that decodes pushes also wrote them, the second
+// half of such a push would stay unsent while that thread decodes the next push, and the worker
+// would wait for the second half. FrameQueue decides which frame goes next. Once a frame is begun,
+// it is written whole.
 #pragma once
 
 #include <chrono>
@@ -18,21 +19,21 @@ class FrameWriter {
   public:
     explicit FrameWriter(int fd) : fd_(fd) {}
 
-    // Start makes the thread and returns when it runs, because the thread's first steps need system
-    // calls that the sandbox forbids. The thread runs until the process ends; nobody joins it.
-    // Throws std::system_error if the system gives no thread. REQUIRES: called before the sandbox
-    // closes; the sandbox then holds for the thread too.
+    // Start makes the thread and waits until the thread runs: its first steps need system calls
+    // that the sandbox forbids. The thread runs until the process ends; nobody joins it. Throws
+    // std::system_error if the system gives no thread. REQUIRES: called before the sandbox closes;
+    // the sandbox then holds for the thread too.
     void Start();
 
-    // Enqueue gives the thread a frame that goes before all pushes. Once the worker has gone,
-    // frames are dropped; the code that reads from the worker sees end of file on the same socket.
+    // Enqueue gives the thread a frame that goes before all pushes. Once the worker is gone, frames
+    // are dropped. The code that reads from the same socket finds out: it gets end of file.
     void Enqueue(std::string frame);
     // Flush waits until the frames of Enqueue are written, but not longer than `timeout`.
     void Flush(std::chrono::milliseconds timeout);
     // EnqueuePush gives the thread a push. FrameQueue decides when it goes.
     void EnqueuePush(const core::Uuid& collector_id, uint32_t request_id, std::string frame);
-    // EndPush says that nobody waits for the answer to this push any more (FrameQueue::End). Must
-    // be called for every push.
+    // EndPush says that nobody waits for the answer to this push any more (FrameQueue::End). It
+    // must be called for every push.
     void EndPush(uint32_t request_id);
 
   private:

@@ -13,12 +13,12 @@ using core::Result;
 
 constexpr int kMaxMembers = 64;
 
-// IsWhite: the character is white space of RFC 8259. cJSON also takes other control characters for
-// white space.
+// IsWhite returns whether RFC 8259 counts `c` as white space. cJSON counts more control characters.
 bool IsWhite(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
-// HasControl: the body has an escaped NUL, which would end a C string and hide the rest, or a
-// control character that RFC 8259 forbids at its place and cJSON accepts.
+// HasControl returns whether the body has a control character that cJSON accepts although RFC 8259
+// forbids it at its place. It also returns true for an escaped NUL, which would end the C string
+// and hide the rest.
 bool HasControl(std::string_view body) {
     bool in_string = false;
     for (size_t i = 0; i < body.size(); ++i) {
@@ -36,8 +36,8 @@ bool HasControl(std::string_view body) {
 }
 
 bool HasTwice(const cJSON* object) {
-    // Requests have only a few members. Refuse a larger number unseen, because comparing 10,000
-    // members that an unknown client sends would take long.
+    // Requests have only a few members. If there are more than kMaxMembers, do not compare them: an
+    // unknown client could send 10,000, and comparing them all would take long.
     if (cJSON_GetArraySize(object) > kMaxMembers) return true;
     for (const cJSON* one = object->child; one != nullptr; one = one->next) {
         for (const cJSON* other = one->next; other != nullptr; other = other->next) {

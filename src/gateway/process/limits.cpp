@@ -12,8 +12,8 @@ namespace {
 // for each new buffer.
 constexpr int kKeepBelowBytes = 4 << 20;
 
-// For each byte of a document simdjson needs 4 bytes of index and 5/3 bytes of string buffer. The
-// other bytes are for the inflated document, the bodies in memory, and frames.
+// For each byte of a document, simdjson needs 4 bytes of index and 5/3 bytes of string buffer. The
+// rest of the 24 bytes is for the inflated document, the bodies in memory, and frames.
 constexpr uint64_t kAddressSpacePerBodyByte = 24;
 constexpr uint64_t kAddressSpaceBase = uint64_t{1} << 30;
 constexpr uint64_t kAddressSpacePerConnection = 256 << 10;

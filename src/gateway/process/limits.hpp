@@ -12,8 +12,8 @@ void UseAllDescriptors();
 // only for milliseconds.
 void KeepBuffers();
 
-// LimitMemory limits the address space to what `max_body_bytes` and `max_connections` need at
-// worst.
+// LimitMemory limits the address space of the process to the most that it can need for bodies of
+// `max_body_bytes` and for `max_connections` connections.
 void LimitMemory(uint64_t max_body_bytes, uint32_t max_connections);
 
 }  // namespace pganalytics::gateway

@@ -1,6 +1,6 @@
-// Log: sends lines for the server log to the worker, which writes them. It sends at most one line a
-// second of each kind, but of kCertificates at most one a minute: any stranger can cause these
-// lines and must not be able to fill a disk.
+// Log: sends lines for the server log to the worker, which writes them. It sends at most one line
+// of each kind per second, and at most one of kCertificates per minute. Strangers can cause these
+// lines, and must not be able to fill a disk with them.
 #pragma once
 
 #include <array>
@@ -20,9 +20,9 @@ class Log {
 
     explicit Log(WorkerLink& link) : link_(link) {}
 
-    // Line sends one line. If a line of the kind was sent too recently, Line only counts; the next
-    // line of the kind shows the count. REQUIRES: `message` holds no secrets: no tokens, no bodies,
-    // no query texts.
+    // Line sends one line. If a line of this kind was sent too recently, Line drops the new line
+    // and counts it. The next line of this kind shows the count. REQUIRES: `message` holds no
+    // secrets: no tokens, no bodies, no query texts.
     void Line(Kind kind, bool warning, std::string message);
 
   private:

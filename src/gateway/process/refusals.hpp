@@ -11,7 +11,7 @@
 
 namespace pganalytics::gateway {
 
-// RouteName returns the route's method and path as one text, as the audit log names the route.
+// RouteName returns the name of a route in the audit log: its method, a space and its path.
 std::string RouteName(const http::Route& route);
 
 class Refusals {
@@ -19,8 +19,8 @@ class Refusals {
     // `link` must outlive this object.
     explicit Refusals(WorkerLink& link) : link_(link) {}
 
-    // Add counts one refusal. The first refusal of a kind, address, collector and route is sent at
-    // once.
+    // Add counts one refusal. The first refusal with this kind, address, collector and route is
+    // sent at once.
     void Add(protocol::RefusalKind kind, const core::Address& address,
              const core::Uuid& collector = {}, std::string_view route = {});
 

@@ -1,6 +1,6 @@
 // Sandbox rules: the system calls of a gateway, in addition to those of every program
-// (sandbox/filter.cpp). A gateway cannot open files or sockets (it can accept connections), start
-// programs or signal other processes.
+// (sandbox/filter.cpp). A gateway can accept connections. It cannot open files or other sockets,
+// start programs, or signal other processes.
 #pragma once
 
 #include <fcntl.h>

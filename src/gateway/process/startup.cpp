@@ -43,8 +43,8 @@ Status CheckConfig(const protocol::GatewayConfig& config) {
     return Unit{};
 }
 
-// AsksForCertificates: the handshake asks clients for a certificate. A client may go on without
-// one, but a route that needs one then refuses the client.
+// AsksForCertificates returns whether the handshake asks clients for a certificate. A client may go
+// on without one, but a route that needs one then refuses the client.
 bool AsksForCertificates(const protocol::GatewayConfig& config) {
     return !config.ca_file.empty() && config.mtls != protocol::Mtls::kOff;
 }

@@ -30,7 +30,7 @@ bool IsWorkerHeader(const FrameHeader& header) {
     return protocol::IsValidHeader(header) && header.payload_bytes <= limit;
 }
 
-// IsAnswerStatus: the status is 200 or a refusal (4xx, 5xx).
+// IsAnswerStatus returns whether the status is 200 or a refusal (4xx, 5xx).
 bool IsAnswerStatus(uint32_t status) { return status == 200 || (status >= 400 && status < 600); }
 
 // IsAnswer checks those parts of an answer that can be checked without its request.
@@ -47,7 +47,7 @@ bool IsAnswer(const protocol::Receipt& receipt) {
            receipt.sqlstate.back() == '\0';
 }
 
-// ReadExactly reads from a blocking descriptor. False at end of file or on an error.
+// ReadExactly reads from a blocking descriptor. It returns false at end of file or on an error.
 bool ReadExactly(int fd, char* to, size_t size) {
     while (size > 0) {
         const ssize_t n = read(fd, to, size);
@@ -106,7 +106,7 @@ void WorkerLink::WriteAll(const std::string& bytes) {
     size_t at = 0;
     while (at < bytes.size()) {
         const ssize_t n = write(descriptor_.native_handle(), bytes.data() + at, bytes.size() - at);
-        if (n < 0 && errno != EINTR) return;  // the reader sees end of file
+        if (n < 0 && errno != EINTR) return;  // the next read gets end of file
         if (n > 0) at += static_cast<size_t>(n);
     }
 }
@@ -188,7 +188,8 @@ bool WorkerLink::Dispatch(const FrameHeader& header, const char* payload) {
     }
 }
 
-// Deliver gives an answer to the coroutine that waits for it, if a coroutine still does.
+// Deliver gives an answer to the coroutine that asked for it, unless that coroutine has stopped
+// waiting. It returns false if the answer is invalid.
 template <typename Reply>
 bool WorkerLink::Deliver(const FrameHeader& header, const char* payload) {
     Reply reply;

@@ -22,7 +22,7 @@ inline constexpr size_t kApiFrameBytes = protocol::kMaxApiBodyBytes + (32 << 10)
 // WorkerAnswer is the outcome of a request to the worker.
 enum class WorkerAnswer { kAnswered, kTimedOut, kRefused };
 
-// Answer holds the worker's answer: `message`, whose strings are views of `payload`.
+// Answer holds the worker's answer. The strings in `message` are views of `payload`.
 template <typename Message>
 struct Answer {
     Answer() = default;
@@ -74,8 +74,8 @@ class WorkerLink {
         // on_identity returns false if the content is invalid, which means that the worker is of
         // another version.
         std::function<bool(const protocol::Identity&)> on_identity;
-        // on_end is called when the worker has closed its end (reason "") or has sent an invalid
-        // frame (reason given).
+        // on_end is called when the link has ended. Its argument is "" if the worker has closed its
+        // end. Otherwise it says what went wrong, such as an invalid frame.
         std::function<void(const std::string&)> on_end;
     };
     // Start begins to read frames and to call the handlers.
@@ -101,7 +101,8 @@ class WorkerLink {
     http::Task<WorkerAnswer> Push(const core::Uuid& collector_id, std::string frame,
                                   Answer<protocol::Receipt>* answer);
 
-    // RefuseWaiting ends every wait for an answer with kRefused, also waits that begin later.
+    // RefuseWaiting ends every wait for an answer with kRefused. Waits that begin later end so at
+    // once.
     void RefuseWaiting();
 
     uint32_t NextRequestId();

@@ -1,4 +1,4 @@
-// Metric catalog: locks, connections and open transactions. Included by catalog.cpp alone.
+// Metric catalog: locks, connections and open transactions. Only catalog.cpp includes this header.
 #pragma once
 
 #include "protocol/catalog/columns.hpp"

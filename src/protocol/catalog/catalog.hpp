@@ -1,7 +1,7 @@
 // The metric catalog: each metric once, with its JSON type, its relation and its columns. The
-// gateway decodes by it, the worker inserts by it, and the collector writes push bodies by it; a
-// regression test compares it with the SQL. A new metric needs an entry, a table and an expected
-// file.
+// gateway uses it to decode pushes, the worker to insert rows, and the collector to write push
+// bodies. A regression test compares it with the SQL. A new metric needs an entry, a table and an
+// expected file.
 #pragma once
 
 #include <span>
@@ -14,10 +14,12 @@ namespace pganalytics::protocol {
 // Catalog returns every metric that is stored, in the order of their ids.
 std::span<const Metric> Catalog();
 
-// FindMetric returns a metric by its id, kAccounts included; nullptr if there is none.
+// FindMetric returns the metric with this id, which may be kAccounts. It returns nullptr if there
+// is none.
 const Metric* FindMetric(MetricId id);
 
-// MetricsOfType returns the metrics of a JSON type, which are adjacent; empty if there is none.
+// MetricsOfType returns the metrics of a JSON type, which are adjacent in the catalog. The span is
+// empty if there are none.
 std::span<const Metric> MetricsOfType(std::string_view type);
 
 }  // namespace pganalytics::protocol

@@ -1,4 +1,5 @@
-// Metric catalog: short names for kinds of columns. Included by the entries.
+// Metric catalog: short names for kinds of columns. The files with the entries of the catalog
+// include this header.
 #pragma once
 
 #include "protocol/catalog/types.hpp"

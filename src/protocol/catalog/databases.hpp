@@ -1,4 +1,4 @@
-// Metric catalog: databases, tables and indexes. Included by catalog.cpp alone.
+// Metric catalog: databases, tables and indexes. Only catalog.cpp includes this header.
 #pragma once
 
 #include "protocol/catalog/columns.hpp"

@@ -1,4 +1,4 @@
-// Metric catalog: the host and its log. Included by catalog.cpp alone.
+// Metric catalog: the host and its log. Only catalog.cpp includes this header.
 #pragma once
 
 #include "protocol/catalog/columns.hpp"

@@ -1,4 +1,4 @@
-// Metric catalog: query statistics. Included by catalog.cpp alone.
+// Metric catalog: query statistics. Only catalog.cpp includes this header.
 #pragma once
 
 #include <iterator>
@@ -7,9 +7,9 @@
 
 namespace pganalytics::protocol {
 
-// The column rebased: the counters of this row are a base for the next sample, and show no activity
-// since the previous sample. A collector sends such rows when its limit moves a query into or out
-// of the `other` row.
+// If the column `rebased` is true, the counters of the row are a base for the next sample and show
+// no activity since the previous sample. A collector sends such rows when its limit moves a query
+// into or out of the `other` row.
 //
 // The SQL names are those of pg_stat_statements in PostgreSQL 17. The JSON keys are those of v3
 // collectors, if these send the value at all.

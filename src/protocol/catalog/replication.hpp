@@ -1,4 +1,4 @@
-// Metric catalog: replication and the write-ahead log. Included by catalog.cpp alone.
+// Metric catalog: replication and the write-ahead log. Only catalog.cpp includes this header.
 #pragma once
 
 #include "protocol/catalog/columns.hpp"

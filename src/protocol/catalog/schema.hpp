@@ -1,5 +1,5 @@
 // Metric catalog: extensions, schemas, pg_stat_statements itself, and metrics of unknown types.
-// Included by catalog.cpp alone.
+// Only catalog.cpp includes this header.
 #pragma once
 
 #include "protocol/catalog/columns.hpp"

@@ -12,9 +12,9 @@ namespace pganalytics::protocol {
 enum class ColumnType : uint8_t { kInt8, kFloat8, kBool, kTimestamp, kText, kLsn, kJson };
 
 // ColumnRole says what a column is for. kDatabase and kIdentity columns name the series of a row;
-// the stored row has the number of the series instead. kValue columns are stored unchanged.
-// kCounter columns are stored unchanged too, but a zero is stored as NULL (a missing counter is
-// zero).
+// the stored row has the number of that series instead of these columns. kValue columns are stored
+// unchanged. kCounter columns are stored unchanged too, but a zero is stored as NULL (a missing
+// counter is zero).
 enum class ColumnRole : uint8_t {
     kTime,
     kDatabase,
@@ -26,14 +26,14 @@ enum class ColumnRole : uint8_t {
 };
 
 // Scope says where a value is found. kMetric: under its key in the metric. kRow: under its key in
-// each row. kMember and kInnerMember: the value is a member's name on the way to the rows, the one
-// at the first or at the second "*" of the path. A dot in a key leads into an inner object; the key
-// "" of a row means the row itself.
+// each row. kMember: the value is the name of the member that the first "*" of the rows' path
+// stands for. kInnerMember: the same for the second "*". A dot in a key leads into an inner object.
+// With kRow, the key "" means the row itself.
 enum class Scope : uint8_t { kMetric, kMember, kInnerMember, kRow };
 
 // Keep says which rows are stored. kAll: every row. kChanges: rows that differ from the stored rows
-// of their series, and the first rows of each day; a series that the newest sample of a database no
-// longer names is marked as gone. kOnce: rows whose values are not stored already.
+// of their series, and the first rows of each day. When the newest sample of a database no longer
+// names a series, that series is marked as gone. kOnce: rows whose values are not stored already.
 enum class Keep : uint8_t { kAll, kChanges, kOnce };
 
 // Family is the group of metrics that a retention setting covers.
@@ -85,9 +85,11 @@ enum class MetricId : uint16_t {
 struct Metric {
     std::string_view type;      // the JSON "type"
     std::string_view relation;  // in schema pganalytics, partitioned by day
-    // The path of the rows in the JSON object of the metric. "": the object itself is the row.
-    // "wal_status": an inner object is. "tables[]": the elements of an array are.
-    // "databases.*.locks[]": the elements of an array in each member of "databases" are.
+    // The path of the rows in the JSON object of the metric:
+    // "": the object itself is the row.
+    // "wal_status": the inner object wal_status is the row.
+    // "tables[]": each element of the array tables is a row.
+    // "databases.*.locks[]": in each member of databases, each element of the array locks is a row.
     std::string_view rows_path;
     std::span<const Column> columns;
     MetricId id;
@@ -95,7 +97,7 @@ struct Metric {
     Family family;
 };
 
-// kMaxColumns is the number of columns that a row's null mask can have.
+// kMaxColumns limits the columns of a metric, because each column needs a bit in a row's null mask.
 inline constexpr uint32_t kMaxColumns = 63;
 
 // QueryStatsColumn is the position of a column in the rows of kQueryStats, up to the first counter.
@@ -119,9 +121,9 @@ enum AccountsColumn : uint32_t {
     kAccountObserved,
     kAccountUnchanged,
     kAccountMerged,
-    kAccountBeyondLimit,  // of kAccountMerged, those beyond the limit of queries
+    kAccountBeyondLimit,  // how many of kAccountMerged were beyond the limit of queries
     kAccountTooLarge,
-    kAccountQueries,  // of kAccountObserved, query statistics, including unchanged and merged
+    kAccountQueries,  // how many of kAccountObserved are query statistics
 };
 
 }  // namespace pganalytics::protocol
