@@ -12,8 +12,8 @@
 
 namespace pganalytics::ingest {
 
-// UntimedRows are rows of a metric without a time. They get the time of the push, which may come
-// after the metrics in the document.
+// UntimedRows are rows of a metric that has no time. They get the time of the push at the end,
+// because that time may stand behind the metrics in the document.
 struct UntimedRows {
     protocol::RowBuilder* builder;
     uint32_t column;
