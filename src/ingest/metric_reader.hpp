@@ -43,9 +43,9 @@ class MetricReader {
         TextIndex texts;
         uint64_t required = 0;    // bits of the columns that each row must have
         uint64_t seen = 0;        // bits of the columns that the newest row has
-        uint32_t first_row = 0;   // of the object being read
-        bool has_member = false;  // some columns are filled with names of members
-        bool by_member = false;   // one of the columns in has_member is the database
+        uint32_t first_row = 0;   // first row of the object being read
+        bool has_member = false;  // a column takes the name of an object's member
+        bool by_member = false;   // the database column takes the name of an object's member
     };
     struct MetricValue {
         Target target;

@@ -47,7 +47,7 @@ bool AddEntry(X509_CRL* crl, const Revoked& entry) {
                 IsReason(entry.reason) &&
                 X509_REVOKED_set_serialNumber(revoked.get(), serial.get()) == 1 &&
                 X509_REVOKED_set_revocationDate(revoked.get(), revoked_at.get()) == 1;
-        // RFC 5280 section 5.3.1 says to omit the reason rather than to write "unspecified" (0).
+    // RFC 5280 section 5.3.1 says to omit the reason rather than to write "unspecified" (0).
     if (good && entry.reason != 0) {
         const EnumeratedPtr reason(ASN1_ENUMERATED_new());
         good = reason != nullptr && ASN1_ENUMERATED_set(reason.get(), entry.reason) == 1 &&

@@ -30,8 +30,6 @@ bool SetSerial(X509* certificate) {
     if (RAND_bytes(serial, sizeof(serial)) != 1) return false;
     serial[0] &= 0x7F;
     serial[0] |= 0x40;  // a first byte of 0x40 to 0x7F: the number is positive and has 16 bytes
-// # 61 62 AddExtension adds an extension; `value` is in the syntax of OpenSSL's configuration
-// files. REQUIRES: no part of `value` comes from a peer or a user, who could add to the extension.
     const std::unique_ptr<BIGNUM, Freer<BN_free>> number(
         BN_bin2bn(serial, sizeof(serial), nullptr));
     return number != nullptr &&
@@ -60,8 +58,8 @@ bool SetSubject(X509* certificate, const std::string& name) {
                                       static_cast<int>(common_name.size()), -1, 0) == 1;
 }
 
-// AddExtension takes a value in OpenSSL's own syntax. REQUIRES: no part of `value` comes from
-// outside.
+// AddExtension adds an extension. `value` is in the syntax of OpenSSL's configuration files.
+// REQUIRES: no part of `value` comes from a peer or a user, who could add to the extension.
 bool AddExtension(X509* certificate, X509* issuer, int nid, const char* value) {
     X509V3_CTX context;
     X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);

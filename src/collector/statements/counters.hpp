@@ -1,4 +1,5 @@
-// Counters of a statement, 8 bytes each as in Snapshot::counters: compared, added, subtracted.
+// Compares, adds and subtracts the counters of statements. Each counter has 8 bytes, as in
+// Snapshot::counters.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +22,8 @@ class CounterSum {
 
     void Add(const uint64_t* counters);
 
-    // AddDifference adds what was counted since `before`. Minimum, maximum and deviation have no
-    // difference: it combines those of all calls of `now`.
+    // AddDifference adds what was counted since `before`. Minimum, maximum and deviation cannot be
+    // subtracted, so for these it combines the values that cover all calls of `now`.
     void AddDifference(const uint64_t* now, const uint64_t* before);
 
     const std::vector<uint64_t>& counters() const { return counters_; }
@@ -32,7 +33,7 @@ class CounterSum {
 
     std::vector<uint64_t> counters_;
     double timed_calls_ = 0;
-    double mean_ = 0;  // of timed_calls_ calls; rows carry no mean, the reader divides
+    double mean_ = 0;  // mean time of timed_calls_ calls; not sent, because the reader divides
 };
 
 }  // namespace pganalytics::collector
