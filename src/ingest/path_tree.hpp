@@ -26,7 +26,7 @@ struct PathNode {
     std::string path;               // its name in the counts of unstored fields
     std::vector<Target> targets;    // columns; more than one only for the metric's own fields
     bool of_metric = false;         // the value belongs to all rows of the metric
-    std::vector<uint32_t> members;  // indexes of nodes
+    std::vector<uint32_t> members;  // indexes of the members' nodes
     int any = -1;                   // index of the node that every member has; -1: none
     uint32_t any_level = 0;         // 0 for the first "*" of a path, 1 for the second
     int elements = -1;              // index of the node that every element has; -1: none

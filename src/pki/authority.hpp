@@ -23,7 +23,7 @@ inline constexpr char kNextAuthorityKeyFile[] = "pganalytics_ca_next.key";
 inline constexpr char kOldAuthorityKeyFile[] = "pganalytics_ca_old.key";
 
 struct AuthorityOptions {
-    std::string directory;  // of the files, if the authority is made here
+    std::string directory;  // where the files are, if the authority is made here
     // The files of an administrator's authority. If both are "", an authority is made here.
     std::string cert_file;
     std::string key_file;

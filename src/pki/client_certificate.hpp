@@ -16,9 +16,9 @@ core::Status CheckStrength(const X509* certificate);
 
 // CheckClient checks that a certificate is a client's: version 3, in DER, not an authority's, no
 // extension twice, a positive serial number. Its extended key usages must include clientAuth;
-// OpenSSL alone would accept a certificate that lists none. If it lists key usages, they must
-// include digitalSignature. Errors: 403. REQUIRES: the caller verifies chain, signatures and times;
-// no other thread uses the certificate during the call.
+// OpenSSL alone would accept a certificate that lists none. If the certificate lists key usages,
+// they must include digitalSignature. Errors: 403. REQUIRES: the caller verifies chain, signatures
+// and times; no other thread uses the certificate during the call.
 core::Status CheckClient(X509* certificate);
 
 // CollectorOf runs CheckClient and returns the id of the collector that the certificate names. The
@@ -41,7 +41,8 @@ struct ClientCertificate {
 
 // ReadClientCertificate reads the fields of a client certificate. `issuer` is the authority's
 // certificate or nullptr. If the client certificate does not name its authority's key identifier,
-// that of `issuer` is used. Errors (403): those of CollectorOf, or dates that cannot be read.
+// the key identifier of `issuer` is used. Errors (403): those of CollectorOf, or dates that cannot
+// be read.
 core::Result<ClientCertificate> ReadClientCertificate(X509* certificate, X509* issuer);
 
 // CertificateSha256 is the SHA-256 of a certificate's DER.

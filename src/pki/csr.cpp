@@ -84,8 +84,8 @@ Result<KeyPtr> CheckRequest(std::string_view der) {
     const bool whole = request != nullptr &&
                        next == reinterpret_cast<const unsigned char*>(der.data()) + der.size();
     // OpenSSL also accepts some BER, so encode the request again and compare. For some parts
-    // OpenSSL returns the received bytes, so the comparison does not check them. Of these we use
-    // only the key, which is decoded below.
+    // OpenSSL returns the received bytes, so the comparison does not check these parts. We use only
+    // one of them, the key, which is decoded below.
     if (!whole || DerOf(request.get()) != der) {
         return Refusal("certificate request is not one request in DER (PKCS #10)");
     }

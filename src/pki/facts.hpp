@@ -22,8 +22,8 @@ struct Facts {
 };
 
 // FactsOf reads the fields. `issuer` is the authority key identifier. If that is missing and the
-// certificate is self-signed, `issuer` is its own key identifier. If neither is there, `issuer` is
-// the first 20 bytes of the SHA-256 of the authority's name.
+// certificate is self-signed, `issuer` is the certificate's own key identifier. If neither is
+// there, `issuer` is the first 20 bytes of the SHA-256 of the authority's name.
 Facts FactsOf(X509* certificate);
 
 // SpkiSha256 is the SHA-256 of a key's SubjectPublicKeyInfo, as pins use it (RFC 7469 section 2.4).

@@ -6,7 +6,8 @@
 namespace pganalytics::collector {
 namespace {
 
-// kQuietTrustTries: if fetching a trust document fails repeatedly, so many failures are not logged.
+// If fetching a trust document fails repeatedly, the first kQuietTrustTries failures are not
+// logged.
 constexpr int kQuietTrustTries = 3;
 
 std::string Day(core::TimestampMicros time) { return core::FormatTimestamp(time - time % 1000000); }
@@ -105,7 +106,7 @@ bool Keeper::FetchNewTrust(double random) {
     // Forget the offered version: this document may be even newer, and the next receipt names a
     // version again. If gateways disagree, one may offer another version in its receipts while
     // another still sends the document that we have. In that case wait before the next fetch;
-    // otherwise every push would cause one.
+    // otherwise every push would cause a fetch.
     offered_trust_.reset();
     trust_ = Task{};
     if (server.trust.version == state_.server->trust.version) {

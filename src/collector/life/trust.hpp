@@ -20,8 +20,9 @@ struct Trust {
 };
 
 // ParseTrust reads {"version": n, "authorities": [PEM, ...], "pins": ["sha256/base64", ...]}.
-// Errors: an entry that is not exactly one certificate or one pin; a document without any entry.
-// Ignoring them would make the check of the server weaker than the server asked for.
+// Errors: an entry that is not exactly one certificate or one pin; a document without any entry. If
+// the collector ignored such a fault, its check of the server would be weaker than the server asked
+// for.
 core::Result<Trust> ParseTrust(std::string_view json);
 
 // ServerState is what an enrolled collector stores about its server.

@@ -44,8 +44,7 @@ std::string Advice(const Answer& answer);
 // it names none.
 std::optional<uint64_t> TrustVersion(const Answer& answer);
 
-// Discarded is the number of rows that were not stored, as the receipt states it. It is 0 if the
-// receipt does not state it.
+// Discarded is the number of discarded rows that a receipt states; 0 if it states none.
 uint64_t Discarded(const Answer& answer);
 
 }  // namespace pganalytics::collector

@@ -12,8 +12,8 @@ namespace pganalytics::collector {
 bool HaveFallen(const uint64_t* now, const uint64_t* before);
 
 // CounterSum adds up the counters of statements as pg_stat_statements would have counted them in
-// one entry. REQUIRES: statements are added in the order of their keys. Another order could change
-// a floating-point sum, so that the sum falls although none of its parts did.
+// one entry. REQUIRES: statements are added in the order of their keys. In another order a
+// floating-point sum could fall although none of its parts has fallen.
 class CounterSum {
   public:
     CounterSum();
@@ -23,7 +23,8 @@ class CounterSum {
     void Add(const uint64_t* counters);
 
     // AddDifference adds what was counted since `before`. Minimum, maximum and deviation cannot be
-    // subtracted, so for these it combines the values that cover all calls of `now`.
+    // subtracted, so it combines the whole values of `now`, which also cover the calls up to
+    // `before`.
     void AddDifference(const uint64_t* now, const uint64_t* before);
 
     const std::vector<uint64_t>& counters() const { return counters_; }

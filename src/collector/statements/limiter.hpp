@@ -18,8 +18,8 @@ constexpr bool IsOther(const StatementKey& key) { return key.queryid == 0; }
 //
 // Counters are cumulative, so the reader subtracts the previous row. Both rows must stand for the
 // same queries. Therefore `rows` are grouped as in the previous snapshot: a query that was kept
-// there has its own row, and `other` sums up all other queries. If a query changes groups,
-// `rebased` has the rows of the new grouping. They are sent with a time one microsecond later and
+// then has its own row, and `other` sums up all other queries. If a query changes groups, `rebased`
+// has the rows of the new grouping. These rows are sent with a time one microsecond later and
 // marked as bases: the reader does not subtract the previous row from a base.
 struct Limited {
     Limited() = default;
@@ -36,10 +36,10 @@ struct Limited {
 };
 
 // Limiter remembers between snapshots which queries are kept. protocol::ChooseKept chooses 9/10 of
-// them. For the other places, kept queries come first if they are still among the first 5/4 of the
-// limit + 1; so queries near the limit do not change places all the time. A new query that finds
-// all places taken is counted in `other` at once. If it deserves a place, a rebased row gives it
-// one.
+// them. The other places go first to queries that were kept before, if ChooseKept still ranks them
+// within 5/4 of the limit + 1; so queries near the limit do not change places all the time. A new
+// query that finds all places taken is counted in `other` at once. If it deserves a place, a
+// rebased row gives it one.
 //
 // `other` is the sum of its members at the snapshot. Members may have vanished since the previous
 // snapshot (evicted, dropped), or their counters may have begun again from zero. Then `other` is

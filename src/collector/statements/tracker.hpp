@@ -18,7 +18,7 @@ namespace pganalytics::collector {
 // kFullEvery is the time between two full pushes. A full push sends all rows, changed or not.
 inline constexpr std::chrono::hours kFullEvery{1};
 
-// kTextTries: if a text could not be read so many times, only full pushes ask for it.
+// After kTextTries failures to read a text, only full pushes ask for it.
 inline constexpr uint8_t kTextTries = 3;
 
 // Base is a row from which the server counts a series anew: the difference to the row before it is
