@@ -97,7 +97,7 @@ class Checker {
         std::fflush(stdout);
     }
 
-    // Own describes our own certificate.
+    // Own reports on the collector's own certificate.
     void Own() {
         if (!config_.state.identity) return;
         const Identity& identity = *config_.state.identity;

@@ -6,8 +6,8 @@
 
 namespace pganalytics::collector {
 
-// Check tries every step that run would make. For each it prints one line on stdout: OK, WARN or
-// FAIL, with the remedy. Returns 0 only if nothing failed.
+// Check tries every step of the command run. For each step it prints one line on stdout: OK, WARN
+// or FAIL, with the remedy. Returns 0 only if nothing failed.
 int Check(const Config& config, const std::string& config_path, const StopSignal& stop);
 
 }  // namespace pganalytics::collector

@@ -29,8 +29,8 @@ namespace collector = pganalytics::collector;
 // sysexits; RestartPreventExitStatus=78).
 constexpr int kConfigurationError = 78;
 
-// StopOnSignals makes SIGTERM and SIGINT raise `stop`. REQUIRES: no thread has been started. All
-// threads started later inherit the signal mask, so no signal handler interrupts them.
+// StopOnSignals makes SIGTERM and SIGINT raise `stop`. REQUIRES: no thread has been started.
+// Threads that are started later inherit the signal mask, so these signals do not interrupt them.
 void StopOnSignals(collector::StopSignal* stop) {
     signal(SIGPIPE, SIG_IGN);
     sigset_t signals;

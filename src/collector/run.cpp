@@ -160,8 +160,9 @@ class Service {
     }
 
     // TakePush waits until a push is due, for at most kKeeperRound. It returns nullptr if none
-    // became due or if the program stops. The caller then runs the keeper: a push that waits half a
-    // minute because the certificate was revoked must not delay the check for a new certificate.
+    // became due or if the program stops. The wait is short because the caller then runs the
+    // keeper: while a denied push waits half a minute, the keeper must still look for a new
+    // certificate.
     std::shared_ptr<const Push> TakePush() {
         std::unique_lock lock(mutex_);
         const auto now = std::chrono::steady_clock::now();

@@ -23,8 +23,8 @@ ServerJob::ServerJob(const Config* config, size_t index, const core::Clock* cloc
       head_{core::FormatUuid(config->collector_id), Hostname(), server_->name},
       sampler_(server_, clock, stop),
       limiter_(config->max_queries_per_db, first_rows),
-      // Microseconds since 1970 plus the index of the server, so that two servers of one collector
-      // never share an idempotency key.
+      // The epoch is microseconds since 1970 plus the index of the server. So two servers of one
+      // collector never share an idempotency key.
       epoch_(clock->Now() + core::kPostgresEpochUnixSeconds * 1000000 +
              static_cast<int64_t>(index)) {}
 

@@ -20,8 +20,8 @@ std::string Hostname();
 
 class ServerJob {
   public:
-    // `index` is the server's place in the configuration; first_rows is for the Limiter. REQUIRES:
-    // all arguments outlive the job.
+    // `index` is the server's place in the configuration. first_rows is passed to the Limiter.
+    // REQUIRES: all pointers outlive the job.
     ServerJob(const Config* config, size_t index, const core::Clock* clock, const StopSignal* stop,
               Limiter::FirstRows first_rows = Limiter::FirstRows::kBases);
 

@@ -228,9 +228,9 @@ Fault Walk::ReadMetrics(od::value value) {
     return {};
 }
 
-// FindType reads ahead to "type": v3 collectors write keys in alphabetical order, so "type" comes
-// after the rows, which cannot be read without it. The skipped part is checked when the rows are
-// read.
+// FindType reads ahead to "type", because the rows cannot be read without it. v3 collectors write
+// keys in alphabetical order, so "type" comes after the rows. The skipped part is checked when the
+// rows are read.
 Fault Walk::FindType(od::object* object, std::string* type) {
     for (auto item : *object) {
         od::field field;

@@ -1,5 +1,5 @@
-// Decode: converts the JSON of a push to typed rows, in one pass, by the metric catalog. It uses no
-// sockets and no clock.
+// Decode: converts the JSON of a push to typed rows, in one pass, as the metric catalog says. It
+// uses no sockets and no clock.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ struct DecodedPush {
     uint64_t unchanged = 0;
     uint64_t merged = 0;
     uint64_t too_large = 0;
-    std::string unstored;  // JSON object of names and counts; "" if everything has a table
+    std::string unstored;  // JSON object: names and counts of what no table takes; "" if nothing
     // At most one block for each metric, none of them empty; the block of kAccounts is last.
     std::vector<protocol::RowBuilder> blocks;
 };
@@ -41,8 +41,8 @@ class Decoder {
     // Decode reads one document. It keeps max_queries_per_db queries of each snapshot of a database
     // and merges the others into one row (protocol/query_limit.hpp); 0 keeps all. REQUIRES:
     // core::Buffer::kPadding bytes after `body` are readable. Errors: 400 not JSON; 413 more rows
-    // than a push may have; 422 JSON that is not a push. The error has the JSON path, "$" for the
-    // document itself; its message is "<path>: <reason>".
+    // than a push may have; 422 JSON that is not a push. An error has the JSON path of the faulty
+    // value ("$" for the document itself); its message is "<path>: <reason>".
     core::Result<DecodedPush> Decode(std::string_view body, uint32_t max_queries_per_db);
 
   private:

@@ -19,7 +19,7 @@ using core::Result;
 
 constexpr size_t kFirstGuess = size_t{256} << 10;
 // kMaxDeflateRatio: DEFLATE expands at most 1032 times (RFC 1951: 258 bytes from two bits), so a
-// claim of more is false.
+// body cannot inflate to more than that.
 constexpr size_t kMaxDeflateRatio = 1032;
 
 Error Damaged(const char* format) {
@@ -67,16 +67,16 @@ Result<Buffer> InflateZstd(std::string_view body, size_t limit) {
     const std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> inflater(ZSTD_createDCtx(),
                                                                         &ZSTD_freeDCtx);
     if (inflater == nullptr) throw std::bad_alloc();
-    // A window of more than 8 MB (RFC 8878 section 3.1.1) would take memory, and no sender of
-    // statistics needs it.
+    // Refuse a window of more than 8 MB (RFC 8878 section 3.1.1): it would take memory, and no
+    // sender of statistics needs it.
     ZSTD_DCtx_setParameter(inflater.get(), ZSTD_d_windowLogMax, 23);
     const unsigned long long claimed = ZSTD_getFrameContentSize(body.data(), body.size());
     if (claimed == ZSTD_CONTENTSIZE_ERROR) return Damaged("zstd");
     Buffer out;
     const bool known = claimed != ZSTD_CONTENTSIZE_UNKNOWN;
     if (known && claimed > limit) return TooLarge(limit);
-    // The claim may be false: begin with at most 64 times the body, and allocate more as bytes
-    // arrive.
+    // The claimed size may be false. Begin with at most 64 times the body, and allocate more as
+    // bytes arrive.
     const size_t ratio_bound = body.size() * 64;
     out.Reserve(std::min(limit, known ? std::min<size_t>(claimed + 1, ratio_bound) : kFirstGuess));
     ZSTD_inBuffer in{body.data(), body.size(), 0};

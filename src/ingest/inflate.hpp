@@ -11,9 +11,9 @@ namespace pganalytics::ingest {
 
 enum class Compression { kNone, kGzip, kZstd };
 
-// DetectCompression looks at the first bytes of a body (RFC 1952, RFC 8878), because the sender's
-// header can be wrong: v3 collectors announce gzip and send plain JSON. No JSON text begins like
-// either format.
+// DetectCompression looks at the first bytes of a body (RFC 1952, RFC 8878). It ignores
+// Content-Encoding, because v3 collectors announce gzip and send plain JSON. No JSON text begins
+// like gzip or zstd.
 Compression DetectCompression(std::string_view body);
 
 // Inflate returns the content of all members or frames of `body`. Errors: 400 for damaged or

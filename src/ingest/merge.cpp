@@ -23,7 +23,7 @@ uint32_t FindColumn(const Metric& metric, std::string_view name) {
     throw std::logic_error("the catalog lacks a column that merging needs");
 }
 
-// SetCounter stores a counter as the tables do: zero is NULL.
+// SetCounter stores a counter in the form that the tables use: NULL for zero.
 void SetCounter(uint64_t* words, uint32_t column, uint64_t word) {
     const uint64_t bit = uint64_t{1} << column;
     words[0] = word == 0 ? words[0] | bit : words[0] & ~bit;
@@ -57,8 +57,8 @@ Merger::Merger(const Metric& metric)
       mean_(FindColumn(metric, "mean_exec_time")),
       stddev_(FindColumn(metric, "stddev_exec_time")) {}
 
-// CombineTimes sets minimum, maximum, mean and deviation of `into`. REQUIRES: its calls are not
-// summed yet, because they are a weight here.
+// CombineTimes sets minimum, maximum, mean and deviation of `into`. REQUIRES: `into` still has its
+// own calls, not the sum, because the calls are a weight here.
 void Merger::CombineTimes(uint64_t* into, Row from) const {
     auto times_of = [this](Row row) {
         return protocol::ExecTimes{static_cast<double>(row.Int8(calls_)), row.Float8(min_),
@@ -78,8 +78,8 @@ const Column* Merger::Merge(Row from, uint64_t* words) const {
         const Row row{words};
         switch (column.role) {
             case ColumnRole::kStatsSince:
-                // The sum began when its oldest part began. If one part has no time, the sum has
-                // none.
+                // The merged row has counted since the earlier of the two times. If one row has no
+                // time, neither has the merged row.
                 if (row.IsNull(i) || from.IsNull(i)) {
                     words[0] |= uint64_t{1} << i;
                     words[1 + i] = 0;
@@ -106,7 +106,8 @@ const Column* Merger::Merge(Row from, uint64_t* words) const {
             case ColumnRole::kText:
                 break;
             case ColumnRole::kValue:
-                // If `from` shows no activity (rebased), neither does the sum.
+                // If `from` is rebased, its difference to the row before is no activity; then the
+                // same holds for the merged row.
                 if (i == protocol::kRebased && !from.IsNull(i) && from.Word(i) != 0) {
                     words[0] &= ~(uint64_t{1} << i);
                     words[1 + i] = 1;
@@ -114,7 +115,8 @@ const Column* Merger::Merge(Row from, uint64_t* words) const {
                 break;
         }
     }
-    // Combined times near the largest double may overflow although their sum does not.
+    // Near the largest double, the combined mean or deviation may overflow although the sum of the
+    // times does not.
     for (const uint32_t i : {mean_, stddev_}) {
         if (!std::isfinite(Row{words}.Float8(i))) return &metric_->columns[i];
     }

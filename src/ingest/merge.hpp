@@ -9,14 +9,15 @@
 
 namespace pganalytics::ingest {
 
-// RowIndex finds rows by a hash of their key: open addressing, no allocation per row. The hash
-// includes a seed that the sender does not know, so nobody can send keys that all collide.
+// RowIndex finds rows by a hash of their key. It is a hash table with open addressing, so it
+// allocates nothing per row. The hash includes a seed that the sender does not know, so nobody can
+// send keys that all collide.
 class RowIndex {
   public:
     explicit RowIndex(uint64_t seed) : seed_(seed) {}
 
     // FindOrAdd returns the row that has this hash and for which same(row) is true. If there is
-    // none, it adds `row` and returns it. After kMaxSame other rows with the same hash it returns
+    // none, it adds `row` and returns it. If kMaxSame other rows have the same hash, it returns
     // `row` without adding it.
     template <typename Same>
     uint32_t FindOrAdd(uint64_t hash, uint32_t row, Same&& same) {

@@ -91,8 +91,9 @@ Fault MetricReader::LeaveOut(const std::string& path, od::value value, int depth
     return Skip(value, depth, &progress_->scratch);
 }
 
-// Predict returns the node of a key; it first tries the node that was at the same position in the
-// previous object. Returns -1 if no column takes the key; then key_ is its name.
+// Predict returns the node of a key. Most objects have the same keys in the same order, so it first
+// tries the node that was at this position of the previous object. Returns -1 if no column takes
+// the key; then key_ is its name. Returns -1 with *fault set if the key is malformed.
 int MetricReader::Predict(PathNode& node, const char* raw, size_t position, Fault* fault) {
     auto is_key = [raw](std::string_view key) {
         return std::memcmp(raw, key.data(), key.size()) == 0 && raw[key.size()] == '"';
@@ -139,7 +140,7 @@ Fault MetricReader::ReadFields(PathNode& node, od::object object, int depth) {
 // ReadOtherField reads a field that belongs to no column. REQUIRES: key_ is its name.
 Fault MetricReader::ReadOtherField(PathNode& node, od::value value, int depth) {
     if (&node == &tree_.root()) {
-        if (key_ == "type") {  // already read
+        if (key_ == "type") {  // FindType has read it
             Fault fault = Once(&seen_, kType);
             return fault ? std::move(fault).In(key_) : Fault();
         }
@@ -240,7 +241,8 @@ Fault MetricReader::StartRow(Relation& relation) {
     return {};
 }
 
-// EndRow drops a row without any value, which would otherwise be read as counters of zero.
+// EndRow checks the newest row. It drops a row without any value, because the missing counters
+// would be read as zero.
 Fault MetricReader::EndRow(const PathNode& node, Relation& relation) {
     if (const uint64_t missing = relation.required & ~relation.seen; missing != 0) {
         const auto column = static_cast<uint32_t>(std::countr_zero(missing));

@@ -1,5 +1,5 @@
-// Metric reader: decodes metrics of one JSON type, each in one walk, into the rows of all relations
-// that the catalog has for that type.
+// Metric reader: decodes the metrics of one JSON type. It walks each metric once and makes the rows
+// of all relations that the catalog has for the type.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,8 @@ class MetricReader {
 
     std::string_view type() const { return metrics_[0].type; }
 
-    // Read adds the rows of one object. Faults: 400; 413 for too many rows; 422.
+    // Read adds the rows of one object. Faults: 400 not JSON; 413 too many rows; 422 a value that
+    // is not allowed.
     Fault Read(od::object object);
 
     // MoveBlocks appends the block of each relation that has rows. REQUIRES: no Read follows.
@@ -42,9 +43,9 @@ class MetricReader {
         TextIndex texts;
         uint64_t required = 0;    // bits of the columns that each row must have
         uint64_t seen = 0;        // bits of the columns that the newest row has
-        uint32_t first_row = 0;   // of the object being read
-        bool has_member = false;  // some columns take the names of members
-        bool by_member = false;   // one of these columns is the database
+        uint32_t first_row = 0;   // first row of the object being read
+        bool has_member = false;  // a column takes the name of an object's member
+        bool by_member = false;   // the database column takes the name of an object's member
     };
     struct MetricValue {
         Target target;
@@ -72,7 +73,7 @@ class MetricReader {
     Progress* progress_;
     PathTree tree_;
     std::vector<std::unique_ptr<Relation>> relations_;
-    std::unique_ptr<QueryRows> queries_;  // for pg_query_stats, which is read strictly
+    std::unique_ptr<QueryRows> queries_;  // set only for pg_query_stats, which is read strictly
     ValueReader values_;
     std::string key_;
     // State of the object being read:

@@ -1,5 +1,5 @@
-// Path tree: the places of all values of one JSON type, as a tree of keys. It is built once from
-// the catalog; each object is then read along it.
+// Path tree: where the values of one JSON type are, as a tree of keys. It is built once from the
+// catalog. Each object is then read along the tree.
 #pragma once
 
 #include <cstdint>
@@ -18,21 +18,21 @@ struct Target {
     uint32_t column;
 };
 
-// PathNode is a value on the path to the cells. It is a cell (targets), an array (elements), or an
-// object: its members are either known by name (members) or all of the same kind (any). An object
-// and an element of an array may be a row.
+// PathNode is one value in the JSON of a metric. It is a cell (targets), an array (elements) or an
+// object. The members of an object are either known by name (members) or all of the same kind
+// (any). An object, or an element of an array, may be a row.
 struct PathNode {
     std::string_view key;           // its key in the enclosing object
     std::string path;               // its name in the counts of unstored fields
-    std::vector<Target> targets;    // more than one only for the metric's own fields
-    bool of_metric = false;         // the value is for all rows of the metric's object
-    std::vector<uint32_t> members;  // nodes
-    int any = -1;                   // node of each member
+    std::vector<Target> targets;    // columns; more than one only for the metric's own fields
+    bool of_metric = false;         // the value belongs to all rows of the metric
+    std::vector<uint32_t> members;  // indexes of the members' nodes
+    int any = -1;                   // index of the node that every member has; -1: none
     uint32_t any_level = 0;         // 0 for the first "*" of a path, 1 for the second
-    int elements = -1;              // node of each element
-    int row = -1;                   // relation that has a row for this value
-    int whole = -1;                 // column of that row that takes the value's JSON text
-    std::vector<int> order;         // member node of each key of the last object read, -1: none
+    int elements = -1;              // index of the node that every element has; -1: none
+    int row = -1;                   // index of the relation with a row for this value; -1: none
+    int whole = -1;                 // column of that row for the value's whole JSON text
+    std::vector<int> order;         // for each key of the last object read: its node, -1: none
 };
 
 class PathTree {

@@ -12,8 +12,8 @@
 
 namespace pganalytics::ingest {
 
-// UntimedRows are rows of a metric without a time. They get the time of the push, which may come
-// after the metrics in the document.
+// UntimedRows are rows of a metric that has no time. They get the push's time when the whole
+// document has been read, because that time may come after the metrics.
 struct UntimedRows {
     protocol::RowBuilder* builder;
     uint32_t column;

@@ -44,8 +44,8 @@ Fault QueryRows::EndRow(Account* account) {
         keys_.Hash(object_, row.Word(protocol::kQueryId), Identity(row, protocol::kUserName),
                    Identity(row, protocol::kTopLevel));
     const uint32_t into = keys_.FindOrAdd(hash, last, [&](uint32_t other) {
-        // keys_ may still have rows that the limit has removed, and the next object's rows reuse
-        // their numbers.
+        // keys_ may still have the numbers of rows that the limit has removed, and rows of later
+        // objects reuse these numbers.
         if (other < first_row_ || other >= last) return false;
         const Row r = builder_->At(other);
         return r.Word(protocol::kQueryId) == row.Word(protocol::kQueryId) &&
@@ -84,7 +84,8 @@ bool QueryRows::IsOther(Row row) const {
            row.Word(protocol::kTopLevel) == 1;
 }
 
-// Fold adds a row to the row `other`. If that is still empty, it becomes a copy of the row.
+// Fold adds the row `from` to the row `other`, which is `into`. If `into` is empty, it becomes a
+// copy of `from`.
 Fault QueryRows::Fold(Row from, std::vector<uint64_t>* into) const {
     if (into->empty()) {
         into->assign(from.words, from.words + 1 + builder_->metric().columns.size());
@@ -126,7 +127,7 @@ Fault QueryRows::ApplyLimit(uint32_t limit, Account* account) {
     SetCell(&other, protocol::kUserName, texts_->Intern("", builder_));
     SetCell(&other, protocol::kQueryId, static_cast<uint64_t>(protocol::kOtherQueryId));
     SetCell(&other, protocol::kTopLevel, 1);
-    // One of these rows became the row `other`, so it was not merged.
+    // One of the removed rows became the row `other`, so only the rest were merged.
     const uint64_t folded = builder_->rows() - to - 1;
     builder_->Truncate(to);
     builder_->AppendRow(other.data());

@@ -18,7 +18,7 @@ namespace pganalytics::ingest {
 
 class QueryRows {
   public:
-    // `texts` is the index of the heap of `builder`. REQUIRES: both outlive this object.
+    // `texts` indexes the heap of `builder`. REQUIRES: both outlive this object.
     QueryRows(protocol::RowBuilder* builder, TextIndex* texts, uint64_t seed)
         : builder_(builder), texts_(texts), merger_(builder->metric()), keys_(seed) {}
 
@@ -33,13 +33,13 @@ class QueryRows {
     // sum is out of range.
     Fault EndRow(Account* account);
 
-    // EndObject applies the limit (0: none) and puts the texts on the heap. Fault: 422 if a sum is
-    // out of range.
+    // EndObject applies the limit (0: no limit) and puts the texts on the heap. Fault: 422 if a sum
+    // is out of range.
     Fault EndObject(uint32_t limit, Account* account);
 
   private:
     struct Text {
-        const char* bytes = nullptr;  // nullptr: in copies_, from `offset`
+        const char* bytes = nullptr;  // nullptr: the text is in copies_, from `offset`
         uint64_t offset = 0;
         size_t size = 0;
         bool is_there = false;

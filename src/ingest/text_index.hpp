@@ -9,8 +9,8 @@
 
 namespace pganalytics::ingest {
 
-// TextIndex belongs to the heap of one builder. A seed that the sender does not know keys its
-// hashes, so nobody can send texts that all collide.
+// TextIndex finds the texts on the heap of one builder by a hash. The hash includes a seed that the
+// sender does not know, so nobody can send texts that all collide.
 class TextIndex {
   public:
     explicit TextIndex(uint64_t seed) : seed_(seed) {}

@@ -5,7 +5,7 @@
 namespace pganalytics::ingest {
 namespace {
 
-// UnknownColumn is the position of a column of kUnknown.
+// UnknownColumn lists the columns of the metric kUnknown in their order.
 enum UnknownColumn : uint32_t { kSampledAt, kType, kMetric };
 enum UnknownKey : uint32_t { kTypeKey = 1 };
 

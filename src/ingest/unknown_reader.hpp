@@ -23,8 +23,8 @@ class UnknownReader {
 
     protocol::RowBuilder* builder() { return &builder_; }
 
-    // Read adds one metric. `value` and `object` are the same metric, read from its start. Faults:
-    // 400; 413 for too many rows; 422 for NUL and for a repeated "type".
+    // Read adds one metric. `value` and `object` are both this metric, not read yet. Faults: 400;
+    // 413 for too many rows; 422 for NUL and for a repeated "type".
     Fault Read(std::string_view type, od::value value, od::object object);
 
   private:

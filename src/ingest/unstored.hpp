@@ -11,9 +11,10 @@ namespace pganalytics::ingest {
 
 class Unstored {
   public:
-    // kMaxNames limits the names of each kind; all further names are counted under "*".
+    // kMaxNames limits the names of types and, separately, of fields. All further names are counted
+    // under "*".
     static constexpr size_t kMaxNames = 100;
-    // kMaxNameBytes is where a longer name is cut, at the end of a character.
+    // kMaxNameBytes is the length to which a longer name is cut. A cut never splits a character.
     static constexpr size_t kMaxNameBytes = 100;
 
     // CountType and CountField count one value. REQUIRES: UTF-8. Control characters, including NUL,

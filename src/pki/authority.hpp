@@ -13,54 +13,60 @@
 
 namespace pganalytics::pki {
 
-// Names of the files of a made authority. During a rotation the certificate file has both
-// authorities, the new one first; the new one issues the collectors' certificates. The key of the
-// old one still signs the old revocation list and the server's certificate, because some collectors
-// know only the old authority.
+// Names of the authority's files, if the authority is made here. During a rotation the certificate
+// file contains two certificates, the new authority's first. The new authority issues the
+// collectors' certificates. The old authority's key still signs the old revocation list and the
+// server's certificate, because some collectors know only the old authority.
 inline constexpr char kAuthorityFile[] = "pganalytics_ca.crt";
 inline constexpr char kAuthorityKeyFile[] = "pganalytics_ca.key";
 inline constexpr char kNextAuthorityKeyFile[] = "pganalytics_ca_next.key";
 inline constexpr char kOldAuthorityKeyFile[] = "pganalytics_ca_old.key";
 
 struct AuthorityOptions {
-    std::string directory;  // for the files of a made authority
-    std::string cert_file;  // of a given authority, with key_file; both "": make an authority
+    std::string directory;  // where the files are, if the authority is made here
+    // The files of an administrator's authority. If both are "", an authority is made here.
+    std::string cert_file;
     std::string key_file;
     std::string name;
     int64_t lifetime_days = 0;
     int64_t now = 0;  // Unix time in seconds
     PassphraseSource passphrase;
-    std::string crl_url;  // for issued certificates; "": none
+    std::string crl_url;  // written into issued certificates; "": none
 };
 
 class Authority {
   public:
-    // Open reads the files, completes a change that a crash interrupted, and makes an authority if
-    // there is none. It adds sentences about what it did to *notes, for the log. Errors name the
-    // file. It never replaces a made authority because of a fault in its files.
+    // Open reads the files, and makes an authority if there is none. It completes or undoes a
+    // change that a crash interrupted. For the log, it appends to *notes what it has done. Errors
+    // name the file. If the files of an authority made here have a fault, Open fails; it never
+    // replaces that authority.
     static core::Result<Authority> Open(AuthorityOptions options, std::vector<std::string>* notes);
 
-    // certificates are the trusted authorities; the first one issues.
+    // certificates returns the certificates of the trusted authorities. The first one issues the
+    // collectors' certificates.
     const std::vector<CertPtr>& certificates() const { return certificates_; }
     const std::string& crl_url() const { return options_.crl_url; }
     bool given() const { return !options_.key_file.empty(); }
     bool IsReplaced() const { return !given() && certificates_.size() > 1; }
 
-    // KeyOf reads the key of an authority's certificate and keeps it for later calls.
+    // KeyOf returns certificate and key of the authority at `index` in certificates(). It reads the
+    // key file only the first time.
     core::Result<Issuer> KeyOf(size_t index);
 
     // ServerIssuer is the index of the authority that signs the server's certificate. During a
-    // rotation that is the old one, until a tenth of its validity period is left.
+    // rotation that is the old authority, until only a tenth of its validity period is left.
     size_t ServerIssuer() const;
 
-    // Rotate makes a new authority, which issues from then on; both are trusted. Finish removes the
-    // old one. Errors: the authority is given; a rotation is already in progress (Rotate) or is not
-    // (Finish); a file cannot be read or written.
+    // Rotate makes a new authority. From then on both authorities are trusted, and the new one
+    // issues the collectors' certificates. Finish removes the old one. Errors: a file cannot be
+    // read or written; for Rotate, the authority is an administrator's or a rotation is already in
+    // progress; for Finish, no rotation is in progress.
     core::Status Rotate();
     core::Status Finish();
 
-    // RotationDue: two thirds of the authority's validity period have passed. FinishDue: the old
-    // authority of a rotation has expired.
+    // RotationDue is true if two thirds of the authority's validity period have passed and no
+    // rotation is in progress. FinishDue is true if the old authority of a rotation has expired. An
+    // administrator's authority is never due.
     bool RotationDue() const;
     bool FinishDue() const;
 

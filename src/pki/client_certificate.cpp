@@ -44,11 +44,12 @@ std::string DerOf(const X509* certificate) {
     return der;
 }
 
-// IsDer finds certificates in BER, which OpenSSL also reads and in which one certificate has many
-// encodings. It encodes the certificate again in place and compares: a copy would have to decode
-// its key again, which takes longer than to verify a signature. Encoding in place drops the
-// received bytes. So IsDer sets a refused certificate to version 1, and every later check refuses
-// it too.
+// IsDer returns false for a certificate in BER: OpenSSL reads BER too, but in BER one certificate
+// has many encodings. IsDer encodes the certificate again and compares the bytes. It encodes in
+// place, because a copy would have to decode its key, which takes longer than verifying a
+// signature. The new encoding replaces the received bytes, so a second check could not see the
+// difference. Therefore IsDer sets a refused certificate to version 1, which every later check
+// refuses.
 bool IsDer(X509* certificate) {
     const std::string came = DerOf(certificate);
     unsigned char* bytes = nullptr;
@@ -64,8 +65,8 @@ std::string_view TextOf(const ASN1_STRING* text) {
             static_cast<size_t>(ASN1_STRING_length(text))};
 }
 
-// Name reads the only URI among the alternative names. It compares all bytes of the URI, so that a
-// NUL cannot hide the rest.
+// Name returns the collector's id from the only URI among the alternative names. It compares all
+// bytes of the URI, so that a NUL cannot hide the rest.
 Result<core::Uuid> Name(const X509* certificate) {
     const NamesPtr names(static_cast<GENERAL_NAMES*>(
         X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
@@ -211,7 +212,7 @@ Result<ClientCertificate> ReadClientCertificate(X509* certificate, X509* issuer)
         if (X509_pubkey_digest(issuer, EVP_sha1(), digest, &digest_size) != 1) {
             throw std::bad_alloc();
         }
-        // A key identifier by RFC 5280 section 4.2.1.2 (1).
+        // RFC 5280 section 4.2.1.2 (1) derives a key identifier from the key in this way.
         read.issuer = core::Hex({reinterpret_cast<char*>(digest), digest_size});
     }
     return read;

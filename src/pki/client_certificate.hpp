@@ -10,20 +10,20 @@
 
 namespace pganalytics::pki {
 
-// CheckStrength refuses a certificate, in any place of a chain, whose key is neither RSA of at
-// least 2048 bits nor ECDSA on P-256, P-384 or P-521. Errors (403) say what is wrong with the key.
+// CheckStrength accepts a certificate, at any place of a chain, only if its key is RSA of at least
+// 2048 bits or ECDSA on P-256, P-384 or P-521. Errors (403) say what is wrong with the key.
 core::Status CheckStrength(const X509* certificate);
 
-// CheckClient checks that a certificate is a client's: version 3, DER, no extension twice, a
-// positive serial number, not an authority, digitalSignature if it lists key usages, and clientAuth
-// among its extended key usages (OpenSSL accepts a certificate that lists none). Errors: 403.
-// REQUIRES: the caller verifies chain, signatures and times, and no other thread uses the
-// certificate meanwhile.
+// CheckClient checks that a certificate is a client's: version 3, in DER, not an authority's, no
+// extension twice, a positive serial number. Its extended key usages must include clientAuth;
+// OpenSSL alone would accept a certificate that lists none. If the certificate lists key usages,
+// they must include digitalSignature. Errors: 403. REQUIRES: the caller verifies chain, signatures
+// and times; no other thread uses the certificate during the call.
 core::Status CheckClient(X509* certificate);
 
 // CollectorOf runs CheckClient and returns the id of the collector that the certificate names. The
-// alternative names must contain exactly one URI: urn:uuid: and a UUID in lower case that is not
-// nil. Errors: 403.
+// alternative names must contain exactly one URI: "urn:uuid:" followed by a UUID that is in lower
+// case and not nil. Errors: 403.
 core::Result<core::Uuid> CollectorOf(X509* certificate);
 
 // ClientCertificate is a client certificate with the fields that the tables store.
@@ -35,13 +35,14 @@ struct ClientCertificate {
     int64_t not_after = 0;
     std::string serial;   // lower-case hex without leading zeros
     std::string issuer;   // key identifier of its authority, lower-case hex
-    std::string subject;  // RFC 2253
+    std::string subject;  // as RFC 2253 writes it
     std::string der;
 };
 
-// ReadClientCertificate reads a certificate that CollectorOf accepts. `issuer` is the certificate
-// of its authority or nullptr. Its key identifier is used if the client's certificate does not name
-// one.
+// ReadClientCertificate reads the fields of a client certificate. `issuer` is the authority's
+// certificate or nullptr. If the client certificate does not name its authority's key identifier,
+// the key identifier of `issuer` is used. Errors (403): those of CollectorOf, or dates that cannot
+// be read.
 core::Result<ClientCertificate> ReadClientCertificate(X509* certificate, X509* issuer);
 
 // CertificateSha256 is the SHA-256 of a certificate's DER.

@@ -20,9 +20,9 @@ using EnumeratedPtr = std::unique_ptr<ASN1_ENUMERATED, Freer<ASN1_ENUMERATED_fre
 using TimePtr = std::unique_ptr<ASN1_TIME, Freer<ASN1_TIME_free>>;
 
 constexpr size_t kMaxSerialDigits = 40;
-// IsReason refuses certificateHold (6) and removeFromCRL (8), which are for revocations that can be
-// undone; 7 is unused.
 constexpr int kLastReason = 10;
+// IsReason refuses 7, which is unused. It also refuses certificateHold (6) and removeFromCRL (8):
+// they belong to revocations that can be undone.
 bool IsReason(int reason) {
     return reason >= 0 && reason <= kLastReason && (reason < 6 || reason > 8);
 }
@@ -47,7 +47,7 @@ bool AddEntry(X509_CRL* crl, const Revoked& entry) {
                 IsReason(entry.reason) &&
                 X509_REVOKED_set_serialNumber(revoked.get(), serial.get()) == 1 &&
                 X509_REVOKED_set_revocationDate(revoked.get(), revoked_at.get()) == 1;
-    // RFC 5280 section 5.3.1: leave the reason out rather than write "unspecified".
+    // RFC 5280 section 5.3.1 says to omit the reason rather than to write "unspecified" (0).
     if (good && entry.reason != 0) {
         const EnumeratedPtr reason(ASN1_ENUMERATED_new());
         good = reason != nullptr && ASN1_ENUMERATED_set(reason.get(), entry.reason) == 1 &&

@@ -18,17 +18,20 @@ struct Revoked {
     int reason = 0;
 };
 
-// MakeCrl makes a revocation list of version 2 in DER, with its number and the authority's key
-// identifier. Errors: an invalid serial number, an invalid reason, a key that cannot sign.
+// MakeCrl makes a revocation list of version 2 in DER. The list contains `number` and the
+// authority's key identifier. Errors: an invalid serial number, an invalid reason, a key that
+// cannot sign.
 core::Result<std::string> MakeCrl(const Issuer& issuer, int64_t number, int64_t this_update,
                                   int64_t next_update, const std::vector<Revoked>& entries);
 
-// CrlNumbers returns the numbers of the lists in a PEM file, each with the key identifier of its
-// authority (lower-case hex). It skips other PEM objects, and lists without a number or identifier.
+// CrlNumber is the number of one revocation list. `issuer` is the key identifier of the list's
+// authority, in lower-case hex.
 struct CrlNumber {
     std::string issuer;
     int64_t number = 0;
 };
+// CrlNumbers returns the number of each list in a PEM text. It skips other PEM objects, and lists
+// that lack a number or a key identifier.
 std::vector<CrlNumber> CrlNumbers(const std::string& pem);
 
 // CrlPem writes a list's DER as PEM.

@@ -28,8 +28,8 @@ std::string DerOf(X509_REQ* request) {
     return der;
 }
 
-// IsAllowedKey accepts only P-256 and P-384, with an uncompressed point: these curves are fast to
-// verify and of undisputed strength.
+// IsAllowedKey accepts only a key on P-256 or P-384 with an uncompressed point. The strength of
+// these curves is undisputed, and their signatures are fast to verify.
 bool IsAllowedKey(EVP_PKEY* key) {
     if (EVP_PKEY_get_base_id(key) != EVP_PKEY_EC) return false;
     char group[32];
@@ -40,9 +40,9 @@ bool IsAllowedKey(EVP_PKEY* key) {
     return nid == NID_X9_62_prime256v1 || nid == NID_secp384r1;
 }
 
-// HasNamedCurve refuses a curve that is given by explicit parameters, which could be any curve
-// (CVE-2020-0601). It must check the encoding: if the parameters describe a known curve, OpenSSL
-// reports that curve by name.
+// HasNamedCurve refuses a key whose curve is given by explicit parameters, because these can
+// describe any curve (CVE-2020-0601). It looks at the encoding: if explicit parameters describe a
+// known curve, OpenSSL reports that curve's name.
 bool HasNamedCurve(X509_REQ* request) {
     X509_ALGOR* algorithm = nullptr;
     if (X509_PUBKEY_get0_param(nullptr, nullptr, nullptr, &algorithm,
@@ -83,8 +83,9 @@ Result<KeyPtr> CheckRequest(std::string_view der) {
     OpensslError();
     const bool whole = request != nullptr &&
                        next == reinterpret_cast<const unsigned char*>(der.data()) + der.size();
-    // Encode the request again and compare, because OpenSSL also accepts some BER. Some parts keep
-    // the received bytes, so the comparison cannot check them; reading the key, below, does.
+    // OpenSSL also accepts some BER, so encode the request again and compare. For some parts
+    // OpenSSL returns the received bytes, so the comparison does not check these parts. We use only
+    // one of them, the key, which is decoded below.
     if (!whole || DerOf(request.get()) != der) {
         return Refusal("certificate request is not one request in DER (PKCS #10)");
     }

@@ -21,12 +21,13 @@ struct Facts {
     std::string pem;
 };
 
-// FactsOf reads the fields. `issuer` is the authority key identifier. If a self-signed certificate
-// has none, `issuer` is its own key identifier. If that is missing too, or another authority has
-// none, it is the first 20 bytes of the SHA-256 of the authority's name.
+// FactsOf reads the fields. `issuer` is the authority key identifier. If that is missing and the
+// certificate is self-signed, `issuer` is the certificate's own key identifier. If neither is
+// there, `issuer` is the first 20 bytes of the SHA-256 of the authority's name.
 Facts FactsOf(X509* certificate);
 
-// SpkiSha256 is the hash in a pin (RFC 7469 section 2.4). Pin formats the hash as sha256/BASE64.
+// SpkiSha256 is the SHA-256 of a key's SubjectPublicKeyInfo, as pins use it (RFC 7469 section 2.4).
+// Pin formats the hash as sha256/BASE64.
 core::Sha256 SpkiSha256(EVP_PKEY* key);
 std::string Pin(const core::Sha256& spki_sha256);
 

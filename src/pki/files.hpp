@@ -11,13 +11,13 @@
 
 namespace pganalytics::pki {
 
-// Modes of written files: only the owner may read a key, everybody a certificate.
+// Modes of written files: only the owner may read a key; everybody may read a certificate.
 inline constexpr mode_t kKeyMode = S_IRUSR | S_IWUSR;
 inline constexpr mode_t kCertificateMode = S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH;
 
-// ReadFile reads a whole regular file of at most 4 MB; `what` names it in errors. The bytes stay in
-// OpenSSL's memory until the BIO is freed. If `status` is not null, it receives the file's mode and
-// owner.
+// ReadFile reads a whole regular file of at most 4 MB. `what` names the file in errors. The bytes
+// are in OpenSSL's secure memory until the BIO is freed. If `status` is not null, it receives the
+// file's mode and owner.
 core::Result<BioPtr> ReadFile(const char* what, const std::string& file,
                               struct stat* status = nullptr);
 
@@ -29,7 +29,8 @@ core::Result<bool> Exists(const std::string& file);
 // at `file` nor at the temporary name.
 core::Status WriteFile(const std::string& file, mode_t mode, std::string_view content);
 
-// RenameFile and RemoveFile also make the change durable. Removing an absent file is no error.
+// RenameFile and RemoveFile also flush the directory, so that the change is durable. Removing an
+// absent file is no error.
 core::Status RenameFile(const std::string& from, const std::string& to);
 core::Status RemoveFile(const std::string& file);
 

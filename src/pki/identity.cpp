@@ -36,8 +36,8 @@ Result<std::vector<CertPtr>> ReadCertificates(const char* what, const std::strin
     return ReadPem<PEM_read_bio_X509, CertPtr>(what, "certificate", file);
 }
 
-// SameAuthority: both lists have the same issuer name and, if both name an authority key, the same
-// authority key.
+// SameAuthority is true if both lists have the same issuer name and, if both contain the
+// authority's key identifier, the same key identifier.
 bool SameAuthority(const X509_CRL* one, const X509_CRL* other) {
     using KeyIdPtr = std::unique_ptr<AUTHORITY_KEYID, Freer<AUTHORITY_KEYID_free>>;
     auto key_of = [](const X509_CRL* list) {

@@ -22,12 +22,13 @@ struct ServerIdentity {
 core::Result<ServerIdentity> LoadServerIdentity(const std::string& cert_file,
                                                 const std::string& key_file);
 
-// LoadAuthorities reads the certificates of the authorities that client certificates are verified
-// against. Errors name the file and the reason: missing, unreadable, not PEM, no certificate in it.
+// LoadAuthorities reads all certificates of a PEM file, for example those of the authorities that
+// sign client certificates. Errors name the file and the reason: missing, unreadable, not PEM, no
+// certificate in it.
 core::Result<std::vector<CertPtr>> LoadAuthorities(const std::string& ca_file);
 
-// LoadRevocationLists reads certificate revocation lists in PEM, at most one of each authority: of
-// two lists made in the same second OpenSSL takes the first, even if the second is newer. Errors
+// LoadRevocationLists reads certificate revocation lists in PEM. Each authority may have only one:
+// if two were made in the same second, OpenSSL uses the first, even if the second is newer. Errors
 // name the file and the reason: missing, unreadable, not PEM, no list in it, two lists of one
 // authority. Signatures and times are checked when a list is used.
 core::Result<std::vector<CrlPtr>> LoadRevocationLists(const std::string& crl_file);

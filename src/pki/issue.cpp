@@ -14,8 +14,8 @@ using core::Error;
 using core::Result;
 
 constexpr int64_t kDay = 86400;
-// Certificates of servers and authorities begin a day in the past: a collector whose clock is
-// behind would refuse a certificate that begins now, and could not report that.
+// Certificates of servers and authorities begin a day in the past. Otherwise a collector whose
+// clock is behind would refuse a new certificate, and could not report that.
 constexpr int64_t kServerBackdateSeconds = kDay;
 constexpr int64_t kCollectorBackdateSeconds = 300;
 constexpr size_t kMaxCommonName = 64;  // ub-common-name, RFC 5280 appendix A.1
@@ -29,7 +29,7 @@ bool SetSerial(X509* certificate) {
     unsigned char serial[16];
     if (RAND_bytes(serial, sizeof(serial)) != 1) return false;
     serial[0] &= 0x7F;
-    serial[0] |= 0x40;  // the first byte is 0x40 to 0x7F: positive, constant length
+    serial[0] |= 0x40;  // a first byte of 0x40 to 0x7F: the number is positive and has 16 bytes
     const std::unique_ptr<BIGNUM, Freer<BN_free>> number(
         BN_bin2bn(serial, sizeof(serial), nullptr));
     return number != nullptr &&
@@ -58,8 +58,8 @@ bool SetSubject(X509* certificate, const std::string& name) {
                                       static_cast<int>(common_name.size()), -1, 0) == 1;
 }
 
-// AddExtension takes a value in OpenSSL's own syntax. REQUIRES: no part of `value` comes from
-// outside.
+// AddExtension adds an extension. `value` is in the syntax of OpenSSL's configuration files.
+// REQUIRES: no part of `value` comes from a peer or a user, who could add to the extension.
 bool AddExtension(X509* certificate, X509* issuer, int nid, const char* value) {
     X509V3_CTX context;
     X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);
@@ -88,7 +88,7 @@ bool AddNames(X509* certificate, const NamesPtr& names) {
     return X509_add1_ext_i2d(certificate, NID_subject_alt_name, names.get(), 0, 0) == 1;
 }
 
-// AddCrlUrl does nothing if there is no URL.
+// AddCrlUrl does nothing if `url` is "".
 bool AddCrlUrl(X509* certificate, const std::string& url) {
     if (url.empty()) return true;
     const CrlPointsPtr points(sk_DIST_POINT_new_null());
@@ -99,7 +99,7 @@ bool AddCrlUrl(X509* certificate, const std::string& url) {
     }
     point->distpoint = DIST_POINT_NAME_new();
     if (point->distpoint == nullptr) return false;
-    point->distpoint->type = 0;  // fullName
+    point->distpoint->type = 0;  // 0 means fullName
     point->distpoint->name.fullname = sk_GENERAL_NAME_new_null();
     return point->distpoint->name.fullname != nullptr &&
            AddName(point->distpoint->name.fullname, GEN_URI, Ia5(url)) &&
@@ -147,7 +147,7 @@ CertPtr Begin(EVP_PKEY* key) {
     return certificate;
 }
 
-// FinishLeaf adds what certificates of servers and collectors share, and signs.
+// FinishLeaf adds the fields that certificates of servers and collectors share, and signs.
 bool FinishLeaf(X509* certificate, const Issuer& issuer, const char* purpose) {
     return X509_set_issuer_name(certificate, X509_get_subject_name(issuer.certificate)) == 1 &&
            AddExtension(certificate, nullptr, NID_basic_constraints, "critical,CA:FALSE") &&

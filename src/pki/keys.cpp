@@ -17,7 +17,8 @@ using core::Result;
 using core::Status;
 
 constexpr const char* kWhat = "private key file";
-// kIterations follows OWASP's recommendation for PBKDF2-HMAC-SHA256; it takes a tenth of a second.
+// kIterations follows OWASP's recommendation for PBKDF2-HMAC-SHA256. So many iterations take a
+// tenth of a second.
 constexpr int kIterations = 600000;
 
 std::string Quoted(const std::string& file) { return std::string(kWhat) + " \"" + file + "\""; }

@@ -40,8 +40,8 @@ KeyPtr MakeKey();
 // an encrypted key with no passphrase or a wrong one.
 core::Result<KeyPtr> ReadKey(const std::string& file, const PassphraseSource& passphrase);
 
-// WriteKey writes PKCS #8 with mode 0600, whole or not at all; with a passphrase it encrypts the
-// key by AES-256 and PBKDF2.
+// WriteKey writes a key as PKCS #8 to a file of mode 0600, whole or not at all. If there is a
+// passphrase, it encrypts the key with AES-256 and PBKDF2.
 core::Status WriteKey(const std::string& file, EVP_PKEY* key, const PassphraseSource& passphrase);
 
 }  // namespace pganalytics::pki

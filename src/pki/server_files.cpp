@@ -75,8 +75,9 @@ class Work {
     // certificate, Mend makes it the current key.
     Status Mend() {
         if (Fits(state_.key)) return Unit{};
-        // Either a crash came between the writes of certificate and key, or the key is lost. The
-        // next key may replace it, because collectors know its pin.
+        // Either a crash came after the new certificate was written but before its key became the
+        // current one, or the current key is lost. The next key may take its place, because
+        // collectors know the next key's pin.
         if (Fits(state_.next_key) || (state_.key == nullptr && state_.next_key != nullptr)) {
             return UseNextKey();
         }
@@ -104,8 +105,9 @@ class Work {
         return "";
     }
 
-    // IsDue: two thirds of the certificate's validity period have passed, and a new certificate
-    // would end later. It would not if the authority itself ends soon.
+    // IsDue is true if two thirds of the certificate's validity period have passed and a new
+    // certificate would end later. A certificate never ends after its authority, so if the
+    // authority ends soon, a new one is no better.
     bool IsDue() const {
         const size_t issuer = authority_->ServerIssuer();
         const int64_t end = std::min(options_.now + options_.days * 86400,
@@ -114,8 +116,8 @@ class Work {
                end > NotAfter(state_.certificate.get());
     }
 
-    // Renew replaces a certificate that is still valid. If that fails, the server keeps the
-    // certificate.
+    // Renew replaces a valid certificate if its names or its URL have changed, or if it is due. If
+    // that fails, the server keeps the old certificate.
     void Renew() {
         Status done = Unit{};
         if (!HasServerNames(state_.certificate.get(), options_.names)) {
@@ -140,8 +142,8 @@ class Work {
             MakeServerCertificate(*issuer, key, options_.names, {options_.now, options_.days});
         if (!made) return made.error();
         std::string text = PemOf(made->get());
-        // Clients need the certificate of an authority that is not self-signed, so the file
-        // contains it too.
+        // If the authority is not self-signed, clients need its certificate too, so the file
+        // contains it.
         if (authority_->given() &&
             X509_check_issued(issuer->certificate, issuer->certificate) != 0) {
             text += PemOf(issuer->certificate);

@@ -30,11 +30,13 @@ struct ServerState {
 };
 
 // EnsureServer makes or renews the server's files as needed. If the names or the URL of the
-// revocation list have changed, or the certificate is unusable, it makes the certificate again for
-// the same key. When two thirds of the validity period have passed, it uses the next key and makes
-// another next key. It reads the authority's key only to issue; if that fails, a valid certificate
-// stays. It also repairs the files after a crash: the certificate is written first, and shows which
-// key belongs to it. It adds sentences for a log to *notes.
+// revocation list have changed, or the certificate is unusable, it makes a new certificate for the
+// same key. When two thirds of the validity period have passed, it makes a certificate for the next
+// key, which then becomes the current key, and makes another next key. It reads the authority's key
+// only to issue a certificate. If it cannot renew a valid certificate, it keeps the old one and
+// sets `problem`. It also repairs the files after a crash: a new certificate is written before its
+// key becomes the current one, and shows which key belongs to it. For the log, it appends to *notes
+// what it has done.
 core::Result<ServerState> EnsureServer(const ServerOptions& options, Authority* authority,
                                        std::vector<std::string>* notes);
 

@@ -35,7 +35,8 @@ Result<std::string> ReadStandardInput(const StopSignal& stop) {
     std::string text(kMaxTokenBytes + 1, '\0');
     size_t length = 0;
     while (length < text.size()) {
-        // A separate thread takes the signals and raises `stop`, so no signal interrupts a read.
+        // A separate thread takes the signals and raises `stop`, so a signal does not interrupt
+        // read(). Therefore wait for the input and for `stop`.
         pollfd waited[] = {{STDIN_FILENO, POLLIN, 0}, {stop.fd(), POLLIN, 0}};
         if (poll(waited, 2, -1) < 0 && errno == EINTR) continue;
         if (stop.raised()) return Error{"stopped"};
@@ -76,7 +77,7 @@ int Fail(const std::string& text) {
     return EXIT_FAILURE;
 }
 
-// Cure returns a remedy for a failure whose message contains none; "" if there is no remedy to add.
+// Cure returns a remedy for failures whose message contains none; "" for all others.
 std::string Cure(const Failure& failure, const Link& link) {
     switch (failure.status) {
         case 0:
@@ -120,8 +121,8 @@ Result<Link> FirstLink(const EnrollOptions& options, const Config& config, const
     return MakeLink(wanted, std::nullopt, same ? before.server : std::nullopt);
 }
 
-// Ask enrols. It retries for up to kEnrollTimeout while the status asks for a retry (503, for
-// example); a 404 or no answer at all ends it.
+// Ask enrols. If the server's status asks for a retry (503, for example), it retries for up to
+// kEnrollTimeout. It does not retry after a 404 or without an answer.
 Outcome<State> Ask(const Link& link, const std::string& token, const Config& config,
                    const StateDirectory& directory, const StopSignal& stop) {
     HttpsClient client(&stop);

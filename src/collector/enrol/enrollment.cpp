@@ -29,7 +29,7 @@ std::optional<Failure> TryTrust(const std::string& url, const Trust& trust, cons
               answer);
 }
 
-// Granted makes the new state, which the caller stores, from the answer to a certificate request.
+// Granted makes the new state from the answer to a certificate request. It stores nothing.
 Outcome<State> Granted(const Answer& answer, const std::string& url,
                        const CertificateRequest& request, core::TimestampMicros now) {
     const core::Result<Enrolled> enrolled = ParseEnrolled(answer.body);

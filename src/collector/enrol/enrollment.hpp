@@ -18,7 +18,7 @@ using Send = std::function<Answer(const Link&, const Request&)>;
 // Failure says why nothing was stored, and how long to wait before a retry.
 struct Failure {
     std::string message;
-    int status = 0;  // of the answer; 0 if there was none or the answer is not at fault
+    int status = 0;  // HTTP status of the answer; 0 if the failure does not come from a status
     Millis retry_after{0};
     NoAnswer why = NoAnswer::kOther;
 };

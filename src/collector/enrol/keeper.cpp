@@ -6,7 +6,8 @@
 namespace pganalytics::collector {
 namespace {
 
-// kQuietTrustTries is how many failures to fetch a trust document, in a row, are not logged.
+// If fetching a trust document fails repeatedly, the first kQuietTrustTries failures are not
+// logged.
 constexpr int kQuietTrustTries = 3;
 
 std::string Day(core::TimestampMicros time) { return core::FormatTimestamp(time - time % 1000000); }
@@ -63,8 +64,8 @@ bool Keeper::Reload() {
     reading_.Worked();
     if (read->identity == state_.identity && read->server == state_.server) return false;
     if (!read->identity || !(read->identity->collector_id == config_->collector_id)) {
-        // All pushes of this process carry the old collector id, so it cannot use the new
-        // certificate.
+        // All pushes of this process carry the old collector id, so the process cannot use another
+        // collector's certificate.
         Log(Level::kWarning,
             "\"" + directory_.path() + "\" now holds " +
                 (read->identity ? "another collector's certificate, " +
@@ -103,9 +104,9 @@ bool Keeper::FetchNewTrust(double random) {
         return false;
     }
     // Forget the offered version: this document may be even newer, and the next receipt names a
-    // version again. If gateways disagree, a receipt may offer another version and this gateway
-    // still send the document that we have. Then wait, so as not to fetch it again after every
-    // push.
+    // version again. If gateways disagree, one may offer another version in its receipts while
+    // another still sends the document that we have. In that case wait before the next fetch;
+    // otherwise every push would cause a fetch.
     offered_trust_.reset();
     trust_ = Task{};
     if (server.trust.version == state_.server->trust.version) {
@@ -159,7 +160,7 @@ std::optional<StateLock> Keeper::Lock(Task* task, const std::string& what, doubl
         Failed(task, what, {lock.error().message, 0, Millis{0}}, random);
         return std::nullopt;
     }
-    if (directory_.Version() != version_) return std::nullopt;  // the next Tend loads it
+    if (directory_.Version() != version_) return std::nullopt;  // the next Tend loads the change
     return std::move(*lock);
 }
 

@@ -13,12 +13,12 @@ namespace pganalytics::collector {
 // During a key change some gateways of the server still have the old key.
 inline constexpr std::chrono::seconds kPinOverlap{60};
 
-// kKeeperRound is the longest time between two calls of Tend: the wall clock may jump, and another
-// process may enrol.
+// kKeeperRound is the longest time between two calls of Tend. Tend must be called so often because
+// the wall clock may jump and another process may enrol.
 inline constexpr std::chrono::seconds kKeeperRound{5};
 
-// Keeper belongs to the thread that pushes, which calls it between two pushes. Without a
-// certificate it only checks whether one has arrived. REQUIRES: all arguments outlive it.
+// Keeper belongs to the thread that pushes. That thread calls Tend between two pushes. If there is
+// no certificate, Tend only checks whether one has arrived. REQUIRES: all arguments outlive it.
 class Keeper {
   public:
     Keeper(const Config* config, const core::Clock* clock, Send send);
@@ -28,12 +28,13 @@ class Keeper {
 
     // Tend does what is due: it loads what another process has written to the state directory,
     // fetches a new trust document, and renews the certificate. If one of these fails, the link
-    // stays as it is; the step is retried after a back-off, and its failure is logged once per
-    // change. `random` is uniform in [0, 1). Returns true if the link has changed: the server may
+    // stays as it is. The step is retried after a back-off; Trouble decides whether the failure is
+    // logged. `random` is uniform in [0, 1). Returns true if the link has changed: the server may
     // now accept what it refused before.
     bool Tend(double random);
 
-    // SawTrustVersion takes the version of the server's trust document that a receipt names.
+    // SawTrustVersion stores the version of the server's trust document that a receipt names. If we
+    // have another version, Tend fetches the document.
     void SawTrustVersion(uint64_t version);
 
   private:
@@ -60,7 +61,7 @@ class Keeper {
     Link link_;
     std::string version_;  // of the directory, when we last read or wrote it
     std::optional<uint64_t> offered_trust_;
-    std::string former_pins_;  // part of the link until former_until_
+    std::string former_pins_;  // of the previous trust document; accepted until former_until_
     std::chrono::steady_clock::time_point former_until_{};
     Task trust_;
     Task renewal_;

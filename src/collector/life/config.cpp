@@ -167,8 +167,8 @@ class Reader {
         } else if (directory || config_.token.empty()) {
             throw Refused{state.error().message};
         } else {
-            // This is the default directory, which may belong to another collector, and a token is
-            // set: an unreadable state is no error.
+            // This is no error, because a token is set and the path is only the default. Another
+            // collector may own that directory.
             config_.warnings.push_back(state.error().message);
             config_.state_dir.clear();
         }

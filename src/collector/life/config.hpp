@@ -15,21 +15,20 @@ namespace pganalytics::collector {
 
 inline constexpr std::string_view kDefaultConfigFile = "/etc/pganalytics/collector.toml";
 
-// MonitoredServer is one [[postgres]] table.
+// MonitoredServer is one [[postgres]] table of the configuration file.
 struct MonitoredServer {
     std::string name;
     std::string conninfo;  // may hold a password: never printed
-    std::string password;  // from password_file; "": libpq looks for one (conninfo, its own
-                           // sources)
+    std::string password;  // from password_file; "": libpq looks for one itself
 };
 
 struct Config {
     core::Uuid collector_id;
     std::string token;      // "": use the certificate in `state`
     std::string url;        // https://host:port[/prefix], no slash at its end
-    std::string ca_file;    // "": see Link
+    std::string ca_file;    // authorities that verify the server; "": none (see Link)
     std::string pin;        // in libcurl's form: sha256//base64[;sha256//base64...]; "": none
-    std::string state_dir;  // "": the default directory, unreadable and not used
+    std::string state_dir;  // "": none is used, because the default directory is unreadable
     State state;            // the content of state_dir
     std::chrono::milliseconds interval{60000};
     size_t max_queries_per_db = 1000;  // per snapshot; the rest is summed in one row

@@ -15,10 +15,12 @@ core::Result<std::chrono::milliseconds> ParseInterval(std::string_view text);
 // ParseMaxQueries reads a number of queries: 1 to 100000.
 core::Result<size_t> ParseMaxQueries(std::string_view text);
 
-// NormalizePin reads one or more of "sha256/<base64>" or "sha256//<base64>", separated by ';'.
+// NormalizePin reads one or more of "sha256/<base64>" or "sha256//<base64>", separated by ';'. The
+// result has libcurl's form, "sha256//<base64>".
 core::Result<std::string> NormalizePin(std::string_view text);
 
-// NormalizeUrl accepts https://host[:port][/prefix] without user, query and fragment.
+// NormalizeUrl accepts https://host[:port][/prefix] without user, query and fragment. The result
+// has no slash at its end.
 core::Result<std::string> NormalizeUrl(const std::string& text);
 
 }  // namespace pganalytics::collector

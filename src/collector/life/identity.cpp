@@ -9,8 +9,8 @@
 namespace pganalytics::collector {
 namespace {
 
-// NoPassphrase gives no passphrase. Without it OpenSSL would ask for one at the terminal, where
-// nobody answers.
+// NoPassphrase gives no passphrase. Without this callback OpenSSL would ask for a passphrase at the
+// terminal, where nobody answers.
 int NoPassphrase(char*, int, int, void*) { return -1; }
 
 pki::BioPtr Reading(std::string_view pem) {
@@ -76,11 +76,11 @@ core::TimestampMicros RenewAt(const Identity& identity) {
 }
 
 double Spread(std::string_view id) {
-    // FNV-1a, because the result of std::hash may differ between builds.
+    // This is FNV-1a, because the result of std::hash may differ between builds.
     uint64_t hash = 0xcbf29ce484222325u;
     for (const char c : id) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-    // In FNV-1a the last byte hardly affects the upper bits, and the result uses only these. The
-    // final step of MurmurHash3 spreads it over all bits.
+    // In FNV-1a the last byte hardly affects the upper bits, but the result uses only the upper
+    // bits. So add the final step of MurmurHash3, which spreads each byte over all bits.
     hash = (hash ^ (hash >> 33)) * 0xff51afd7ed558ccdu;
     hash = (hash ^ (hash >> 33)) * 0xc4ceb9fe1a85ec53u;
     return static_cast<double>((hash ^ (hash >> 33)) >> 16) /

@@ -15,7 +15,7 @@ struct Identity {
     std::string serial;       // lower-case hex
     core::TimestampMicros not_before = 0;
     core::TimestampMicros not_after = 0;
-    core::TimestampMicros received = 0;  // by this host's clock; 0: unknown
+    core::TimestampMicros received = 0;  // when it arrived, by this host's clock; 0: unknown
     std::string pem;                     // the whole file: a secret, never printed
 
     friend bool operator==(const Identity&, const Identity&) = default;
@@ -27,19 +27,20 @@ struct Identity {
 // message contains the key.
 core::Result<Identity> ParseIdentity(std::string_view pem);
 
-// RenewAt is the time to renew a certificate: when a third of its validity period is left, plus up
-// to a twentieth of the period, depending on the collector's id. Collectors that were enrolled in
-// the same minute thus renew over a day and a half (of the default thirty days). A restart does not
-// change the time.
+// RenewAt is the time to renew a certificate. By then two thirds of its validity period have
+// passed, plus up to a twentieth of the period, depending on the collector's id. So collectors that
+// were enrolled in the same minute renew at different times, spread over a day and a half (of the
+// default thirty days). A restart does not change the time.
 core::TimestampMicros RenewAt(const Identity& identity);
 
 // ReceivedLine returns the line that states when a certificate arrived; PEM readers ignore it.
 std::string ReceivedLine(core::TimestampMicros now);
 
-// IsRenewalDue is true if RenewAt has passed by our clock. If our clock is behind the server's,
-// RenewAt comes too late: the renewal is also due when the time since arrival exceeds that from
-// not_before to RenewAt. If our clock is ahead, each new certificate looks old: the renewal is
-// never due within a twentieth of the validity period after arrival.
+// IsRenewalDue is true if RenewAt has passed by our clock. Two more rules help if our clock is
+// wrong. If our clock is behind the server's, RenewAt would come too late; so the renewal is also
+// due when the certificate has been here longer than the time from not_before to RenewAt. If our
+// clock is ahead, each new certificate looks old; so the renewal is never due within a twentieth of
+// the validity period after arrival.
 bool IsRenewalDue(const Identity& identity, core::TimestampMicros now);
 
 // Spread maps an id to a number in [0, 1), the same on every machine and in every version.

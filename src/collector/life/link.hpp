@@ -1,4 +1,4 @@
-// Link: where requests go, how the server is verified, and as whom we send.
+// Link: where requests go, how the server is verified, and how the sender identifies itself.
 #pragma once
 
 #include <optional>
@@ -11,9 +11,10 @@ namespace pganalytics::collector {
 
 struct Config;
 
-// Link: the server must match all that is set: its key the pins, its certificate and name the
-// authorities (`authorities` or ca_file). If only pins are set, chain and name are not checked. If
-// nothing is set, the system's authorities and the name count. Verification cannot be switched off.
+// Link says how to reach and verify the server. If pins are set, the server's key must match one of
+// them. If authorities are set (`authorities` or ca_file), the server's certificate must come from
+// one of them and have the server's name. If both are set, both are checked. If nothing is set, the
+// system's authorities and the name are checked. Verification cannot be switched off.
 struct Link {
     std::string url;          // https://host:port[/prefix], no slash at its end
     std::string ca_file;      // PEM file, "" = none
@@ -28,7 +29,7 @@ struct Link {
 Link MakeLink(const Config& config, const std::optional<Identity>& identity,
               const std::optional<ServerState>& server);
 
-// VerifiedBy says in words by what a link verifies its server.
+// VerifiedBy says in words what verifies the server of a link, for messages.
 std::string VerifiedBy(const Link& link);
 
 }  // namespace pganalytics::collector

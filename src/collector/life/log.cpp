@@ -1,4 +1,5 @@
-// Log lines: "2026-11-22T08:54:22Z INFO message"; under systemd with the journal's priority prefix.
+// Writes log lines such as "2026-11-22T08:54:22Z INFO message". Under systemd the journal's
+// priority comes first.
 #include "collector/life/log.hpp"
 
 #include <unistd.h>

@@ -7,8 +7,8 @@ namespace pganalytics::collector {
 
 enum class Level { kInfo, kWarning, kError };
 
-// Log writes one line in a single write, from any thread. Line breaks and other control characters
-// of the message become spaces. REQUIRES: no secret in the message.
+// Log writes one line with a single write(), so any thread may call it. Line breaks and other
+// control characters in the message become spaces. REQUIRES: no secret in the message.
 void Log(Level level, std::string_view message);
 
 }  // namespace pganalytics::collector

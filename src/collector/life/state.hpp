@@ -12,14 +12,14 @@ namespace pganalytics::collector {
 
 inline constexpr std::string_view kDefaultStateDirectory = "/var/lib/pganalytics-collector";
 
-// State is what a collector gets by enrolment; both members are empty before it.
+// State is what a collector gets by enrolment. Before enrolment both members are empty.
 struct State {
     std::optional<Identity> identity;
     std::optional<ServerState> server;
 };
 
-// CertificateRequest is a key made by this collector, and the request for its certificate, which
-// has not arrived yet.
+// CertificateRequest is a key that this collector has made, with the request for a certificate. The
+// certificate has not arrived yet.
 struct CertificateRequest {
     std::string key_pem;  // a secret
     std::string csr_pem;
@@ -37,7 +37,7 @@ class StateDirectory {
 
     const std::string& path() const { return path_; }
 
-    // Prepare creates the directory if it is missing (0700; only itself, not its parents).
+    // Prepare creates the directory with mode 0700 if it is missing. It does not create parents.
     core::Status Prepare() const;
 
     // Load reads the files; if the directory is missing, the state is empty. Errors name the file

@@ -1,4 +1,4 @@
-// StopSignal by means of an eventfd.
+// Implements StopSignal with an eventfd.
 #include "collector/life/stop.hpp"
 
 #include <poll.h>

@@ -77,8 +77,8 @@ Result<Trust> ReadTrust(const cJSON* document) {
     return trust;
 }
 
-// Split calls `piece` with each part of the text that ends with `end`, and with the rest after the
-// last `end`. If keep_end is true, a part includes its `end`.
+// Split calls `piece` with each part of the text. Each part ends with `end`; the last part may lack
+// it. If keep_end is true, the parts include their `end`.
 template <typename Piece>
 void Split(std::string_view text, std::string_view end, bool keep_end, Piece piece) {
     while (!text.empty()) {

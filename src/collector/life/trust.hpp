@@ -1,4 +1,4 @@
-// Trust: how to verify the server, as it states in GET /api/v1/pki/trust.
+// Trust: how to verify the server, as the server states it in GET /api/v1/pki/trust.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +20,9 @@ struct Trust {
 };
 
 // ParseTrust reads {"version": n, "authorities": [PEM, ...], "pins": ["sha256/base64", ...]}.
-// An entry that is not exactly a certificate or a pin is an error, and so is a document without any
-// entry: if they were skipped, the server would be verified by less than it demands.
+// Errors: an entry that is not exactly one certificate or one pin; a document without any entry. If
+// the collector ignored such a fault, its check of the server would be weaker than the server asked
+// for.
 core::Result<Trust> ParseTrust(std::string_view json);
 
 // ServerState is what an enrolled collector stores about its server.
@@ -32,7 +33,7 @@ struct ServerState {
     friend bool operator==(const ServerState&, const ServerState&) = default;
 };
 
-// FormatServerState and ParseServerState: {"url": ..., "trust": {...}}.
+// FormatServerState and ParseServerState write and read {"url": ..., "trust": {...}}.
 std::string FormatServerState(const ServerState& state);
 core::Result<ServerState> ParseServerState(std::string_view json);
 

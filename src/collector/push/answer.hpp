@@ -31,9 +31,9 @@ Verdict Judge(int status);
 // kDeniedDelay is the minimum delay before a denied push is retried.
 inline constexpr Millis kDeniedDelay{30000};
 
-// Describe says in one line what went wrong. Without an answer it returns the error; otherwise the
-// status with title and detail of the problem document (RFC 9457), or with the start of any other
-// body.
+// Describe says in one line what went wrong. If there was no answer, it returns the error.
+// Otherwise it returns the status, with title and detail of a problem document (RFC 9457) or with
+// the start of any other body.
 std::string Describe(const Answer& answer);
 
 // Advice returns a remedy, beginning with "; ", if the server does not accept our identity or if we
@@ -44,8 +44,7 @@ std::string Advice(const Answer& answer);
 // it names none.
 std::optional<uint64_t> TrustVersion(const Answer& answer);
 
-// Discarded is the number of rows that were not stored according to the receipt; 0 if it gives
-// none.
+// Discarded is the number of discarded rows that a receipt states; 0 if it states none.
 uint64_t Discarded(const Answer& answer);
 
 }  // namespace pganalytics::collector

@@ -54,7 +54,7 @@ void SetBlob(CURL* easy, CURLoption option, const std::string& bytes) {
 void SetVerification(CURL* easy, const Link& link) {
     if (!link.authorities.empty()) {
         Set(easy, CURLOPT_CAINFO, nullptr);
-        Set(easy, CURLOPT_CAPATH, nullptr);  // the system's do not count
+        Set(easy, CURLOPT_CAPATH, nullptr);  // ignore the system's authorities
         SetBlob(easy, CURLOPT_CAINFO_BLOB, link.authorities);
     } else if (!link.ca_file.empty()) {
         Set(easy, CURLOPT_CAINFO, link.ca_file.c_str());
@@ -151,7 +151,7 @@ Answer HttpsClient::Send(const Link& link, const Request& request) {
     Headers headers;
     if (!link.token.empty()) headers.Add("Authorization: Bearer " + link.token);
     for (const std::string& header : request.headers) headers.Add(header);
-    headers.Add("Expect:");  // the server checks the sender before it reads the body anyway
+    headers.Add("Expect:");  // no 100-continue: the server checks the sender before the body anyway
     if (request.method == Request::Method::kPost) {
         Set(easy, CURLOPT_POST, 1L);
         Set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));

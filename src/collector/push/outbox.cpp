@@ -15,7 +15,8 @@ size_t Outbox::Add(Push push) {
     return dropped;
 }
 
-// DropOldest returns false when only the push being sent and the newest push are left.
+// DropOldest drops the oldest push, except the push being sent and the newest push. Returns false
+// if there is no other.
 bool Outbox::DropOldest() {
     Queue* of = nullptr;
     size_t at = 0;

@@ -13,9 +13,9 @@
 
 namespace pganalytics::collector {
 
-// Push is one request: its bytes and its key stay the same until it is answered.
+// Push is one request. Every retry sends the same bytes with the same key.
 struct Push {
-    size_t server = 0;      // index into the configuration
+    size_t server = 0;      // index into Config::servers
     uint64_t snapshot = 0;  // Plan::snapshot
     bool full = false;
     uint64_t rows = 0;
@@ -25,8 +25,9 @@ struct Push {
 
 inline constexpr size_t kMaxPendingBytes = 64 * 1024 * 1024;
 
-// Outbox has one queue per server, sent in order, each with its own back-off: a push that the
-// analytics server cannot process delays only its own queue. Not synchronized.
+// Outbox has one queue for each monitored server. A queue is sent in order and has its own
+// back-off, so a push that the analytics server cannot process delays only its own queue. Not
+// synchronized.
 class Outbox {
   public:
     using SteadyTime = std::chrono::steady_clock::time_point;
@@ -39,8 +40,8 @@ class Outbox {
     // totals.
     size_t Add(Push push);
 
-    // Take returns the push that has waited longest of those that are due; nullptr if none is due.
-    // That push counts as being sent until Stored, Refused or Failed is called.
+    // Take returns the oldest push that is due; nullptr if none is due. That push counts as being
+    // sent until Stored, Refused or Failed is called.
     std::shared_ptr<const Push> Take(SteadyTime now);
 
     // NextDue is the earliest time at which a push is due; SteadyTime::max() if no push waits.
@@ -52,7 +53,7 @@ class Outbox {
     // uniform in [0, 1).
     Millis Failed(SteadyTime now, Millis retry_after, double random);
 
-    // RetryNow makes all queued pushes due at once. The caller knows that the link has changed.
+    // RetryNow makes all queued pushes due at once. It is for a link that has changed.
     void RetryNow();
 
     // TakeAcknowledged returns the outcome of one server's pushes, for its Tracker, and clears
@@ -81,7 +82,7 @@ class Outbox {
     size_t max_bytes_;
     size_t bytes_ = 0;
     uint64_t orders_ = 0;
-    int64_t in_flight_ = -1;  // index of the queue whose first push is being sent
+    int64_t in_flight_ = -1;  // index of the queue whose first push is being sent; -1: none
 };
 
 }  // namespace pganalytics::collector

@@ -94,13 +94,13 @@ void WriteRow(const Snapshot& snapshot, const Plan& plan, const PlannedRow& row,
     json->EndObject();
 }
 
-// TimeOf is the time at which the values of a row hold.
+// TimeOf is the time at which the values of a row were sampled.
 core::TimestampMicros TimeOf(const Snapshot& snapshot, const PlannedRow& row) {
     return row.base ? row.base->sampled_at : snapshot.sampled_at;
 }
 
-// WriteQueries writes one metric: the rows of one database and time, from `row` on. It moves `row`
-// past them.
+// WriteQueries writes one metric with the rows of one database and time. It starts at *row and
+// moves *row past these rows.
 void WriteQueries(const Snapshot& snapshot, const Plan& plan, uint32_t database,
                   core::TimestampMicros time, std::vector<PlannedRow>::const_iterator* row,
                   core::JsonWriter* json) {
@@ -172,7 +172,8 @@ void WritePushBody(const PushHead& head, const Snapshot& snapshot, const Plan& p
         while (of_database() || !counted) {
             core::TimestampMicros time = snapshot.sampled_at;
             // Write the metrics of a database in the order of time. The metric with the snapshot's
-            // time carries the counts of unchanged and merged rows.
+            // time has the counts of unchanged and merged rows, so it is written even if it has no
+            // rows.
             if (of_database() && (counted || TimeOf(snapshot, *row) <= time)) {
                 time = TimeOf(snapshot, *row);
             }

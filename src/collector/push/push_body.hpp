@@ -17,9 +17,9 @@ struct PushHead {
     std::string server_name;
 };
 
-// WritePushBody writes one metric per database and time (a Base has another time than the
-// snapshot), and one metric about the view itself, with the keys of the metric catalog. It omits
-// counters that are zero: a missing counter means zero.
+// WritePushBody writes one metric for each database and time (a Base has another time than the
+// snapshot), and one metric about pg_stat_statements itself. It uses the keys of the metric
+// catalog. It omits counters that are zero: a missing counter means zero.
 void WritePushBody(const PushHead& head, const Snapshot& snapshot, const Plan& plan,
                    core::JsonWriter* json);
 

@@ -11,7 +11,7 @@
 
 namespace pganalytics::collector {
 
-// PushLog remembers the last outcome per server. For one thread.
+// PushLog remembers the last outcome for each server. Only one thread may use it.
 class PushLog {
   public:
     explicit PushLog(const Config* config) : config_(config), states_(config->servers.size()) {}
@@ -22,7 +22,7 @@ class PushLog {
     struct State {
         bool stored_before = false;
         Trouble trouble;
-        Trouble denied;  // failures with advice: other failures must not suppress their line
+        Trouble denied;  // failures with advice; separate, so that others do not suppress them
         uint64_t refused = 0;
         bool discards = false;
     };

@@ -19,7 +19,7 @@ inline constexpr std::chrono::seconds kConnectTimeout{5};
 // this limit is for a server or network that does not answer at all.
 inline constexpr std::chrono::seconds kAnswerTimeout{8};
 
-// PgResult frees its rows. Values are in binary format, in network byte order.
+// PgResult owns the rows of a result. Their values are in binary format, in network byte order.
 class PgResult {
   public:
     explicit PgResult(PGresult* result) : result_(result, &PQclear) {}

@@ -86,8 +86,8 @@ core::Error Sampler::Explain() const {
                 user};
     }
     if (IsEncodingError(error.sqlstate)) {
-        // pg_stat_statements converts all texts to the encoding of the current database and fails
-        // at the first that does not fit.
+        // pg_stat_statements converts all texts to the encoding of the current database. It fails
+        // at the first text that does not fit.
         return {error.message +
                 "; one text does not fit the encoding of the database of this conninfo; to read "
                 "all texts connect to a database with encoding SQL_ASCII, after CREATE EXTENSION "
@@ -102,8 +102,8 @@ core::Result<Snapshot> Sampler::Read() {
     if (auto status = Discover(); !status.ok()) return status.error();
     StatementsInfo info = ReadInfo();
     for (int tries = 1;; ++tries) {
-        // Read the clock before the query: an entry that is not in this snapshot then began after
-        // sampled_at, and the next snapshot can say so.
+        // Read the clock before the query. Then an entry that this snapshot lacks began after
+        // sampled_at, and the next push can say so.
         const core::TimestampMicros sampled_at = clock_->Now();
         const auto result = session_.Query(counters_query_.sql);
         if (!result.ok()) {
@@ -113,9 +113,9 @@ core::Result<Snapshot> Sampler::Read() {
             return Explain();
         }
         const StatementsInfo after = ReadInfo();
-        // stats_reset must belong to these counters: if it changed during the query, query again,
-        // at most kReadTries times. If somebody resets more often than that, only falling counters
-        // show it.
+        // stats_reset must belong to these counters. If it changed during the query, query again,
+        // at most kReadTries times. If resets are even more frequent, only falling counters show
+        // them.
         if (after.stats_reset != info.stats_reset && tries < kReadTries) {
             info = after;
             continue;
@@ -128,7 +128,8 @@ core::Result<Snapshot> Sampler::Read() {
     }
 }
 
-// ReadInfo returns what it can read: if it fails, the counters are still worth sending.
+// ReadInfo returns what it can read. It returns no error, because the counters are worth sending
+// even without it.
 StatementsInfo Sampler::ReadInfo() {
     StatementsInfo info;
     const auto row = session_.Query(info_query_);

@@ -21,7 +21,7 @@ struct StatementsVersion {
 inline constexpr StatementsVersion kOldestStatements{1, 8};   // total_exec_time, WAL counters
 inline constexpr StatementsVersion kTopLevelSince{1, 9};      // toplevel, pg_stat_statements_info
 inline constexpr StatementsVersion kTempTimesSince{1, 10};    // temp_blk_read_time
-inline constexpr StatementsVersion kSharedTimesSince{1, 11};  // shared_blk_, local_blk_read_time
+inline constexpr StatementsVersion kSharedTimesSince{1, 11};  // shared_ and local_blk_read_time
 
 // ParseStatementsVersion reads pg_extension.extversion. Refuses versions before 1.8; the error says
 // how to update the extension.

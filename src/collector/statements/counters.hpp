@@ -1,4 +1,5 @@
-// Counters of a statement, 8 bytes each as in Snapshot::counters: compared, added, subtracted.
+// Compares, adds and subtracts the counters of statements. Each counter has 8 bytes, as in
+// Snapshot::counters.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +12,8 @@ namespace pganalytics::collector {
 bool HaveFallen(const uint64_t* now, const uint64_t* before);
 
 // CounterSum adds up the counters of statements as pg_stat_statements would have counted them in
-// one entry. REQUIRES: statements are added in the order of their keys. Another order could change
-// a floating-point sum, so that the sum falls although none of its parts did.
+// one entry. REQUIRES: statements are added in the order of their keys. In another order a
+// floating-point sum could fall although none of its parts has fallen.
 class CounterSum {
   public:
     CounterSum();
@@ -21,8 +22,9 @@ class CounterSum {
 
     void Add(const uint64_t* counters);
 
-    // AddDifference adds what was counted since `before`. Minimum, maximum and deviation have no
-    // difference: it combines those of all calls of `now`.
+    // AddDifference adds what was counted since `before`. Minimum, maximum and deviation cannot be
+    // subtracted, so it combines the whole values of `now`, which also cover the calls up to
+    // `before`.
     void AddDifference(const uint64_t* now, const uint64_t* before);
 
     const std::vector<uint64_t>& counters() const { return counters_; }
@@ -32,7 +34,7 @@ class CounterSum {
 
     std::vector<uint64_t> counters_;
     double timed_calls_ = 0;
-    double mean_ = 0;  // of timed_calls_ calls; rows carry no mean, the reader divides
+    double mean_ = 0;  // mean time of timed_calls_ calls; not sent, because the reader divides
 };
 
 }  // namespace pganalytics::collector

@@ -73,7 +73,7 @@ void NameOthers(Limited* limited) {
 
 }  // namespace
 
-// Choose says for each of `rows`, all of one database, whether it is kept from now on.
+// Choose says for each row of one database whether its query is kept from now on.
 std::vector<bool> Limiter::Choose(const Snapshot& snapshot,
                                   const std::vector<uint32_t>& rows) const {
     if (rows.size() <= limit_) return std::vector<bool>(rows.size(), true);
@@ -114,9 +114,12 @@ void Limiter::ObserveDatabase(const Snapshot& snapshot, const std::vector<uint32
         if (was[i]->kept) --places;
     }
 
-    CounterSum then;  // of the members of `other` according to the previous snapshot
-    CounterSum next;  // of the members of `other` from now on
-    // The sum of `other` in the previous snapshot, plus what its members have counted since.
+    // `then` is the sum of the queries that the previous grouping has in `other`; `next` is the sum
+    // of the queries that are in `other` from now on.
+    CounterSum then;
+    CounterSum next;
+    // Starts with the sum of `other` in the previous snapshot. The loop adds what the members of
+    // `other` have counted since.
     CounterSum continued(other == others_.end() ? CounterSum().counters() : other->second.counters);
     size_t then_members = 0;
     size_t next_members = 0;
@@ -168,8 +171,8 @@ void Limiter::ObserveDatabase(const Snapshot& snapshot, const std::vector<uint32
         limited->merged[any.database] = then_members - 1;
     }
     if (then_members == 0 && next_members == 0 && other == others_.end()) return;
-    // A sum of no members, all zeros, is sent as a base too: otherwise the reader would later
-    // subtract the old sum, when `other` has members again.
+    // The sum is sent as a base even if `other` has no members any more and the sum is zero.
+    // Otherwise the reader would subtract the old sum when `other` has members again.
     if (moved || lost || began) {
         Append(other_row, next.counters().data(), &limited->rebased, &limited->rebased_counters);
     }

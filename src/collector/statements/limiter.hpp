@@ -16,11 +16,11 @@ constexpr bool IsOther(const StatementKey& key) { return key.queryid == 0; }
 
 // Limited is a snapshot in which one row per database replaces the queries beyond the limit.
 //
-// Counters are cumulative and the reader subtracts the previous row, so both rows must stand for
-// the same queries. `rows` are therefore grouped as in the previous snapshot: queries that it kept
-// have rows, and `other` sums up its other queries. If a query moves between the two groups,
-// `rebased` holds the rows of the new grouping. They are sent with a time one microsecond later and
-// marked as bases: the reader does not subtract the row before them.
+// Counters are cumulative, so the reader subtracts the previous row. Both rows must stand for the
+// same queries. Therefore `rows` are grouped as in the previous snapshot: a query that was kept
+// then has its own row, and `other` sums up all other queries. If a query changes groups, `rebased`
+// has the rows of the new grouping. These rows are sent with a time one microsecond later and
+// marked as bases: the reader does not subtract the previous row from a base.
 struct Limited {
     Limited() = default;
     // NOLINTNEXTLINE(google-explicit-constructor): a snapshot in which nothing is beyond the limit.
@@ -30,25 +30,27 @@ struct Limited {
     std::vector<uint64_t> merged;  // queries in `other` minus one; index as in Snapshot::names
     std::vector<Statement> rebased;
     std::vector<uint64_t> rebased_counters;  // rebased.size() * Snapshot::Stride()
-    // Databases of which all `rows` are bases, since nobody knows what an earlier process merged.
+    // Databases (dbid) whose `rows` are all bases, because nobody knows what an earlier process
+    // merged.
     std::vector<uint32_t> start_bases;
 };
 
-// Limiter remembers between snapshots which queries are kept. protocol::ChooseKept chooses them. A
-// kept query stays while it is among the first 5/4 of the limit + 1, unless queries among the first
-// 9/10 of the limit need its place. A new query that finds all places taken is counted in `other`
-// at once; if it deserves a place, it gets one by a rebased row.
+// Limiter remembers between snapshots which queries are kept. protocol::ChooseKept chooses 9/10 of
+// them. The other places go first to queries that were kept before, if ChooseKept still ranks them
+// within 5/4 of the limit + 1; so queries near the limit do not change places all the time. A new
+// query that finds all places taken is counted in `other` at once. If it deserves a place, a
+// rebased row gives it one.
 //
-// `other` is the sum of its members at the snapshot. If members have vanished (evicted, dropped) or
-// their counters began again from zero since the previous snapshot, `other` is the previous sum
-// plus what the remaining members have counted; the new sum follows as a rebased row. Pure: no
-// clock, no socket.
+// `other` is the sum of its members at the snapshot. Members may have vanished since the previous
+// snapshot (evicted, dropped), or their counters may have begun again from zero. Then `other` is
+// the previous sum plus what the remaining members have counted, and the new sum follows as a
+// rebased row. Limiter uses no clock and no socket.
 class Limiter {
   public:
-    // FirstRows says whether the rows of a database beyond the limit are bases in the first
-    // snapshot. kBases: they are, because the previous process may have kept other queries.
-    // kCounts: they are not, for a process that takes only one snapshot; if its rows were bases,
-    // they would never count.
+    // FirstRows says whether rows of the first snapshot are bases, in databases with more queries
+    // than the limit. kBases: they are, because the previous process may have kept other queries.
+    // kCounts: they are not. This is for a process that takes only one snapshot, because a base
+    // alone never counts.
     enum class FirstRows { kBases, kCounts };
 
     explicit Limiter(size_t limit, FirstRows first_rows = FirstRows::kBases)

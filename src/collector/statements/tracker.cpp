@@ -26,8 +26,8 @@ void Tracker::Begin(const Limited& limited, uint32_t statement, Entry* entry) co
         entry->base = std::make_shared<Base>(
             Base{number_, limited.rows.sampled_at, {counters, counters + Snapshot::Stride()}});
     } else if (IsOther(key)) {
-        // `other` had no members in the previous snapshot but may have had some before: its row
-        // needs a base.
+        // `other` had no members in the previous snapshot, but may have had some earlier. A base of
+        // zeros keeps the reader from subtracting that earlier sum.
         entry->base = std::make_shared<Base>(
             Base{number_, newest_.sampled_at + 1, std::vector<uint64_t>(Snapshot::Stride(), 0)});
     } else {
@@ -53,8 +53,8 @@ void Tracker::Compare(const Snapshot& snapshot, uint32_t statement, Entry* entry
     }
     if (snapshot.names[new_names.user] != newest_.names[old_names.user] ||
         snapshot.names[new_names.database] != newest_.names[old_names.database]) {
-        // For the server, a renamed role or database makes another series: send its text again, and
-        // do not report its counters as begun from zero.
+        // To the server, a row with a renamed role or database belongs to another series. So send
+        // its text again, and do not report its counters as begun from zero.
         entry->changed_at = number_;
         entry->text_at = 0;
         entry->text_failures = 0;

@@ -15,16 +15,16 @@
 
 namespace pganalytics::collector {
 
-// kFullEvery is how often a full push sends all rows, changed or not.
+// kFullEvery is the time between two full pushes. A full push sends all rows, changed or not.
 inline constexpr std::chrono::hours kFullEvery{1};
 
-// kTextTries is how often pushes ask for a text that cannot be read; later only full pushes ask.
+// After kTextTries failures to read a text, only full pushes ask for it.
 inline constexpr uint8_t kTextTries = 3;
 
 // Base is a row from which the server counts a series anew: the difference to the row before it is
 // no activity.
 struct Base {
-    uint64_t since = 0;  // the snapshot that first sent it
+    uint64_t since = 0;  // number of the snapshot that first sent it
     core::TimestampMicros sampled_at = 0;
     std::vector<uint64_t> counters;
 };
@@ -35,7 +35,7 @@ struct PlannedRow {
     bool changed = true;               // false: sent only because the server lacks its text
     bool wants_text = false;
     int32_t text = -1;  // index into Plan::texts, -1 none
-    // sampled_at of the snapshot after which these counters began from zero; empty if not observed.
+    // The counters began from zero after the snapshot with this sampled_at; empty if not observed.
     std::optional<core::TimestampMicros> stats_since;
 };
 
@@ -53,18 +53,18 @@ struct Plan {
 // Acknowledged is the outcome of earlier pushes.
 struct Acknowledged {
     uint64_t snapshot = 0;   // the newest that was stored
-    bool full_lost = false;  // a full push was dropped or refused since the last call
+    bool full_lost = false;  // a full push was dropped or refused since the last TakeAcknowledged
 };
 
 // Tracker numbers the snapshots and stores for each statement the snapshot in which it last
 // changed. A push carries what changed after the last acknowledged snapshot. So one number
-// acknowledges everything before it, and a lost push costs nothing: the next one carries its
-// changes too.
+// acknowledges everything before it, and a lost push costs nothing: the next push carries the same
+// changes.
 //
-// Bases too are sent until they are acknowledged: each push has the newest base of a series,
-// unchanged, before the snapshot's row until a push with it was stored. If the earlier push was
-// only late, the same row is stored twice, which changes no report. If it was lost, the activity up
-// to its base is lost, but nothing is counted twice. Pure: no clock, no socket.
+// A base, too, is sent until it is acknowledged: each push repeats the newest base of a series
+// before the snapshot's row. If an earlier push with the base was only late, the base is stored
+// twice, and no report changes. If that push was lost, the activity up to the base is lost, but
+// nothing is counted twice. Tracker uses no clock and no socket.
 class Tracker {
   public:
     using SteadyTime = std::chrono::steady_clock::time_point;
@@ -75,23 +75,24 @@ class Tracker {
     // WantedTexts returns the queryids whose texts the plan needs.
     std::vector<int64_t> WantedTexts(const Plan& plan) const;
 
-    // AttachTexts adds the texts that were found to the plan. It removes rows that were planned
+    // AttachTexts adds to the plan the texts that were found. It removes rows that were planned
     // only for a text that was not found. REQUIRES: the plan is for the newest snapshot.
     void AttachTexts(const Texts& texts, Plan* plan);
 
-    // snapshot is the newest limited snapshot, followed by rebased rows of series that it lacks;
-    // valid until the next Observe.
+    // snapshot returns the rows of the newest limited snapshot, followed by the rebased rows of
+    // series that have no row there. It is valid until the next Observe.
     const Snapshot& snapshot() const { return newest_; }
 
   private:
     struct Entry {
         uint32_t statement = 0;  // index into newest_
         uint8_t text_failures = 0;
-        uint64_t seen_at = 0;  // snapshot numbers; 0: never
+        // The four members *_at are numbers of snapshots; 0: never.
+        uint64_t seen_at = 0;
         uint64_t changed_at = 0;
         uint64_t began_at = 0;             // its counters began from zero just before this snapshot
         uint64_t text_at = 0;              // every push since this snapshot carried the text
-        std::shared_ptr<const Base> base;  // kept until acknowledged and replaced by a newer one
+        std::shared_ptr<const Base> base;  // until acknowledged or replaced by a newer one
         core::TimestampMicros began_after = 0;
     };
 

@@ -19,7 +19,7 @@ class [[nodiscard]] Fault {
         : what_(std::make_unique<What>(What{status, std::move(reason), std::move(path)})) {}
 
     explicit operator bool() const { return what_ != nullptr; }
-    // REQUIRES: not empty.
+    // REQUIRES for status, reason and path: the Fault is not empty.
     int status() const { return what_->status; }
     const std::string& reason() const { return what_->reason; }
     const std::string& path() const { return what_->path; }

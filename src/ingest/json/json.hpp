@@ -18,19 +18,19 @@ inline constexpr int kMaxDepth = 32;
 enum class JsonStatus { kOk, kMalformed, kTooDeep };
 
 // RawString is a string as written in the document, from after its opening quote. Stage 1 of
-// simdjson has ensured that it is closed, UTF-8 and without raw control characters.
+// simdjson has checked that the string is closed, is UTF-8 and has no raw control characters.
 struct RawString {
     std::string_view bytes;  // up to the closing quote, escapes not decoded
     bool escaped = false;
 };
 RawString FindString(const char* raw);
 
-// Unescape gives the string's value: a view of the document if nothing is escaped, otherwise of
-// *scratch. Returns false for an escape that RFC 8259 does not define, or for half a surrogate
-// pair.
+// Unescape sets *value to the string's value: a view of the document if nothing is escaped,
+// otherwise a view of *scratch. Returns false for an escape that RFC 8259 does not define, or for
+// half a surrogate pair.
 bool Unescape(const RawString& raw, std::string* scratch, std::string_view* value);
 
-// IsJsonNumber checks the grammar of RFC 8259 section 6, for at most 1,000 characters.
+// IsJsonNumber checks the grammar of RFC 8259 section 6. It refuses more than 1,000 characters.
 bool IsJsonNumber(std::string_view token);
 
 // ScalarToken is the text of a number or literal without the white space after it.

@@ -46,7 +46,8 @@ Fault EachField(od::object object, std::string* key_scratch, Read&& read) {
     return {};
 }
 
-// Once sets `bit` in *seen, the keys of an object so far. Fault: 422 if the bit is set already.
+// Once marks a key of an object as seen: it sets the key's bit in *seen. Fault: 422 if the bit is
+// set already.
 inline Fault Once(uint32_t* seen, uint32_t bit) {
     if ((*seen & bit) != 0) return {422, "is there twice"};
     *seen |= bit;
@@ -58,15 +59,15 @@ inline Fault Skip(od::value value, int depth, std::string* scratch) {
     return FaultOf(Validate(value, depth, scratch));
 }
 
-// RawText gives the text of a value: a view of the document, without the white space around it.
-// Faults: those of `read`. REQUIRES: read() reads the whole value.
+// RawText sets *text to the JSON text of a value, a view of the document without the white space
+// around it. Faults: those of `read`. REQUIRES: read() reads the whole value.
 template <typename Read>
 Fault RawText(od::value value, std::string_view* text, Read&& read) {
     const std::string_view token = value.raw_json_token();
     if (Fault fault = read()) return fault;
     *text = token;
     if (token.front() == '{' || token.front() == '[') {
-        // The rest of the document begins at the next token.
+        // read() has moved the reader to the next token. The value ends before that token.
         const char* next = nullptr;
         if (value.current_location().get(next) != simdjson::SUCCESS) {
             return FaultOf(JsonStatus::kMalformed);

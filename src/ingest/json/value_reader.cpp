@@ -49,8 +49,8 @@ bool SetNumber(Number value, const Column& column, Cell* cell) {
     return true;
 }
 
-// ReadScalar reads a simple value directly. For any other it returns false, and the value is
-// unread.
+// ReadScalar reads a number or boolean that has the type of its column. For any other value it
+// returns false, and the caller can still read the value.
 bool ReadScalar(od::value json, const Column& column, Cell* cell, bool* in_range) {
     switch (column.type) {
         case ColumnType::kInt8: {
@@ -88,7 +88,7 @@ bool ParseDouble(std::string_view token, double* value) {
     return parsed.ec == std::errc{} && std::isfinite(*value);
 }
 
-// ParseInteger reads "5" and "5.0", but not "5.5" and nothing beyond 64 bits.
+// ParseInteger accepts "5" and "5.0". It refuses "5.5" and integers beyond 64 bits.
 bool ParseInteger(std::string_view token, int64_t* value) {
     const char* end = token.data() + token.size();
     if (!IsJsonNumber(token)) return false;

@@ -33,8 +33,9 @@ Fault CheckName(std::string_view name);
 // contain. REQUIRES: `json` is well formed.
 bool HoldsNul(std::string_view json);
 
-// Cell is a value in the form of its column: NULL, a word, or a text that is not on a heap yet. The
-// text is a view of the document or, if in_scratch, valid only until the next value is read.
+// Cell is a value in the form of its column: NULL, a word, or a text that is not on a heap yet. If
+// in_scratch is true, the text is valid only until the next value is read. Otherwise it is a view
+// of the document.
 struct Cell {
     uint64_t word = 0;
     bool is_null = true;
@@ -45,14 +46,14 @@ struct Cell {
 
 class ValueReader {
   public:
-    // ReadStrictly sets the cell to NULL for JSON null, if the column may be NULL, and for a
-    // counter of zero. Faults: 400; 422 for any value that does not fit.
+    // ReadStrictly sets the cell to NULL for a counter of zero and, if the column may be NULL, for
+    // JSON null. Faults: 400; 422 for any value that does not fit.
     Fault ReadStrictly(od::value json, const protocol::Column& column, Cell* cell);
 
     // ReadLoosely accepts integers written as 5.0 or "5", numbers written as strings, and "" as an
-    // absent time or WAL position. *fits is false if part of the value is lost: then the cell is
-    // NULL, or a label that was too long is cut. `depth` counts the arrays and objects around the
-    // value. Faults: 400; 422 for NUL in a text.
+    // absent time or WAL position. If part of the value is lost, *fits is false, and the cell is
+    // NULL or has a label that was cut. `depth` counts the arrays and objects around the value.
+    // Faults: 400; 422 for NUL in a text.
     Fault ReadLoosely(od::value json, const protocol::Column& column, int depth, Cell* cell,
                       bool* fits);
 

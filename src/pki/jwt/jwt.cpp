@@ -23,7 +23,7 @@ constexpr std::string_view kIssuer = "pganalytics";
 constexpr size_t kMaxSubjectBytes = 255;
 constexpr size_t kPointBytes = 65;
 constexpr int kCoordinateBytes = 32;
-// kLastTime is the end of the year 9999: differences of times up to it do not overflow.
+// kLastTime is the end of the year 9999. Two times up to it can be subtracted without overflow.
 constexpr int64_t kLastTime = 253402300799;
 
 using ContextPtr = std::unique_ptr<EVP_MD_CTX, Freer<EVP_MD_CTX_free>>;
@@ -48,8 +48,8 @@ std::optional<Parts> Split(std::string_view token) {
     return parts;
 }
 
-// Document is a JSON object in base64url. simdjson refuses what RFC 8259 forbids, but accepts an
-// object that has a key twice; HasTwice finds that.
+// Document is a JSON object, decoded from base64url. simdjson refuses what RFC 8259 forbids, but
+// accepts an object that has a key twice. HasTwice finds such a key.
 class Document {
   public:
     bool Parse(std::string_view encoded) {
@@ -63,7 +63,7 @@ class Document {
     simdjson::dom::object object_;
 };
 
-// HasTwice: a key occurs twice. Two readers of such an object may read different values.
+// HasTwice is true if a key occurs twice. Two readers of such an object may read different values.
 bool HasTwice(simdjson::dom::object object) {
     for (auto one = object.begin(); one != object.end(); ++one) {
         auto other = one;
@@ -86,8 +86,8 @@ Result<std::string> ReadKid(std::string_view encoded) {
                                         : key == "typ" ? &type
                                         : key == "kid" ? &kid
                                                        : nullptr;
-        // Others, such as crit, jwk, jku, x5c, x5u or zip, ask for something that is not
-        // implemented.
+        // Other header fields, such as crit, jwk, jku, x5c, x5u or zip, ask for something that is
+        // not implemented.
         if (known == nullptr) return Refused("has a header that is not known here");
         if (value.get(*known) != simdjson::SUCCESS) return Refused("has a header of a wrong type");
     }
@@ -97,8 +97,8 @@ Result<std::string> ReadKid(std::string_view encoded) {
 }
 
 bool VerifySignature(EVP_PKEY* key, std::string_view text, std::string_view signature) {
-    // r and s have 32 bytes each (RFC 7518 section 3.4). OpenSSL needs them as DER and checks their
-    // range.
+    // The signature is r and s, of 32 bytes each (RFC 7518 section 3.4). OpenSSL needs them as DER
+    // and checks their range.
     if (signature.size() != 2 * kCoordinateBytes) return false;
     const auto* bytes = reinterpret_cast<const unsigned char*>(signature.data());
     const SignaturePtr pair(ECDSA_SIG_new());
@@ -126,7 +126,8 @@ bool VerifySignature(EVP_PKEY* key, std::string_view text, std::string_view sign
     return good;
 }
 
-// Claims reads typed members and stores the name of a member that is missing or of a wrong type.
+// Claims reads the members of an object by type. fault() is the name of a member that is missing,
+// has a wrong type or was refused; nullptr if there is none.
 class Claims {
   public:
     explicit Claims(simdjson::dom::object object) : object_(object) {}
@@ -141,7 +142,8 @@ class Claims {
         if (time < 0 || time > kLastTime) fault_ = key;
         return time;
     }
-    // Uuid accepts only the form that we write. It refuses the nil UUID, which means "none".
+    // Uuid accepts only the form that FormatUuid writes. It refuses the nil UUID, which means
+    // "none".
     core::Uuid Uuid(const char* key) {
         const std::string_view text = Text(key);
         const auto uuid = core::ParseUuid(text);
@@ -164,8 +166,8 @@ class Claims {
     const char* fault_ = nullptr;
 };
 
-// ReadCertificate reads {"x5t#S256": "..."}. It refuses any other confirmation method, because no
-// code here checks one.
+// ReadCertificate reads the claim cnf, {"x5t#S256": "..."}, if the token has one. It refuses any
+// other confirmation method, because no code here checks one.
 void ReadCertificate(Claims* claims, TokenClaims* token) {
     if (!claims->Has("cnf")) return;
     const simdjson::dom::object confirmation = claims->Object("cnf");

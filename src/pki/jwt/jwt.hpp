@@ -1,5 +1,5 @@
-// JWT: signed tokens (RFC 7519) as this system issues them: JWS in compact form, ES256 only. The
-// token itself has no influence on how it is verified.
+// JWT: verifies the signed tokens (RFC 7519) that this system issues: JWS in compact form, with
+// ES256 only. The token itself has no influence on how it is verified.
 #pragma once
 
 #include <cstdint>
@@ -15,10 +15,11 @@
 namespace pganalytics::pki {
 
 inline constexpr size_t kMaxTokenBytes = 4096;
-// kTokenLeewaySeconds is how far the clock of an issuer may be ahead. Expiry has no leeway.
+// kTokenLeewaySeconds is how far the issuer's clock may be ahead of ours. For an expiry time there
+// is no leeway.
 inline constexpr int64_t kTokenLeewaySeconds = 60;
 
-// LooksSigned: the token has exactly two dots, so it is a JWT. Any other token is opaque.
+// LooksSigned is true if the token has exactly two dots, as a JWT has. Any other token is opaque.
 bool LooksSigned(std::string_view token);
 
 // TokenClaims are the claims of a token whose signature, times, issuer and audience are valid.
@@ -33,8 +34,8 @@ struct TokenClaims {
 
 class TokenVerifier {
   public:
-    // AddKey adds a public key under its kid. `point` is an uncompressed point on P-256. Returns
-    // false if it is not, or if `kid` is "" or has a key already.
+    // AddKey adds a public key under its kid. `point` must be an uncompressed point on P-256.
+    // Returns false if `point` is anything else, if `kid` is "", or if `kid` already has a key.
     bool AddKey(std::string_view kid, std::string_view point);
 
     enum class Expired { kRefuse, kAccept };
