@@ -31,7 +31,7 @@ bool TakeFrame(Gateway* gateway, Frame* frame) {
 bool EndTurn(Supervisor* supervisor, bool worked, core::Timer* check) {
     constexpr long kTurnMs = 1000;
     FlushGateways(supervisor);
-    pg::TellDueRefusals();
+    pg::RecordDueRefusals();
     const bool reloaded = HandleInterrupts();
     if (reloaded) Reload(supervisor);
     if (worked || reloaded) return true;

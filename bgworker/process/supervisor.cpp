@@ -421,7 +421,7 @@ void StopGateways(Supervisor* supervisor) {
         KillProgram(gateway.pid);
         Remove(supervisor, &gateway);
     }
-    pg::TellAllRefusals();
+    pg::RecordAllRefusals();
 }
 
 }  // namespace pganalytics::bgworker

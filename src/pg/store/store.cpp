@@ -172,9 +172,9 @@ ErrorData* TryGroup(PushJob** jobs, int count, MemoryContext context) {
     for (int i = 0; i < count; ++i) {
         // Record refusals only after the commit. If the transaction failed, a retry would record
         // them twice.
-        TellOfRefusal(jobs[i]->refusal, jobs[i]->push.credential);
+        CountAuthRefusal(jobs[i]->refusal, jobs[i]->push.credential);
         if (jobs[i]->names_another) {
-            TellRefusal(protocol::RefusalKind::kPushOfAnother, jobs[i]->push.credential);
+            CountRefusal(protocol::RefusalKind::kPushOfAnother, jobs[i]->push.credential);
         }
         Receipt* const receipt = &jobs[i]->receipt;
         if (jobs[i]->waits_twin) continue;
@@ -238,7 +238,7 @@ protocol::AuthReply AnswerAuth(const protocol::AuthRequest& request, MemoryConte
         reply.status = 503;
         reply.message = error->message;
     } else {
-        TellOfRefusal(result, request.credential);
+        CountAuthRefusal(result, request.credential);
     }
     EndAuditSubject();
     MemoryContextSwitchTo(caller);

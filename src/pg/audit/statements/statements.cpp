@@ -31,16 +31,16 @@ void PutAll(List* records, const char* sqlstate) {
     }
 }
 
-// IsTold: the statement gets a record of its own. The parts into which PostgreSQL splits a
+// IsRecorded: the statement gets a record of its own. The parts into which PostgreSQL splits a
 // statement get none, nor do the statements of an extension's script, because the record of the
 // outer statement covers them. It does not cover a GRANT within CREATE SCHEMA.
-bool IsTold(const Node* statement, ProcessUtilityContext context) {
+bool IsRecorded(const Node* statement, ProcessUtilityContext context) {
     return (context != PROCESS_UTILITY_SUBCOMMAND || IsA(statement, GrantStmt)) &&
            !creating_extension && IsTransactionState();
 }
 
 template <typename Run>
-void RunAndTell(Node* statement, List* records, DenialWatch* watch, Run&& run) {
+void RunAndRecord(Node* statement, List* records, DenialWatch* watch, Run&& run) {
     RequireAuditRoom();
     watch->about = static_cast<AuditRecord*>(linitial(records));
     PG_TRY();
@@ -79,11 +79,11 @@ void OnUtility(PlannedStmt* planned, const char* text, bool read_only_tree,
     NoteActingRole();
     DenialWatch watch;
     OpenDenialWatch(&watch, statement);
-    List* const records = IsTold(statement, context) ? DescribeStatement(statement) : NIL;
+    List* const records = IsRecorded(statement, context) ? DescribeStatement(statement) : NIL;
     if (records == NIL) {
         run();
     } else {
-        RunAndTell(statement, records, &watch, run);
+        RunAndRecord(statement, records, &watch, run);
     }
     CloseDenialWatch(&watch);
 }
