@@ -2,7 +2,7 @@
 #include "pg/store/series.hpp"
 
 #include "pg/base/cache.hpp"
-#include "pg/store/fleet.hpp"
+#include "pg/store/servers.hpp"
 #include "pg/store/series_store.hpp"
 
 extern "C" {

@@ -6,9 +6,9 @@
 #include "pg/base/session.hpp"
 #include "pg/identity/authenticate.hpp"
 #include "pg/store/accounts.hpp"
-#include "pg/store/fleet.hpp"
 #include "pg/store/ledger.hpp"
 #include "pg/store/samples.hpp"
+#include "pg/store/servers.hpp"
 
 extern "C" {
 #include "access/xlog.h"
@@ -71,7 +71,7 @@ void CheckExtension() {
                 errmsg("extension \"%s\" does not exist", kExtension));
     }
     if (extension == cached_extension) return;
-    ForgetFleet();
+    ForgetServers();
     ForgetSamples();
     cached_extension = extension;
 }
@@ -107,7 +107,7 @@ int CompareKeys(const void* a, const void* b) noexcept {
 int PartOpen(PushJob** jobs, int count, PushJob** open) {
     int kept = 0;
     for (int i = 0; i < count; ++i) {
-        if (jobs[i]->receipt.status == 0 && !jobs[i]->waits_twin) open[kept++] = jobs[i];
+        if (jobs[i]->receipt.status == 0 && !jobs[i]->duplicate_in_group) open[kept++] = jobs[i];
     }
     return kept;
 }
@@ -127,9 +127,9 @@ void StoreGroup(PushJob** jobs, int count, MemoryContext context) {
     LockPushKeys(open, open_count);
     FindReceipts(open, open_count);
     for (int i = 1; i < open_count; ++i) {
-        open[i]->waits_twin = open[i]->receipt.status == 0 &&
-                              open[i]->server_id == open[i - 1]->server_id &&
-                              open[i]->push.push_key == open[i - 1]->push.push_key;
+        open[i]->duplicate_in_group = open[i]->receipt.status == 0 &&
+                                      open[i]->server_id == open[i - 1]->server_id &&
+                                      open[i]->push.push_key == open[i - 1]->push.push_key;
     }
     open_count = PartOpen(open, open_count, open);
     if (open_count == 0) return;
@@ -146,7 +146,7 @@ void Begin(PushJob** jobs, int count) {
     for (int i = 0; i < count; ++i) {
         jobs[i]->receipt = {};
         memset(jobs[i]->tallies, 0, sizeof(Tally) * jobs[i]->account_count);
-        jobs[i]->waits_twin = false;
+        jobs[i]->duplicate_in_group = false;
         jobs[i]->refusal = AuthResult::kGood;
         jobs[i]->names_another = false;
     }
@@ -159,11 +159,11 @@ ErrorData* TryGroup(PushJob** jobs, int count, MemoryContext context) {
     Begin(jobs, count);
     ErrorData* const error = Transact([jobs, count, context] { StoreGroup(jobs, count, context); });
     if (error != nullptr) {
-        ForgetTouchedFleet();
+        ForgetTouchedServers();
         ForgetTouchedSamples();
         return error;
     }
-    CommitFleet();
+    CommitServers();
     CommitSamples();
     // Another transaction has committed the first push of a duplicate. This transaction could see
     // its row, so its WAL is flushed.
@@ -177,7 +177,7 @@ ErrorData* TryGroup(PushJob** jobs, int count, MemoryContext context) {
             CountRefusal(protocol::RefusalKind::kPushOfAnother, jobs[i]->push.credential);
         }
         Receipt* const receipt = &jobs[i]->receipt;
-        if (jobs[i]->waits_twin) continue;
+        if (jobs[i]->duplicate_in_group) continue;
         if (receipt->status == 0) {
             receipt->status = 200;
             receipt->commit_lsn = XactLastCommitEnd;

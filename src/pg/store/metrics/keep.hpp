@@ -13,12 +13,12 @@ namespace pganalytics::pg {
 // resolved.
 void KeepOnce(const MetricRows& rows, TimestampTz oldest);
 
-// CommitKeptOnce must be called after a commit, and ForgetTouchedKeptOnce after an abort, because
-// what an aborted transaction stored is not in the table. ForgetKeptOnce must be called when the
+// CommitContents must be called after a commit, and ForgetTouchedContents after an abort, because
+// what an aborted transaction stored is not in the table. ForgetContents must be called when the
 // extension was dropped and created again.
-void CommitKeptOnce();
-void ForgetTouchedKeptOnce();
-void ForgetKeptOnce();
+void CommitContents();
+void ForgetTouchedContents();
+void ForgetContents();
 
 // KeepChanges clears `kept` of the rows that repeat what is stored of their series. The rows of a
 // series at one time are compared as a set. KeepChanges marks a series as gone if the newest sample
