@@ -34,10 +34,10 @@ struct Limited {
     std::vector<uint32_t> start_bases;
 };
 
-// Limiter remembers between snapshots which queries are kept. protocol::ChooseKept chooses them. A
-// kept query stays while it is among the first 5/4 of the limit + 1, unless queries among the first
-// 9/10 of the limit need its place. A new query that finds all places taken is counted in `other`
-// at once; if it deserves a place, it gets one by a rebased row.
+// Limiter remembers between snapshots which queries are kept. protocol::ChooseQueries chooses them.
+// A kept query stays while it is among the first 5/4 of the limit + 1, unless queries among the
+// first 9/10 of the limit need its place. A new query that finds all places taken is counted in
+// `other` at once; if it deserves a place, it gets one by a rebased row.
 //
 // `other` is the sum of its members at the snapshot. If members have vanished (evicted, dropped) or
 // their counters began again from zero since the previous snapshot, `other` is the previous sum

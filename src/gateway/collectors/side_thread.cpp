@@ -14,7 +14,7 @@ namespace {
 
 // If malloc holds less free memory than this, keep the pages, because the next push would only ask
 // the kernel for them again.
-constexpr size_t kKeptBytes = size_t{16} << 20;
+constexpr size_t kMaxFreeBytes = size_t{16} << 20;
 constexpr std::chrono::hours kForever{24 * 365};
 
 }  // namespace
@@ -43,7 +43,7 @@ void SideThread::Work() {
         }
         // A large push leaves many small free pieces in malloc's lists, which nothing else needs:
         // give their pages back to the kernel.
-        if (mallinfo2().fordblks > kKeptBytes) malloc_trim(0);
+        if (mallinfo2().fordblks > kMaxFreeBytes) malloc_trim(0);
         const uint64_t one = 1;
         const ssize_t ignored = write(done_fd_, &one, sizeof(one));
         static_cast<void>(ignored);

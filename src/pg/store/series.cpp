@@ -2,8 +2,8 @@
 #include "pg/store/series.hpp"
 
 #include "pg/base/cache.hpp"
-#include "pg/store/servers.hpp"
 #include "pg/store/series_store.hpp"
+#include "pg/store/servers.hpp"
 
 extern "C" {
 #include "mb/pg_wchar.h"
@@ -111,11 +111,12 @@ void Follow(SeriesEntry* entry, const SeriesChange& row, int64 calls, TimestampT
     const bool fell = entry->last_sampled != 0 && newer && calls < entry->last_calls;
     // A collector repeats stats_since until a push with it is acknowledged. The counters have
     // started again only if stats_since is not before the newest sample that we know.
-    const bool told = stats_since != 0 && stats_since >= Max(entry->last_sampled, entry->last_seen);
+    const bool reported =
+        stats_since != 0 && stats_since >= Max(entry->last_sampled, entry->last_seen);
     // Store a base (rebased) as a reset: then reports read the series in full, and tell the two
     // apart by the samples. Do so for each base, because another worker may have received this one
     // before, which we cannot know.
-    const bool reset = !entry->fresh && (rebased || fell || told);
+    const bool reset = !entry->fresh && (rebased || fell || reported);
     entry->fresh = false;
     if (newer) {
         entry->last_sampled = row.sampled_at;
