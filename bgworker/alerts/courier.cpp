@@ -28,14 +28,14 @@ struct Courier {
     Channel channel;
     core::Instant heard_at;  // when it last sent a frame, or was last idle
     bool outdated;           // settings have changed since it was started
-    const char* doomed;      // why it must end; nullptr: it need not end
+    const char* failure;     // why it must end; nullptr: it need not end
     // The back-off counts the couriers that died or could not start. The result of a delivery
     // resets the count.
     core::Backoff backoff{kFirstBackoffMs, kLongestBackoffMs};
     // After a courier died with several deliveries in progress, this many deliveries are sent one
     // by one, to find the one that killed it.
     int one_by_one;
-    pg::Flights flights;
+    pg::DeliveryAttempts attempts;
 };
 Courier courier;
 
@@ -90,20 +90,20 @@ void End(char* out, size_t out_size) {
     pg::UpdateStatus(courier.status, [](pg::WorkerStatus* s) { s->gateway_pid = 0; });
 }
 
-// EndDoomed ends a courier that is gone or has broken the protocol, and puts its deliveries in
-// progress back into the outbox.
-void EndDoomed() {
+// EndFailedCourier ends a courier that is gone or has broken the protocol, and puts its deliveries
+// in progress back into the outbox.
+void EndFailedCourier() {
     char end[160];
     End(end, sizeof(end));
     pg::ReportTrouble(courier.status, ERRCODE_EXTERNAL_ROUTINE_EXCEPTION, "%s %s; it %s",
-                      kCourierProgram, courier.doomed, end);
-    courier.doomed = nullptr;
+                      kCourierProgram, courier.failure, end);
+    courier.failure = nullptr;
     courier.backoff.Fail(Now());
-    pg::Flight* last = nullptr;
+    pg::DeliveryAttempt* last = nullptr;
     int lost = 0;
-    for (pg::Flight& flight : courier.flights.list) {
-        if (flight.context == nullptr || flight.ended) continue;
-        last = &flight;
+    for (pg::DeliveryAttempt& attempt : courier.attempts.list) {
+        if (attempt.context == nullptr || attempt.ended) continue;
+        last = &attempt;
         ++lost;
     }
     if (lost == 1) {
@@ -111,12 +111,12 @@ void EndDoomed() {
         // retry, and after too many failures it is given up.
         protocol::Delivered result;
         result.message = "the courier ended while it was on its way";
-        pg::EndFlight(last, result);
+        pg::FinishAttempt(last, result);
         return;
     }
-    if (lost > 1) courier.one_by_one = pg::kMaxFlights;
-    for (pg::Flight& flight : courier.flights.list) {
-        if (flight.context != nullptr && !flight.ended) pg::LandFlight(&flight);
+    if (lost > 1) courier.one_by_one = pg::kMaxConcurrentAttempts;
+    for (pg::DeliveryAttempt& attempt : courier.attempts.list) {
+        if (attempt.context != nullptr && !attempt.ended) pg::ReleaseAttempt(&attempt);
     }
 }
 
@@ -138,14 +138,14 @@ bool TakeDelivered(const Frame& frame) {
         !IsPrintable(result.message)) {
         return false;
     }
-    for (pg::Flight& flight : courier.flights.list) {
-        if (flight.context == nullptr || flight.ended) continue;
-        if (flight.request_id != frame.header.request_id) continue;
-        pg::EndFlight(&flight, result);
+    for (pg::DeliveryAttempt& attempt : courier.attempts.list) {
+        if (attempt.context == nullptr || attempt.ended) continue;
+        if (attempt.request_id != frame.header.request_id) continue;
+        pg::FinishAttempt(&attempt, result);
         courier.backoff.Reset();
         if (result.outcome == DeliveryOutcome::kSent && !result.message.empty()) {
             ereport(WARNING, errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
-                    errmsg("alert channel %s: %.*s", flight.channel,
+                    errmsg("alert channel %s: %.*s", attempt.channel,
                            static_cast<int>(result.message.size()), result.message.data()));
         }
         return true;
@@ -170,7 +170,7 @@ bool TakeFailed(const Frame& frame) {
     if (!IsPrintable(failed.message)) return false;
     pg_snprintf(why, sizeof(why), "could not start: %.*s", static_cast<int>(size),
                 failed.message.data());
-    courier.doomed = why;
+    courier.failure = why;
     return true;
 }
 
@@ -196,29 +196,29 @@ void Converse() {
         const ReadResult read = ReadMore(&courier.channel);
         Frame frame;
         bool broken = false;
-        while (courier.doomed == nullptr && NextFrame(&courier.channel, &frame, &broken)) {
+        while (courier.failure == nullptr && NextFrame(&courier.channel, &frame, &broken)) {
             if (!TakeFrame(frame)) broken = true;
             if (broken) break;
         }
         Release(&courier.channel);
-        if (broken) courier.doomed = "broke the protocol";
-        if (courier.doomed != nullptr) break;
-        if (read == ReadResult::kClosed) courier.doomed = "has gone";
+        if (broken) courier.failure = "broke the protocol";
+        if (courier.failure != nullptr) break;
+        if (read == ReadResult::kClosed) courier.failure = "has gone";
         if (read != ReadResult::kMore) break;
     }
-    if (pg::CountFlights(courier.flights) == 0) courier.heard_at = Now();
-    if (courier.doomed == nullptr && Now().MsSince(courier.heard_at) >= kSilenceMs) {
-        courier.doomed = "has said nothing for too long";
+    if (pg::CountAttempts(courier.attempts) == 0) courier.heard_at = Now();
+    if (courier.failure == nullptr && Now().MsSince(courier.heard_at) >= kSilenceMs) {
+        courier.failure = "has said nothing for too long";
     }
-    if (courier.doomed != nullptr) EndDoomed();
+    if (courier.failure != nullptr) EndFailedCourier();
 }
 
 // SettleEnded stores the results of deliveries that have ended. If a result cannot be stored, the
 // next loop iteration retries; until then the alert group of the delivery waits.
 void SettleEnded() {
-    for (pg::Flight& flight : courier.flights.list) {
-        if (flight.context == nullptr || !flight.ended) continue;
-        if (ErrorData* const error = pg::SettleFlight(&flight)) {
+    for (pg::DeliveryAttempt& attempt : courier.attempts.list) {
+        if (attempt.context == nullptr || !attempt.ended) continue;
+        if (ErrorData* const error = pg::SettleDelivery(&attempt)) {
             FailWith("settle a delivery", error);
             return;
         }
@@ -228,30 +228,30 @@ void SettleEnded() {
 
 // TakeDue takes due deliveries and sends them to the courier. If no courier runs, it starts one.
 void TakeDue() {
-    const int most = courier.one_by_one > 0 ? 1 : pg::kMaxFlights;
+    const int most = courier.one_by_one > 0 ? 1 : pg::kMaxConcurrentAttempts;
     const bool backs_off = !courier.backoff.MayTry(Now());
     if ((courier.pid != 0 && courier.outdated) || (courier.pid == 0 && backs_off) ||
-        pg::CountFlights(courier.flights) >= most) {
+        pg::CountAttempts(courier.attempts) >= most) {
         return;
     }
-    const uint32_t before = courier.flights.last_id;
-    if (ErrorData* const error = pg::TakeFlights(&courier.flights, most)) {
+    const uint32_t before = courier.attempts.last_id;
+    if (ErrorData* const error = pg::TakeDeliveries(&courier.attempts, most)) {
         FailWith("take deliveries", error);
         return;
     }
-    if (courier.flights.last_id == before) return;
+    if (courier.attempts.last_id == before) return;
     if (courier.pid == 0) Start();
-    for (pg::Flight& flight : courier.flights.list) {
-        if (flight.context == nullptr ||
-            flight.request_id - before - 1 >= uint32_t{pg::kMaxFlights}) {
+    for (pg::DeliveryAttempt& attempt : courier.attempts.list) {
+        if (attempt.context == nullptr ||
+            attempt.request_id - before - 1 >= uint32_t{pg::kMaxConcurrentAttempts}) {
             continue;
         }
         if (courier.pid == 0) {
-            pg::LandFlight(&flight);
+            pg::ReleaseAttempt(&attempt);
             continue;
         }
         const size_t unsent = courier.channel.outbox.size();
-        Send(&courier.channel, FrameType::kDelivery, flight.request_id, flight.delivery);
+        Send(&courier.channel, FrameType::kDelivery, attempt.request_id, attempt.delivery);
         // A delivery that is too large for the courier is too large for receivers as well, so give
         // it up.
         if (courier.channel.outbox.size() - unsent > protocol::kMaxDeliveryBytes) {
@@ -259,9 +259,9 @@ void TakeDue() {
             protocol::Delivered result;
             result.outcome = DeliveryOutcome::kDead;
             result.message = "the delivery is larger than 16 MiB";
-            pg::EndFlight(&flight, result);
+            pg::FinishAttempt(&attempt, result);
         }
-        flight.delivery = {};
+        attempt.delivery = {};
     }
     if (courier.pid != 0) Converse();
 }
@@ -272,7 +272,7 @@ void TendCourier(pg::WorkerStatus* status) {
     courier.status = status;
     if (courier.pid != 0) Converse();
     SettleEnded();
-    if (courier.pid != 0 && courier.outdated && pg::CountFlights(courier.flights) == 0) {
+    if (courier.pid != 0 && courier.outdated && pg::CountAttempts(courier.attempts) == 0) {
         char end[160];
         End(end, sizeof(end));
     }

@@ -64,7 +64,7 @@ void RunApiWorker() {
         MemoryContextReset(context);
         bool worked = false;
         for (Gateway& gateway : supervisor.gateways) {
-            if (gateway.state == GatewayState::kNone || gateway.doomed != nullptr) continue;
+            if (gateway.state == GatewayState::kNone || gateway.failure != nullptr) continue;
             worked = ServeFrame(&gateway, context) || worked;
         }
         return worked;

@@ -36,7 +36,7 @@ struct Worker {
     MemoryContext context;  // reset before each transaction
     bool resumed;           // the end of the table was compared with the known end
     bool begun;             // Resume has succeeded once
-    bool telling;           // the last value of pganalytics.audit that was recorded
+    bool audit_on;          // the last value of pganalytics.audit that was recorded
     bool stopped;           // the last row is audit.stopped
     uint32 singly;          // store this many records one by one: one of them was refused
     int64 anchored_id;
@@ -96,7 +96,7 @@ bool Resume(Worker* worker) {
         known.exact = false;
         if (!pg::ReadAuditHeadFile(&known.head)) known.head = {};
     }
-    const bool telling = pg::settings.audit;
+    const bool audit_on = pg::settings.audit;
     ErrorData* const error = Commit(worker, [=](pg::AuditHead* head) {
         const pg::AuditTail tail = pg::ReadAuditTail(known.head.id);
         *head = ContinueLog(tail, known, notes);
@@ -104,7 +104,7 @@ bool Resume(Worker* worker) {
             const bool was_stopped = tail.last_event == "audit.stopped";
             worker->stopped = was_stopped;
             if (server_is_new && tail.last.id > 0 && !was_stopped) NoteCrash(tail, notes);
-            if (telling) {
+            if (audit_on) {
                 AddNote(notes, AuditEvent::kAuditStarted, "");
             } else if (!was_stopped) {
                 AddNote(notes, AuditEvent::kAuditStopped, "pganalytics.audit is off");
@@ -117,7 +117,7 @@ bool Resume(Worker* worker) {
         return false;
     }
     // If the same log continues, FollowSwitch records a change of pganalytics.audit later.
-    if (!worker->begun || known.head.log != pg::GetAuditHead().log) worker->telling = telling;
+    if (!worker->begun || known.head.log != pg::GetAuditHead().log) worker->audit_on = audit_on;
     worker->begun = true;
     worker->resumed = true;
     RESUME_INTERRUPTS();
@@ -222,11 +222,11 @@ bool Say(Worker* worker, AuditEvent event, const char* reason) {
 
 // FollowSwitch records a change of pganalytics.audit. It returns false if that failed.
 bool FollowSwitch(Worker* worker) {
-    if (worker->telling == pg::settings.audit) return true;
+    if (worker->audit_on == pg::settings.audit) return true;
     const bool said = pg::settings.audit
                           ? Say(worker, AuditEvent::kAuditStarted, "pganalytics.audit is on")
                           : Say(worker, AuditEvent::kAuditStopped, "pganalytics.audit is off");
-    if (said) worker->telling = pg::settings.audit;
+    if (said) worker->audit_on = pg::settings.audit;
     return said;
 }
 

@@ -186,8 +186,8 @@ bool TakeWork(Group* group, Gateway* gateway, const Frame& frame, const char** w
 // TakeFrames reads frames of a gateway until the group is full or no frame is left.
 void TakeFrames(Group* group, Gateway* gateway) {
     Frame frame;
-    while (!IsFull(*group) && gateway->state != GatewayState::kNone && gateway->doomed == nullptr &&
-           TakeFrame(gateway, &frame)) {
+    while (!IsFull(*group) && gateway->state != GatewayState::kNone &&
+           gateway->failure == nullptr && TakeFrame(gateway, &frame)) {
         if (IsLarge(frame) && group->count > 0) {
             // Store the large push in the next transaction, alone, so that the pushes of this group
             // do not wait for it.

@@ -17,7 +17,7 @@ bool Move(Gateway* gateway, GatewayState from, GatewayState to) {
         ereport(LOG, errcode(ERRCODE_INTERNAL_ERROR),
                 errmsg("pganalytics gateway %d is %s and cannot go from %s to %s", gateway->pid,
                        NameOf(gateway->state), NameOf(from), NameOf(to)));
-        if (gateway->state != GatewayState::kNone) Doom(gateway, "was in a wrong state");
+        if (gateway->state != GatewayState::kNone) MarkFailed(gateway, "was in a wrong state");
         return false;
     }
     gateway->state = to;

@@ -26,17 +26,17 @@ struct Gateway {
     uint64 identity_version;      // version of the last Identity frame sent to it; 0: none
     // Why the worker ends this gateway at the end of the loop iteration; nullptr if it does not.
     // Until then the frames of the gateway are in use.
-    const char* doomed;
+    const char* failure;
 };
 
 // Move changes the state of a gateway. REQUIRES: the state is `from`. Another state is a bug of
-// ours, but no reason to crash the server: Move then logs it, calls Doom, so that the gateway is
-// ended and replaced, and returns false.
+// ours, but no reason to crash the server: Move then logs it, calls MarkFailed, so that the gateway
+// is ended and replaced, and returns false.
 bool Move(Gateway* gateway, GatewayState from, GatewayState to);
 
-// Doom marks a gateway that is gone or has broken the protocol. EndDoomed later ends the gateway
-// and plans the next start. Until then the frames taken from the gateway stay readable.
-inline void Doom(Gateway* gateway, const char* why) { gateway->doomed = why; }
+// MarkFailed marks a gateway that is gone or has broken the protocol. EndFailedGateways later ends
+// the gateway and plans the next start. Until then the frames taken from the gateway stay readable.
+inline void MarkFailed(Gateway* gateway, const char* why) { gateway->failure = why; }
 
 // IsLeaving: the gateway was told to end its connections and exit.
 inline bool IsLeaving(const Gateway& gateway) {

@@ -45,7 +45,7 @@ void FeedIdentity(Supervisor* supervisor) {
         }
         Send(&gateway.channel, protocol::FrameType::kIdentity, 0, identity);
         gateway.identity_version = identity.version;
-        if (!Flush(&gateway.channel)) Doom(&gateway, "takes no frames");
+        if (!Flush(&gateway.channel)) MarkFailed(&gateway, "takes no frames");
     }
 }
 

@@ -206,7 +206,7 @@ void RunLauncher() {
     pg::WorkerStatus* const status = Begin(pg::WorkerKind::kLauncher, 0);
     // Connect to no database: the launcher needs only the shared catalogs.
     BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
-    TellOfSettings();
+    RecordSettingChanges();
     ListChildren();
     while (!Stopping()) {
         if (MayStart(status)) {
@@ -214,7 +214,7 @@ void RunLauncher() {
             for (int i = 0; i < child_count; ++i) TendChild(&children[i]);
         }
         Sleep(kTurnMs);
-        if (HandleInterrupts()) TellOfSettings();
+        if (HandleInterrupts()) RecordSettingChanges();
         LogClockMove();
     }
 }

@@ -9,7 +9,7 @@ bool TakeFrame(Gateway* gateway, Frame* frame) {
     bool broken = false;
     while (!NextFrame(&gateway->channel, frame, &broken)) {
         if (broken) {
-            Doom(gateway, "sent bytes that are no frame");
+            MarkFailed(gateway, "sent bytes that are no frame");
             return false;
         }
         switch (ReadMore(&gateway->channel)) {
@@ -21,7 +21,7 @@ bool TakeFrame(Gateway* gateway, Frame* frame) {
                 // The worker still handles every whole frame that the gateway sent before it died.
                 // The clients of those frames get no answer; they send their pushes again and then
                 // get the receipts.
-                Doom(gateway, "has closed its socket");
+                MarkFailed(gateway, "has closed its socket");
                 return false;
         }
     }
@@ -31,7 +31,7 @@ bool TakeFrame(Gateway* gateway, Frame* frame) {
 bool EndTurn(Supervisor* supervisor, bool worked, core::Timer* check) {
     constexpr long kTurnMs = 1000;
     FlushGateways(supervisor);
-    pg::TellDueRefusals();
+    pg::RecordDueRefusals();
     const bool reloaded = HandleInterrupts();
     if (reloaded) Reload(supervisor);
     if (worked || reloaded) return true;

@@ -13,7 +13,7 @@ bool TakeFrame(Gateway* gateway, Frame* frame);
 
 // HandleFrame handles a frame about the gateway itself and passes any other frame to work(frame,
 // &why). If a gateway must not send that frame, work returns false and sets `why`; HandleFrame then
-// calls Doom for the gateway and returns false.
+// calls MarkFailed for the gateway and returns false.
 template <typename Work>
 bool HandleFrame(Supervisor* supervisor, Gateway* gateway, const Frame& frame, Work&& work) {
     const char* why = "sent a frame that a worker does not take";
@@ -32,7 +32,7 @@ bool HandleFrame(Supervisor* supervisor, Gateway* gateway, const Frame& frame, W
             }
             break;
     }
-    if (!ok) Doom(gateway, why);
+    if (!ok) MarkFailed(gateway, why);
     return ok;
 }
 

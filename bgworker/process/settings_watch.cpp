@@ -173,7 +173,7 @@ void WriteFile(const Moment& moment) {
     pfree(text.data);
 }
 
-void TellOf(const Setting& before, const Setting& now, bool at_start) {
+void RecordChange(const Setting& before, const Setting& now, bool at_start) {
     pg::AuditRecord record;
     pg::BeginAudit(&record, pg::ProtectsServer(now.name) ? protocol::AuditEvent::kSecurityConfigured
                                                          : protocol::AuditEvent::kSettingReloaded);
@@ -184,16 +184,16 @@ void TellOf(const Setting& before, const Setting& now, bool at_start) {
     pg::PutAuditRecord(record);
 }
 
-// TellOfDifferences returns whether the two lists differ. If `tell` is true, it also records each
+// RecordDifferences returns whether the two lists differ. If `record` is true, it also records each
 // setting whose value differs. It records no setting that only one list has: such a setting belongs
 // to a library that was added or removed, which the record of shared_preload_libraries shows, or to
 // an application.
-bool TellOfDifferences(const Moment& before, const Moment& now, bool at_start, bool tell) {
+bool RecordDifferences(const Moment& before, const Moment& now, bool at_start, bool record) {
     bool differs = before.count != now.count;
     for (int i = 0, j = 0; i < before.count && j < now.count;) {
         const int order = pg_strcasecmp(before.list[i].name, now.list[j].name);
         if (order == 0 && strcmp(before.list[i].value, now.list[j].value) != 0) {
-            if (tell) TellOf(before.list[i], now.list[j], at_start);
+            if (record) RecordChange(before.list[i], now.list[j], at_start);
             differs = true;
         }
         i += order <= 0 ? 1 : 0;
@@ -215,7 +215,7 @@ bool WasOn(const Moment& moment) {
 
 }  // namespace
 
-void TellOfSettings() {
+void RecordSettingChanges() {
     const bool at_start = last.memory == nullptr;
     if (at_start) {
         last = NewMoment();
@@ -231,8 +231,8 @@ void TellOfSettings() {
         MemoryContextDelete(now.memory);
         return;
     }
-    const bool tell = pg::Auditing() || WasOn(last);
-    if (TellOfDifferences(last, now, at_start, tell)) WriteFile(now);
+    const bool record = pg::Auditing() || WasOn(last);
+    if (RecordDifferences(last, now, at_start, record)) WriteFile(now);
     MemoryContextDelete(last.memory);
     last = now;
 }

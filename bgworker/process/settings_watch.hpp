@@ -5,10 +5,10 @@
 
 namespace pganalytics::bgworker {
 
-// TellOfSettings compares the current settings with those of the last call and records the
+// RecordSettingChanges compares the current settings with those of the last call and records the
 // differences in the audit log. The first call compares with the settings before the restart, which
 // it reads from a file in the data directory. That file holds secrets only as hashes.
-// TellOfSettings logs a WARNING if the file cannot be read or written.
-void TellOfSettings();
+// RecordSettingChanges logs a WARNING if the file cannot be read or written.
+void RecordSettingChanges();
 
 }  // namespace pganalytics::bgworker

@@ -371,9 +371,9 @@ Handled HandleControl(Supervisor* supervisor, Gateway* gateway, const Frame& fra
     }
 }
 
-void EndDoomed(Supervisor* supervisor) {
+void EndFailedGateways(Supervisor* supervisor) {
     for (Gateway& gateway : supervisor->gateways) {
-        if (gateway.doomed != nullptr) End(supervisor, &gateway, gateway.doomed);
+        if (gateway.failure != nullptr) End(supervisor, &gateway, gateway.failure);
     }
 }
 
@@ -381,11 +381,11 @@ void FlushGateways(Supervisor* supervisor) {
     for (Gateway& gateway : supervisor->gateways) {
         if (gateway.state == GatewayState::kNone) continue;
         Release(&gateway.channel);
-        if (!Flush(&gateway.channel) && gateway.doomed == nullptr) {
-            Doom(&gateway, "takes no answers");
+        if (!Flush(&gateway.channel) && gateway.failure == nullptr) {
+            MarkFailed(&gateway, "takes no answers");
         }
     }
-    EndDoomed(supervisor);
+    EndFailedGateways(supervisor);
 }
 
 void StopGateways(Supervisor* supervisor) {
@@ -421,7 +421,7 @@ void StopGateways(Supervisor* supervisor) {
         KillProgram(gateway.pid);
         Remove(supervisor, &gateway);
     }
-    pg::TellAllRefusals();
+    pg::RecordAllRefusals();
 }
 
 }  // namespace pganalytics::bgworker

@@ -53,11 +53,11 @@ enum class Handled { kYes, kNotControl, kBroken };
 // gateway must be ended.
 Handled HandleControl(Supervisor* supervisor, Gateway* gateway, const Frame& frame);
 
-// EndDoomed ends the gateways that Doom has marked, and plans the next start.
-void EndDoomed(Supervisor* supervisor);
+// EndFailedGateways ends the gateways that MarkFailed has marked, and plans the next start.
+void EndFailedGateways(Supervisor* supervisor);
 
 // FlushGateways is called at the end of a loop iteration. It writes to every gateway as much as the
-// gateway takes, releases the frames that were read, and calls EndDoomed.
+// gateway takes, releases the frames that were read, and calls EndFailedGateways.
 void FlushGateways(Supervisor* supervisor);
 
 // StopGateways closes the listening sockets, asks all gateways to answer waiting requests with 503

@@ -42,13 +42,13 @@ class Tally {
         }
         if (slot->count == 0) slot->since_ms = now_ms;
         slot->count += count;
-        return Tell(slot, now_ms, due);
+        return Emit(slot, now_ms, due);
     }
 
     // Next writes a count that is due to *due. It returns false if no count is due.
     bool Next(int64_t now_ms, Counted<Key>* due) {
         for (Slot& slot : slots_) {
-            if (slot.count > 0 && Tell(&slot, now_ms, due)) return true;
+            if (slot.count > 0 && Emit(&slot, now_ms, due)) return true;
         }
         return false;
     }
@@ -59,7 +59,7 @@ class Tally {
         for (Slot& slot : slots_) {
             if (slot.count == 0) continue;
             slot.next_ms = now_ms;
-            return Tell(&slot, now_ms, due);
+            return Emit(&slot, now_ms, due);
         }
         return false;
     }
@@ -70,7 +70,7 @@ class Tally {
         bool used;
         uint64_t count;    // since the last emission
         int64_t since_ms;  // time of the first event since the last emission
-        int64_t told_ms;
+        int64_t emitted_ms;
         int64_t next_ms;  // no emission before this time
         int64_t wait_ms;
     };
@@ -89,7 +89,7 @@ class Tally {
             Slot& slot = slots_[i];
             if (slot.used && slot.key == key) return &slot;
             const bool idle =
-                !slot.used || (slot.count == 0 && now_ms >= slot.told_ms + kTallyKeepMs &&
+                !slot.used || (slot.count == 0 && now_ms >= slot.emitted_ms + kTallyKeepMs &&
                                now_ms >= slot.next_ms);
             if (free == nullptr && idle) free = &slot;
         }
@@ -97,7 +97,7 @@ class Tally {
         return free;
     }
 
-    static bool Tell(Slot* slot, int64_t now_ms, Counted<Key>* due) {
+    static bool Emit(Slot* slot, int64_t now_ms, Counted<Key>* due) {
         if (slot->wait_ms != 0 && now_ms < slot->next_ms) return false;
         // If a full wait passes without an event, the next wait of the key is the shortest again.
         const bool quiet = slot->wait_ms == 0 || slot->since_ms >= slot->next_ms;
@@ -105,7 +105,7 @@ class Tally {
             quiet ? kTallyFirstWaitMs : std::min(2 * slot->wait_ms, kTallyLongestWaitMs);
         *due = {slot->key, slot->count, now_ms - slot->since_ms};
         slot->count = 0;
-        slot->told_ms = now_ms;
+        slot->emitted_ms = now_ms;
         slot->next_ms = now_ms + slot->wait_ms;
         return true;
     }

@@ -53,18 +53,18 @@ Result<std::string> ReadAuthorities(const std::string& file) {
 
 }  // namespace
 
-Result<Config> MakeConfig(const protocol::CourierConfig& told, const std::string& host_name) {
+Result<Config> MakeConfig(const protocol::CourierConfig& received, const std::string& host_name) {
     Config config;
-    config.connect_timeout_ms = told.connect_timeout_ms;
-    config.timeout_ms = told.timeout_ms;
-    config.allowed_hosts = told.allowed_hosts;
-    config.user_agent = told.user_agent;
+    config.connect_timeout_ms = received.connect_timeout_ms;
+    config.timeout_ms = received.timeout_ms;
+    config.allowed_hosts = received.allowed_hosts;
+    config.user_agent = received.user_agent;
     core::HostEntry host_entry;
     const bool named = core::ParseHostEntry(host_name, &host_entry) && host_entry.port == 0 &&
                        !host_entry.name.empty();
     config.host_name = named ? std::string(host_entry.name) : "localhost";
-    config.mail_from =
-        told.mail_from.empty() ? "pganalytics@" + config.host_name : std::string(told.mail_from);
+    config.mail_from = received.mail_from.empty() ? "pganalytics@" + config.host_name
+                                                  : std::string(received.mail_from);
     if (config.connect_timeout_ms == 0 || config.timeout_ms == 0 ||
         !IsPrintable(config.user_agent)) {
         return Error{"the worker's configuration is out of range"};
@@ -73,15 +73,15 @@ Result<Config> MakeConfig(const protocol::CourierConfig& told, const std::string
         return Error{"pganalytics.alert_allowed_hosts is no list of hosts"};
     }
     std::string_view host;
-    if (!core::SplitHostPort(told.smtp_relay, &host, &config.relay_port)) {
+    if (!core::SplitHostPort(received.smtp_relay, &host, &config.relay_port)) {
         return Error{"pganalytics.smtp_relay is no host with a port"};
     }
     config.relay_host = host;
     if (!core::IsMailAddress(config.mail_from)) {
         return Error{"pganalytics.alert_mail_from is no mail address"};
     }
-    if (!told.ca_file.empty()) {
-        auto authorities = ReadAuthorities(std::string(told.ca_file));
+    if (!received.ca_file.empty()) {
+        auto authorities = ReadAuthorities(std::string(received.ca_file));
         if (!authorities) return authorities.error();
         config.authorities = std::move(*authorities);
     }

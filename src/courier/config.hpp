@@ -25,6 +25,7 @@ struct Config {
 // MakeConfig checks the configuration from the worker and reads the file of authorities. Errors: a
 // malformed list, relay or sender; a file that cannot be read or has no certificate in it; a
 // timeout of 0.
-core::Result<Config> MakeConfig(const protocol::CourierConfig& told, const std::string& host_name);
+core::Result<Config> MakeConfig(const protocol::CourierConfig& received,
+                                const std::string& host_name);
 
 }  // namespace pganalytics::courier

@@ -48,13 +48,13 @@ Result<Config> ReadConfig(Link& link) {
             WaitFor(POLLIN);
             continue;
         }
-        protocol::CourierConfig told;
+        protocol::CourierConfig received;
         const Frame& first = **frame;
         if (first.header.type != FrameType::kCourierConfig ||
-            !protocol::DecodeWhole(first.payload.data(), first.payload.size(), &told)) {
+            !protocol::DecodeWhole(first.payload.data(), first.payload.size(), &received)) {
             return Error{"the first frame is no configuration"};
         }
-        return MakeConfig(told, sandbox::HostName());
+        return MakeConfig(received, sandbox::HostName());
     }
 }
 

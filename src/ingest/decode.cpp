@@ -23,9 +23,9 @@ static_assert(core::Buffer::kPadding >= simdjson::SIMDJSON_PADDING);
 
 // kMaxCount: the worker refuses a push whose counts are larger.
 constexpr uint64_t kMaxCount = INT32_MAX;
-// kKeptCapacity is the largest body whose parser memory is kept for the next push (the parser needs
-// four bytes per byte of the body).
-constexpr size_t kKeptCapacity = size_t{4} << 20;
+// kMaxReusedCapacity is the largest body whose parser memory is kept for the next push (the parser
+// needs four bytes per byte of the body).
+constexpr size_t kMaxReusedCapacity = size_t{4} << 20;
 
 // Walk decodes one document.
 class Walk {
@@ -333,7 +333,7 @@ Result<DecodedPush> Decoder::Decode(std::string_view body, uint32_t max_queries_
     Walk walk(seed_, max_queries_per_db, &push);
     Fault fault = walk.ReadPush(object);
     if (!fault && !AtEnd(&document)) fault = {400, "must be followed by nothing"};
-    if (body.size() > kKeptCapacity) memory_->parser = od::parser();
+    if (body.size() > kMaxReusedCapacity) memory_->parser = od::parser();
     if (fault) return ErrorOf(fault);
     return push;
 }

@@ -111,7 +111,7 @@ Fault QueryRows::ApplyLimit(uint32_t limit, Account* account) {
         }
     }
     if (weights.size() <= limit) return {};
-    const std::vector<bool> kept = protocol::ChooseKept(weights, limit);
+    const std::vector<bool> kept = protocol::ChooseQueries(weights, limit);
     uint32_t to = first_row_;
     size_t query = 0;
     for (uint32_t i = first_row_; i < builder_->rows(); ++i) {

@@ -7,7 +7,7 @@
 namespace pganalytics::protocol {
 namespace {
 
-// Top returns the positions of the `count` highest rows, in order. ChooseKept needs no more of a
+// Top returns the positions of the `count` highest rows, in order. ChooseQueries needs no more of a
 // ranking: until it has chosen `count` rows, at least one of these is not chosen yet.
 template <typename Key>
 std::vector<uint32_t> Top(std::span<const QueryWeight> rows, size_t count, Key key) {
@@ -27,7 +27,7 @@ std::vector<uint32_t> Top(std::span<const QueryWeight> rows, size_t count, Key k
 
 }  // namespace
 
-std::vector<bool> ChooseKept(std::span<const QueryWeight> rows, size_t limit) {
+std::vector<bool> ChooseQueries(std::span<const QueryWeight> rows, size_t limit) {
     if (limit >= rows.size()) return std::vector<bool>(rows.size(), true);
     std::vector<bool> kept(rows.size(), false);
     const auto by_time = Top(rows, limit, [](const QueryWeight& row) { return row.total_time; });

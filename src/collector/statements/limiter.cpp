@@ -43,7 +43,7 @@ size_t Fill(const std::vector<protocol::QueryWeight>& weights, size_t places,
         candidates.push_back(weights[i]);
         rows.push_back(i);
     }
-    const std::vector<bool> chosen = protocol::ChooseKept(candidates, places);
+    const std::vector<bool> chosen = protocol::ChooseQueries(candidates, places);
     for (size_t i = 0; i < rows.size(); ++i) {
         if (chosen[i]) (*kept)[rows[i]] = true;
     }
@@ -81,8 +81,8 @@ std::vector<bool> Limiter::Choose(const Snapshot& snapshot,
     weights.reserve(rows.size());
     for (const uint32_t row : rows) weights.push_back(WeightOf(snapshot.CountersOf(row)));
     const size_t sure = limit_ - (limit_ + 9) / 10;
-    std::vector<bool> kept = protocol::ChooseKept(weights, sure);
-    const std::vector<bool> near = protocol::ChooseKept(weights, limit_ + limit_ / 4 + 1);
+    std::vector<bool> kept = protocol::ChooseQueries(weights, sure);
+    const std::vector<bool> near = protocol::ChooseQueries(weights, limit_ + limit_ / 4 + 1);
     size_t places = Fill(
         weights, limit_ - sure,
         [&](size_t i) {

@@ -14,7 +14,7 @@ namespace {
 
 // If malloc holds less free memory than this, keep the pages, because the next push would only ask
 // the kernel for them again.
-constexpr size_t kKeptBytes = size_t{16} << 20;
+constexpr size_t kMaxFreeBytes = size_t{16} << 20;
 constexpr std::chrono::hours kForever{24 * 365};
 
 }  // namespace

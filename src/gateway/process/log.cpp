@@ -43,7 +43,7 @@ http::Task<> Monitor(http::asio::io_context& io, const http::Server& server, Wor
     while (true) {
         timer.expires_after(kInterval);
         co_await timer.async_wait(http::asio::use_awaitable);
-        refusals.Tell();
+        refusals.ReportDue();
         const http::ServerStats& stats = server.stats();
         const protocol::Counters counters = CountersOf(stats);
         if (counters != sent) {

@@ -33,7 +33,7 @@ void Refusals::Add(protocol::RefusalKind kind, const core::Address& address,
     }
 }
 
-void Refusals::Tell() {
+void Refusals::ReportDue() {
     core::Counted<Refusal> due;
     while (tally_.Next(NowMs(), &due)) Send(due);
 }

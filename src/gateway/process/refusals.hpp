@@ -24,8 +24,8 @@ class Refusals {
     void Add(protocol::RefusalKind kind, const core::Address& address,
              const core::Uuid& collector = {}, std::string_view route = {});
 
-    // Tell sends the counts that are due. The gateway calls it once a second.
-    void Tell();
+    // ReportDue sends the counts that are due. The gateway calls it once a second.
+    void ReportDue();
 
     // Finish sends all counts, and makes Add send each later refusal at once, because this gateway
     // is about to exit.

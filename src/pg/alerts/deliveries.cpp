@@ -33,9 +33,9 @@ Statement settle = {
     {TEXTOID, TEXTOID, INT8ARRAYOID, TEXTOID, INT4OID, TEXTOID, FLOAT8OID, TIMESTAMPTZOID},
     nullptr};
 
-Flight* FreePlace(Flights* flights) {
-    for (Flight& flight : flights->list) {
-        if (flight.context == nullptr) return &flight;
+DeliveryAttempt* FreePlace(DeliveryAttempts* attempts) {
+    for (DeliveryAttempt& attempt : attempts->list) {
+        if (attempt.context == nullptr) return &attempt;
     }
     return nullptr;
 }
@@ -50,10 +50,10 @@ void ReadRow(uint64 row, Flight* flight) {
     auto copy = [row, flight](int column) {
         return CopyBytes(BytesOf(row, column), flight->context);
     };
-    flight->key = copy(1).data();
-    flight->channel = copy(2).data();
-    flight->group_key = copy(3).data();
-    protocol::Delivery* const delivery = &flight->delivery;
+    attempt->key = copy(1).data();
+    attempt->channel = copy(2).data();
+    attempt->group_key = copy(3).data();
+    protocol::Delivery* const delivery = &attempt->delivery;
     delivery->kind = BytesOf(row, 4) == "email" ? DeliveryKind::kMail : DeliveryKind::kHttp;
     delivery->url = copy(5);
     delivery->recipients = copy(6);
@@ -65,9 +65,9 @@ void ReadRow(uint64 row, Flight* flight) {
     delivery->key = copy(13);
     bool is_null = false;
     const Datum ids = CellOf(row, 12, &is_null);
-    MemoryContext const caller = MemoryContextSwitchTo(flight->context);
-    flight->notification_ids = is_null ? PointerGetDatum(construct_empty_array(INT8OID))
-                                       : PointerGetDatum(DatumGetArrayTypePCopy(ids));
+    MemoryContext const caller = MemoryContextSwitchTo(attempt->context);
+    attempt->notification_ids = is_null ? PointerGetDatum(construct_empty_array(INT8OID))
+                                        : PointerGetDatum(DatumGetArrayTypePCopy(ids));
     MemoryContextSwitchTo(caller);
 }
 
@@ -75,8 +75,8 @@ void ReadRow(uint64 row, Flight* flight) {
 Datum Busy(const Flights& flights) {
     Datum keys[kMaxFlights];
     int count = 0;
-    for (const Flight& flight : flights.list) {
-        if (flight.context != nullptr) keys[count++] = CStringGetTextDatum(flight.key);
+    for (const DeliveryAttempt& attempt : attempts.list) {
+        if (attempt.context != nullptr) keys[count++] = CStringGetTextDatum(attempt.key);
     }
     return MakeArray(keys, nullptr, count, TEXTOID);
 }
@@ -88,45 +88,48 @@ const char* NameOf(DeliveryOutcome outcome) {
 
 }  // namespace
 
-int CountFlights(const Flights& flights) {
+int CountAttempts(const DeliveryAttempts& attempts) {
     int count = 0;
-    for (const Flight& flight : flights.list) count += flight.context != nullptr ? 1 : 0;
+    for (const DeliveryAttempt& attempt : attempts.list) {
+        count += attempt.context != nullptr ? 1 : 0;
+    }
     return count;
 }
 
-ErrorData* TakeFlights(Flights* flights, int most) {
-    const uint32_t before = flights->last_id;
-    ErrorData* const error = Transact([flights, most] {
-        Datum values[] = {TimestampTzGetDatum(GetCurrentTimestamp()), Busy(*flights)};
+ErrorData* TakeDeliveries(DeliveryAttempts* attempts, int most) {
+    const uint32_t before = attempts->last_id;
+    ErrorData* const error = Transact([attempts, most] {
+        Datum values[] = {TimestampTzGetDatum(GetCurrentTimestamp()), Busy(*attempts)};
         Execute(&take, values);
-        int count = CountFlights(*flights);
+        int count = CountAttempts(*attempts);
         for (uint64 row = 0; row < SPI_processed && count < most; ++row, ++count) {
-            Flight* const flight = FreePlace(flights);
+            DeliveryAttempt* const attempt = FreePlace(attempts);
             MemoryContext const context = AllocSetContextCreate(
                 TopMemoryContext, "pganalytics delivery", ALLOCSET_DEFAULT_SIZES);
-            *flight = {};
-            flight->context = context;
-            flight->request_id = ++flights->last_id;
-            ReadRow(row, flight);
+            *attempt = {};
+            attempt->context = context;
+            attempt->request_id = ++attempts->last_id;
+            ReadRow(row, attempt);
         }
     });
     if (error == nullptr) return nullptr;
-    for (Flight& flight : flights->list) {
+    for (DeliveryAttempt& attempt : attempts->list) {
         // Free the slots that this call has taken: their request_id is newer than `before`. The
         // unsigned difference is right even after the counter has wrapped.
-        if (flight.context != nullptr && flight.request_id - before - 1 < uint32_t{kMaxFlights}) {
-            LandFlight(&flight);
+        if (attempt.context != nullptr &&
+            attempt.request_id - before - 1 < uint32_t{kMaxConcurrentAttempts}) {
+            ReleaseAttempt(&attempt);
         }
     }
     return error;
 }
 
-ErrorData* SettleFlight(Flight* flight) {
-    ErrorData* const error = Transact([flight] {
-        const protocol::Delivered& result = flight->result;
-        Datum values[] = {CStringGetTextDatum(flight->channel),
-                          CStringGetTextDatum(flight->group_key),
-                          flight->notification_ids,
+ErrorData* SettleDelivery(DeliveryAttempt* attempt) {
+    ErrorData* const error = Transact([attempt] {
+        const protocol::Delivered& result = attempt->result;
+        Datum values[] = {CStringGetTextDatum(attempt->channel),
+                          CStringGetTextDatum(attempt->group_key),
+                          attempt->notification_ids,
                           CStringGetTextDatum(NameOf(result.outcome)),
                           Int32GetDatum(static_cast<int32>(result.status)),
                           TextDatum(result.message),
@@ -138,19 +141,19 @@ ErrorData* SettleFlight(Flight* flight) {
         nulls[6] = result.retry_after_s == 0;
         Execute(&settle, values, nulls);
     });
-    if (error == nullptr) LandFlight(flight);
+    if (error == nullptr) ReleaseAttempt(attempt);
     return error;
 }
 
-void EndFlight(Flight* flight, const protocol::Delivered& result) {
-    flight->ended = true;
-    flight->result = result;
-    flight->result.message = CopyBytes(result.message, flight->context);
+void FinishAttempt(DeliveryAttempt* attempt, const protocol::Delivered& result) {
+    attempt->ended = true;
+    attempt->result = result;
+    attempt->result.message = CopyBytes(result.message, attempt->context);
 }
 
-void LandFlight(Flight* flight) {
-    MemoryContextDelete(flight->context);
-    *flight = {};
+void ReleaseAttempt(DeliveryAttempt* attempt) {
+    MemoryContextDelete(attempt->context);
+    *attempt = {};
 }
 
 }  // namespace pganalytics::pg

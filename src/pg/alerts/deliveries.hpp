@@ -7,9 +7,9 @@
 
 namespace pganalytics::pg {
 
-// Flight is a delivery in progress: it was taken from the outbox, and its result is not stored yet.
-// All its data is in a memory context of its own.
-struct Flight {
+// DeliveryAttempt is a delivery in progress: it was taken from the outbox, and its result is not
+// stored yet. All its data is in a memory context of its own.
+struct DeliveryAttempt {
     MemoryContext context;  // nullptr: the slot is free
     uint32_t request_id;
     protocol::Delivery delivery;
@@ -21,16 +21,16 @@ struct Flight {
     protocol::Delivered result;
 };
 
-inline constexpr int kMaxFlights = static_cast<int>(protocol::kMaxDeliveriesInFlight);
+inline constexpr int kMaxConcurrentAttempts = static_cast<int>(protocol::kMaxDeliveriesInFlight);
 
-// Flights holds all deliveries in progress. A zeroed Flights holds none.
-struct Flights {
-    Flight list[kMaxFlights];
+// DeliveryAttempts holds all deliveries in progress. A zeroed DeliveryAttempts holds none.
+struct DeliveryAttempts {
+    DeliveryAttempt list[kMaxConcurrentAttempts];
     uint32_t last_id;
 };
 
-// CountFlights returns the number of slots in use.
-int CountFlights(const Flights& flights);
+// CountAttempts returns the number of slots in use.
+int CountAttempts(const DeliveryAttempts& attempts);
 
 // TakeFlights takes due deliveries from the outbox into free slots, until `most` slots are in use.
 // It gives each new delivery a request_id, but does not send it. Returns nullptr if
@@ -42,9 +42,9 @@ ErrorData* TakeFlights(Flights* flights, int most);
 // REQUIRES: flight->ended; no transaction is open.
 ErrorData* SettleFlight(Flight* flight);
 
-// EndFlight copies the result of a delivery into its slot and sets `ended`. LandFlight frees the
-// slot and changes nothing in the outbox.
-void EndFlight(Flight* flight, const protocol::Delivered& result);
-void LandFlight(Flight* flight);
+// FinishAttempt copies the result of a delivery into its slot and sets `ended`. ReleaseAttempt
+// frees the slot and changes nothing in the outbox.
+void FinishAttempt(DeliveryAttempt* attempt, const protocol::Delivered& result);
+void ReleaseAttempt(DeliveryAttempt* attempt);
 
 }  // namespace pganalytics::pg

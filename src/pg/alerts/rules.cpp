@@ -167,7 +167,7 @@ int CompareFindings(const void* a, const void* b) noexcept {
                                   &static_cast<const Finding*>(b)->labels->root);
 }
 
-void RefuseTwins(const Findings& findings) {
+void RefuseDuplicates(const Findings& findings) {
     for (int i = 1; i < findings.count; ++i) {
         if (CompareFindings(&findings.list[i - 1], &findings.list[i]) != 0) continue;
         char* const labels =
@@ -233,7 +233,7 @@ Findings Read(const char* query, MemoryContext context) {
         memcpy(finding->labels, labels, VARSIZE(labels));
     }
     qsort(findings.list, static_cast<size_t>(count), sizeof(Finding), CompareFindings);
-    RefuseTwins(findings);
+    RefuseDuplicates(findings);
     return findings;
 }
 

@@ -55,7 +55,7 @@ bool Admit(ApiCall* call, PersonLevel needed) {
     ApiSession* const session = &call->session;
     const char* const named = pnstrdup(request.role.data(), request.role.size());
     if (!FindSession(request.session_id, session)) {
-        TellCallRefused(*call, protocol::RefusalKind::kSessionOver, named);
+        CountRefusedCall(*call, protocol::RefusalKind::kSessionOver, named);
         RefuseCall(call, 401, kNotLoggedIn);
         return false;
     }
@@ -65,12 +65,12 @@ bool Admit(ApiCall* call, PersonLevel needed) {
         !FindLoginRole(NameStr(session->role_name), &call->person) ||
         !FitsRole(*session, call->person, &why)) {
         EndSession(*session, why);
-        TellCallRefused(*call, protocol::RefusalKind::kSessionOver, named);
+        CountRefusedCall(*call, protocol::RefusalKind::kSessionOver, named);
         RefuseCall(call, 401, kNotLoggedIn);
         return false;
     }
     if (call->person.level < needed) {
-        TellCallRefused(*call, protocol::RefusalKind::kRoleNeeded, named);
+        CountRefusedCall(*call, protocol::RefusalKind::kRoleNeeded, named);
         RefuseCall(call, 403, "the role is no member of a role that may do this");
         return false;
     }
@@ -143,7 +143,7 @@ void Explain(ApiCall* call, const ErrorData& error, uint64 told_denials) {
     if (error.sqlerrcode == ERRCODE_STATEMENT_TOO_COMPLEX) {
         RefuseCall(call, 400, "the body is nested too deeply");
     } else if (error.sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE && call->as_person) {
-        TellDenied(*call, error, told_denials);
+        RecordDeniedCall(*call, error, recorded_denials);
         RefuseCall(call, 403, message);
     } else if (category == ClassOf(ERRCODE_DATA_EXCEPTION) ||
                error.sqlerrcode == ERRCODE_CHECK_VIOLATION) {
@@ -186,7 +186,7 @@ protocol::ApiReply AnswerApi(const protocol::ApiRequest& request, MemoryContext 
     call.context = context;
     call.secrets = MakeSecretMemory(context);
     BeginApiEvents(call);
-    const uint64 told_denials = ToldDenials();
+    const uint64 recorded_denials = RecordedDenials();
     enable_timeout_after(STATEMENT_TIMEOUT, LimitMs());
     // Transact commits before BecomeWorker is called, so that deferred triggers run as the person,
     // too.
@@ -197,7 +197,7 @@ protocol::ApiReply AnswerApi(const protocol::ApiRequest& request, MemoryContext 
     // cancel the next statement.
     QueryCancelPending = false;
     EndSecretMemory(call.secrets);
-    if (error != nullptr) Explain(&call, *error, told_denials);
+    if (error != nullptr) Explain(&call, *error, recorded_denials);
     EndApiEvents();
     MemoryContextSwitchTo(caller);
     return reply;

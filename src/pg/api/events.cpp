@@ -34,7 +34,7 @@ void SetSession(AuditRecord* record, const ApiSession& session) {
     SetAuditResource(record, "session", id);
 }
 
-void TellOfSession(AuditEvent event, const ApiSession& session) {
+void RecordSessionEvent(AuditEvent event, const ApiSession& session) {
     AuditRecord record;
     BeginAudit(&record, event);
     SetAuditText(record.actor, NameStr(session.role_name));
@@ -57,9 +57,9 @@ const char* ShownName(const char* username) {
     return psprintf("%.*s…", pg_mbcliplen(username, size, kShownOfUnknownName), username);
 }
 
-void TellLogin(const ApiSession& session) { TellOfSession(AuditEvent::kLogin, session); }
+void RecordLogin(const ApiSession& session) { RecordSessionEvent(AuditEvent::kLogin, session); }
 
-void TellLoginFailed(const char* reason) {
+void RecordLoginFailed(const char* reason) {
     AuditRecord record;
     BeginAudit(&record, AuditEvent::kLoginFailed);
     record.outcome = AuditOutcome::kFailed;
@@ -67,18 +67,18 @@ void TellLoginFailed(const char* reason) {
     PutAudit(record);
 }
 
-void TellTokenRefreshed(const ApiSession& session) {
-    TellOfSession(AuditEvent::kTokenRefreshed, session);
+void RecordTokenRefreshed(const ApiSession& session) {
+    RecordSessionEvent(AuditEvent::kTokenRefreshed, session);
 }
 
-void TellPasswordChanged(const char* role) {
+void RecordPasswordChanged(const char* role) {
     AuditRecord record;
     BeginAudit(&record, AuditEvent::kPasswordChanged);
     SetAuditResource(&record, "role", role);
     PutAudit(record);
 }
 
-void TellReplay(const ApiSession& session) {
+void RecordReplay(const ApiSession& session) {
     AuditRecord record;
     BeginAudit(&record, AuditEvent::kBypassAttempt);
     record.outcome = AuditOutcome::kDenied;
@@ -88,15 +88,15 @@ void TellReplay(const ApiSession& session) {
     PutAudit(record);
 }
 
-void TellCallRefused(const ApiCall& call, protocol::RefusalKind kind, const char* actor) {
+void CountRefusedCall(const ApiCall& call, protocol::RefusalKind kind, const char* actor) {
     char route[64];
     RouteOf(call, route, sizeof(route));
-    TellRefusal(kind, actor, pnstrdup(call.request->address.data(), call.request->address.size()),
-                route);
+    CountRefusal(kind, actor, pnstrdup(call.request->address.data(), call.request->address.size()),
+                 route);
 }
 
-void TellDenied(const ApiCall& call, const ErrorData& error, uint64 told_before) {
-    if (ToldDenials() != told_before) return;
+void RecordDeniedCall(const ApiCall& call, const ErrorData& error, uint64 recorded_before) {
+    if (RecordedDenials() != recorded_before) return;
     char route[64];
     RouteOf(call, route, sizeof(route));
     AuditRecord record;

@@ -16,18 +16,18 @@ void EndApiEvents();
 // REQUIRES: a transaction.
 const char* ShownName(const char* username);
 
-void TellLogin(const ApiSession& session);
-void TellLoginFailed(const char* reason);
-void TellTokenRefreshed(const ApiSession& session);
-void TellPasswordChanged(const char* role);
-// TellReplay records that a refresh token was used a second time.
-void TellReplay(const ApiSession& session);
+void RecordLogin(const ApiSession& session);
+void RecordLoginFailed(const char* reason);
+void RecordTokenRefreshed(const ApiSession& session);
+void RecordPasswordChanged(const char* role);
+// RecordReplay records that a refresh token was used a second time.
+void RecordReplay(const ApiSession& session);
 
-// TellCallRefused counts a refusal by its kind, the route and `actor` (audit/refusals.hpp).
-void TellCallRefused(const ApiCall& call, protocol::RefusalKind kind, const char* actor);
+// CountRefusedCall counts a refusal by its kind, the route and `actor` (audit/refusals.hpp).
+void CountRefusedCall(const ApiCall& call, protocol::RefusalKind kind, const char* actor);
 
-// TellDenied records an ERROR 42501 that the caller turns into an answer. It does nothing if a
-// denial has been recorded since the caller read `told_before` from ToldDenials().
-void TellDenied(const ApiCall& call, const ErrorData& error, uint64 told_before);
+// RecordDeniedCall records an ERROR 42501 that the caller turns into an answer. It does nothing if
+// a denial has been recorded since the caller read `recorded_before` from RecordedDenials().
+void RecordDeniedCall(const ApiCall& call, const ErrorData& error, uint64 recorded_before);
 
 }  // namespace pganalytics::pg

@@ -111,7 +111,7 @@ bool TryPassword(ApiCall* call, const char* name, const char* password, uint32_t
     const char* const address =
         pnstrdup(call->request->address.data(), call->request->address.size());
     if (const uint32 wait = TakeLogin(name, address); wait > 0) {
-        TellCallRefused(*call, protocol::RefusalKind::kLoginLimit, ShownName(name));
+        CountRefusedCall(*call, protocol::RefusalKind::kLoginLimit, ShownName(name));
         RefuseCall(call, 429, "too many wrong passwords; try again later");
         call->reply->retry_after_s = wait;
         return false;
@@ -120,7 +120,7 @@ bool TryPassword(ApiCall* call, const char* name, const char* password, uint32_t
     const bool right = CheckPassword(name, password, role);
     MemoryContextSwitchTo(caller);
     if (!right) {
-        TellLoginFailed("the name or the password is wrong, or the role may not log in");
+        RecordLoginFailed("the name or the password is wrong, or the role may not log in");
         RefuseCall(call, refusal, message);
         return false;
     }
@@ -151,14 +151,14 @@ void Login(ApiCall* call) {
     LoginRole role = {};
     if (!TryPassword(call, username, password, 401, kBadLogin, &role)) return;
     if (role.level == PersonLevel::kNone) {
-        TellLoginFailed(kNoMember);
+        RecordLoginFailed(kNoMember);
         return RefuseCall(call, 403, kNoMember);
     }
     ApiSession session;
     RefreshToken refresh;
     StartSession(role, call->request->address, &session, &refresh);
     ReplyTokens(call, session, role, refresh);
-    TellLogin(session);
+    RecordLogin(session);
 }
 
 void Refresh(ApiCall* call) {
@@ -167,7 +167,7 @@ void Refresh(ApiCall* call) {
     core::Uuid session_id;
     ApiSession session;
     if (!SessionOfToken(token, &session_id) || !FindSession(session_id, &session)) {
-        TellCallRefused(*call, protocol::RefusalKind::kRefreshUnknown, "");
+        CountRefusedCall(*call, protocol::RefusalKind::kRefreshUnknown, "");
         return RefuseCall(call, 401, kGone);
     }
     SetAuditActor(NameStr(session.role_name));
@@ -178,18 +178,18 @@ void Refresh(ApiCall* call) {
         !FitsRole(session, role, &why)) {
         // If a refresh token comes a second time, two parties hold it. One of them has stolen it,
         // and we cannot tell which. So end the session.
-        if (why == EndReason::kReplay) TellReplay(session);
+        if (why == EndReason::kReplay) RecordReplay(session);
         EndSession(session, why);
         return RefuseCall(call, 401, kGone);
     }
     if (role.level == PersonLevel::kNone) {
-        TellLoginFailed(kNoMember);
+        RecordLoginFailed(kNoMember);
         return RefuseCall(call, 403, kNoMember);
     }
     RefreshToken next;
     NextToken(session, &next);
     ReplyTokens(call, session, role, next);
-    TellTokenRefreshed(session);
+    RecordTokenRefreshed(session);
 }
 
 void Logout(ApiCall* call) {
@@ -240,7 +240,7 @@ void ChangeOwnPassword(ApiCall* call) {
         ChangePassword(&role, pstrdup(new_password));
         MemoryContextSwitchTo(caller);
         KeepSession(call->session, role);
-        TellPasswordChanged(NameStr(role.name));
+        RecordPasswordChanged(NameStr(role.name));
         ReplyJson(call, "{\"status\":\"ok\"}");
     }
 }

@@ -34,7 +34,7 @@ Statement note_use = {
 Statement read_metrics = {"SELECT pganalytics.prometheus_metrics()", 0, {}, nullptr};
 
 bool Refuse(ApiCall* call, protocol::RefusalKind kind, const char* why) {
-    TellCallRefused(*call, kind, "");
+    CountRefusedCall(*call, kind, "");
     RefuseCall(call, 401, why);
     return false;
 }

@@ -10,8 +10,8 @@ namespace {
 
 constexpr int kMaxColumns = 9;
 
-// Kept describes how changes of one table that configures alerts are recorded.
-struct Kept {
+// AuditedTable describes how changes of one table that configures alerts are recorded.
+struct AuditedTable {
     AuditEvent event;
     const char* type;
     const char* id;
@@ -25,12 +25,12 @@ int CountOf(const char* const* names, int most) {
     return count;
 }
 
-// BeginKept begins the record of a change. Returns false for an UPDATE that changes only columns in
-// `untold`.
-bool BeginKept(AuditRecord* record, const RowChange& change, const Kept& kept) {
+// BeginTableChange begins the record of a change. Returns false for an UPDATE that changes only
+// columns in `skipped`.
+bool BeginTableChange(AuditRecord* record, const RowChange& change, const AuditedTable& table) {
     const bool updated = change.before != nullptr && change.after != nullptr;
-    if (updated && !DiffersBeside(change, kept.untold, CountOf(kept.untold, 3))) return false;
-    BeginChange(record, kept.event, kept.type, TextOf(change, NewestOf(change), kept.id));
+    if (updated && !DiffersBeside(change, table.skipped, CountOf(table.skipped, 3))) return false;
+    BeginChange(record, table.event, table.type, TextOf(change, NewestOf(change), table.id));
     AddAuditDetail(record, "change",
                    updated                   ? "changed"
                    : change.after == nullptr ? "removed"
@@ -38,20 +38,20 @@ bool BeginKept(AuditRecord* record, const RowChange& change, const Kept& kept) {
     return true;
 }
 
-void AddKept(AuditRecord* record, const RowChange& change, const Kept& kept,
-             const char* const* without, int count) {
+void AddTableChange(AuditRecord* record, const RowChange& change, const AuditedTable& table,
+                    const char* const* without, int count) {
     if (change.before != nullptr && change.after != nullptr) {
         return AddChanges(record, change, without, count);
     }
-    for (int i = 0; i < CountOf(kept.shown, kMaxColumns); ++i) {
-        AddAuditDetail(record, kept.shown[i], ValueOf(change, NewestOf(change), kept.shown[i]));
+    for (int i = 0; i < CountOf(table.shown, kMaxColumns); ++i) {
+        AddAuditDetail(record, table.shown[i], ValueOf(change, NewestOf(change), table.shown[i]));
     }
 }
 
-void TellKept(const RowChange& change, const Kept& kept) {
+void RecordTableChange(const RowChange& change, const AuditedTable& table) {
     AuditRecord record;
-    if (!BeginKept(&record, change, kept)) return;
-    AddKept(&record, change, kept, kept.untold, CountOf(kept.untold, 3));
+    if (!BeginTableChange(&record, change, table)) return;
+    AddTableChange(&record, change, table, table.skipped, CountOf(table.skipped, 3));
     PutAudit(record);
 }
 
@@ -70,51 +70,52 @@ AuditValue HostOf(const RowChange& change, HeapTuple row) {
                      static_cast<int>(host.size()), host.data(), ends < url.size() ? "/…" : "")};
 }
 
-constexpr Kept kRule = {AuditEvent::kAlertRuleChanged,
-                        "alert_rule",
-                        "name",
-                        {"enabled", "severity", "comparison", "threshold", "threshold_setting",
-                         "pending_for", "evaluate_every", "query"},
-                        {"changed_at", "changed_by"}};
-constexpr Kept kWindow = {
+constexpr AuditedTable kRule = {AuditEvent::kAlertRuleChanged,
+                                "alert_rule",
+                                "name",
+                                {"enabled", "severity", "comparison", "threshold",
+                                 "threshold_setting", "pending_for", "evaluate_every", "query"},
+                                {"changed_at", "changed_by"}};
+constexpr AuditedTable kWindow = {
     AuditEvent::kAlertMaintenanceChanged,
     "maintenance_window",
     "name",
     {"enabled", "matchers", "starts_at", "duration", "repeat_every", "time_zone", "reason"},
     {}};
-constexpr Kept kInhibition = {AuditEvent::kAlertInhibitionChanged,
-                              "alert_inhibition",
-                              "name",
-                              {"enabled", "source_matchers", "target_matchers", "equal_labels"},
-                              {"changed_at", "changed_by"}};
-constexpr Kept kChannel = {AuditEvent::kAlertChannelChanged,
-                           "alert_channel",
-                           "name",
-                           {"enabled", "kind", "mail_to", "authentication", "matchers", "group_by",
-                            "repeat_every", "escalate_after", "send_resolved"},
-                           {}};
+constexpr AuditedTable kInhibition = {
+    AuditEvent::kAlertInhibitionChanged,
+    "alert_inhibition",
+    "name",
+    {"enabled", "source_matchers", "target_matchers", "equal_labels"},
+    {"changed_at", "changed_by"}};
+constexpr AuditedTable kChannel = {AuditEvent::kAlertChannelChanged,
+                                   "alert_channel",
+                                   "name",
+                                   {"enabled", "kind", "mail_to", "authentication", "matchers",
+                                    "group_by", "repeat_every", "escalate_after", "send_resolved"},
+                                   {}};
 
 }  // namespace
 
-void TellAlertRule(const RowChange& change) { TellKept(change, kRule); }
-void TellMaintenanceWindow(const RowChange& change) { TellKept(change, kWindow); }
-void TellInhibition(const RowChange& change) { TellKept(change, kInhibition); }
+void RecordAlertRuleChange(const RowChange& change) { RecordTableChange(change, kRule); }
+void RecordMaintenanceWindowChange(const RowChange& change) { RecordTableChange(change, kWindow); }
+void RecordInhibitionChange(const RowChange& change) { RecordTableChange(change, kInhibition); }
 
-void TellAlertChannel(const RowChange& change) {
+void RecordAlertChannelChange(const RowChange& change) {
     AuditRecord record;
-    if (!BeginKept(&record, change, kChannel)) return;
+    if (!BeginTableChange(&record, change, kChannel)) return;
     const bool updated = change.before != nullptr && change.after != nullptr;
     if (!updated) {
         AddAuditDetail(&record, "url", HostOf(change, NewestOf(change)));
     } else if (Differs(change, "url")) {
         AddAuditChange(&record, "url", HostOf(change, change.before), HostOf(change, change.after));
     }
-    constexpr const char* kToldAlready[] = {"url"};
-    AddKept(&record, change, kChannel, kToldAlready, lengthof(kToldAlready));
+    constexpr const char* kSkippedColumns[] = {"url"};
+    AddTableChange(&record, change, kChannel, kSkippedColumns, lengthof(kSkippedColumns));
     PutAudit(record);
 }
 
-void TellChannelSecret(const RowChange& change) {
+void RecordChannelSecretChange(const RowChange& change) {
     if (change.before != nullptr && change.after != nullptr && !DiffersBeside(change, nullptr, 0)) {
         return;
     }
@@ -125,7 +126,7 @@ void TellChannelSecret(const RowChange& change) {
     PutAudit(record);
 }
 
-void TellAcknowledgement(const RowChange& change) {
+void RecordAcknowledgementChange(const RowChange& change) {
     if (!Differs(change, "acknowledged_at") && !Differs(change, "acknowledgement")) return;
     const HeapTuple row = change.after;
     const bool acknowledged = !IsNull(change, row, "acknowledged_at");
@@ -138,7 +139,7 @@ void TellAcknowledgement(const RowChange& change) {
     PutAudit(record);
 }
 
-void TellSilence(const RowChange& change) {
+void RecordSilenceChange(const RowChange& change) {
     const HeapTuple row = NewestOf(change);
     const TimestampTz now = GetCurrentTimestamp();
     const bool was_over =

@@ -47,10 +47,10 @@ const char* GoodOneBefore(const RowChange& change) {
 
 }  // namespace
 
-void TellCertificate(const RowChange& change) {
+void RecordCertificateChange(const RowChange& change) {
     const HeapTuple row = NewestOf(change);
     const char* const serial = TextOf(change, row, "serial");
-    const auto tell = [&](AuditEvent event, auto&& add) {
+    const auto record_event = [&](AuditEvent event, auto&& add) {
         AuditRecord record;
         BeginChange(&record, event, "certificate", serial);
         AddColumns(&record, change, row,
@@ -61,7 +61,7 @@ void TellCertificate(const RowChange& change) {
     if (change.before == nullptr) {
         const char* const former =
             strcmp(TextOf(change, row, "kind"), "authority") == 0 ? "" : GoodOneBefore(change);
-        return tell(
+        return record_event(
             former[0] != '\0' ? AuditEvent::kCertificateRenewed : AuditEvent::kCertificateIssued,
             [former](AuditRecord* record) {
                 if (former[0] != '\0') AddAuditDetail(record, "former", former);
@@ -69,31 +69,33 @@ void TellCertificate(const RowChange& change) {
     }
     if (change.after == nullptr) {
         if (TimeOf(change, row, "not_after") <= GetCurrentTimestamp()) return;
-        return tell(AuditEvent::kCertificateRemoved,
-                    [&](AuditRecord* record) { AddColumns(record, change, row, {"state"}); });
+        return record_event(AuditEvent::kCertificateRemoved, [&](AuditRecord* record) {
+            AddColumns(record, change, row, {"state"});
+        });
     }
     const bool revoked =
         Differs(change, "state") && strcmp(TextOf(change, row, "state"), "revoked") == 0;
     if (revoked) {
-        tell(AuditEvent::kCertificateRevoked, [&](AuditRecord* record) {
+        record_event(AuditEvent::kCertificateRevoked, [&](AuditRecord* record) {
             AddColumns(record, change, row, {"revocation_reason", "revoked_by"});
         });
     }
     if (Differs(change, "ended_alone") && ValueOf(change, row, "ended_alone").text == "true") {
-        tell(AuditEvent::kCertificateExpired, [](AuditRecord*) {});
+        record_event(AuditEvent::kCertificateExpired, [](AuditRecord*) {});
     }
-    constexpr const char* kToldAlready[] = {"ended_alone", "state", "revoked_at", "revoked_by",
-                                            "revocation_reason"};
-    const int told = revoked ? lengthof(kToldAlready) : 1;
-    if (!DiffersBeside(change, kToldAlready, told)) return;
-    tell(AuditEvent::kCertificateUpdated,
-         [&](AuditRecord* record) { AddChanges(record, change, kToldAlready, told); });
+    constexpr const char* kSkippedColumns[] = {"ended_alone", "state", "revoked_at", "revoked_by",
+                                               "revocation_reason"};
+    const int skipped = revoked ? lengthof(kSkippedColumns) : 1;
+    if (!DiffersBeside(change, kSkippedColumns, skipped)) return;
+    record_event(AuditEvent::kCertificateUpdated, [&](AuditRecord* record) {
+        AddChanges(record, change, kSkippedColumns, skipped);
+    });
 }
 
-// TellCertificateRequest records the end of an enrolment: another process has issued the
+// RecordCertificateRequestChange records the end of an enrolment: another process has issued the
 // certificate, or has failed to issue it. The record names the collector as actor, not that
 // process.
-void TellCertificateRequest(const RowChange& change) {
+void RecordCertificateRequestChange(const RowChange& change) {
     if (change.before == nullptr || change.after == nullptr || !Differs(change, "state") ||
         strcmp(TextOf(change, change.after, "origin"), "token") != 0) {
         return;

@@ -10,7 +10,7 @@ namespace {
 
 using protocol::AuditEvent;
 
-void TellCollectorToken(const RowChange& change, const char* id, bool had_one) {
+void RecordCollectorTokenChange(const RowChange& change, const char* id, bool had_one) {
     const HeapTuple row = NewestOf(change);
     const bool has_one = !IsNull(change, row, "token_sha256");
     AuditRecord record;
@@ -29,27 +29,27 @@ void TellCollectorToken(const RowChange& change, const char* id, bool had_one) {
 struct Watched {
     const char* table;
     AuditEvent emptied;
-    void (*tell)(const RowChange&);
+    void (*record)(const RowChange&);
 };
 constexpr Watched kWatched[] = {
-    {"collectors", AuditEvent::kCollectorRemoved, TellCollector},
-    {"certificates", AuditEvent::kCertificateRemoved, TellCertificate},
-    {"certificate_requests", AuditEvent::kTokenRevoked, TellCertificateRequest},
-    {"enrollment_tokens", AuditEvent::kTokenRevoked, TellEnrollmentToken},
-    {"registration_secrets", AuditEvent::kTokenRevoked, TellRegistrationSecret},
-    {"token_keys", AuditEvent::kTokenRevoked, TellTokenKey},
-    {"scrape_tokens", AuditEvent::kTokenRevoked, TellScrapeToken},
-    {"api_sessions", AuditEvent::kSessionEnded, TellSession},
-    {"alert_rules", AuditEvent::kAlertRuleChanged, TellAlertRule},
-    {"alerts", AuditEvent::kAlertUnacknowledged, TellAcknowledgement},
-    {"alert_silences", AuditEvent::kAlertSilenceEnded, TellSilence},
-    {"maintenance_windows", AuditEvent::kAlertMaintenanceChanged, TellMaintenanceWindow},
-    {"alert_inhibitions", AuditEvent::kAlertInhibitionChanged, TellInhibition},
-    {"alert_channels", AuditEvent::kAlertChannelChanged, TellAlertChannel},
-    {"alert_channel_secrets", AuditEvent::kAlertChannelChanged, TellChannelSecret},
+    {"collectors", AuditEvent::kCollectorRemoved, RecordCollectorChange},
+    {"certificates", AuditEvent::kCertificateRemoved, RecordCertificateChange},
+    {"certificate_requests", AuditEvent::kTokenRevoked, RecordCertificateRequestChange},
+    {"enrollment_tokens", AuditEvent::kTokenRevoked, RecordEnrollmentTokenChange},
+    {"registration_secrets", AuditEvent::kTokenRevoked, RecordRegistrationSecretChange},
+    {"token_keys", AuditEvent::kTokenRevoked, RecordTokenKeyChange},
+    {"scrape_tokens", AuditEvent::kTokenRevoked, RecordScrapeTokenChange},
+    {"api_sessions", AuditEvent::kSessionEnded, RecordSessionChange},
+    {"alert_rules", AuditEvent::kAlertRuleChanged, RecordAlertRuleChange},
+    {"alerts", AuditEvent::kAlertUnacknowledged, RecordAcknowledgementChange},
+    {"alert_silences", AuditEvent::kAlertSilenceEnded, RecordSilenceChange},
+    {"maintenance_windows", AuditEvent::kAlertMaintenanceChanged, RecordMaintenanceWindowChange},
+    {"alert_inhibitions", AuditEvent::kAlertInhibitionChanged, RecordInhibitionChange},
+    {"alert_channels", AuditEvent::kAlertChannelChanged, RecordAlertChannelChange},
+    {"alert_channel_secrets", AuditEvent::kAlertChannelChanged, RecordChannelSecretChange},
 };
 
-void TellEmptied(const Watched& watched) {
+void RecordTruncate(const Watched& watched) {
     AuditRecord record;
     BeginChange(&record, watched.emptied, "table", psprintf("pganalytics.%s", watched.table));
     AddAuditDetail(&record, "truncated", true);
@@ -65,7 +65,7 @@ void BeginChange(AuditRecord* record, AuditEvent event, const char* type, const 
     if (role != nullptr && strcmp(role, record->actor) != 0) SetAuditText(record->role, role);
 }
 
-void TellCollector(const RowChange& change) {
+void RecordCollectorChange(const RowChange& change) {
     const HeapTuple row = NewestOf(change);
     const char* const id = TextOf(change, row, "collector_id");
     AuditRecord record;
@@ -77,12 +77,14 @@ void TellCollector(const RowChange& change) {
         AddColumns(&record, change, row, {"name", "enabled", "max_queries_per_db"});
         PutAudit(record);
         if (change.after != nullptr && !IsNull(change, row, "token_sha256")) {
-            TellCollectorToken(change, id, false);
+            RecordCollectorTokenChange(change, id, false);
         }
         return;
     }
     const bool new_token = Differs(change, "token_sha256");
-    if (new_token) TellCollectorToken(change, id, !IsNull(change, change.before, "token_sha256"));
+    if (new_token) {
+        RecordCollectorTokenChange(change, id, !IsNull(change, change.before, "token_sha256"));
+    }
     if (!new_token && Differs(change, "tokens_valid_from")) {
         BeginChange(&record, AuditEvent::kTokenRevoked, "signed_tokens", id);
         AddColumns(&record, change, row, {"name", "tokens_valid_from"});
@@ -96,12 +98,12 @@ void TellCollector(const RowChange& change) {
                        ValueOf(change, row, "max_queries_per_db"));
         PutAudit(record);
     }
-    constexpr const char* kToldAlready[] = {"token_sha256", "tokens_valid_from",
-                                            "max_queries_per_db"};
-    if (!DiffersBeside(change, kToldAlready, lengthof(kToldAlready))) return;
+    constexpr const char* kSkippedColumns[] = {"token_sha256", "tokens_valid_from",
+                                               "max_queries_per_db"};
+    if (!DiffersBeside(change, kSkippedColumns, lengthof(kSkippedColumns))) return;
     BeginChange(&record, AuditEvent::kCollectorUpdated, "collector", id);
     AddColumns(&record, change, row, {"name"});
-    AddChanges(&record, change, kToldAlready, lengthof(kToldAlready));
+    AddChanges(&record, change, kSkippedColumns, lengthof(kSkippedColumns));
     PutAudit(record);
 }
 
@@ -128,13 +130,13 @@ Datum pganalytics_audit_change(PG_FUNCTION_ARGS) {
         if (strcmp(table, watched.table) != 0) continue;
         const TriggerEvent event = trigger->tg_event;
         if (TRIGGER_FIRED_BY_TRUNCATE(event)) {
-            TellEmptied(watched);
+            RecordTruncate(watched);
         } else if (TRIGGER_FIRED_BY_UPDATE(event)) {
-            watched.tell({trigger->tg_relation, trigger->tg_trigtuple, trigger->tg_newtuple});
+            watched.record({trigger->tg_relation, trigger->tg_trigtuple, trigger->tg_newtuple});
         } else if (TRIGGER_FIRED_BY_INSERT(event)) {
-            watched.tell({trigger->tg_relation, nullptr, trigger->tg_trigtuple});
+            watched.record({trigger->tg_relation, nullptr, trigger->tg_trigtuple});
         } else {
-            watched.tell({trigger->tg_relation, trigger->tg_trigtuple, nullptr});
+            watched.record({trigger->tg_relation, trigger->tg_trigtuple, nullptr});
         }
     }
     PG_RETURN_POINTER(nullptr);

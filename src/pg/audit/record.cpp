@@ -28,7 +28,7 @@ bool has_subject = false;
 // The last element also counts the events of all deeper levels.
 uint32 told[kMaxLevels];
 bool watching_transactions = false;
-uint64 told_denials = 0;
+uint64 recorded_denials = 0;
 
 // Out is a field of fixed size with the place where Append writes next. Append writes a piece whole
 // or not at all.
@@ -152,11 +152,11 @@ void AppendValue(Out* out, const AuditValue& value) {
 
 int LevelIndex() { return Min(GetCurrentTransactionNestLevel(), kMaxLevels) - 1; }
 
-void TellOfRollback(int first) {
+void RecordRollback(int first) {
     uint32 count = 0;
     for (int i = first; i < kMaxLevels; ++i) {
-        count += told[i];
-        told[i] = 0;
+        count += recorded[i];
+        recorded[i] = 0;
     }
     if (count == 0) return;
     AuditRecord record;
@@ -166,18 +166,20 @@ void TellOfRollback(int first) {
 }
 
 void OnTransaction(XactEvent event, void*) noexcept {
-    if (event == XACT_EVENT_ABORT) TellOfRollback(0);
-    if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE) memset(told, 0, sizeof(told));
+    if (event == XACT_EVENT_ABORT) RecordRollback(0);
+    if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE) {
+        memset(recorded, 0, sizeof(recorded));
+    }
 }
 
 // When PostgreSQL calls this function, the nesting level is still that of the savepoint.
 void OnSavepoint(SubXactEvent event, SubTransactionId, SubTransactionId, void*) noexcept {
     const int level = LevelIndex();
     if (event == SUBXACT_EVENT_ABORT_SUB) {
-        TellOfRollback(level);
+        RecordRollback(level);
     } else if (event == SUBXACT_EVENT_COMMIT_SUB && level > 0) {
-        told[level - 1] += told[level];
-        told[level] = 0;
+        recorded[level - 1] += recorded[level];
+        recorded[level] = 0;
     }
 }
 
@@ -283,11 +285,11 @@ void AddAuditChange(AuditRecord* record, std::string_view key, const AuditValue&
     });
 }
 
-uint64 ToldDenials() { return told_denials; }
+uint64 RecordedDenials() { return recorded_denials; }
 
 void PutAudit(const AuditRecord& record) {
     if (!Auditing()) return;
-    if (record.event == protocol::AuditEvent::kPermissionDenied) ++told_denials;
+    if (record.event == protocol::AuditEvent::kPermissionDenied) ++recorded_denials;
     PutAuditRecord(record);
     if (!protocol::KindOf(record.event).transactional || !IsTransactionState()) return;
     if (!watching_transactions) {
@@ -295,7 +297,7 @@ void PutAudit(const AuditRecord& record) {
         RegisterSubXactCallback(OnSavepoint, nullptr);
         watching_transactions = true;
     }
-    ++told[LevelIndex()];
+    ++recorded[LevelIndex()];
 }
 
 void RequireAuditRoom() {

@@ -82,9 +82,10 @@ void AddAuditChange(AuditRecord* record, std::string_view key, const AuditValue&
 // rolled back, one more record says how many events the rollback has undone.
 void PutAudit(const AuditRecord& record);
 
-// ToldDenials returns how many access.denied events this process has recorded. Code that turns an
-// ERROR into an answer calls it before and after, to learn whether the denial was recorded already.
-uint64 ToldDenials();
+// RecordedDenials returns how many access.denied events this process has recorded. Code that turns
+// an ERROR into an answer calls it before and after, to learn whether the denial was recorded
+// already.
+uint64 RecordedDenials();
 
 // RequireAuditRoom refuses the action that the caller is about to do: ERROR 53000
 // (insufficient_resources) if the buffer is full and pganalytics.audit_overflow is 'refuse'. Call

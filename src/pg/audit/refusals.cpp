@@ -36,7 +36,7 @@ std::string_view NeededFor(std::string_view route) {
     return found == nullptr ? "" : protocol::NameOf(found->access);
 }
 
-void Tell(const Due& due) {
+void Record(const Due& due) {
     const Refusal& refusal = due.key;
     const protocol::RefusalClass& what = protocol::ClassOf(refusal.kind);
     AuditRecord record;
@@ -75,7 +75,7 @@ void Count(const Refusal& refusal, uint64 count) {
     const bool now = refusal.kind == RefusalKind::kTokenRefreshed
                          ? refreshes.Add(refusal, count, NowMs(), &due)
                          : refusals.Add(refusal, count, NowMs(), &due);
-    if (now) Tell(due);
+    if (now) Record(due);
 }
 
 const core::Uuid& NamedBy(const protocol::Credential& credential) {
@@ -103,8 +103,8 @@ void ActForCollector(const protocol::Credential& credential) {
                     address, "");
 }
 
-void TellRefusal(RefusalKind kind, const protocol::Credential& credential,
-                 const core::Uuid* collector) {
+void CountRefusal(RefusalKind kind, const protocol::Credential& credential,
+                  const core::Uuid* collector) {
     Refusal refusal = {};
     refusal.kind = kind;
     refusal.address = credential.address;
@@ -112,7 +112,7 @@ void TellRefusal(RefusalKind kind, const protocol::Credential& credential,
     Count(refusal, 1);
 }
 
-void TellRefusal(RefusalKind kind, const char* actor, const char* address, const char* route) {
+void CountRefusal(RefusalKind kind, const char* actor, const char* address, const char* route) {
     serves_people = true;
     Refusal refusal = {};
     refusal.kind = kind;
@@ -138,18 +138,18 @@ bool TakeRefused(const protocol::Refused& refused, bool of_people) {
     return true;
 }
 
-void TellDueRefusals() {
+void RecordDueRefusals() {
     Due due;
     const int64 now = NowMs();
-    while (refusals.Next(now, &due)) Tell(due);
-    while (refreshes.Next(now, &due)) Tell(due);
+    while (refusals.Next(now, &due)) Record(due);
+    while (refreshes.Next(now, &due)) Record(due);
 }
 
-void TellAllRefusals() {
+void RecordAllRefusals() {
     Due due;
     const int64 now = NowMs();
-    while (refusals.Last(now, &due)) Tell(due);
-    while (refreshes.Last(now, &due)) Tell(due);
+    while (refusals.Last(now, &due)) Record(due);
+    while (refreshes.Last(now, &due)) Record(due);
 }
 
 }  // namespace pganalytics::pg

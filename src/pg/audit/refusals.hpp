@@ -12,22 +12,22 @@ namespace pganalytics::pg {
 // the credential names, although the credential has not been checked yet.
 void ActForCollector(const protocol::Credential& credential);
 
-// TellRefusal counts one refusal of a collector's request. `collector` is the collector whose
+// CountRefusal counts one refusal of a collector's request. `collector` is the collector whose
 // request it was; nullptr: the one that the credential names.
-void TellRefusal(protocol::RefusalKind kind, const protocol::Credential& credential,
-                 const core::Uuid* collector = nullptr);
-// This TellRefusal counts one refusal of a person's request. `actor` is the name in the request,
+void CountRefusal(protocol::RefusalKind kind, const protocol::Credential& credential,
+                  const core::Uuid* collector = nullptr);
+// This CountRefusal counts one refusal of a person's request. `actor` is the name in the request,
 // `address` is as in ApiRequest, `route` is as in "GET /api/v1/auth/me".
-void TellRefusal(protocol::RefusalKind kind, const char* actor, const char* address,
-                 const char* route);
+void CountRefusal(protocol::RefusalKind kind, const char* actor, const char* address,
+                  const char* route);
 
 // TakeRefused counts the refusals that a gateway has reported. `of_people`: the gateway serves the
 // port for people. Returns false if the report is invalid.
 bool TakeRefused(const protocol::Refused& refused, bool of_people);
 
-// TellDueRefusals records the counts that are due; a worker calls it in every turn of its loop.
-// TellAllRefusals records all counts; a worker calls it when it ends.
-void TellDueRefusals();
-void TellAllRefusals();
+// RecordDueRefusals records the counts that are due; a worker calls it in every turn of its loop.
+// RecordAllRefusals records all counts; a worker calls it when it ends.
+void RecordDueRefusals();
+void RecordAllRefusals();
 
 }  // namespace pganalytics::pg

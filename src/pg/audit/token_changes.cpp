@@ -24,7 +24,7 @@ void AddShown(AuditRecord* record, const RowChange& change, const Token& token) 
     }
 }
 
-void TellToken(const RowChange& change, const Token& token) {
+void RecordTokenChange(const RowChange& change, const Token& token) {
     const HeapTuple row = NewestOf(change);
     const char* const id = TextOf(change, row, token.id);
     AuditRecord record;
@@ -86,12 +86,16 @@ constexpr Token kScrapeToken = {"scrape_token", "name", {"created_by"}, nullptr,
 
 }  // namespace
 
-void TellEnrollmentToken(const RowChange& change) { TellToken(change, kEnrollmentToken); }
-void TellRegistrationSecret(const RowChange& change) { TellToken(change, kRegistrationSecret); }
-void TellTokenKey(const RowChange& change) { TellToken(change, kTokenKey); }
-void TellScrapeToken(const RowChange& change) { TellToken(change, kScrapeToken); }
+void RecordEnrollmentTokenChange(const RowChange& change) {
+    RecordTokenChange(change, kEnrollmentToken);
+}
+void RecordRegistrationSecretChange(const RowChange& change) {
+    RecordTokenChange(change, kRegistrationSecret);
+}
+void RecordTokenKeyChange(const RowChange& change) { RecordTokenChange(change, kTokenKey); }
+void RecordScrapeTokenChange(const RowChange& change) { RecordTokenChange(change, kScrapeToken); }
 
-void TellSession(const RowChange& change) {
+void RecordSessionChange(const RowChange& change) {
     // The API worker itself records the beginning of a session.
     if (change.before == nullptr) return;
     const HeapTuple row = NewestOf(change);
@@ -112,12 +116,12 @@ void TellSession(const RowChange& change) {
         PutAudit(record);
     }
     if (change.after == nullptr || ActsForAuditSubject(AuditSource::kApi)) return;
-    constexpr const char* kToldAlready[] = {"last_used_at", "ended_at", "end_reason"};
-    const int told = ended ? lengthof(kToldAlready) : 1;
-    if (!DiffersBeside(change, kToldAlready, told)) return;
+    constexpr const char* kSkippedColumns[] = {"last_used_at", "ended_at", "end_reason"};
+    const int skipped = ended ? lengthof(kSkippedColumns) : 1;
+    if (!DiffersBeside(change, kSkippedColumns, skipped)) return;
     BeginChange(&record, AuditEvent::kSessionChanged, "session", id);
     AddColumns(&record, change, row, {"role_name"});
-    AddChanges(&record, change, kToldAlready, told);
+    AddChanges(&record, change, kSkippedColumns, skipped);
     PutAudit(record);
 }
 

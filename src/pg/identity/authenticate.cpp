@@ -210,7 +210,7 @@ std::string_view Reason(AuthResult result) {
     return "";
 }
 
-void TellOfRefusal(AuthResult result, const Credential& credential) {
+void CountAuthRefusal(AuthResult result, const Credential& credential) {
     using protocol::RefusalKind;
     RefusalKind kind = RefusalKind::kNothingShown;
     switch (result) {
@@ -250,7 +250,7 @@ void TellOfRefusal(AuthResult result, const Credential& credential) {
             kind = RefusalKind::kCertificateRevoked;
             break;
     }
-    TellRefusal(kind, credential);
+    CountRefusal(kind, credential);
 }
 
 AuthResult Authenticate(const Credential& credential, Holder* holder, int64 grace_s) {

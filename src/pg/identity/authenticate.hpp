@@ -29,8 +29,9 @@ enum class AuthResult {
 // Reason returns the text that a refused client gets, with status 403.
 std::string_view Reason(AuthResult result);
 
-// TellOfRefusal counts a refusal for the audit log (audit/refusals.hpp). For kGood it does nothing.
-void TellOfRefusal(AuthResult result, const protocol::Credential& credential);
+// CountAuthRefusal counts a refusal for the audit log (audit/refusals.hpp). For kGood it does
+// nothing.
+void CountAuthRefusal(AuthResult result, const protocol::Credential& credential);
 
 // Holder is the collector that sends a request.
 struct Holder {

@@ -126,7 +126,7 @@ void Renew(const EnrollRequest& request, Datum csr, Datum address, MemoryContext
     Holder holder;
     const AuthResult result = Authenticate(request.credential, &holder);
     if (result != AuthResult::kGood) {
-        TellOfRefusal(result, request.credential);
+        CountAuthRefusal(result, request.credential);
         return Refuse(out, 403, Reason(result));
     }
     if (protocol::IsZero(request.credential.certificate_sha256)) {
@@ -204,7 +204,7 @@ void BeginEnrollment(const EnrollRequest& request, MemoryContext context, Enroll
     if (error != nullptr) {
         RefuseForError(error, out);
     } else if (out->is_recorded) {
-        TellRefusal(out->refusal, request.credential);
+        CountRefusal(out->refusal, request.credential);
     }
     EndAuditSubject();
     MemoryContextSwitchTo(caller);

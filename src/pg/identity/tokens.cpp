@@ -47,7 +47,7 @@ void Answer(const protocol::Credential& credential, protocol::TokenReply* reply,
     const AuthResult result =
         Authenticate(credential, &holder, static_cast<int64>(settings.token_refresh_grace_s));
     if (result != AuthResult::kGood) {
-        TellOfRefusal(result, credential);
+        CountAuthRefusal(result, credential);
         return Refuse(reply, 403, Reason(result));
     }
 
@@ -75,7 +75,7 @@ void Answer(const protocol::Credential& credential, protocol::TokenReply* reply,
         reply->status = 200;
         reply->expires_at = claims.expires_at;
         reply->token = token;
-        TellRefusal(protocol::RefusalKind::kTokenRefreshed, credential, &holder.collector_id);
+        CountRefusal(protocol::RefusalKind::kTokenRefreshed, credential, &holder.collector_id);
     } else {
         Refuse(reply, 503, pstrdup(why));
     }

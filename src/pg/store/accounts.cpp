@@ -4,8 +4,8 @@
 #include <tuple>
 
 #include "pg/base/statement.hpp"
-#include "pg/store/fleet.hpp"
 #include "pg/store/metrics/bulk.hpp"
+#include "pg/store/servers.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"

@@ -149,19 +149,19 @@ void StoreSamples(PushJob* const* jobs, int count, MemoryContext context) {
 void CommitSamples() {
     CommitSeries();
     CommitMetricSeries();
-    CommitKeptOnce();
+    CommitContents();
 }
 
 void ForgetTouchedSamples() {
     ForgetTouchedSeries();
     ForgetTouchedMetricSeries();
-    ForgetTouchedKeptOnce();
+    ForgetTouchedContents();
 }
 
 void ForgetSamples() {
     ForgetSeries();
     ForgetMetricSeries();
-    ForgetKeptOnce();
+    ForgetContents();
 }
 
 }  // namespace pganalytics::pg

@@ -2,8 +2,8 @@
 #include "pg/store/series.hpp"
 
 #include "pg/base/cache.hpp"
-#include "pg/store/fleet.hpp"
 #include "pg/store/series_store.hpp"
+#include "pg/store/servers.hpp"
 
 extern "C" {
 #include "mb/pg_wchar.h"

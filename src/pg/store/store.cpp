@@ -6,9 +6,9 @@
 #include "pg/base/session.hpp"
 #include "pg/identity/authenticate.hpp"
 #include "pg/store/accounts.hpp"
-#include "pg/store/fleet.hpp"
 #include "pg/store/ledger.hpp"
 #include "pg/store/samples.hpp"
+#include "pg/store/servers.hpp"
 
 extern "C" {
 #include "access/xlog.h"
@@ -73,7 +73,7 @@ void CheckExtension() {
                 errmsg("extension \"%s\" does not exist", kExtension));
     }
     if (extension == cached_extension) return;
-    ForgetFleet();
+    ForgetServers();
     ForgetSamples();
     cached_extension = extension;
 }
@@ -110,7 +110,7 @@ int CompareKeys(const void* a, const void* b) noexcept {
 int PartOpen(PushJob** jobs, int count, PushJob** open) {
     int kept = 0;
     for (int i = 0; i < count; ++i) {
-        if (jobs[i]->receipt.status == 0 && !jobs[i]->waits_twin) open[kept++] = jobs[i];
+        if (jobs[i]->receipt.status == 0 && !jobs[i]->duplicate_in_group) open[kept++] = jobs[i];
     }
     return kept;
 }
@@ -130,9 +130,9 @@ void StoreGroup(PushJob** jobs, int count, MemoryContext context) {
     LockPushKeys(open, open_count);
     FindReceipts(open, open_count);
     for (int i = 1; i < open_count; ++i) {
-        open[i]->waits_twin = open[i]->receipt.status == 0 &&
-                              open[i]->server_id == open[i - 1]->server_id &&
-                              open[i]->push.push_key == open[i - 1]->push.push_key;
+        open[i]->duplicate_in_group = open[i]->receipt.status == 0 &&
+                                      open[i]->server_id == open[i - 1]->server_id &&
+                                      open[i]->push.push_key == open[i - 1]->push.push_key;
     }
     open_count = PartOpen(open, open_count, open);
     if (open_count == 0) return;
@@ -149,7 +149,7 @@ void Begin(PushJob** jobs, int count) {
     for (int i = 0; i < count; ++i) {
         jobs[i]->receipt = {};
         memset(jobs[i]->tallies, 0, sizeof(Tally) * jobs[i]->account_count);
-        jobs[i]->waits_twin = false;
+        jobs[i]->duplicate_in_group = false;
         jobs[i]->refusal = AuthResult::kGood;
         jobs[i]->names_another = false;
     }
@@ -162,11 +162,11 @@ ErrorData* TryGroup(PushJob** jobs, int count, MemoryContext context) {
     Begin(jobs, count);
     ErrorData* const error = Transact([jobs, count, context] { StoreGroup(jobs, count, context); });
     if (error != nullptr) {
-        ForgetTouchedFleet();
+        ForgetTouchedServers();
         ForgetTouchedSamples();
         return error;
     }
-    CommitFleet();
+    CommitServers();
     CommitSamples();
     // If a push is a duplicate, another transaction has stored the first one. This transaction saw
     // the row of that first push, so the WAL of that commit is flushed.
@@ -175,12 +175,12 @@ ErrorData* TryGroup(PushJob** jobs, int count, MemoryContext context) {
     for (int i = 0; i < count; ++i) {
         // Record refusals only after the commit. If the transaction failed, a retry would record
         // them twice.
-        TellOfRefusal(jobs[i]->refusal, jobs[i]->push.credential);
+        CountAuthRefusal(jobs[i]->refusal, jobs[i]->push.credential);
         if (jobs[i]->names_another) {
-            TellRefusal(protocol::RefusalKind::kPushOfAnother, jobs[i]->push.credential);
+            CountRefusal(protocol::RefusalKind::kPushOfAnother, jobs[i]->push.credential);
         }
         Receipt* const receipt = &jobs[i]->receipt;
-        if (jobs[i]->waits_twin) continue;
+        if (jobs[i]->duplicate_in_group) continue;
         if (receipt->status == 0) {
             receipt->status = 200;
             receipt->commit_lsn = XactLastCommitEnd;
@@ -241,7 +241,7 @@ protocol::AuthReply AnswerAuth(const protocol::AuthRequest& request, MemoryConte
         reply.status = 503;
         reply.message = error->message;
     } else {
-        TellOfRefusal(result, request.credential);
+        CountAuthRefusal(result, request.credential);
     }
     EndAuditSubject();
     MemoryContextSwitchTo(caller);

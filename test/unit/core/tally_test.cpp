@@ -26,7 +26,7 @@ using TestTally = Tally<Key, 4, 2>;
 constexpr int64_t kNow = 1'000'000;
 constexpr int64_t kHour = 3'600'000;
 
-TEST(Tally, TellsOfTheFirstAtOnce) {
+TEST(Tally, EmitsTheFirstAtOnce) {
     TestTally tally;
     Due due;
     ASSERT_TRUE(tally.Add({0, 1}, 1, kNow, &due));
@@ -37,7 +37,7 @@ TEST(Tally, TellsOfTheFirstAtOnce) {
     EXPECT_TRUE(tally.Add({1, 1}, 1, kNow, &due));
 }
 
-TEST(Tally, TellsOfTheRestTogether) {
+TEST(Tally, EmitsTheRestTogether) {
     TestTally tally;
     Due due;
     tally.Add({0, 1}, 1, kNow, &due);
@@ -51,7 +51,7 @@ TEST(Tally, TellsOfTheRestTogether) {
     EXPECT_FALSE(tally.Next(kNow + kHour, &due));
 }
 
-TEST(Tally, TellsEverMoreSeldomWhileItGoesOn) {
+TEST(Tally, EmitsEverMoreSeldomWhileItGoesOn) {
     TestTally tally;
     Due due;
     std::vector<int64_t> told;
@@ -116,7 +116,7 @@ TEST(Tally, LastTellsOfAll) {
 
 // An attacker uses new clients and bursts of one for an hour: every request is counted, in few
 // rows.
-TEST(Tally, BoundsWhatIsTold) {
+TEST(Tally, BoundsWhatIsEmitted) {
     std::mt19937 random(7);
     Tally<Key, 32, 2> tally;
     Due due;

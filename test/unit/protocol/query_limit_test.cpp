@@ -10,9 +10,9 @@
 namespace pganalytics::protocol {
 namespace {
 
-std::vector<size_t> Kept(const std::vector<QueryWeight>& rows, size_t limit) {
+std::vector<size_t> Chosen(const std::vector<QueryWeight>& rows, size_t limit) {
     std::vector<size_t> positions;
-    const auto kept = ChooseKept(rows, limit);
+    const auto kept = ChooseQueries(rows, limit);
     EXPECT_EQ(kept.size(), rows.size());
     for (size_t i = 0; i < kept.size(); ++i) {
         if (kept[i]) positions.push_back(i);
@@ -25,25 +25,25 @@ using Positions = std::vector<size_t>;
 TEST(QueryLimit, RanksByTimeAndByCallsInTurn) {
     // The order by time is 0 1 2 3 4 5, and by calls 5 4 3 2 1 0.
     const std::vector<QueryWeight> rows = {{60, 1}, {50, 2}, {40, 3}, {30, 4}, {20, 5}, {10, 6}};
-    EXPECT_EQ(Kept(rows, 0), Positions{});
-    EXPECT_EQ(Kept(rows, 1), (Positions{0}));
-    EXPECT_EQ(Kept(rows, 2), (Positions{0, 5}));
-    EXPECT_EQ(Kept(rows, 3), (Positions{0, 1, 5}));
-    EXPECT_EQ(Kept(rows, 4), (Positions{0, 1, 4, 5}));
-    EXPECT_EQ(Kept(rows, 6), (Positions{0, 1, 2, 3, 4, 5}));
-    EXPECT_EQ(Kept(rows, 7), (Positions{0, 1, 2, 3, 4, 5}));
-    EXPECT_EQ(Kept({}, 5), Positions{});
+    EXPECT_EQ(Chosen(rows, 0), Positions{});
+    EXPECT_EQ(Chosen(rows, 1), (Positions{0}));
+    EXPECT_EQ(Chosen(rows, 2), (Positions{0, 5}));
+    EXPECT_EQ(Chosen(rows, 3), (Positions{0, 1, 5}));
+    EXPECT_EQ(Chosen(rows, 4), (Positions{0, 1, 4, 5}));
+    EXPECT_EQ(Chosen(rows, 6), (Positions{0, 1, 2, 3, 4, 5}));
+    EXPECT_EQ(Chosen(rows, 7), (Positions{0, 1, 2, 3, 4, 5}));
+    EXPECT_EQ(Chosen({}, 5), Positions{});
 }
 
 TEST(QueryLimit, ARowInBothRankingsTakesOnePlace) {
     const std::vector<QueryWeight> rows = {{9, 9}, {8, 8}, {1, 7}, {7, 1}, {0, 0}};
-    EXPECT_EQ(Kept(rows, 3), (Positions{0, 1, 3}));
-    EXPECT_EQ(Kept(rows, 4), (Positions{0, 1, 2, 3}));
+    EXPECT_EQ(Chosen(rows, 3), (Positions{0, 1, 3}));
+    EXPECT_EQ(Chosen(rows, 4), (Positions{0, 1, 2, 3}));
 }
 
 TEST(QueryLimit, OfEqualRowsTheEarlierIsKept) {
-    EXPECT_EQ(Kept(std::vector<QueryWeight>(9), 4), (Positions{0, 1, 2, 3}));
-    EXPECT_EQ(Kept({{1, 5}, {2, 5}, {2, 5}, {1, 6}}, 1), (Positions{1}));
+    EXPECT_EQ(Chosen(std::vector<QueryWeight>(9), 4), (Positions{0, 1, 2, 3}));
+    EXPECT_EQ(Chosen({{1, 5}, {2, 5}, {2, 5}, {1, 6}}, 1), (Positions{1}));
 }
 
 // Slow keeps the same rows the simple way: it sorts both rankings whole and reads them from the
@@ -78,7 +78,7 @@ TEST(QueryLimit, AgreesWithWholeRankings) {
             row.calls = static_cast<int64_t>(random() % 10);
         }
         const size_t limit = random() % 45;
-        EXPECT_EQ(Kept(rows, limit), Slow(rows, limit)) << round;
+        EXPECT_EQ(Chosen(rows, limit), Slow(rows, limit)) << round;
     }
 }
 

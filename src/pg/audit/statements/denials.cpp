@@ -28,13 +28,13 @@ ExecutorFinish_hook_type previous_finish_hook = nullptr;
 // context with its first block, so that a backend need not allocate memory while it handles an
 // ERROR.
 MemoryContext copy_context = nullptr;
-bool telling = false;
-bool next_is_told = false;
+bool recording = false;
+bool next_is_recorded = false;
 
-// told holds hashes of the ERRORs that a watch has recorded, so that OnMessage recognises these
+// recorded holds hashes of the ERRORs that a watch has recorded, so that OnMessage recognises these
 // ERRORs when they arrive at the server log. A hash covers the place in the source and the message.
-uint32 told[8];
-uint32 told_count = 0;
+uint32 recorded[8];
+uint32 recorded_count = 0;
 
 uint32 LookOf(const ErrorData& error) {
     uint32 hash = 2166136261U ^ static_cast<uint32>(error.lineno);
@@ -47,14 +47,14 @@ uint32 LookOf(const ErrorData& error) {
 }
 
 void Remember(const ErrorData& error) {
-    told[told_count % lengthof(told)] = LookOf(error);
-    ++told_count;
+    recorded[recorded_count % lengthof(recorded)] = LookOf(error);
+    ++recorded_count;
 }
 
-bool WasTold(const ErrorData& error) {
+bool WasRecorded(const ErrorData& error) {
     const uint32 look = LookOf(error);
-    for (uint32 i = 0; i < Min(told_count, lengthof(told)); ++i) {
-        if (told[i] == look) return true;
+    for (uint32 i = 0; i < Min(recorded_count, lengthof(recorded)); ++i) {
+        if (recorded[i] == look) return true;
     }
     return false;
 }
@@ -79,7 +79,7 @@ bool IsSame(const AuditRecord& about, const AuditRecord& denial) {
     return id.empty() || std::string_view(about.resource_id).ends_with(id);
 }
 
-void TellOfDenial(const ErrorData& error, const DenialWatch* watch) {
+void RecordDenial(const ErrorData& error, const DenialWatch* watch) {
     AuditRecord record;
     BeginDenial(&record, watch == nullptr ? nullptr : watch->statement);
     DescribeDenial(error, &record);
@@ -96,8 +96,8 @@ void OnError(void* arg) noexcept {
         watch->heard_by_other = false;
         return;
     }
-    if (telling) return;
-    telling = true;
+    if (recording) return;
+    recording = true;
     MemoryContext const caller = MemoryContextSwitchTo(copy_context);
     const ErrorData* const error = CopyErrorData();
     MemoryContextSwitchTo(caller);
@@ -112,30 +112,30 @@ void OnError(void* arg) noexcept {
             }
         }
         Remember(*error);
-        if (next_is_told) {
-            next_is_told = false;
+        if (next_is_recorded) {
+            next_is_recorded = false;
         } else if (watch->holds_back) {
             watch->held = true;
         } else {
-            TellOfDenial(*error, watch);
+            RecordDenial(*error, watch);
         }
     }
     MemoryContextReset(copy_context);
-    telling = false;
+    recording = false;
 }
 
 void OnMessage(ErrorData* error) noexcept {
-    if (error->elevel >= ERROR && !telling && IsUnderPostmaster && Auditing()) {
-        telling = true;
+    if (error->elevel >= ERROR && !recording && IsUnderPostmaster && Auditing()) {
+        recording = true;
         if (MyProcPort != nullptr && !IsNormalProcessingMode()) {
-            if (error->elevel >= FATAL) TellOfFailedLogin(*error);
+            if (error->elevel >= FATAL) RecordFailedLogin(*error);
         } else if (error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE && WatchesDenials() &&
-                   !WasTold(*error) && !next_is_told) {
-            TellOfDenial(*error, nullptr);
+                   !WasRecorded(*error) && !next_is_recorded) {
+            RecordDenial(*error, nullptr);
         }
-        told_count = 0;
-        next_is_told = false;
-        telling = false;
+        recorded_count = 0;
+        next_is_recorded = false;
+        recording = false;
     }
     if (previous_emit_log_hook != nullptr) previous_emit_log_hook(error);
 }
@@ -187,7 +187,7 @@ void OnStart(QueryDesc* query, int flags) {
     { Start(query, flags); }
     PG_CATCH();
     {
-        if (watch.held) TellOfDeniedPlan(query);
+        if (watch.held) RecordDeniedPlan(query);
         PG_RE_THROW();
     }
     PG_END_TRY();
@@ -227,12 +227,12 @@ void OnFinish(QueryDesc* query) {
 
 bool WatchesDenials() { return Auditing() && !IsParallelWorker() && ActsForSomebody(); }
 
-void DenialIsTold() { next_is_told = true; }
+void MarkDenialRecorded() { next_is_recorded = true; }
 
 void OpenDenialWatch(DenialWatch* watch, Node* statement) {
-    // If recording a denial has failed for lack of memory, `telling` is still true. Reset it when
+    // If recording a denial has failed for lack of memory, `recording` is still true. Reset it when
     // the next statement of the client opens the outermost watch.
-    if (error_context_stack == nullptr) telling = false;
+    if (error_context_stack == nullptr) recording = false;
     watch->statement = statement;
     watch->about = nullptr;
     watch->holds_back = false;
@@ -248,7 +248,7 @@ void CloseDenialWatch(DenialWatch* watch) {
     error_context_stack = watch->entry.previous;
     // If this was the outermost watch, the client's statement has succeeded: no recorded ERROR will
     // reach the server log.
-    if (error_context_stack == nullptr) told_count = 0;
+    if (error_context_stack == nullptr) recorded_count = 0;
 }
 
 void InstallDenialHooks() {

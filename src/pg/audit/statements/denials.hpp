@@ -30,9 +30,9 @@ void OpenDenialWatch(DenialWatch* watch, Node* statement);
 // Call CloseDenialWatch only if no ERROR was raised.
 void CloseDenialWatch(DenialWatch* watch);
 
-// DenialIsTold says that the caller has already recorded the next ERROR 42501 of this process, so
-// that it is not recorded again.
-void DenialIsTold();
+// MarkDenialRecorded says that the caller has already recorded the next ERROR 42501 of this
+// process, so that it is not recorded again.
+void MarkDenialRecorded();
 
 // DeniedRelation adds to a record the relation that a plan may not use, and the missing privilege.
 // Returns false if no privilege is missing. Reads catalogs and may raise any ERROR of reading them.

@@ -62,7 +62,7 @@ Datum pganalytics_refuse_audit_change(PG_FUNCTION_ARGS) {
     SetAuditResource(&record, "table", psprintf("%s.%s", schema, table));
     AddAuditDetail(&record, "operation", OperationOf(trigger->tg_event));
     PutAudit(record);
-    DenialIsTold();
+    MarkDenialRecorded();
     ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
             errmsg("the audit log cannot be changed"),
             errdetail("%s of table \"%s\" was refused, and is told of in the log.",

@@ -112,7 +112,7 @@ const char* ReasonOf(const ErrorData& error) {
 
 }  // namespace
 
-bool TellOfFailedLogin(const ErrorData& error) {
+bool RecordFailedLogin(const ErrorData& error) {
     const char* const reason = ReasonOf(error);
     if (reason == nullptr) return false;
     AuditRecord record;

@@ -5,9 +5,9 @@
 
 namespace pganalytics::pg {
 
-// TellOfFailedLogin records a failed login. `error` is the FATAL error that ends a backend before
+// RecordFailedLogin records a failed login. `error` is the FATAL error that ends a backend before
 // its session begins. Returns false, and records nothing, if the error does not refuse the client.
 // It may be called in a process without a PGPROC.
-bool TellOfFailedLogin(const ErrorData& error);
+bool RecordFailedLogin(const ErrorData& error);
 
 }  // namespace pganalytics::pg

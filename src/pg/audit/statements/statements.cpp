@@ -41,7 +41,7 @@ bool IsTold(const Node* statement, ProcessUtilityContext context) {
 }
 
 template <typename Run>
-void RunAndTell(Node* statement, List* records, DenialWatch* watch, Run&& run) {
+void RunAndRecord(Node* statement, List* records, DenialWatch* watch, Run&& run) {
     RequireAuditRoom();
     watch->about = static_cast<AuditRecord*>(linitial(records));
     PG_TRY();
@@ -80,11 +80,11 @@ void OnUtility(PlannedStmt* planned, const char* text, bool read_only_tree,
     NoteActingRole();
     DenialWatch watch;
     OpenDenialWatch(&watch, statement);
-    List* const records = IsTold(statement, context) ? DescribeStatement(statement) : NIL;
+    List* const records = IsRecorded(statement, context) ? DescribeStatement(statement) : NIL;
     if (records == NIL) {
         run();
     } else {
-        RunAndTell(statement, records, &watch, run);
+        RunAndRecord(statement, records, &watch, run);
     }
     CloseDenialWatch(&watch);
 }

@@ -14,8 +14,8 @@ extern "C" {
 namespace pganalytics::pg {
 namespace {
 
-// Said is a row of a sample with its sort key and the hash of its values.
-struct Said {
+// KeyedRow is a row of a sample with its sort key and the hash of its values.
+struct KeyedRow {
     int32 server_id;
     int32 database_id;
     int32 series_id;
@@ -58,19 +58,19 @@ uint64 HashCells(const MetricRow& row) {
 
 // Compare decides whether the rows of one series at one time are stored, and updates the state of
 // the series.
-void Compare(Said* begin, const Said* end, ChangeState* state) {
+void Compare(KeyedRow* begin, const KeyedRow* end, ChangeState* state) {
     const TimestampTz at = begin->at;
     uint64 sum = 0;
-    for (Said* said = begin; said < end; ++said) {
-        said->row->kept = said == begin || said->hash != said[-1].hash;
-        if (said->row->kept) sum += said->hash;
+    for (KeyedRow* keyed = begin; keyed < end; ++keyed) {
+        keyed->row->kept = keyed == begin || keyed->hash != keyed[-1].hash;
+        if (keyed->row->kept) sum += keyed->hash;
     }
     state->named_at = at;  // the caller passes the times in ascending order
     const bool late = at < state->stored_at || (state->is_gone && at <= state->gone_at);
     const bool same = state->is_stored && state->value_hash == sum;
     const bool repeats = !late && same && DayOf(at) == DayOf(state->stored_at);
     if (repeats || (late && same)) {
-        for (Said* said = begin; said < end; ++said) said->row->kept = false;
+        for (KeyedRow* keyed = begin; keyed < end; ++keyed) keyed->row->kept = false;
         return;
     }
     if (late) return;
@@ -81,7 +81,7 @@ void Compare(Said* begin, const Said* end, ChangeState* state) {
     state->changed = true;
 }
 
-SampleTimes TimesOf(const Said* begin, const Said* end) {
+SampleTimes TimesOf(const KeyedRow* begin, const KeyedRow* end) {
     const auto count = static_cast<size_t>(end - begin);
     auto* const times = static_cast<TimestampTz*>(
         MemoryContextAllocHuge(CurrentMemoryContext, sizeof(TimestampTz) * count));
@@ -116,27 +116,29 @@ void MarkGone(const ChangeStates& states, const SampleTimes& times) {
 }
 
 // CompareServer decides which rows of one server are stored.
-void CompareServer(const protocol::Metric& metric, Said* begin, Said* end) {
+void CompareServer(const protocol::Metric& metric, KeyedRow* begin, KeyedRow* end) {
     auto* const databases = static_cast<int32*>(MemoryContextAllocHuge(
         CurrentMemoryContext, sizeof(int32) * static_cast<size_t>(end - begin)));
     int count = 0;
-    for (const Said* said = begin; said < end; ++said) {
-        if (said == begin || said->database_id != said[-1].database_id) {
-            databases[count++] = said->database_id;
+    for (const KeyedRow* keyed = begin; keyed < end; ++keyed) {
+        if (keyed == begin || keyed->database_id != keyed[-1].database_id) {
+            databases[count++] = keyed->database_id;
         }
     }
     const ChangeStates states = LoadChangeStates(begin->server_id, metric, databases, count);
-    for (Said* database = begin; database < end;) {
+    for (KeyedRow* database = begin; database < end;) {
         const ChangeStates of_database = StatesOfDatabase(states, database->database_id);
-        Said* said = database;
-        while (said < end && said->database_id == database->database_id) {
-            Said* next = said;
-            while (next < end && next->series_id == said->series_id && next->at == said->at) ++next;
-            Compare(said, next, FindChangeState(of_database, said->series_id));
-            said = next;
+        KeyedRow* keyed = database;
+        while (keyed < end && keyed->database_id == database->database_id) {
+            KeyedRow* next = keyed;
+            while (next < end && next->series_id == keyed->series_id && next->at == keyed->at) {
+                ++next;
+            }
+            Compare(keyed, next, FindChangeState(of_database, keyed->series_id));
+            keyed = next;
         }
-        MarkGone(of_database, TimesOf(database, said));
-        database = said;
+        MarkGone(of_database, TimesOf(database, keyed));
+        database = keyed;
     }
     SaveChangeStates(begin->server_id, states);
 }
@@ -144,17 +146,18 @@ void CompareServer(const protocol::Metric& metric, Said* begin, Said* end) {
 }  // namespace
 
 void KeepChanges(const MetricRows& rows) {
-    auto* const said =
-        static_cast<Said*>(MemoryContextAllocHuge(CurrentMemoryContext, sizeof(Said) * rows.count));
+    auto* const keyed = static_cast<KeyedRow*>(
+        MemoryContextAllocHuge(CurrentMemoryContext, sizeof(KeyedRow) * rows.count));
     for (uint32 i = 0; i < rows.count; ++i) {
         MetricRow* const row = &rows.list[i];
-        said[i] = {row->server_id(), row->database_id(), row->series_id,
-                   row->at,          HashCells(*row),    row};
+        keyed[i] = {row->server_id(), row->database_id(), row->series_id,
+                    row->at,          HashCells(*row),    row};
     }
-    Said* const end = said + rows.count;
-    std::sort(said, end, [](const Said& a, const Said& b) { return a.Place() < b.Place(); });
-    for (Said* server = said; server < end;) {
-        Said* next = server;
+    KeyedRow* const end = keyed + rows.count;
+    std::sort(keyed, end,
+              [](const KeyedRow& a, const KeyedRow& b) { return a.Place() < b.Place(); });
+    for (KeyedRow* server = keyed; server < end;) {
+        KeyedRow* next = server;
         while (next < end && next->server_id == server->server_id) ++next;
         CompareServer(*rows.metric, server, next);
         server = next;

@@ -123,8 +123,8 @@ void KeepOnce(const MetricRows& rows, TimestampTz oldest) {
     pfree(unknown);
 }
 
-void CommitKeptOnce() { cache.Commit(); }
-void ForgetTouchedKeptOnce() { cache.Abort(); }
-void ForgetKeptOnce() { cache.Forget(); }
+void CommitContents() { cache.Commit(); }
+void ForgetTouchedContents() { cache.Abort(); }
+void ForgetContents() { cache.Forget(); }
 
 }  // namespace pganalytics::pg

@@ -1,5 +1,5 @@
-// Fleet: caches the rows of the tables of servers and databases.
-#include "pg/store/fleet.hpp"
+// Servers: caches the rows of the tables of servers and databases.
+#include "pg/store/servers.hpp"
 
 #include "core/utf8.hpp"
 #include "pg/base/cache.hpp"
@@ -162,15 +162,15 @@ int32 DatabaseOf(int32 server_id, std::string_view name) {
     return entry->database_id;
 }
 
-void CommitFleet() {
+void CommitServers() {
     servers.Commit();
     databases.Commit();
 }
-void ForgetTouchedFleet() {
+void ForgetTouchedServers() {
     servers.Abort();
     databases.Abort();
 }
-void ForgetFleet() {
+void ForgetServers() {
     servers.Forget();
     databases.Forget();
 }

@@ -1,4 +1,4 @@
-// Fleet: finds the row of the server that a push is about, and the rows of its databases.
+// Servers: finds the row of the server that a push is about, and the rows of its databases.
 #pragma once
 
 #include <string_view>
@@ -18,12 +18,12 @@ int32 ServerOf(const protocol::Push& push);
 // has the same errors and requirement as ServerOf.
 int32 DatabaseOf(int32 server_id, std::string_view name);
 
-// CommitFleet must be called after a commit, and ForgetTouchedFleet after an abort, because what an
-// aborted transaction added or changed is not in the tables. ForgetFleet must be called when the
-// extension was dropped and created again.
-void CommitFleet();
-void ForgetTouchedFleet();
-void ForgetFleet();
+// CommitServers must be called after a commit, and ForgetTouchedServers after an abort, because
+// what an aborted transaction added or changed is not in the tables. ForgetServers must be called
+// when the extension was dropped and created again.
+void CommitServers();
+void ForgetTouchedServers();
+void ForgetServers();
 
 // CheckName raises ERROR 22001 or 22021 unless the bytes are a valid name of a PostgreSQL object.
 // `what` names the object in the message.
