@@ -45,9 +45,9 @@ void OnTerminate(int signal) {
     SignalHandlerForShutdownRequest(signal);
 }
 
-// Failed logs once what could not be done, and frees the error. If the extension was dropped, it
-// logs nothing: the next loop iteration notices that.
-void Failed(Worker* worker, ErrorData* error, const char* what) {
+// ReportFailure logs an error, a repeated one only once, and frees it. If the extension was
+// dropped, it logs nothing, because the next loop iteration notices the drop.
+void ReportFailure(Worker* worker, ErrorData* error, const char* what) {
     if (ExtensionExists()) {
         pg::ReportTrouble(worker->status, error->sqlerrcode, "could not %s: %s", what,
                           error->message);
@@ -60,7 +60,7 @@ void Failed(Worker* worker, ErrorData* error, const char* what) {
 template <typename Fn>
 bool Run(Worker* worker, const char* what, Fn&& fn) {
     ErrorData* const error = pg::Transact(fn);
-    if (error != nullptr) Failed(worker, error, what);
+    if (error != nullptr) ReportFailure(worker, error, what);
     return error == nullptr;
 }
 
@@ -148,7 +148,7 @@ void Evaluate(Worker* worker, const char* name) {
         error = Record(worker, rule, at, {}, failure, duration_ms);
     }
     if (error != nullptr) {
-        Failed(worker, error, "record the evaluation of a rule");
+        ReportFailure(worker, error, "record the evaluation of a rule");
         return;
     }
     if (failure != nullptr) {

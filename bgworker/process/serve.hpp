@@ -8,7 +8,7 @@
 namespace pganalytics::bgworker {
 
 // TakeFrame takes the next whole frame of a gateway. It returns false if there is none. It calls
-// Doom for a gateway that is gone or sends bytes that are no frame.
+// MarkFailed for a gateway that is gone or sends bytes that are no frame.
 bool TakeFrame(Gateway* gateway, Frame* frame);
 
 // HandleFrame handles a frame about the gateway itself and passes any other frame to work(frame,

@@ -8,7 +8,7 @@ namespace pganalytics::bgworker {
 bool ServerIsStopping();
 
 // OthersAreThere: sessions or other workers of ours still run. Walsenders do not count: they stay
-// until the shutdown checkpoint, and that waits for this worker.
+// until the shutdown checkpoint, which waits for this worker.
 bool OthersAreThere();
 
 }  // namespace pganalytics::bgworker

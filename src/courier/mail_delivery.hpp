@@ -35,7 +35,9 @@ class MailDelivery : public Transfer {
     uint32_t reply_ = 0;              // the code of the last reply
     std::string refusal_;             // the last reply with 4xx or 5xx
     size_t refused_recipients_ = 0;
-    bool deferred_ = false;  // a recipient was deferred: send to nobody, because a retry follows
+    // The server deferred a recipient. The mail then goes to nobody now: the retry is for all
+    // recipients, and those who got the mail now would get it twice.
+    bool deferred_ = false;
 };
 
 }  // namespace pganalytics::courier

@@ -76,8 +76,8 @@ inline constexpr int64_t kMaxRoleNameBytes = 63;
 inline constexpr int64_t kMaxRemarkBytes = 4096;
 inline constexpr int64_t kMaxDocumentBytes = 32768;
 inline constexpr int64_t kMaxUrlBytes = 2048;
-// kMaxId limits the ids in requests, so that adding a small number to an id cannot overflow. Real
-// ids come from sequences and stay far below this limit.
+// kMaxId limits the ids in requests, so that arithmetic with an id cannot overflow. Real ids come
+// from sequences and stay far below this limit.
 inline constexpr int64_t kMaxId = INT64_MAX / 20;
 
 inline constexpr ApiInput kPage = Integer("page", 1, 1000000, "1");

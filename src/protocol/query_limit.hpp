@@ -21,11 +21,11 @@ struct QueryWeight {
     int64_t calls = 0;
 };
 
-// ChooseKept says for each row whether it is kept. It keeps exactly min(limit, rows.size()) rows.
-// It takes rows in turn from the ranking by total time and from the ranking by calls, each time the
-// next row that is not kept yet. Of equal rows the earlier one comes first. REQUIRES: no NaN. The
-// time is O(n + limit log limit).
-std::vector<bool> ChooseKept(std::span<const QueryWeight> rows, size_t limit);
+// ChooseQueries says for each row whether it is kept. It keeps exactly min(limit, rows.size())
+// rows. It takes rows in turn from the ranking by total time and from the ranking by calls, each
+// time the next row that is not kept yet. Of equal rows the earlier one comes first. REQUIRES: no
+// NaN. The time is O(n + limit log limit).
+std::vector<bool> ChooseQueries(std::span<const QueryWeight> rows, size_t limit);
 
 // ExecTimes are the times of a query's calls, as pg_stat_statements stores them: stddev is the
 // standard deviation of the population.

@@ -30,9 +30,9 @@ class Sampler {
     // known, the SQL or the setting that fixes it.
     core::Result<Snapshot> Read();
 
-    // ReadTexts returns the texts of statements with one of these queryids, as many as fit in
-    // kMaxTextBytes. The query fails if any text of the view does not fit the encoding of the
-    // database.
+    // ReadTexts returns the texts of the statements that have one of these queryids, up to
+    // kMaxTextBytes in all. It fails if any text in pg_stat_statements, also one that was not asked
+    // for, is invalid in the encoding of the database.
     core::Result<Texts> ReadTexts(std::span<const int64_t> queryids);
 
     // session is connected after a successful Read; the command check uses it for its own queries.

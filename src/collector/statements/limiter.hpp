@@ -35,10 +35,10 @@ struct Limited {
     std::vector<uint32_t> start_bases;
 };
 
-// Limiter remembers between snapshots which queries are kept. protocol::ChooseKept chooses 9/10 of
-// them. The other places go first to queries that were kept before, if ChooseKept still ranks them
-// within 5/4 of the limit + 1; so queries near the limit do not change places all the time. A new
-// query that finds all places taken is counted in `other` at once. If it deserves a place, a
+// Limiter remembers between snapshots which queries are kept. protocol::ChooseQueries chooses 9/10
+// of them. The other places go first to queries that were kept before, if ChooseQueries still ranks
+// them within 5/4 of the limit + 1; so queries near the limit do not change places all the time. A
+// new query that finds all places taken is counted in `other` at once. If it deserves a place, a
 // rebased row gives it one.
 //
 // `other` is the sum of its members at the snapshot. Members may have vanished since the previous

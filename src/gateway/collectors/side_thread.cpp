@@ -43,7 +43,7 @@ void SideThread::Work() {
         }
         // A large push leaves many small free pieces of memory in malloc's lists. Nothing else
         // needs them, so give their pages back to the kernel.
-        if (mallinfo2().fordblks > kKeptBytes) malloc_trim(0);
+        if (mallinfo2().fordblks > kMaxFreeBytes) malloc_trim(0);
         const uint64_t one = 1;
         const ssize_t ignored = write(done_fd_, &one, sizeof(one));
         static_cast<void>(ignored);

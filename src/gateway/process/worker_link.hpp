@@ -81,8 +81,8 @@ class WorkerLink {
     // Start begins to read frames and to call the handlers.
     void Start(Handlers handlers);
 
-    // Ask sends a request and waits up to `timeout` for its answer, a frame of type `kReply`. For
-    // kAnswered, Ask sets *answer.
+    // Ask sends a request and waits up to `timeout` for its answer, a frame of type `kReply`. If
+    // it returns kAnswered, *answer is set.
     template <protocol::FrameType kReply, typename Request, typename Reply>
     http::Task<WorkerAnswer> Ask(protocol::FrameType type, const Request& request,
                                  Answer<Reply>* answer,
@@ -96,8 +96,8 @@ class WorkerLink {
         if (!refusing_) writer_.Enqueue(std::move(frame));
         return Await(request_id, kReply, answer, timeout);
     }
-    // Push sends the frame of a PreparedPush and waits for its receipt. For kAnswered, Push sets
-    // *answer. After kTimedOut or kRefused the worker may still store the push.
+    // Push sends the frame of a PreparedPush and waits for its receipt. If it returns kAnswered,
+    // *answer is set. After kTimedOut or kRefused the worker may still store the push.
     http::Task<WorkerAnswer> Push(const core::Uuid& collector_id, std::string frame,
                                   Answer<protocol::Receipt>* answer);
 

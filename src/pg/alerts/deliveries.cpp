@@ -46,9 +46,9 @@ Authentication AuthenticationOf(std::string_view name) {
 }
 
 // ReadRow copies a row of `take` into a slot. It raises ERROR 53200 if there is no memory.
-void ReadRow(uint64 row, Flight* flight) {
-    auto copy = [row, flight](int column) {
-        return CopyBytes(BytesOf(row, column), flight->context);
+void ReadRow(uint64 row, DeliveryAttempt* attempt) {
+    auto copy = [row, attempt](int column) {
+        return CopyBytes(BytesOf(row, column), attempt->context);
     };
     attempt->key = copy(1).data();
     attempt->channel = copy(2).data();
@@ -72,8 +72,8 @@ void ReadRow(uint64 row, Flight* flight) {
 }
 
 // Busy returns the keys of all deliveries in progress, as text[].
-Datum Busy(const Flights& flights) {
-    Datum keys[kMaxFlights];
+Datum Busy(const DeliveryAttempts& attempts) {
+    Datum keys[kMaxConcurrentAttempts];
     int count = 0;
     for (const DeliveryAttempt& attempt : attempts.list) {
         if (attempt.context != nullptr) keys[count++] = CStringGetTextDatum(attempt.key);

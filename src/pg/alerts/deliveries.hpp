@@ -32,15 +32,15 @@ struct DeliveryAttempts {
 // CountAttempts returns the number of slots in use.
 int CountAttempts(const DeliveryAttempts& attempts);
 
-// TakeFlights takes due deliveries from the outbox into free slots, until `most` slots are in use.
-// It gives each new delivery a request_id, but does not send it. Returns nullptr if
-// it succeeds. If it fails, it takes none and returns the error. REQUIRES: no transaction is open.
-ErrorData* TakeFlights(Flights* flights, int most);
+// TakeDeliveries takes due deliveries from the outbox into free slots, until `most` slots are in
+// use. It gives each new delivery a request_id, but does not send it. Returns nullptr if it
+// succeeds. If it fails, it takes none and returns the error. REQUIRES: no transaction is open.
+ErrorData* TakeDeliveries(DeliveryAttempts* attempts, int most);
 
-// SettleFlight stores the result of a delivery in the outbox and frees the slot. Returns nullptr
+// SettleDelivery stores the result of a delivery in the outbox and frees the slot. Returns nullptr
 // if it succeeds. If it fails, it returns the error, and the delivery keeps its slot.
-// REQUIRES: flight->ended; no transaction is open.
-ErrorData* SettleFlight(Flight* flight);
+// REQUIRES: attempt->ended; no transaction is open.
+ErrorData* SettleDelivery(DeliveryAttempt* attempt);
 
 // FinishAttempt copies the result of a delivery into its slot and sets `ended`. ReleaseAttempt
 // frees the slot and changes nothing in the outbox.

@@ -137,7 +137,7 @@ int ClassOf(int sqlerrcode) { return ERRCODE_TO_CATEGORY(sqlerrcode); }
 // Explain turns an ERROR into an answer. It does not put into the answer what the person may not
 // see. If the error is not expected, the answer has only its SQLSTATE; the server log has the
 // message.
-void Explain(ApiCall* call, const ErrorData& error, uint64 told_denials) {
+void Explain(ApiCall* call, const ErrorData& error, uint64 recorded_denials) {
     const int category = ClassOf(error.sqlerrcode);
     const char* const message = error.message == nullptr ? "" : error.message;
     if (error.sqlerrcode == ERRCODE_STATEMENT_TOO_COMPLEX) {

@@ -47,7 +47,7 @@ bool FindSession(const core::Uuid& session_id, ApiSession* session);
 // refresh token.
 bool SessionOfToken(std::string_view token, core::Uuid* session_id);
 
-// IsNext: the token is the session's last refresh token, which has not been used yet.
+// IsNext: the token is the newest refresh token of the session, the only one that is still unused.
 bool IsNext(const ApiSession& session, std::string_view token);
 
 // NextToken makes a new refresh token and stores its hash in the session instead of the old one.

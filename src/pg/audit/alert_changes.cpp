@@ -16,7 +16,7 @@ struct AuditedTable {
     const char* type;
     const char* id;
     const char* shown[kMaxColumns];  // recorded when a row is created or removed; nullptr: unused
-    const char* untold[3];           // columns whose change is not recorded
+    const char* skipped[3];          // columns whose change is not recorded
 };
 
 int CountOf(const char* const* names, int most) {

@@ -22,20 +22,20 @@ void AddColumns(AuditRecord* record, const RowChange& change, HeapTuple row,
 
 // Each of these functions records one change of a row of its table. It raises any ERROR that
 // reading the row raises.
-void TellCollector(const RowChange& change);
-void TellCertificate(const RowChange& change);
-void TellCertificateRequest(const RowChange& change);
-void TellEnrollmentToken(const RowChange& change);
-void TellRegistrationSecret(const RowChange& change);
-void TellTokenKey(const RowChange& change);
-void TellScrapeToken(const RowChange& change);
-void TellSession(const RowChange& change);
-void TellAlertRule(const RowChange& change);
-void TellAcknowledgement(const RowChange& change);
-void TellSilence(const RowChange& change);
-void TellMaintenanceWindow(const RowChange& change);
-void TellInhibition(const RowChange& change);
-void TellAlertChannel(const RowChange& change);
-void TellChannelSecret(const RowChange& change);
+void RecordCollectorChange(const RowChange& change);
+void RecordCertificateChange(const RowChange& change);
+void RecordCertificateRequestChange(const RowChange& change);
+void RecordEnrollmentTokenChange(const RowChange& change);
+void RecordRegistrationSecretChange(const RowChange& change);
+void RecordTokenKeyChange(const RowChange& change);
+void RecordScrapeTokenChange(const RowChange& change);
+void RecordSessionChange(const RowChange& change);
+void RecordAlertRuleChange(const RowChange& change);
+void RecordAcknowledgementChange(const RowChange& change);
+void RecordSilenceChange(const RowChange& change);
+void RecordMaintenanceWindowChange(const RowChange& change);
+void RecordInhibitionChange(const RowChange& change);
+void RecordAlertChannelChange(const RowChange& change);
+void RecordChannelSecretChange(const RowChange& change);
 
 }  // namespace pganalytics::pg

@@ -24,9 +24,9 @@ constexpr int kMaxLevels = 64;
 AuditSubject subject;
 bool has_subject = false;
 
-// told[n] counts the events recorded at transaction nesting level n + 1 that a rollback would undo.
-// The last element also counts the events of all deeper levels.
-uint32 told[kMaxLevels];
+// recorded[n] counts the events recorded at transaction nesting level n + 1 that a rollback would
+// undo. The last element also counts the events of all deeper levels.
+uint32 recorded[kMaxLevels];
 bool watching_transactions = false;
 uint64 recorded_denials = 0;
 

@@ -111,11 +111,12 @@ void Follow(SeriesEntry* entry, const SeriesChange& row, int64 calls, TimestampT
     const bool fell = entry->last_sampled != 0 && newer && calls < entry->last_calls;
     // A collector repeats stats_since until a push with it is acknowledged. The counters have
     // started again only if stats_since is not before the newest sample that we know.
-    const bool told = stats_since != 0 && stats_since >= Max(entry->last_sampled, entry->last_seen);
+    const bool reported =
+        stats_since != 0 && stats_since >= Max(entry->last_sampled, entry->last_seen);
     // Store a base (rebased) as a reset, so that reports read the series in full. From the samples,
     // reports can tell a base from a reset. Do so even if another worker may have stored this base
     // before: we cannot know that.
-    const bool reset = !entry->fresh && (rebased || fell || told);
+    const bool reset = !entry->fresh && (rebased || fell || reported);
     entry->fresh = false;
     if (newer) {
         entry->last_sampled = row.sampled_at;

@@ -148,11 +148,11 @@ void Start(QueryDesc* query, int flags) {
     }
 }
 
-// TellOfDeniedPlan records the denial with the relation's schema and the missing privilege. The
+// RecordDeniedPlan records the denial with the relation's schema and the missing privilege. The
 // message has neither of them. The function can read catalogs although an ERROR is being handled,
 // because PostgreSQL checks privileges before it opens or locks anything. If reading them fails, it
 // records the denial from the message, and raises the ERROR again from its copy.
-void TellOfDeniedPlan(const QueryDesc* query) {
+void RecordDeniedPlan(const QueryDesc* query) {
     MemoryContext const caller = MemoryContextSwitchTo(copy_context);
     ErrorData* const error = CopyErrorData();
     auto* const record = static_cast<AuditRecord*>(palloc(sizeof(AuditRecord)));

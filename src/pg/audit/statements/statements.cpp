@@ -31,11 +31,11 @@ void PutAll(List* records, const char* sqlstate) {
     }
 }
 
-// IsTold: the statement gets a record of its own. The parts into which PostgreSQL splits a
+// IsRecorded: the statement gets a record of its own. The parts into which PostgreSQL splits a
 // statement get none, nor do the statements of an extension's script: the record of the outer
 // statement covers them. The exception is a GRANT within CREATE SCHEMA, which no outer record
 // covers.
-bool IsTold(const Node* statement, ProcessUtilityContext context) {
+bool IsRecorded(const Node* statement, ProcessUtilityContext context) {
     return (context != PROCESS_UTILITY_SUBCOMMAND || IsA(statement, GrantStmt)) &&
            !creating_extension && IsTransactionState();
 }

@@ -15,9 +15,9 @@ void KeepOnce(const MetricRows& rows, TimestampTz oldest);
 
 // These functions update the cache of KeepOnce. Call the first after a commit, the second after an
 // abort, and the third when the extension was dropped and created again.
-void CommitKeptOnce();
-void ForgetTouchedKeptOnce();
-void ForgetKeptOnce();
+void CommitContents();
+void ForgetTouchedContents();
+void ForgetContents();
 
 // KeepChanges clears `kept` of the rows that repeat what is stored of their series. The rows of a
 // series at one time are compared as a set. KeepChanges marks a series as gone if the newest sample

@@ -29,7 +29,7 @@ struct PushJob {
     protocol::Receipt receipt;  // status 0: not decided yet
     int32 server_id;
     uint32 max_queries_per_db;  // the limit of the push's collector
-    bool waits_twin;            // true: waits for an earlier job of this group with the same key
+    bool duplicate_in_group;    // true: waits for an earlier job of this group with the same key
     AuthResult refusal;         // why the sender may not push; kGood: it may
     bool names_another;         // the push names another collector than its credential does
 };
