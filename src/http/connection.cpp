@@ -52,8 +52,8 @@ void CleanseAll(std::string& text) {
     Cleanse(text);
 }
 
-// The destructor of Cleansing overwrites the received bytes and the body of a request. So they are
-// overwritten however the request ends.
+// Cleansing overwrites the received bytes and the body of a request in its destructor, which runs
+// however the request ends.
 struct Cleansing {
     std::string& input;
     core::Buffer& body;
@@ -304,8 +304,7 @@ void Connection::LeaveIdle() {
 }
 
 // Linger ends our side of the connection and waits up to kLingerTime for the client to close its
-// own side. If the socket had unread bytes when it is closed, the kernel would send RST, which can
-// overtake the answer.
+// own side. Closing a socket with unread bytes would send RST, which can overtake the answer.
 Task<> Connection::Linger() {
     deadline_ = Clock::now() + kLingerTime;
     lingering_ = true;

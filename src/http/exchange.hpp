@@ -34,7 +34,7 @@ class Exchange {
     const core::Address& client() const;  // address() as bytes
 
     // ReadBody reads the whole body into request().body(). If the client waits for `100 Continue`,
-    // ReadBody sends that first. Errors: 400 if the body is not HTTP, 413 if it is too large, 503
+    // ReadBody sends that first. Errors: 400 if the body is malformed, 413 if it is too large, 503
     // if too many bodies are in memory; status 0 if the client is gone, so that nobody waits for an
     // answer.
     Task<core::Status> ReadBody();

@@ -41,8 +41,7 @@ inline constexpr uint64_t kSlowestBytesPerSecond = 256 << 10;
 // For this time after a connection has become idle, the server closes it neither for its age nor
 // for max_idle_connections, because the next request may be on its way.
 inline constexpr std::chrono::seconds kIdleGrace{1};
-// All bodies in memory together may have as many bytes as this number of bodies of the largest
-// size.
+// The budget for all bodies in memory is kBodiesInMemory * max_body_bytes.
 inline constexpr uint64_t kBodiesInMemory = 4;
 
 // ServerStats are totals since the start, except `open`, which is the present number. The totals

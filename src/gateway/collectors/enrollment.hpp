@@ -37,7 +37,7 @@ class EnrollmentService {
     http::Task<http::Response> Trust(http::Exchange& exchange);
 
   private:
-    // RefusalOf turns the errors of ReadBody and ReadJson into responses.
+    // ReadBody and ReadJson return errors from which RefusalOf makes the responses.
     static http::Task<core::Status> ReadBody(http::Exchange& exchange, size_t max_bytes);
     static http::Task<core::Result<JsonBody>> ReadJson(http::Exchange& exchange);
     http::Task<http::Response> Ask(http::Exchange& exchange, const protocol::EnrollRequest& request,

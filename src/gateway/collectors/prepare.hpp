@@ -29,9 +29,8 @@ core::Result<PushKey> MakePushKey(std::string_view idempotency_key, std::string_
 // A body that has more bytes than this after inflating is large: the side thread prepares it.
 inline constexpr uint64_t kLargeBodyBytes = 1 << 20;
 
-// MayBeLarge returns false if PreparePush may run in the event loop. For such a body PreparePush
-// takes a few milliseconds at most: either it finishes, or it finds that the body inflates to more
-// than `limit`.
+// MayBeLarge returns false if PreparePush may run in the event loop with limit kLargeBodyBytes. It
+// then takes a few milliseconds at most, even if it fails because the body inflates to more.
 bool MayBeLarge(std::string_view body);
 
 // PushSender is the sender of a push: what the worker has said about the sender, and the

@@ -25,9 +25,8 @@ class SideThread {
     void Start();
 
     // Run runs job() on the thread and returns when job() has ended; it rethrows what job() throws.
-    // All jobs work in the same memory. So while another job runs, the caller waits; the calls take
-    // turns in their order. REQUIRES: until Run returns, no other code touches the data that job()
-    // uses.
+    // Jobs share memory, so they run one at a time, in the order of the calls of Run. REQUIRES:
+    // until Run returns, no other code touches the data that job() uses.
     http::Task<> Run(const std::function<void()>& job);
 
   private:

@@ -53,8 +53,8 @@ class Authorizer {
     // this request.
     static Caller& CallerOf(http::Exchange& exchange);
 
-    // SubjectOf returns the collector for which a request is counted. The result is zero if the
-    // request has an opaque token and the worker has not been asked about that token. REQUIRES:
+    // SubjectOf returns the collector whose rate limit counts this request. The result is zero if
+    // the request has an opaque token and the worker has not been asked about that token. REQUIRES:
     // Authorize has admitted this request.
     static const core::Uuid& SubjectOf(http::Exchange& exchange);
 

@@ -14,8 +14,8 @@ namespace pganalytics::gateway {
 class IdentityState {
   public:
     // Replace takes over the content of a frame. It returns false and changes nothing if the
-    // content is invalid: a key or a digest is cut, a point is not on P-256, or the digests are not
-    // in ascending order.
+    // content is invalid: a key or a digest is cut short, a point is not on P-256, or the digests
+    // are not in ascending order.
     bool Replace(const protocol::Identity& identity);
 
     // version changes with every frame. Whatever was checked under another version must be checked

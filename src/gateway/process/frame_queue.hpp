@@ -27,8 +27,8 @@ class FrameQueue {
     // first while the worker stores a large one.
     bool Take(std::string* frame);
 
-    // End says that nobody waits for the answer to this push any more, because it has come or will
-    // not be awaited. If the push is still in the queue, End drops it.
+    // End says that nobody waits for the answer to this push any more: the answer has come, or the
+    // wait has ended without one. If the push is still in the queue, End drops it.
     void End(uint32_t request_id);
 
     // HasControl returns whether a frame that Put has added is in the queue.

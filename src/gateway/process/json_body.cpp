@@ -36,8 +36,8 @@ bool HasControl(std::string_view body) {
 }
 
 bool HasTwice(const cJSON* object) {
-    // Requests have only a few members. If there are more than kMaxMembers, do not compare them: an
-    // unknown client could send 10,000, and comparing them all would take long.
+    // Refuse more than kMaxMembers without comparing: an unknown client could send 10,000 members,
+    // and comparing them all would take long. Valid requests have only a few.
     if (cJSON_GetArraySize(object) > kMaxMembers) return true;
     for (const cJSON* one = object->child; one != nullptr; one = one->next) {
         for (const cJSON* other = one->next; other != nullptr; other = other->next) {

@@ -23,7 +23,7 @@ class JsonBody {
     // Text returns a member that must be present and must be a string of 1 to max_bytes bytes.
     // Error: 422, with the member's name.
     core::Result<std::string> Text(const char* name, size_t max_bytes) const;
-    // OptionalText does the same, but the member may be absent, null or "". Then it returns "".
+    // OptionalText is Text for a member that may be absent, null or "": it then returns "".
     core::Result<std::string> OptionalText(const char* name, size_t max_bytes) const;
 
   private:

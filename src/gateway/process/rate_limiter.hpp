@@ -21,9 +21,9 @@ class RateLimiter {
     // size.
     static core::Result<RateLimiter> Open(const protocol::GatewayConfig& config);
 
-    // TakeAddress counts one new connection, or one request after the first on a connection: the
-    // connection covers its first request. It returns 0 if that is allowed, else the seconds after
-    // which this address may retry. All addresses of an IPv6 /64 count as one.
+    // TakeAddress counts a new connection together with its first request, or one further request.
+    // It returns 0 if that is allowed, else the seconds after which this address may retry. All
+    // addresses of an IPv6 /64 count as one.
     unsigned TakeAddress(const core::Address& address);
 
     // TakeCollector counts a request of a collector. It returns std::nullopt if the request is

@@ -10,7 +10,7 @@
 
 namespace pganalytics::gateway {
 
-// PushFacts are the values in the answer to a push that the worker does not know.
+// PushFacts are the values that the answer to a push contains besides the worker's receipt.
 struct PushFacts {
     core::Uuid collector_id;
     uint64_t body_bytes = 0;

@@ -101,8 +101,8 @@ class WorkerLink {
     http::Task<WorkerAnswer> Push(const core::Uuid& collector_id, std::string frame,
                                   Answer<protocol::Receipt>* answer);
 
-    // RefuseWaiting ends every wait for an answer with kRefused. Waits that begin later end so at
-    // once.
+    // RefuseWaiting ends every wait for an answer with kRefused. From then on each new request
+    // returns kRefused at once.
     void RefuseWaiting();
 
     uint32_t NextRequestId();
