@@ -20,7 +20,7 @@ struct Taken {
 
 Taken TakeAt(uint64_t full_at_ns, const RateLimit& limit, uint64_t now_ns) {
     // Treat a bucket that seems emptier than empty as empty: the limit may have changed, or another
-    // process may have written nonsense. So nobody waits longer than for one token.
+    // process may have written nonsense. So nobody waits longer than one interval.
     const uint64_t empty_at = now_ns + limit.interval_ns * limit.burst;
     uint64_t from = full_at_ns > now_ns ? full_at_ns : now_ns;
     if (from > empty_at) from = empty_at;

@@ -45,7 +45,7 @@ class Tally {
         return Emit(slot, now_ms, due);
     }
 
-    // Next writes a count that is due to *due. It returns false if no count is due.
+    // Next looks for a count that is due and stores it in *due. It returns false if there is none.
     bool Next(int64_t now_ms, Counted<Key>* due) {
         for (Slot& slot : slots_) {
             if (slot.count > 0 && Emit(&slot, now_ms, due)) return true;
@@ -53,8 +53,8 @@ class Tally {
         return false;
     }
 
-    // Last writes a count to *due even if the count is not due yet. It returns false if no count is
-    // left.
+    // Last stores any count that is left in *due, even one that is not due yet. It returns false if
+    // no count is left.
     bool Last(int64_t now_ms, Counted<Key>* due) {
         for (Slot& slot : slots_) {
             if (slot.count == 0) continue;

@@ -1,5 +1,6 @@
-// Address guard: decides to which addresses a courier may connect. It checks an address when the
-// courier connects to it, not earlier, because a name may resolve to another address by then.
+// Address guard: decides to which addresses a courier may connect. It checks an address at the
+// moment of connecting: if it looked up and checked a name earlier, the name could resolve to
+// another address later.
 #pragma once
 
 #include <cstdint>

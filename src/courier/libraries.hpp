@@ -4,7 +4,7 @@
 namespace pganalytics::courier {
 
 // StartLibraries initialises libcurl and OpenSSL and makes them overwrite memory before they free
-// it, because that memory may contain copies of secrets. Returns false if that failed.
+// it, because that memory may contain copies of secrets. It returns false if that failed.
 bool StartLibraries();
 
 }  // namespace pganalytics::courier

@@ -20,7 +20,7 @@ class Link {
     explicit Link(int fd);
 
     // Take returns the next whole frame, or std::nullopt if none has arrived. Errors: bytes that
-    // are no frame, or a frame that is larger than a delivery. After the worker has closed the
+    // are no frame, or a frame larger than any delivery may be. After the worker has closed the
     // socket, ended() is true and an incomplete frame is lost.
     core::Result<std::optional<Frame>> Take();
     bool ended() const { return ended_; }

@@ -24,8 +24,8 @@ protocol::DeliveryOutcome OfHttpStatus(uint32_t status);
 // everything else.
 protocol::DeliveryOutcome OfSmtpReply(uint32_t reply);
 
-// RetryAfter limits the delay that a receiver asks for to at most kMaxRetryAfterS. Both are in
-// seconds.
+// RetryAfter returns `seconds`, the delay that a receiver asks for, but at least 0 and at most
+// kMaxRetryAfterS.
 uint32_t RetryAfter(int64_t seconds);
 
 // Printable makes bytes from outside safe for a log: the result is printable ASCII, one line, at

@@ -35,7 +35,7 @@ class WipedList {
     curl_slist* list_ = nullptr;
 };
 
-// Transfer owns a handle of libcurl. It does not move: libcurl has pointers into it.
+// Transfer owns a handle of libcurl. It cannot be moved, because libcurl has pointers into it.
 class Transfer {
   public:
     // REQUIRES: `config` outlives the transfer.

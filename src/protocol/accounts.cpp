@@ -26,8 +26,8 @@ bool ReadAccount(const RowBlock& block, Row row, Account* account) {
     account->beyond_limit = row.Word(kAccountBeyondLimit);
     account->too_large = row.Word(kAccountTooLarge);
     account->queries = row.Word(kAccountQueries);
-    // The other counts need no limit here, because AddsUp bounds them: `observed` by a sum that
-    // contains these three, `queries` by `observed`, and `beyond_limit` by `merged`.
+    // The other counts need no limit here, because AddsUp bounds them: `observed` is the sum of the
+    // rows and these three, `queries` <= `observed`, and `beyond_limit` <= `merged`.
     return account->unchanged <= kMaxCount && account->merged <= kMaxCount &&
            account->too_large <= kMaxCount;
 }

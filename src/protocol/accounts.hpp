@@ -41,8 +41,8 @@ bool CheckAccounts(const Push& push, const RowBlock* blocks, uint32_t count, Acc
 // FindAccount returns the index of a database in sorted accounts, or `count` if it is not there.
 uint32_t FindAccount(const Account* accounts, uint32_t count, std::string_view database);
 
-// AccountFinder finds the accounts of the rows of one block. It rarely has to search, because rows
-// of one database are adjacent and equal words mean equal texts.
+// AccountFinder finds the account of each row of a block. It searches only if the word of the row's
+// database cell differs from that of the row before: equal words mean equal texts.
 class AccountFinder {
   public:
     AccountFinder(const RowBlock& block, const Account* accounts, uint32_t count);

@@ -22,7 +22,7 @@ enum class CaOperation : uint32_t {
 struct CaRequest {
     CaOperation operation = CaOperation::kEnsure;
     uint32_t items = 0;
-    int64_t now = 0;  // Unix time in seconds: the program has no clock of its own
+    int64_t now = 0;  // Unix time in seconds; the program uses it instead of its own clock
     uint32_t ca_lifetime_days = 0;
     uint32_t server_certificate_days = 0;  // validity of the server's certificate
     uint32_t list_days = 0;                // time until the next revocation list

@@ -1,6 +1,6 @@
 // Courier messages: the frames between the alerts worker and pganalytics-courier. The first frame
-// is a CourierConfig, which the courier answers by Ready or Failed. Then the courier answers each
-// Delivery by a Delivered with the same request_id, in any order.
+// is a CourierConfig, which the courier answers with Ready or Failed. Then the courier answers each
+// Delivery with a Delivered that has the same request_id, in any order.
 #pragma once
 
 #include "protocol/messages.hpp"
@@ -30,7 +30,7 @@ enum class Authentication : uint32_t { kNone, kHmac, kBearer };
 struct Delivery {
     DeliveryKind kind = DeliveryKind::kHttp;
     Authentication authentication = Authentication::kNone;
-    std::string_view key;           // the same for the same notifications; receivers do not see it
+    std::string_view key;           // names the notifications; receivers do not see it
     std::string_view url;           // kHttp
     std::string_view secret;        // the key of the HMAC, or the bearer token
     std::string_view recipients;    // kMail: addresses, one per line

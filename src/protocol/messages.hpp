@@ -185,8 +185,8 @@ struct Push {
     uint64_t body_bytes = 0;  // as received
     uint64_t observed = 0;
     uint64_t unchanged = 0;       // rows that the sender says it left out as unchanged
-    uint64_t merged = 0;          // merged into other rows of this push
-    uint64_t too_large = 0;       // not passed on, because larger than a row may be
+    uint64_t merged = 0;          // rows merged into other rows of this push
+    uint64_t too_large = 0;       // rows not passed on, because they are too large
     uint32_t server_version = 0;  // server_version_num of the monitored server; 0: unknown
     std::string_view server_name;
     std::string_view hostname;
@@ -351,7 +351,7 @@ void Encode(const Message& message, core::ByteSink<Container>* sink) {
     sink->Align8();
 }
 
-// Decode reads a message and its padding. Returns false if the bytes end too early; the message
+// Decode reads a message and its padding. It returns false if the bytes end too early; the message
 // must then not be used.
 template <typename Message>
 bool Decode(core::ByteReader* reader, Message* message) {

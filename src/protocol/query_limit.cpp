@@ -7,8 +7,8 @@
 namespace pganalytics::protocol {
 namespace {
 
-// Top returns the positions of the `count` highest rows, in order. ChooseQueries needs no more of a
-// ranking: until it has chosen `count` rows, at least one of these is not chosen yet.
+// Top returns the positions of the `count` highest rows, highest first. ChooseQueries needs no more
+// rows: as long as it has chosen fewer than `count`, one of these is not chosen yet.
 template <typename Key>
 std::vector<uint32_t> Top(std::span<const QueryWeight> rows, size_t count, Key key) {
     std::vector<uint32_t> order(rows.size());

@@ -36,7 +36,7 @@ class RowBuilder {
     // SetWord stores a cell's word unchanged, for example one from AddText.
     void SetWord(uint32_t column, uint64_t word) { Set(column, word); }
 
-    // SetWordOf does the same for a row that need not be the newest.
+    // SetWordOf stores a cell's word in any row, not only the newest.
     void SetWordOf(uint32_t row, uint32_t column, uint64_t word) {
         uint64_t* words = Words(row);
         words[0] &= ~(uint64_t{1} << column);

@@ -31,13 +31,14 @@ struct TokenClaims {
 };
 
 // WriteSigningInput writes the signed part of a token: header and claims with the dot between them
-// (RFC 7515 section 5.1). Returns the length of that part, or 0 if it does not fit in `capacity`.
+// (RFC 7515 section 5.1). It returns the length of that part, or 0 if the part does not fit in
+// `capacity`.
 size_t WriteSigningInput(std::string_view kid, const TokenClaims& claims, char* out,
                          size_t capacity);
 
 // AppendSignature appends a dot and the signature to a signing input of `length` bytes. The
-// signature is r and then s, 32 bytes each (RFC 7518 section 3.4). Returns the length of the token,
-// or 0 if the token does not fit in `capacity`.
+// signature is r and then s, 32 bytes each (RFC 7518 section 3.4). It returns the length of the
+// token, or 0 if the token does not fit in `capacity`.
 size_t AppendSignature(const unsigned char (&signature)[kTokenSignatureBytes], char* out,
                        size_t length, size_t capacity);
 

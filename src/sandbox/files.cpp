@@ -13,7 +13,7 @@ namespace pganalytics::sandbox {
 namespace {
 
 // kReading and kAll are sets of access rights of Landlock (landlock(7)). The C library has no
-// wrappers for its system calls, so this file uses syscall().
+// wrappers for Landlock's system calls, so this file uses syscall().
 constexpr uint64_t kReading = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
 constexpr uint64_t kAll =
     kReading | LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE |

@@ -5,8 +5,8 @@
 
 namespace pganalytics::sandbox {
 
-// Condition is a condition on one argument of a system call: the bits of the argument that are set
-// in `mask` must equal `value`.
+// Condition tests argument number `argument` of a system call, counted from 0. The bits that are
+// set in `mask` must equal those of `value`.
 struct Condition {
     static constexpr unsigned kNone = ~0U;
     static constexpr uint64_t kWhole = ~uint64_t{0};
@@ -16,11 +16,11 @@ struct Condition {
     uint64_t value = 0;
 };
 
-// Is requires that argument number `argument`, counted from 0, equals `value`.
+// Is requires that argument number `argument` equals `value`.
 constexpr Condition Is(unsigned argument, uint64_t value) {
     return {argument, Condition::kWhole, value};
 }
-// HasBits requires that the bits of an argument that are set in `mask` equal `value`.
+// HasBits compares only the bits that are set in `mask`.
 constexpr Condition HasBits(unsigned argument, uint64_t mask, uint64_t value) {
     return {argument, mask, value};
 }
