@@ -33,7 +33,7 @@ class Accounts {
     Account Total() const;
 
     // Block makes the block of the metric kAccounts. It has a row for each database with observed
-    // rows, and always a row for the rows of no database.
+    // rows, and always a row for the database "".
     protocol::RowBuilder Block() const;
 
   private:

@@ -106,8 +106,8 @@ const Column* Merger::Merge(Row from, uint64_t* words) const {
             case ColumnRole::kText:
                 break;
             case ColumnRole::kValue:
-                // If `from` is rebased, its difference to the row before is no activity; then the
-                // same holds for the merged row.
+                // If `from` is rebased, its difference to the previous row of the series is no
+                // activity. Then the merged row is rebased too.
                 if (i == protocol::kRebased && !from.IsNull(i) && from.Word(i) != 0) {
                     words[0] &= ~(uint64_t{1} << i);
                     words[1 + i] = 1;

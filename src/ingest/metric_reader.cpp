@@ -93,7 +93,7 @@ Fault MetricReader::LeaveOut(const std::string& path, od::value value, int depth
 
 // Predict returns the node of a key. Most objects have the same keys in the same order, so it first
 // tries the node that was at this position of the previous object. Returns -1 if no column takes
-// the key; then key_ is its name. Returns -1 with *fault set if the key is malformed.
+// the key; then key_ is the decoded key. Returns -1 with *fault set if the key is malformed.
 int MetricReader::Predict(PathNode& node, const char* raw, size_t position, Fault* fault) {
     auto is_key = [raw](std::string_view key) {
         return std::memcmp(raw, key.data(), key.size()) == 0 && raw[key.size()] == '"';
@@ -137,7 +137,7 @@ Fault MetricReader::ReadFields(PathNode& node, od::object object, int depth) {
     return {};
 }
 
-// ReadOtherField reads a field that belongs to no column. REQUIRES: key_ is its name.
+// ReadOtherField reads a field that belongs to no column. REQUIRES: key_ is the field's name.
 Fault MetricReader::ReadOtherField(PathNode& node, od::value value, int depth) {
     if (&node == &tree_.root()) {
         if (key_ == "type") {  // FindType has read it

@@ -23,8 +23,8 @@ core::Result<std::string> MakeRequest(EVP_PKEY* key);
 // name; a signature by another key or without SHA-2.
 core::Result<KeyPtr> CheckRequest(std::string_view der);
 
-// RequestFromPem decodes one "CERTIFICATE REQUEST" from PEM and returns its DER, which it does not
-// check. Errors (422): anything else, or text before or after the request.
+// RequestFromPem decodes one "CERTIFICATE REQUEST" from PEM and returns its DER. It does not check
+// the DER. Errors (422): anything else, or text before or after the request.
 core::Result<std::string> RequestFromPem(std::string_view pem);
 
 }  // namespace pganalytics::pki

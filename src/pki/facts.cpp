@@ -29,7 +29,7 @@ std::string SerialOf(X509* certificate) {
 
 std::string SubjectOf(const X509* certificate) {
     const BioPtr out(BIO_new(BIO_s_mem()));
-    // These flags leave UTF-8 unescaped and write a value that is not text in hex.
+    // These flags leave UTF-8 unescaped. A value that is not text is written in hex.
     const unsigned long flags = XN_FLAG_RFC2253 & ~static_cast<unsigned long>(ASN1_STRFLGS_ESC_MSB);
     if (out == nullptr ||
         X509_NAME_print_ex(out.get(), X509_get_subject_name(certificate), 0, flags) < 0) {

@@ -107,7 +107,7 @@ class Work {
 
     // IsDue is true if two thirds of the certificate's validity period have passed and a new
     // certificate would end later. A certificate never ends after its authority, so if the
-    // authority ends soon, a new one is no better.
+    // authority ends soon, a new certificate would end no later.
     bool IsDue() const {
         const size_t issuer = authority_->ServerIssuer();
         const int64_t end = std::min(options_.now + options_.days * 86400,
@@ -116,8 +116,8 @@ class Work {
                end > NotAfter(state_.certificate.get());
     }
 
-    // Renew replaces a valid certificate if its names or its URL have changed, or if it is due. If
-    // that fails, the server keeps the old certificate.
+    // Renew replaces a valid certificate if the server's names or the URL of the revocation list
+    // have changed, or if it is due. If that fails, the server keeps the old certificate.
     void Renew() {
         Status done = Unit{};
         if (!HasServerNames(state_.certificate.get(), options_.names)) {

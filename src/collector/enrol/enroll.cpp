@@ -77,7 +77,7 @@ int Fail(const std::string& text) {
     return EXIT_FAILURE;
 }
 
-// Cure returns a remedy for failures whose message contains none; "" for all others.
+// Cure returns the remedy to append to the failure's message; "" if there is nothing to add.
 std::string Cure(const Failure& failure, const Link& link) {
     switch (failure.status) {
         case 0:
@@ -122,7 +122,7 @@ Result<Link> FirstLink(const EnrollOptions& options, const Config& config, const
 }
 
 // Ask enrols. If the server's status asks for a retry (503, for example), it retries for up to
-// kEnrollTimeout. It does not retry after a 404 or without an answer.
+// kEnrollTimeout. It does not retry after a 404, or if no answer came.
 Outcome<State> Ask(const Link& link, const std::string& token, const Config& config,
                    const StateDirectory& directory, const StopSignal& stop) {
     HttpsClient client(&stop);

@@ -8,7 +8,7 @@
 
 namespace pganalytics::collector {
 
-// EnrollOptions are the options of the command enroll; "" where one is not given.
+// EnrollOptions are the options of the command enroll. An option that is not given is "".
 struct EnrollOptions {
     std::string server;
     std::string token;       // already wiped from the command line
@@ -23,8 +23,8 @@ inline constexpr std::chrono::seconds kEnrollTimeout{60};
 
 // EnrollCommand gets a certificate for this collector with a one-time token and writes it to the
 // state directory. The options take precedence over `config` (read with Purpose::kEnroll), and
-// `config` takes precedence over the results of an earlier enrolment. It prints what was done and
-// what to do next, never the token. Returns the exit status, 0 or 1.
+// `config` takes precedence over the results of an earlier enrolment. EnrollCommand prints what was
+// done and what to do next, never the token. Returns the exit status, 0 or 1.
 int EnrollCommand(const EnrollOptions& options, const Config& config,
                   const Environment& environment, const StopSignal& stop);
 

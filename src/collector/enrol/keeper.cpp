@@ -88,7 +88,7 @@ bool Keeper::FetchNewTrust(double random) {
     const Outcome<Trust> fetched = FetchTrust(link_, *config_, send_);
     if (const Failure* failure = std::get_if<Failure>(&fetched)) {
         // During a key change some gateways still have the old key, and the new document does not
-        // verify them. They stop soon, so the first failures are not logged.
+        // verify these. Soon all gateways have the new key, so the first failures are not logged.
         if (trust_.failures < kQuietTrustTries) {
             trust_.not_before =
                 clock_->Steady() + BackoffDelay(++trust_.failures, failure->retry_after, random);
@@ -104,9 +104,9 @@ bool Keeper::FetchNewTrust(double random) {
         return false;
     }
     // Forget the offered version: this document may be even newer, and the next receipt names a
-    // version again. If gateways disagree, one may offer another version in its receipts while
-    // another still sends the document that we have. In that case wait before the next fetch;
-    // otherwise every push would cause a fetch.
+    // version again. If gateways disagree, one may name a new version in its receipts while another
+    // still sends the document that we have. In that case wait before the next fetch; otherwise
+    // every push would cause a fetch.
     offered_trust_.reset();
     trust_ = Task{};
     if (server.trust.version == state_.server->trust.version) {
@@ -152,8 +152,8 @@ bool Keeper::RenewCertificate(double random) {
     return true;
 }
 
-// Lock takes the lock of the directory. Returns std::nullopt if another process holds it or has
-// changed the directory since this process last read or wrote it.
+// Lock takes the lock of the directory. Returns std::nullopt if another process holds the lock, or
+// has changed the directory since this process last read or wrote it.
 std::optional<StateLock> Keeper::Lock(Task* task, const std::string& what, double random) {
     core::Result<StateLock> lock = StateLock::Take(directory_);
     if (!lock) {

@@ -18,7 +18,8 @@ inline constexpr std::chrono::seconds kPinOverlap{60};
 inline constexpr std::chrono::seconds kKeeperRound{5};
 
 // Keeper belongs to the thread that pushes. That thread calls Tend between two pushes. If there is
-// no certificate, Tend only checks whether one has arrived. REQUIRES: all arguments outlive it.
+// no certificate, Tend only checks whether one has arrived. REQUIRES: the arguments of the
+// constructor outlive the Keeper.
 class Keeper {
   public:
     Keeper(const Config* config, const core::Clock* clock, Send send);
@@ -59,7 +60,7 @@ class Keeper {
     StateDirectory directory_;
     State state_;
     Link link_;
-    std::string version_;  // of the directory, when we last read or wrote it
+    std::string version_;  // Version() of directory_ when we last read or wrote it
     std::optional<uint64_t> offered_trust_;
     std::string former_pins_;  // of the previous trust document; accepted until former_until_
     std::chrono::steady_clock::time_point former_until_{};

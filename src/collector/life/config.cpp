@@ -150,7 +150,7 @@ class Reader {
         return setting ? setting : in_file;
     }
 
-    // Missing is the error that names the missing key.
+    // Missing is the error for a missing key; `what` names the key.
     Refused Missing(const std::string& what) const { return {path_ + ": " + what}; }
 
     std::optional<Setting> StateDir(const toml::table& root) const {

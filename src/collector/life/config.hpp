@@ -36,17 +36,17 @@ struct Config {
     std::vector<std::string> warnings;  // unwise settings that are no errors, for the log
 };
 
-// Environment gives the value of a variable, nullptr if it is not set.
+// Environment returns the value of an environment variable; nullptr if the variable is not set.
 using Environment = std::function<const char*(const char*)>;
 
 // Purpose: kEnroll needs neither servers nor an identity, and treats a missing file as empty.
 enum class Purpose { kRun, kEnroll };
 
 // LoadConfig reads `path`; variables of the environment take precedence: PGANALYTICS_COLLECTOR_ID,
-// _TOKEN, _TOKEN_FILE, _URL, _CA_FILE, _PIN, _STATE_DIR, _INTERVAL, and MAX_QUERIES_PER_DB. Refuses
-// unknown keys, wrong types and wrong values; the error names the file, the line, the key and what
-// would be right. No message contains a secret. collector_id, token and URL may be missing if the
-// state directory of an enrolled collector has them.
+// _TOKEN, _TOKEN_FILE, _URL, _CA_FILE, _PIN, _STATE_DIR, _INTERVAL, and MAX_QUERIES_PER_DB (without
+// the prefix). Refuses unknown keys, wrong types and wrong values; the error names the file, the
+// line, the key and what would be right. No message contains a secret. collector_id, token and URL
+// may be missing if the state directory contains a certificate and the server's URL.
 core::Result<Config> LoadConfig(const std::string& path, const Environment& environment,
                                 Purpose purpose = Purpose::kRun);
 

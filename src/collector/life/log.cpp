@@ -1,5 +1,5 @@
-// Writes log lines such as "2026-11-22T08:54:22Z INFO message". Under systemd the journal's
-// priority comes first.
+// Writes log lines such as "2026-11-22T08:54:22Z INFO message". Under systemd each line begins with
+// its priority for the journal.
 #include "collector/life/log.hpp"
 
 #include <unistd.h>

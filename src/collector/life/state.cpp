@@ -124,7 +124,7 @@ std::string StateDirectory::Version() const {
     std::string version;
     for (const char* name : {kIdentityFile, kServerFile}) {
         struct stat status {};
-        // Each write replaces the file by a rename, so its inode number and change time differ.
+        // Each write replaces the file by a rename, which changes inode number and change time.
         if (stat(File(name).c_str(), &status) == 0) {
             version += std::to_string(status.st_ino) + "." + std::to_string(status.st_ctim.tv_sec) +
                        "." + std::to_string(status.st_ctim.tv_nsec);

@@ -26,8 +26,8 @@ struct CertificateRequest {
 };
 
 // StateDirectory holds three files, each written whole or not at all:
-//   request.pem   a new key and its certificate request, from before the request is sent until the
-//                 certificate is stored: if no answer comes, the retry sends the same bytes
+//   request.pem   a new key and its certificate request. It is written before the request is sent,
+//                 so that a retry sends the same bytes; SaveIdentity deletes it
 //   server.json   URL and trust of the server
 //   identity.pem  certificate and key in one file, so that they change together
 // Enrolment writes them in this order; the last one makes the collector enrolled.

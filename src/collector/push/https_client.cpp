@@ -107,7 +107,8 @@ NoAnswer WhyOf(CURLcode outcome, int alert) {
     }
 }
 
-// OnTlsEvent stores the alert by which the server ends a connection; libcurl gives it only as text.
+// OnTlsEvent stores the alert by which the server ends a connection. libcurl reports alerts only as
+// text.
 void OnTlsEvent(const SSL* ssl, int where, int value) {
     if ((where & SSL_CB_READ_ALERT) != SSL_CB_READ_ALERT) return;
     *static_cast<int*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl))) = value & 0xff;

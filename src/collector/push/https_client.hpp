@@ -48,7 +48,7 @@ class HttpsClient {
 
   private:
     const StopSignal* stop_;
-    int alert_ = -1;  // the server's last TLS alert; stands before easy_, which writes to it
+    int alert_ = -1;  // the server's last TLS alert; declared before easy_, which writes to it
     std::unique_ptr<CURLM, decltype(&curl_multi_cleanup)> multi_;
     std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> easy_;
 };

@@ -15,8 +15,8 @@ size_t Outbox::Add(Push push) {
     return dropped;
 }
 
-// DropOldest drops the oldest push, except the push being sent and the newest push. Returns false
-// if there is no other.
+// DropOldest drops the oldest push. It never drops the push being sent or the newest push; returns
+// false if there is no other push.
 bool Outbox::DropOldest() {
     Queue* of = nullptr;
     size_t at = 0;

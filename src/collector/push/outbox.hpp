@@ -36,7 +36,7 @@ class Outbox {
 
     // Add queues a push. If the total size exceeds the limit, it drops the oldest pushes of any
     // server, but never the push being sent and never the new one. Returns how many were dropped. A
-    // dropped push loses only a point in time: the counters of the newest snapshot carry the
+    // dropped push costs only one point in time: counters are cumulative, so a later push has the
     // totals.
     size_t Add(Push push);
 
@@ -53,7 +53,7 @@ class Outbox {
     // uniform in [0, 1).
     Millis Failed(SteadyTime now, Millis retry_after, double random);
 
-    // RetryNow makes all queued pushes due at once. It is for a link that has changed.
+    // RetryNow makes all queued pushes due at once. Call it when the link has changed.
     void RetryNow();
 
     // TakeAcknowledged returns the outcome of one server's pushes, for its Tracker, and clears

@@ -22,7 +22,7 @@ class PushLog {
     struct State {
         bool stored_before = false;
         Trouble trouble;
-        Trouble denied;  // failures with advice; separate, so that others do not suppress them
+        Trouble denied;  // failures with advice; separate, so that `trouble` does not suppress any
         uint64_t refused = 0;
         bool discards = false;
     };

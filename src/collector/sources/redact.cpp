@@ -76,8 +76,8 @@ std::string RedactSecrets(std::string_view text) {
             at = end;
             continue;
         }
-        // A constant is '...', E'...', U&'...' or $tag$...$tag$. The scanner reads a prefix as a
-        // word.
+        // A constant is '...', E'...', U&'...' or $tag$...$tag$. The scanner reads a prefix (E,
+        // U&) as a word.
         const bool quoted = text[at] == '\'';
         const size_t dollar_end = text[at] == '$' ? DollarQuoteEnd(text, at) : at;
         if (quoted || dollar_end > at) {

@@ -87,7 +87,7 @@ core::Error Sampler::Explain() const {
     }
     if (IsEncodingError(error.sqlstate)) {
         // pg_stat_statements converts all texts to the encoding of the current database. It fails
-        // at the first text that does not fit.
+        // at the first text that cannot be converted.
         return {error.message +
                 "; one text does not fit the encoding of the database of this conninfo; to read "
                 "all texts connect to a database with encoding SQL_ASCII, after CREATE EXTENSION "
@@ -114,8 +114,8 @@ core::Result<Snapshot> Sampler::Read() {
         }
         const StatementsInfo after = ReadInfo();
         // stats_reset must belong to these counters. If it changed during the query, query again,
-        // at most kReadTries times. If resets are even more frequent, only falling counters show
-        // them.
+        // at most kReadTries times. If resets come even faster, a reset shows only in counters that
+        // have fallen.
         if (after.stats_reset != info.stats_reset && tries < kReadTries) {
             info = after;
             continue;
@@ -128,8 +128,8 @@ core::Result<Snapshot> Sampler::Read() {
     }
 }
 
-// ReadInfo returns what it can read. It returns no error, because the counters are worth sending
-// even without it.
+// ReadInfo returns what it can read. A failure is no error, because the counters are worth sending
+// even without this information.
 StatementsInfo Sampler::ReadInfo() {
     StatementsInfo info;
     const auto row = session_.Query(info_query_);
@@ -152,7 +152,7 @@ Snapshot Sampler::Decode(const PgResult& result, core::TimestampMicros sampled_a
     snapshot.counters.reserve(rows * stride);
     NameTable names(&snapshot.names);
     for (int row = 0; row < result.rows(); ++row) {
-        if (result.IsNull(row, 2)) {  // no queryid: a statement of another role
+        if (result.IsNull(row, 2)) {  // NULL queryid: our role may not see this statement
             ++snapshot.hidden;
             continue;
         }

@@ -31,8 +31,8 @@ class Sampler {
     core::Result<Snapshot> Read();
 
     // ReadTexts returns the texts of the statements that have one of these queryids, up to
-    // kMaxTextBytes in all. It fails if any text in pg_stat_statements, also one that was not asked
-    // for, is invalid in the encoding of the database.
+    // kMaxTextBytes in all. It fails if any text in pg_stat_statements is invalid in the encoding
+    // of the database, even if that text was not asked for.
     core::Result<Texts> ReadTexts(std::span<const int64_t> queryids);
 
     // session is connected after a successful Read; the command check uses it for its own queries.

@@ -36,8 +36,8 @@ struct Statement {
     uint32_t database = 0;  // index into Snapshot::names
 };
 
-// StatementsInfo describes the view itself. A member is empty if this version of pg_stat_statements
-// does not give it.
+// StatementsInfo describes pg_stat_statements as a whole. A member is empty if it could not be
+// read, for example because this version of the extension lacks it.
 struct StatementsInfo {
     uint64_t statements = 0;  // rows in the view
     std::optional<int64_t> max;
@@ -51,7 +51,7 @@ struct Snapshot {
     core::TimestampMicros sampled_at = 0;
     bool has_toplevel = false;
     uint32_t server_version = 0;  // server_version_num
-    uint64_t hidden = 0;          // statements of others that our role may not see
+    uint64_t hidden = 0;          // number of statements that our role may not see
     StatementsInfo info;
     std::vector<std::string> names;
     std::vector<Statement> statements;

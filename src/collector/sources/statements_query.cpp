@@ -49,7 +49,7 @@ CountersQuery MakeCountersQuery(StatementsVersion version, std::string_view sche
     for (uint32_t i = protocol::kFirstCounter; i < columns.size(); ++i) {
         const std::string name = SourceColumn(columns[i], version);
         if (name.empty()) continue;
-        // The casts fix the binary format. wal_bytes, for example, is numeric in the source.
+        // The casts determine the binary format. wal_bytes, for example, is numeric in the view.
         query.sql += ", s." + name +
                      (columns[i].type == protocol::ColumnType::kInt8 ? "::pg_catalog.int8"
                                                                      : "::pg_catalog.float8");

@@ -12,7 +12,7 @@
 
 namespace pganalytics::collector {
 
-// StatementsVersion is the extension's version, "1.10" as major 1, minor 10.
+// StatementsVersion is the version of pg_stat_statements: "1.10" is major 1, minor 10.
 struct StatementsVersion {
     int major = 0;
     int minor = 0;

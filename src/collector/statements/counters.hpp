@@ -34,7 +34,7 @@ class CounterSum {
 
     std::vector<uint64_t> counters_;
     double timed_calls_ = 0;
-    double mean_ = 0;  // mean time of timed_calls_ calls; not sent, because the reader divides
+    double mean_ = 0;  // mean time of timed_calls_ calls; not sent: the reader computes it
 };
 
 }  // namespace pganalytics::collector

@@ -118,8 +118,8 @@ void Limiter::ObserveDatabase(const Snapshot& snapshot, const std::vector<uint32
     // of the queries that are in `other` from now on.
     CounterSum then;
     CounterSum next;
-    // Starts with the sum of `other` in the previous snapshot. The loop adds what the members of
-    // `other` have counted since.
+    // `continued` starts with the sum of `other` in the previous snapshot. The loop adds what the
+    // members of `other` have counted since.
     CounterSum continued(other == others_.end() ? CounterSum().counters() : other->second.counters);
     size_t then_members = 0;
     size_t next_members = 0;

@@ -27,7 +27,7 @@ struct Limited {
     Limited(Snapshot all) : rows(std::move(all)), merged(rows.names.size(), 0) {}
 
     Snapshot rows;
-    std::vector<uint64_t> merged;  // queries in `other` minus one; index as in Snapshot::names
+    std::vector<uint64_t> merged;  // queries in `other`, minus one; index as in Snapshot::names
     std::vector<Statement> rebased;
     std::vector<uint64_t> rebased_counters;  // rebased.size() * Snapshot::Stride()
     // Databases (dbid) whose `rows` are all bases, because nobody knows what an earlier process
@@ -47,10 +47,10 @@ struct Limited {
 // rebased row. Limiter uses no clock and no socket.
 class Limiter {
   public:
-    // FirstRows says whether rows of the first snapshot are bases, in databases with more queries
-    // than the limit. kBases: they are, because the previous process may have kept other queries.
-    // kCounts: they are not. This is for a process that takes only one snapshot, because a base
-    // alone never counts.
+    // FirstRows is about the first snapshot's rows of databases with more queries than the limit.
+    // kBases: these rows are bases, because the previous process may have kept other queries.
+    // kCounts: these rows are no bases. A process that takes only one snapshot needs kCounts,
+    // because a base alone never counts.
     enum class FirstRows { kBases, kCounts };
 
     explicit Limiter(size_t limit, FirstRows first_rows = FirstRows::kBases)

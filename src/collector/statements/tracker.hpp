@@ -52,7 +52,7 @@ struct Plan {
 
 // Acknowledged is the outcome of earlier pushes.
 struct Acknowledged {
-    uint64_t snapshot = 0;   // the newest that was stored
+    uint64_t snapshot = 0;   // number of the newest snapshot that was stored
     bool full_lost = false;  // a full push was dropped or refused since the last TakeAcknowledged
 };
 

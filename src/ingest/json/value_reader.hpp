@@ -19,8 +19,8 @@ inline constexpr size_t kMaxNameBytes = 255;
 inline constexpr size_t kMaxLabelBytes = 1000;
 inline constexpr size_t kNoLimit = SIZE_MAX;
 
-// ReadText reads a string. `value` becomes a view of the document or of *scratch. Faults: 400; 422
-// for another type, for NUL, for more than max_bytes.
+// ReadText reads a string. `value` becomes a view of the document or of *scratch. Faults: 400
+// not JSON; 422 another type, NUL, or more than max_bytes.
 Fault ReadText(od::value json, size_t max_bytes, std::string* scratch, std::string_view* value);
 // ReadInteger accepts exactly the 64-bit integers that are written without fraction or exponent.
 Fault ReadInteger(od::value json, int64_t* value);
