@@ -56,6 +56,10 @@ bool AwaitExtension(pg::WorkerStatus* status, const char* role);
 // next waits for CREATE EXTENSION.
 bool ExtensionExists();
 
+// ReportWaiting shows what the process waits for, in its row and in pg_stat_activity, and logs it
+// at `level`. If the row says so already, it does nothing.
+void ReportWaiting(pg::WorkerStatus* status, int level, const char* what);
+
 // Report shows in pg_stat_activity what the worker does.
 void Report(const char* activity);
 
