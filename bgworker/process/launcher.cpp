@@ -208,6 +208,7 @@ void RunLauncher() {
         }
         Sleep(kTurnMs);
         if (HandleInterrupts()) TellOfSettings();
+        ShareClock();
         LogClockMove();
     }
 }

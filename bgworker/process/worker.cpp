@@ -42,7 +42,13 @@ pg::WorkerStatus* Begin(pg::WorkerKind kind, int index) {
     pqsignal(SIGCHLD, OnChildSignal);
     own_status = pg::StatusOf(kind, index);
     before_shmem_exit(AtExit, 0);
+    pg::LockStatus();
+    clock_watch = pg::Shared()->clock;
+    pg::UnlockStatus();
     ReadClock();
+    // A worker that starts looks at everything anyway. Only ClockIsSteady has to know of a move
+    // before that.
+    clock_move_ms = 0;
     const TimestampTz now = GetCurrentTimestamp();
     pg::UpdateStatus(own_status, [now](pg::WorkerStatus* s) {
         s->pid = MyProcPid;
@@ -81,6 +87,12 @@ int64 TakeClockMove() {
     const int64 move_ms = clock_move_ms;
     clock_move_ms = 0;
     return move_ms;
+}
+
+void ShareClock() {
+    pg::LockStatus();
+    pg::Shared()->clock = clock_watch;
+    pg::UnlockStatus();
 }
 
 bool ClockIsSteady() { return clock_watch.IsSteady(turn, kSteadyMs); }

@@ -99,7 +99,8 @@ class Backoff {
 
 // ClockWatch detects that the wall clock was set: between two looks it then advances by another
 // amount than the monotonic clock. A machine that was suspended looks the same as a clock that was
-// set forward.
+// set forward. A process that begins with a copy of another's ClockWatch knows what that one has
+// seen, and its first look detects what has happened since.
 class ClockWatch {
   public:
     // kLeastMoveMs is the smallest difference that counts as a move. Time synchronization makes
