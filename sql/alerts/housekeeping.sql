@@ -1,5 +1,6 @@
 -- Housekeeping of the alerts worker: it resolves alerts of rules that are gone, deletes expired rows, and
--- samples the counters of all workers. Time is an argument.
+-- samples the counters of all workers. Time is an argument. Only prune_alerts() deletes for an age: the worker
+-- calls it while the clock is known to be right.
 
 CREATE FUNCTION pganalytics.end_orphaned_alerts(at timestamptz) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -60,11 +61,12 @@ BEGIN
         LIMIT most);
     GET DIAGNOSTICS sent = ROW_COUNT;
     DELETE FROM pganalytics.alert_silences s WHERE s.ends_at < before;
+    DELETE FROM pganalytics.self_samples s WHERE s.sampled_at < at - interval '192 hours';
     RETURN pruned + sent;
 END
 $$;
 COMMENT ON FUNCTION pganalytics.prune_alerts(timestamptz, integer) IS
-    'deletes resolved alerts, settled notifications and ended silences older than pganalytics.retention_alerts; returns how many alerts and notifications';
+    'deletes resolved alerts, settled notifications and ended silences older than pganalytics.retention_alerts, and samples of workers older than eight days; returns how many alerts and notifications';
 GRANT EXECUTE ON FUNCTION pganalytics.prune_alerts(timestamptz, integer) TO pganalytics_alerts;
 
 -- When the clock was set while the worker runs, what waits goes on waiting for as long as it would have:
@@ -107,12 +109,11 @@ CREATE FUNCTION pganalytics.sample_workers(at timestamptz) RETURNS void
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    DELETE FROM pganalytics.self_samples s WHERE s.sampled_at < at - interval '192 hours';
     INSERT INTO pganalytics.self_samples SELECT at, w.*
     FROM pganalytics.workers w
     ON CONFLICT DO NOTHING;
 END
 $$;
 COMMENT ON FUNCTION pganalytics.sample_workers(timestamptz) IS
-    'adds a row for each worker to self_samples, and removes those older than eight days';
+    'adds a row for each worker to self_samples';
 GRANT EXECUTE ON FUNCTION pganalytics.sample_workers(timestamptz) TO pganalytics_alerts;
