@@ -241,7 +241,8 @@ $$;
 COMMENT ON FUNCTION pganalytics.ended_token_keys() IS 'keys that no longer sign, whose files can be removed';
 GRANT EXECUTE ON FUNCTION pganalytics.ended_token_keys() TO pganalytics_maintenance;
 
--- Certificates stay for a year and a month after their end; requests, tokens and secrets for a month.
+-- Certificates stay for a year and a month after their end; requests, tokens and secrets for a month; sessions
+-- of people for a week.
 CREATE FUNCTION pganalytics.prune_identities() RETURNS void
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -249,6 +250,7 @@ AS $$
     DELETE FROM pganalytics.certificate_requests WHERE decided_at < now() - interval '30 days';
     DELETE FROM pganalytics.enrollment_tokens WHERE expires_at < now() - interval '30 days';
     DELETE FROM pganalytics.registration_secrets WHERE expires_at < now() - interval '30 days';
+    DELETE FROM pganalytics.api_sessions WHERE expires_at < now() - interval '7 days';
     DELETE FROM pganalytics.authority_jobs WHERE decided_at < now() - interval '400 days';
     DELETE FROM pganalytics.token_keys
     WHERE least(verifies_until, revoked_at) < now() - interval '30 days';
@@ -262,5 +264,5 @@ AS $$
       AND t.version < (SELECT max(n.version) FROM pganalytics.trust n);
 $$;
 COMMENT ON FUNCTION pganalytics.prune_identities() IS
-    'removes certificates, requests, tokens and lists that have long expired';
+    'removes certificates, requests, tokens, sessions and lists that have long expired';
 GRANT EXECUTE ON FUNCTION pganalytics.prune_identities() TO pganalytics_maintenance;
