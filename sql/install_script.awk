@@ -1,8 +1,10 @@
-# Writes the install script: first the catalog of query statistics, then the files of sql/order.txt.
+# Writes the install script: first the catalog of query statistics, then the table of workers' counters, then
+# the files of sql/order.txt.
 #
 # A line that begins with {FIRST..LAST} stands for a line for each column of the catalog from FIRST to
 # LAST, in its order; without LAST, to the end. {name} and {type} in it become those of the column. A
-# comma stands behind each but the last, and behind the last if the line ends with one.
+# comma stands behind each but the last, and behind the last if the line ends with one. A line that begins
+# with {worker_counters} stands for a line for each counter, in the order of the table.
 
 FILENAME ~ /catalog\/queries/ {
     if (match($0, /^ *(Count|Millis)\("[a-z_]+"/)) {
@@ -10,6 +12,26 @@ FILENAME ~ /catalog\/queries/ {
         name[++columns] = quoted[2]
         number[quoted[2]] = columns
         type[columns] = $0 ~ /Count/ ? "bigint" : "double precision"
+    }
+    next
+}
+
+FILENAME ~ /worker_counters/ {
+    if (match($0, /^(WORKER|GATEWAY)_COUNTER[(]k[A-Za-z]+, [a-z_]+/)) {
+        split($0, arguments, ", ")
+        counter[++counters] = arguments[2]
+    }
+    next
+}
+
+match($0, /^ *[{]worker_counters[}] */) {
+    line = substr($0, RLENGTH + 1)
+    indent = substr($0, 1, index($0, "{") - 1)
+    comma = sub(/,$/, "", line) ? "," : ""
+    for (i = 1; i <= counters; ++i) {
+        copy = line
+        gsub(/[{]name[}]/, counter[i], copy)
+        print indent copy (i < counters ? "," : comma)
     }
     next
 }

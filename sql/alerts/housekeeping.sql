@@ -92,14 +92,19 @@ COMMENT ON FUNCTION pganalytics.move_due_times(timestamptz, interval) IS
     'moves what waits with a clock that was set; for the worker of alerts';
 GRANT EXECUTE ON FUNCTION pganalytics.move_due_times(timestamptz, interval) TO pganalytics_alerts;
 
--- The counters of the workers, each minute, so that rules can compare two times.
+-- The counters of the workers, each minute, so that rules can compare two times. sql/install_script.awk writes
+-- their columns.
 CREATE TABLE pganalytics.self_samples (
     sampled_at timestamptz NOT NULL,
-    LIKE pganalytics.workers,
+    kind text NOT NULL,
+    number integer NOT NULL,
+    restarts bigint,
+    gateway_restarts bigint,
+    {worker_counters} {name} bigint,
     PRIMARY KEY (sampled_at, kind, number)
 );
 COMMENT ON TABLE pganalytics.self_samples IS
-    'pganalytics.workers once a minute, for eight days; totals begin at zero when the server starts';
+    'the counters of pganalytics.workers once a minute, for eight days; totals begin at zero when the server starts';
 GRANT SELECT ON pganalytics.self_samples
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 GRANT SELECT, INSERT, DELETE ON pganalytics.self_samples TO pganalytics_alerts;
@@ -109,7 +114,13 @@ CREATE FUNCTION pganalytics.sample_workers(at timestamptz) RETURNS void
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    INSERT INTO pganalytics.self_samples SELECT at, w.*
+    INSERT INTO pganalytics.self_samples (
+        sampled_at, kind, number, restarts, gateway_restarts,
+        {worker_counters} {name}
+    )
+    SELECT
+        at, w.kind, w.number, w.restarts, w.gateway_restarts,
+        {worker_counters} w.{name}
     FROM pganalytics.workers w
     ON CONFLICT DO NOTHING;
 END
