@@ -195,7 +195,8 @@ CREATE FUNCTION pganalytics.issued_certificate(request uuid, timeout interval DE
 AS $$
 DECLARE
     -- Counted, not read off a clock, which may be set meanwhile.
-    turns_left bigint := ceil(EXTRACT(epoch FROM coalesce(timeout, '0 s')) / 0.02);
+    -- PostgreSQL 17 knows infinite intervals, which no bigint holds.
+    turns_left bigint := ceil(least(greatest(EXTRACT(epoch FROM coalesce(timeout, '0 s')) / 0.02, 0), 1e9));
     one pganalytics.certificate_requests;
 BEGIN
     LOOP
