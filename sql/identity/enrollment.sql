@@ -205,7 +205,7 @@ GRANT SELECT ON pganalytics.collector_credentials
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 -- For the ingest workers. status is that of HTTP; 202: the request waits for its certificate. refusal is
--- the kind of a refusal that the audit log records, by the names in src/pg/identity/enroll.cpp; message
+-- the kind of a refusal that the audit log records, by the names in src/protocol/refusals.hpp; message
 -- is for people alone.
 
 -- One UPDATE decides who has used the token: the second caller waits for the commit of the first, and then
