@@ -50,8 +50,13 @@ class Authority {
     core::Result<Issuer> KeyOf(size_t index);
 
     // ServerIssuer is the index of the authority that signs the server's certificate. During a
-    // rotation that is the old one, until a tenth of its validity period is left.
+    // rotation that is the old one, from the beginning of its validity period until a tenth of it
+    // is left.
     size_t ServerIssuer() const;
+
+    // IsEarly: the authority that issues is not valid yet. Either it was made while the clock was
+    // ahead, or the clock is behind now. Which one it is, nobody can tell, so it is not replaced.
+    bool IsEarly() const;
 
     // Rotate makes a new authority, which issues from then on; both are trusted. Finish removes the
     // old one. Errors: the authority is given; a rotation is already in progress (Rotate) or is not

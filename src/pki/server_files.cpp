@@ -114,14 +114,24 @@ class Work {
                end > NotAfter(state_.certificate.get());
     }
 
-    // Renew replaces a certificate that is still valid. If that fails, the server keeps the
-    // certificate.
+    // IsEarly: the certificate is not valid yet, because it was made while the clock was ahead, and
+    // a new one would be. It would not if the authority itself is not valid yet.
+    bool IsEarly() const {
+        const size_t issuer = authority_->ServerIssuer();
+        return options_.now < NotBefore(state_.certificate.get()) &&
+               options_.now >= NotBefore(authority_->certificates()[issuer].get());
+    }
+
+    // Renew replaces a certificate that fits the key and has not expired. If that fails, the server
+    // keeps the certificate.
     void Renew() {
         Status done = Unit{};
         if (!HasServerNames(state_.certificate.get(), options_.names)) {
             done = Issue(false, "the names of the server have changed");
         } else if (!HasCrlUrl(state_.certificate.get(), authority_->crl_url())) {
             done = Issue(false, "the address of the revocation list has changed");
+        } else if (IsEarly()) {
+            done = Issue(false, "the one there is not valid yet");
         } else if (IsDue()) {
             done = Issue(true, "two thirds of the life of the one there have passed");
         }
