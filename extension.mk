@@ -22,10 +22,10 @@ override with_llvm = no
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
-# The lists of columns of query statistics come from the metric catalog.
-QUERY_CATALOG = src/protocol/catalog/queries.hpp
-$(DATA_built): sql/install_script.awk $(QUERY_CATALOG) $(SQL_SOURCES) sql/order.txt
-	awk -f sql/install_script.awk $(QUERY_CATALOG) $(SQL_SOURCES) > $@
+# The lists of columns of query statistics come from the metric catalog, those of counters from their table.
+COLUMN_TABLES = src/protocol/catalog/queries.hpp src/protocol/worker_counters.def
+$(DATA_built): sql/install_script.awk $(COLUMN_TABLES) $(SQL_SOURCES) sql/order.txt
+	awk -f sql/install_script.awk $(COLUMN_TABLES) $(SQL_SOURCES) > $@
 .DELETE_ON_ERROR:
 
 $(OBJS): extension.mk exports.map $(shell find src/core src/protocol src/pg bgworker -name '*.hpp' -o -name '*.h' -o -name '*.def')

@@ -1,10 +1,11 @@
-# Writes the install script. It reads first the catalog of query statistics, and then the files that
-# sql/order.txt lists.
+# Writes the install script. It reads the catalog of query statistics, then the table of the workers'
+# counters, and then the files that sql/order.txt lists.
 #
 # A line that begins with {FIRST..LAST} is written once for each column of the catalog from FIRST to
-# LAST, in the order of the catalog. {FIRST..} goes up to the last column. In each of these lines,
-# {name} and {type} become those of the column. Each line but the last ends with a comma. The last
-# one ends with a comma only if the original line does.
+# LAST, in the order of the catalog. {FIRST..} goes up to the last column. A line that begins with
+# {worker_counters} is written once for each counter, in the order of the table. In each of these
+# lines, {name} and {type} become those of the column. Each line but the last ends with a comma. The
+# last one ends with a comma only if the original line does.
 
 FILENAME ~ /catalog\/queries/ {
     if (match($0, /^ *(Count|Millis)\("[a-z_]+"/)) {
@@ -12,6 +13,26 @@ FILENAME ~ /catalog\/queries/ {
         name[++columns] = quoted[2]
         number[quoted[2]] = columns
         type[columns] = $0 ~ /Count/ ? "bigint" : "double precision"
+    }
+    next
+}
+
+FILENAME ~ /worker_counters/ {
+    if (match($0, /^(WORKER|GATEWAY)_COUNTER[(]k[A-Za-z]+, [a-z_]+/)) {
+        split($0, arguments, ", ")
+        counter[++counters] = arguments[2]
+    }
+    next
+}
+
+match($0, /^ *[{]worker_counters[}] */) {
+    line = substr($0, RLENGTH + 1)
+    indent = substr($0, 1, index($0, "{") - 1)
+    comma = sub(/,$/, "", line) ? "," : ""
+    for (i = 1; i <= counters; ++i) {
+        copy = line
+        gsub(/[{]name[}]/, counter[i], copy)
+        print indent copy (i < counters ? "," : comma)
     }
     next
 }

@@ -46,10 +46,8 @@ State state;
 // Fail writes to the worker's row what went wrong. It logs a WARNING unless that trouble was logged
 // before. Returns false.
 bool Fail(const char* what, const char* why) {
-    const bool is_news = pg::ShowTrouble(state.status, "could not %s: %s", what, why);
-    pg::UpdateStatus(state.status, [](pg::WorkerStatus* s) {
-        s->last_error_kind = pg::WorkerErrorKind::kAuthority;
-    });
+    const bool is_news = pg::ShowTrouble(state.status, pg::WorkerErrorKind::kAuthority,
+                                         "could not %s: %s", what, why);
     if (is_news || state.backoff.failures() == 0) {
         ereport(WARNING, errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
                 errmsg("pganalytics %s", state.status->last_error));

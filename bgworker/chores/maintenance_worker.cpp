@@ -107,10 +107,11 @@ Outcome Maintain(pg::WorkerStatus* status, bool due, MemoryContext context) {
     return made == Outcome::kFailed ? made : dropped;
 }
 
-// NoteExpired records in the audit log which certificates have expired.
+// NoteExpired records in the audit log which certificates have expired. It waits until the clock is
+// known to be right, because each certificate is recorded once, and that cannot be undone.
 void NoteExpired(pg::WorkerStatus* status) {
     static core::Timer next;
-    if (!next.IsDue(Now())) return;
+    if (!next.IsDue(Now()) || !ClockIsSteady()) return;
     next.Start(Now(), kExpiryMs);
     ErrorData* const error = pg::Transact([] { pg::NoteExpiredCertificates(); });
     if (error != nullptr) Note(status, error, "note", "expired certificates");

@@ -141,13 +141,6 @@ bool DatabaseExists() {
     return exists;
 }
 
-// WaitFor shows and logs once what keeps the launcher from starting workers.
-void WaitFor(pg::WorkerStatus* status, const char* why) {
-    if (!pg::ShowWaiting(status, why)) return;
-    ereport(WARNING, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-            errmsg("pganalytics waits: %s", why));
-}
-
 // LogClockMove logs that the wall clock was set, because times in the tables and in the logs jump
 // at that moment.
 void LogClockMove() {
@@ -175,13 +168,13 @@ bool MayStart(pg::WorkerStatus* status) {
     char why[256];
     if (!DatabaseExists()) {
         pg_snprintf(why, sizeof(why), "database \"%s\" does not exist", pg::settings.database);
-        WaitFor(status, why);
+        ReportWaiting(status, WARNING, why);
         return false;
     }
     if (AnyIngestWorker()) return true;
     Listeners probe;
     if (!OpenListeners(pg::settings.port, PortUse::kProbe, &probe, why, sizeof(why))) {
-        WaitFor(status, why);
+        ReportWaiting(status, WARNING, why);
         return false;
     }
     CloseListeners(&probe);
@@ -215,6 +208,7 @@ void RunLauncher() {
         }
         Sleep(kTurnMs);
         if (HandleInterrupts()) RecordSettingChanges();
+        ShareClock();
         LogClockMove();
     }
 }

@@ -69,15 +69,18 @@ void AwaitFiles(Supervisor* supervisor) {
         pg::SetState(supervisor->status, pg::WorkerState::kWaiting);
         Report("waiting for the certificate authority");
     }
-    char why[sizeof(supervisor->status->last_error)] = "waits for the certificate authority: ";
     const pg::WorkerStatus* const maintenance = pg::StatusOf(pg::WorkerKind::kMaintenance, 0);
+    char whole[sizeof(maintenance->last_error) + 64] = "waits for the certificate authority: ";
     bool known = false;
     pg::UpdateStatus(supervisor->status, [&](pg::WorkerStatus*) {
         // Ignore the maintenance worker's errors of any other kind, such as that it waited for the
         // extension.
         known = maintenance->last_error_kind == pg::WorkerErrorKind::kAuthority;
-        strlcat(why, maintenance->last_error, sizeof(why));
+        strlcat(whole, maintenance->last_error, sizeof(whole));
     });
+    // Cut it here as ShowTrouble does: only so can the two be the same.
+    char why[sizeof(supervisor->status->last_error)];
+    core::CopyUtf8(whole, why, sizeof(why));
     if (known && strcmp(supervisor->status->last_error, why) != 0) {
         pg::ShowTrouble(supervisor->status, "%s", why);
     }

@@ -34,13 +34,6 @@ void AtExit(int, Datum) {
     });
 }
 
-// Wait shows and logs, once, what the worker waits for.
-void Wait(pg::WorkerStatus* status, const char* what) {
-    if (!pg::ShowWaiting(status, what)) return;
-    Report(what);
-    ereport(LOG, errmsg("pganalytics worker waits: %s", what));
-}
-
 }  // namespace
 
 pg::WorkerStatus* Begin(pg::WorkerKind kind, int index) {
@@ -49,7 +42,13 @@ pg::WorkerStatus* Begin(pg::WorkerKind kind, int index) {
     pqsignal(SIGCHLD, OnChildSignal);
     own_status = pg::StatusOf(kind, index);
     before_shmem_exit(AtExit, 0);
+    pg::LockStatus();
+    clock_watch = pg::Shared()->clock;
+    pg::UnlockStatus();
     ReadClock();
+    // A worker that starts looks at everything anyway. Only ClockIsSteady has to know of a move
+    // before that.
+    clock_move_ms = 0;
     const TimestampTz now = GetCurrentTimestamp();
     pg::UpdateStatus(own_status, [now](pg::WorkerStatus* s) {
         s->pid = MyProcPid;
@@ -90,6 +89,12 @@ int64 TakeClockMove() {
     return move_ms;
 }
 
+void ShareClock() {
+    pg::LockStatus();
+    pg::Shared()->clock = clock_watch;
+    pg::UnlockStatus();
+}
+
 bool ClockIsSteady() { return clock_watch.IsSteady(turn, kSteadyMs); }
 
 bool AwaitExtension(pg::WorkerStatus* status, const char* role) {
@@ -102,14 +107,15 @@ bool AwaitExtension(pg::WorkerStatus* status, const char* role) {
             pg::Transact([&exists] { exists = OidIsValid(pg::ExtensionOid()); });
         const char* why = "the extension is not in this database; run CREATE EXTENSION pganalytics";
         if (error != nullptr) {
-            Wait(status, error->message);
+            ReportWaiting(status, LOG, error->message);
             FreeErrorData(error);
         } else if (GetDatabaseEncoding() != PG_UTF8) {
-            Wait(status, "the database is not in UTF8; create one with ENCODING 'UTF8'");
+            ReportWaiting(status, LOG,
+                          "the database is not in UTF8; create one with ENCODING 'UTF8'");
         } else if (exists && pg::BecomeRole(role, &why)) {
             return true;
         } else {
-            Wait(status, why);
+            ReportWaiting(status, LOG, why);
         }
         pgstat_report_stat(true);
         Sleep(kPollMs);
@@ -121,6 +127,13 @@ bool ExtensionExists() {
     ErrorData* const error = pg::Transact([&exists] { exists = OidIsValid(pg::ExtensionOid()); });
     if (error != nullptr) FreeErrorData(error);
     return exists || error != nullptr;
+}
+
+void ReportWaiting(pg::WorkerStatus* status, int level, const char* what) {
+    if (!pg::ShowWaiting(status, what)) return;
+    Report(what);
+    ereport(level, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+            errmsg("pganalytics waits: %s", what));
 }
 
 void Report(const char* activity) { pgstat_report_activity(STATE_IDLE, activity); }

@@ -35,9 +35,16 @@ core::Instant Now();
 // as ReadClock has noticed: 0 if it was not set, less than 0 if it was set back.
 int64 TakeClockMove();
 
-// ClockIsSteady: the wall clock was not set within the last hour. Remove data for its age only
-// while this is true: a clock that is a year ahead for a moment must not cost a year of data.
+// ClockIsSteady: the wall clock was not set within the last hour, as far as this server knows.
+// Remove data for its age only while this is true: a clock that is a year ahead for a moment must
+// not cost a year of data. A worker knows of a move that came before its own start, even after a
+// crash. No process knows of a move that came before the start of the server: a server that starts
+// with a wrong clock believes it.
 bool ClockIsSteady();
+
+// ShareClock tells the workers that start later what this process has seen of the wall clock. The
+// launcher calls it in each iteration of its loop.
+void ShareClock();
 
 // Stopping: SIGTERM has come, so the worker must stop.
 inline bool Stopping() { return ShutdownRequestPending != 0; }
@@ -55,6 +62,10 @@ bool AwaitExtension(pg::WorkerStatus* status, const char* role);
 // work. After DROP EXTENSION a worker exits, which closes its port, and the worker that is started
 // next waits for CREATE EXTENSION.
 bool ExtensionExists();
+
+// ReportWaiting shows what the process waits for, in its row and in pg_stat_activity, and logs it
+// at `level`. If the row says so already, it does nothing.
+void ReportWaiting(pg::WorkerStatus* status, int level, const char* what);
 
 // Report shows in pg_stat_activity what the worker does.
 void Report(const char* activity);

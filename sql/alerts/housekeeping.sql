@@ -1,6 +1,7 @@
 -- Housekeeping of the alerts worker: it resolves alerts of rules that were deleted or disabled,
 -- deletes expired rows, and samples the counters of all workers. Every function takes the time as
--- an argument.
+-- an argument. Only prune_alerts() deletes rows for their age: the worker does not call it while
+-- the clock is in doubt.
 
 CREATE FUNCTION pganalytics.end_orphaned_alerts(at timestamptz) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -62,11 +63,12 @@ BEGIN
         LIMIT most);
     GET DIAGNOSTICS sent = ROW_COUNT;
     DELETE FROM pganalytics.alert_silences s WHERE s.ends_at < before;
+    DELETE FROM pganalytics.self_samples s WHERE s.sampled_at < at - interval '192 hours';
     RETURN pruned + sent;
 END
 $$;
 COMMENT ON FUNCTION pganalytics.prune_alerts(timestamptz, integer) IS
-    'deletes resolved alerts, settled notifications and ended silences older than pganalytics.retention_alerts; returns how many alerts and notifications';
+    'deletes resolved alerts, settled notifications and ended silences older than pganalytics.retention_alerts, and samples of workers older than eight days; returns how many alerts and notifications';
 GRANT EXECUTE ON FUNCTION pganalytics.prune_alerts(timestamptz, integer) TO pganalytics_alerts;
 
 -- The worker calls move_due_times() if the clock was set while the worker runs. The function shifts
@@ -97,14 +99,18 @@ COMMENT ON FUNCTION pganalytics.move_due_times(timestamptz, interval) IS
 GRANT EXECUTE ON FUNCTION pganalytics.move_due_times(timestamptz, interval) TO pganalytics_alerts;
 
 -- self_samples has the workers' counters once a minute, so that rules can compare the counters at
--- two times.
+-- two times. sql/install_script.awk writes the columns of the counters.
 CREATE TABLE pganalytics.self_samples (
     sampled_at timestamptz NOT NULL,
-    LIKE pganalytics.workers,
+    kind text NOT NULL,
+    number integer NOT NULL,
+    restarts bigint,
+    gateway_restarts bigint,
+    {worker_counters} {name} bigint,
     PRIMARY KEY (sampled_at, kind, number)
 );
 COMMENT ON TABLE pganalytics.self_samples IS
-    'pganalytics.workers once a minute, for eight days; totals begin at zero when the server starts';
+    'the counters of pganalytics.workers once a minute, for eight days; totals begin at zero when the server starts';
 GRANT SELECT ON pganalytics.self_samples
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 GRANT SELECT, INSERT, DELETE ON pganalytics.self_samples TO pganalytics_alerts;
@@ -114,12 +120,17 @@ CREATE FUNCTION pganalytics.sample_workers(at timestamptz) RETURNS void
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    DELETE FROM pganalytics.self_samples s WHERE s.sampled_at < at - interval '192 hours';
-    INSERT INTO pganalytics.self_samples SELECT at, w.*
+    INSERT INTO pganalytics.self_samples (
+        sampled_at, kind, number, restarts, gateway_restarts,
+        {worker_counters} {name}
+    )
+    SELECT
+        at, w.kind, w.number, w.restarts, w.gateway_restarts,
+        {worker_counters} w.{name}
     FROM pganalytics.workers w
     ON CONFLICT DO NOTHING;
 END
 $$;
 COMMENT ON FUNCTION pganalytics.sample_workers(timestamptz) IS
-    'adds a row for each worker to self_samples, and removes those older than eight days';
+    'adds a row for each worker to self_samples';
 GRANT EXECUTE ON FUNCTION pganalytics.sample_workers(timestamptz) TO pganalytics_alerts;

@@ -247,8 +247,8 @@ $$;
 COMMENT ON FUNCTION pganalytics.ended_token_keys() IS 'keys that no longer sign, whose files can be removed';
 GRANT EXECUTE ON FUNCTION pganalytics.ended_token_keys() TO pganalytics_maintenance;
 
--- Certificates, jobs and published trust are kept for 400 days after their end, everything else for
--- 30 days.
+-- Certificates, jobs and published trust are kept for 400 days after their end, sessions of people
+-- for 7 days, everything else for 30 days.
 CREATE FUNCTION pganalytics.prune_identities() RETURNS void
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -256,6 +256,7 @@ AS $$
     DELETE FROM pganalytics.certificate_requests WHERE decided_at < now() - interval '30 days';
     DELETE FROM pganalytics.enrollment_tokens WHERE expires_at < now() - interval '30 days';
     DELETE FROM pganalytics.registration_secrets WHERE expires_at < now() - interval '30 days';
+    DELETE FROM pganalytics.api_sessions WHERE expires_at < now() - interval '7 days';
     DELETE FROM pganalytics.authority_jobs WHERE decided_at < now() - interval '400 days';
     DELETE FROM pganalytics.token_keys
     WHERE least(verifies_until, revoked_at) < now() - interval '30 days';
@@ -269,5 +270,5 @@ AS $$
       AND t.version < (SELECT max(n.version) FROM pganalytics.trust n);
 $$;
 COMMENT ON FUNCTION pganalytics.prune_identities() IS
-    'removes certificates, requests, tokens and lists that have long expired';
+    'removes certificates, requests, tokens, sessions and lists that have long expired';
 GRANT EXECUTE ON FUNCTION pganalytics.prune_identities() TO pganalytics_maintenance;

@@ -195,8 +195,9 @@ CREATE FUNCTION pganalytics.issued_certificate(request uuid, timeout interval DE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    -- Count the timeout in sleeps of 20 ms, because the clock may be set meanwhile.
-    turns_left bigint := ceil(EXTRACT(epoch FROM coalesce(timeout, '0 s')) / 0.02);
+    -- Count the timeout in sleeps of 20 ms, because the clock may be set meanwhile. The limit is for
+    -- the infinite intervals of PostgreSQL 17, which no bigint holds.
+    turns_left bigint := ceil(least(greatest(EXTRACT(epoch FROM coalesce(timeout, '0 s')) / 0.02, 0), 1e9));
     one pganalytics.certificate_requests;
 BEGIN
     LOOP

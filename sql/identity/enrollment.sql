@@ -209,7 +209,7 @@ GRANT SELECT ON pganalytics.collector_credentials
 
 -- The functions below are for the ingest workers. status is an HTTP status; 202 means that the
 -- request waits for its certificate. refusal is the kind of refusal for the audit log, one of the
--- names in src/pg/identity/enroll.cpp. message is only for people.
+-- names in src/protocol/refusals.hpp. message is only for people.
 
 -- If two callers use a token at the same time, the UPDATE decides: the second UPDATE waits for the
 -- commit of the first, and then finds the token used. The SELECT comes first because a statement

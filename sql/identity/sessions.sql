@@ -32,12 +32,12 @@ COMMENT ON COLUMN pganalytics.api_sessions.end_reason IS
     'logout; replay: a refresh token came a second time; role: it may no longer log in, or is another one; password: it was changed; administrator: end_sessions()';
 GRANT SELECT (role_name, expires_at, ended_at), UPDATE (ended_at, end_reason) ON pganalytics.api_sessions
     TO pganalytics_admin;
-GRANT DELETE,
-      SELECT (session_id, role_oid, role_name, refresh_sha256, verifier_sha256, created_at, last_used_at,
+GRANT SELECT (session_id, role_oid, role_name, refresh_sha256, verifier_sha256, created_at, last_used_at,
               expires_at, ended_at),
       INSERT (session_id, role_oid, role_name, refresh_sha256, verifier_sha256, expires_at, address),
       UPDATE (refresh_sha256, verifier_sha256, last_used_at, ended_at, end_reason)
     ON pganalytics.api_sessions TO pganalytics_api;
+GRANT DELETE, SELECT (expires_at) ON pganalytics.api_sessions TO pganalytics_maintenance;
 
 -- security_barrier: PostgreSQL does not evaluate a reader's own conditions for rows that the reader
 -- may not see.

@@ -137,7 +137,13 @@ class Job {
             // In an administrator's file, only the first certificate is the authority that issues.
             if (authority->given()) break;
         }
-        return head_.cert_file.empty() ? EnsureServer(authority) : DescribeServer();
+        Status done = head_.cert_file.empty() ? EnsureServer(authority) : DescribeServer();
+        if (message_.empty() && authority->IsEarly()) {
+            message_ =
+                "the certificate authority is not valid yet: the clock is behind, or it was ahead "
+                "when the authority was made";
+        }
+        return done;
     }
 
     Status EnsureServer(pki::Authority* authority) {

@@ -93,7 +93,8 @@ class Backoff {
 
 // ClockWatch detects that the wall clock was set: between two looks, a clock that was set advances
 // by another amount than the monotonic clock. A machine that was suspended looks the same as a
-// clock that was set forward.
+// clock that was set forward. A process that starts with a copy of another process's ClockWatch
+// knows what that one has seen, and its first look detects what has happened since.
 class ClockWatch {
   public:
     // kLeastMoveMs is the smallest difference that counts as a move. Time synchronization makes

@@ -133,9 +133,12 @@ Result<Issuer> Authority::KeyOf(size_t index) {
 size_t Authority::ServerIssuer() const {
     if (!IsReplaced()) return 0;
     const X509* const old = certificates_[1].get();
-    const int64_t life = NotAfter(old) - NotBefore(old);
-    return options_.now < NotAfter(old) - life / 10 ? 1 : 0;
+    const int64_t begin = NotBefore(old);
+    const int64_t life = NotAfter(old) - begin;
+    return begin <= options_.now && options_.now < NotAfter(old) - life / 10 ? 1 : 0;
 }
+
+bool Authority::IsEarly() const { return options_.now < NotBefore(certificates_.front().get()); }
 
 Status Authority::Rotate() {
     if (given()) return Error{"the certificate authority is an administrator's"};

@@ -54,8 +54,13 @@ class Authority {
     core::Result<Issuer> KeyOf(size_t index);
 
     // ServerIssuer is the index of the authority that signs the server's certificate. During a
-    // rotation that is the old authority, until only a tenth of its validity period is left.
+    // rotation that is the old authority, from the beginning of its validity period until a tenth of
+    // it is left.
     size_t ServerIssuer() const;
+
+    // IsEarly: the authority that issues is not valid yet. Either it was made while the clock was
+    // ahead, or the clock is behind now. Nobody can tell which, so it is not replaced.
+    bool IsEarly() const;
 
     // Rotate makes a new authority. From then on both authorities are trusted, and the new one
     // issues the collectors' certificates. Finish removes the old one. Errors: a file cannot be

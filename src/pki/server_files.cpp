@@ -116,6 +116,14 @@ class Work {
                end > NotAfter(state_.certificate.get());
     }
 
+    // IsEarly: the certificate is not valid yet, because it was made while the clock was ahead, and
+    // a new one would be valid. A new one is not valid either while the authority itself is not.
+    bool IsEarly() const {
+        const size_t issuer = authority_->ServerIssuer();
+        return options_.now < NotBefore(state_.certificate.get()) &&
+               options_.now >= NotBefore(authority_->certificates()[issuer].get());
+    }
+
     // Renew replaces a valid certificate if the server's names or the URL of the revocation list
     // have changed, or if it is due. If that fails, the server keeps the old certificate.
     void Renew() {
@@ -124,6 +132,8 @@ class Work {
             done = Issue(false, "the names of the server have changed");
         } else if (!HasCrlUrl(state_.certificate.get(), authority_->crl_url())) {
             done = Issue(false, "the address of the revocation list has changed");
+        } else if (IsEarly()) {
+            done = Issue(false, "the one there is not valid yet");
         } else if (IsDue()) {
             done = Issue(true, "two thirds of the life of the one there have passed");
         }

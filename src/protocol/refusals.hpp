@@ -54,6 +54,7 @@ struct RefusalClass {
     AuditEvent event;
     bool by_gateway;  // a gateway may report it
     std::string_view reason;
+    std::string_view name = {};  // as sql/identity/enrollment.sql returns it; "": it never does
 };
 
 inline constexpr RefusalClass kRefusals[] = {
@@ -89,23 +90,23 @@ inline constexpr RefusalClass kRefusals[] = {
     {RefusalKind::kCollectorUnknown, AuditEvent::kBypassAttempt, false,
      "a token of a collector that is not known"},
     {RefusalKind::kCollectorDisabled, AuditEvent::kPermissionDenied, false,
-     "the collector is disabled"},
+     "the collector is disabled", "collector_disabled"},
     {RefusalKind::kCertificateNotOnRecord, AuditEvent::kBypassAttempt, false,
      "a certificate that is not on record"},
     {RefusalKind::kCertificateOfAnother, AuditEvent::kAccessViolation, false,
      "a certificate that is on record for another collector"},
     {RefusalKind::kSecretUnknown, AuditEvent::kBypassAttempt, false,
-     "a one-time token or registration secret that is not known"},
+     "a one-time token or registration secret that is not known", "secret_unknown"},
     {RefusalKind::kSecretRevoked, AuditEvent::kBypassAttempt, false,
-     "a one-time token or registration secret that was revoked"},
+     "a one-time token or registration secret that was revoked", "secret_revoked"},
     {RefusalKind::kSecretExpired, AuditEvent::kPermissionDenied, false,
-     "the one-time token or registration secret has expired"},
+     "the one-time token or registration secret has expired", "secret_expired"},
     {RefusalKind::kSecretUsed, AuditEvent::kBypassAttempt, false,
-     "a one-time token or registration secret that was used as often as it may be"},
+     "a one-time token or registration secret that was used as often as it may be", "secret_used"},
     {RefusalKind::kNameTaken, AuditEvent::kPermissionDenied, false,
-     "a collector of this name exists"},
+     "a collector of this name exists", "name_taken"},
     {RefusalKind::kTooManyRenewals, AuditEvent::kRateLimited, false,
-     "this collector asks for too many certificates"},
+     "this collector asks for too many certificates", "too_many_renewals"},
     {RefusalKind::kLoginLimit, AuditEvent::kRateLimited, false, "too many wrong passwords"},
     {RefusalKind::kSessionOver, AuditEvent::kPermissionDenied, false, "the session has ended"},
     {RefusalKind::kRefreshUnknown, AuditEvent::kLoginFailed, false,
@@ -118,6 +119,14 @@ inline constexpr size_t kRefusalKinds = sizeof(kRefusals) / sizeof(kRefusals[0])
 
 constexpr const RefusalClass& ClassOf(RefusalKind kind) {
     return kRefusals[static_cast<size_t>(kind)];
+}
+
+// RefusalNamed returns the class that the SQL functions call `name`; nullptr if there is none.
+constexpr const RefusalClass* RefusalNamed(std::string_view name) {
+    for (const RefusalClass& one : kRefusals) {
+        if (!name.empty() && one.name == name) return &one;
+    }
+    return nullptr;
 }
 
 constexpr bool RefusalsAreInOrder() {

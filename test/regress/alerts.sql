@@ -343,9 +343,13 @@ FROM pganalytics.alerts a ORDER BY 1;
 SELECT count(*) FROM pganalytics.alert_history;
 SELECT count(*) FROM pganalytics.alert_outbox;
 
--- What workers count, for eight days.
+-- What workers count, for eight days. Only the call that the worker guards removes anything: to sample at
+-- the time of a clock that is ahead costs nothing.
+INSERT INTO pganalytics.self_samples (sampled_at, kind, number) VALUES ('2026-07-31 12:00Z', 'ingest', 1);
 SELECT pganalytics.sample_workers('2026-08-01 12:00Z'), pganalytics.sample_workers('2026-08-09 12:00Z'),
        pganalytics.sample_workers('2026-08-09 12:00:01Z');
+SELECT sampled_at FROM pganalytics.self_samples WHERE sampled_at < '2026-08-01 00:00Z';
+SELECT pganalytics.prune_alerts('2026-08-09 12:00:01Z') >= 0 AS pruned;
 SELECT sampled_at, count(*) = (SELECT count(*) FROM pganalytics.workers) AS all_of_them FROM pganalytics.self_samples
 GROUP BY 1 UNION SELECT '2026-08-09 12:00:00Z', true UNION SELECT '2026-08-09 12:00:01Z', true ORDER BY 1;
 

@@ -380,8 +380,6 @@ FROM (VALUES
 INSERT INTO worker_statements
 SELECT name, types, statement, 'pganalytics_api'
 FROM (VALUES
-    ('purge', 'boolean', $$
-     DELETE FROM pganalytics.api_sessions WHERE $1 AND expires_at < pg_catalog.now() - interval '7 days'$$),
     ('start_session', 'uuid, oid, name, bytea, bytea, timestamptz, text', $$
      INSERT INTO pganalytics.api_sessions (session_id, role_oid, role_name, refresh_sha256,
      verifier_sha256, expires_at, address) VALUES ($1, $2, $3, $4, $5, $6, $7)$$),

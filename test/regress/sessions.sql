@@ -52,6 +52,20 @@ UPDATE pganalytics.api_sessions SET ended_at = now(), end_reason = 'tired' WHERE
 
 \set VERBOSITY default
 
+-- A week after its end a session goes. The worker that guards what goes for its age removes it, not the
+-- one that begins sessions.
+INSERT INTO pganalytics.api_sessions (session_id, role_oid, role_name, refresh_sha256, verifier_sha256,
+    expires_at, address)
+SELECT format('00000000-0000-4000-8000-00000000000%s', days)::uuid, 1, 'regress_eve', sha256('x'), sha256('x'),
+       now() - days * interval '1 day', '127.0.0.1'
+FROM unnest(ARRAY[6, 8]) AS days;
+SET ROLE pganalytics_api;
+DELETE FROM pganalytics.api_sessions;
+SET ROLE pganalytics_maintenance;
+SELECT pganalytics.prune_identities();
+RESET ROLE;
+SELECT right(session_id::text, 1) AS session FROM pganalytics.api_sessions WHERE role_name = 'regress_eve';
+
 -- Sessions stay where they were begun.
 SELECT 'pganalytics.api_sessions'::regclass = ANY (extconfig) AS dumped FROM pg_extension
 WHERE extname = 'pganalytics';

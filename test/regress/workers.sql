@@ -20,9 +20,11 @@ SELECT metric FROM pganalytics.worker_counters() GROUP BY metric HAVING count(DI
 SELECT a.attname FROM pg_attribute a
 WHERE a.attrelid = 'pganalytics.workers'::regclass AND a.attnum > 6
   AND col_description(a.attrelid, a.attnum) IS NULL;
--- What is kept once a minute has the same columns.
+-- What is kept once a minute is whose it is and what is counted, and nothing else.
 SELECT a.attname, format_type(a.atttypid, a.atttypmod)
-FROM (SELECT * FROM pg_attribute WHERE attrelid = 'pganalytics.workers'::regclass AND attnum > 0) a
-FULL JOIN (SELECT * FROM pg_attribute WHERE attrelid = 'pganalytics.self_samples'::regclass AND attnum > 1) b
-    ON a.attnum + 1 = b.attnum AND a.attname = b.attname AND a.atttypid = b.atttypid
-WHERE a.attname IS NULL OR b.attname IS NULL;
+FROM pg_attribute a
+WHERE a.attrelid = 'pganalytics.self_samples'::regclass AND a.attnum > 0
+  AND a.attname NOT IN (SELECT c.name FROM pganalytics.worker_counters() c);
+SELECT c.name FROM pganalytics.worker_counters() c
+EXCEPT SELECT a.attname FROM pg_attribute a
+WHERE a.attrelid = 'pganalytics.self_samples'::regclass AND a.atttypid = 'bigint'::regtype;

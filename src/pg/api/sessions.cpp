@@ -15,12 +15,6 @@ namespace {
 constexpr std::string_view kPrefix = "pgs_";
 constexpr size_t kSecretBytes = 32;
 
-Statement purge = {
-    "DELETE FROM pganalytics.api_sessions "
-    "WHERE expires_at < pg_catalog.now() - interval '7 days'",
-    0,
-    {},
-    nullptr};
 Statement start_session = {
     "INSERT INTO pganalytics.api_sessions (session_id, role_oid, role_name, refresh_sha256, "
     "verifier_sha256, expires_at, address) VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -99,7 +93,6 @@ const char* NameOf(EndReason reason) {
 
 void StartSession(const LoginRole& role, std::string_view address, ApiSession* session,
                   RefreshToken* token) {
-    Execute(&purge, nullptr);
     DrawRandom(session->session_id.bytes, sizeof(session->session_id.bytes));
     // Set the version and the variant bits of a random UUID (RFC 9562, version 4).
     session->session_id.bytes[6] = (session->session_id.bytes[6] & 0x0F) | 0x40;

@@ -30,6 +30,17 @@ void Request() noexcept {
     RequestNamedLWLockTranche(kTranche, 1);
 }
 
+// LookAtClock returns what the postmaster knows of the wall clock. After the crash of a process the
+// postmaster makes shared memory anew: what the launcher had seen is lost, but the postmaster finds
+// that the clock was set since it made that memory the last time. It takes that for a move of now,
+// because it does not know when it was.
+core::ClockWatch LookAtClock() {
+    static core::ClockWatch clock;
+    core::Instant now;
+    clock.Look(&now);
+    return clock;
+}
+
 void Startup() noexcept {
     if (previous_startup_hook != nullptr) previous_startup_hook();
     LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
@@ -37,7 +48,8 @@ void Startup() noexcept {
     shared = static_cast<SharedState*>(ShmemInitStruct("pganalytics", sizeof(SharedState), &found));
     lock = &GetNamedLWLockTranche(kTranche)->lock;
     if (!found) {
-        memset(shared, 0, sizeof(SharedState));
+        memset(static_cast<void*>(shared), 0, sizeof(SharedState));
+        shared->clock = LookAtClock();
         pg_atomic_init_u64(&shared->identity_version, 1);
         pg_atomic_init_u64(&shared->pki_version, 0);
         for (int i = 0; i < kMaxWorkers; ++i) {

@@ -2,6 +2,7 @@
 // wait_until_running().
 #pragma once
 
+#include "core/monotonic.hpp"
 #include "pg/base/guc.hpp"
 #include "pg/base/prelude.hpp"
 
@@ -54,6 +55,9 @@ struct SharedState {
     pg_atomic_uint64 identity_version;  // see IdentityVersion()
     pg_atomic_uint64 pki_version;       // see PkiVersion()
     uint64 pki_fingerprint;             // only the maintenance worker uses it
+    // What the launcher has last seen of the wall clock, for processes that start later. The lock
+    // of the rows guards it.
+    core::ClockWatch clock;
     WorkerStatus statuses[kMaxWorkers];
 };
 

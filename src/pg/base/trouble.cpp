@@ -5,7 +5,7 @@
 namespace pganalytics::pg {
 namespace {
 
-bool Show(WorkerStatus* status, const char* format, va_list arguments) {
+bool Show(WorkerStatus* status, WorkerErrorKind kind, const char* format, va_list arguments) {
     char message[1024];
     pg_vsnprintf(message, sizeof(message), format, arguments);
     char text[sizeof(status->last_error)];
@@ -16,7 +16,7 @@ bool Show(WorkerStatus* status, const char* format, va_list arguments) {
         is_news = strcmp(s->last_error, text) != 0;
         memcpy(s->last_error, text, sizeof(text));
         s->last_error_at = now;
-        s->last_error_kind = WorkerErrorKind::kOther;
+        s->last_error_kind = kind;
     });
     return is_news;
 }
@@ -26,7 +26,15 @@ bool Show(WorkerStatus* status, const char* format, va_list arguments) {
 bool ShowTrouble(WorkerStatus* status, const char* format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    const bool is_news = Show(status, format, arguments);
+    const bool is_news = Show(status, WorkerErrorKind::kOther, format, arguments);
+    va_end(arguments);
+    return is_news;
+}
+
+bool ShowTrouble(WorkerStatus* status, WorkerErrorKind kind, const char* format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    const bool is_news = Show(status, kind, format, arguments);
     va_end(arguments);
     return is_news;
 }
@@ -34,7 +42,7 @@ bool ShowTrouble(WorkerStatus* status, const char* format, ...) {
 void ReportTrouble(WorkerStatus* status, int sqlstate, const char* format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    const bool is_news = Show(status, format, arguments);
+    const bool is_news = Show(status, WorkerErrorKind::kOther, format, arguments);
     va_end(arguments);
     // The row can be read without the lock, because only this worker writes it.
     if (is_news) {

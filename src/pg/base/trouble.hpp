@@ -11,6 +11,11 @@ namespace pganalytics::pg {
 // once. Raises no ERROR.
 bool ShowTrouble(WorkerStatus* status, const char* format, ...) pg_attribute_printf(2, 3);
 
+// The same, and the kind goes into the row with the message, so that no other worker sees the one
+// without the other.
+bool ShowTrouble(WorkerStatus* status, WorkerErrorKind kind, const char* format, ...)
+    pg_attribute_printf(3, 4);
+
 // ReportTrouble shows a message as ShowTrouble does, and logs it as a WARNING unless the row had
 // this message already. The format begins in lower case, because the log line puts "pganalytics"
 // before it.

@@ -63,27 +63,14 @@ void Refuse(Enrollment* out, uint32_t status, std::string_view message) {
 
 // SetRefusal sets the kind of a refusal by the name that the SQL functions return for it.
 void SetRefusal(std::string_view name, Enrollment* out) {
-    using protocol::RefusalKind;
-    constexpr struct {
-        std::string_view name;
-        RefusalKind kind;
-    } kKinds[] = {
-        {"secret_unknown", RefusalKind::kSecretUnknown},
-        {"secret_revoked", RefusalKind::kSecretRevoked},
-        {"secret_expired", RefusalKind::kSecretExpired},
-        {"secret_used", RefusalKind::kSecretUsed},
-        {"collector_disabled", RefusalKind::kCollectorDisabled},
-        {"name_taken", RefusalKind::kNameTaken},
-        {"too_many_renewals", RefusalKind::kTooManyRenewals},
-    };
     if (name.empty()) return;
-    for (const auto& one : kKinds) {
-        if (one.name != name) continue;
-        out->is_recorded = true;
-        out->refusal = one.kind;
-        return;
+    const protocol::RefusalClass* const one = protocol::RefusalNamed(name);
+    if (one == nullptr) {
+        elog(ERROR, "enrollment was refused as \"%.*s\"", static_cast<int>(name.size()),
+             name.data());
     }
-    elog(ERROR, "enrollment was refused as \"%.*s\"", static_cast<int>(name.size()), name.data());
+    out->is_recorded = true;
+    out->refusal = one->kind;
 }
 
 // Take reads the one row that the SQL functions return.

@@ -17,6 +17,7 @@ import pytest
 
 import client
 import product
+from authority_view import issue, run_job, serial_of
 from cluster import wait_until
 from conftest import NO_RATE_LIMITS, Server
 from shifted import ShiftedClock, shift
@@ -217,3 +218,105 @@ def test_retries_of_notifications(moved, seconds):
     wait_until(lambda: attempts()[1] > before, 15, "the next attempt")
     assert attempts()[0] == state == "waiting"
     server.db.execute("DELETE FROM pganalytics.alert_outbox WHERE notification_id = %s", one)
+
+
+def end_worker(server, kind):
+    """end_worker ends a worker and waits for the next one, which has not seen the clock being set."""
+    worker = f"SELECT pid FROM pganalytics.workers WHERE kind = '{kind}'"
+    pid = server.db.value(worker)
+    assert server.db.value("SELECT pg_terminate_backend(%s)", pid)
+    wait_until(lambda: server.db.value(worker) not in (pid, None), 10, f"another {kind} worker")
+
+
+def crash(server):
+    """crash kills a worker, so that the server ends all its processes and makes shared memory anew."""
+    offset = len(server.cluster.log_text())
+    os.kill(server.db.value("SELECT pid FROM pganalytics.workers WHERE kind = 'maintenance'"), signal.SIGKILL)
+    wait_until(lambda: "database system is ready" in server.log_since(offset), 20, "the server after a crash")
+    server.db.close()
+    server.cluster.wait_until_running()
+
+
+def tended(server):
+    """tended returns when the maintenance worker has made a whole turn."""
+    for _ in range(2):
+        run_job(server, "rotate_token_key()")
+
+
+class Kept:
+    """Kept is what there was before the clock was a year ahead, and what of it was lost meanwhile."""
+
+    def __init__(self, server):
+        self.server = server
+        self.partitions = partitions(server)
+        self.serial = serial_of(issue(server, "with a certificate for a month"))
+        self.sampled_at = server.db.value(
+            "INSERT INTO pganalytics.self_samples (sampled_at, kind, number) VALUES (now(), 'ingest', 99) "
+            "RETURNING sampled_at")
+        self.lost = {}
+
+    def look(self, when):
+        samples, = self.server.db.row("SELECT count(*) FROM pganalytics.self_samples WHERE number = 99 "
+                                      "AND sampled_at = %s", self.sampled_at)
+        ended, = self.server.db.row("SELECT ended_alone FROM pganalytics.certificates WHERE serial = %s",
+                                    self.serial)
+        self.lost[when] = {"partitions": self.partitions - partitions(self.server),
+                           "sample": samples == 0, "certificate": ended is not None}
+
+
+@pytest.fixture(scope="module")
+def kept(moved):
+    """kept is behind a year ahead in which workers were ended and one crashed; the clock is right again."""
+    server, clock = moved
+    server.cluster.wait_until_running()
+    found = Kept(server)
+    offset = len(server.cluster.log_text())
+    clock.advance(YEAR)
+    wait_until(lambda: f"the system clock was set forward by {YEAR}.0 s" in server.log_since(offset), 5,
+               "the launcher to see it")
+    for kind in ("maintenance", "alerts"):
+        end_worker(server, kind)
+    wait_until(lambda: server.db.value("SELECT max(sampled_at) > %s + interval '300 days' "
+                                       "FROM pganalytics.self_samples", found.sampled_at), 10,
+               "a sample of the new alerts worker")
+    tended(server)
+    found.look("other workers")
+    crash(server)
+    tended(server)
+    found.look("crash")
+    clock.advance(-YEAR)
+    return found
+
+
+@pytest.mark.parametrize("when", ["other workers", "crash"])
+@pytest.mark.parametrize("what", ["partitions", "sample", "certificate"])
+def test_a_year_ahead_for_a_moment_costs_nothing(kept, what, when):
+    """Workers that start meanwhile drop no day, remove no sample, and declare no certificate expired."""
+    assert not kept.lost[when][what]
+
+
+def test_a_client_that_verifies_after_a_year_ahead(kept):
+    """The server's certificate of that time is not valid for a year: it is followed by one of now."""
+
+    def verifies():
+        try:
+            with kept.server.client(None) as one:
+                return one.request("GET", "/api/v1/metrics/health").status > 0
+        except OSError:
+            return False
+
+    wait_until(verifies, 20, "a certificate that verifies")
+
+
+def test_an_authority_that_is_not_valid_yet_stays(moved):
+    """A clock that is behind says nothing against the authority, so it is shown and not replaced."""
+    server, clock = moved
+    authorities = "SELECT authority_ids, authorities FROM pganalytics.trust ORDER BY version DESC LIMIT 1"
+    before = server.db.row(authorities)
+    clock.advance(-2 * YEAR)
+    wait_until(lambda: "the certificate authority is not valid yet" in server.db.value(
+        "SELECT coalesce(last_error, '') FROM pganalytics.workers WHERE kind = 'maintenance'"), 15,
+        "the trouble in pganalytics.workers")
+    clock.advance(2 * YEAR)
+    tended(server)
+    assert server.db.row(authorities) == before

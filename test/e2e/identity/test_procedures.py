@@ -207,6 +207,24 @@ def test_stolen_data_directory(site, collector):
     site.wait_for_pushes(collector)
 
 
+def see_a_long_reason_once(site):
+    """A reason that is cut, between characters, is shown as of when it was found, not anew each second."""
+    def maintenance():
+        return site.admin.value("SELECT last_error_at FROM pganalytics.workers WHERE kind = 'maintenance'")
+
+    # The cut of one of them lies inside a character.
+    for path in ("/" + "\u00e4" * 110, "/x" + "\u00e4" * 110):
+        site.server.cluster.configure({"pganalytics.ssl_ca_file": path, "pganalytics.ca_key_file": path})
+        site.server.cluster.reload()
+        wait_until(lambda: any(path[:20] in error for error, in site.server.workers("last_error")), 10, path)
+        found = site.server.workers("last_error, last_error_at")
+        for _ in range(2):
+            tried_at = maintenance()
+            wait_until(lambda: maintenance() != tried_at, 10, "another try")
+        assert site.server.workers("last_error, last_error_at") == found
+    site.server.cluster.configure({"pganalytics.ssl_ca_file": "", "pganalytics.ca_key_file": ""})
+
+
 def test_files_of_two_authorities(site):
     """With files that do not match nothing is served, and the view says why, until the files match again."""
     kept = site.files()
@@ -221,6 +239,7 @@ def test_files_of_two_authorities(site):
     (state, error), = site.admin.rows(said("SELECT state, last_error FROM pganalytics.workers WHERE "
                                            "kind = 'maintenance';"))
     assert other in error, (state, error)
+    see_a_long_reason_once(site)
     request = site.admin.value("SELECT pganalytics.issue_certificate('prod-1', %s)",
                                pki.signing_request(pki.new_key()))
     for name, content in kept.items():

@@ -35,6 +35,40 @@ TEST_F(AuthorityTest, NothingIsRenewedForNothingNearTheEndOfTheAuthority) {
     EXPECT_EQ(FactsOf(again.certificate.get()).sha256, FactsOf(first.certificate.get()).sha256);
 }
 
+// What was made while the clock was ahead is of no use to clients once the clock is right.
+TEST_F(AuthorityTest, ACertificateOfAClockThatWasAheadIsMadeAgain) {
+    Authority authority = Open();
+    const ServerState first = Ensure(&authority);
+    const int64_t ahead = kNow + 365 * kDay;
+    const ServerState early = Ensure(&authority, ahead);
+    EXPECT_EQ(Verifies(authority, early.certificate.get(), X509_PURPOSE_SSL_SERVER, ahead), "");
+    const ServerState mended = Ensure(&authority);
+    EXPECT_EQ(Verifies(authority, mended.certificate.get(), X509_PURPOSE_SSL_SERVER), "");
+    EXPECT_EQ(SpkiSha256(mended.key.get()), SpkiSha256(early.key.get()));
+    EXPECT_EQ(FactsOf(Ensure(&authority).certificate.get()).sha256,
+              FactsOf(mended.certificate.get()).sha256);
+}
+
+// The authority itself stays: the clock may be behind now. A new certificate would be no better.
+TEST_F(AuthorityTest, AnAuthorityOfAClockThatWasAheadStays) {
+    const int64_t ahead = kNow + 365 * kDay;
+    const ServerState first = [&] {
+        Authority authority = Open(ahead);
+        EXPECT_FALSE(authority.IsEarly());
+        return Ensure(&authority, ahead);
+    }();
+    Authority early = Open();
+    EXPECT_TRUE(early.IsEarly());
+    EXPECT_EQ(FactsOf(Ensure(&early).certificate.get()).sha256,
+              FactsOf(first.certificate.get()).sha256);
+    // An administrator replaces it: the new one signs for the server at once.
+    ASSERT_TRUE(early.Rotate().ok());
+    EXPECT_FALSE(early.IsEarly());
+    EXPECT_EQ(early.ServerIssuer(), 0u);
+    const ServerState mended = Ensure(&early);
+    EXPECT_EQ(Verifies(early, mended.certificate.get(), X509_PURPOSE_SSL_SERVER), "");
+}
+
 TEST_F(AuthorityTest, ReplacedWithAnOverlap) {
     Authority authority = Open();
     Ensure(&authority);
