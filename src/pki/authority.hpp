@@ -54,8 +54,8 @@ class Authority {
     core::Result<Issuer> KeyOf(size_t index);
 
     // ServerIssuer is the index of the authority that signs the server's certificate. During a
-    // rotation that is the old authority, from the beginning of its validity period until a tenth of
-    // it is left.
+    // rotation that is the old authority, from the beginning of its validity period until a tenth
+    // of it is left.
     size_t ServerIssuer() const;
 
     // IsEarly: the authority that issues is not valid yet. Either it was made while the clock was
