@@ -206,8 +206,8 @@ COMMENT ON COLUMN pganalytics.alert_channels.escalate_after IS 'only alerts that
 COMMENT ON COLUMN pganalytics.alert_channels.give_up_after IS 'how long delivery of a notification is retried before it is dead';
 COMMENT ON COLUMN pganalytics.alert_channels.anchors IS 'whether the head of the audit log is sent, too, in each minute in which it has changed';
 COMMENT ON COLUMN pganalytics.alert_channels.enabled IS 'false: nothing is queued, and what waits keeps waiting';
--- These roles may not read url and mail_to: a URL can itself be a secret (those of Slack webhooks
--- are).
+-- These roles may not read url and mail_to: a URL can itself be a secret, for example the URL of a
+-- Slack webhook.
 GRANT SELECT (name, kind, authentication, matchers, group_by, group_wait, repeat_every, send_resolved,
               escalate_after, give_up_after, anchors, enabled)
     ON pganalytics.alert_channels TO pganalytics_viewer, pganalytics_operator, pganalytics_rules;

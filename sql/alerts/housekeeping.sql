@@ -57,8 +57,8 @@ BEGIN
     WHERE o.notification_id IN (
         SELECT s.notification_id FROM pganalytics.alert_outbox s
         WHERE s.state <> 'waiting' AND s.settled_at < before
-          -- Keep all notifications of an alert as long as the alert, because queue_notifications()
-          -- compares the alert with the last one.
+          -- Keep all notifications of an alert as long as the alert: queue_notifications() compares
+          -- the alert with its last notification.
           AND NOT EXISTS (SELECT FROM pganalytics.alerts a WHERE a.alert_id = s.alert_id)
         LIMIT most);
     GET DIAGNOSTICS sent = ROW_COUNT;

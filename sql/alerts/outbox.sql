@@ -63,8 +63,8 @@ BEGIN
                         ELSE 'waiting' END AS state) AS d
         WHERE w.notification_id = ANY (notification_ids) AND w.channel = settle_delivery.channel
           AND w.group_key = settle_delivery.group_key
-          -- Check the state of o, the row to update, not that of w: another caller may just have
-          -- recorded its outcome.
+          -- Check the state of o, the row to update, not that of w: another caller may have settled
+          -- the row since w was read.
           AND o.notification_id = w.notification_id AND o.state = 'waiting';
         -- A delivered notification makes older ones with the same labels obsolete. Older ones can
         -- still wait if redeliver() queued them again while the newer one was being delivered.
@@ -100,8 +100,8 @@ GRANT EXECUTE ON FUNCTION
     pganalytics.settle_delivery(text, text, bigint[], text, integer, text, interval, timestamptz)
     TO pganalytics_alerts;
 
--- alerts_to_resend() returns those alerts that the Alertmanager was sent before: alerts that still
--- fire, and alerts that were resolved less than five minutes ago.
+-- alerts_to_resend() returns alerts that were sent to the Alertmanager before, if they still fire
+-- or were resolved less than five minutes ago.
 CREATE FUNCTION pganalytics.alerts_to_resend(channel text, at timestamptz) RETURNS jsonb
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp

@@ -1,5 +1,6 @@
 -- guard_alert_rules checks what administrators write to alert_rules, and stores rows of a dump
--- unchanged. A row of a dump has a changed_at, which only a superuser can write.
+-- unchanged. An INSERT with a changed_at comes from a dump: administrators cannot write this
+-- column.
 CREATE FUNCTION pganalytics.guard_alert_rules() RETURNS trigger
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp

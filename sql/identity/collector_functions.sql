@@ -114,8 +114,8 @@ COMMENT ON FUNCTION pganalytics.set_collector_enabled(text, boolean) IS
     'lets a collector push, or refuses it from the commit on';
 GRANT EXECUTE ON FUNCTION pganalytics.set_collector_enabled(text, boolean) TO pganalytics_admin;
 
--- The range is that of the setting and of the CHECK on the column. The function checks it itself,
--- because the error of a violated CHECK would not say what to do.
+-- set_query_limit() accepts the same range as the setting and as the CHECK on the column. It checks
+-- the range itself, because the error of a violated CHECK would not say what to do.
 CREATE FUNCTION pganalytics.set_query_limit(name text, max_queries integer) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp

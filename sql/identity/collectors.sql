@@ -1,6 +1,7 @@
 -- Collectors, which may push, and the servers and databases that they monitor. The tables are
--- small. Administrators write the collectors. Ingest workers add a server or a database at its
--- first push, after they have looked up the row that it refers to.
+-- small. Administrators write the collectors. An ingest worker adds a server or a database at its
+-- first push. The worker has then already looked up the collector or server to which the new row
+-- refers.
 --
 -- The tables have no foreign keys: pg_dump does not sort the rows of an extension's tables by the
 -- foreign keys between these tables, so pg_restore with several jobs would fail. No role of the

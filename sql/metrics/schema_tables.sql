@@ -1,5 +1,5 @@
--- Samples of extensions and schemas, which are stored when they change and once a day; of what
--- pg_stat_statements says of itself; and of metrics that have no table of their own.
+-- Samples of extensions and schemas, stored when these change and once a day. Then samples of
+-- pg_stat_statements itself, and of metrics that have no table of their own.
 
 CREATE TABLE pganalytics.extension_samples (
     server_id integer NOT NULL,

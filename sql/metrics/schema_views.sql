@@ -1,6 +1,6 @@
--- Views over extensions and the objects of schemas, which are stored when they change and once a
--- day: their present state and their history. Then views over what pg_stat_statements says of
--- itself, and over metrics that have no table of their own.
+-- Views of extensions and of the objects of schemas: their present state and their history. Their
+-- samples are stored when they change and once a day. Then views of pg_stat_statements itself, and
+-- of metrics that have no table of their own.
 
 CREATE VIEW pganalytics.extension_history AS
     SELECT n.collector, n.server, n.database, s.sampled_at, nullif(n.labels[1], '') AS extname,
@@ -15,8 +15,8 @@ GRANT SELECT ON pganalytics.extension_history
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 -- PostgreSQL finds the newest row of a series from the newest day backwards, through the index of
--- each day. since is the time of the oldest sample after which nothing has changed: all samples
--- from it on equal the newest one.
+-- each day. The column since is the time of the oldest sample after which nothing has changed: this
+-- sample and all later ones equal the newest one.
 CREATE VIEW pganalytics.extensions AS
     SELECT n.collector, n.server, n.database, nullif(n.labels[1], '') AS extname,
            s.version, s.owner, s.schema, s.relocatable, s.description, n.first_seen,

@@ -1,7 +1,7 @@
 -- Prometheus: the server's own metrics as rows and in Prometheus' text format, and the tokens of
--- the programs that read them at GET /metrics. Every scrape reads all metrics. So from the ledger
--- and the samples, nothing here reads more than the last entry of an index. And no label names a
--- query, a user, an address or a database of a monitored server.
+-- the programs that read them at GET /metrics. Every scrape reads all metrics, so it must
+-- be fast: from the ledger and the samples it reads at most the last entry of an index. No label
+-- names a query, a user, an address or a database of a monitored server.
 
 CREATE TABLE pganalytics.scrape_tokens (
     name text PRIMARY KEY CHECK (name ~ '^[a-zA-Z0-9_.-]{1,63}$'),

@@ -50,8 +50,8 @@ GRANT SELECT ON pganalytics.query_stats
 --
 -- A base (rebased): from this sample on the source counts something else in the series, so its
 -- value does not belong to the interval before it. The sum of the queries beyond the limit (queryid
--- 0 of no user) can also fall without being a base. Then a gateway has computed it from the queries
--- that happened to be beyond the limit, which is no activity either.
+-- 0 of no user) can also fall without a reset or a base, because a gateway adds up the queries that
+-- are beyond the limit at that time. Such a fall counts as no activity.
 --
 -- Old collectors can take two samples within a second, but send times in whole seconds. So samples
 -- of the same time are ordered by calls.

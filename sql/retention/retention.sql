@@ -1,5 +1,5 @@
--- Retention: which days exist, how long they stay, and dropping them. Rows of the tables kept by
--- day are never deleted; a day is dropped as a whole when all of it is older than its family's
+-- Retention: lists the partitions of days, and drops the expired ones. No single rows are deleted
+-- from these tables: a day is dropped as a whole when all of it is older than its family's
 -- retention.
 
 -- PostgreSQL prints bounds in the session's time zone and date style. The function fixes both, so

@@ -9,9 +9,9 @@ extern "C" {
 
 namespace pganalytics::pg {
 
-// A rule whose query returns more label sets than this fails.
+// A rule fails if its query returns more label sets than this.
 inline constexpr int kMaxLabelSets = 1000;
-// A label text of more bytes than this is cut and marked.
+// If the text of a label has more bytes than this, it is cut and marked.
 inline constexpr int kMaxLabelBytes = 1024;
 
 // Finding is a row of a rule's query: its labels as a JSON object of texts, and its value.

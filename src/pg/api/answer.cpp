@@ -127,8 +127,8 @@ void Answer(ApiCall* call) {
     AtEOXact_GUC(false, settings_before);
 }
 
-// LimitMs returns the time limit of a request. It takes statement_timeout into account, which has
-// no effect by itself in a background worker.
+// LimitMs returns the time limit of a request. It reads statement_timeout, because PostgreSQL
+// itself does not apply this setting in a background worker.
 int LimitMs() { return StatementTimeout > 0 ? Min(StatementTimeout, kApiLimitMs) : kApiLimitMs; }
 
 // ClassOf returns the class of an SQLSTATE (its first two characters), as ERRCODE_TO_CATEGORY does.

@@ -58,8 +58,8 @@ void NoteKind(Reading* reading, const JsonField& field) {
     Note(reading, psprintf("\"%s\" is %s", field.name, NameOf(field.kind)));
 }
 
-// TakeNested handles the start of an object or array: a fault, unless it is part of a document
-// field.
+// TakeNested handles the start of an object or array. It notes a fault unless the object or array
+// is part of a document field.
 void TakeNested(Reading* reading, const char* why_not) {
     if (reading->document != nullptr) return;
     if (reading->next != nullptr) return NoteKind(reading, *reading->next);

@@ -18,8 +18,8 @@ struct QueryField {
 // the query is wrong, it returns false with one sentence in *why, which names the parameter.
 bool ReadQueryFields(std::string_view query, QueryField* fields, int count, const char** why);
 
-// ParseCount reads a decimal number without a sign up to `most`. It returns false for anything
-// else.
+// ParseCount reads a decimal number that has no sign and is at most `most`. It returns false for
+// anything else.
 bool ParseCount(const char* text, int64 most, int64* count);
 
 // ParseInstant reads a time in RFC 3339 format, or a date, which means midnight. A time without an

@@ -15,7 +15,7 @@ struct AuditedTable {
     AuditEvent event;
     const char* type;
     const char* id;
-    const char* shown[kMaxColumns];  // recorded when a row is created or removed; nullptr: unused
+    const char* shown[kMaxColumns];  // columns recorded when a row is created or removed
     const char* skipped[3];          // columns whose change is not recorded
 };
 

@@ -1,5 +1,5 @@
-// Audit functions: returns the kinds of events as rows, for readers and for the test that compares
-// them with the manual.
+// Audit functions: an SQL function that returns the kinds of events. Readers use it, and a test
+// compares its rows with the manual.
 #include "pg/base/prelude.hpp"
 #include "pg/base/statement.hpp"
 #include "protocol/audit_events.hpp"

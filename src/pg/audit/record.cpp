@@ -17,15 +17,16 @@ namespace {
 
 constexpr size_t kMaxDetailBytes = 512;
 constexpr std::string_view kMark = "\xE2\x80\xA6";
-// AddMember adds kCutMember in place of a member that does not fit. It always leaves room for it.
+// AddMember adds kCutMember instead of a member that does not fit. It always leaves room for
+// kCutMember.
 constexpr std::string_view kCutMember = ",\"cut\":true";
 constexpr int kMaxLevels = 64;
 
 AuditSubject subject;
 bool has_subject = false;
 
-// recorded[n] counts the events recorded at transaction nesting level n + 1 that a rollback would
-// undo. The last element also counts the events of all deeper levels.
+// recorded[n] counts the events that were recorded at transaction nesting level n + 1 and that a
+// rollback would undo. The last element also counts the events of all deeper levels.
 uint32 recorded[kMaxLevels];
 bool watching_transactions = false;
 uint64 recorded_denials = 0;
@@ -47,11 +48,11 @@ void Append(Out* out, std::string_view bytes) {
     out->at += bytes.size();
 }
 
-// CharacterAt returns the length of the UTF-8 character at the start of `text`, 0 if there is none
-// or if it is a control character. Texts of a session are in the encoding of its database. If that
-// encoding is not UTF-8, only ASCII is copied, because a conversion could raise an ERROR. The
-// encoding is unknown until the client is connected to a database; until then, bytes that are valid
-// UTF-8 count as UTF-8.
+// CharacterAt returns the length of the UTF-8 character at the start of `text`. It returns 0 if
+// `text` starts with a control character or with bytes that must not be copied. Texts of a session
+// are in the encoding of its database. If that encoding is not UTF-8, only ASCII is copied, because
+// a conversion could raise an ERROR. The encoding is unknown until the client is connected to a
+// database; until then, bytes that are valid UTF-8 count as UTF-8.
 size_t CharacterAt(std::string_view text) {
     const auto first = static_cast<unsigned char>(text[0]);
     if (first < 0x20 || first == 0x7F) return 0;
@@ -114,8 +115,8 @@ bool IsCut(const AuditRecord& record) {
     return details.ends_with(kCutMember) || details == "{\"cut\":true";
 }
 
-// AddMember adds a member: the key, and as its value what write(out) appends. If the member does
-// not fit, it adds "cut": true instead.
+// AddMember adds a member: the key, and the value that write(out) appends. If the member does not
+// fit, it adds "cut": true instead.
 template <typename Write>
 void AddMember(AuditRecord* record, std::string_view key, Write&& write) {
     if (IsCut(*record)) return;

@@ -83,8 +83,8 @@ void AddAuditChange(AuditRecord* record, std::string_view key, const AuditValue&
 void PutAudit(const AuditRecord& record);
 
 // RecordedDenials returns how many access.denied events this process has recorded. Code that turns
-// an ERROR into an answer calls it before and after, to learn whether the denial was recorded
-// already.
+// an ERROR into an answer reads the number before the work that can fail. If the number has grown
+// since, the denial is recorded already.
 uint64 RecordedDenials();
 
 // RequireAuditRoom refuses the action that the caller is about to do: ERROR 53000

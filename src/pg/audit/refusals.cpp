@@ -1,5 +1,5 @@
 // Audit refusals: keeps two tallies, one for refusals and one for refreshed tokens. A tally has few
-// slots, so many collectors that refresh their tokens could otherwise displace refusals.
+// slots: in a common tally, many refreshed tokens could displace the refusals.
 #include "pg/audit/refusals.hpp"
 
 #include "core/monotonic.hpp"

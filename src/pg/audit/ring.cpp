@@ -24,7 +24,7 @@ struct Ring {
     pg_atomic_uint64 next;        // number of the next record to put
     pg_atomic_uint64 first;       // number of the oldest record; only the audit worker writes it
     pg_atomic_uint64 lost;        // lost records that the log does not mention yet
-    pg_atomic_uint64 lost_since;  // when the first of these was lost (TimestampTz); 0: none
+    pg_atomic_uint64 lost_since;  // TimestampTz of the first loss that `lost` counts; 0: no loss
     pg_atomic_uint64 lost_ever;   // records lost since the ring was made
     pg_atomic_uint32 asleep;      // 1: the audit worker waits for its latch
     Latch* volatile drain;        // latch of the audit worker, or nullptr; PGPROCs never move
@@ -181,8 +181,7 @@ void DetachAuditDrain() { ring->drain = nullptr; }
 void WaitForAuditRecords(long timeout_ms) {
     pg_atomic_write_u32(&ring->asleep, 1);
     pg_memory_barrier();
-    // A producer may have put a record before it could see that this process sleeps. It then woke
-    // nobody.
+    // Look for a record once more: a producer that put one before it saw `asleep` woke nobody.
     if (PeekAuditRecord(0) == nullptr) {
         WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, timeout_ms,
                   PG_WAIT_EXTENSION);

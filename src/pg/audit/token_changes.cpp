@@ -12,9 +12,9 @@ namespace {
 struct Token {
     const char* type;
     const char* id;
-    const char* shown[4];  // recorded with each event; nullptr: unused
-    const char* ends;      // column with the time at which it expires; nullptr: none
-    const char* used[3];   // set by the ingest worker when it uses the token and records the use
+    const char* shown[4];  // columns recorded with each event
+    const char* ends;      // column with the time at which the token expires, or nullptr
+    const char* used[3];   // columns that the ingest worker sets and whose change it records itself
 };
 
 void AddShown(AuditRecord* record, const RowChange& change, const Token& token) {

@@ -151,7 +151,7 @@ void Start(QueryDesc* query, int flags) {
 // RecordDeniedPlan records the denial with the relation's schema and the missing privilege. The
 // message has neither of them. The function can read catalogs although an ERROR is being handled,
 // because PostgreSQL checks privileges before it opens or locks anything. If reading them fails, it
-// records the denial from the message, and raises the ERROR again from its copy.
+// records only what the message says, and raises the denial's ERROR again from its copy.
 void RecordDeniedPlan(const QueryDesc* query) {
     MemoryContext const caller = MemoryContextSwitchTo(copy_context);
     ErrorData* const error = CopyErrorData();

@@ -17,7 +17,7 @@ struct DenialWatch {
     ErrorContextCallback entry;
     Node* statement;           // the statement that runs; nullptr: the opener does not know it
     const AuditRecord* about;  // names the object with its schema, which messages omit; or nullptr
-    bool holds_back;           // the opener records the denial; the callback must not
+    bool holds_back;           // the opener records the denial, not the callback
     bool held;                 // a denial has occurred that the opener must record
     bool heard_by_other;       // an inner watch has handled this ERROR; ignore it
 };

@@ -19,8 +19,8 @@ AuditRecord* Add(List** records, Node* statement, const char* kind, const char* 
     return AddStatementRecord(records, AuditEvent::kObjectChanged, statement, kind, name);
 }
 
-// ActionOf names a part of ALTER TABLE: all parts that change who may do what, and the most common
-// others. Any other part is "other".
+// ActionOf returns the name of a subcommand of ALTER TABLE. It knows all that change who may do
+// what, and the most common others. For the rest it returns "other".
 const char* ActionOf(AlterTableType type) {
     switch (type) {
         case AT_AddColumn:

@@ -1,5 +1,5 @@
-// Audit objects: looks up names. If an object does not exist, PostgreSQL's own functions would
-// raise an ERROR. These functions then use the name as the statement has it.
+// Audit objects: looks up names. If an object does not exist, these functions use the name as the
+// statement has it. PostgreSQL's own functions would raise an ERROR.
 #include "pg/audit/statements/objects.hpp"
 
 #include "pg/audit/role.hpp"

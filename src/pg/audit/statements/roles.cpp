@@ -1,6 +1,6 @@
-// Audit roles: records statements about roles. It never records a password. It records other texts
-// only after the statement has succeeded, because only then it is certain that they are what they
-// should be and not, for example, a password.
+// Audit roles: records statements about roles. It never records a password. The text of VALID UNTIL
+// could be a password that was typed in the wrong place, so it is recorded only after the statement
+// has succeeded.
 #include "pg/audit/statements/objects.hpp"
 #include "pg/audit/statements/statements.hpp"
 #include "pg/base/compat.h"

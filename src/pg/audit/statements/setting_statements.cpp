@@ -53,8 +53,9 @@ const char* ValueOf(const VariableSetStmt* set) {
     return text.data;
 }
 
-// ValueInForce returns the value in force. A superuser gets the value with its unit. For other
-// roles GetConfigOptionByName can raise an ERROR for lack of a privilege, so they get it without.
+// ValueInForce returns the value in force. For a superuser the value has its unit. For other roles
+// it has none: GetConfigOptionByName, which adds the unit, can raise an ERROR for lack of a
+// privilege.
 const char* ValueInForce(const char* name) {
     return superuser() ? GetConfigOptionByName(name, nullptr, true)
                        : GetConfigOption(name, true, false);
@@ -76,8 +77,8 @@ const char* ValueIn(ArrayType* settings, const char* name) {
     return nullptr;
 }
 
-// StoredValue reads the value that an earlier ALTER DATABASE or ALTER ROLE has set; nullptr if none
-// has.
+// StoredValue returns the value that an earlier ALTER DATABASE or ALTER ROLE has set, nullptr if
+// there is no such value.
 const char* StoredValue(Oid database, Oid role, const char* name) {
     const char* value = nullptr;
     Relation const relation = table_open(DbRoleSettingRelationId, AccessShareLock);

@@ -52,7 +52,7 @@ constexpr std::string_view kSecretParts[] = {
     "password", "passwd", "passphrase", "secret", "token", "credential", "conninfo", "dsn", "key",
 };
 
-// These names look like names of secrets, but are not.
+// These names look like names of secrets, but the values are not secret.
 constexpr std::string_view kNoSecrets[] = {
     "krb_server_keyfile",
     "password_encryption",

@@ -48,7 +48,7 @@ void RunAndRecord(Node* statement, List* records, DenialWatch* watch, Run&& run)
     { run(); }
     PG_CATCH();
     {
-        // A watch has recorded a missing privilege already.
+        // If a privilege is missing, a watch has recorded the denial already.
         const int code = geterrcode();
         if (code != ERRCODE_INSUFFICIENT_PRIVILEGE) PutAll(records, unpack_sql_state(code));
         PG_RE_THROW();
