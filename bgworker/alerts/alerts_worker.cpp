@@ -23,7 +23,8 @@ constexpr int64 kPrunePeriodMs = 3600 * 1000;
 // The most rows to remove in one transaction.
 constexpr int kPruneAtOnce = 10000;
 
-// Set while a rule's query runs. A shutdown cancels that query and does not wait for it.
+// `evaluating` is 1 while a rule's query runs. A shutdown then cancels the query and does not wait
+// for it.
 volatile sig_atomic_t evaluating = 0;
 
 struct Worker {
@@ -84,8 +85,8 @@ pg::RuleNames ListDueRules(Worker* worker) {
     return rules;
 }
 
-// FindRule reads a rule if it is still due. It may not be due any more, because the rules before it
-// may have taken a while. FindRule returns false if the rule is not due or could not be read.
+// FindRule reads a rule. It returns false if the rule could not be read or is no longer due:
+// somebody may have changed it while the rules before it ran.
 bool FindRule(Worker* worker, const char* name, TimestampTz at, pg::DueRule* rule) {
     bool found = false;
     const bool read = Run(worker, "read a rule",

@@ -9,10 +9,11 @@ namespace pganalytics::bgworker {
 
 // TendCourier takes due deliveries, at most as many as a courier may have at a time, and sends them
 // to the courier. It stores the results of the deliveries that ended, each in a transaction of its
-// own. It starts a courier when there is something to send; the courier then stays. If a courier
-// dies or breaks the protocol, the next one starts after 100 ms to a minute, and the deliveries in
-// progress are sent again; if there was only one, it counts as failed. The worker calls TendCourier
-// in every loop iteration. REQUIRES: no transaction is open.
+// own. It starts a courier when there is something to send; the courier then keeps running. If a
+// courier dies or breaks the protocol, the next one starts after 100 ms to a minute. If one
+// delivery was in progress, that delivery counts as failed. If several were in progress, all are
+// sent again. The worker calls TendCourier in every loop iteration. REQUIRES: no transaction is
+// open.
 void TendCourier(pg::WorkerStatus* status);
 
 // ReloadCourier makes TendCourier replace the courier by one with the current settings as soon as

@@ -29,7 +29,8 @@ void NoteReplaced(const pg::AuditHead& known, AuditNotes* notes) {
     AddHash(note, "other_last_hash", known);
 }
 
-// This note makes a verification accept the gap before the note's own row, and only that gap.
+// NoteMissing adds a note that makes a verification accept the gap before the note's own row, and
+// only that gap.
 void NoteMissing(int64 last_id, const pg::AuditHead& known, AuditNotes* notes) {
     pg::AuditRecord* const note = AddNote(notes, AuditEvent::kAuditGap, "rows are missing");
     pg::AddAuditDetail(note, "missing_from", last_id + 1);

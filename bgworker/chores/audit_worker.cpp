@@ -45,10 +45,10 @@ struct Worker {
     AuditNotes notes;
 };
 
-// Commit runs fn(&head) in a transaction. `head` is a copy of the head in shared memory; after the
-// commit Commit writes the changed copy back. After a commit it holds interrupts, so that none
-// comes between the commit and the caller's next steps; the caller must resume them. If the
-// transaction fails, Commit returns the error, which is allocated in worker->context.
+// Commit runs fn(&head) in a transaction. `head` is a copy of the head in shared memory. If the
+// transaction commits, Commit writes the changed copy back and returns nullptr with interrupts
+// held, so that no interrupt comes before the caller's next steps. The caller must then resume
+// interrupts. If the transaction fails, Commit returns the error, allocated in worker->context.
 template <typename Fn>
 ErrorData* Commit(Worker* worker, Fn&& fn) {
     MemoryContextReset(worker->context);
@@ -63,7 +63,8 @@ ErrorData* Commit(Worker* worker, Fn&& fn) {
     return error;
 }
 
-// Failed logs the error once, and makes the worker check the end of the audit log again.
+// Call Failed after an error: it logs the error, a repeated one only once, and makes the worker
+// check the end of the audit log again.
 void Failed(Worker* worker, const ErrorData* error) {
     worker->resumed = false;
     pg::ReportTrouble(worker->status, error->sqlerrcode, "could not write the audit log: %s",

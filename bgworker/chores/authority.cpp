@@ -373,8 +373,8 @@ bool SeeToAll(bool files_due) {
             if (error != nullptr) done = FailWith("remove old certificates", error);
         }
     }
-    // If one of the next steps fails, the others still run. Without the files of an authority none
-    // can run.
+    // If one of the next steps fails, the others still run. No step can run without the files of an
+    // authority.
     if (state.ids.count == 0) return false;
     const uint64 version = pg::IdentityVersion();
     const bool settling = IsSettling();

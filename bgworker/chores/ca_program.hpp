@@ -9,7 +9,7 @@ namespace pganalytics::bgworker {
 // CaExchange holds a request and its reply. The arrays of the reply live in the memory context that
 // was current at the call of AskCa. FreeCa frees everything else.
 struct CaExchange {
-    Outbox request;  // the items without the header, which AskCa writes before them
+    Outbox request;  // the items; AskCa writes the header before them
     uint32_t items;
     protocol::CaReply reply;
     protocol::CaCertificate* certificates;

@@ -30,7 +30,7 @@ struct Group {
     Gateway** gateways;
     int count;
     size_t bytes;
-    bool alone;  // the group has a large push and takes no other
+    bool alone;  // the group has a large push and takes no other push
 };
 
 // Question is a HealthRequest that waits until the pushes taken in the same loop iteration are

@@ -55,8 +55,8 @@ ReadResult ReadMore(Channel* channel);
 bool NextFrame(Channel* channel, Frame* frame, bool* broken);
 
 // PutBack makes NextFrame return `frame` once more. `frame` must be the one that NextFrame returned
-// last. The next Release keeps it. REQUIRES: Release was not called since NextFrame returned the
-// frame.
+// last. The next Release then does not free it. REQUIRES: Release was not called since NextFrame
+// returned the frame.
 inline void PutBack(Channel* channel, const Frame& frame) {
     channel->taken -= sizeof(frame.header) + frame.header.payload_bytes;
 }

@@ -24,8 +24,8 @@ struct Gateway {
     uint64 pki_version;           // version of the files that it read at its start
     protocol::Counters counters;  // the last counters that it reported
     uint64 identity_version;      // version of the last Identity frame sent to it; 0: none
-    // Why the worker ends this gateway at the end of the loop iteration; nullptr if it does not.
-    // Until then the frames of the gateway are in use.
+    // Why the worker must end this gateway; nullptr if it need not end it. The gateway is ended at
+    // the end of the loop iteration, because its frames are in use until then.
     const char* failure;
 };
 

@@ -162,8 +162,9 @@ bool AnyIngestWorker() {
 }
 
 // MayStart: the database exists and no other process has the port. Ingest workers bind with
-// SO_REUSEPORT. If another cluster of the same user bound the port so too, connections would go to
-// either cluster. So MayStart first tries to bind the port without SO_REUSEPORT.
+// SO_REUSEPORT. If another cluster of the same user bound the port with SO_REUSEPORT as well,
+// connections would go to either cluster. So MayStart first tries to bind the port without
+// SO_REUSEPORT.
 bool MayStart(pg::WorkerStatus* status) {
     char why[256];
     if (!DatabaseExists()) {

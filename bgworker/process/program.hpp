@@ -18,11 +18,11 @@ inline constexpr int kMaxProgramFds = 32;
 // REQUIRES: count <= kMaxProgramFds.
 pid_t StartProgram(const char* name, const int* fds, int count, int* fd);
 
-// KillProgram kills the process, reaps it and returns its wait status. If the process had already
-// ended by itself, that is the status of its own end. KillProgram waits only for the kernel.
+// KillProgram kills the process, reaps it and returns its wait status. If the process had ended by
+// itself before, the status tells how. KillProgram waits only for the kernel.
 int KillProgram(pid_t pid);
 
-// HasEnded returns whether the process has ended by itself, and then reaps it.
+// HasEnded: the process has ended by itself. HasEnded then reaps it.
 bool HasEnded(pid_t pid);
 
 // DescribeEnd writes to `out` how a process ended, according to its wait status.

@@ -40,8 +40,8 @@ class Cache {
         return true;
     }
 
-    // Enter returns the entry of a key. If there is none, it adds one and sets *found to false. A
-    // new entry is touched, and zero except for its key.
+    // Enter returns the entry of a key. If there is none, it adds one and sets *found to false. The
+    // new entry has its key, `touched` is true, and all other members are zero.
     Entry* Enter(const Key& key, bool* found) {
         auto* entry = static_cast<Entry*>(hash_search(table_, &key, HASH_FIND, nullptr));
         *found = entry != nullptr;

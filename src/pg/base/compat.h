@@ -149,9 +149,9 @@ inline WaitEventSet* MakeWaitEventSet(int events) {
 #endif
 }
 
-// IsBackgroundWorker: the process is a background worker. PostgreSQL 18 no longer marks background
-// workers, but it marks sessions and autovacuum workers. So every other process counts as one
-// there.
+// IsBackgroundWorker: the process is a background worker. Since PostgreSQL 18, nothing marks
+// background workers; only sessions and autovacuum workers are marked. So on 18, every process
+// without such a mark counts as a background worker.
 inline bool IsBackgroundWorker(const PGPROC& process) {
 #if PG_VERSION_NUM >= 180000
     return !process.isRegularBackend && (process.statusFlags & PROC_IS_AUTOVACUUM) == 0;
@@ -160,9 +160,10 @@ inline bool IsBackgroundWorker(const PGPROC& process) {
 #endif
 }
 
-// PrivilegeEntry says which privileges a plan needs on one relation, PrivilegeEntries has all of a
-// plan. Since PostgreSQL 16, they have a list of their own (a61b1f74823). Before, they were part of
-// the range table, which has more than relations; their fields have the same names.
+// PrivilegeEntry says which privileges a plan needs on one relation. PrivilegeEntries returns a
+// list that has all such entries of a plan. Since PostgreSQL 16 this is a list of its own
+// (a61b1f74823). Before, it was the range table, which also has entries that are no relations. The
+// fields have the same names in both.
 #if PG_VERSION_NUM >= 160000
 using PrivilegeEntry = RTEPermissionInfo;
 inline const List* PrivilegeEntries(const PlannedStmt& plan) { return plan.permInfos; }
@@ -175,9 +176,10 @@ inline bool NeedsPrivileges(const PrivilegeEntry& entry) {
 }
 #endif
 
-// kRunHook is a hook for ExecutorRun that calls kRun(query, direction, count, once). RunPlan goes
-// on with the hook before it, or with PostgreSQL's own code if that is nullptr. PostgreSQL 18 has
-// removed the argument `once` (3eea7a0c97e); there it is false, and nobody reads it.
+// kRunHook is a hook for ExecutorRun that calls kRun(query, direction, count, once). RunPlan calls
+// `next`, the hook that was installed before, or standard_ExecutorRun if `next` is nullptr.
+// PostgreSQL 18 has removed the argument `once` (3eea7a0c97e): kRun then gets false, and RunPlan
+// ignores it.
 #if PG_VERSION_NUM >= 180000
 template <auto kRun>
 inline constexpr ExecutorRun_hook_type kRunHook =

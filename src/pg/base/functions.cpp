@@ -180,8 +180,8 @@ Datum pganalytics_ca_certificate_file(FunctionCallInfo) {
 }
 
 // pganalytics_server_url returns the URL at which collectors reach this server. Its host is the
-// first of server_names. Without server_names it is localhost if only localhost is listened on, or
-// else the machine's name.
+// first of server_names. If server_names is empty, the host is localhost if the server listens only
+// on localhost, and the machine's name otherwise.
 Datum pganalytics_server_url(FunctionCallInfo) {
     using namespace pganalytics::pg;
     char host[256] = "localhost";

@@ -154,8 +154,8 @@ GucContext ContextOf(Effect effect) {
     return at_start ? PGC_POSTMASTER : PGC_SIGHUP;
 }
 
-// These are PostgreSQL's flags for the units of settings.def. PostgreSQL has no unit for days, so
-// such a setting is a plain number.
+// These are PostgreSQL's flags for the units of settings.def. PostgreSQL has no unit for days, so a
+// setting in days is a plain number.
 constexpr int kUnit_s = GUC_UNIT_S;
 constexpr int kUnit_ms = GUC_UNIT_MS;
 constexpr int kUnit_min = GUC_UNIT_MIN;

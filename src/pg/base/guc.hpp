@@ -65,8 +65,8 @@ const char* CertFile();
 const char* KeyFile();
 
 // AuthorityIsGiven: an administrator has configured the authority's key (ca_key_file).
-// IssuesToCollectors: this server issues certificates to collectors. It does not if ssl_ca_file is
-// set without ca_key_file, because then somebody else has the authority's key.
+// IssuesToCollectors: this server issues certificates to collectors. This is false if ssl_ca_file
+// is set without ca_key_file, because then somebody else has the authority's key.
 bool AuthorityIsGiven();
 bool IssuesToCollectors();
 

@@ -47,8 +47,8 @@ struct Holder {
 AuthResult Authenticate(const protocol::Credential& credential, Holder* holder, int64 grace_s = 0);
 
 // Admit is Authenticate for an AuthRequest, the first request on a connection. If another authority
-// issues the collectors' certificates (IssuesToCollectors() is false), the table may not have this
-// certificate yet. Admit then adds it, provided that everything else is valid.
+// issues the collectors' certificates (IssuesToCollectors() is false), the table may not have the
+// certificate of the request yet. Admit then adds it, provided that everything else is valid.
 // REQUIRES: SPI connected; a transaction that may write.
 AuthResult Admit(const protocol::AuthRequest& request, Holder* holder);
 

@@ -148,8 +148,8 @@ void Begin(const EnrollRequest& request, MemoryContext context, Enrollment* out)
     }
 }
 
-// ReadDecision sets the result of a decided request. It keeps the token of a registration in each
-// case, because the token may be valid without a certificate.
+// ReadDecision sets the result of a decided request. Even if the request was refused, a
+// registration keeps its token, because the token may be valid without a certificate.
 void ReadDecision(uint64 row, MemoryContext context, Enrollment* enrollment) {
     if (BytesOf(row, 2) == "refused") {
         enrollment->status = 422;

@@ -31,11 +31,11 @@ struct Enrollment {
     int64 expires_at;              // Unix time
 };
 
-// BeginEnrollment checks the credentials of a request and adds it to the certificate requests. It
-// sets out->status to 202 if the request now waits for its certificate, to 200 for a registration
-// that gets no certificate, and to 403, 409, 422, 429 or 503 if the request is refused and nothing
-// is stored. Raises no ERROR. REQUIRES: no transaction in progress; the current role is the ingest
-// role.
+// BeginEnrollment checks the credentials of a request, adds the request to the certificate
+// requests, and sets out->status. 202: the request now waits for its certificate. 200: a
+// registration that gets no certificate. 403, 409, 422, 429 or 503: the request is refused and
+// nothing is stored. Raises no ERROR.
+// REQUIRES: no transaction in progress; the current role is the ingest role.
 void BeginEnrollment(const protocol::EnrollRequest& request, MemoryContext context,
                      Enrollment* out);
 

@@ -66,8 +66,8 @@ ErrorData* ReadIdentity(protocol::GatewayRole role, MemoryContext context,
     out->version = IdentityVersion() + 1;
     return Transact([role, context, out] {
         out->token_keys = ReadTokenKeys(context);
-        // People show no certificates at this port, but a program that scrapes metrics may show one
-        // that our authority has issued.
+        // Read the revoked certificates for the API role, too. People show no certificates at its
+        // port, but a program that scrapes metrics may show one that our authority has issued.
         out->revoked = ReadRevoked(context);
         if (role == protocol::GatewayRole::kApi) return;
         out->crl = ReadOne(&find_revocation_list, context);

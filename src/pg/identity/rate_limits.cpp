@@ -1,4 +1,4 @@
-// Rate limits: makes the memory for both counts, and counts attempts to log in.
+// Rate limits: makes the memory for the buckets of requests and of logins, and counts logins.
 #include "pg/identity/rate_limits.hpp"
 
 #include "core/address.hpp"
@@ -30,8 +30,8 @@ constexpr size_t kRequestBytes = kRequestSlots * sizeof(RateSlot);
 constexpr uint32 kLoginSlots = 4096;
 constexpr size_t kLoginBytes = kLoginSlots * sizeof(RateSlot);
 
-// From all networks together, a role may fail this many times as often as from one network. For all
-// roles together, a network may fail this many times as often as for one role.
+// The limit of failed logins for one role from one network, times kWiderBy, is the limit for one
+// role from all networks, and for one network over all roles.
 constexpr uint64 kWiderBy = 10;
 constexpr uint64 kUnknownRole = uint64{1} << 63;
 constexpr uint64 kNsPerSecond = 1000000000;

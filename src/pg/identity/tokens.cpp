@@ -15,8 +15,8 @@ namespace {
 // A verifier accepts a token whose iat is at most this much in the future.
 constexpr int64 kLeewaySeconds = 60;
 
-// Try first the newest key that has begun to sign: by then every gateway knows the key. Try keys
-// that have not begun to sign last.
+// The first row is the newest key that has begun to sign. signs_from gives the gateways time to
+// learn a new key, so keys that have not begun to sign come last.
 Statement find_signing_keys = {
     "SELECT kid, public_key FROM pganalytics.token_keys "
     "WHERE revoked_at IS NULL AND signs_until > pg_catalog.now() "

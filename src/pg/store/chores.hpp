@@ -22,8 +22,8 @@ RelationNames ListExpiredPartitions(MemoryContext context);
 // (lock_not_available) if another session holds a conflicting lock on the relation.
 void MakePartitionsAhead(const char* relation);
 
-// DropExpiredPartition drops a partition if its retention is still over. Returns false if the
-// partition no longer exists.
+// DropExpiredPartition drops a partition. Returns false if the partition no longer exists. ERROR
+// 55000 if its retention has not passed, for example because it was lengthened meanwhile.
 bool DropExpiredPartition(const char* partition);
 
 }  // namespace pganalytics::pg

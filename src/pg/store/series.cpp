@@ -113,9 +113,9 @@ void Follow(SeriesEntry* entry, const SeriesChange& row, int64 calls, TimestampT
     // started again only if stats_since is not before the newest sample that we know.
     const bool reported =
         stats_since != 0 && stats_since >= Max(entry->last_sampled, entry->last_seen);
-    // Store a base (rebased) as a reset, so that reports read the series in full. From the samples,
-    // reports can tell a base from a reset. Do so even if another worker may have stored this base
-    // before: we cannot know that.
+    // Store a base (rebased) as a reset, so that reports read the series in full. Reports can tell
+    // a base from a reset by the samples. Another worker may have stored this base already, but
+    // this worker cannot know that, so it stores the base again.
     const bool reset = !entry->fresh && (rebased || fell || reported);
     entry->fresh = false;
     if (newer) {

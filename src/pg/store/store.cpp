@@ -168,8 +168,8 @@ ErrorData* TryGroup(PushJob** jobs, int count, MemoryContext context) {
     }
     CommitServers();
     CommitSamples();
-    // If a push is a duplicate, another transaction has stored the first one. This transaction saw
-    // the row of that first push, so the WAL of that commit is flushed.
+    // If a push is a duplicate, an earlier transaction has stored it. This transaction has seen the
+    // row that the earlier one committed, so the WAL of the earlier commit is flushed.
     const XLogRecPtr flushed = GetFlushRecPtr(nullptr);
     const XLogRecPtr committed = Max(XactLastCommitEnd, flushed);
     for (int i = 0; i < count; ++i) {

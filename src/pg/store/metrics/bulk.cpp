@@ -152,7 +152,8 @@ void CheckInsertAllowed(Relation relation) {
     if (pg_class_aclcheck(oid, GetUserId(), ACL_INSERT) != ACLCHECK_OK) {
         aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, RelationGetRelationName(relation));
     }
-    // COPY FROM refuses this, too, because the rows would bypass the policies.
+    // Refuse a table with row-level security, as COPY FROM does: the rows would bypass its
+    // policies.
     if (check_enable_rls(oid, InvalidOid, true) == RLS_ENABLED) {
         ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                 errmsg("row-level security is enabled on \"%s\" for role \"%s\"",

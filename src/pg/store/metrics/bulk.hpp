@@ -78,8 +78,8 @@ struct SortedRow {
 };
 
 // InsertDirect, InsertByCopy and InsertBySpi are the three paths; BulkInsert chooses one. All
-// return the number of rows inserted. InsertDirect takes `count` rows, which all belong to one
-// leaf, in the order given.
+// return the number of rows inserted. InsertDirect inserts `count` rows in the order given. All
+// these rows must belong to `leaf`.
 uint64_t InsertDirect(RowSet* set, const SortedRow* order, uint32_t count, Oid leaf);
 uint64_t InsertByCopy(RowSet* set);
 uint64_t InsertBySpi(RowSet* set);

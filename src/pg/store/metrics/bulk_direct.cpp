@@ -25,7 +25,8 @@ namespace {
 
 constexpr auto kSlots = static_cast<uint32_t>(std::size(SlotPool{}.slots));
 
-// PreparePool returns the table's slots: at least `wanted`, but at most kSlots.
+// PreparePool returns the table's slots. The pool then has at least `wanted` slots, or kSlots if
+// that is less.
 SlotPool* PreparePool(BulkTable* table, Relation leaf, uint32_t wanted) {
     MemoryContext const caller = MemoryContextSwitchTo(TopMemoryContext);
     if (table->slots == nullptr) {

@@ -15,7 +15,7 @@ struct ChangeState {
     uint64 value_hash;      // hash of the newest stored rows
     TimestampTz stored_at;  // time of those rows; 0: never
     TimestampTz gone_at;
-    TimestampTz named_at;  // newest sample of this group that names the series; 0: none
+    TimestampTz named_at;  // time of this group's newest sample that names the series; 0: none
 };
 
 struct ChangeStates {

@@ -30,8 +30,8 @@ struct PushJob {
     int32 server_id;
     uint32 max_queries_per_db;  // the limit of the push's collector
     bool duplicate_in_group;    // true: waits for an earlier job of this group with the same key
-    AuthResult refusal;         // why the sender may not push; kGood: it may
-    bool names_another;         // the push names another collector than its credential does
+    AuthResult refusal;         // why the sender may not push; kGood: the sender is admitted
+    bool names_another;         // the push and its credential name different collectors
 };
 
 }  // namespace pganalytics::pg
