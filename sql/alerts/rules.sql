@@ -37,7 +37,7 @@ INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, thresh
 (true, 'rate_limit_abuse', 'warning', '>=', 'pganalytics.alert_rate_limit_threshold', '15 s', '10 min',
  '{"summary": "{{ $labels.address }} was refused {{ $value }} times in five minutes",
    "description": "It goes on asking beyond pganalytics.rate_limit_* or after too many wrong passwords. Routes and collectors: events security.rate_limited of pganalytics.audit_log; now: pganalytics.rate_limits."}',
-$$-- By address, as the rate limits count: an IPv6 address counts as its /64.
+$$-- Failures are summed by address. As for the rate limits, an IPv6 address stands for its /64.
 SELECT CASE WHEN l.address LIKE '%:%' THEN network(set_masklen(l.address::inet, 64))::text
             ELSE l.address END AS address,
        sum(coalesce((l.details ->> 'count')::numeric, 1)
@@ -74,7 +74,7 @@ INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, thresh
 (true, 'configuration_changed', 'info', '>', 0, '15 s',
  '{"summary": "{{ $labels.resource }}: {{ $labels.event }} by {{ $labels.actor }}",
    "description": "{{ $value }} changes in 15 minutes. Old and new values: this event in pganalytics.audit_log. A change of a file has no actor."}',
-$$-- Each change of a setting, of a limit of a collector, of an alert rule or of a channel.
+$$-- This counts each change of a setting, of a collector's limit, of an alert rule or of a channel.
 SELECT l.event, l.actor, l.resource_id AS resource, c.name AS collector, count(*) AS value
 FROM pganalytics.audit_log l
 LEFT JOIN pganalytics.collectors c
@@ -251,7 +251,7 @@ INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, thresh
 (true, 'alert_rule_failing', 'warning', '>', 0, '15 s',
  '{"summary": "rule {{ $labels.rule }} has failed {{ $value }} times",
    "description": "While it fails its alerts stay as they are. Why: last_error of pganalytics.alert_rule_states."}',
-$$-- Shows the present: alert_rule_states keeps no history.
+$$-- This ignores evaluation_time(), because alert_rule_states keeps no history.
 SELECT s.rule, s.failures AS value
 FROM pganalytics.alert_rule_states s
 JOIN pganalytics.alert_rules r ON r.name = s.rule

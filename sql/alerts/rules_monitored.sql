@@ -110,7 +110,7 @@ INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, thresh
 (true, 'query_mean_doubled', 'warning', '>=', 2, '15 min', '30 s',
  '{"summary": "query {{ $labels.queryid }} of {{ $labels.database }} on {{ $labels.server }} takes {{ $value }} times as long as a week ago",
    "description": "Mean time of the last hour against that of the same hour of last week: another plan, more data, or less memory for it. Its text: pganalytics.queries; its course: pganalytics.query_activity()."}',
-$$-- Queries with at least 100 calls in both hours and 10 s of execution in this one. If the counters
+$$-- Compares queries with at least 100 calls in each of the two hours and 10 s of execution in the last. If the counters
 -- were reset within either hour, the query is left out.
 SELECT c.name AS collector, v.name AS server, b.name AS database,
        nullif(d.username, '') AS username, d.queryid,
