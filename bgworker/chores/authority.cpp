@@ -280,7 +280,7 @@ bool SeeToTokenKeys() {
     });
     if (error != nullptr) return FailWith("read the keys for tokens", error);
     char file[64];
-    for (int i = 0; i < ended_count; ++i) {
+    for (int i = 0; i < ended_count && ClockIsSteady(); ++i) {
         TokenKeyFile(ended[i], file, sizeof(file));
         if (unlink(file) != 0 && errno != ENOENT) Fail("remove a key for tokens", strerror(errno));
     }

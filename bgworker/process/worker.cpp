@@ -95,7 +95,7 @@ void ShareClock() {
     pg::UnlockStatus();
 }
 
-bool ClockIsSteady() { return clock_watch.IsSteady(turn, kSteadyMs); }
+bool ClockIsSteady() { return clock_watch.IsSteady(ReadClock(), kSteadyMs); }
 
 bool AwaitExtension(pg::WorkerStatus* status, const char* role) {
     constexpr long kPollMs = 500;

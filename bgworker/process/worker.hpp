@@ -35,7 +35,8 @@ core::Instant Now();
 // as ReadClock has noticed: 0 if it was not set, less than 0 if it was set back.
 int64 TakeClockMove();
 
-// ClockIsSteady: the wall clock was not set within the last hour, as far as this server knows.
+// ClockIsSteady reads the clock and returns true if the wall clock was not set within the last hour,
+// as far as this server knows.
 // Remove data for its age only while this is true: a clock that is a year ahead for a moment must
 // not cost a year of data. A worker knows of a move that came before its own start, even after a
 // crash. No process knows of a move that came before the start of the server: a server that starts

@@ -300,14 +300,14 @@ BEGIN
     SELECT r.certificate_request_id INTO renew_certificate.certificate_request_id
     FROM pganalytics.certificate_requests r
     WHERE r.collector_id = renew_certificate.collector_id AND r.csr = renew_certificate.csr
-      AND r.state <> 'refused' AND r.requested_at > now() - interval '1 hour'
+      AND r.state <> 'refused' AND r.requested_at BETWEEN now() - interval '1 hour' AND now()
     ORDER BY r.requested_at DESC LIMIT 1;
     IF FOUND THEN
         RETURN;
     END IF;
     IF (SELECT count(*) FROM pganalytics.certificate_requests r
         WHERE r.collector_id = renew_certificate.collector_id
-          AND r.requested_at > now() - interval '1 hour') >= 20 THEN
+          AND r.requested_at BETWEEN now() - interval '1 hour' AND now()) >= 20 THEN
         status := 429;
         message := 'this collector has asked for 20 certificates within an hour';
         refusal := 'too_many_renewals';

@@ -117,7 +117,7 @@ const char* CutLabel(char* text) {
     char mark[16];
     const uint32 hash =
         hash_bytes(reinterpret_cast<const unsigned char*>(text), static_cast<int>(length));
-    const int mark_bytes = pg_snprintf(mark, sizeof(mark), "\xE2\x80\xA6#%08x", hash);
+    const int mark_bytes = pg_snprintf(mark, sizeof(mark), "...#%08x", hash);
     const int kept = pg_mbcliplen(text, length, kMaxLabelBytes - mark_bytes);
     text[kept] = '\0';
     return psprintf("%s%s", text, mark);

@@ -54,7 +54,7 @@ void EndApiEvents() { EndAuditSubject(); }
 const char* ShownName(const char* username) {
     const int size = static_cast<int>(strlen(username));
     if (size <= kShownOfUnknownName || OidIsValid(get_role_oid(username, true))) return username;
-    return psprintf("%.*s…", pg_mbcliplen(username, size, kShownOfUnknownName), username);
+    return psprintf("%.*s...", pg_mbcliplen(username, size, kShownOfUnknownName), username);
 }
 
 void RecordLogin(const ApiSession& session) { RecordSessionEvent(AuditEvent::kLogin, session); }

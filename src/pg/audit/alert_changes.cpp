@@ -61,13 +61,13 @@ AuditValue HostOf(const RowChange& change, HeapTuple row) {
     if (IsNull(change, row, "url")) return {AuditValue::Kind::kNull, {}};
     const std::string_view url = TextOf(change, row, "url");
     const size_t begins = url.find("://");
-    if (begins == std::string_view::npos) return {AuditValue::Kind::kText, "…"};
+    if (begins == std::string_view::npos) return {AuditValue::Kind::kText, "..."};
     const size_t ends = Min(url.find_first_of("/?#", begins + 3), url.size());
     std::string_view host = url.substr(begins + 3, ends - begins - 3);
     host.remove_prefix(host.rfind('@') + 1);  // npos + 1 is 0
     return {AuditValue::Kind::kText,
             psprintf("%.*s://%.*s%s", static_cast<int>(begins), url.data(),
-                     static_cast<int>(host.size()), host.data(), ends < url.size() ? "/…" : "")};
+                     static_cast<int>(host.size()), host.data(), ends < url.size() ? "/..." : "")};
 }
 
 constexpr AuditedTable kRule = {AuditEvent::kAlertRuleChanged,

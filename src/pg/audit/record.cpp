@@ -16,7 +16,7 @@ namespace pganalytics::pg {
 namespace {
 
 constexpr size_t kMaxDetailBytes = 512;
-constexpr std::string_view kMark = "\xE2\x80\xA6";
+constexpr std::string_view kMark = "...";
 // AddMember adds kCutMember instead of a member that does not fit. It always leaves room for
 // kCutMember.
 constexpr std::string_view kCutMember = ",\"cut\":true";

@@ -44,7 +44,7 @@ bool Auditing();
 void BeginAudit(AuditRecord* record, protocol::AuditEvent event);
 
 // SetAuditText copies a text into a field. Each control character and each byte that is not UTF-8
-// becomes \xHH. A text that does not fit is cut and ends in "…".
+// becomes \xHH. A text that does not fit is cut and ends in "...".
 void SetAuditText(char* field, size_t size, std::string_view text);
 template <size_t kSize>
 void SetAuditText(char (&field)[kSize], std::string_view text) {
@@ -56,7 +56,7 @@ void SetAuditText(char (&field)[kSize], std::string_view text) {
 void SetAuditResource(AuditRecord* record, std::string_view type, std::string_view id);
 
 // AddAuditDetail adds one member to the details. If there is no room for the member, it adds "cut":
-// true instead. A text of more than 512 bytes is cut and ends in "…".
+// true instead. A text of more than 512 bytes is cut and ends in "...".
 void AddAuditDetail(AuditRecord* record, std::string_view key, std::string_view value);
 void AddAuditDetail(AuditRecord* record, std::string_view key, int64 value);
 void AddAuditDetail(AuditRecord* record, std::string_view key, bool value);

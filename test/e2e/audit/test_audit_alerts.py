@@ -125,7 +125,7 @@ def test_channels(server, audit):
     assert names(events) == 5 * ["channel_changed"]
     assert {(e.resource_type, e.resource_id, e.severity) for e in events} == {
         ("alert_channel", "chat", "WARN")}
-    host = "https://hooks.example.org/…"
+    host = "https://hooks.example.org/..."
     assert events[0].details["url"] == host and events[0].details["change"] == "created"
     assert events[1].details == {"change": "changed", "url": {"old": host, "new": host},
                                  "group_wait": {"old": "00:00:10", "new": "00:00:20"}}

@@ -245,7 +245,7 @@ class TestPeople:
             assert client.post("auth/change-password", {
                 "old_password": "wrong one", "new_password": "another one"}).status == 403
         events = audit.events("auth.login_failed")
-        assert [e.actor for e in events] == [ann, "correc…", "stranger", ann]
+        assert [e.actor for e in events] == [ann, "correc...", "stranger", ann]
         for event in events:
             assert (event.outcome, event.severity, event.source) == ("failed", "WARN", "api")
         assert "wrong" in events[0].details["reason"] and "member" in events[2].details["reason"]

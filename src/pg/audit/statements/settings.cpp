@@ -14,28 +14,42 @@ constexpr std::string_view kProtectingPrefixes[] = {
 };
 
 constexpr std::string_view kProtecting[] = {
+    "allow_alter_system",
     "allow_system_table_mods",
     "authentication_timeout",
+    "createrole_self_grant",
     "db_user_namespace",
     "dynamic_library_path",
     "event_triggers",
+    "extension_control_path",
     "hba_file",
     "ident_file",
     "jit_provider",
     "listen_addresses",
+    "lo_compat_privileges",
     "local_preload_libraries",
     "log_connections",
     "log_destination",
+    "log_directory",
     "log_disconnections",
+    "log_file_mode",
+    "log_filename",
+    "log_line_prefix",
     "log_min_error_statement",
     "log_min_messages",
     "log_statement",
     "logging_collector",
+    "oauth_validator_libraries",
     "password_encryption",
+    "restrict_nonsystem_relation_kind",
+    "role",
     "row_security",
+    "scram_iterations",
     "session_preload_libraries",
     "session_replication_role",
     "shared_preload_libraries",
+    "syslog_facility",
+    "syslog_ident",
     "unix_socket_directories",
     "unix_socket_group",
     "unix_socket_permissions",
@@ -94,7 +108,8 @@ bool IsIn(const std::string_view (&names)[kSize], std::string_view name) {
 // settings.
 bool IsUnknown(std::string_view name) {
     char text[256];
-    if (name.find('.') == name.npos || name.size() >= sizeof(text)) return false;
+    if (name.find('.') == name.npos) return false;
+    if (name.size() >= sizeof(text)) return true;  // no library has a name of that length
     memcpy(text, name.data(), name.size());
     text[name.size()] = '\0';
     const int flags = GetConfigOptionFlags(text, true);
