@@ -41,6 +41,7 @@ def one(events):
     return events[0]
 
 
+LONG_SETTING = ".".join(["a" * 60] * 5)
 SUCCESS = [
     # statement, its opposite, event, type, name, details besides the command
     ("CREATE ROLE made LOGIN CREATEDB CONNECTION LIMIT 2 VALID UNTIL '2040-01-01'", "DROP ROLE made",
@@ -91,6 +92,13 @@ SUCCESS = [
     ("ALTER ROLE kept SET search_path = public", "ALTER ROLE kept RESET search_path",
      "settings.altered", "setting", "search_path",
      {"scope": "role", "of": "kept", "old": "place, public", "new": "public"}),
+    # No library can have defined a setting of this length, so its value may be a secret.
+    (f"ALTER ROLE kept SET {LONG_SETTING} = 'hidden'", f"ALTER ROLE kept RESET {LONG_SETTING}",
+     "settings.altered", "setting", f"{LONG_SETTING[:252]}...",
+     {"scope": "role", "of": "kept", "new": "(masked)"}),
+    ("ALTER SYSTEM SET log_directory = 'elsewhere'", "ALTER SYSTEM RESET log_directory",
+     "security.configured", "setting", "log_directory",
+     {"scope": "server", "old": "log", "new": "elsewhere"}),
     ("ALTER ROLE ALL IN DATABASE aside SET row_security = off",
      "ALTER ROLE ALL IN DATABASE aside RESET ALL", "security.configured", "setting", "row_security",
      {"scope": "role", "of": "all", "in_database": "aside", "new": "off"}),
