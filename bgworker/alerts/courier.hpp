@@ -7,13 +7,14 @@
 
 namespace pganalytics::bgworker {
 
-// TendCourier takes due deliveries, at most as many as a courier may have at a time, and sends them
-// to the courier. It stores the results of the deliveries that ended, each in a transaction of its
-// own. It starts a courier when there is something to send; the courier then keeps running. If a
-// courier dies or breaks the protocol, the next one starts after 100 ms to a minute. If one
-// delivery was in progress, that delivery counts as failed. If several were in progress, all are
-// sent again. The worker calls TendCourier in every loop iteration. REQUIRES: no transaction is
-// open.
+// TendCourier sends due deliveries to the courier and stores the results of those that have ended,
+// each in a transaction of its own. The worker calls it in every loop iteration.
+// The courier is a process of pganalytics-courier, with at most kMaxConcurrentAttempts deliveries
+// in progress. TendCourier starts one when there is something to send; the courier then keeps
+// running. If a courier dies or breaks the protocol, the next one starts after 100 ms to a minute.
+// If one delivery was in progress, that delivery counts as failed, because it may have killed the
+// courier. If several were in progress, all are sent again, one by one.
+// REQUIRES: no transaction is open.
 void TendCourier(pg::WorkerStatus* status);
 
 // ReloadCourier makes TendCourier replace the courier by one with the current settings as soon as

@@ -45,10 +45,12 @@ struct Worker {
     AuditNotes notes;
 };
 
-// Commit runs fn(&head) in a transaction. `head` is a copy of the head in shared memory. If the
-// transaction commits, Commit writes the changed copy back and returns nullptr with interrupts
-// held, so that no interrupt comes before the caller's next steps. The caller must then resume
-// interrupts. If the transaction fails, Commit returns the error, allocated in worker->context.
+// Commit runs fn(&head) in a transaction. `head` describes the last row of the log. It is a copy of
+// the AuditHead in shared memory.
+// If the transaction commits, Commit writes the changed copy back and returns nullptr with
+// interrupts held, so that no interrupt comes before the caller's next steps. The caller must then
+// resume interrupts.
+// If the transaction fails, Commit returns the error, allocated in worker->context.
 template <typename Fn>
 ErrorData* Commit(Worker* worker, Fn&& fn) {
     MemoryContextReset(worker->context);
@@ -85,9 +87,9 @@ bool IsOfTheRecord(const ErrorData* error) {
     return category == ERRCODE_DATA_EXCEPTION || category == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION;
 }
 
-// Resume finds the row after which the log continues and records any fault in the end of the log.
-// At its first success, and for a new log, it also records whether auditing is on. It returns false
-// if the transaction failed.
+// Resume finds the row after which the log continues, and records any fault at the end of the log.
+// In two cases it also records whether auditing is on: at the first success of Resume in this
+// process, and if the log's table was created anew. It returns false if the transaction failed.
 bool Resume(Worker* worker) {
     AuditNotes* const notes = &worker->notes;
     notes->count = 0;

@@ -7,11 +7,16 @@
 
 namespace pganalytics::bgworker {
 
-// TendAuthority does the work that is due for the certificate authority: it makes and renews files,
-// issues certificates for waiting requests, runs the operations that administrators asked for,
-// writes revocation lists, and makes keys for tokens. It logs a failure once, shows it in the
-// worker's row, and retries with a back-off. The worker calls it in every loop iteration, and sets
-// `at_once` after a change of settings or of the clock. It allocates in `context` and resets it.
+// TendAuthority does the work that is due for the certificate authority:
+//   - make and renew files
+//   - issue certificates for waiting requests
+//   - run the operations that administrators asked for
+//   - write revocation lists
+//   - make keys for tokens
+// The worker calls it in every loop iteration. If a step fails, the worker's row shows that,
+// TendAuthority logs it once and retries with a back-off. If `at_once` is true, it checks the files
+// now, without a back-off. The worker sets `at_once` after a change of settings or of the clock.
+// TendAuthority allocates in `context` and resets it.
 // REQUIRES: no transaction is open.
 void TendAuthority(pg::WorkerStatus* status, MemoryContext context, bool at_once);
 

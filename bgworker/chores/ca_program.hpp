@@ -25,11 +25,14 @@ void AddCaItem(CaExchange* exchange, const Item& item) {
     ++exchange->items;
 }
 
-// AskCa fills `head` with the current settings, starts pganalytics-ca, sends it the request, waits
-// for the reply, and reaps the process. It returns false and sets exchange->error if the program
-// could not be started, ended without a reply, took more than a minute, broke the protocol or
-// reported a failure, or if the worker must stop. AskCa handles interrupts while it waits. The
-// texts of the reply stay valid until FreeCa. REQUIRES: no transaction is open.
+// AskCa starts pganalytics-ca, sends it the request, waits for the reply, and ends the process. It
+// fills `head` with the current settings, and handles interrupts while it waits. It returns false
+// and sets exchange->error in these cases:
+//   - the program could not be started, or ended without a reply
+//   - there was no reply within a minute
+//   - the program broke the protocol or reported a failure
+//   - the worker must stop
+// The texts of the reply stay valid until FreeCa. REQUIRES: no transaction is open.
 bool AskCa(protocol::CaRequest head, CaExchange* exchange);
 void FreeCa(CaExchange* exchange);
 

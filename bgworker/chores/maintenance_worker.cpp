@@ -35,8 +35,8 @@ Outcome Note(pg::WorkerStatus* status, ErrorData* error, const char* what, const
 
 // MakePartitions makes the partitions of the next days. Each relation has a transaction of its own,
 // so that a push waits for one relation at most. If MakePartitions cannot get a lock, it returns
-// kAgain and goes on with the next relation in a later loop iteration: otherwise DROP EXTENSION
-// would conflict with this worker at every relation.
+// kAgain, and its next call goes on with the next relation. If it went on at once, this worker
+// would conflict with a DROP EXTENSION at every relation.
 Outcome MakePartitions(pg::WorkerStatus* status, MemoryContext context) {
     pg::RelationNames relations = {};
     ErrorData* error =

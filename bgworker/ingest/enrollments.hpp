@@ -11,9 +11,9 @@ namespace pganalytics::bgworker {
 // 503 if too many requests wait. It returns false if the frame cannot be read.
 bool TakeEnrollment(Gateway* gateway, const Frame& frame);
 
-// AdvanceEnrollments begins one request, and answers the requests that are decided or have waited
-// too long. It returns true if it began one. The worker calls it once per loop iteration and resets
-// `context` after the call.
+// AdvanceEnrollments begins the oldest request that waits to be begun, and returns true if there
+// was one. It also answers the requests that are decided or have waited too long. The worker calls
+// it once per loop iteration and resets `context` after the call.
 // REQUIRES: no transaction in progress; the current role is the ingest role.
 bool AdvanceEnrollments(MemoryContext context);
 

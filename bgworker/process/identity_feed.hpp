@@ -7,11 +7,11 @@
 
 namespace pganalytics::bgworker {
 
-// FeedIdentity reads the identity tables if they have changed since the last read, and sends the
-// result to every gateway that does not have it. The worker calls it in every loop iteration. A
-// gateway accepts nothing before its first Identity frame. If the tables cannot be read, gateways
-// keep the keys and certificates that they have, the worker's row says why, and FeedIdentity
-// retries a second later.
+// FeedIdentity sends the newest keys and certificates to every gateway that does not have them. It
+// reads the identity tables only if they have changed since the last read. The worker calls it in
+// every loop iteration. A gateway accepts nothing before its first Identity frame.
+// If the tables cannot be read, gateways keep the keys and certificates that they have, the
+// worker's row says why, and FeedIdentity retries a second later.
 // REQUIRES: no transaction in progress; the current role is that of the worker.
 void FeedIdentity(Supervisor* supervisor);
 

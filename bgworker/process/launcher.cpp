@@ -161,10 +161,10 @@ bool AnyIngestWorker() {
     return false;
 }
 
-// MayStart: the database exists and no other process has the port. Ingest workers bind with
-// SO_REUSEPORT. If another cluster of the same user bound the port with SO_REUSEPORT as well,
-// connections would go to either cluster. So MayStart first tries to bind the port without
-// SO_REUSEPORT.
+// MayStart: the database exists, and the port is free or our own ingest workers have it. Ingest
+// workers bind with SO_REUSEPORT. If another cluster of the same user bound the port with
+// SO_REUSEPORT as well, both would succeed, and a connection would go to either cluster. So while
+// no ingest worker runs, MayStart tries to bind the port without SO_REUSEPORT.
 bool MayStart(pg::WorkerStatus* status) {
     char why[256];
     if (!DatabaseExists()) {

@@ -14,10 +14,11 @@ struct Listeners {
     int fds[kMaxListeners];
 };
 
-// PortUse says how to bind. kShared: with SO_REUSEPORT, so that each ingest worker has a queue of
-// its own. kOwn: without SO_REUSEPORT. kProbe: without SO_REUSEPORT, and the socket does not
-// listen. kOwn and kProbe fail if any process has the port, even one of another cluster of the same
-// user.
+// PortUse says how to bind a port:
+//   kShared  with SO_REUSEPORT, so that each ingest worker has a queue of its own
+//   kOwn     without SO_REUSEPORT
+//   kProbe   without SO_REUSEPORT, and the socket does not listen
+// kOwn and kProbe fail if any process has the port, even one of another cluster of the same user.
 enum class PortUse { kShared, kOwn, kProbe };
 
 // OpenListeners binds the port on every configured address and listens. If an address fails, it

@@ -10,11 +10,14 @@ inline constexpr char kAuthorityProgram[] = "pganalytics-ca";
 inline constexpr char kCourierProgram[] = "pganalytics-courier";
 inline constexpr int kMaxProgramFds = 32;
 
-// StartProgram forks and executes the program `name`. The program gets one end of a socketpair as
-// descriptor 3, the `count` descriptors of `fds` from 4 on, and no other descriptor of this process
-// but standard output and standard error. StartProgram returns the pid and sets *fd to the worker's
-// end, which is non-blocking. It returns 0 if fork or socketpair failed (errno says why). A failed
-// exec shows as an end of file on *fd.
+// StartProgram forks and executes the program `name`. It returns the pid and sets *fd to the
+// worker's end of a socketpair, which is non-blocking. The program has only these descriptors:
+//   0       /dev/null
+//   1, 2    standard output and standard error of this process
+//   3       the program's end of the socketpair
+//   from 4  the `count` descriptors of `fds`
+// If fork or socketpair fails, StartProgram returns 0 (errno says why). If exec fails, *fd reaches
+// its end of file.
 // REQUIRES: count <= kMaxProgramFds.
 pid_t StartProgram(const char* name, const int* fds, int count, int* fd);
 

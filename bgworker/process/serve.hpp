@@ -36,14 +36,14 @@ bool HandleFrame(Supervisor* supervisor, Gateway* gateway, const Frame& frame, W
     return ok;
 }
 
-// EndTurn ends one iteration of a worker's loop: it sends answers and reloads settings. Unless the
-// iteration has done some work (`worked`), EndTurn then waits for gateways or the latch. `check`
-// says when to check next whether the extension exists. EndTurn returns false if the extension was
-// dropped.
+// EndTurn ends one iteration of a worker's loop: it sends answers and reloads settings. `worked`
+// says whether the iteration has done some work. If it has done none, EndTurn waits for gateways or
+// the latch. `check` says when to check next whether the extension exists. If the extension was
+// dropped, EndTurn returns false.
 bool EndTurn(Supervisor* supervisor, bool worked, core::Timer* check);
 
 // ServeGateways opens the port of a role and then calls turn() in a loop. turn() handles what the
-// gateways have sent and returns whether they had sent anything. When the worker must stop or the
+// gateways have sent, and returns true if they have sent anything. When the worker must stop or the
 // extension was dropped, ServeGateways ends the gateways and returns.
 // REQUIRES: Begin and ConnectToDatabase were called; `supervisor` is zeroed.
 template <typename Turn>

@@ -184,10 +184,10 @@ void RecordChange(const Setting& before, const Setting& now, bool at_start) {
     pg::PutAuditRecord(record);
 }
 
-// RecordDifferences returns whether the two lists differ. If `record` is true, it also records each
-// setting whose value differs. It records no setting that only one list has: such a setting belongs
-// to a library that was added or removed, which the record of shared_preload_libraries shows, or to
-// an application.
+// RecordDifferences returns true if the two lists differ. If `record` is true, it also records each
+// setting whose value differs. It records no setting that only one list has. Such a setting belongs
+// either to an application, or to a library that was added or removed; the change of
+// shared_preload_libraries is then on record.
 bool RecordDifferences(const Moment& before, const Moment& now, bool at_start, bool record) {
     bool differs = before.count != now.count;
     for (int i = 0, j = 0; i < before.count && j < now.count;) {

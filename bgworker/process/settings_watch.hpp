@@ -5,10 +5,10 @@
 
 namespace pganalytics::bgworker {
 
-// RecordSettingChanges compares the current settings with those of the last call and records the
-// differences in the audit log. The first call compares with the settings before the restart, which
-// it reads from a file in the data directory. That file holds secrets only as hashes.
-// RecordSettingChanges logs a WARNING if the file cannot be read or written.
+// RecordSettingChanges compares the current settings with those of the last call, and records the
+// differences in the audit log. The first call compares with the settings before the restart. It
+// reads them from a file in the data directory, which holds secrets only as hashes. If the file
+// cannot be read or written, RecordSettingChanges logs a WARNING.
 void RecordSettingChanges();
 
 }  // namespace pganalytics::bgworker

@@ -35,12 +35,11 @@ core::Instant Now();
 // as ReadClock has noticed: 0 if it was not set, less than 0 if it was set back.
 int64 TakeClockMove();
 
-// ClockIsSteady reads the clock and returns true if the wall clock was not set within the last hour,
-// as far as this server knows.
-// Remove data for its age only while this is true: a clock that is a year ahead for a moment must
-// not cost a year of data. A worker knows of a move that came before its own start, even after a
-// crash. No process knows of a move that came before the start of the server: a server that starts
-// with a wrong clock believes it.
+// ClockIsSteady reads the clock and returns true if the wall clock was not set within the last
+// hour, as far as this process knows. Remove data for its age only while it returns true: otherwise
+// a clock that is a year ahead for a moment would cost a year of data.
+// A process knows if the clock was set before the process started, even after a crash. It does not
+// know if the clock was set before the server started: a server believes the clock at its start.
 bool ClockIsSteady();
 
 // ShareClock tells the workers that start later what this process has seen of the wall clock. The

@@ -20,10 +20,10 @@ class Cache {
   public:
     constexpr Cache(const char* name, int64 max_entries) : name_(name), max_entries_(max_entries) {}
 
-    // Prepare creates the hash table if there is none. It first drops a table with more than
-    // max_entries entries, unless the transaction in progress has touched an entry. Call it before
-    // Enter, but not while pointers from Enter are in use: dropping the table invalidates them.
-    // Returns true if the table is new, so that entries from earlier calls of Enter are gone.
+    // Prepare makes sure that there is a hash table. Call it before Enter.
+    // If the table has more than max_entries entries, Prepare replaces it by an empty one, and
+    // pointers from Enter become invalid. It keeps a table while the transaction in progress has
+    // touched an entry. Returns true if the table is new and therefore empty.
     bool Prepare() {
         if (table_ != nullptr && touched_ == NIL && hash_get_num_entries(table_) > max_entries_) {
             Forget();

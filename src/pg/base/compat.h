@@ -160,10 +160,12 @@ inline bool IsBackgroundWorker(const PGPROC& process) {
 #endif
 }
 
-// PrivilegeEntry says which privileges a plan needs on one relation. PrivilegeEntries returns a
-// list that has all such entries of a plan. Since PostgreSQL 16 this is a list of its own
-// (a61b1f74823). Before, it was the range table, which also has entries that are no relations. The
-// fields have the same names in both.
+// PrivilegeEntry says which privileges a plan needs on one relation. PrivilegeEntries returns the
+// list of a plan that holds these entries:
+//   since PostgreSQL 16  a list of its own (a61b1f74823)
+//   before               the range table. It also has entries that are no relations; for these,
+//                        NeedsPrivileges returns false.
+// The fields have the same names in both.
 #if PG_VERSION_NUM >= 160000
 using PrivilegeEntry = RTEPermissionInfo;
 inline const List* PrivilegeEntries(const PlannedStmt& plan) { return plan.permInfos; }
@@ -177,9 +179,9 @@ inline bool NeedsPrivileges(const PrivilegeEntry& entry) {
 #endif
 
 // kRunHook is a hook for ExecutorRun that calls kRun(query, direction, count, once). RunPlan calls
-// `next`, the hook that was installed before, or standard_ExecutorRun if `next` is nullptr.
-// PostgreSQL 18 has removed the argument `once` (3eea7a0c97e): kRun then gets false, and RunPlan
-// ignores it.
+// the hook that was installed before (`next`); if that is nullptr, it calls standard_ExecutorRun.
+// PostgreSQL 18 has removed the argument `once` (3eea7a0c97e). There kRunHook passes false for it,
+// and RunPlan ignores it.
 #if PG_VERSION_NUM >= 180000
 template <auto kRun>
 inline constexpr ExecutorRun_hook_type kRunHook =

@@ -70,10 +70,10 @@ const char* KeyFile();
 bool AuthorityIsGiven();
 bool IssuesToCollectors();
 
-// ClientAuthorityFile returns the path of the CA certificates by which gateways verify collectors,
-// or "" if mtls is off. ServerAuthorityFile returns the path of the certificates by which
-// collectors verify this server: the server's own certificate file if one is configured, else the
-// file of the authority.
+// ClientAuthorityFile returns the path of the CA certificates by which gateways verify collectors.
+// If mtls is off, it returns "".
+// ServerAuthorityFile returns the path of the certificates by which collectors verify this server.
+// That is the server's own certificate file if one is configured, else the authority's file.
 const char* ClientAuthorityFile();
 const char* ServerAuthorityFile();
 

@@ -1,9 +1,12 @@
 // Prelude: PostgreSQL's headers as C, in the one order that works. Every file of src/pg and
-// bgworker includes this first; no other directory may.
+// bgworker includes it first. Files of other directories must not include it.
 //
-// In this code an ERROR is a longjmp, which runs no destructors. So functions have only trivially
-// destructible locals, use no containers of the standard library, are compiled without exceptions,
-// and allocate with palloc in a context that is reset (docs/inside/architecture.md, "The seam").
+// An ERROR of PostgreSQL is a longjmp, which runs no destructors. So the code that includes this
+// file (docs/inside/architecture.md, "The seam"):
+//   - has only trivially destructible locals
+//   - uses no containers of the standard library
+//   - is compiled without exceptions
+//   - allocates with palloc, in a context that is reset
 #pragma once
 
 extern "C" {

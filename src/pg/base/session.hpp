@@ -25,8 +25,7 @@ void ConnectToDatabase();
 Oid ExtensionOid();
 
 // BecomeRole makes a role the session's user, for the rest of the process. If the role does not
-// exist, it returns false and sets *why to a reason to show. If the look-up raises an ERROR,
-// BecomeRole raises it, too.
+// exist, it returns false and sets *why to a reason to show. It raises any ERROR of the look-up.
 // REQUIRES: no transaction.
 bool BecomeRole(const char* name, const char** why);
 

@@ -30,10 +30,10 @@ void Request() noexcept {
     RequestNamedLWLockTranche(kTranche, 1);
 }
 
-// LookAtClock returns what the postmaster knows of the wall clock. After the crash of a process the
-// postmaster makes shared memory anew: what the launcher had seen is lost, but the postmaster finds
-// that the clock was set since it made that memory the last time. It takes that for a move of now,
-// because it does not know when it was.
+// LookAtClock returns the ClockWatch with which new shared memory starts. After a crash of a
+// process the postmaster makes shared memory anew, and what the launcher had seen of the clock is
+// lost. But `clock` remembers the postmaster's previous look, so this look detects whether the wall
+// clock was set in between. It cannot tell when. So such a move counts as one of now.
 core::ClockWatch LookAtClock() {
     static core::ClockWatch clock;
     core::Instant now;

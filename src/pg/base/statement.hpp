@@ -23,10 +23,14 @@ struct Statement {
 // SPI_processed. Raises any ERROR of the statement. REQUIRES: SPI connected.
 void Execute(Statement* statement, Datum* values, bool* nulls = nullptr);
 
-// CellOf and the six functions below it read the cell in row `row` (from 0) and column `column`
-// (from 1) of SPI_tuptable. For NULL, Int4Of and Int8Of return 0, BoolOf returns false, BytesOf
-// returns an empty view, and UuidOf and DigestOf return zeroes. BytesOf reads a text or a bytea.
-// Its view is valid until SPI_finish.
+// CellOf and the six functions below it read one cell of SPI_tuptable. Rows count from 0, columns
+// from 1. Results for a NULL:
+//   CellOf             sets *is_null to true
+//   Int4Of, Int8Of     0
+//   BoolOf             false
+//   BytesOf            an empty view
+//   UuidOf, DigestOf   zeroes
+// BytesOf reads a text or a bytea. Its view is valid until SPI_finish.
 Datum CellOf(uint64 row, int column, bool* is_null);
 int32 Int4Of(uint64 row, int column);
 int64 Int8Of(uint64 row, int column);

@@ -5,10 +5,10 @@
 
 namespace pganalytics::pg {
 
-// ShowTrouble writes a message and the time into a worker's row. The row's text is always valid
-// UTF-8: '?' replaces each invalid byte, and a long text is cut between two characters. Returns
-// true if the row had another message before, so that the caller can log a repeated message only
-// once. Raises no ERROR.
+// ShowTrouble writes a message and the time into a worker's row. It returns true if the row had
+// another message before, so that the caller can log a repeated message only once. The text in the
+// row is always valid UTF-8: '?' replaces each invalid byte, and a long text is cut between two
+// characters. Raises no ERROR.
 bool ShowTrouble(WorkerStatus* status, const char* format, ...) pg_attribute_printf(2, 3);
 
 // The same, and the kind goes into the row with the message, so that no other worker sees the one

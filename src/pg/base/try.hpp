@@ -5,9 +5,9 @@
 
 namespace pganalytics::pg {
 
-// Try runs fn() and returns nullptr. If fn() raises an ERROR, Try returns its whole ErrorData,
-// copied into the caller's memory context. The caller aborts the transaction and frees the copy
-// (FreeErrorData). Try does not catch FATAL and PANIC: they end the process, as PostgreSQL intends.
+// Try runs fn() and returns nullptr. If fn() raises an ERROR, Try returns its ErrorData, copied
+// into the caller's memory context. The caller must then abort the transaction and free the copy
+// with FreeErrorData. FATAL and PANIC still end the process, as PostgreSQL intends.
 // REQUIRES: fn and all functions that it calls hold only trivially destructible locals.
 template <typename Fn>
 ErrorData* Try(Fn&& fn) {

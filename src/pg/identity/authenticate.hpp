@@ -40,15 +40,17 @@ struct Holder {
     TimestampTz tokens_valid_from;  // signed tokens issued earlier are refused
 };
 
-// Authenticate finds the collector that a credential names, with one look-up in an index, and
-// checks that the collector is admitted now. Everything that the credential shows must be valid and
-// name the same collector. A signed token may have expired up to `grace_s` seconds ago. *holder is
-// set only if the result is kGood. Raises any ERROR of its statement. REQUIRES: SPI connected.
+// Authenticate finds the collector that a credential names, and checks that it is admitted now. It
+// executes one statement, whose ERRORs it raises. A credential may have a certificate and tokens:
+// all of them must be valid and name the same collector. A signed token is accepted until `grace_s`
+// seconds after its expiry. *holder is set only if the result is kGood.
+// REQUIRES: SPI connected.
 AuthResult Authenticate(const protocol::Credential& credential, Holder* holder, int64 grace_s = 0);
 
-// Admit is Authenticate for an AuthRequest, the first request on a connection. If another authority
-// issues the collectors' certificates (IssuesToCollectors() is false), the table may not have the
-// certificate of the request yet. Admit then adds it, provided that everything else is valid.
+// Admit authenticates an AuthRequest, the first request on a connection. It does the same as
+// Authenticate, with one addition. If another authority issues the collectors' certificates
+// (IssuesToCollectors() is false), the table may not have the request's certificate yet. If all
+// else is valid, Admit then adds it.
 // REQUIRES: SPI connected; a transaction that may write.
 AuthResult Admit(const protocol::AuthRequest& request, Holder* holder);
 

@@ -30,10 +30,11 @@ struct PendingRequest {
 };
 int ReadPendingRequests(MemoryContext context, PendingRequest** out);
 
-// RecordTrust stores the certificates of the authorities and of the server. If they have changed,
-// it also publishes a new trust document, by which collectors recognize the server. If keep_former
-// is true, the new document also contains what the former one contained. *retired gets the names of
-// the authorities that are no longer trusted, allocated in `context`, or nullptr if there are none.
+// RecordTrust stores the certificates of the authorities and of the server. If what collectors need
+// to verify this server has changed, it also publishes a new trust document. If keep_former is
+// true, the new document also contains what the former one contained.
+// RecordTrust marks authorities that are not in `ids` as revoked. *retired gets the names of those
+// that were trusted until now, allocated in `context`, or nullptr if there are none.
 void RecordTrust(const protocol::CaReply& reply, const protocol::CaCertificate* certificates,
                  const AuthorityIds& ids, bool keep_former, MemoryContext context, char** retired);
 

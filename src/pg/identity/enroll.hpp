@@ -31,10 +31,11 @@ struct Enrollment {
     int64 expires_at;              // Unix time
 };
 
-// BeginEnrollment checks the credentials of a request, adds the request to the certificate
-// requests, and sets out->status. 202: the request now waits for its certificate. 200: a
-// registration that gets no certificate. 403, 409, 422, 429 or 503: the request is refused and
-// nothing is stored. Raises no ERROR.
+// BeginEnrollment checks the credentials of a request, stores the request, and sets out->status:
+//   202                      the request now waits for its certificate
+//   200                      the request is a registration that gets no certificate
+//   403, 409, 422, 429, 503  the request is refused and nothing is stored
+// Raises no ERROR.
 // REQUIRES: no transaction in progress; the current role is the ingest role.
 void BeginEnrollment(const protocol::EnrollRequest& request, MemoryContext context,
                      Enrollment* out);

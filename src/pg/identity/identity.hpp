@@ -6,10 +6,11 @@
 
 namespace pganalytics::pg {
 
-// ReadIdentity fills an Identity frame for gateways of this role; its strings live in `context`.
-// Gateways for people get only the token keys and the revoked certificates. Returns nullptr, or the
-// error if the tables could not be read. REQUIRES: no transaction in progress; a role that may read
-// token_keys and certificates, and for collectors revocation_lists and trust.
+// ReadIdentity fills an Identity frame for gateways of a role. Its strings live in `context`. With
+// kApi it sets only the version, the token keys and the revoked certificates. If the tables cannot
+// be read, it returns the error, otherwise nullptr.
+// REQUIRES: no transaction in progress. The current role may read token_keys and certificates; for
+// kCollectors, also revocation_lists and trust.
 ErrorData* ReadIdentity(protocol::GatewayRole role, MemoryContext context, protocol::Identity* out);
 
 }  // namespace pganalytics::pg

@@ -17,10 +17,10 @@ uint64 IdentityVersion();
 void BumpIdentity();
 
 // PkiVersion is the version of the certificate files that gateways read at their start. It is 0
-// until the maintenance worker has made or found these files; no gateway starts before that.
-// Whenever the files change, the version increases, and the workers start new gateways. PublishPki
-// increments the version and wakes all workers. It does nothing if `fingerprint`, a hash of the
-// files, equals the one that was published last.
+// until the maintenance worker has made or found these files; no gateway starts before that. If the
+// files change, the version increases, and the workers start new gateways.
+// PublishPki increments the version and wakes all workers. `fingerprint` is a hash of the files. If
+// it is the one that was published last, PublishPki does nothing.
 uint64 PkiVersion();
 void PublishPki(uint64 fingerprint);
 

@@ -34,7 +34,7 @@ bool FindLoginRole(const char* name, LoginRole* role);
 // for a role that does not exist as for a wrong password.
 bool CheckPassword(const char* name, const char* password, LoginRole* role);
 
-// ChangePassword sets a new password for a role, with the privileges of that role, and updates
+// ChangePassword sets a new password for a role, with the privileges of that role. It updates
 // *role. No statement text contains the password, but check_password_hook (e.g. of passwordcheck)
 // sees it. Raises any ERROR of ALTER ROLE, and ERROR 28000 if the role can then no longer log in.
 // REQUIRES: the password is not empty, and IsVerifier() is false for it.

@@ -29,10 +29,11 @@ bool ReadRate(uint32 i, core::RateUse* use, bool* exhausted);
 // SinceNs returns the nanoseconds since `at_ns`, a time from RateUse; 0 if it is in the future.
 uint64 SinceNs(uint64 at_ns);
 
-// TakeLogin counts an attempt to log in; call it before checking the password. It returns 0, or the
-// seconds after which the role may try again from this address. The attempt counts as failed until
-// ForgiveLogin is called, so an attempt that is cut off counts, too. `address` is as in ApiRequest;
-// all invalid addresses count as one client. REQUIRES: a transaction; SharedMemoryReady().
+// TakeLogin counts an attempt to log in. Call it before checking the password. It returns 0 if the
+// attempt is allowed, otherwise the seconds after which the role may try again from this address.
+// The attempt counts as failed until ForgiveLogin is called. So an attempt that is cut off counts
+// as failed, too. `address` is as in ApiRequest; all invalid addresses count as one client.
+// REQUIRES: a transaction; SharedMemoryReady().
 uint32 TakeLogin(const char* role, const char* address);
 
 // ForgiveLogin must be called if the password was right. It clears the failures of this role from

@@ -14,11 +14,11 @@ namespace pganalytics::pg {
 // still sign.
 inline constexpr int kMaxSigningKeys = 4;
 
-// Sign makes the ES256 signature of `text` with the key `wanted.kid`, whose public key must be
-// `wanted.point`. At the first use of a key it reads the file pganalytics_token_<kid>.key, which
-// must be a regular file without access for group and others, as PostgreSQL requires of key files.
-// If it fails, it returns false and sets *why to the reason. If a file is at fault, the reason
-// names it. *why is valid until the next failure. Raises no ERROR.
+// Sign makes the ES256 signature of `text` with the key `wanted.kid`. At the first use of a key it
+// reads the key from the file pganalytics_token_<kid>.key. It checks that the public key is
+// `wanted.point`, and that the file is a regular file without access for group and others, as
+// PostgreSQL requires of key files. If Sign fails, it returns false and sets *why to the reason,
+// which names the file if that is at fault. *why is valid until the next failure. Raises no ERROR.
 bool Sign(const protocol::TokenKey& wanted, std::string_view text,
           unsigned char (&signature)[protocol::kTokenSignatureBytes], const char** why);
 

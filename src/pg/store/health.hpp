@@ -6,10 +6,12 @@
 
 namespace pganalytics::pg {
 
-// AnswerHealth answers a HealthRequest. 200: the body is the document of
-// pganalytics.metrics_health(). 403: the credential is not valid, or belongs to another collector.
-// 503: the document was not ready within kHealthLimitMs, or could not be read. The body lives in
-// `context`. Raises no ERROR.
+// AnswerHealth answers a HealthRequest. The status and the body of the reply:
+//   200  the document of pganalytics.metrics_health()
+//   403  a message: the credential is not valid, or is not that of the collector in the request
+//   503  a message: the document was not ready within kHealthLimitMs, is too long, or could not be
+//        read
+// The body lives in `context`. Raises no ERROR.
 // REQUIRES: no transaction in progress; the current role is the ingest role.
 protocol::HealthReply AnswerHealth(const protocol::HealthRequest& request, MemoryContext context);
 

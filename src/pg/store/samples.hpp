@@ -6,10 +6,13 @@
 namespace pganalytics::pg {
 
 // StoreSamples inserts the rows that must be stored, metric by metric in the order of the catalog.
-// It counts each row in the job's tallies: as stored; as unchanged, if the table already holds the
-// same values; or as discarded, if the row is older than its table's retention or more than a day
-// in the future. `context` holds the rows until the insert. StoreSamples raises the errors of
-// BulkInsert, ResolveSeries and FillCells.
+// In the job's tallies it counts each row as one of these:
+//   stored     the row is inserted
+//   unchanged  the table already holds the same values
+//   too_old    the row is older than its table's retention
+//   in_future  the row is more than a day in the future
+// `context` holds the rows until the insert. StoreSamples raises the errors of BulkInsert,
+// ResolveSeries and FillCells.
 // REQUIRES: jobs sorted by server, their database_ids set; SPI connected.
 void StoreSamples(PushJob* const* jobs, int count, MemoryContext context);
 

@@ -16,11 +16,14 @@ struct SampleWindow {
     bool Holds(TimestampTz at) const { return at >= oldest && at <= newest; }
 };
 
-// ResolveSeries sets out[i] to the series number of row i of a block of kQueryStats. It adds new
-// series and texts. It also stores when the counters of a series were reset. A row shows a reset if
-// its number of calls is lower than in the previous sample, if stats_since says so, or if the row
-// is a base for the next sample (rebased). `out` has block.rows elements; rows outside the window
-// get 0 and change nothing. ERROR 22001 or 22021 for names or texts that PostgreSQL cannot hold.
+// ResolveSeries sets out[i] to the series number of row i of a block of kQueryStats. `out` has
+// block.rows elements. A row outside the window gets 0 and changes nothing. ResolveSeries adds new
+// series and texts. It also stores when the counters of a series were reset. Each of these shows a
+// reset:
+//   - the number of calls is lower than in the previous sample
+//   - stats_since is not before the newest known sample
+//   - `rebased` is true: the row shows no activity and is only a base for the next sample
+// ERROR 22001 or 22021 for names or texts that PostgreSQL cannot hold.
 // REQUIRES: SPI connected.
 void ResolveSeries(int32 server_id, const protocol::RowBlock& block, const SampleWindow& window,
                    int32* out);

@@ -7,11 +7,14 @@
 
 namespace pganalytics::pg {
 
-// StorePushes sets the receipt of every job: stored (200), known already (200, duplicate), or
-// refused. All pushes share one transaction. If that transaction fails, StorePushes tries each push
-// in a transaction of its own, so that a bad push fails alone. It raises no ERROR if a push or the
-// tables are at fault. The strings of the receipts, and all else that a group allocates, live in
-// `context`; the caller resets it after sending the receipts.
+// StorePushes stores pushes and sets the receipt of every job:
+//   200             the push is stored
+//   200, duplicate  the push was stored before
+//   other           the push is refused
+// All pushes share one transaction. If it fails, StorePushes tries each push in a transaction of
+// its own, so that a bad push fails alone. It raises no ERROR if a push or the tables are at fault.
+// It allocates the receipts' strings and all else in `context`. The caller resets `context` after
+// sending the receipts.
 // REQUIRES: no transaction in progress; the current role is the ingest role.
 void StorePushes(PushJob* jobs, int count, MemoryContext context);
 

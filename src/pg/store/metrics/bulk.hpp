@@ -1,8 +1,8 @@
-// Bulk: inserts typed rows into a day-partitioned table, by one of three paths.
+// Bulk: inserts typed rows into a table that is partitioned by day, by one of three paths. A leaf
+// is the partition of one day.
 //
-//   direct  table_multi_insert into the day's leaf, then into its indexes. It is the fastest path,
-//           but takes only leaves that have nothing but columns and indexes. It checks NOT NULL
-//           itself.
+//   direct  table_multi_insert into the leaf, then into its indexes. It is the fastest path, but
+//           takes only leaves that have nothing but columns and indexes. It checks NOT NULL itself.
 //   copy    COPY in binary format into the parent. COPY runs triggers and checks, computes
 //           generated columns, and routes rows to their leaves.
 //   spi     INSERT ... SELECT FROM unnest, for distributed tables and hypertables: their extensions
@@ -62,10 +62,12 @@ int32_t DayOf(TimestampTz timestamp);
 // Raises any ERROR of pganalytics.make_partition(). REQUIRES: SPI connected.
 Oid LeafOf(const char* relation, int32_t day);
 
-// BulkInsert inserts every row of the set and returns their number, which equals set->rows. ERROR
-// 42501 if the role lacks INSERT on the target or row security applies to it; 23502 for a NULL in a
-// NOT NULL column; 09000 if a trigger suppressed a row; 55P03 if a lock is not granted within
-// lock_timeout; any ERROR of triggers.
+// BulkInsert inserts every row of the set and returns their number, set->rows. It raises any ERROR
+// of triggers, and these:
+//   42501  the role lacks INSERT on the target, or row security applies to the role
+//   23502  a NULL in a NOT NULL column
+//   09000  a trigger suppressed a row
+//   55P03  a lock was not granted within lock_timeout
 // REQUIRES: a transaction with SPI connected.
 uint64_t BulkInsert(RowSet* set, IngestPath path);
 

@@ -26,10 +26,11 @@ struct MetricRows {
     uint32 count;
 };
 
-// LockMetric locks a metric of a server: other workers that store rows of this metric and server
-// wait until this transaction ends. LockServers takes this lock for each server that has a row for
-// which wanted(row) is true. It takes the locks in the order of the servers, so that two workers
-// cannot deadlock. Both raise ERROR 55P03 after lock_timeout.
+// LockMetric locks one metric of one server until the transaction ends. Meanwhile other workers
+// that store rows of this metric and server wait.
+// LockServers calls LockMetric for each server with a row for which wanted(row) is true. It locks
+// in the order of the servers, so that two workers cannot deadlock.
+// Both raise ERROR 55P03 after lock_timeout.
 void LockMetric(int32 server_id, const protocol::Metric& metric);
 template <typename Wanted>
 void LockServers(const MetricRows& rows, Wanted&& wanted) {

@@ -6,9 +6,9 @@
 
 namespace pganalytics::pg {
 
-// ResolveMetricSeries sets series_id of all rows. One statement adds the new series of the whole
-// group. It adds them in the order of the key, so that two workers that add the same series cannot
-// deadlock. ERROR 55P03 after lock_timeout.
+// ResolveMetricSeries sets series_id of all rows. It adds all new series with one statement, in the
+// order of their keys, so that two workers that add the same series cannot deadlock.
+// ERROR 55P03 after lock_timeout.
 // REQUIRES: SPI connected; VerifyTexts has accepted the blocks.
 void ResolveMetricSeries(const MetricRows& rows);
 
