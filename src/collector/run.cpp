@@ -159,10 +159,10 @@ class Service {
         }
     }
 
-    // TakePush waits until a push is due, for at most kKeeperRound. It returns nullptr if none
-    // became due or if the program stops. The wait is short because the caller then runs the
-    // keeper: while a denied push waits half a minute, the keeper must still look for a new
-    // certificate.
+    // TakePush waits until a push is due. It returns nullptr if none becomes due within
+    // kKeeperRound, or if the program stops. The wait is short because the caller runs the keeper
+    // between two calls: the keeper must look for a new certificate even while a denied push waits
+    // for half a minute.
     std::shared_ptr<const Push> TakePush() {
         std::unique_lock lock(mutex_);
         const auto now = std::chrono::steady_clock::now();

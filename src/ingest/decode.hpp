@@ -38,11 +38,14 @@ class Decoder {
     explicit Decoder(uint64_t seed);
     ~Decoder();
 
-    // Decode reads one document. It keeps max_queries_per_db queries of each snapshot of a database
-    // and merges the others into one row (protocol/query_limit.hpp); 0 keeps all. REQUIRES:
-    // core::Buffer::kPadding bytes after `body` are readable. Errors: 400 not JSON; 413 more rows
-    // than a push may have; 422 JSON that is not a push. An error has the JSON path of the faulty
-    // value ("$" for the document itself); its message is "<path>: <reason>".
+    // Decode reads one JSON document. It keeps max_queries_per_db queries of each snapshot of a
+    // database (0: all of them) and merges the others into one row (protocol/query_limit.hpp).
+    // REQUIRES: core::Buffer::kPadding bytes after `body` are readable. Errors:
+    //   400: the document is not JSON, or is nested too deeply
+    //   413: it has more rows than a push may have
+    //   422: it is JSON, but not a push
+    // An error has the JSON path of the faulty value ("$" for the document itself). Its message is
+    // "<path>: <reason>".
     core::Result<DecodedPush> Decode(std::string_view body, uint32_t max_queries_per_db);
 
   private:

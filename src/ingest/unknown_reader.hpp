@@ -23,8 +23,9 @@ class UnknownReader {
 
     protocol::RowBuilder* builder() { return &builder_; }
 
-    // Read adds one metric. `value` and `object` are both this metric, not read yet. Faults: 400;
-    // 413 for too many rows; 422 for NUL and for a repeated "type".
+    // Read stores one metric as its JSON text. `value` and `object` are two views of this metric.
+    // REQUIRES: `object` is at its start. Faults: 400 not JSON, or nested too deeply; 413 too many
+    // rows; 422 NUL, or "type" is there twice.
     Fault Read(std::string_view type, od::value value, od::object object);
 
   private:

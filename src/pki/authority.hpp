@@ -13,10 +13,11 @@
 
 namespace pganalytics::pki {
 
-// Names of the authority's files, if the authority is made here. During a rotation the certificate
-// file contains two certificates, the new authority's first. The new authority issues the
-// collectors' certificates. The old authority's key still signs the old revocation list and the
-// server's certificate, because some collectors know only the old authority.
+// kAuthorityFile and the constants below name the files of an authority that is made here. During a
+// rotation kAuthorityFile contains two certificates: first the new authority's, then the old one's.
+// The new authority issues the collectors' certificates. The old authority's key still signs the
+// old revocation list and the server's certificate, because some collectors know only the old
+// authority.
 inline constexpr char kAuthorityFile[] = "pganalytics_ca.crt";
 inline constexpr char kAuthorityKeyFile[] = "pganalytics_ca.key";
 inline constexpr char kNextAuthorityKeyFile[] = "pganalytics_ca_next.key";
@@ -36,10 +37,10 @@ struct AuthorityOptions {
 
 class Authority {
   public:
-    // Open reads the files, and makes an authority if there is none. It completes or undoes a
-    // change that a crash interrupted. For the log, it appends to *notes what it has done. Errors
-    // name the file. If the files of an authority made here have a fault, Open fails; it never
-    // replaces that authority.
+    // Open reads the authority's files. If there is no authority, it makes one. If a crash
+    // interrupted a change of the files, it completes or undoes the change. It appends to *notes
+    // what it has done, for the log. Errors name the file. If the files of an authority made here
+    // are faulty, Open fails: it never replaces that authority.
     static core::Result<Authority> Open(AuthorityOptions options, std::vector<std::string>* notes);
 
     // certificates returns the certificates of the trusted authorities. The first one issues the
@@ -55,7 +56,7 @@ class Authority {
 
     // ServerIssuer is the index of the authority that signs the server's certificate. During a
     // rotation that is the old authority, from the beginning of its validity period until a tenth
-    // of it is left.
+    // of the period is left.
     size_t ServerIssuer() const;
 
     // IsEarly: the authority that issues is not valid yet. Either it was made while the clock was
@@ -63,9 +64,10 @@ class Authority {
     bool IsEarly() const;
 
     // Rotate makes a new authority. From then on both authorities are trusted, and the new one
-    // issues the collectors' certificates. Finish removes the old one. Errors: a file cannot be
-    // read or written; for Rotate, the authority is an administrator's or a rotation is already in
-    // progress; for Finish, no rotation is in progress.
+    // issues the collectors' certificates. Finish removes the old one. Errors:
+    //   both: a file cannot be read or written
+    //   Rotate: the authority is an administrator's, or a rotation is already in progress
+    //   Finish: no rotation is in progress
     core::Status Rotate();
     core::Status Finish();
 

@@ -44,12 +44,13 @@ std::string DerOf(const X509* certificate) {
     return der;
 }
 
-// IsDer returns false for a certificate in BER: OpenSSL reads BER too, but in BER one certificate
-// has many encodings. IsDer encodes the certificate again and compares the bytes. It encodes in
-// place, because a copy would have to decode its key, which takes longer than verifying a
-// signature. The new encoding replaces the received bytes, so a second check could not see the
-// difference. Therefore IsDer sets a refused certificate to version 1, which every later check
-// refuses.
+// IsDer tells whether a certificate is in DER. OpenSSL reads BER too, but in BER one certificate
+// has many encodings, and certificates are identified by the hash of their bytes.
+//
+// IsDer encodes the certificate again and compares the bytes. It encodes the certificate itself,
+// not a copy: making a copy decodes the key again, which takes longer than verifying a signature.
+// The new encoding replaces the received bytes, so a second call would find no difference.
+// Therefore, if the certificate is in BER, IsDer sets its version to 1, which CheckClient refuses.
 bool IsDer(X509* certificate) {
     const std::string came = DerOf(certificate);
     unsigned char* bytes = nullptr;

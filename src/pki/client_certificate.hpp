@@ -14,11 +14,15 @@ namespace pganalytics::pki {
 // 2048 bits or ECDSA on P-256, P-384 or P-521. Errors (403) say what is wrong with the key.
 core::Status CheckStrength(const X509* certificate);
 
-// CheckClient checks that a certificate is a client's: version 3, in DER, not an authority's, no
-// extension twice, a positive serial number. Its extended key usages must include clientAuth;
-// OpenSSL alone would accept a certificate that lists none. If the certificate lists key usages,
-// they must include digitalSignature. Errors: 403. REQUIRES: the caller verifies chain, signatures
-// and times; no other thread uses the certificate during the call.
+// CheckClient checks that a certificate is a client's. It must meet these conditions:
+//   It is of version 3, in DER, and not an authority's.
+//   Its serial number is positive and has at most 20 bytes.
+//   Each extension can be read, and none is there twice.
+//   Its extended key usages include clientAuth. OpenSSL alone would accept a certificate without
+//     any.
+//   If it lists key usages, they include digitalSignature.
+// Errors: 403. REQUIRES: the caller verifies chain, signatures and times; no other thread uses the
+// certificate during the call.
 core::Status CheckClient(X509* certificate);
 
 // CollectorOf runs CheckClient and returns the id of the collector that the certificate names. The
@@ -39,10 +43,10 @@ struct ClientCertificate {
     std::string der;
 };
 
-// ReadClientCertificate reads the fields of a client certificate. `issuer` is the authority's
-// certificate or nullptr. If the client certificate does not name its authority's key identifier,
-// the key identifier of `issuer` is used. Errors (403): those of CollectorOf, or dates that cannot
-// be read.
+// ReadClientCertificate runs CollectorOf and reads the fields of the certificate. `issuer` is the
+// authority's certificate, or nullptr. If the client certificate lacks its authority's key
+// identifier, that of `issuer` is used. Errors: those of CollectorOf; 403 if the dates cannot be
+// read.
 core::Result<ClientCertificate> ReadClientCertificate(X509* certificate, X509* issuer);
 
 // CertificateSha256 is the SHA-256 of a certificate's DER.

@@ -17,10 +17,12 @@ inline constexpr size_t kMaxRequestBytes = 8192;
 // MakeRequest makes a request (DER) with an empty subject for `key`, signed with `key`.
 core::Result<std::string> MakeRequest(EVP_PKEY* key);
 
-// CheckRequest returns the public key of a request in DER. The request must be signed by that key,
-// which proves that the sender has the private key. Errors (422): not exactly one request in DER;
-// more than kMaxRequestBytes; a key that is not on P-256 or P-384, or whose curve is not given by
-// name; a signature by another key or without SHA-2.
+// CheckRequest checks a certificate request in DER and returns its public key. The request must be
+// signed by that key, which proves that the sender has the private key. Errors (422):
+//   not exactly one request of version 1 in DER
+//   more than kMaxRequestBytes
+//   a key that is not on P-256 or P-384, or whose curve is not given by name
+//   a signature by another key or without SHA-2
 core::Result<KeyPtr> CheckRequest(std::string_view der);
 
 // RequestFromPem decodes one "CERTIFICATE REQUEST" from PEM and returns its DER. It does not check

@@ -27,10 +27,10 @@ core::Result<ServerIdentity> LoadServerIdentity(const std::string& cert_file,
 // certificate in it.
 core::Result<std::vector<CertPtr>> LoadAuthorities(const std::string& ca_file);
 
-// LoadRevocationLists reads certificate revocation lists in PEM. Each authority may have only one:
-// if two were made in the same second, OpenSSL uses the first, even if the second is newer. Errors
-// name the file and the reason: missing, unreadable, not PEM, no list in it, two lists of one
-// authority. Signatures and times are checked when a list is used.
+// LoadRevocationLists reads certificate revocation lists in PEM. Each authority may have only one
+// list: of two lists made in the same second, OpenSSL uses the first, even if the second is newer.
+// Signatures and times are checked when a list is used. Errors name the file and the reason:
+// missing, unreadable, not PEM, no list in it, two lists of one authority.
 core::Result<std::vector<CrlPtr>> LoadRevocationLists(const std::string& crl_file);
 
 }  // namespace pganalytics::pki

@@ -29,14 +29,16 @@ struct ServerState {
     std::string problem;  // why a valid certificate could not be renewed; "" if none
 };
 
-// EnsureServer makes or renews the server's files as needed. If the names or the URL of the
-// revocation list have changed, or the certificate is unusable, it makes a new certificate for the
-// same key. When two thirds of the validity period have passed, it makes a certificate for the next
-// key, which then becomes the current key, and makes another next key. It reads the authority's key
-// only to issue a certificate. If it cannot renew a valid certificate, it keeps the old one and
-// sets `problem`. It also repairs the files after a crash: a new certificate is written before its
-// key becomes the current one, and shows which key belongs to it. For the log, it appends to *notes
-// what it has done.
+// EnsureServer makes the server's certificate and keys, or renews them if needed.
+// It makes a new certificate for the current key if there is none, if the present one is unusable
+// or not valid yet, or if the names or the URL of the revocation list have changed.
+// If two thirds of the validity period have passed, or if `rotate` is set, it makes a certificate
+// for the next key. This key then becomes the current key, and EnsureServer makes another next key.
+// After a crash, it finds the current key by the certificate: a new certificate is written before
+// its key becomes the current key.
+// If it cannot renew a valid certificate, it keeps it and sets `problem`; with `rotate` it returns
+// an error. It reads the authority's key only to issue a certificate. It appends to *notes what it
+// has done, for the log.
 core::Result<ServerState> EnsureServer(const ServerOptions& options, Authority* authority,
                                        std::vector<std::string>* notes);
 

@@ -21,10 +21,10 @@ struct EnrollOptions {
 // kEnrollTimeout limits how long EnrollCommand retries while the server asks for a retry.
 inline constexpr std::chrono::seconds kEnrollTimeout{60};
 
-// EnrollCommand gets a certificate for this collector with a one-time token and writes it to the
-// state directory. The options take precedence over `config` (read with Purpose::kEnroll), and
-// `config` takes precedence over the results of an earlier enrolment. EnrollCommand prints what was
-// done and what to do next, never the token. Returns the exit status, 0 or 1.
+// EnrollCommand exchanges a one-time token for a certificate and writes it to the state directory.
+// The options take precedence over `config`, and `config` over the results of an earlier enrolment.
+// EnrollCommand prints what was done and what to do next, never the token. It returns the exit
+// status, 0 or 1. REQUIRES: `config` was read with Purpose::kEnroll.
 int EnrollCommand(const EnrollOptions& options, const Config& config,
                   const Environment& environment, const StopSignal& stop);
 

@@ -30,10 +30,10 @@ using Outcome = std::variant<T, Failure>;
 // the test, because they take precedence over any trust document.
 Outcome<Trust> FetchTrust(const Link& link, const Config& config, const Send& send);
 
-// Enroll sends a one-time token and a certificate request over `link`, and stores the answer in
-// `directory`. Before it sends the token, it verifies the server twice: by `link` and by the
-// server's own trust document. So no token is spent on an enrolment that cannot be used. `now` is
-// stored with the certificate. REQUIRES: the caller holds the directory's lock.
+// Enroll sends a one-time token and a certificate request, and stores the answer in `directory`.
+// Before it sends the token, it verifies the server twice: by `link`, and by the trust document
+// that the server sends. If a check fails, the token is not used up. `now` is stored as the time
+// when the certificate arrived. REQUIRES: the caller holds the directory's lock.
 Outcome<State> Enroll(const Link& link, const std::string& token, const Config& config,
                       const StateDirectory& directory, core::TimestampMicros now, const Send& send);
 

@@ -103,12 +103,13 @@ bool Keeper::FetchNewTrust(double random) {
                random);
         return false;
     }
-    // Forget the offered version: this document may be even newer, and the next receipt names a
-    // version again. If gateways disagree, one may name a new version in its receipts while another
-    // still sends the document that we have. In that case wait before the next fetch; otherwise
-    // every push would cause a fetch.
+    // Forget the offered version: the fetched document may be even newer, and the next receipt
+    // names a version again.
     offered_trust_.reset();
     trust_ = Task{};
+    // If we fetched the version that we have already, the gateways disagree: one names a new
+    // version in its receipts, another still sends the old document. Then wait before the next
+    // fetch. Otherwise every push would cause a fetch.
     if (server.trust.version == state_.server->trust.version) {
         trust_.not_before = clock_->Steady() + kFirstBackoff;
         return false;

@@ -27,11 +27,13 @@ class Keeper {
     // link is the current way to reach pganalytics.
     const Link& link() const { return link_; }
 
-    // Tend does what is due: it loads what another process has written to the state directory,
-    // fetches a new trust document, and renews the certificate. If one of these fails, the link
-    // stays as it is. The step is retried after a back-off; Trouble decides whether the failure is
-    // logged. `random` is uniform in [0, 1). Returns true if the link has changed: the server may
-    // now accept what it refused before.
+    // Tend does what is due, in this order:
+    //   It loads what another process has written to the state directory.
+    //   It fetches a new trust document.
+    //   It renews the certificate.
+    // If a step fails, the link stays as it is and a later call retries the step. Trouble limits
+    // how often failures are logged. `random` is uniform in [0, 1). Tend returns true if it has
+    // taken a new certificate or trust document: the server may now accept what it refused before.
     bool Tend(double random);
 
     // SawTrustVersion stores the version of the server's trust document that a receipt names. If we

@@ -42,11 +42,12 @@ using Environment = std::function<const char*(const char*)>;
 // Purpose: kEnroll needs neither servers nor an identity, and treats a missing file as empty.
 enum class Purpose { kRun, kEnroll };
 
-// LoadConfig reads `path`; variables of the environment take precedence: PGANALYTICS_COLLECTOR_ID,
-// _TOKEN, _TOKEN_FILE, _URL, _CA_FILE, _PIN, _STATE_DIR, _INTERVAL, and MAX_QUERIES_PER_DB (without
-// the prefix). Refuses unknown keys, wrong types and wrong values; the error names the file, the
-// line, the key and what would be right. No message contains a secret. collector_id, token and URL
-// may be missing if the state directory contains a certificate and the server's URL.
+// LoadConfig reads the configuration file `path`. These environment variables take precedence:
+//   PGANALYTICS_COLLECTOR_ID, _TOKEN, _TOKEN_FILE, _URL, _CA_FILE, _PIN, _STATE_DIR, _INTERVAL
+//   MAX_QUERIES_PER_DB (without the prefix)
+// It refuses unknown keys, wrong types and wrong values. The error names the file, the line, the
+// key and what would be right. No message contains a secret. If the state directory contains a
+// certificate and the server's URL, then collector_id, token and URL may be missing.
 core::Result<Config> LoadConfig(const std::string& path, const Environment& environment,
                                 Purpose purpose = Purpose::kRun);
 

@@ -11,10 +11,12 @@ namespace pganalytics::collector {
 
 struct Config;
 
-// Link says how to reach and verify the server. If pins are set, the server's key must match one of
-// them. If authorities are set (`authorities` or ca_file), the server's certificate must come from
-// one of them and have the server's name. If both are set, both are checked. If nothing is set, the
-// system's authorities and the name are checked. Verification cannot be switched off.
+// Link says how to reach and verify the server. Verification cannot be switched off.
+// If pins are set, the server's key must match one of them.
+// If authorities are set (`authorities` or ca_file), one of them must have issued the server's
+// certificate, and the certificate must have the server's name.
+// If both are set, both are checked. If neither is set, the name and the system's authorities are
+// checked.
 struct Link {
     std::string url;          // https://host:port[/prefix], no slash at its end
     std::string ca_file;      // PEM file, "" = none

@@ -26,11 +26,11 @@ struct CertificateRequest {
 };
 
 // StateDirectory holds three files, each written whole or not at all:
-//   request.pem   a new key and its certificate request. It is written before the request is sent,
-//                 so that a retry sends the same bytes; SaveIdentity deletes it
-//   server.json   URL and trust of the server
+//   request.pem   a new key and its certificate request. This file is written before the request is
+//                 sent, so that a retry sends the same bytes. SaveIdentity deletes it.
+//   server.json   the server's URL and trust document
 //   identity.pem  certificate and key in one file, so that they change together
-// Enrolment writes them in this order; the last one makes the collector enrolled.
+// Enrolment writes them in this order. The collector is enrolled when identity.pem is written.
 class StateDirectory {
   public:
     explicit StateDirectory(std::string path) : path_(std::move(path)) {}

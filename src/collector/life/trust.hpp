@@ -19,10 +19,10 @@ struct Trust {
     friend bool operator==(const Trust&, const Trust&) = default;
 };
 
-// ParseTrust reads {"version": n, "authorities": [PEM, ...], "pins": ["sha256/base64", ...]}.
-// Errors: an entry that is not exactly one certificate or one pin; a document without any entry. If
-// the collector ignored such a fault, its check of the server would be weaker than the server asked
-// for.
+// ParseTrust reads {"version": n, "authorities": [PEM, ...], "pins": ["sha256/base64", ...]}. It
+// refuses a document without any entry, or with an entry that is not exactly one certificate or one
+// pin. Ignoring a faulty entry would make the collector's check of the server weaker than the
+// server asked for.
 core::Result<Trust> ParseTrust(std::string_view json);
 
 // ServerState is what an enrolled collector stores about its server.

@@ -12,10 +12,11 @@ inline constexpr Millis kLongestBackoff{300000};
 // kLongestRetryAfter is the limit to which a longer Retry-After is cut.
 inline constexpr Millis kLongestRetryAfter{3600000};
 
-// BackoffDelay is the delay before the next attempt. It is random between 0 and an upper limit,
-// which doubles with each failure from 1 s to 5 min (exponential back-off with full jitter).
-// `failures` counts the failed attempts, from 1; `random` is uniform in [0, 1). The delay is at
-// least `retry_after`, the Retry-After of the answer (0: none).
+// BackoffDelay returns the delay before the next attempt. It is random between 0 and an upper
+// limit. The limit starts at 1 s and doubles with each failure, up to 5 min (exponential back-off
+// with full jitter). The delay is at least the smaller of `retry_after` and kLongestRetryAfter.
+// `failures` counts the failed attempts, from 1. `retry_after` is the answer's Retry-After, or 0.
+// `random` is uniform in [0, 1).
 Millis BackoffDelay(int failures, Millis retry_after, double random);
 
 // NextSlot returns the first time after `now` on the grid first + n * interval. A late or long

@@ -34,10 +34,10 @@ class Outbox {
 
     Outbox(size_t servers, size_t max_bytes) : queues_(servers), max_bytes_(max_bytes) {}
 
-    // Add queues a push. If the total size exceeds the limit, it drops the oldest pushes of any
-    // server, but never the push being sent and never the new one. Returns how many were dropped. A
-    // dropped push costs only one point in time: counters are cumulative, so a later push has the
-    // totals.
+    // Add queues a push and returns how many pushes it dropped. If the total size exceeds the
+    // limit, it drops the oldest pushes of any server. It never drops the push being sent or the
+    // new one. A dropped push costs only one point in time: counters are cumulative, so a later
+    // push has the totals.
     size_t Add(Push push);
 
     // Take returns the oldest push that is due; nullptr if none is due. That push counts as being

@@ -6,10 +6,10 @@
 
 namespace pganalytics::collector {
 
-// RedactSecrets replaces string constants by '***': each one that follows the word PASSWORD, and
-// each one that contains this word itself (a connection string). pg_stat_statements normalizes the
-// constants of queries, but stores CREATE ROLE, ALTER ROLE, CREATE USER MAPPING and CREATE
-// SUBSCRIPTION as they were typed.
+// RedactSecrets replaces each string constant that may be a secret with '***': a constant that
+// follows the word PASSWORD, or that contains this word (a connection string). pg_stat_statements
+// normalizes only the constants of queries. It stores CREATE ROLE, ALTER ROLE, CREATE USER MAPPING
+// and CREATE SUBSCRIPTION as they were typed.
 std::string RedactSecrets(std::string_view text);
 
 }  // namespace pganalytics::collector

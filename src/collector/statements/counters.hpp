@@ -23,8 +23,7 @@ class CounterSum {
     void Add(const uint64_t* counters);
 
     // AddDifference adds what was counted since `before`. Minimum, maximum and deviation cannot be
-    // subtracted, so it combines the whole values of `now`, which also cover the calls up to
-    // `before`.
+    // subtracted, so it combines those of `now`. These also cover the calls up to `before`.
     void AddDifference(const uint64_t* now, const uint64_t* before);
 
     const std::vector<uint64_t>& counters() const { return counters_; }

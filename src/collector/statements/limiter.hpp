@@ -14,13 +14,16 @@ namespace pganalytics::collector {
 constexpr StatementKey OtherKey(uint32_t dbid) { return {0, 0, dbid, true}; }
 constexpr bool IsOther(const StatementKey& key) { return key.queryid == 0; }
 
-// Limited is a snapshot in which one row per database replaces the queries beyond the limit.
+// Limited is a snapshot in which one row per database, `other`, replaces the queries beyond the
+// limit.
 //
-// Counters are cumulative, so the reader subtracts the previous row. Both rows must stand for the
-// same queries. Therefore `rows` are grouped as in the previous snapshot: a query that was kept
-// then has its own row, and `other` sums up all other queries. If a query changes groups, `rebased`
-// has the rows of the new grouping. These rows are sent with a time one microsecond later and
-// marked as bases: the reader does not subtract the previous row from a base.
+// Counters are cumulative, so the reader subtracts the previous row of a series. Both rows must
+// count the same queries. Therefore `rows` are grouped as in the previous snapshot: a query that
+// was kept then has its own row, and `other` sums up all other queries.
+//
+// If a query moves into or out of `other`, `rebased` has the rows of the new grouping. They are
+// sent with a time one microsecond later, and marked as bases. A base is a new start: the reader
+// does not subtract the previous row from it.
 struct Limited {
     Limited() = default;
     // NOLINTNEXTLINE(google-explicit-constructor): a snapshot in which nothing is beyond the limit.
@@ -35,22 +38,26 @@ struct Limited {
     std::vector<uint32_t> start_bases;
 };
 
-// Limiter remembers between snapshots which queries are kept. protocol::ChooseQueries chooses 9/10
-// of them. The other places go first to queries that were kept before, if ChooseQueries still ranks
-// them within 5/4 of the limit + 1; so queries near the limit do not change places all the time. A
-// new query that finds all places taken is counted in `other` at once. If it deserves a place, a
-// rebased row gives it one.
+// Limiter chooses which queries are kept, that is, have their own row. It uses no clock and no
+// socket.
 //
-// `other` is the sum of its members at the snapshot. Members may have vanished since the previous
-// snapshot (evicted, dropped), or their counters may have begun again from zero. Then `other` is
-// the previous sum plus what the remaining members have counted, and the new sum follows as a
-// rebased row. Limiter uses no clock and no socket.
+// A database has as many places for kept queries as the limit says. protocol::ChooseQueries fills
+// 9/10 of them. The others go first to queries that were kept before, if ChooseQueries would choose
+// them with a limit of 5/4 of the limit + 1. So queries near the limit do not change places all the
+// time. If a new query is chosen while the queries kept before still take all places, this snapshot
+// counts it in `other`, and `rebased` has its own row.
+//
+// `other` is the sum of its members. This sum could fall if a member has vanished since the
+// previous snapshot (evicted, dropped), or if its counters have begun again from zero. In that case
+// `other` is the previous sum plus what the remaining members have counted since, and `rebased` has
+// the new sum.
 class Limiter {
   public:
-    // FirstRows is about the first snapshot's rows of databases with more queries than the limit.
-    // kBases: these rows are bases, because the previous process may have kept other queries.
-    // kCounts: these rows are no bases. A process that takes only one snapshot needs kCounts,
-    // because a base alone never counts.
+    // FirstRows says how the first snapshot's rows are sent if a database has more queries than the
+    // limit.
+    // kBases: as bases, because the previous process may have kept other queries.
+    // kCounts: as normal rows. A process that takes only one snapshot needs kCounts, because the
+    // server reports no activity up to a base.
     enum class FirstRows { kBases, kCounts };
 
     explicit Limiter(size_t limit, FirstRows first_rows = FirstRows::kBases)

@@ -95,7 +95,9 @@ Plan Tracker::Observe(Limited limited, const Acknowledged& acknowledged, SteadyT
     plan.merged = std::move(limited.merged);
 
     const size_t own_rows = limited.rows.statements.size();
-    // A series may have two bases at once: one that is not yet acknowledged, and a new one.
+    // `earlier` keeps each row's base before Rebase replaces it by a new one. If the old base is
+    // not acknowledged yet, the push carries both: the old one before the snapshot's row, the new
+    // one after it.
     std::vector<std::shared_ptr<const Base>> earlier(own_rows);
     for (uint32_t i = 0; i < own_rows; ++i) {
         const auto [at, is_new] = entries_.try_emplace(limited.rows.statements[i].key);

@@ -56,15 +56,17 @@ struct Acknowledged {
     bool full_lost = false;  // a full push was dropped or refused since the last TakeAcknowledged
 };
 
-// Tracker numbers the snapshots and stores for each statement the snapshot in which it last
-// changed. A push carries what changed after the last acknowledged snapshot. So one number
-// acknowledges everything before it, and a lost push costs nothing: the next push carries the same
-// changes.
+// Tracker plans which rows of each snapshot a push carries. It uses no clock and no socket.
 //
-// A base, too, is sent until it is acknowledged: each push repeats the newest base of a series
-// before the snapshot's row. If an earlier push with the base was only late, the base is stored
-// twice, and no report changes. If that push was lost, the activity up to the base is lost, but
-// nothing is counted twice. Tracker uses no clock and no socket.
+// Tracker numbers the snapshots and stores for each statement the snapshot in which it last
+// changed. A push carries every row that has changed since the last acknowledged snapshot. So if a
+// push is lost, the next one carries the same changes. An acknowledged snapshot acknowledges all
+// earlier ones.
+//
+// Each push also repeats the newest base of a series, until a snapshot with that base is
+// acknowledged. If the push that first carried the base was only late, the base is stored twice;
+// this changes no report. If that push was lost, the activity up to the base is lost, but nothing
+// is counted twice.
 class Tracker {
   public:
     using SteadyTime = std::chrono::steady_clock::time_point;

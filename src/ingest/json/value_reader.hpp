@@ -1,7 +1,7 @@
-// Value reader: converts one JSON value to the type of a catalog column, by one of two rules. Query
-// statistics are read strictly: a value that does not fit is refused. All other metrics are read
-// loosely, because existing collectors resend a refused push for ever: a value that does not fit is
-// left out and counted as unstored.
+// Value reader: converts one JSON value to the type of a catalog column, by one of two rules.
+// Query statistics are read strictly: a value that does not fit is refused.
+// All other metrics are read loosely: a value that does not fit is left out and counted as
+// unstored. It is not refused, because existing collectors resend a refused push for ever.
 #pragma once
 
 #include <cstdint>
@@ -50,10 +50,10 @@ class ValueReader {
     // JSON null. Faults: 400; 422 for any value that does not fit.
     Fault ReadStrictly(od::value json, const protocol::Column& column, Cell* cell);
 
-    // ReadLoosely accepts integers written as 5.0 or "5", numbers written as strings, and "" as an
-    // absent time or WAL position. If part of the value is lost, *fits is false, and the cell is
-    // NULL or has a label that was cut. `depth` counts the arrays and objects around the value.
-    // Faults: 400; 422 for NUL in a text.
+    // ReadLoosely also accepts integers written as 5.0 or "5", numbers written as strings, and ""
+    // as an absent time or WAL position. If part of the value is lost, it sets *fits to false, and
+    // the cell is NULL or has a label that was cut. `depth` counts the arrays and objects around
+    // the value. Faults: 400 not JSON, or nested too deeply; 422 NUL in a text.
     Fault ReadLoosely(od::value json, const protocol::Column& column, int depth, Cell* cell,
                       bool* fits);
 

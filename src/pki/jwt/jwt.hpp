@@ -40,11 +40,14 @@ class TokenVerifier {
 
     enum class Expired { kRefuse, kAccept };
 
-    // Verify returns the claims of a token. Errors, all 403: a wrong form; a header with anything
-    // but alg, typ and kid; an unknown key; a bad signature; an issuer other than "pganalytics";
-    // another audience; a claim that is missing, of a wrong type or present twice; an iat or nbf in
-    // the future; an expired token unless `expired` is kAccept. `now` is Unix time in seconds.
-    // Unknown claims are ignored, as RFC 7519 section 4 requires.
+    // Verify checks a token and returns its claims. `now` is Unix time in seconds. Unknown claims
+    // are ignored, as RFC 7519 section 4 requires. Errors, all 403:
+    //   a wrong form, or a header with anything but alg, typ and kid
+    //   an unknown key, or a bad signature
+    //   an issuer other than "pganalytics", or another audience
+    //   a claim that is missing, of a wrong type, or present twice
+    //   an iat or nbf in the future (by more than kTokenLeewaySeconds)
+    //   an expired token, unless `expired` is kAccept
     core::Result<TokenClaims> Verify(std::string_view token, std::string_view audience, int64_t now,
                                      Expired expired = Expired::kRefuse) const;
 
