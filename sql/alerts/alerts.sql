@@ -1,7 +1,6 @@
--- The tables of alerts: rules (each has an SQL query), the alerts that rules have found, channels,
--- and notifications. A row of pganalytics.alerts stands for one label set of one rule, from the
--- time the rule first finds it until the alert ends. If the rule finds the label set again later,
--- it gets a new row.
+-- The tables of alerts: rules, the alerts that they find, channels, and notifications. The query of
+-- a rule returns label sets. A row of pganalytics.alerts stands for one of them, from the time the
+-- rule first finds it until the alert ends. If the rule finds it again later, it gets a new row.
 
 CREATE TABLE pganalytics.alert_rules (
     name text PRIMARY KEY CHECK (name ~ '^[a-zA-Z_][a-zA-Z0-9_]{0,62}$'),

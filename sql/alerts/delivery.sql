@@ -1,11 +1,10 @@
--- These functions queue notifications: they compare the alerts with what each channel was sent
--- last. The functions in outbox.sql then take the deliveries that are due and record their outcome.
--- The alerts worker calls all these functions with its own rights and passes the time as an
--- argument.
---
--- A delivery is for one group of one channel, and its key is "channel/group". Only the worker knows
--- which deliveries are in progress. It passes their keys when it takes more deliveries, so that a
--- group never has two in progress. If the worker ends, the next worker takes the same deliveries
+-- These functions queue notifications. They compare the alerts with what each channel was sent
+-- last. Then the functions in outbox.sql take the deliveries that are due and record their outcome.
+-- The alerts worker calls all of them with its own rights and passes the time as an argument.
+
+-- A delivery sends notifications of one group to one channel. Its key is "channel/group". The
+-- worker keeps the keys of deliveries in progress in its memory, and passes them when it takes
+-- more: a group never has two in progress. If the worker ends, the next one takes these deliveries
 -- again.
 
 -- alert_outbox_state has the time at which queue_notifications() last compared, and a hash of what
@@ -74,16 +73,15 @@ COMMENT ON FUNCTION pganalytics.queue_anchors(timestamptz) IS
     'queues the head of the audit log for channels with anchors, at most once a minute; for the alerts worker';
 GRANT EXECUTE ON FUNCTION pganalytics.queue_anchors(timestamptz) TO pganalytics_alerts;
 
--- queue_notifications() compares states, not events, so a lost event loses no notification. It
--- compares if the set of firing alerts or a channel has changed. Every 5 s it compares in any case,
--- because time alone causes some changes (a repetition, an escalation, the end of a silence). Other
--- calls return at once.
---
--- The SET clauses make the planner look rows up through indexes, whatever the statistics say. A
--- plan made while the tables are empty would otherwise compare every row with every row.
+-- queue_notifications() compares the alerts with the notifications queued before. It handles no
+-- events, so none can get lost. If neither the set of firing alerts nor a channel has changed since
+-- it last compared, it compares again only after 5 s. It must do so even then, because a
+-- repetition, an escalation or the end of a silence comes with time alone.
 CREATE FUNCTION pganalytics.queue_notifications(at timestamptz) RETURNS integer
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
+    -- Force lookups through indexes, whatever the statistics say: a plan made while the tables are
+    -- empty would otherwise compare every row with every row.
     SET enable_seqscan = off
     SET enable_hashjoin = off
     SET enable_mergejoin = off

@@ -1,7 +1,7 @@
 -- Housekeeping of the alerts worker: it resolves alerts of rules that were deleted or disabled,
--- deletes expired rows, and samples the counters of all workers. Every function takes the time as
--- an argument. Only prune_alerts() deletes rows for their age: the worker does not call it while
--- the clock is in doubt.
+-- deletes expired rows, and samples the counters of all workers. Each function takes the time as an
+-- argument. Only prune_alerts() deletes rows for their age. The worker does not call it if the
+-- clock was set within the last hour, because the rows' ages may then be wrong.
 
 CREATE FUNCTION pganalytics.end_orphaned_alerts(at timestamptz) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -71,14 +71,13 @@ COMMENT ON FUNCTION pganalytics.prune_alerts(timestamptz, integer) IS
     'deletes resolved alerts, settled notifications and ended silences older than pganalytics.retention_alerts, and samples of workers older than eight days; returns how many alerts and notifications';
 GRANT EXECUTE ON FUNCTION pganalytics.prune_alerts(timestamptz, integer) TO pganalytics_alerts;
 
--- The worker calls move_due_times() if the clock was set while the worker runs. The function shifts
--- stored times with the clock. So a retry, a resend, the end of the retries, and the next
--- evaluation of a rule come after the same wait as without the change. The times at which alerts
--- were found and notified stay as they are: pending_for and escalate_after are measured from them,
--- across restarts.
---
--- If the clock was set while no worker ran, stored times are not shifted. The functions that read
--- such a time ignore it if it is farther ahead than it can be.
+-- move_due_times() shifts due times by as much as the clock was set. The worker calls it when the
+-- clock was set while the worker ran. So a retry, a resend, the end of the retries, and a rule's
+-- next evaluation still come after the same wait.
+-- If the clock was set while no worker ran, nothing shifts these times. The functions that read
+-- them ignore a time that is farther ahead than it can be.
+-- The times at which alerts were found and notified are never shifted: pending_for and
+-- escalate_after are measured from them, across restarts.
 CREATE FUNCTION pganalytics.move_due_times(at timestamptz, shift interval) RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp

@@ -151,10 +151,12 @@ COMMENT ON FUNCTION pganalytics.maintenance_covers(timestamptz, timestamptz, int
 GRANT EXECUTE ON FUNCTION pganalytics.maintenance_covers(timestamptz, timestamptz, interval, interval, text)
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_alerts;
 
--- Inhibition works as in Alertmanager. Every firing alert counts as a source, even if it is
--- silenced or inhibited. So if the source of each of two inhibitions is the target of the other,
--- both alerts are muted. An alert that matches both source and target of an inhibition is not
--- inhibited by itself, nor by another alert that matches both. An empty label equals a missing one.
+-- alert_mutes() returns the muted alerts. Inhibition works as in Alertmanager:
+--   A firing alert inhibits others even if it is silenced or inhibited itself. So two alerts that
+--   inhibit each other are both muted.
+--   If an alert matches both source and target of an inhibition, neither it nor another such alert
+--   inhibits it.
+--   An empty label equals a missing one.
 CREATE FUNCTION pganalytics.alert_mutes(at timestamptz)
     RETURNS TABLE (alert_id bigint, muted_by text[])
     LANGUAGE plpgsql STABLE PARALLEL SAFE

@@ -15,12 +15,14 @@ COMMENT ON FUNCTION pganalytics.alert_backoff(integer, double precision) IS
     'how long to wait after this many failed attempts';
 GRANT EXECUTE ON FUNCTION pganalytics.alert_backoff(integer, double precision) TO pganalytics_alerts;
 
--- settle_delivery() records one of three outcomes. 'sent': the delivery succeeded. 'again': the
--- delivery failed; it is retried until give_up_after has passed, but not before the retry_after
--- that the receiver may have asked for. 'dead': a retry cannot succeed. status is NULL if the
--- receiver has not answered. Only notifications that still wait are changed, so a second call does
--- no harm, nor does a call after the channel was deleted. A delivery without notification_ids was a
--- resend of firing alerts to an Alertmanager.
+-- settle_delivery() records the outcome of a delivery:
+--   'sent'   It succeeded.
+--   'again'  It failed and is retried until give_up_after has passed. If the receiver asked for a
+--            wait (retry_after), the retry does not come before that.
+--   'dead'   It failed, and a retry cannot succeed.
+-- status is NULL if the receiver has not answered. If notification_ids is empty, the delivery was a
+-- resend of firing alerts to an Alertmanager. Only waiting notifications are changed, so the call
+-- does no harm if it is repeated or if the channel was deleted.
 CREATE FUNCTION pganalytics.settle_delivery(
         channel text, group_key text, notification_ids bigint[], outcome text, status integer,
         error text, retry_after interval, at timestamptz) RETURNS void
@@ -125,12 +127,14 @@ COMMENT ON FUNCTION pganalytics.alerts_to_resend(text, timestamptz) IS
     'the alerts to resend to an Alertmanager; for the alerts worker';
 GRANT EXECUTE ON FUNCTION pganalytics.alerts_to_resend(text, timestamptz) TO pganalytics_alerts;
 
--- The result column delivery is a key: the worker passes it in busy while the delivery is in
--- progress. A delivery has waiting notifications of one group, oldest first: at most 200, and no
--- labels twice. It stops before the first repeated labels, so the firing and the end of one alert
--- are sent in two deliveries, one after the other. A channel has at most four deliveries in
--- progress, so a receiver that does not answer delays no other channel. While the first
--- notification of a group has to wait, the whole group waits.
+-- take_deliveries() returns deliveries that are due. The worker passes their keys (the column
+-- delivery) in busy while they are in progress.
+--   A delivery has waiting notifications of one group, oldest first, at most 200.
+--   It ends before a notification whose labels it already has. So the firing and the end of one
+--   alert are sent in two deliveries, one after the other.
+--   If the first notification of a group has to wait, the whole group waits.
+--   A channel has at most four deliveries in progress, so that a receiver that does not answer
+--   delays no other channel.
 CREATE FUNCTION pganalytics.take_deliveries(
         at timestamptz, busy text[],
         OUT delivery text, OUT channel text, OUT group_key text, OUT kind text, OUT url text,

@@ -1,14 +1,13 @@
 -- The built-in rules about this server: security, changes, and whether pushes of collectors arrive.
--- Each query runs as pganalytics_rules and takes the time from evaluation_time(), so that
--- backtest_rule() can run it for a past time. A rule that can only see the present says so.
--- docs/use/alerts.md lists all rules. runbook_url is not set here: administrators set it.
---
--- All rules use the same names for the labels `collector`, `server` and `database`, so that
--- inhibitions and silences can compare them. If clients can cause any number of label sets, the
--- rule returns only the worst thousand: with more rows it would fail and find nothing.
---
 -- Each rule is an INSERT. If its query reads what viewers may not read, a GRANT to
--- pganalytics_rules follows.
+-- pganalytics_rules follows. docs/use/alerts.md lists all rules.
+
+-- Each query runs as pganalytics_rules. It takes the time from evaluation_time(), so that
+-- backtest_rule() can run it for a past time. If a rule can only see the present, it says so.
+
+-- All rules name their labels `collector`, `server` and `database` alike, so that inhibitions and
+-- silences can compare them. If clients can cause any number of label sets, the rule returns only
+-- the worst thousand: a rule with more rows fails and finds nothing.
 
 -- A record of refusals has a count and the number of seconds in which they occurred. If these
 -- seconds began before the window of the rule, the rule counts only the part inside the window, as

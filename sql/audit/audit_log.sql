@@ -1,8 +1,9 @@
 -- The audit log: who did or tried what. Only the audit worker appends rows. It numbers them without
--- gaps. Each row has a hash over itself and the hash of the row before it; docs/operate/audit.md
--- describes the format. There is one partition for each month (UTC) of recorded_at. recorded_at
--- never goes back, so months are in the order of the row numbers. Like the partitions of samples,
--- these partitions are not members of the extension.
+-- gaps. Each row has a hash over itself and the hash of the row before it (docs/operate/audit.md).
+
+-- The log has one partition for each month (UTC) of recorded_at. recorded_at never goes back, so
+-- the months are in the order of the row numbers. The partitions are not members of the extension,
+-- for the reason in sql/retention/partitions.sql.
 
 CREATE TABLE pganalytics.audit_log (
     id bigint NOT NULL,

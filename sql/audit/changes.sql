@@ -1,7 +1,6 @@
--- These triggers record changes of identities in the audit log: every changed row of these tables,
--- whatever role and statement changed it. They are ENABLE ALWAYS, so session_replication_role =
--- replica hides nothing. Rows that pg_restore inserts are recorded, too, because these identities
--- may push from then on.
+-- These triggers record each changed row of identities in the audit log, whatever role or statement
+-- changed it. They are ENABLE ALWAYS, so they also fire if session_replication_role is replica.
+-- They also record rows that pg_restore inserts, because a restored identity may push from then on.
 
 CREATE FUNCTION pganalytics.audit_change() RETURNS trigger
     LANGUAGE c SET search_path = pg_catalog, pg_temp

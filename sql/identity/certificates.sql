@@ -1,7 +1,7 @@
 -- The certificate authority: what it has published, what administrators can request from it, and
--- when certificates and keys expire. Only the program of the maintenance worker uses private keys.
--- So if a request needs a private key, its function only inserts a row, which the worker finds
--- after the commit.
+-- when certificates and keys expire. Only the maintenance worker's program uses private keys. So a
+-- function whose work needs a private key only inserts a row. The worker does the work after the
+-- commit.
 
 CREATE TABLE pganalytics.trust (
     version bigint PRIMARY KEY CHECK (version > 0),

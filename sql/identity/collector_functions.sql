@@ -1,8 +1,6 @@
--- These functions enrol collectors. A token leaves the server once, as the result of the call:
--- statement logs do not show it, and the tables hold only its SHA-256.
---
--- The functions are SECURITY INVOKER: pganalytics_admin may write the columns that they write, and
--- no others.
+-- These functions enrol collectors. A token leaves the server once, as the result of the call. It
+-- is not in statement logs, and the tables hold only its SHA-256. The functions are SECURITY
+-- INVOKER: pganalytics_admin may write the columns that they write, and no others.
 
 -- new_token() hashes three UUIDs. Each has 122 random bits, together more than 256 bits from the
 -- server's strong random source. Hashing hides the bits of a UUID that are fixed. The prefix shows
@@ -66,10 +64,10 @@ $$;
 COMMENT ON FUNCTION pganalytics.collector_named(text) IS 'the id of a collector, or an error';
 GRANT EXECUTE ON FUNCTION pganalytics.collector_named(text) TO pganalytics_admin;
 
--- token_cutoff() returns the time from which on signed tokens are valid; tokens issued before it
--- are refused. The time is 5 s ahead for two reasons: a worker may sign a token before it sees the
--- commit, and the time of issue in a token is in whole seconds. When a worker has seen the commit,
--- it dates new tokens after this time.
+-- token_cutoff() returns a new tokens_valid_from: signed tokens issued before it are refused. It is
+-- 5 s ahead, because a worker that has not seen the commit yet may still sign tokens, and because a
+-- token's time of issue is in whole seconds. A worker that has seen the commit dates new tokens
+-- later than the cutoff.
 CREATE FUNCTION pganalytics.token_cutoff() RETURNS timestamptz
     LANGUAGE sql VOLATILE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp

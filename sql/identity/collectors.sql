@@ -1,11 +1,10 @@
--- Collectors, which may push, and the servers and databases that they monitor. The tables are
--- small. Administrators write the collectors. An ingest worker adds a server or a database at its
--- first push. The worker has then already looked up the collector or server to which the new row
--- refers.
---
--- The tables have no foreign keys: pg_dump does not sort the rows of an extension's tables by the
--- foreign keys between these tables, so pg_restore with several jobs would fail. No role of the
--- extension may delete from these tables.
+-- Collectors, and the servers and databases that they monitor. Administrators write the collectors.
+-- An ingest worker adds a server or database at its first push, after it has looked up the
+-- collector or server to which the new row refers.
+
+-- The tables have no foreign keys: pg_dump records no order for the rows of an extension's tables,
+-- so pg_restore with several jobs would fail. No role of the extension may delete from these
+-- tables.
 
 CREATE TABLE pganalytics.collectors (
     collector_id uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),

@@ -1,10 +1,9 @@
--- Enrols collectors with certificates and registers v3 collectors. Some functions are for
--- administrators, the others for ingest workers that serve a request. Tokens and secrets leave the
--- server once, as results.
---
+-- These functions enrol collectors with certificates and register v3 collectors. Tokens and secrets
+-- leave the server once, as results.
+
 -- Functions for administrators are SECURITY INVOKER: pganalytics_admin may write the columns that
--- they write. Functions for the workers are SECURITY DEFINER, so the workers' role cannot write
--- tokens and requests in any other way. They take only values as arguments, and only
+-- they write. Functions for ingest workers are SECURITY DEFINER, so that pganalytics_ingest can
+-- write tokens and requests in no other way. They take only values as arguments, and only
 -- pganalytics_ingest may call them.
 
 CREATE FUNCTION pganalytics.check_validity(valid_for interval, longest interval) RETURNS timestamptz
@@ -211,10 +210,10 @@ GRANT SELECT ON pganalytics.collector_credentials
 -- request waits for its certificate. refusal is the kind of refusal for the audit log, one of the
 -- names in src/protocol/refusals.hpp. message is only for people.
 
--- If two callers use a token at the same time, the UPDATE decides: the second UPDATE waits for the
--- commit of the first, and then finds the token used. The SELECT comes first because a statement
--- trigger makes every worker and gateway reload identities after any UPDATE, even of no row. A
--- stranger with a wrong token must not cause that.
+-- enroll_collector() lets only one caller use a token: a second UPDATE waits for the commit of the
+-- first, and then finds the token used. The SELECT before it refuses wrong tokens without an
+-- UPDATE: after any UPDATE, even of no row, a statement trigger makes every worker and gateway
+-- reload identities, and a stranger must not cause that.
 CREATE FUNCTION pganalytics.enroll_collector(
     token_sha256 bytea, csr bytea, address text,
     OUT status integer, OUT message text, OUT certificate_request_id uuid, OUT collector_id uuid,

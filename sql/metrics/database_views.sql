@@ -1,8 +1,8 @@
--- Views over the metrics' tables, with names instead of numbers and zeros instead of NULL. This
--- file has the views of databases, tables and indexes.
---
--- A condition on sampled_at prunes the partitions. A sample is joined to its series by both parts
--- of the key (server_id, series_id), so that servers can be stored separately one day.
+-- Views over the metrics of databases, tables and indexes. They show names instead of numbers and
+-- zeros instead of NULL. A condition on sampled_at prunes the partitions.
+
+-- Each sample is joined to its series by the whole key (server_id, series_id), so that servers can
+-- be stored separately one day.
 
 CREATE VIEW pganalytics.series_names AS
     SELECT m.server_id, m.series_id, m.relation, c.name AS collector, v.name AS server,

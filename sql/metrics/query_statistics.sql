@@ -88,10 +88,9 @@ GRANT SELECT (received_at, server_id, push_key, body_hash, observed, stored, unc
               unchanged, merged, discarded_too_old, discarded_in_future, discarded_too_large, unstored)
     ON pganalytics.push_ledger TO pganalytics_ingest;
 
--- push_accounts has the counts of each push, by database. The worker writes them together with the
--- row of the push in push_ledger, with the same time and key. Every push has a row with database_id
--- 0, even if its counts are all zero: counting these rows counts the pushes without reading the
--- ledger.
+-- push_accounts has the counts of each push by database. The worker writes them together with the
+-- push's row in push_ledger, with the same time and key. Each push has a row with database_id 0,
+-- even if all its counts are zero. So counting these rows counts the pushes without the ledger.
 CREATE TABLE pganalytics.push_accounts (
     received_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     server_id integer NOT NULL,

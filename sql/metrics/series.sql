@@ -1,7 +1,8 @@
 -- The series of all metrics except query statistics. Each relation of the metric catalog has a
--- table of samples, which is partitioned by day. A sample has the number of its series instead of
--- names. The ingest worker may insert whole rows of samples, because the bulk insert checks the
--- privilege on the table, not on columns.
+-- table of samples, partitioned by day. A sample has the number of its series instead of names.
+
+-- The ingest worker may insert into all columns of the samples' tables, because the bulk insert
+-- checks the privilege on the table, not on columns.
 
 CREATE TABLE pganalytics.metric_series (
     server_id integer NOT NULL,

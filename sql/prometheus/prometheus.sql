@@ -1,7 +1,8 @@
--- Prometheus: the server's own metrics as rows and in Prometheus' text format, and the tokens of
--- the programs that read them at GET /metrics. Every scrape reads all metrics, so it must
--- be fast: from the ledger and the samples it reads at most the last entry of an index. No label
--- names a query, a user, an address or a database of a monitored server.
+-- Prometheus: the server's own metrics, as rows and in Prometheus' text format, and the tokens of
+-- the programs that read them at GET /metrics. A scrape reads all metrics. To be fast, it reads at
+-- most the last entry of an index from the ledger and the samples.
+
+-- No label names a query, a user, an address or a database of a monitored server.
 
 CREATE TABLE pganalytics.scrape_tokens (
     name text PRIMARY KEY CHECK (name ~ '^[a-zA-Z0-9_.-]{1,63}$'),

@@ -1,7 +1,9 @@
--- Accounts of all pushes. Each push has observed = stored + unchanged + merged + discarded, both in
--- push_ledger and, by database, in push_accounts. These views add the counts up, check the
--- equation, and find pushes that never came. Sums are numeric, so that no number from a sender can
--- overflow a report. Database '' stands for rows that belong to no database.
+-- Accounts of all pushes. push_ledger has the counts of each push, push_accounts the same counts by
+-- database. In every row, observed = stored + unchanged + merged + discarded. These views add the
+-- counts up, check the equation, and find pushes that never came.
+
+-- The sums in these views are numeric, so that no number from a sender can overflow them. Database
+-- '' stands for rows that belong to no database.
 
 -- If the library is not loaded, the session does not know the settings, and nothing is limited.
 -- Then the functions return the defaults.
@@ -66,16 +68,12 @@ COMMENT ON COLUMN pganalytics.ingest_accounting.discard_rate IS 'discarded / obs
 GRANT SELECT ON pganalytics.ingest_accounting
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
--- A sender that numbers its pushes starts at 1 in each epoch. The epoch of our collector is the
--- time of its start in microseconds. A number is missing if a higher one of the same epoch has
--- arrived. Numbers below the lowest one in the ledger may have arrived and expired. So they count
--- as missing only if the epoch began after the start of the ledger's oldest day. If an epoch is not
--- a time, nobody knows when it began, so these numbers are not reported.
---
--- A client can send any number. So the differences are numeric, and an epoch is converted to a time
--- only if it is in the range of times.
+-- ingest_gaps lists the pushes that never came. A sender numbers its pushes from 1 in each epoch;
+-- our collector's epoch is its start time in microseconds. A number is missing if it has not
+-- arrived, but a higher one of the same epoch has.
 CREATE VIEW pganalytics.ingest_gaps AS
     SELECT c.name AS collector, v.name AS server, g.epoch, g.from_sequence, g.to_sequence,
+           -- A client can send any number, so bigint could overflow.
            g.to_sequence::numeric - g.from_sequence + 1 AS missing,
            g.received_after, g.received_before
     FROM (SELECT n.server_id, n.epoch, n.sequence - 1 AS to_sequence,
@@ -93,6 +91,10 @@ CREATE VIEW pganalytics.ingest_gaps AS
                       WHERE l.epoch IS NOT NULL AND l.sequence IS NOT NULL
                       GROUP BY l.server_id, l.epoch, l.sequence) s
                 WINDOW epoch_order AS (PARTITION BY s.server_id, s.epoch ORDER BY s.sequence)) n
+          -- Numbers below the lowest one in the ledger may have arrived and expired. Report them
+          -- only if the epoch began after the start of the ledger's oldest day. If the epoch is not
+          -- a time, nobody knows when it began: do not report them. A client can send any epoch:
+          -- the two bounds also keep the conversion of epoch to a time in range.
           WHERE CASE WHEN n.previous IS NOT NULL
                      THEN n.sequence - 1 > n.previous
                      ELSE n.sequence > 1

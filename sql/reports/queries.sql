@@ -1,9 +1,9 @@
--- Reports on query statistics. The samples hold cumulative counters. What happened between two
--- times is the difference of two samples, unless the counters were reset in between.
---
+-- Reports on query statistics. The samples hold cumulative counters. The activity between two times
+-- is the difference of two samples, unless the counters were reset in between. The reports leave
+-- out min, max and stddev, whose differences mean nothing. The mean is that of the interval.
+
 -- sql/install_script.awk replaces a line that begins with {calls..rows} by one line for each column
--- of the metric catalog from calls to rows, with the column's name and type. Differences of min,
--- max and stddev mean nothing, so the reports leave them out. The mean is that of the interval.
+-- of the metric catalog from calls to rows, with the column's name and type.
 
 CREATE VIEW pganalytics.queries AS
     SELECT s.server_id, s.series_id, c.name AS collector, v.name AS server, b.name AS database,
@@ -32,27 +32,12 @@ COMMENT ON VIEW pganalytics.query_stats IS
 GRANT SELECT ON pganalytics.query_stats
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
--- query_deltas() does the work of both reports below. It returns pairs of samples of a series and
--- the differences of their counters. It covers the samples after "from", up to and including "to".
---
--- If each_interval is true, each sample is paired with the one before it. The first pair starts at
--- the last sample at or before "from". If each_interval is false and the counters of a series only
--- rose, two reads through its index are enough: the sample at or before "from", and the last one.
--- The whole series is read if a counter fell between these two, or if reset_at is after "from":
--- reset_at names only the last reset or base, and there may have been another before it.
---
--- A reset: calls, rows or execution time fell, or the source reported a reset (reset_at). The
--- report is needed because counters that have risen past their old values do not show a reset.
--- After a reset the counters start from zero, so all of their value is new. If the collector saw a
--- series begin, its very first sample is new as well. In any other series the first sample is
--- history and only a base. first_seen tells which sample is the very first: after older partitions
--- were dropped, the oldest sample is not.
---
--- A base (rebased): from this sample on the source counts something else in the series, so its
--- value does not belong to the interval before it. The sum of the queries beyond the limit (queryid
--- 0 of no user) can also fall without a reset or a base, because a gateway adds up the queries that
--- are beyond the limit at that time. Such a fall counts as no activity.
---
+-- query_deltas() does the work of both reports below. It returns pairs of samples of one series
+-- with the differences of their counters, for the samples after "from", up to and including "to".
+--   If each_interval is true, each sample is paired with the one before it; the first pair starts
+--   at the last sample at or before "from".
+--   If each_interval is false, one pair covers the whole period. But if the counters of the series
+--   were reset in the period, each sample is paired as above.
 -- Old collectors can take two samples within a second, but send times in whole seconds. So samples
 -- of the same time are ordered by calls.
 CREATE FUNCTION pganalytics.query_deltas(
@@ -69,6 +54,10 @@ AS $$
     WITH series AS (
         SELECT s.server_id, s.series_id, s.reset_at,
                s.queryid = 0 AND s.username = '' AS is_other, newest.sample AS newest, base.sample AS base,
+               -- `opening` is the sample before the first difference: the last one at or before
+               -- "from", else the oldest one, whose value is history. It is NULL if the collector
+               -- saw the series begin with the oldest sample: then all of its value is new.
+               -- first_seen shows if the oldest sample is the first, or older ones were dropped.
                CASE WHEN (base.sample).sampled_at IS NOT NULL THEN base.sample
                     WHEN s.from_zero AND (oldest.sample).rebased IS NOT TRUE
                          AND (oldest.sample).sampled_at <= s.first_seen THEN NULL
@@ -92,6 +81,9 @@ AS $$
             ORDER BY q.sampled_at, q.calls NULLS FIRST LIMIT 1) oldest ON true
         WHERE s.last_seen >= "from" - interval '1 hour'
     ), ways AS (
+        -- If no counter fell, `opening` and `newest` are enough; each is one read through an index.
+        -- Read the series in full if a counter fell between them. Do so, too, if reset_at is after
+        -- "from": reset_at names only the last reset or base, and there may be another before it.
         SELECT s.*,
                each_interval OR coalesce(s.reset_at > "from", false)
                OR coalesce((s.newest).calls, 0) < coalesce((s.opening).calls, 0)
@@ -118,6 +110,9 @@ AS $$
         WHERE w.in_full
           AND ((n.earlier).sampled_at IS NOT NULL OR (w.opening).sampled_at IS NULL)
     ), judged AS (
+        -- A base (rebased): from this sample on, the source counts something else in the series.
+        -- `reported`: the source reported a reset. Counters that have risen past their old values
+        -- since a reset do not show it themselves.
         SELECT p.*, coalesce(p.rebased, false) AS is_base,
                coalesce(p.calls, 0) < coalesce((p.earlier).calls, 0)
                OR coalesce(p.rows, 0) < coalesce((p.earlier).rows, 0)
@@ -126,6 +121,12 @@ AS $$
                         AND p.sampled_at > (p.earlier).sampled_at, false) AS reported
         FROM pairs p OFFSET 0
     ), bases AS (
+        -- `base` is the sample to subtract: the sample before, if the counters continued.
+        -- After a reset it is NULL: counters start from zero, so all of their value is new.
+        -- For a base it is the sample itself: its value does not belong to the interval before it.
+        -- is_other is the sum of the queries beyond the limit. It can fall without a reset, because
+        -- a gateway adds up the queries that are beyond the limit at that time. Then `base` is the
+        -- sample itself, too: the fall counts as no activity.
         SELECT j.*, (j.fell OR j.reported) AND NOT (j.is_base OR j.is_other) AS reset,
                CASE WHEN j.is_base OR j.is_other AND j.fell THEN j.itself
                     WHEN j.is_other OR NOT (j.fell OR j.reported) THEN j.earlier END AS base

@@ -1,11 +1,11 @@
 -- Each partition holds one UTC day. It is made before it is needed, and dropped as a whole.
 -- Partitions are not members of the extension, so that pg_dump keeps their rows. The install script
--- makes none, so that a restore finds none in its way.
---
--- A partition is made as a table and then attached. CREATE TABLE ... PARTITION OF would lock the
--- parent against every insert. Each partition has its own index, and the parents have none: if a
--- parent had one, attaching a partition at a restore would make an index for it, and the restore
--- would then find the index twice.
+-- makes none, because they would be in the way of a restore.
+
+-- A partition is made as a table and then attached, because CREATE TABLE ... PARTITION OF would
+-- lock the parent against every insert. Each partition has its own index, and the parents have
+-- none. If a parent had one, a restore would make a partition's index twice: once when it attaches
+-- the partition, and once from the dump.
 
 CREATE FUNCTION pganalytics.partitioned_relations()
     RETURNS TABLE (relation text, time_column text, index_columns text[], family text)
@@ -71,11 +71,7 @@ $$;
 COMMENT ON FUNCTION pganalytics.partitioned_relation(text) IS
     'the entry of a table that is kept by day, or an error';
 
--- SECURITY DEFINER: the ingest workers may make a partition but may not create tables.
---
--- If two sessions make the same day, the LOCK TABLE makes one wait for the other. ATTACH PARTITION
--- takes the same lock on the parent anyway, and it blocks no insert. An advisory lock would not do:
--- any stranger can take it.
+-- make_partition() is SECURITY DEFINER, because the ingest workers may not create tables.
 CREATE FUNCTION pganalytics.make_partition(relation text, day date) RETURNS regclass
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -100,6 +96,8 @@ BEGIN
     leaf_name := format('%s_p%s', kind.relation, to_char(day, 'YYYYMMDD'));
     leaf := to_regclass(format('pganalytics.%I', leaf_name));
     IF leaf IS NULL THEN
+        -- If another session makes the same day, wait for it. ATTACH PARTITION takes this lock,
+        -- too, and it blocks no insert. An advisory lock would not do: any stranger can take it.
         EXECUTE format('LOCK TABLE ONLY %s IN SHARE UPDATE EXCLUSIVE MODE', parent);
         leaf := to_regclass(format('pganalytics.%I', leaf_name));
     END IF;

@@ -108,11 +108,9 @@ COMMENT ON FUNCTION pganalytics.expired_partitions() IS
     'the partitions whose retention has passed, oldest first';
 GRANT EXECUTE ON FUNCTION pganalytics.expired_partitions() TO pganalytics_admin, pganalytics_maintenance;
 
--- To drop a partition, PostgreSQL locks the parent against inserts. Inserts wait even while the
--- request for this lock still waits. The ingest workers give up after 500 ms, so this function
--- waits only 200 ms, and no push is refused. After it has locked the parent, it waits for no other
--- lock (NOWAIT): if a session reads or vacuums the old day, the function fails, and the day stays
--- until the next attempt.
+-- drop_expired_partition() must lock the parent against inserts, which wait as soon as the lock is
+-- requested. An ingest worker gives up after 500 ms. So this function waits for the lock only
+-- 200 ms, and no push is refused.
 CREATE FUNCTION pganalytics.drop_expired_partition(partition regclass) RETURNS boolean
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -137,6 +135,8 @@ BEGIN
                    AND i.inhparent = format('pganalytics.%I', leaf.relation)::regclass) THEN
         RETURN false;
     END IF;
+    -- The parent is locked now, so wait for no other lock. If a session reads or vacuums the old
+    -- day, this fails, and the day stays until the next attempt.
     EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE NOWAIT', partition);
     EXECUTE format('DROP TABLE %s', partition);
     RETURN true;
@@ -147,10 +147,9 @@ COMMENT ON FUNCTION pganalytics.drop_expired_partition(regclass) IS
 GRANT EXECUTE ON FUNCTION pganalytics.drop_expired_partition(regclass)
     TO pganalytics_admin, pganalytics_maintenance;
 
--- Dropping partitions locks the parent against inserts until the end of the transaction. Inserts
--- wait even while the request for this lock still waits. So this function waits no longer than the
--- lock_timeout of the caller, or 3 s if there is none. Then it fails and has dropped nothing. It
--- waits for 3 s because autovacuum gives its lock up only after deadlock_timeout.
+-- drop_partitions() locks the parent against inserts until the end of the transaction. Inserts wait
+-- as soon as the lock is requested. So this function waits for a lock no longer than the caller's
+-- lock_timeout, or 3 s if there is none. Then it fails and has dropped nothing.
 CREATE FUNCTION pganalytics.drop_partitions(relation text, before date) RETURNS integer
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -169,6 +168,7 @@ BEGIN
                   HINT = format('Give a day that is not after %s (UTC).', current_date);
     END IF;
     IF waits = '0' THEN
+        -- Autovacuum gives its lock up only after deadlock_timeout, so wait longer than that.
         PERFORM set_config('lock_timeout', '3s', true);
     END IF;
     IF EXISTS (SELECT FROM pganalytics.partitions p

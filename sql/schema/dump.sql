@@ -1,13 +1,13 @@
--- This tells pg_dump which rows to keep. The rows of these tables and the state of their sequences
--- belong to the user, although the tables belong to the extension. Partitioned tables have no rows
--- of their own: their partitions are ordinary tables, which pg_dump keeps by itself. Of the
--- built-in alert rules and inhibitions, pg_dump keeps only the changed ones. At a restore,
--- guard_alert_rules() and guard_alert_inhibitions() write them over the newly installed ones.
+-- This tells pg_dump to keep the rows of these tables and the state of their sequences: they belong
+-- to the user, although the tables belong to the extension. Partitioned tables need no entry: their
+-- partitions are ordinary tables, which pg_dump keeps by itself.
 
 DO $dump$
 DECLARE
     kept regclass;
     condition text;
+    -- Keep a built-in rule or inhibition only if it was changed. At a restore, the triggers
+    -- guard_alert_rules() and guard_alert_inhibitions() write it over the newly installed one.
 BEGIN
     FOR kept, condition IN
         SELECT c.oid, CASE WHEN c.relname IN ('alert_rules', 'alert_inhibitions')

@@ -6,22 +6,23 @@
 CREATE SCHEMA pganalytics;
 COMMENT ON SCHEMA pganalytics IS 'PostgreSQL monitoring server inside the database';
 
--- The privileges of a role on an object are granted after the object's COMMENT. Roles made here
--- inherit nothing (NOINHERIT), so a GRANT names every role that it is for.
+-- The roles of the extension. They inherit nothing (NOINHERIT), so a GRANT names every role that it
+-- is for. The GRANTs on an object follow its COMMENT.
 --
--- People:
---   viewer       reads. Reports run with the rights of the caller, so viewers may read the tables,
---                too, but not the hashes of tokens.
+-- Roles of people:
+--   viewer       reads. Reports run with the rights of the caller, so viewers may also read the
+--                tables, except for the hashes of tokens.
 --   operator     also acts on alerts: acknowledges, silences, plans maintenance.
 --   admin        also manages collectors, certificates, alert rules and channels, and reads the
 --                audit log.
--- Workers. Each role has privileges only on the columns that its statements name
--- (test/regress/privileges.sql tries each role):
+--
+-- Roles of workers. Each has privileges only on the columns that its statements name, and
+-- test/regress/privileges.sql tries each role:
 --   ingest       stores pushes and can remove nothing. It cannot write columns that have a default
---                (identities, the time and the WAL position of a push), and it reads neither query
+--                (identities, the time and the WAL position of a push). It reads neither query
 --                texts nor samples.
 --   maintenance  makes and drops the partitions of days; issues and revokes certificates.
---   api          logs people in. What people read, they read with their own privileges.
+--   api          logs people in. It reads for a person with that person's privileges.
 --   audit        appends to the audit log and can do nothing else.
 --   alerts       evaluates rules and delivers notifications.
 --   rules        runs the queries of rules and reads what viewers read. It has no members.

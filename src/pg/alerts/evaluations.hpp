@@ -1,8 +1,6 @@
-// Evaluations: the statements by which the alerts worker reads due rules, stores what the rules
-// have found, and removes old rows (sql/alerts).
-//
-// Every function raises any ERROR of its statement.
-// REQUIRES: SPI connected (Transact), the current role is pganalytics_alerts.
+// Evaluations: the alerts worker's statements, which call the functions of sql/alerts.
+// Every function below raises any ERROR of its statement.
+// REQUIRES: SPI is connected (Transact), and the current role is pganalytics_alerts.
 #pragma once
 
 #include "pg/alerts/rules.hpp"

@@ -9,10 +9,9 @@ extern "C" {
 
 namespace pganalytics::pg {
 
-// ExpandTemplate replaces {{ $value }} by `value` and {{ $labels.x }} by the label x. If there is
-// no label x, it replaces {{ $labels.x }} by nothing. Everything else stays as it is. It makes one
-// pass from left to right, so a placeholder inside a label's text is not expanded. The result is in
-// the current memory context.
+// ExpandTemplate replaces {{ $value }} by `value` and {{ $labels.x }} by the label x, or by nothing
+// if there is no label x. It leaves all other text as it is, and does not expand placeholders
+// inside a label's text. The result is in the current memory context.
 char* ExpandTemplate(const char* text, Jsonb* labels, const char* value);
 
 }  // namespace pganalytics::pg

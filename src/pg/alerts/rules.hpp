@@ -26,12 +26,12 @@ struct Findings {
     int count;
 };
 
-// RunRule runs the query as of `at`, as the role pganalytics_rules, in a subtransaction that is
-// read-only and always rolled back. The rollback also undoes settings and notifications of the
-// query. The findings are allocated in `context`.
-// It raises ERROR 22023 if the query is not one SELECT whose columns are "value" and valid label
-// names, 21000 if two rows have the same labels, 54000 if there are more than kMaxLabelSets rows,
-// and any ERROR of the query.
+// RunRule runs a rule's query as of the time `at`, as the role pganalytics_rules. It runs it in a
+// read-only subtransaction and always rolls this back, which also undoes the query's settings and
+// notifications. The findings are allocated in `context`. It raises any ERROR of the query, and:
+//   22023: the query is not one SELECT whose columns are "value" and valid label names
+//   21000: two rows have the same labels
+//   54000: the query returns more than kMaxLabelSets rows
 // REQUIRES: a transaction with a snapshot, not in parallel mode.
 Findings RunRule(const char* query, TimestampTz at, MemoryContext context);
 

@@ -40,10 +40,10 @@ struct ApiInputs {
 uint32_t ReadParameters(std::string_view query, const protocol::ApiRoute& route, ApiInputs* inputs,
                         const char** why);
 
-// ReadBody reads a body. The body may have only the fields of the route. Returns 0 if it is valid.
-// Otherwise returns 400 (no JSON) or 422 (a bad field), with one sentence in *why. The body may be
-// secret, so all copies of it are in the current memory context. Raises ERROR 54001 if the body is
-// nested too deeply, 22003 if a number is out of range.
+// ReadBody reads a body, which may have only the fields of the route. It returns 0 if the body is
+// valid, 400 if it is no JSON, and 422 if a field is bad; *why then is one sentence. It raises
+// ERROR 54001 if the body is nested too deeply, and 22003 if a number is out of range. It copies
+// the body only into the current memory context, so that the caller can overwrite secrets in it.
 uint32_t ReadBody(std::string_view body, const protocol::ApiRoute& route, ApiInputs* inputs,
                   const char** why);
 

@@ -28,10 +28,10 @@ enum class JsonResult {
     kBadField,  // no object, or a field is unknown, missing, repeated, or of a wrong kind or size
 };
 
-// ReadJsonFields reads an object that has these fields and no others. If the result is not kGood,
-// *why says in one sentence what is wrong, without any value, and the caller must not use the
-// values. The body may be secret, so all copies of it are in the current memory context. Raises
-// ERROR 54001 if the object is nested too deeply.
+// ReadJsonFields reads an object that has these fields and no others. If it does not return kGood,
+// *why is one sentence about the fault, without any value; do not use the values then. It raises
+// ERROR 54001 if the object is nested too deeply. It copies the object only into the current memory
+// context, so that the caller can overwrite secrets in it.
 JsonResult ReadJsonFields(std::string_view json, JsonField* fields, int count, const char** why);
 
 }  // namespace pganalytics::pg

@@ -48,11 +48,10 @@ void Append(Out* out, std::string_view bytes) {
     out->at += bytes.size();
 }
 
-// CharacterAt returns the length of the UTF-8 character at the start of `text`. It returns 0 if
-// `text` starts with a control character or with bytes that must not be copied. Texts of a session
-// are in the encoding of its database. If that encoding is not UTF-8, only ASCII is copied, because
-// a conversion could raise an ERROR. The encoding is unknown until the client is connected to a
-// database; until then, bytes that are valid UTF-8 count as UTF-8.
+// CharacterAt returns the length of the UTF-8 character at the start of `text`. It returns 0 for a
+// control character and for bytes that must not be copied. In a database whose encoding is not
+// UTF-8, only the ASCII of a session's texts is copied, because a conversion could raise an ERROR.
+// Before the session has a database, the encoding is unknown: any valid UTF-8 is copied.
 size_t CharacterAt(std::string_view text) {
     const auto first = static_cast<unsigned char>(text[0]);
     if (first < 0x20 || first == 0x7F) return 0;

@@ -49,10 +49,10 @@ struct AuditHead {
 Size AuditRingBytes();
 void StartAuditRing();
 
-// PutAuditRecord puts a record into the ring. If the ring is full, it waits for room at most
-// pganalytics.audit_wait, and only while the audit worker is attached. If there is still no room,
-// it returns false: the record is counted as lost, and the audit worker records the gap. Raises no
-// ERROR and takes no lock. Without shared memory it does nothing and returns true.
+// PutAuditRecord puts a record into the ring and returns true. If the ring is full, it waits for
+// room up to pganalytics.audit_wait, but only while the audit worker is attached. If there is still
+// no room, it counts the record as lost and returns false; the audit worker then records the gap.
+// It raises no ERROR and takes no lock. Without shared memory it only returns true.
 bool PutAuditRecord(const AuditRecord& record);
 
 // AuditRingHasRoom: the ring has room for one more record.
@@ -67,11 +67,12 @@ struct AuditRingUse {
 };
 AuditRingUse GetAuditRingUse();
 
-// Only the audit worker calls the functions from here to WaitForAuditRecords. PeekAuditRecord
-// returns the record at a place (0: the oldest record), nullptr if there is none yet.
-// ReleaseAuditRecords removes the `count` oldest records; call it after their commit. If this audit
-// worker ends before that, the next one finds them in the ring.
+// Only the audit worker calls the functions from here to WaitForAuditRecords.
+
+// PeekAuditRecord returns the record at `place` (0: the oldest), or nullptr if none is there yet.
 const AuditRecord* PeekAuditRecord(uint32 place);
+// ReleaseAuditRecords removes the `count` oldest records. Call it after their rows are committed:
+// if the worker ends before that, the next worker still finds them in the ring.
 void ReleaseAuditRecords(uint32 count);
 
 // LostAuditRecords returns how many lost records the log does not mention yet, and in *since when

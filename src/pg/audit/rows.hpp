@@ -14,12 +14,13 @@ struct RowChange {
     HeapTuple after;
 };
 
-// ValueOf returns a column's value for the details, in a form that does not depend on the session's
-// settings: booleans and integers as JSON, times as ISO 8601 in UTC, intervals in PostgreSQL's
-// style. TextOf returns the value as text, "" for NULL. TimeOf reads a timestamptz, which must not
-// be NULL. Raises any ERROR of the type's output function. Allocates in the current context.
+// ValueOf returns a column's value for the details of a record. The form depends on no setting:
+// booleans and integers are JSON, times are ISO 8601 in UTC, intervals have the style "postgres".
+// It raises any ERROR of the type's output function and allocates in the current context.
 AuditValue ValueOf(const RowChange& change, HeapTuple row, const char* column);
+// TextOf returns the value of ValueOf as text, "" for NULL. It raises and allocates like ValueOf.
 const char* TextOf(const RowChange& change, HeapTuple row, const char* column);
+// TimeOf returns the value of a timestamptz column. REQUIRES: it is not NULL.
 TimestampTz TimeOf(const RowChange& change, HeapTuple row, const char* column);
 bool IsNull(const RowChange& change, HeapTuple row, const char* column);
 

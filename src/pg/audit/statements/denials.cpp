@@ -1,7 +1,8 @@
-// Audit denials: a watch is an error context callback. PostgreSQL calls it when an ERROR is raised,
-// before anybody can catch the ERROR. If no ERROR is raised, a watch costs only a few assignments.
-// The hook for messages (emit_log_hook) records refusals while no watch is open, that is, before a
-// statement runs. Nothing in a session can catch these ERRORs.
+// Audit denials: an ERROR 42501 is recorded in one of two ways.
+// Watch: an error context callback, open while a statement runs. PostgreSQL calls it when the ERROR
+//   is raised, before anybody can catch the ERROR. Without an ERROR it costs a few assignments.
+// OnMessage: the hook for messages (emit_log_hook). It records ERRORs raised while no watch is
+//   open, that is, before the statement runs. Nothing in a session can catch these.
 #include "pg/audit/statements/denials.hpp"
 
 #include "pg/audit/role.hpp"
@@ -148,10 +149,10 @@ void Start(QueryDesc* query, int flags) {
     }
 }
 
-// RecordDeniedPlan records the denial with the relation's schema and the missing privilege. The
-// message has neither of them. The function can read catalogs although an ERROR is being handled,
-// because PostgreSQL checks privileges before it opens or locks anything. If reading them fails, it
-// records only what the message says, and raises the denial's ERROR again from its copy.
+// RecordDeniedPlan records the denial with the relation's schema and the missing privilege, which
+// are not in the message. To find them, it reads catalogs while the ERROR is handled. That is safe,
+// because PostgreSQL checks privileges before it opens or locks anything. If the reading fails, it
+// records only what the message says. The original ERROR is then lost, so it raises a copy.
 void RecordDeniedPlan(const QueryDesc* query) {
     MemoryContext const caller = MemoryContextSwitchTo(copy_context);
     ErrorData* const error = CopyErrorData();

@@ -1,7 +1,7 @@
-// Audit login: the authentication hook records successful logins. Failed logins are recorded from
-// the message that ends the backend, because the hook does not learn of all of them. PostgreSQL
-// does not call the hook for a host that pg_hba.conf rejects. And it calls the hook before it
-// checks that the role may log in and that the database exists.
+// Audit login: records logins. The authentication hook records the successful ones. A failed one is
+// recorded from the message that ends the backend, because the hook misses some failures:
+//   PostgreSQL does not call the hook for a host that pg_hba.conf rejects.
+//   It calls the hook before it checks that the role may log in and that the database exists.
 #include "pg/audit/statements/login.hpp"
 
 #include "pg/audit/record.hpp"

@@ -5,11 +5,11 @@
 
 namespace pganalytics::pg {
 
-// DescribeDenial fills in the resource and the reason from an error. The reason is the format of
-// the message in PostgreSQL's source, such as "permission denied for table %s", because it contains
-// nothing from a user. If %s is the only conversion in the format, the object's name is taken from
-// the message. If the format is just "%s", as in PL/pgSQL's RAISE, nothing is taken from the
-// message, because it can contain anything.
+// DescribeDenial fills in the resource and the reason of a record from an error. The reason is the
+// message's format in PostgreSQL's source, for example "permission denied for table %s": a format
+// contains nothing from a user. If %s is its only conversion, the text in the place of %s is the
+// object's name. If the format is just "%s" (RAISE of PL/pgSQL), nothing is copied from the
+// message, because a user may have written all of it.
 void DescribeDenial(const ErrorData& error, AuditRecord* record);
 
 }  // namespace pganalytics::pg

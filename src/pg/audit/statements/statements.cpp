@@ -31,10 +31,10 @@ void PutAll(List* records, const char* sqlstate) {
     }
 }
 
-// IsRecorded: the statement gets a record of its own. The parts into which PostgreSQL splits a
-// statement get none, nor do the statements of an extension's script: the record of the outer
-// statement covers them. The exception is a GRANT within CREATE SCHEMA, which no outer record
-// covers.
+// IsRecorded: the statement gets a record of its own. Parts into which PostgreSQL splits a
+// statement get none, because the outer statement's record covers them. For the same reason,
+// statements of an extension's script get none. A GRANT within CREATE SCHEMA gets one: no outer
+// record covers it.
 bool IsRecorded(const Node* statement, ProcessUtilityContext context) {
     return (context != PROCESS_UTILITY_SUBCOMMAND || IsA(statement, GrantStmt)) &&
            !creating_extension && IsTransactionState();
