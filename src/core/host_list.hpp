@@ -18,10 +18,10 @@ struct HostEntry {
     uint16_t port = 0;
 };
 
-// ParseHostEntry reads "name", "name:port", "10.0.0.1", "10.0.0.1:80", "10.0.0.0/8", "fd00::/8",
-// "fd00::1" and "[fd00::1]:80". It returns false for anything else. That includes a name that
-// resolvers would read as an address ("127.1", "0x7f000001") and a network whose address has bits
-// set after its prefix.
+// ParseHostEntry reads one entry: "name", "name:port", "10.0.0.1", "10.0.0.1:80", "10.0.0.0/8",
+// "fd00::/8", "fd00::1" or "[fd00::1]:80". It returns false for anything else, for example:
+//   * a name that resolvers would read as an address ("127.1", "0x7f000001");
+//   * a network whose address has bits set after its prefix ("10.0.0.1/8").
 bool ParseHostEntry(std::string_view text, HostEntry* entry);
 
 // NextHostEntry removes the first entry from the comma-separated `list` and reads it into *entry;

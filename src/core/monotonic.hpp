@@ -1,14 +1,14 @@
-// Monotonic: instants, timers and back-offs. Every deadline, interval and back-off of the server's
-// workers uses these. The wall clock can jump, because an administrator sets it or a suspended
-// machine resumes. So workers use the wall clock only for times that are stored or shown, and for
-// the times in certificates and tokens.
+// Monotonic: instants, timers and back-offs on a clock that nobody can set. The server's workers
+// use them for every deadline, interval and back-off. The wall clock can jump: an administrator
+// sets it, or a suspended machine resumes. So workers use the wall clock only for times that are
+// stored or shown, and for the times in certificates and tokens.
 //
 // The clock is CLOCK_MONOTONIC, which stops while the machine is suspended. CLOCK_BOOTTIME would go
 // on: right after a resume every deadline would have passed, although no program had a chance to
 // run. Code that follows the calendar also watches the wall clock (ClockWatch).
 //
-// The classes use no heap and no exceptions and are trivially destructible, so the PostgreSQL
-// backend can use them. Zeroed memory is a valid object.
+// The PostgreSQL backend can use the classes: they are trivially destructible and use no heap and
+// no exceptions. Zeroed memory is a valid object.
 #pragma once
 
 #include <time.h>
@@ -91,10 +91,11 @@ class Backoff {
     int failures_ = 0;
 };
 
-// ClockWatch detects that the wall clock was set: between two looks, a clock that was set advances
-// by another amount than the monotonic clock. A machine that was suspended looks the same as a
-// clock that was set forward. A process that starts with a copy of another process's ClockWatch
-// knows what that one has seen, and its first look detects what has happened since.
+// ClockWatch detects that the wall clock was set. It compares how far the wall clock and the
+// monotonic clock have advanced since the last look. If these differ, the wall clock was set. A
+// machine that was suspended looks the same as a clock that was set forward. A process may start
+// with a copy of another process's ClockWatch. Its first look then detects what has happened since
+// that process's last look.
 class ClockWatch {
   public:
     // kLeastMoveMs is the smallest difference that counts as a move. Time synchronization makes

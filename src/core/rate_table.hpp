@@ -53,13 +53,16 @@ struct RateUse {
     uint64_t refused_at_ns = 0;  // 0: never
 };
 
-// RateTable is a view of slots in memory that it does not own. All times are nanoseconds of
-// CLOCK_MONOTONIC. A client has a slot while its bucket is not full, and usually long after. If
-// there are more clients than slots, a new client takes the slot of a client whose bucket is
-// closest to full. A request that races with such a takeover can be counted for the wrong client,
-// or be allowed without being counted; all other counts are exact. Whatever other processes write
-// into the slots, an operation terminates, stays within the memory, and makes nobody wait longer
-// than one interval.
+// RateTable keeps one token bucket per client, each in a slot. A client is whatever a RateKey
+// names. The table does not own the memory of the slots. All times are nanoseconds of
+// CLOCK_MONOTONIC.
+//
+// A client can have only one of a few slots. If all of them are used, a new client takes over the
+// one whose bucket is full or closest to full. A request that races with a takeover can be counted
+// for the wrong client, or be allowed without being counted. All other counts are exact.
+//
+// Other processes may write anything into the slots. Even then each operation terminates, stays
+// within the memory, and makes nobody wait longer than one interval.
 class RateTable {
   public:
     // A table without memory allows every request and counts nothing.

@@ -10,10 +10,11 @@
 
 namespace pganalytics::core {
 
-// ParseTimestamp reads RFC 3339, such as "2026-11-22T08:54:22Z". The T may be a space, and an
-// offset may replace the Z. It also reads a timestamptz as PostgreSQL writes it with DateStyle ISO,
-// such as "2026-11-22 08:53:55.496158+00". Years are 1970 to 9999, with at most six fractional
-// digits of a second. It returns std::nullopt for anything else.
+// ParseTimestamp reads a time in one of two forms:
+//   * RFC 3339, such as "2026-11-22T08:54:22Z". A space may replace the T, an offset the Z.
+//   * PostgreSQL's timestamptz in DateStyle ISO, such as "2026-11-22 08:53:55.496158+00".
+// The year is 1970 to 9999. The second has at most six fractional digits. ParseTimestamp returns
+// std::nullopt for anything else.
 std::optional<TimestampMicros> ParseTimestamp(std::string_view text);
 
 // ParseInstant reads what people write: everything that ParseTimestamp reads; a date alone, which

@@ -1,11 +1,13 @@
 // Tally: counts events by key and decides when to emit each count. Untrusted clients can cause
-// these events at will, so the output must be bounded. Tally emits the first event of a key at
-// once. While more events come, it emits their count after 10 s, then after another 20 s, and so
-// on, with waits of up to 10 minutes. A fixed number of keys have a slot of their own. Once all
-// events of a slot are emitted, the slot can go to another key when its wait is over, but not
-// within two minutes after its last emission. So however many keys there are, 32 slots emit only
-// some 1,000 counts an hour. The counts are exact. Tally uses no heap, and the caller passes the
-// time.
+// events at will, so the output must be bounded. Tally emits the first event of a key at once.
+// While more events come, it emits their count after 10 s, then after another 20 s, and so on. The
+// wait doubles up to 10 minutes.
+//
+// Only a fixed number of keys have a slot each. A slot can go to another key when all its events
+// are emitted, its wait is over, and its last emission is at least two minutes ago. So however many
+// keys there are, 32 slots emit only some 1,000 counts an hour. The counts are exact.
+//
+// Tally uses no heap. The caller passes the time.
 #pragma once
 
 #include <algorithm>

@@ -9,9 +9,10 @@
 namespace pganalytics::core {
 
 // Utf8Length returns the number of bytes of the character at the start of `text`. It returns 0 if
-// `text` is empty or does not begin with a well-formed character of RFC 3629, which allows no
-// surrogates, no overlong forms and nothing above U+10FFFF. A NUL byte is well-formed here.
-// PostgreSQL accepts no NUL, so callers that pass texts to it must check for NUL themselves.
+// `text` is empty or does not begin with a well-formed character. RFC 3629 says what is
+// well-formed: it allows no surrogates, no overlong forms and nothing above U+10FFFF. A NUL byte is
+// well-formed. PostgreSQL accepts no NUL, so a caller that passes the text to PostgreSQL checks for
+// NUL itself.
 size_t Utf8Length(std::string_view text);
 
 // IsValidUtf8 returns whether all of `text` is well-formed UTF-8, as Utf8Length defines it.

@@ -11,10 +11,11 @@
 
 namespace pganalytics::courier {
 
-// IsPublic is true for a public unicast address. Not public: loopback, private, shared (CGNAT),
-// link-local, multicast, unspecified, documentation, benchmarking and reserved addresses (IANA's
-// registries of special-purpose addresses), IPv6 addresses that contain such an IPv4 address
-// (mapped, translated by RFC 6052, 6to4), and all Teredo addresses.
+// IsPublic returns whether `address` is a public unicast address. These are not public:
+//   * loopback, private, shared (CGNAT), link-local, multicast, unspecified, documentation,
+//     benchmarking and reserved addresses (IANA's registries of special-purpose addresses);
+//   * IPv6 addresses that contain such an IPv4 address (mapped, translated by RFC 6052, 6to4);
+//   * all Teredo addresses.
 bool IsPublic(const core::Address& address);
 
 // Target is the server that a URL names.

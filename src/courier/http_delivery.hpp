@@ -12,9 +12,10 @@ namespace pganalytics::courier {
 class HttpDelivery : public Transfer {
   public:
     // Make prepares a delivery; `now` is Unix time in seconds. Its errors are final, because a
-    // retry would not help: a URL that is malformed, has a user name or a password, or has a scheme
-    // other than https and http; a content type that is malformed; a secret that is missing or
-    // cannot stand in a header.
+    // retry would not help:
+    //   * The URL is malformed, has a user name or a password, or is neither https nor http.
+    //   * The content type is malformed.
+    //   * The secret is missing or cannot stand in a header.
     static core::Result<std::unique_ptr<Transfer>> Make(const Config& config, Parcel parcel,
                                                         int64_t now);
 

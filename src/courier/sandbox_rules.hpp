@@ -1,7 +1,6 @@
 // Sandbox rules: the system calls of the courier, in addition to those of every program
-// (sandbox/filter.cpp). The courier connects to any host that it is told to. It may make IP
-// connections, start threads and read files. It may not start programs, touch other processes,
-// write files or listen on a port.
+// (sandbox/filter.cpp). The courier may make IP connections to any host, start threads and read
+// files. It may not start programs, touch other processes, write files or listen on a port.
 #pragma once
 
 #include <fcntl.h>

@@ -1,7 +1,9 @@
 // pganalytics-gateway: reads the network so that no process of PostgreSQL has to. A worker starts
-// it. Descriptor 3 is a socket to the worker, and the listening sockets begin at 4. The next
-// descriptor is the shared memory of the rate limits, if there is one. The first two frames from
-// the worker bring everything else that the gateway needs.
+// it with these descriptors:
+//   3: a socket to the worker
+//   4 and up: the listening sockets
+//   the next one: the shared memory of the rate limits, if there is one
+// Everything else that the gateway needs comes in the first two frames from the worker.
 #include <openssl/rand.h>
 #include <unistd.h>
 

@@ -20,11 +20,12 @@ struct CollectorServices {
 // must not be called.
 std::vector<http::Route> CollectorRoutes(const CollectorServices& services);
 
-// ListRoutes returns the routes of all ports, one JSON object per line: {"port", "method", "path",
-// "access"}. Routes for people also have "parameters" and "body", arrays of {"name", "type",
-// "required"}. An element also has "least" and "most" if its range is limited, and "choices",
-// "unit" and "default" if these are set. Checks compare the documentation and the tests with this
-// list.
+// ListRoutes returns the routes of all ports, one JSON object per line. Checks compare the
+// documentation and the tests with this list. An object has "port", "method", "path" and "access".
+// A route for people also has "parameters" and "body", which are arrays. Their elements have:
+//   * "name", "type" and "required";
+//   * "least" and "most", if the range is limited;
+//   * "choices", "unit" and "default", each only if it is set.
 std::string ListRoutes();
 
 }  // namespace pganalytics::gateway

@@ -79,10 +79,11 @@ void MoveTo(std::string& text, std::span<char> bytes) {
     OPENSSL_cleanse(bytes.data(), bytes.size());
 }
 
-// MakeRoom gives `body` room for `more` bytes. For a body of announced size, it first allocates
-// only kFirstBodyBytes, and the rest when these are full. So a client cannot make the server
-// allocate memory by merely announcing a large body. (ReadBody has already leased the announced
-// size.) A body of unknown size grows by half. While its bytes move, the lease covers both the old
+// MakeRoom gives `body` room for `more` further bytes.
+// If the size of the body is announced, ReadBody has already leased that size. MakeRoom first
+// allocates only kFirstBodyBytes. When they are full, it allocates the rest. So a client that
+// announces a large body, but does not send it, costs little memory.
+// If the size is unknown, the memory grows by half. While the bytes move, the lease covers the old
 // and the new memory. If too little of the budget is left, MakeRoom returns false and leaves the
 // body as it was.
 bool MakeRoom(size_t more, std::optional<uint64_t> announced, core::Buffer* body, Lease& lease) {

@@ -34,9 +34,11 @@ class Exchange {
     const core::Address& client() const;  // address() as bytes
 
     // ReadBody reads the whole body into request().body(). If the client waits for `100 Continue`,
-    // ReadBody sends that first. Errors: 400 if the body is malformed, 413 if it is too large, 503
-    // if too many bodies are in memory; status 0 if the client is gone, so that nobody waits for an
-    // answer.
+    // ReadBody sends that first. Errors:
+    //   400: the body is malformed.
+    //   413: the body is too large.
+    //   503: too many bodies are in memory.
+    //   0: the client is gone, so nobody waits for an answer.
     Task<core::Status> ReadBody();
 
     // lease is this request's share of the memory budget, for the body and everything that handlers

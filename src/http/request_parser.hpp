@@ -52,10 +52,13 @@ class RequestParser {
     explicit RequestParser(uint64_t max_body_bytes);
 
     // Put parses bytes from the front of `data` and sets *taken to their number. After kNeedMore,
-    // call Put again with the bytes that it did not take, followed by more bytes. Errors: 400 if
-    // the bytes are no request of RFC 9112, 413 for a body that is too large, 417 for an unknown
-    // expectation, 431 for a head that is too large, 501 for an unknown transfer coding, 505 for
-    // another version of HTTP.
+    // call Put again with the bytes that it did not take, followed by more bytes. Errors:
+    //   400: the bytes are not a request of RFC 9112.
+    //   413: the body is too large.
+    //   417: the expectation is unknown.
+    //   431: the head (request line and header fields) is too large.
+    //   501: the transfer coding is unknown.
+    //   505: the version of HTTP is neither 1.0 nor 1.1.
     enum class State { kNeedMore, kHeadDone, kDone };
     core::Result<State> Put(std::string_view data, size_t* taken);
 

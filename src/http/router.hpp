@@ -14,15 +14,15 @@ namespace pganalytics::http {
 using Handler = std::function<Task<Response>(Exchange&)>;
 
 // Access says who may call a route.
-// kSecret: a caller with a secret that the handler checks (a one-time token, a registration secret,
-// a password).
-// kCollector: a collector that had access at this or an earlier request of the connection; the
+// kSecret: a caller with a secret (a one-time token, a registration secret, a password). The
+// handler checks the secret.
+// kCollector: a collector that was admitted at this or an earlier request of the connection. The
 // handler checks again whether it still has access.
 // kCollectorNow: a collector that has access at the time of this request.
-// kCollectorGrace: as kCollectorNow, and also a collector whose signed token has expired; the
-// handler decides whether the token has expired recently enough.
-// kScraper: a program that reads metrics, with a token or a certificate, or a person with the role
-// of a viewer.
+// kCollectorGrace: as kCollectorNow, and also a collector whose signed token has expired. The
+// handler decides whether the token expired recently enough.
+// kScraper: a person with the role of a viewer, or a program that reads metrics and has a token or
+// a certificate.
 // kPerson: a role that has logged in. The worker checks whether this role may call the route.
 enum class Access {
     kAnyone,

@@ -17,10 +17,10 @@ struct SslCtxFree {
 };
 using SslCtxPtr = std::unique_ptr<SSL_CTX, SslCtxFree>;
 
-// PeerCheck is called for each certificate of a client's chain, with OpenSSL's verdict (X509_V_OK
-// or an error), and returns the final verdict. It can refuse a certificate that OpenSSL accepts,
-// but cannot accept a certificate that OpenSSL refuses. Depth 0 is the client's own certificate.
-// After a refusal PeerCheck is not called again for that chain.
+// PeerCheck is a function that checks each certificate of a client's chain. Depth 0 is the client's
+// own certificate. `verdict` is OpenSSL's verdict (X509_V_OK or an error); PeerCheck returns the
+// final one. It can refuse a certificate that OpenSSL accepts, but cannot accept one that OpenSSL
+// refuses. After a refusal it is not called again for that chain.
 using PeerCheck =
     std::function<int(X509* certificate, int depth, int verdict, const core::Address& client)>;
 
@@ -35,11 +35,15 @@ struct TlsFiles {
     std::vector<X509_CRL*> revocation_lists;
 };
 
-// MakeTlsContext makes a server's context. It requires TLS 1.2 with AEAD and ECDHE, or TLS 1.3;
-// ALPN http/1.1; and keys and signatures of 112 bits of security or more. It allows no
-// renegotiation and no early data. It uses no tickets and no session cache, because a resumed
-// session would skip the check for revocation. If there are authorities, a client may present a
-// certificate. That certificate must then verify and pass `check`.
+// MakeTlsContext makes a server's context:
+//   * It requires TLS 1.3, or TLS 1.2 with ECDHE and AEAD.
+//   * Keys and signatures must have at least 112 bits of security.
+//   * A client that uses ALPN must offer http/1.1.
+//   * Renegotiation and early data are not allowed.
+//   * There are no tickets and no session cache, because a resumed session would skip the check for
+//     revocation.
+// If there are authorities, a client may present a certificate. That certificate must then verify
+// and pass `check`.
 // REQUIRES: `check` outlives the context.
 core::Result<SslCtxPtr> MakeTlsContext(const TlsFiles& files, const PeerCheck& check);
 

@@ -26,15 +26,17 @@ struct Account {
 // AccountsBlock returns the block of kAccounts of a push, or nullptr if there is none.
 const RowBlock* AccountsBlock(const RowBlock* blocks, uint32_t count);
 
-// CheckAccounts reads the accounts of a push into `accounts`, in the order of the databases' names.
-// It returns true if all of the following holds, else false, with the reason in *why.
-//   * no metric has two blocks, and there are accounts if anything was observed;
-//   * no database has two accounts, and each row of the blocks belongs to one of them;
-//   * in each account, observed = rows in the blocks + unchanged + merged + too_large;
-//   * in each account, beyond_limit <= merged, beyond_limit <= queries, samples <= queries, and
-//     queries <= observed;
-//   * the accounts add up to the totals of the push.
-// REQUIRES: DecodeBlock has accepted the blocks; `accounts` has room for all rows of kAccounts.
+// CheckAccounts reads the accounts of a push and checks them against the push. It sorts them by the
+// name of the database. It returns true if all of the following holds; otherwise *why gets the
+// reason:
+//   * Each metric has at most one block. If anything was observed, there are accounts.
+//   * Each database has at most one account. Each row of the other blocks belongs to an account.
+//   * In each account, observed = rows in the blocks + unchanged + merged + too_large.
+//   * In each account, beyond_limit <= merged, beyond_limit <= queries, samples <= queries, and
+//     queries <= observed.
+//   * The accounts add up to the totals of the push.
+// REQUIRES: DecodeBlock has accepted the blocks; `accounts` has room for as many accounts as the
+// block of kAccounts has rows.
 bool CheckAccounts(const Push& push, const RowBlock* blocks, uint32_t count, Account* accounts,
                    const char** why);
 

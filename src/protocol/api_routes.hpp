@@ -13,10 +13,13 @@
 
 namespace pganalytics::protocol {
 
-// ApiAccess says who may ask. kSecret: a sender with a password or a refresh token in the body.
-// kScraper: a program with a scrape token or a client certificate, or a viewer; anybody if
-// pganalytics.metrics_access = anyone. kPerson: any role that has logged in. kViewer, kOperator,
-// kAdmin: a role that has logged in and is a member of this role of pganalytics or of a higher one.
+// ApiAccess says who may use a route.
+// kSecret: a sender with a password or a refresh token in the body.
+// kScraper: a viewer, or a program with a scrape token or a client certificate. Anybody, if
+// pganalytics.metrics_access = anyone.
+// kPerson: any role that has logged in.
+// kViewer, kOperator, kAdmin: a role that has logged in and is a member of pganalytics_viewer,
+// pganalytics_operator or pganalytics_admin. Members of a higher one are admitted too.
 enum class ApiAccess : uint32_t { kAnyone, kSecret, kScraper, kPerson, kViewer, kOperator, kAdmin };
 
 constexpr std::string_view NameOf(ApiAccess access) {
@@ -25,10 +28,12 @@ constexpr std::string_view NameOf(ApiAccess access) {
     return kNames[static_cast<size_t>(access)];
 }
 
-// RunsAs says whose privileges a route runs with. kPerson, the normal case: those of the role that
-// has logged in, with its GRANTs and row security; a GET runs in a read-only transaction. kWorker:
-// those of the worker, for routes that handle sessions. kAsker: the same as kPerson if a person
-// asks, the same as kWorker if a program asks, because a program has no role.
+// RunsAs says with whose privileges a route runs.
+// kPerson, for most routes: the role that has logged in, with its GRANTs and row security. A GET
+// runs in a read-only transaction.
+// kWorker, for health and for routes that handle sessions: the worker.
+// kAsker: as kPerson if a person asks. If a program asks, as kWorker, because a program has no
+// role.
 enum class RunsAs : uint8_t { kPerson, kWorker, kAsker };
 
 // Each line has: handler, method, path (a pattern of core::MatchesPattern), who may ask, whose

@@ -70,10 +70,13 @@ struct CaRevoked {
     }
 };
 
-// CaReply is the head of the reply. `certificates` CaCertificates follow, then `lists` CaLists. For
-// kIssue there is one certificate per item, in order. For kEnsure and the three operations of
-// rotations there are the certificates of the authorities whose keys the program has, the issuing
-// authority first, and then that of the server.
+// CaReply is the first part of the reply. After it come CaCertificates and then CaLists; their
+// numbers are in `certificates` and `lists`. If the job failed, there are none. The certificates
+// are:
+//   kIssue: one per item, in the order of the items.
+//   kEnsure, kRotateServer, kRotateAuthority, kFinishRotation: first one for each authority whose
+//     key the program has, beginning with the authority that issues; then the server's.
+// Other operations return no certificates. Only kRevocationLists returns lists.
 struct CaReply {
     uint32_t failed = 0;
     uint32_t certificates = 0;

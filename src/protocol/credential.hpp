@@ -9,11 +9,12 @@
 
 namespace pganalytics::protocol {
 
-// Credential is a certificate, a token or both. The gateway has already checked what needs no
-// tables: the chain, times, key usage and revocation of the certificate, and the signature, times
-// and audience of a signed token. If the token is bound to a certificate, the gateway has checked
-// that the request shows that certificate. The worker decides who the sender is, in the transaction
-// that acts on the request.
+// Credential is a certificate, a token or both. The gateway has made the checks that need no
+// tables:
+//   certificate: its chain, times, key usage and revocation.
+//   signed token: its signature, times and audience.
+//   token that is bound to a certificate: the request shows that certificate.
+// The worker decides who the sender is. It does so in the transaction that acts on the request.
 struct Credential {
     core::Sha256 token_sha256;        // of an opaque token; zero: there is none
     core::Sha256 certificate_sha256;  // of the client certificate's DER; zero: there is none

@@ -55,12 +55,13 @@ static_assert(sizeof(FrameHeader) == 16);
 inline constexpr uint32_t kFrameMagic = 0x46414750;  // "PGAF"
 inline constexpr uint16_t kFrameVersion = 1;
 
-// kMaxPayloadBytes, kMaxRowsPerPush and kMaxCellBytesPerPush limit a push on the socketpair: its
-// bytes, its rows, and the bytes of its cells. The buffer of a v3 collector must fit, because the
-// collector sends it again until it is stored. That buffer has up to 50 MiB. With many tables,
-// nearly all of it is rows of pg_schema: 310,000 rows of 170 bytes each. The smallest rows, those
-// of connections, have 110 bytes. The cells have a limit of their own, because 10 bytes of hostile
-// JSON can need 300 bytes of cells. The cells of 220,000 query rows fit.
+// kMaxPayloadBytes, kMaxRowsPerPush and kMaxCellBytesPerPush limit one push on the socketpair. They
+// let through the whole buffer of a v3 collector, up to 50 MiB of JSON. If they did not, the
+// collector would send the same buffer again and again.
+// kMaxRowsPerPush: the smallest rows, those of connections, have 110 bytes, so 50 MiB hold at most
+// 477,000 rows. With many tables, nearly all rows are of pg_schema: 310,000 rows of 170 bytes each.
+// kMaxCellBytesPerPush: the cells have their own limit, because 10 bytes of hostile JSON can need
+// 300 bytes of cells. The cells of 220,000 query rows fit.
 inline constexpr uint32_t kMaxPayloadBytes = 256u << 20;
 inline constexpr uint32_t kMaxRowsPerPush = 500000;
 inline constexpr uint64_t kMaxCellBytesPerPush = uint64_t{64} << 20;

@@ -1,7 +1,7 @@
-// Messages: the payload of each frame type as a struct, with encoder and decoder. Strings are
-// views: into the frame's buffer after Decode, into the caller's memory before Encode. The structs
-// are trivially destructible, so that a worker may hold them across an ERROR. VisitFields lists the
-// fields once, for both encoder and decoder.
+// Messages: the payload of each frame type, as a struct with an encoder and a decoder. VisitFields
+// lists the fields of a struct once, for both. Strings are views: into the frame's buffer after
+// Decode, into the caller's memory before Encode. The structs are trivially destructible: a worker
+// holds them across an ERROR, which skips destructors.
 #pragma once
 
 #include <array>
@@ -124,10 +124,10 @@ struct Identity {
     }
 };
 
-// AuthRequest asks who sends a request, before the body of that request is read. The transaction
-// that stores a push checks the credential again. The fields after `credential` describe its
-// certificate. The worker needs them to record a certificate of an administrator's authority at its
-// first use.
+// AuthRequest asks the worker who sends a request. The gateway asks before it reads the body. For a
+// push, the transaction that stores it checks the credential again. The fields after `credential`
+// describe the client certificate. The worker records a certificate from these fields at its first
+// use if an administrator's authority has issued it.
 struct AuthRequest {
     Credential credential;
     int64_t not_before = 0;  // Unix time in seconds
@@ -169,9 +169,9 @@ struct HealthReply {
     static void VisitFields(auto& m, auto&& visit) { visit(m.status, m.body); }
 };
 
-// Push is the head of one request. Its row blocks follow in the payload (rows.hpp): at most one for
-// each metric, and one of kAccounts. Each row of kAccounts has the counts of one database; these
-// add up to the totals here.
+// Push describes one push. It is the first part of the payload of a kPush frame. After it come the
+// row blocks (rows.hpp): at most one for each metric, and one of kAccounts. Each row of kAccounts
+// has the counts of one database. These counts add up to the totals in Push.
 // REQUIRES: observed = rows in the blocks + unchanged + merged + too_large.
 struct Push {
     core::Uuid collector_id;  // as authenticated
@@ -300,11 +300,12 @@ struct TokenReply {
     }
 };
 
-// ApiRequest is a request on the port for people. The gateway has checked a person's token (its
-// signature, times, audience); the worker checks whether session and role still exist. A program
-// that scrapes metrics has no role. It is admitted by the hash of its token, which the worker looks
-// up, or by scrape_certified. That field is 1 if the gateway has verified a client certificate with
-// pganalytics.metrics_client_ca_file.
+// ApiRequest is a request on the port for people.
+// If a person asks, the gateway has checked the signature, times and audience of the token. The
+// worker checks whether the session and the role still exist.
+// If a program that scrapes metrics asks, there is no role. The worker looks up the hash of its
+// token. If scrape_certified is 1, there is no token: the gateway has verified a client certificate
+// with pganalytics.metrics_client_ca_file.
 struct ApiRequest {
     core::Uuid session_id;      // zero: no person asks
     core::Sha256 scrape_token;  // SHA-256 of the token of a program; zero: none was shown

@@ -22,9 +22,9 @@ struct QueryWeight {
 };
 
 // ChooseQueries says for each row whether it is kept. It keeps exactly min(limit, rows.size())
-// rows. It takes rows in turn from the ranking by total time and from the ranking by calls, each
-// time the next row that is not kept yet. Of equal rows the earlier one comes first. REQUIRES: no
-// NaN. The time is O(n + limit log limit).
+// rows. It chooses them alternately from the ranking by total time and from the ranking by calls:
+// each time the highest row that is not chosen yet. Of equal rows, the earlier one ranks higher.
+// The time is O(n + limit log limit). REQUIRES: no total_time is NaN.
 std::vector<bool> ChooseQueries(std::span<const QueryWeight> rows, size_t limit);
 
 // ExecTimes are the times of a query's calls, as pg_stat_statements stores them: stddev is the

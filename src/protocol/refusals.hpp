@@ -54,7 +54,8 @@ struct RefusalClass {
     AuditEvent event;
     bool by_gateway;  // a gateway may report it
     std::string_view reason;
-    std::string_view name = {};  // as sql/identity/enrollment.sql returns it; "": it never does
+    // The name that sql/identity/enrollment.sql returns for this refusal. "": no SQL returns it.
+    std::string_view name = {};
 };
 
 inline constexpr RefusalClass kRefusals[] = {

@@ -1,11 +1,13 @@
-// Rows: the typed rows of one metric in a push frame. A block is a header, `rows` rows of 1 +
-// `columns` 8-byte words (a null mask, then the cells in the order of the catalog's columns), and a
-// heap of text bytes, padded to a multiple of 8.
+// Rows: the typed rows of one metric in a push frame. They are stored in a block, which has three
+// parts:
+//   * The header is a BlockHeader.
+//   * A row is a word of 8 bytes with the null mask, and then a cell for each column of the
+//     catalog, in its order. A cell is a word too.
+//   * The heap is the bytes of all texts, padded to a multiple of 8.
 //
-// A cell's word is the bits of the value: int8, float8, a bool as 0 or 1, microseconds since 2000
-// for a timestamp, heap offset << 32 | length for a text. If bit i of the mask is set, column i is
-// NULL and its word is 0. Equal names in one block share their heap bytes, so equal words mean
-// equal texts.
+// A cell holds the bits of its value: int8, float8, a bool as 0 or 1, a timestamp as microseconds
+// since 2000, a text as heap offset << 32 | length. If bit i of the mask is set, column i is NULL
+// and its cell is 0. Equal names in one block share their heap bytes, so their cells are equal too.
 #pragma once
 
 #include <bit>
@@ -50,11 +52,15 @@ struct RowBlock {
     }
 };
 
-// DecodeBlock reads the block at the reader's position, which must be a multiple of 8 in an
-// 8-aligned payload. It returns false, with a reason in *why, unless everything is in range: a
-// metric of the catalog with its number of columns, required columns not NULL, NULL cells 0, bools
-// 0 or 1, finite floats, texts inside the heap and without NUL. The caller must check the encoding
-// of texts (PostgreSQL does it with its own verifier).
+// DecodeBlock reads the block at the reader's position. It returns true if all of the following
+// holds; otherwise *why gets the reason:
+//   * The metric is in the catalog, and the block has its number of columns.
+//   * The block has at most kMaxRowsPerPush rows and ends inside the payload.
+//   * Null masks have bits only for columns. No required column is NULL. NULL cells are 0.
+//   * Each bool is 0 or 1, and each float is finite.
+//   * Each text lies inside the heap and contains no NUL byte.
+// It does not check the encoding of texts: the caller does, with PostgreSQL's verifier.
+// REQUIRES: the payload is aligned to 8 bytes, and the position is a multiple of 8.
 bool DecodeBlock(core::ByteReader* reader, RowBlock* block, const char** why);
 
 }  // namespace pganalytics::protocol

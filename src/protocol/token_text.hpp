@@ -1,5 +1,6 @@
-// Token text: writes a signed token (JWT, RFC 7519, as a JWS in compact form, RFC 7515) into the
-// caller's memory. This file needs no keys: src/pg/identity/tokens.cpp signs, and src/pki verifies.
+// Token text: writes signed tokens (JWT, RFC 7519) into the caller's memory. Their form is the
+// compact form of JWS (RFC 7515). This file needs no keys: src/pg/identity/tokens.cpp signs tokens,
+// and src/pki verifies them.
 #pragma once
 
 #include <cstddef>

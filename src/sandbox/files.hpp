@@ -7,9 +7,9 @@
 
 namespace pganalytics::sandbox {
 
-// RestrictFiles limits what the process can do in the file system to reading files and directories
-// below `readable`. It skips a directory that does not exist. It returns false if the kernel has no
-// Landlock; then only the file permissions apply.
+// RestrictFiles limits the process's access to the file system: it may only read files and
+// directories below `readable`. A directory that does not exist is skipped. RestrictFiles returns
+// false if the kernel has no Landlock; then only the file permissions apply.
 // REQUIRES: no_new_privs is set; the process has one thread.
 core::Result<bool> RestrictFiles(std::span<const char* const> readable);
 

@@ -9,10 +9,10 @@
 namespace pganalytics::sandbox {
 namespace {
 
-// The system calls that the C library and OpenSSL need in any program. Some are rare: OpenSSL calls
-// getrandom only when it reseeds, after hours; clock_gettime and gettimeofday are system calls only
-// where the clock source keeps them out of the vDSO. A missing rule for a rare call would kill a
-// program only in production.
+// kBase has the system calls that the C library and OpenSSL need in any program. Some of them are
+// rare, so a missing rule would kill a program only in production:
+//   getrandom: OpenSSL calls it only when it reseeds, after hours.
+//   clock_gettime, gettimeofday: they are system calls only where the vDSO cannot read the clock.
 constexpr Rule kBase[] = {
     // memory for data, never for code
     {"brk"},

@@ -14,10 +14,10 @@ struct Process {
     bool hides_memory;  // no process of the same user can debug this one or read its /proc files
 };
 
-// PrepareProcess makes the process end with its parent, write no core file, ignore SIGPIPE and use
-// one malloc arena. It also reads the time zone. A program calls it before its sandbox closes,
-// because some of these steps need a file or a system call that the sandbox forbids. A step that
-// the system refuses is skipped.
+// PrepareProcess prepares the process for its sandbox. It reads the time zone. From then on the
+// process ends with its parent, writes no core file, ignores SIGPIPE and uses one malloc arena.
+// Call PrepareProcess before the sandbox closes, because some steps need a file or a system call
+// that the sandbox forbids. A step that the system refuses is skipped.
 void PrepareProcess(const Process& process);
 
 // LowerLimit sets the soft and the hard limit of a resource to `to`, or to the present hard limit

@@ -25,7 +25,8 @@ core::Error Failed(int error) {
 core::Result<bool> Enter(const Sandbox& sandbox) {
     const auto filter = MakeFilter(sandbox.calls);
     if (!filter) return filter.error();
-    // seccomp_load sets this too by default. Set it here in case libseccomp changes that default.
+    // A process without privileges needs no_new_privs for Landlock (RestrictFiles) and for seccomp.
+    // seccomp_load sets it too, but only after RestrictFiles.
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return Failed(errno);
     if (!sandbox.readable_directories.empty()) {
         const core::Result<bool> restricted = RestrictFiles(sandbox.readable_directories);

@@ -16,9 +16,9 @@ struct Sandbox {
     std::span<const char* const> readable_directories = {};
 };
 
-// Enter sets no_new_privs and puts all threads into the sandbox until the process ends: a system
-// call without a rule then ends the process. It returns false if this build has no sandbox: builds
-// without libseccomp, for sanitizers or for valgrind have none.
+// Enter puts all threads into the sandbox until the process ends, and sets no_new_privs. From then
+// on a system call without a rule ends the process. Enter returns false if this build has no
+// sandbox: builds without libseccomp, for sanitizers or for valgrind have none.
 // REQUIRES: Enter was not called before. If there are readable directories, the process has one
 // thread.
 core::Result<bool> Enter(const Sandbox& sandbox);

@@ -36,8 +36,8 @@ constexpr size_t kMaxIgnoredBodyBytes = size_t{1} << 20;
 // longer.
 constexpr size_t kMaxRequestPemBytes = size_t{12} << 10;
 
-// ReadCsr returns the certificate request in a body as DER. It also checks that the request is
-// signed with its own key, so that the sender has that key. Error: 422.
+// ReadCsr returns the certificate request in a body as DER. It checks that the request is signed
+// with its own key, which proves that the sender has that key. Error: 422.
 Result<std::string> ReadCsr(const JsonBody& body) {
     auto pem = body.Text("csr", kMaxRequestPemBytes);
     if (!pem) return pem.error();

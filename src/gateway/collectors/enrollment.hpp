@@ -22,10 +22,10 @@ class EnrollmentService {
     // Renew answers POST /api/v1/collectors/renew. The body is {"csr"}. The connection must use the
     // client certificate that is to be replaced. REQUIRES: Authorize has admitted the request.
     http::Task<http::Response> Renew(http::Exchange& exchange);
-    // Register answers POST /api/v1/collectors/register of v3 collectors. The body is {"hostname",
-    // "name", "version"}; the secret is in the header X-Registration-Secret. v3 collectors make no
-    // key and no certificate request. So Register makes both, uses them for this answer only, and
-    // stores neither.
+    // Register answers POST /api/v1/collectors/register, which v3 collectors send. The body is
+    // {"hostname", "name", "version"}. The secret is in the header X-Registration-Secret. v3
+    // collectors make no key and no certificate request, so Register makes both for them. It stores
+    // neither of them.
     http::Task<http::Response> Register(http::Exchange& exchange);
     // RefreshToken answers POST /api/v1/collectors/refresh-token with a signed token. It ignores
     // the body. REQUIRES: Authorize has admitted the request.

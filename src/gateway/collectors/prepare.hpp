@@ -48,10 +48,10 @@ struct PreparedPush {
     std::string unstored;  // as in protocol::Push
 };
 
-// PreparePush hashes, inflates and decodes `body`, and frees the body's memory, so that only the
-// frame is left. Errors: 400, 403, 413, 422; the message is "<JSON path>: <reason>" if one place in
-// the body is at fault. If the body inflates to more than `limit`, the error is 413 and the body is
-// unchanged.
+// PreparePush makes the frame of a push: it hashes, inflates and decodes `body`. It frees the
+// body's memory, so that only the frame is left. Errors: 400, 403, 413, 422. If one place in the
+// body is at fault, the message is "<JSON path>: <reason>". If the body inflates to more than
+// `limit`, the error is 413 and the body is unchanged.
 core::Result<PreparedPush> PreparePush(const PushSender& sender, core::Buffer* body, uint64_t limit,
                                        ingest::Decoder* decoder);
 

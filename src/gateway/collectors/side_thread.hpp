@@ -18,10 +18,10 @@ class SideThread {
   public:
     explicit SideThread(http::asio::io_context& io) : io_(io), done_(io) {}
 
-    // Start makes the thread and waits until the thread runs: its first steps need system calls
+    // Start makes the thread and waits until it runs, because its first steps need system calls
     // that the sandbox forbids. The thread runs until the process ends; nobody joins it. Throws
-    // std::system_error if the system gives no thread or no descriptor. REQUIRES: called before the
-    // sandbox closes; the sandbox then holds for the thread too.
+    // std::system_error if the system gives no thread or no descriptor. REQUIRES: the sandbox is
+    // not closed yet. When it closes, it holds for the thread too.
     void Start();
 
     // Run runs job() on the thread and returns when job() has ended; it rethrows what job() throws.

@@ -39,13 +39,15 @@ class Authorizer {
                protocol::Mtls mtls)
         : link_(link), log_(log), identity_(identity), refusals_(refusals), mtls_(mtls) {}
 
-    // Authorize is the guard of the collectors' routes. It returns std::nullopt if the request is
-    // admitted, else 403 or 503. For Access::kCollector the result is cached: a credential that was
-    // admitted once on this connection is admitted again without asking the worker, until the
-    // identity data changes. The transaction that stores a push checks the credential again. For
-    // kCollectorGrace the handler decides about an expired token. Authorize never returns 401: a v3
-    // collector drops a push that gets 401, and retries without end if its configuration request
-    // gets 401.
+    // Authorize is the guard of the collectors' routes. If it admits the request, it returns
+    // std::nullopt; otherwise it returns a response with 403 or 503.
+    // kCollector: the result is cached. A credential that was admitted once on this connection is
+    // admitted again without asking the worker, until the identity data changes. The transaction
+    // that stores a push checks the credential again.
+    // kCollectorGrace: if the token has expired, Authorize admits the request, and the handler
+    // decides.
+    // Authorize never returns 401. A v3 collector drops a push that gets 401. If its request for a
+    // configuration gets 401, it retries without end.
     http::Task<std::optional<http::Response>> Authorize(http::Exchange& exchange,
                                                         const http::Route& route);
 

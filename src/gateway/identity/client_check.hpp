@@ -9,11 +9,11 @@
 
 namespace pganalytics::gateway {
 
-// MakeClientCheck returns the check. The check requires strong keys in the whole chain. The
-// client's own certificate must not be revoked and must be one for clients (pki::CheckClient). On
-// the collectors' port it must also name a collector (pki::CollectorOf). The check logs why it
-// refuses a certificate, at most once a minute.
-// REQUIRES: all arguments outlive the check; `role` is set before the first handshake.
+// MakeClientCheck returns the function that checks client certificates. Each certificate of the
+// chain must have a strong key. The client's own certificate must be one for clients
+// (pki::CheckClient) and must not be revoked. On the collectors' port it must also name a collector
+// (pki::CollectorOf). The function logs why it refuses a certificate, at most once a minute.
+// REQUIRES: all arguments outlive the function; `role` is set before the first handshake.
 http::PeerCheck MakeClientCheck(const protocol::GatewayRole& role, const IdentityState& identity,
                                 Log& log, Refusals& refusals);
 

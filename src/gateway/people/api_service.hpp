@@ -24,20 +24,22 @@ class ApiService {
           refusals_(refusals),
           metrics_access_(metrics_access) {}
 
-    // Authorize is the guard of the people's routes. It returns 401 with WWW-Authenticate (RFC 6750
-    // section 3) unless the request brings a valid token of a person. The worker decides whether
-    // the session is still open and what the role may do. A program that scrapes metrics may
-    // instead bring another token, which only the worker can check, or use the connection's
-    // certificate. If it brings a token, its certificate does not count.
+    // Authorize is the guard of the people's routes. It admits:
+    //   * a person with a valid token. The worker decides whether the session is still open and
+    //     what the role may do.
+    //   * on kScraper routes, a program with an opaque token. Only the worker can check that token.
+    //   * on kScraper routes, a program with a client certificate and no token.
+    //   * on kScraper routes, anybody if pganalytics.metrics_access = anyone.
+    // Otherwise it returns 401 with WWW-Authenticate (RFC 6750 section 3).
     http::Task<std::optional<http::Response>> Authorize(http::Exchange& exchange,
                                                         const http::Route& route);
 
-    // Forward passes a request to the worker and returns the worker's answer. ForwardStranger does
-    // the same for a route that is open to anyone. Health answers GET /api/v1/health. It passes on
-    // the worker's 200, or its 400 (unknown parameter). For any other answer, or none within
-    // kHealthTimeout, it returns 503.
+    // Forward passes a request to the worker and returns the worker's answer.
     http::Task<http::Response> Forward(http::Exchange& exchange);
+    // ForwardStranger does the same for a route that is open to anyone.
     http::Task<http::Response> ForwardStranger(http::Exchange& exchange);
+    // Health answers GET /api/v1/health. It passes on the worker's 200, or its 400 (unknown
+    // parameter). For any other answer, or none within kHealthTimeout, it returns 503.
     http::Task<http::Response> Health(http::Exchange& exchange);
 
   private:

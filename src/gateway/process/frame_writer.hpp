@@ -1,8 +1,9 @@
-// FrameWriter: writes frames to the worker on a thread of its own. A push of 1,000 queries is
-// larger than the socket's buffer. If the thread that decodes pushes also wrote them, the second
-// half of such a push would stay unsent while that thread decodes the next push, and the worker
-// would wait for the second half. FrameQueue decides which frame goes next. Once a frame is begun,
-// it is written whole.
+// FrameWriter: writes frames to the worker on a thread of its own. FrameQueue decides which frame
+// goes next. A frame that is begun is written whole.
+//
+// It has a thread because a push of 1,000 queries is larger than the socket's buffer, so that
+// writing it takes several steps. The thread that decodes pushes could write the second half only
+// after it has decoded the next push. Meanwhile the worker would wait.
 #pragma once
 
 #include <chrono>
@@ -19,10 +20,10 @@ class FrameWriter {
   public:
     explicit FrameWriter(int fd) : fd_(fd) {}
 
-    // Start makes the thread and waits until the thread runs: its first steps need system calls
+    // Start makes the thread and waits until it runs, because its first steps need system calls
     // that the sandbox forbids. The thread runs until the process ends; nobody joins it. Throws
-    // std::system_error if the system gives no thread. REQUIRES: called before the sandbox closes;
-    // the sandbox then holds for the thread too.
+    // std::system_error if the system gives no thread. REQUIRES: the sandbox is not closed yet.
+    // When it closes, it holds for the thread too.
     void Start();
 
     // Enqueue gives the thread a frame that goes before all pushes. Once the worker is gone, frames

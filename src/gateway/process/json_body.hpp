@@ -23,7 +23,8 @@ class JsonBody {
     // Text returns a member that must be present and must be a string of 1 to max_bytes bytes.
     // Error: 422, with the member's name.
     core::Result<std::string> Text(const char* name, size_t max_bytes) const;
-    // OptionalText is Text for a member that may be absent, null or "": it then returns "".
+    // OptionalText does the same as Text, but the member may be absent, null or "". It then returns
+    // "".
     core::Result<std::string> OptionalText(const char* name, size_t max_bytes) const;
 
   private:

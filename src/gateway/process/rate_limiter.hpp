@@ -21,8 +21,9 @@ class RateLimiter {
     // size.
     static core::Result<RateLimiter> Open(const protocol::GatewayConfig& config);
 
-    // TakeAddress counts a new connection together with its first request, or one further request.
-    // It returns 0 if that is allowed, else the seconds after which this address may retry. All
+    // TakeAddress counts a request of an address. It is called when a connection is accepted, and
+    // again for each request after the first: the connection and its first request count as one. It
+    // returns 0 if the request is allowed, else the seconds after which this address may retry. All
     // addresses of an IPv6 /64 count as one.
     unsigned TakeAddress(const core::Address& address);
 

@@ -1,7 +1,7 @@
-// The metric catalog: each metric once, with its JSON type, its relation and its columns. The
-// gateway uses it to decode pushes, the worker to insert rows, and the collector to write push
-// bodies. A regression test compares it with the SQL. A new metric needs an entry, a table and an
-// expected file.
+// The metric catalog lists each metric once, with its JSON type, its relation and its columns. The
+// gateway decodes pushes by it, the worker inserts rows by it, and the collector writes push bodies
+// by it. A regression test compares it with the SQL. A new metric needs an entry here, a table, and
+// a test with its expected file (CONTRIBUTING.md).
 #pragma once
 
 #include <span>

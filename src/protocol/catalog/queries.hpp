@@ -7,12 +7,13 @@
 
 namespace pganalytics::protocol {
 
-// If the column `rebased` is true, the counters of the row are a base for the next sample and show
-// no activity since the previous sample. A collector sends such rows when its limit moves a query
-// into or out of the `other` row.
+// kQueryStatsColumns are the columns of query statistics. If `rebased` is true, the difference
+// between this row and the previous sample is no activity. Only the differences of later samples
+// count again. A collector sends such a row when its limit moves a query into or out of the `other`
+// row, which sums up the queries beyond the limit.
 //
 // The SQL names are those of pg_stat_statements in PostgreSQL 17. The JSON keys are those of v3
-// collectors, if these send the value at all.
+// collectors. A value that v3 collectors do not send has its SQL name as its key.
 inline constexpr Column kQueryStatsColumns[] = {
     kSampledAtColumn,
     kDatabaseField,

@@ -11,10 +11,11 @@ namespace pganalytics::protocol {
 // length. kLsn is a WAL position, written "16/B374D848"; kJson is a JSON text (RFC 8259).
 enum class ColumnType : uint8_t { kInt8, kFloat8, kBool, kTimestamp, kText, kLsn, kJson };
 
-// ColumnRole says what a column is for. kDatabase and kIdentity columns name the series of a row;
-// the stored row has the number of that series instead of these columns. kValue columns are stored
-// unchanged. kCounter columns are stored unchanged too, but a zero is stored as NULL (a missing
-// counter is zero).
+// ColumnRole says what a column is for.
+// kDatabase, kIdentity: these columns name the series of a row. The stored row has the number of
+// the series instead of them.
+// kValue: the value is stored unchanged.
+// kCounter: as kValue, but 0 is stored as NULL. A missing counter is 0.
 enum class ColumnRole : uint8_t {
     kTime,
     kDatabase,
@@ -25,10 +26,12 @@ enum class ColumnRole : uint8_t {
     kValue
 };
 
-// Scope says where a value is found. kMetric: under its key in the metric. kRow: under its key in
-// each row. kMember: the value is the name of the member that the first "*" of the rows' path
-// stands for. kInnerMember: the same for the second "*". A dot in a key leads into an inner object.
-// With kRow, the key "" means the row itself.
+// Scope says where the JSON has the value of a column.
+// kMetric: in the metric, under the column's key.
+// kRow: in each row, under the column's key. The key "" means the row itself.
+// kMember: the value is a member's name, the one at the first "*" of rows_path.
+// kInnerMember: the same for the second "*".
+// The key "a.b" means the member b of the object a.
 enum class Scope : uint8_t { kMetric, kMember, kInnerMember, kRow };
 
 // Keep says which rows are stored. kAll: every row. kChanges: rows that differ from the stored rows
