@@ -96,8 +96,9 @@ BEGIN
     leaf_name := format('%s_p%s', kind.relation, to_char(day, 'YYYYMMDD'));
     leaf := to_regclass(format('pganalytics.%I', leaf_name));
     IF leaf IS NULL THEN
-        -- If another session makes the same day, wait for it. ATTACH PARTITION takes this lock,
-        -- too, and it blocks no insert. An advisory lock would not do: any stranger can take it.
+        -- If another session is making the partition of the same day, wait for it. This lock
+        -- conflicts with itself but blocks no insert, and ATTACH PARTITION needs it anyway. An
+        -- advisory lock would not do: any role could take it and block this function.
         EXECUTE format('LOCK TABLE ONLY %s IN SHARE UPDATE EXCLUSIVE MODE', parent);
         leaf := to_regclass(format('pganalytics.%I', leaf_name));
     END IF;

@@ -44,8 +44,8 @@ class MetricReader {
         uint64_t required = 0;    // bits of the columns that each row must have
         uint64_t seen = 0;        // bits of the columns that the newest row has
         uint32_t first_row = 0;   // first row of the object being read
-        bool has_member = false;  // a column takes the name of an object's member
-        bool by_member = false;   // the database column takes the name of an object's member
+        bool has_member = false;  // a column gets the key of an object's member
+        bool by_member = false;   // that column is `database`
     };
     struct MetricValue {
         Target target;

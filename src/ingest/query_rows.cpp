@@ -76,7 +76,8 @@ Fault QueryRows::EndObject(uint32_t limit, Account* account) {
     return {};
 }
 
-// IsOther recognizes an `other` row that the sender has made by its own limit.
+// IsOther is true for an `other` row of the sender, which sums the queries beyond the sender's own
+// limit.
 bool QueryRows::IsOther(Row row) const {
     return row.Int8(protocol::kQueryId) == protocol::kOtherQueryId &&
            !row.IsNull(protocol::kUserName) &&

@@ -36,8 +36,8 @@ void PrepareProcess(const Process& process) {
     // Allow only one arena. To make another for a new thread, malloc would count the processors,
     // and no sandbox allows the system call for that.
     mallopt(M_ARENA_MAX, 1);
-    // Read the time zone before the sandbox closes, because OpenSSL would read it only at the first
-    // certificate of a peer.
+    // Read the time zone before the sandbox is in force, because OpenSSL would read it only at the
+    // first certificate of a peer.
     tzset();
 }
 

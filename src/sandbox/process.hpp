@@ -16,8 +16,8 @@ struct Process {
 
 // PrepareProcess prepares the process for its sandbox. It reads the time zone. From then on the
 // process ends with its parent, writes no core file, ignores SIGPIPE and uses one malloc arena.
-// Call PrepareProcess before the sandbox closes, because some steps need a file or a system call
-// that the sandbox forbids. A step that the system refuses is skipped.
+// Call PrepareProcess before the sandbox is in force, because some steps need a file or a system
+// call that the sandbox forbids. A step that the system refuses is skipped.
 void PrepareProcess(const Process& process);
 
 // LowerLimit sets the soft and the hard limit of a resource to `to`, or to the present hard limit

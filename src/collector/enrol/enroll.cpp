@@ -53,7 +53,7 @@ Result<std::string> ReadStandardInput(const StopSignal& stop) {
 }
 
 // BecomeOwner: if root runs the command on a directory of another user, the process switches to
-// that user, who must own the files.
+// that user. So the files that it creates there belong to that user.
 Status BecomeOwner(const std::string& directory) {
     struct stat status {};
     if (geteuid() != 0 || stat(directory.c_str(), &status) != 0 || status.st_uid == 0) {

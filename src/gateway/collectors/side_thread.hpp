@@ -21,7 +21,7 @@ class SideThread {
     // Start makes the thread and waits until it runs, because its first steps need system calls
     // that the sandbox forbids. The thread runs until the process ends; nobody joins it. Throws
     // std::system_error if the system gives no thread or no descriptor. REQUIRES: the sandbox is
-    // not closed yet. When it closes, it holds for the thread too.
+    // not in force yet. Once in force, it restricts this thread too.
     void Start();
 
     // Run runs job() on the thread and returns when job() has ended; it rethrows what job() throws.

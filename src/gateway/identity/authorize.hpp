@@ -1,6 +1,6 @@
 // Authorize: decides which collector sends a request. The gateway makes all checks of the
 // certificate and of the token that need no database table. Then the worker says to which collector
-// they belong now.
+// the certificate and the token belong now.
 #pragma once
 
 #include <optional>

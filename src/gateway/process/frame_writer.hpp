@@ -22,8 +22,8 @@ class FrameWriter {
 
     // Start makes the thread and waits until it runs, because its first steps need system calls
     // that the sandbox forbids. The thread runs until the process ends; nobody joins it. Throws
-    // std::system_error if the system gives no thread. REQUIRES: the sandbox is not closed yet.
-    // When it closes, it holds for the thread too.
+    // std::system_error if the system gives no thread. REQUIRES: the sandbox is not in
+    // force yet. Once in force, it restricts this thread too.
     void Start();
 
     // Enqueue gives the thread a frame that goes before all pushes. Once the worker is gone, frames

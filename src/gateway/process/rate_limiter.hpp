@@ -16,7 +16,7 @@ namespace pganalytics::gateway {
 
 class RateLimiter {
   public:
-    // Open maps the memory and closes its descriptor. REQUIRES: called before the sandbox closes.
+    // Open maps the memory and closes its descriptor. REQUIRES: the sandbox is not in force yet.
     // Errors: the worker's limits are out of range; the descriptor is not memory of the configured
     // size.
     static core::Result<RateLimiter> Open(const protocol::GatewayConfig& config);

@@ -1,4 +1,4 @@
-// Startup: everything that a gateway does with files, before the sandbox closes.
+// Startup: everything that a gateway does with files, before the sandbox is in force.
 #pragma once
 
 #include <string>

@@ -61,7 +61,7 @@ class WorkerLink {
     // `timeout`.
     void Flush(std::chrono::milliseconds timeout) { writer_.Flush(timeout); }
 
-    // StartWriter makes the thread that writes frames. REQUIRES: called before the sandbox closes.
+    // StartWriter starts the thread that writes frames. REQUIRES: the sandbox is not in force yet.
     void StartWriter() { writer_.Start(); }
 
     // ReadIdentity waits for the next frame, which must be kIdentity. Call it after ReadConfig and

@@ -71,9 +71,9 @@ void RecordJob(const PendingJob& job, const char* failure);
 struct TokenKid {
     char kid[16];
 };
-// ReadSigningKids reads the kids of the keys that need no successor yet. ReadEndedKids reads the
-// kids of the keys that no longer sign. Both return the number of kids. The list is allocated in
-// `context`.
+// ReadSigningKids reads the kids of the keys that sign and need no successor yet. ReadEndedKids
+// reads the kids of the keys that no longer sign. A key that still signs but needs a successor is
+// in neither list. Both return the number of kids. The list is allocated in `context`.
 int ReadSigningKids(MemoryContext context, TokenKid** out);
 int ReadEndedKids(MemoryContext context, TokenKid** out);
 void RecordTokenKey(const protocol::TokenKey& key);

@@ -64,13 +64,12 @@ void Refuse(Enrollment* out, uint32_t status, std::string_view message) {
 // SetRefusal sets the kind of a refusal by the name that the SQL functions return for it.
 void SetRefusal(std::string_view name, Enrollment* out) {
     if (name.empty()) return;
-    const protocol::RefusalClass* const one = protocol::RefusalNamed(name);
-    if (one == nullptr) {
-        elog(ERROR, "enrollment was refused as \"%.*s\"", static_cast<int>(name.size()),
-             name.data());
+    if (const protocol::RefusalClass* const one = protocol::RefusalNamed(name)) {
+        out->is_recorded = true;
+        out->refusal = one->kind;
+        return;
     }
-    out->is_recorded = true;
-    out->refusal = one->kind;
+    elog(ERROR, "enrollment was refused as \"%.*s\"", static_cast<int>(name.size()), name.data());
 }
 
 // Take reads the one row that the SQL functions return.

@@ -1,4 +1,5 @@
-// Identity: reads the tables with four statements in one transaction.
+// Identity: reads the tables of certificates, tokens and trust with four statements in one
+// transaction.
 #include "pg/identity/identity.hpp"
 
 #include "pg/base/session.hpp"

@@ -66,7 +66,7 @@ bool Complete(const char* verifier, LoginRole* role) {
 }  // namespace
 
 ErrorData* PrepareLogins() {
-    // The transaction is needed because PostgreSQL's digests use its resource owner.
+    // The transaction is needed because PostgreSQL's digest functions need its resource owner.
     return Transact([] {
         char random[33];
         if (!pg_strong_random(random, sizeof(random) - 1)) {

@@ -27,8 +27,9 @@ struct Need {
 constexpr AclMode kOfColumns = ACL_SELECT | ACL_INSERT | ACL_UPDATE;
 
 // ColumnsAllow: the role has the privilege on all columns that the plan needs, so it does not need
-// the privilege on the relation. If not, *denied is the first column without the privilege, or 0 if
-// the relation itself is refused.
+// the privilege on the relation. If the plan names no column, the privilege on any column is
+// enough. If not allowed, *denied is the first column without the privilege, or 0 if the relation
+// itself is refused.
 bool ColumnsAllow(const Need& need, AclMode privilege, const Bitmapset* columns,
                   AttrNumber* denied) {
     *denied = InvalidAttrNumber;
