@@ -1,15 +1,17 @@
 """Checks the rooms: the number of files in each, a README that says what it is for, and the drawing.
 
-The drawing of the rooms in docs/inside must match the includes; scripts/rooms writes it.
+The drawing of the rooms in docs/inside must match the includes; scripts/rooms writes it. What a README
+says that its room may touch is what includes.py has for it. scripts/regress names each test of its folders.
 """
 import collections
 import importlib.machinery
 import importlib.util
 import pathlib
+import re
 import subprocess
 import sys
 
-from includes import ROOT
+from includes import EVERYBODYS, ROOMS, ROOT
 
 MAX_FILES = 25
 MAX_README_LINES = 40
@@ -89,12 +91,51 @@ def check_drawing():
                 break
 
 
+def named_rooms(room, text):
+    """named_rooms gives the rooms that the sentence "May touch" of a README names; core is everybody's."""
+    match = re.search(r"\*\*May touch\*\*(.*?)(?:;|\.\s|\n\n|\Z)", re.sub(r"\([^)]*\)", "", text), re.S)
+    tops = [room, *(parent.as_posix() for parent in pathlib.PurePosixPath(room).parents), "src"]
+    for name in re.findall(r"`([\w/]+)`", match[1]) if match else ():
+        paths = [f"{top}/{name}".removeprefix("./") for top in tops]
+        inside = [[one for one in ROOMS if is_below(one, [path])] for path in paths]
+        yield name, next((path for path in paths if path in ROOMS), None), next(filter(None, inside), [])
+
+
+def check_may_touch(room):
+    """check_may_touch compares a README with ROOMS; it may also speak for the rooms below."""
+    place, below = f"{room}/README.md", {one for one in ROOMS if is_below(one, [room])}
+    allowed = below.union({EVERYBODYS}, *(ROOMS[one] for one in below))
+    named = list(named_rooms(room, (ROOT / place).read_text(encoding="utf-8")))
+    for name, path, inside in named:
+        if not allowed.intersection([path] if path else inside):
+            yield f"{place}:1: may touch {name}, and includes.py does not allow it"
+    for path in sorted(ROOMS[room] - below - {one for _, path, inside in named
+                                              for one in ([path] if path else inside)}):
+        yield f"{place}:1: does not say that it may touch {path}"
+
+
+def check_tests():
+    """check_tests compares the lists of scripts/regress with the tests that there are."""
+    text = (ROOT / "scripts/regress").read_text(encoding="utf-8")
+    for suite, pattern in (("regress", "test/regress/*.sql"), ("isolation", "test/isolation/specs/*.spec")):
+        match = re.search(rf"^{suite}_tests=\((.*?)\)", text, re.M | re.S)
+        named, files = match[1].split(), {path.stem: path.relative_to(ROOT) for path in ROOT.glob(pattern)}
+        line = text.count("\n", 0, match.start()) + 1
+        for name in sorted(files.keys() - set(named)):
+            yield f"{files[name]}:1: is not in {suite}_tests of scripts/regress: nobody runs it"
+        for name in sorted(set(named) - files.keys()):
+            yield f"scripts/regress:{line}: {suite}_tests: there is no {pattern.replace('*', name)}"
+
+
 def main():
     folders = read_folders()
     problems = []
     for folder, names in sorted(folders.items()):
         problems += check_folder(folder, names)
+    for room in ROOMS:
+        problems += check_may_touch(room) if "README.md" in folders[room] else []
     problems += check_drawing()
+    problems += check_tests()
     print("\n".join(problems))
     print(f"{len(folders)} rooms checked")
     return 1 if problems else 0

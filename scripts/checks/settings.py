@@ -28,6 +28,7 @@ LARGER = {
     "min": (("d", 1440), ("h", 60), ("min", 1)),
     "kb": (("GB", 1 << 20), ("MB", 1 << 10), ("kB", 1)),
 }
+NOTE = r"^\* `pganalytics\.(\w+)`"
 Setting = collections.namedtuple("Setting", "name protects secret default range effect description")
 
 
@@ -122,18 +123,24 @@ def with_table(page, settings):
     return before + BEGIN + "\n" + table_of(settings) + "\n" + END + after
 
 
+def out_of_order(text, pattern):
+    """out_of_order gives (line, name before, name) of each name that does not follow that before it."""
+    found = [(text.count("\n", 0, match.start()) + 1, match[1]) for match in re.finditer(pattern, text, re.M)]
+    return [(line, before, name) for (_, before), (line, name) in zip(found, found[1:]) if name <= before]
+
+
 def check(settings):
     names = [s.name for s in settings]
-    if names != sorted(set(names)):
-        yield f"{TABLE}: settings are not in alphabetical order, each once"
+    for line, before, name in out_of_order(read(TABLE), r"^SETTING_\w+\(\s*(\w+)"):
+        yield f"{TABLE}:{line}: {name} is not in alphabetical order behind {before}, each once"
     if len(names) < 10:
         yield f"{TABLE}: only {len(names)} settings found: has the way to list them changed?"
     page = read(PAGE)
     if page != with_table(page, settings):
         yield f"{PAGE}: not up to date; run /usr/bin/python3 scripts/checks/settings.py --write"
-    notes = re.findall(r"^\* `pganalytics\.(\w+)`", page, re.M)
-    if notes != sorted(set(notes)):
-        yield f"{PAGE}: notes are not in alphabetical order, each once"
+    notes = re.findall(NOTE, page, re.M)
+    for line, before, name in out_of_order(page, NOTE):
+        yield f"{PAGE}:{line}: the note of {name} is not in alphabetical order behind {before}, each once"
     named = [(PAGE, name) for name in notes]
     for path in sorted((ROOT / "sql").rglob("*.sql")):
         named += [(path.relative_to(ROOT), name) for name in re.findall(

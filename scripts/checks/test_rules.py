@@ -51,6 +51,19 @@ SQL = (
     ("GRANT SELECT ON pganalytics.audit_log TO pganalytics_viewer;", "stands in another file"),
 )
 
+# How a test deals with days, one line for each way.
+DAYS = (
+    "import datetime", "    from datetime import date", "import json, datetime", "import json,datetime as dt",
+    "from shifted import shift", "SQL = 'SELECT current_date'", "SQL = 'SELECT make_partition(1)'",
+    "SQL = 'SELECT make_partitions()'", "SQL = 'SELECT drop_partitions()'",
+    "SQL = 'SELECT make_audit_partitions()'", "SQL = 'SELECT Date_Trunc(1)'", "SQL = 'SELECT now()::date'",
+    "SQL = 'SELECT timezone(1)'", "SQL = 'SELECT now() at time zone zone'",
+    """SQL = "SELECT interval '2 days'\"""", """SQL = "SELECT INTERVAL '1 month'\"""",
+    """SQL = "SELECT interval '8d'\"""", """SQL = "SELECT 'yesterday'::timestamptz\"""", "DAY = 'today'",
+    "DAY = 'tomorrow'", "time.gmtime()", "time.strftime('%d')", "time.localtime()", "pki.now()",
+    "timedelta(days=1)", "def planted(today):",
+)
+
 # Check, file, what is appended to it (a file that is not there is made; None: it is removed; a pair: the
 # first text becomes the second), place, what is said of it. LINE in the place is the first appended line.
 # Those of one check that leave each other alone are planted together, so that this takes seconds. The tree
@@ -80,6 +93,16 @@ FAULTS = (
     ("rooms", "src/ca/README.md", README, "src/ca/README.md:41", "lines; at most 40"),
     ("rooms", "src/http/router.cpp", '#include "protocol/frame.hpp"\n',
      r"docs/inside/rooms.md:\d+", "run scripts/rooms"),
+    ("rooms", "src/pg/api/README.md", ("`audit/statements`, ", ""),
+     "src/pg/api/README.md:1", "does not say that it may touch src/pg/audit/statements"),
+    ("rooms", "src/courier/README.md", ("**May touch** `core`, ", "**May touch** `core`, `http`, "),
+     "src/courier/README.md:1", "may touch http, and includes.py does not allow it"),
+    ("rooms", "test/regress/planted.sql", "SELECT 1;\n",
+     "test/regress/planted.sql:1", "is not in regress_tests of scripts/regress"),
+    ("rooms", "test/isolation/specs/planted.spec", "session one\n",
+     "test/isolation/specs/planted.spec:1", "is not in isolation_tests of scripts/regress"),
+    ("rooms", "scripts/regress", ("isolation_tests=(", "isolation_tests=(gone "),
+     r"scripts/regress:\d+", "isolation_tests: there is no test/isolation/specs/gone.spec"),
     ("server", "bgworker/process/worker.cpp", 'const char kPlanted[] = "SELECT 1";\n',
      "bgworker/process/worker.cpp:LINE", "SQL outside src/pg"),
     ("server", "bgworker/process/worker.cpp", 'int planted = SPI_execute(text, true, 0);\n',
@@ -104,10 +127,15 @@ FAULTS = (
     ("messages", "scripts/checks/messages.py",
      ("EXCEPTIONS = [", 'EXCEPTIONS = [("Makefile", "planted", "none"),'),
      "scripts/checks/messages.py", "the exception fits no line: Makefile: planted"),
-    ("dates", "test/e2e/api/test_planted.py", '"""Planted."""\nimport datetime\n',
-     "test/e2e/api/test_planted.py:1", "is not in test/e2e/time_files.txt"),
+    *(("dates", f"test/e2e/api/test_planted_{number}.py", f"{line}\n",
+       f"test/e2e/api/test_planted_{number}.py:1", "is not in test/e2e/time_files.txt")
+      for number, line in enumerate(DAYS)),
+    ("dates", "test/e2e/api/test_api_service.py", "def test_planted():\n    return datetime.date.today()\n",
+     r"test/e2e/api/test_api_service.py:\d+", "test_planted has to do with days"),
     ("dates", "test/e2e/time_files.txt", "test_gone.py\n",
      "test/e2e/time_files.txt", "there is no test_gone.py"),
+    ("dates", "test/e2e/time_files.txt", "test_api_service.py::TestService::test_gone\n",
+     "test/e2e/time_files.txt", "there is no test_api_service.py::TestService::test_gone"),
     *(("sql", FIRST_SQL, f"{statement}\n", f"{FIRST_SQL}:LINE", message) for statement, message in SQL),
     ("sql", LAST_SQL, f"{TABLE}_late (a int);\n", LAST_SQL, "does not end with REVOKE ALL ON ALL TABLES"),
     ("sql", "sql/reports/planted.sql", "SELECT 1;\n",
@@ -122,6 +150,9 @@ FAULTS = (
      "docs/operate/security.md", "its table is not that of --list"),
     ("settings", "docs/reference/settings.md", "* `pganalytics.planted`: nothing.\n",
      "docs/reference/settings.md", "there is no setting pganalytics.planted"),
+    ("settings", "src/pg/base/settings.def",
+     'SETTING_SWITCH(early, true, kReload, kOrdinary, "Planted.")\n',
+     "src/pg/base/settings.def:LINE", "early is not in alphabetical order behind token_refresh_grace"),
     ("settings", "src/pg/base/settings.def", ("alert_access_threshold, 20,", "alert_access_threshold, 21,"),
      "docs/reference/settings.md", "not up to date"),
     ("settings", FIRST_SQL, "SELECT current_setting('pganalytics.planted');\n",
