@@ -250,7 +250,7 @@ INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, thresh
 (true, 'alert_rule_failing', 'warning', '>', 0, '15 s',
  '{"summary": "rule {{ $labels.rule }} has failed {{ $value }} times",
    "description": "While it fails its alerts stay as they are. Why: last_error of pganalytics.alert_rule_states."}',
-$$-- This ignores evaluation_time(), because alert_rule_states keeps no history.
+$$-- The rule shows only the present, because alert_rule_states keeps no history.
 SELECT s.rule, s.failures AS value
 FROM pganalytics.alert_rule_states s
 JOIN pganalytics.alert_rules r ON r.name = s.rule

@@ -133,7 +133,7 @@ SELECT labels, value FROM pganalytics.run_rule($$
     SELECT 1.5::float4 AS a, true AS b, NULL::text AS c, '' AS d, '{1,2}'::int[] AS e,
            '2026-08-01 00:00Z'::timestamptz AS f, '1 mon 2 days'::interval AS g, '\x01ff'::bytea AS h,
            'NaN'::numeric AS value$$, now());
-SELECT length(labels ->> 'a'), octet_length(labels ->> 'a') <= 1024 AS fits, right(labels ->> 'a', 10) LIKE '...#%' AS marked,
+SELECT length(labels ->> 'a'), octet_length(labels ->> 'a') <= 1024 AS fits, right(labels ->> 'a', 12) LIKE '...#%' AS marked,
        count(*) OVER () AS sets
 FROM pganalytics.run_rule('SELECT repeat(''ü'', 1000) || n AS a, n AS value FROM generate_series(1, 2) n', now());
 SELECT value FROM pganalytics.run_rule('SELECT 1::smallint AS value', now())
