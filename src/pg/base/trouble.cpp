@@ -5,6 +5,9 @@
 namespace pganalytics::pg {
 namespace {
 
+bool Show(WorkerStatus* status, WorkerErrorKind kind, const char* format, va_list arguments)
+    pg_attribute_printf(3, 0);
+
 bool Show(WorkerStatus* status, WorkerErrorKind kind, const char* format, va_list arguments) {
     char message[1024];
     pg_vsnprintf(message, sizeof(message), format, arguments);
