@@ -2,6 +2,7 @@
 # make install    install them, with their manual pages (as root)
 # make demo       everything on this machine, from nothing to the top queries; DEMO_SECONDS=20 ends by itself
 # make check      every suite; each runs alone as make check-lint, check-unit, check-regress, ...
+# make check-long  promises at their full counts, in minutes to hours
 # make bench      the tables of docs/inside/performance.md, in about 15 minutes
 # make bench-check  compares what a push costs with bench/baseline.json; UPDATE=1 stores it anew
 
@@ -55,7 +56,7 @@ deps-bench:
 
 # sudo where the caller may not write to PostgreSQL's directories; `make install` itself asks nothing.
 SUDO = $(shell test -w '$(PG_BINDIR)' || echo sudo)
-.PHONY: check install-for-tests check-lint check-unit check-regress check-isolation check-dump check-e2e check-dates check-fuzz \
+.PHONY: check check-long install-for-tests check-lint check-unit check-regress check-isolation check-dump check-e2e check-dates check-fuzz \
 	check-bench
 CHECKS = check-lint check-unit check-regress check-isolation check-dump check-e2e check-dates check-fuzz check-bench
 check:
@@ -80,6 +81,8 @@ check-e2e: deps-test install-for-tests
 	scripts/e2e
 check-dates: deps-test install-for-tests
 	scripts/dates
+check-long: deps-test install-for-tests
+	scripts/e2e -s test/e2e/long
 check-fuzz: deps-test
 	scripts/fuzz
 
