@@ -7,7 +7,7 @@
 namespace pganalytics::pg {
 
 // LockPushKeys locks the keys of the jobs against all other workers until the transaction ends.
-// ERROR 55P03 after lock_timeout.
+// ERROR 55P03 after half a second.
 void LockPushKeys(PushJob* const* jobs, int count);
 
 // FindReceipts makes today's partitions of ledger and accounts if there are none, and locks them.

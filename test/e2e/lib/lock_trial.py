@@ -1,4 +1,4 @@
-"""A trial of ACCESS EXCLUSIVE on a target: pushers of the locked table and of others, and who waits how long."""
+"""A trial of ACCESS EXCLUSIVE on a target, with pushers of it and of other tables: who waits how long."""
 import contextlib
 import datetime
 import threading

@@ -33,7 +33,7 @@ WorkClass WorkClassOf(const protocol::Metric& metric);
 
 // LockServers locks the metric of each server with a row for which wanted(row) is true, until the
 // transaction ends. Meanwhile other workers that store rows of this metric and server wait. ERROR
-// 55P03 after lock_timeout.
+// 55P03 after half a second.
 template <typename Wanted>
 void LockServers(const MetricRows& rows, Wanted&& wanted) {
     auto* const servers = static_cast<uint64*>(

@@ -16,6 +16,9 @@ namespace {
 // does. A group has far fewer servers than pushes, so the other classes need fewer locks.
 constexpr uint32 kPushKeys = 1u << 18;
 constexpr uint32 kServers = 1u << 14;
+// A worker waits so long for another one: long enough for its commit on a slow disk.
+constexpr int64 kLongestWaitMs = 500;
+
 constexpr uint32 kClasses = 4;
 constexpr uint32 kLocks = kPushKeys + (kClasses - 1) * kServers;
 
@@ -115,7 +118,7 @@ void LockWork(WorkClass work, const uint64* names, int count) {
     const core::Instant began = core::Instant::Now();
     ConditionVariablePrepareToSleep(&locks->released);
     while (!TryLock(work, names, count)) {
-        const int64 left_ms = LockTimeout - core::Instant::Now().MsSince(began);
+        const int64 left_ms = kLongestWaitMs - core::Instant::Now().MsSince(began);
         if (left_ms <= 0) {
             ConditionVariableCancelSleep();
             ereport(ERROR, errcode(ERRCODE_LOCK_NOT_AVAILABLE),

@@ -20,7 +20,7 @@ void StartWorkLocks();
 
 // LockWork takes `count` locks, whose names are 64-bit hashes, and holds them until the transaction
 // ends. Two names may share a lock; then they wait for each other. A lock that the transaction has
-// already is no obstacle. ERROR 55P03 after lock_timeout. ERROR 55000 without shared memory.
+// already is no obstacle. ERROR 55P03 after half a second. ERROR 55000 without shared memory.
 // REQUIRES: a transaction, in an ingest worker.
 void LockWork(WorkClass work, const uint64* names, int count);
 
