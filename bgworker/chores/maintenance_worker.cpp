@@ -15,6 +15,10 @@ constexpr long kTurnMs = 1000;
 constexpr long kPeriodMs = 3600 * 1000;
 constexpr long kRetryMs = 60 * 1000;
 constexpr long kExpiryMs = 5 * 1000;
+// While rows of a forgotten server are left, the worker removes some for kForgetMs and rests for
+// kForgetRestMs, so that pushes and the authority's jobs get their share of disk and worker.
+constexpr long kForgetMs = 200;
+constexpr long kForgetRestMs = 100;
 
 // kAgain: another session holds a lock, so the rest must be done in a later loop iteration.
 enum class Outcome { kDone, kAgain, kFailed, kExtensionGone };
@@ -117,6 +121,39 @@ void NoteExpired(pg::WorkerStatus* status) {
     if (error != nullptr) Note(status, error, "note", "expired certificates");
 }
 
+// ForgetRemoved removes rows of what was forgotten, a bounded number in each transaction. Returns
+// true if there is more to do at once. A lock that is not to be had is tried again in the next
+// turn.
+bool ForgetRemoved(pg::WorkerStatus* status) {
+    static core::Backoff backoff(kTurnMs, kRetryMs);
+    if (!backoff.MayTry(Now())) return false;
+    core::Timer share;
+    share.Start(core::Instant::Now(), kForgetMs);
+    bool more = true;
+    while (more && !Stopping() && !share.IsDue(core::Instant::Now())) {
+        ErrorData* const error = pg::Transact([&more] { more = pg::ForgetStep(); });
+        CHECK_FOR_INTERRUPTS();
+        if (error == nullptr) {
+            backoff.Reset();
+            continue;
+        }
+        const int sqlstate = error->sqlerrcode;
+        if (sqlstate == ERRCODE_LOCK_NOT_AVAILABLE) {
+            backoff.Reset();
+            FreeErrorData(error);
+            return false;
+        }
+        if (ExtensionExists()) {
+            pg::ReportTrouble(status, sqlstate, "could not remove what was forgotten: %s",
+                              error->message);
+        }
+        backoff.Fail(Now());
+        FreeErrorData(error);
+        return false;
+    }
+    return more;
+}
+
 }  // namespace
 
 void RunMaintenanceWorker() {
@@ -145,7 +182,7 @@ void RunMaintenanceWorker() {
             Report("waiting for the next hour");
             pgstat_report_stat(true);
         }
-        Sleep(kTurnMs);
+        Sleep(ForgetRemoved(status) ? kForgetRestMs : kTurnMs);
         // A reload may have changed the retention: apply it now. If the clock was set, other days
         // need partitions and other certificates have expired.
         const bool reloaded = HandleInterrupts();

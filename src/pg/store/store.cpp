@@ -120,11 +120,12 @@ int PartOpen(PushJob** jobs, int count, PushJob** open) {
 void StoreGroup(PushJob** jobs, int count, MemoryContext context) {
     auto** const open =
         static_cast<PushJob**>(palloc(sizeof(PushJob*) * static_cast<size_t>(count)));
+    HoldServers();
     for (int i = 0; i < count; ++i) CheckSender(jobs[i]);
     CheckExtension();
     int open_count = PartOpen(jobs, count, open);
     if (open_count == 0) return;
-    for (int i = 0; i < open_count; ++i) open[i]->server_id = ServerOf(open[i]->push);
+    ResolveServers(open, open_count);
 
     qsort(open, static_cast<size_t>(open_count), sizeof(PushJob*), CompareKeys);
     LockPushKeys(open, open_count);
