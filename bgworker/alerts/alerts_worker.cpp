@@ -22,6 +22,11 @@ constexpr int64 kSamplePeriodMs = 60 * 1000;
 constexpr int64 kPrunePeriodMs = 3600 * 1000;
 // The most rows to remove in one transaction.
 constexpr int kPruneAtOnce = 10000;
+constexpr int64 kRuleShownMs = 3600 * 1000;
+
+// The topics of troubles that have no other text.
+constexpr char kRecord[] = "record the evaluation of a rule";
+constexpr char kRule[] = "rule";
 
 // `evaluating` is 1 while a rule's query runs. A shutdown then cancels the query and does not wait
 // for it.
@@ -35,6 +40,8 @@ struct Worker {
     bool failed;  // a step of this iteration failed: do not retry at once
     core::Timer sample;
     core::Timer prune;
+    char failing_rule[NAMEDATALEN];  // the rule that failed last
+    core::Timer rule_shown;          // until then the row shows it
     int64 moved_ms;  // how far the clock was set since the due times were last moved
 };
 
@@ -50,7 +57,7 @@ void OnTerminate(int signal) {
 // dropped, it logs nothing, because the next loop iteration notices the drop.
 void ReportFailure(Worker* worker, ErrorData* error, const char* what) {
     if (ExtensionExists()) {
-        pg::ReportTrouble(worker->status, error->sqlerrcode, "could not %s: %s", what,
+        pg::ReportTrouble(worker->status, what, error->sqlerrcode, "could not %s: %s", what,
                           error->message);
     }
     FreeErrorData(error);
@@ -61,7 +68,11 @@ void ReportFailure(Worker* worker, ErrorData* error, const char* what) {
 template <typename Fn>
 bool Run(Worker* worker, const char* what, Fn&& fn) {
     ErrorData* const error = pg::Transact(fn);
-    if (error != nullptr) ReportFailure(worker, error, what);
+    if (error != nullptr) {
+        ReportFailure(worker, error, what);
+    } else {
+        pg::EndTrouble(worker->status, what);
+    }
     return error == nullptr;
 }
 
@@ -130,6 +141,18 @@ ErrorData* Record(Worker* worker, const pg::DueRule& rule, TimestampTz at,
     return error;
 }
 
+// ShowRule shows in the worker's row the rule that failed last, until it succeeds. The rule may
+// never run again, so the row forgets it when no rule has failed for a while.
+void ShowRule(Worker* worker, const char* name, const char* failure) {
+    if (failure != nullptr) {
+        pg::ShowTrouble(worker->status, kRule, "rule %s: %s", name, failure);
+        strlcpy(worker->failing_rule, name, sizeof(worker->failing_rule));
+        worker->rule_shown.Start(Now(), kRuleShownMs);
+    } else if (strcmp(worker->failing_rule, name) == 0 || worker->rule_shown.IsDue(Now())) {
+        pg::EndTrouble(worker->status, kRule);
+    }
+}
+
 void Evaluate(Worker* worker, const char* name) {
     MemoryContextReset(worker->evaluation);
     const TimestampTz at = GetCurrentTimestamp();
@@ -149,12 +172,11 @@ void Evaluate(Worker* worker, const char* name) {
         error = Record(worker, rule, at, {}, failure, duration_ms);
     }
     if (error != nullptr) {
-        ReportFailure(worker, error, "record the evaluation of a rule");
+        ReportFailure(worker, error, kRecord);
         return;
     }
-    if (failure != nullptr) {
-        pg::ShowTrouble(worker->status, "rule %s: %s", rule.name, failure);
-    }
+    pg::EndTrouble(worker->status, kRecord);
+    ShowRule(worker, rule.name, failure);
     pg::UpdateStatus(worker->status, [&findings](pg::WorkerStatus* s) {
         s->Count(protocol::WorkerCounter::kCommits);
         s->Count(protocol::WorkerCounter::kRows, findings.count);

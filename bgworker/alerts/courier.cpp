@@ -39,6 +39,11 @@ struct Courier {
 };
 Courier courier;
 
+// The topics of troubles.
+constexpr char kTopic[] = "courier";
+constexpr char kSettle[] = "settle a delivery";
+constexpr char kTake[] = "take deliveries";
+
 void AtExit(int, Datum) {
     if (courier.pid != 0) KillProgram(courier.pid);
 }
@@ -46,8 +51,8 @@ void AtExit(int, Datum) {
 // FailWith logs the error and frees it. If the extension was dropped meanwhile, it logs nothing.
 void FailWith(const char* what, ErrorData* error) {
     if (ExtensionExists()) {
-        pg::ReportTrouble(courier.status, ERRCODE_EXTERNAL_ROUTINE_EXCEPTION, "could not %s: %s",
-                          what, error->message);
+        pg::ReportTrouble(courier.status, what, ERRCODE_EXTERNAL_ROUTINE_EXCEPTION,
+                          "could not %s: %s", what, error->message);
     }
     FreeErrorData(error);
 }
@@ -59,7 +64,7 @@ void Start() {
     int fd = -1;
     courier.pid = StartProgram(kCourierProgram, nullptr, 0, &fd);
     if (courier.pid == 0) {
-        pg::ReportTrouble(courier.status, ERRCODE_EXTERNAL_ROUTINE_EXCEPTION,
+        pg::ReportTrouble(courier.status, kTopic, ERRCODE_EXTERNAL_ROUTINE_EXCEPTION,
                           "could not start %s: %s", kCourierProgram, pg_strerror(errno));
         courier.backoff.Fail(Now());
         return;
@@ -95,7 +100,7 @@ void End(char* out, size_t out_size) {
 void EndFailedCourier() {
     char end[160];
     End(end, sizeof(end));
-    pg::ReportTrouble(courier.status, ERRCODE_EXTERNAL_ROUTINE_EXCEPTION, "%s %s; it %s",
+    pg::ReportTrouble(courier.status, kTopic, ERRCODE_EXTERNAL_ROUTINE_EXCEPTION, "%s %s; it %s",
                       kCourierProgram, courier.failure, end);
     courier.failure = nullptr;
     courier.backoff.Fail(Now());
@@ -143,6 +148,7 @@ bool TakeDelivered(const Frame& frame) {
         if (attempt.request_id != frame.header.request_id) continue;
         pg::FinishAttempt(&attempt, result);
         courier.backoff.Reset();
+        pg::EndTrouble(courier.status, kTopic);
         if (result.outcome == DeliveryOutcome::kSent && !result.message.empty()) {
             ereport(WARNING, errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
                     errmsg("alert channel %s: %.*s", attempt.channel,
@@ -219,9 +225,10 @@ void SettleEnded() {
     for (pg::DeliveryAttempt& attempt : courier.attempts.list) {
         if (attempt.context == nullptr || !attempt.ended) continue;
         if (ErrorData* const error = pg::SettleDelivery(&attempt)) {
-            FailWith("settle a delivery", error);
+            FailWith(kSettle, error);
             return;
         }
+        pg::EndTrouble(courier.status, kSettle);
         courier.one_by_one = Max(courier.one_by_one - 1, 0);
     }
 }
@@ -236,9 +243,10 @@ void TakeDue() {
     }
     const uint32_t before = courier.attempts.last_id;
     if (ErrorData* const error = pg::TakeDeliveries(&courier.attempts, most)) {
-        FailWith("take deliveries", error);
+        FailWith(kTake, error);
         return;
     }
+    pg::EndTrouble(courier.status, kTake);
     if (courier.attempts.last_id == before) return;
     if (courier.pid == 0) Start();
     for (pg::DeliveryAttempt& attempt : courier.attempts.list) {

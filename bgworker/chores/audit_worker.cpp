@@ -65,11 +65,17 @@ ErrorData* Commit(Worker* worker, Fn&& fn) {
     return error;
 }
 
+// The topics of troubles.
+constexpr char kWriting[] = "write the audit log";
+constexpr char kUnreadable[] = "store an event";
+constexpr char kAnchoring[] = "publish the end of the audit log";
+constexpr char kKeeping[] = "make and drop months";
+
 // Call Failed after an error: it logs the error, a repeated one only once, and makes the worker
 // check the end of the audit log again.
-void Failed(Worker* worker, const ErrorData* error) {
+void Failed(Worker* worker, const char* topic, const ErrorData* error) {
     worker->resumed = false;
-    pg::ReportTrouble(worker->status, error->sqlerrcode, "could not write the audit log: %s",
+    pg::ReportTrouble(worker->status, topic, error->sqlerrcode, "could not write the audit log: %s",
                       error->message);
 }
 
@@ -116,7 +122,7 @@ bool Resume(Worker* worker) {
         StoreNotes(*notes, head);
     });
     if (error != nullptr) {
-        Failed(worker, error);
+        Failed(worker, kWriting, error);
         return false;
     }
     // If the same log continues, FollowSwitch records a change of pganalytics.audit later.
@@ -153,7 +159,7 @@ ErrorData* Store(Worker* worker, const pg::AuditRecord* const* records, uint32 c
 ErrorData* StoreUnreadable(Worker* worker, const pg::AuditRecord& record, const ErrorData* why) {
     ereport(WARNING, errcode(why->sqlerrcode),
             errmsg("an event of the audit log could not be stored as it is: %s", why->message));
-    pg::ShowTrouble(worker->status, "%s", why->message);
+    pg::ShowTrouble(worker->status, kUnreadable, "%s", why->message);
     static pg::AuditRecord readable;
     UnreadableOf(record, &readable);
     const pg::AuditRecord* const records[] = {&readable};
@@ -197,12 +203,13 @@ bool Drain(Worker* worker) {
             RESUME_INTERRUPTS();
         }
         if (error != nullptr) {
-            Failed(worker, error);
+            Failed(worker, kWriting, error);
             return false;
         }
         worker->singly -= Min(worker->singly, count);
         worker->stopped = false;
         CountRows(worker, rows);
+        if (worker->singly == 0) pg::EndTrouble(worker->status, kUnreadable);
     }
     return true;
 }
@@ -214,7 +221,7 @@ bool Say(Worker* worker, AuditEvent event, const char* reason) {
     ErrorData* const error =
         Commit(worker, [worker](pg::AuditHead* head) { StoreNotes(worker->notes, head); });
     if (error != nullptr) {
-        Failed(worker, error);
+        Failed(worker, kWriting, error);
         return false;
     }
     RESUME_INTERRUPTS();
@@ -246,8 +253,8 @@ void Anchor(Worker* worker) {
     if (pg::settings.audit_anchor_channel[0] == '\0') return;
     ErrorData* const error =
         pg::Transact([&anchor] { Async_Notify(pg::settings.audit_anchor_channel, anchor.text); });
-    if (error == nullptr) return;
-    Failed(worker, error);
+    if (error == nullptr) return pg::EndTrouble(worker->status, kAnchoring);
+    Failed(worker, kAnchoring, error);
     FreeErrorData(error);
 }
 
@@ -270,7 +277,7 @@ bool DropMonth(Worker* worker) {
         StoreNotes(worker->notes, head);
     });
     if (error != nullptr) {
-        Failed(worker, error);
+        Failed(worker, kKeeping, error);
         return false;
     }
     RESUME_INTERRUPTS();
@@ -287,12 +294,16 @@ void DoChores(Worker* worker) {
     if (error == nullptr) {
         RESUME_INTERRUPTS();
     } else {
-        Failed(worker, error);
+        Failed(worker, kKeeping, error);
     }
     while (ClockIsSteady() && DropMonth(worker)) HandleInterrupts();
     // Failed has cleared `resumed`. After a failure, for example because a month is in use, retry
     // in a minute.
-    if (!worker->resumed) worker->chores.Start(Now(), kAnchorPeriodMs);
+    if (worker->resumed) {
+        pg::EndTrouble(worker->status, kKeeping);
+    } else {
+        worker->chores.Start(Now(), kAnchorPeriodMs);
+    }
 }
 
 // Leave empties the ring and records the stop. If the server stops, Leave first waits until no
@@ -339,6 +350,7 @@ void RunAuditWorker() {
             look.Start(began_at, kTurnMs);
         }
         if (stored) {
+            pg::EndTrouble(worker.status, kWriting);
             if (worker.status->state == pg::WorkerState::kStarting ||
                 worker.status->state == pg::WorkerState::kWaiting) {
                 pg::SetState(worker.status, pg::WorkerState::kRunning);

@@ -43,12 +43,14 @@ struct State {
 };
 State state;
 
+constexpr char kTopic[] = "certificate authority";
+
 // Fail writes to the worker's row what went wrong. It logs a WARNING unless that trouble was logged
 // before. Returns false.
 bool Fail(const char* what, const char* why) {
-    const bool is_news = pg::ShowTrouble(state.status, pg::WorkerErrorKind::kAuthority,
+    const bool is_news = pg::ShowTrouble(state.status, kTopic, pg::WorkerErrorKind::kAuthority,
                                          "could not %s: %s", what, why);
-    if (is_news || state.backoff.failures() == 0) {
+    if (is_news) {
         ereport(WARNING, errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
                 errmsg("pganalytics %s", state.status->last_error));
     }
@@ -406,6 +408,7 @@ void TendAuthority(pg::WorkerStatus* status, MemoryContext context, bool at_once
     MemoryContextReset(context);
     if (done) {
         state.backoff.Reset();
+        pg::EndTrouble(status, kTopic);
     } else {
         state.backoff.Fail(ReadClock());
     }

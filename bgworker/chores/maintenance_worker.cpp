@@ -20,19 +20,27 @@ constexpr long kExpiryMs = 5 * 1000;
 constexpr long kForgetMs = 200;
 constexpr long kForgetRestMs = 100;
 
+// What the worker does, each the topic of a trouble.
+constexpr char kListTables[] = "list";
+constexpr char kMakePartitions[] = "make partitions of";
+constexpr char kListExpired[] = "find";
+constexpr char kDropPartition[] = "drop expired partition";
+constexpr char kNoteExpired[] = "note";
+constexpr char kFindExtension[] = "look for";
+
 // kAgain: another session holds a lock, so the rest must be done in a later loop iteration.
 enum class Outcome { kDone, kAgain, kFailed, kExtensionGone };
 
-// Note logs what could not be done, shows it in pganalytics.workers, and frees the error. If the
-// extension was dropped meanwhile, Note only frees the error and returns kExtensionGone.
+// Note shows in pganalytics.workers what could not be done, logs it if it is news, and frees the
+// error. If the extension was dropped meanwhile, Note only frees the error and returns
+// kExtensionGone. `what` is the topic of the trouble.
 Outcome Note(pg::WorkerStatus* status, ErrorData* error, const char* what, const char* name) {
     if (!ExtensionExists()) {
         FreeErrorData(error);
         return Outcome::kExtensionGone;
     }
-    ereport(WARNING, errcode(error->sqlerrcode),
-            errmsg("could not %s %s: %s", what, name, error->message));
-    pg::ShowTrouble(status, "%s", error->message);
+    pg::ReportTrouble(status, what, error->sqlerrcode, "could not %s %s: %s", what, name,
+                      error->message);
     FreeErrorData(error);
     return Outcome::kFailed;
 }
@@ -45,7 +53,8 @@ Outcome MakePartitions(pg::WorkerStatus* status, MemoryContext context) {
     pg::RelationNames relations = {};
     ErrorData* error =
         pg::Transact([context, &relations] { relations = pg::ListPartitionedRelations(context); });
-    if (error != nullptr) return Note(status, error, "list", "the tables kept by day");
+    if (error != nullptr) return Note(status, error, kListTables, "the tables kept by day");
+    pg::EndTrouble(status, kListTables);
     static uint64 next = 0;
     static bool failed = false;
     for (uint64 i = next; i < relations.count && !Stopping(); ++i) {
@@ -54,7 +63,7 @@ Outcome MakePartitions(pg::WorkerStatus* status, MemoryContext context) {
         CHECK_FOR_INTERRUPTS();
         if (error == nullptr) continue;
         const bool locked = error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE;
-        const Outcome outcome = Note(status, error, "make partitions of", relation);
+        const Outcome outcome = Note(status, error, kMakePartitions, relation);
         if (outcome == Outcome::kExtensionGone) return outcome;
         failed = true;
         if (locked) {
@@ -63,6 +72,7 @@ Outcome MakePartitions(pg::WorkerStatus* status, MemoryContext context) {
         }
     }
     const Outcome outcome = failed ? Outcome::kFailed : Outcome::kDone;
+    if (!failed) pg::EndTrouble(status, kMakePartitions);
     next = 0;
     failed = false;
     return outcome;
@@ -75,20 +85,24 @@ Outcome ApplyRetention(pg::WorkerStatus* status, MemoryContext context) {
     pg::RelationNames expired = {};
     ErrorData* error =
         pg::Transact([context, &expired] { expired = pg::ListExpiredPartitions(context); });
-    if (error != nullptr) return Note(status, error, "list", "the expired partitions");
+    if (error != nullptr) return Note(status, error, kListExpired, "the expired partitions");
+    pg::EndTrouble(status, kListExpired);
     int dropped = 0;
+    bool failed = false;
     for (uint64 i = 0; i < expired.count && !Stopping(); ++i) {
         const char* const partition = expired.list[i];
         bool was_there = false;
         error = pg::Transact(
             [partition, &was_there] { was_there = pg::DropExpiredPartition(partition); });
         if (error != nullptr) {
-            Note(status, error, "drop expired partition", partition);
+            Note(status, error, kDropPartition, partition);
+            failed = true;
         } else if (was_there) {
             ++dropped;
         }
         CHECK_FOR_INTERRUPTS();
     }
+    if (!failed) pg::EndTrouble(status, kDropPartition);
     if (dropped > 0) {
         ereport(LOG, errmsg("dropped %d partitions whose retention had passed", dropped));
     }
@@ -98,7 +112,8 @@ Outcome ApplyRetention(pg::WorkerStatus* status, MemoryContext context) {
 Outcome Maintain(pg::WorkerStatus* status, bool due, MemoryContext context) {
     bool exists = false;
     ErrorData* const error = pg::Transact([&exists] { exists = OidIsValid(pg::ExtensionOid()); });
-    if (error != nullptr) return Note(status, error, "find", "the extension");
+    if (error != nullptr) return Note(status, error, kFindExtension, "the extension");
+    pg::EndTrouble(status, kFindExtension);
     if (!exists) return Outcome::kExtensionGone;
     if (!due) return Outcome::kDone;
     pgstat_report_activity(STATE_RUNNING, "making partitions");
@@ -118,7 +133,11 @@ void NoteExpired(pg::WorkerStatus* status) {
     if (!next.IsDue(Now()) || !ClockIsSteady()) return;
     next.Start(Now(), kExpiryMs);
     ErrorData* const error = pg::Transact([] { pg::NoteExpiredCertificates(); });
-    if (error != nullptr) Note(status, error, "note", "expired certificates");
+    if (error != nullptr) {
+        Note(status, error, kNoteExpired, "expired certificates");
+    } else {
+        pg::EndTrouble(status, kNoteExpired);
+    }
 }
 
 // ForgetRemoved removes rows of what was forgotten, a bounded number in each transaction. Returns

@@ -33,6 +33,8 @@ struct Group {
     bool alone;  // the group has a large push and takes no other push
 };
 
+constexpr char kStoring[] = "store a push";  // the topic of a trouble
+
 // Question is a HealthRequest that waits until the pushes taken in the same loop iteration are
 // stored.
 struct Question {
@@ -252,11 +254,14 @@ void Count(const Group& group) {
         }
         s->Count(kCommits, pushes > 0 ? 1 : 0);
     });
-    if (refused == nullptr) return;
+    if (refused == nullptr) {
+        if (pushes > 0) pg::EndTrouble(supervisor.status, kStoring);
+        return;
+    }
     // Log only when the error changes: while the disk is full or a privilege is missing, a line for
     // each push would flood the log.
     const auto& state = refused->sqlstate;
-    pg::ReportTrouble(supervisor.status,
+    pg::ReportTrouble(supervisor.status, kStoring,
                       MAKE_SQLSTATE(state[0], state[1], state[2], state[3], state[4]),
                       "could not store a push: %s: %.*s", state.data(),
                       static_cast<int>(refused->message.size()), refused->message.data());

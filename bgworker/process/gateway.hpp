@@ -34,6 +34,9 @@ struct Gateway {
 // is ended and replaced, and returns false.
 bool Move(Gateway* gateway, GatewayState from, GatewayState to);
 
+// kGoneFailure is the failure of a gateway that has ended by itself or was killed by somebody else.
+inline constexpr char kGoneFailure[] = "has closed its socket";
+
 // MarkFailed marks a gateway that is gone or has broken the protocol. EndFailedGateways later ends
 // the gateway and plans the next start. Until then the frames taken from the gateway stay readable.
 inline void MarkFailed(Gateway* gateway, const char* why) { gateway->failure = why; }

@@ -10,6 +10,7 @@ namespace pganalytics::bgworker {
 namespace {
 
 constexpr int kRetryMs = 1000;
+constexpr char kTopic[] = "read keys";
 
 MemoryContext kept = nullptr;  // holds the data of `identity`
 protocol::Identity identity;   // version 0: nothing was read yet
@@ -24,11 +25,12 @@ void Read(Supervisor* supervisor) {
         if (kept != nullptr) MemoryContextDelete(kept);
         kept = fresh;
         identity = read;
+        pg::EndTrouble(supervisor->status, kTopic);
         return;
     }
     retry.Start(Now(), kRetryMs);
     MemoryContextDelete(fresh);
-    pg::ReportTrouble(supervisor->status, error->sqlerrcode,
+    pg::ReportTrouble(supervisor->status, kTopic, error->sqlerrcode,
                       "could not read keys and certificates: %s", error->message);
     FreeErrorData(error);
 }

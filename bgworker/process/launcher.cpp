@@ -1,5 +1,5 @@
 // Launcher: keeps the maintenance, audit, alerts, API and ingest workers running while their
-// database exists, with a back-off for those that end early.
+// database exists, with a back-off for those that end with an error again and again.
 #include "bgworker/process/launcher.hpp"
 
 #include "bgworker/process/listener.hpp"
@@ -21,8 +21,10 @@ namespace {
 
 constexpr long kTurnMs = 1000;
 constexpr int64 kYoungMs = 5000;
-constexpr int64 kFirstBackoffMs = 1000;
+constexpr int64 kFirstBackoffMs = 250;
 constexpr int64 kLongestBackoffMs = 32000;
+// The shortest time between two starts of a worker, so that none can end and start in a tight loop.
+constexpr int64 kStartPeriodMs = 200;
 constexpr int64 kNoSlotMs = 10000;
 
 // Child is a worker that the launcher keeps alive.
@@ -31,7 +33,7 @@ struct Child {
     BackgroundWorkerHandle* handle;
     bool was_running;
     core::Instant started_at;
-    core::Timer no_slot;  // when to retry after the postmaster had no free slot
+    core::Timer next_start;  // not before this, however the worker has ended
     core::Backoff backoff{kFirstBackoffMs, kLongestBackoffMs};
 };
 
@@ -91,6 +93,7 @@ void StartChild(Child* child) {
         pg_snprintf(worker.bgw_name, sizeof(worker.bgw_name), "%s %d", names.type,
                     child->status->index + 1);
     }
+    pg::UpdateStatus(child->status, [](pg::WorkerStatus* s) { s->ended_well = false; });
     if (child->handle != nullptr) pfree(child->handle);
     child->handle = nullptr;
     MemoryContext const caller = MemoryContextSwitchTo(TopMemoryContext);
@@ -98,28 +101,40 @@ void StartChild(Child* child) {
     MemoryContextSwitchTo(caller);
     child->started_at = Now();
     child->was_running = registered;
+    child->next_start.Start(Now(), registered ? kStartPeriodMs : kNoSlotMs);
     if (!registered) {
-        child->no_slot.Start(Now(), kNoSlotMs);
         ereport(WARNING, errcode(ERRCODE_INSUFFICIENT_RESOURCES),
                 errmsg("could not register background worker \"%s\"", worker.bgw_name),
                 errhint("Increase max_worker_processes."));
     }
 }
 
-void TendChild(Child* child) {
+// NoteEnd plans the next start of a worker that has ended. A worker that was told to end, or whose
+// extension was dropped, returns from its main function: it starts again at once. Only an early end
+// with an error is a failure.
+void NoteEnd(Child* child) {
+    if (!child->status->ended_well && Now().MsSince(child->started_at) < kYoungMs) {
+        child->backoff.Fail(Now());
+    } else {
+        child->backoff.Reset();
+    }
+}
+
+// TendChild starts a worker that does not run, if it may start. Otherwise it returns in how many
+// milliseconds the worker may start.
+int64 TendChild(Child* child) {
     if (IsRunning(*child)) {
         child->was_running = true;
-        return;
+        return kTurnMs;
     }
     if (child->was_running) {
         child->was_running = false;
-        if (Now().MsSince(child->started_at) < kYoungMs) {
-            child->backoff.Fail(Now());
-        } else {
-            child->backoff.Reset();
-        }
+        NoteEnd(child);
     }
-    if (child->no_slot.IsDue(Now()) && child->backoff.MayTry(Now())) StartChild(child);
+    const int64 wait_ms = Max(child->next_start.MsLeft(Now()), child->backoff.MsLeft(Now()));
+    if (wait_ms > 0) return wait_ms;
+    StartChild(child);
+    return kTurnMs;
 }
 
 // DatabaseExists scans the heap of pg_database, as the autovacuum launcher does. It cannot use an
@@ -203,11 +218,12 @@ void RunLauncher() {
     RecordSettingChanges();
     ListChildren();
     while (!Stopping()) {
+        int64 wait_ms = kTurnMs;
         if (MayStart(status)) {
             pg::SetState(status, pg::WorkerState::kRunning);
-            for (int i = 0; i < child_count; ++i) TendChild(&children[i]);
+            for (int i = 0; i < child_count; ++i) wait_ms = Min(wait_ms, TendChild(&children[i]));
         }
-        Sleep(kTurnMs);
+        Sleep(wait_ms);
         if (HandleInterrupts()) RecordSettingChanges();
         ShareClock();
         LogClockMove();

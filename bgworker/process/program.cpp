@@ -99,6 +99,13 @@ int KillProgram(pid_t pid) {
 
 bool HasEnded(pid_t pid) { return waitpid(pid, nullptr, WNOHANG) == pid; }
 
+bool WasKilled(int wait_status) {
+    if (!WIFSIGNALED(wait_status)) return false;
+    const int number = WTERMSIG(wait_status);
+    return number == SIGKILL || number == SIGTERM || number == SIGINT || number == SIGHUP ||
+           number == SIGQUIT;
+}
+
 void DescribeEnd(const char* name, int wait_status, char* out, size_t out_size) {
     if (WIFSIGNALED(wait_status)) {
         pg_snprintf(out, out_size, "was ended by signal %d: %s", WTERMSIG(wait_status),

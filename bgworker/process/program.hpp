@@ -28,6 +28,10 @@ int KillProgram(pid_t pid);
 // HasEnded: the process has ended by itself. HasEnded then reaps it.
 bool HasEnded(pid_t pid);
 
+// WasKilled: the wait status says that somebody else has ended the process (SIGKILL, SIGTERM and
+// the like), so its end does not show that the program fails.
+bool WasKilled(int wait_status);
+
 // DescribeEnd writes to `out` how a process ended, according to its wait status.
 void DescribeEnd(const char* name, int wait_status, char* out, size_t out_size);
 

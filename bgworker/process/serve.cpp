@@ -21,7 +21,7 @@ bool TakeFrame(Gateway* gateway, Frame* frame) {
                 // The worker still handles every whole frame that the gateway sent before it died.
                 // The clients of those frames get no answer; they send their pushes again and then
                 // get the receipts.
-                MarkFailed(gateway, "has closed its socket");
+                MarkFailed(gateway, kGoneFailure);
                 return false;
         }
     }

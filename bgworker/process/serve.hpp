@@ -4,6 +4,7 @@
 #include "bgworker/process/identity_feed.hpp"
 #include "bgworker/process/supervisor.hpp"
 #include "bgworker/process/worker.hpp"
+#include "pg/base/trouble.hpp"
 
 namespace pganalytics::bgworker {
 

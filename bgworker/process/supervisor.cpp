@@ -62,6 +62,8 @@ void Remove(Supervisor* supervisor, Gateway* gateway) {
 // IsStale: the files have changed since the serving gateway read them.
 bool IsStale(const Supervisor& supervisor) { return supervisor.pki_version != pg::PkiVersion(); }
 
+constexpr char kTopic[] = "gateway";
+
 // AwaitFiles shows that no gateway can start before there are certificate files. If the maintenance
 // worker knows why there are none, AwaitFiles shows that too.
 void AwaitFiles(Supervisor* supervisor) {
@@ -82,7 +84,7 @@ void AwaitFiles(Supervisor* supervisor) {
     char why[sizeof(supervisor->status->last_error)];
     core::CopyUtf8(whole, why, sizeof(why));
     if (known && strcmp(supervisor->status->last_error, why) != 0) {
-        pg::ShowTrouble(supervisor->status, "%s", why);
+        pg::ShowTrouble(supervisor->status, pg::kWaitingTopic, "%s", why);
     }
 }
 
@@ -105,11 +107,15 @@ void Start(Supervisor* supervisor) {
     if (pg::RequestRatesFd() >= 0) fds[count++] = pg::RequestRatesFd();
     const pid_t pid = StartProgram(kGatewayProgram, fds, count, &fd);
     if (pid == 0) {
-        pg::ShowTrouble(supervisor->status, "could not start a gateway: %s", pg_strerror(errno));
+        pg::ReportTrouble(supervisor->status, kTopic, ERRCODE_SYSTEM_ERROR,
+                          "could not start a gateway: %s", pg_strerror(errno));
         supervisor->backoff.Fail(Now());
         return;
     }
     supervisor->reload_wanted = false;
+    if (supervisor->status->state == pg::WorkerState::kWaiting) {
+        pg::SetState(supervisor->status, pg::WorkerState::kStarting);
+    }
     Move(gateway, GatewayState::kNone, GatewayState::kStarting);
     gateway->pid = pid;
     gateway->started_at = Now();
@@ -140,6 +146,7 @@ void OnReady(Supervisor* supervisor, Gateway* gateway, const protocol::Ready& re
     supervisor->pki_version = gateway->pki_version;
     if (old != nullptr) LetLeave(supervisor, old);
     ShowGateway(supervisor, gateway->pid);
+    pg::EndTrouble(supervisor->status, kTopic);
     const auto fingerprint = static_cast<int>(ready.certificate_sha256.size());
     ereport(
         LOG,
@@ -153,8 +160,8 @@ void OnReady(Supervisor* supervisor, Gateway* gateway, const protocol::Ready& re
 // OnFailed ends a gateway that could not start. The old gateway, if there is one, keeps serving.
 // The next start waits for the back-off.
 void OnFailed(Supervisor* supervisor, Gateway* gateway, std::string_view message) {
-    const bool first = pg::ShowTrouble(supervisor->status, "%.*s", static_cast<int>(message.size()),
-                                       message.data()) ||
+    const bool first = pg::ShowTrouble(supervisor->status, kTopic, "%.*s",
+                                       static_cast<int>(message.size()), message.data()) ||
                        supervisor->backoff.failures() == 0;
     const bool old_serves = Find(supervisor, GatewayState::kServing) != nullptr;
     // Warn after every failed reload of an administrator, but warn only once of failed automatic
@@ -179,24 +186,31 @@ void End(Supervisor* supervisor, Gateway* gateway, const char* why) {
     const pid_t pid = gateway->pid;
     const bool young = Now().MsSince(gateway->started_at) < kYoungMs;
     char end[128];
-    DescribeEnd(kGatewayProgram, KillProgram(pid), end, sizeof(end));
+    const int wait_status = KillProgram(pid);
+    DescribeEnd(kGatewayProgram, wait_status, end, sizeof(end));
+    // If the gateway was not gone, KillProgram has killed it, for a failure of the gateway.
+    const bool was_killed = why == kGoneFailure && WasKilled(wait_status);
     Remove(supervisor, gateway);
     if (was_leaving) return;
     if (was == GatewayState::kServing) ShowGateway(supervisor, 0);
-    pg::ShowTrouble(supervisor->status, "gateway %d %s; it %s", pid, why, end);
+    char text[256];
+    pg_snprintf(text, sizeof(text), "gateway %d %s; it %s", pid, why, end);
+    pg::ShowTrouble(supervisor->status, kTopic, "%s", text);
     // Warn only of the first failure in a row. The later ones would add a line to the log every few
     // seconds.
-    ereport(supervisor->backoff.failures() == 0 ? WARNING : DEBUG1,
-            errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
-            errmsg("pganalytics %s", supervisor->status->last_error),
-            errdetail("Another one is started."));
+    const bool first = supervisor->backoff.failures() == 0 && supervisor->kills.failures() == 0;
+    ereport(first ? WARNING : DEBUG1, errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
+            errmsg("pganalytics %s", text), errdetail("Another one is started."));
     // The gateway ended without a Failed frame, so its settings may be good: try the reloaded
     // settings again.
     if (was == GatewayState::kStarting) supervisor->reload_wanted = true;
-    if (was == GatewayState::kStarting || young) {
+    if (was_killed && (was == GatewayState::kStarting || young)) {
+        supervisor->kills.Fail(Now());
+    } else if (was == GatewayState::kStarting || young) {
         supervisor->backoff.Fail(Now());
     } else {
         supervisor->backoff.Reset();
+        supervisor->kills.Reset();
     }
 }
 
@@ -269,7 +283,7 @@ bool OpenPort(Supervisor* supervisor) {
     char why[256];
     while (
         !OpenListeners(PortOf(supervisor->role), use, &supervisor->listeners, why, sizeof(why))) {
-        pg::ReportTrouble(status, ERRCODE_SYSTEM_ERROR, "%s", why);
+        pg::ReportTrouble(status, pg::kWaitingTopic, ERRCODE_SYSTEM_ERROR, "%s", why);
         pg::SetState(status, pg::WorkerState::kWaiting);
         Sleep(kRetryMs);
         HandleInterrupts();
@@ -292,7 +306,8 @@ void Tend(Supervisor* supervisor) {
     const bool serves = Find(supervisor, GatewayState::kServing) != nullptr;
     if (pg::PkiVersion() == 0) return AwaitFiles(supervisor);
     const bool wanted = supervisor->reload_wanted || !serves || IsStale(*supervisor);
-    if (wanted && supervisor->backoff.MayTry(Now())) Start(supervisor);
+    const bool may_try = supervisor->backoff.MayTry(Now()) && supervisor->kills.MayTry(Now());
+    if (wanted && may_try) Start(supervisor);
 }
 
 void Reload(Supervisor* supervisor) {

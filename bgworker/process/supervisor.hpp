@@ -20,6 +20,9 @@ struct Supervisor {
     // For the back-off, a start has failed if the gateway ended within 5 s or did not reach
     // kServing.
     core::Backoff backoff{/*first_ms=*/100, /*longest_ms=*/5000};
+    // The same for gateways that served and were killed by somebody else: the next one is not to
+    // blame, but a loop of kills must not take all of a CPU.
+    core::Backoff kills{/*first_ms=*/20, /*longest_ms=*/200};
     uint64 pki_version;    // version of the files that the serving gateway has read
     bool reload_wanted;    // start a gateway even if one serves
     WaitEventSet* events;  // the latch and every gateway's socket

@@ -25,13 +25,17 @@ void OnChildSignal(int) {
     errno = saved_errno;
 }
 
-void AtExit(int, Datum) {
-    pg::UpdateStatus(own_status, [](pg::WorkerStatus* s) {
+void AtExit(int code, Datum) {
+    pg::UpdateStatus(own_status, [code](pg::WorkerStatus* s) {
         s->state = pg::WorkerState::kStopped;
         s->pid = 0;
+        s->ended_well = code == 0;
         s->pki_version = 0;
         s->connections = 0;
     });
+    // The postmaster tells only the launcher that has started this worker, and that one may be
+    // gone.
+    pg::WakeLauncher();
 }
 
 }  // namespace
@@ -55,6 +59,9 @@ pg::WorkerStatus* Begin(pg::WorkerKind kind, int index) {
         s->state = pg::WorkerState::kStarting;
         s->started_at = now;
         ++s->starts;
+        // What was wrong with the process before does not concern this one.
+        s->last_error[0] = '\0';
+        s->last_error_kind = pg::WorkerErrorKind::kOther;
     });
     BackgroundWorkerUnblockSignals();
     return own_status;
@@ -98,7 +105,7 @@ void ShareClock() {
 bool ClockIsSteady() { return clock_watch.IsSteady(ReadClock(), kSteadyMs); }
 
 bool AwaitExtension(pg::WorkerStatus* status, const char* role) {
-    constexpr long kPollMs = 500;
+    constexpr long kPollMs = 200;
     for (;;) {
         HandleInterrupts();
         if (Stopping()) return false;
@@ -130,8 +137,8 @@ bool ExtensionExists() {
 }
 
 void ReportWaiting(pg::WorkerStatus* status, int level, const char* what) {
-    if (!pg::ShowWaiting(status, what)) return;
     Report(what);
+    if (!pg::ShowWaiting(status, what)) return;
     ereport(level, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
             errmsg("pganalytics waits: %s", what));
 }

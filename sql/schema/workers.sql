@@ -38,8 +38,8 @@ COMMENT ON VIEW pganalytics.workers IS 'background workers and their gateways; t
 COMMENT ON COLUMN pganalytics.workers.restarts IS 'starts of the worker after its first';
 COMMENT ON COLUMN pganalytics.workers.gateway_restarts IS 'starts of a gateway after the first, reloads included';
 COMMENT ON COLUMN pganalytics.workers.connections IS 'open now, as the gateway has said within the last second';
-COMMENT ON COLUMN pganalytics.workers.last_error IS 'the last error of the worker or its gateway, or what it waits for';
-COMMENT ON COLUMN pganalytics.workers.last_error_at IS 'when that was';
+COMMENT ON COLUMN pganalytics.workers.last_error IS 'what is wrong with the worker or its gateway now, or what it waits for; NULL: nothing';
+COMMENT ON COLUMN pganalytics.workers.last_error_at IS 'when something was wrong last; the log of the server says what';
 DO $comments$
 DECLARE
     counter record;

@@ -52,6 +52,8 @@ class Timer {
     constexpr void Start(Instant now, int64_t ms) { at_ = now.PlusMs(ms); }
     constexpr void Expire() { at_ = {}; }
     constexpr bool IsDue(Instant now) const { return now >= at_; }
+    // MsLeft returns for how long the action is not due yet, rounded up, or 0 if it is due.
+    constexpr int64_t MsLeft(Instant now) const { return IsDue(now) ? 0 : at_.MsSince(now) + 1; }
 
   private:
     Instant at_;
@@ -80,6 +82,7 @@ class Backoff {
     // failure grows as usual.
     constexpr void TryNow() { timer_.Expire(); }
     constexpr bool MayTry(Instant now) const { return timer_.IsDue(now); }
+    constexpr int64_t MsLeft(Instant now) const { return timer_.MsLeft(now); }
     // failures returns the number of failures since the last Reset, at most kMostFailures.
     constexpr int failures() const { return failures_; }
 

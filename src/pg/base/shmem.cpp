@@ -61,6 +61,14 @@ void Startup() noexcept {
     LWLockRelease(AddinShmemInitLock);
 }
 
+// Wake reads the pid without the lock: a worker that starts or ends meanwhile checks for changes by
+// itself.
+void Wake(const WorkerStatus& status) {
+    const pid_t pid = status.pid;
+    if (pid == 0) return;
+    if (PGPROC* const process = BackendPidGetProc(pid)) SetLatch(&process->procLatch);
+}
+
 }  // namespace
 
 void RequestSharedMemory(const SharedPart* wanted, int count) {
@@ -77,14 +85,10 @@ bool SharedMemoryReady() { return shared != nullptr; }
 SharedState* Shared() { return shared; }
 
 void WakeWorkers() {
-    for (const WorkerStatus& status : shared->statuses) {
-        // Reading the pid needs no lock: a worker that starts or ends meanwhile checks for changes
-        // by itself.
-        const pid_t pid = status.pid;
-        if (pid == 0) continue;
-        if (PGPROC* const process = BackendPidGetProc(pid)) SetLatch(&process->procLatch);
-    }
+    for (const WorkerStatus& status : shared->statuses) Wake(status);
 }
+
+void WakeLauncher() { Wake(*StatusOf(WorkerKind::kLauncher, 0)); }
 
 WorkerStatus* StatusOf(WorkerKind kind, int index) {
     return &shared->statuses[static_cast<int>(kind) + index];
@@ -98,10 +102,6 @@ int CopyStatuses(WorkerStatus* out) {
     memcpy(out, shared->statuses, sizeof(shared->statuses));
     LWLockRelease(lock);
     return kMaxWorkers;
-}
-
-void SetState(WorkerStatus* status, WorkerState state) {
-    UpdateStatus(status, [state](WorkerStatus* s) { s->state = state; });
 }
 
 }  // namespace pganalytics::pg

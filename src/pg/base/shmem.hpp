@@ -36,6 +36,9 @@ struct WorkerStatus {
     uint64 pki_version;  // see ShowPki()
     TimestampTz started_at;
     int64 starts;
+    // The worker's last process returned from its main function. false: it ended with an error, or
+    // before it could say how. The launcher clears it when it starts the worker.
+    bool ended_well;
     int64 gateway_starts;
     int64 connections;                          // open connections, as the gateway last reported
     int64 counters[protocol::kWorkerCounters];  // indexed by WorkerCounter; see Count()
@@ -83,6 +86,10 @@ SharedState* Shared();
 // SharedMemoryReady().
 void WakeWorkers();
 
+// WakeLauncher sets the latch of the launcher if it runs. Raises no ERROR. REQUIRES:
+// SharedMemoryReady().
+void WakeLauncher();
+
 // StatusOf returns the row of one worker. REQUIRES: SharedMemoryReady().
 WorkerStatus* StatusOf(WorkerKind kind, int index);
 
@@ -99,8 +106,5 @@ void UpdateStatus(WorkerStatus* status, Change&& change) {
 
 // CopyStatuses copies all rows (kMaxWorkers of them) and returns their number.
 int CopyStatuses(WorkerStatus* out);
-
-// SetState sets the state in one worker's row. trouble.hpp sets last_error.
-void SetState(WorkerStatus* status, WorkerState state);
 
 }  // namespace pganalytics::pg

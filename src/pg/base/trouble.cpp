@@ -1,67 +1,162 @@
 #include "pg/base/trouble.hpp"
 
+#include "core/monotonic.hpp"
 #include "core/utf8.hpp"
 
 namespace pganalytics::pg {
 namespace {
 
-bool Show(WorkerStatus* status, WorkerErrorKind kind, const char* format, va_list arguments)
-    pg_attribute_printf(3, 0);
+constexpr int64 kRepeatMs = 60 * 1000;
+constexpr int kLogsInPeriod = 5;
+constexpr int kMaxTopics = 16;
 
-bool Show(WorkerStatus* status, WorkerErrorKind kind, const char* format, va_list arguments) {
+// Topic is a trouble of this process. It stays when the trouble is over, so that one that comes and
+// goes does not fill the log.
+struct Topic {
+    char name[64];
+    char text[sizeof(WorkerStatus::last_error)];
+    WorkerErrorKind kind;
+    uint64 reported;  // 0: over. Else the topic with the greatest number was reported last
+    core::Timer repeat;
+    core::Timer period;
+    int logs;  // lines logged in this period
+};
+
+Topic topics[kMaxTopics];
+uint64 reports = 0;
+
+Topic* Find(const char* name) {
+    for (Topic& topic : topics) {
+        if (strncmp(topic.name, name, sizeof(topic.name) - 1) == 0) return &topic;
+    }
+    return nullptr;
+}
+
+// Make returns the topic of this name. If there are too many topics, it replaces the one that was
+// reported first, if possible one that is over.
+Topic* Make(const char* name) {
+    Topic* topic = Find(name);
+    if (topic != nullptr) return topic;
+    topic = &topics[0];
+    for (Topic& other : topics) {
+        if (other.reported < topic->reported) topic = &other;
+        if (other.name[0] == '\0') {
+            topic = &other;
+            break;
+        }
+    }
+    *topic = {};
+    strlcpy(topic->name, name, sizeof(topic->name));
+    return topic;
+}
+
+bool IsLess(const Topic& a, const Topic& b) {
+    const bool a_first = a.reported != 0 && a.kind == WorkerErrorKind::kAuthority;
+    const bool b_first = b.reported != 0 && b.kind == WorkerErrorKind::kAuthority;
+    return a_first != b_first ? b_first : a.reported < b.reported;
+}
+
+// ShowLast writes the trouble to show into the row, or that there is none.
+void ShowLast(WorkerStatus* status, bool is_report) {
+    const Topic* last = &topics[0];
+    for (const Topic& topic : topics) {
+        if (IsLess(*last, topic)) last = &topic;
+    }
+    const TimestampTz now = is_report ? GetCurrentTimestamp() : 0;
+    UpdateStatus(status, [=](WorkerStatus* s) {
+        strlcpy(s->last_error, last->reported == 0 ? "" : last->text, sizeof(s->last_error));
+        s->last_error_kind = last->reported == 0 ? WorkerErrorKind::kOther : last->kind;
+        if (is_report) s->last_error_at = now;
+    });
+}
+
+// IsNews decides whether to log a text, and counts the line that is logged.
+bool IsNews(Topic* topic, const char* text) {
+    const core::Instant now = core::Instant::Now();
+    const bool is_same = strcmp(topic->text, text) == 0;
+    if (is_same && (topic->reported != 0 || !topic->repeat.IsDue(now))) return false;
+    if (topic->period.IsDue(now)) {
+        topic->period.Start(now, kRepeatMs);
+        topic->logs = 0;
+    }
+    if (topic->logs >= kLogsInPeriod) return false;
+    ++topic->logs;
+    topic->repeat.Start(now, kRepeatMs);
+    return true;
+}
+
+Topic* Show(WorkerStatus* status, const char* name, WorkerErrorKind kind, bool* is_news,
+            const char* format, va_list arguments) pg_attribute_printf(5, 0);
+
+Topic* Show(WorkerStatus* status, const char* name, WorkerErrorKind kind, bool* is_news,
+            const char* format, va_list arguments) {
     char message[1024];
     pg_vsnprintf(message, sizeof(message), format, arguments);
-    char text[sizeof(status->last_error)];
+    char text[sizeof(Topic::text)];
     core::CopyUtf8(message, text, sizeof(text));
-    const TimestampTz now = GetCurrentTimestamp();
-    bool is_news = false;
-    UpdateStatus(status, [&](WorkerStatus* s) {
-        is_news = strcmp(s->last_error, text) != 0;
-        memcpy(s->last_error, text, sizeof(text));
-        s->last_error_at = now;
-        s->last_error_kind = kind;
-    });
-    return is_news;
+    Topic* const topic = Make(name);
+    *is_news = IsNews(topic, text);
+    strlcpy(topic->text, text, sizeof(topic->text));
+    topic->kind = kind;
+    topic->reported = ++reports;
+    ShowLast(status, true);
+    return topic;
 }
 
 }  // namespace
 
-bool ShowTrouble(WorkerStatus* status, const char* format, ...) {
+bool ShowTrouble(WorkerStatus* status, const char* topic, const char* format, ...) {
+    bool is_news = false;
     va_list arguments;
     va_start(arguments, format);
-    const bool is_news = Show(status, WorkerErrorKind::kOther, format, arguments);
+    (void)Show(status, topic, WorkerErrorKind::kOther, &is_news, format, arguments);
     va_end(arguments);
     return is_news;
 }
 
-bool ShowTrouble(WorkerStatus* status, WorkerErrorKind kind, const char* format, ...) {
+bool ShowTrouble(WorkerStatus* status, const char* topic, WorkerErrorKind kind, const char* format,
+                 ...) {
+    bool is_news = false;
     va_list arguments;
     va_start(arguments, format);
-    const bool is_news = Show(status, kind, format, arguments);
+    (void)Show(status, topic, kind, &is_news, format, arguments);
     va_end(arguments);
     return is_news;
 }
 
-void ReportTrouble(WorkerStatus* status, int sqlstate, const char* format, ...) {
+void ReportTrouble(WorkerStatus* status, const char* topic, int sqlstate, const char* format, ...) {
+    bool is_news = false;
     va_list arguments;
     va_start(arguments, format);
-    const bool is_news = Show(status, WorkerErrorKind::kOther, format, arguments);
+    const Topic* const shown =
+        Show(status, topic, WorkerErrorKind::kOther, &is_news, format, arguments);
     va_end(arguments);
-    // The row can be read without the lock, because only this worker writes it.
-    if (is_news) {
-        ereport(WARNING, errcode(sqlstate), errmsg("pganalytics %s", status->last_error));
-    }
+    if (is_news) ereport(WARNING, errcode(sqlstate), errmsg("pganalytics %s", shown->text));
+}
+
+void EndTrouble(WorkerStatus* status, const char* topic) {
+    Topic* const found = Find(topic);
+    if (found == nullptr || found->reported == 0) return;
+    found->reported = 0;
+    ShowLast(status, false);
 }
 
 bool ShowWaiting(WorkerStatus* status, const char* why) {
-    char text[sizeof(status->last_error)];
+    char text[sizeof(Topic::text)];
     core::CopyUtf8(why, text, sizeof(text));
-    if (status->state == WorkerState::kWaiting && strcmp(status->last_error, text) == 0) {
+    const Topic* const shown = Find(kWaitingTopic);
+    if (status->state == WorkerState::kWaiting && shown != nullptr && shown->reported != 0 &&
+        strcmp(shown->text, text) == 0) {
         return false;
     }
-    ShowTrouble(status, "%s", text);
+    const bool is_news = ShowTrouble(status, kWaitingTopic, "%s", text);
     SetState(status, WorkerState::kWaiting);
-    return true;
+    return is_news;
+}
+
+void SetState(WorkerStatus* status, WorkerState state) {
+    UpdateStatus(status, [state](WorkerStatus* s) { s->state = state; });
+    if (state != WorkerState::kWaiting) EndTrouble(status, kWaitingTopic);
 }
 
 }  // namespace pganalytics::pg

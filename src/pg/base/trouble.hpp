@@ -1,29 +1,44 @@
-// Trouble: errors of a worker, shown in its row of pganalytics.workers and logged once.
+// Trouble: what is wrong with a worker now, shown in its row of pganalytics.workers and logged
+// once.
+//
+// A worker can have several troubles at a time. Each has a topic: a short text that says what the
+// worker was doing. last_error of the row shows the trouble that was reported last, and becomes
+// NULL when all are over; last_error_at keeps the time of the last report.
 #pragma once
 
 #include "pg/base/shmem.hpp"
 
 namespace pganalytics::pg {
 
-// ShowTrouble writes a message and the time into a worker's row. It returns true if the row had
-// another message before, so that the caller can log a repeated message only once. The text in the
-// row is always valid UTF-8: '?' replaces each invalid byte, and a long text is cut between two
-// characters. Raises no ERROR.
-bool ShowTrouble(WorkerStatus* status, const char* format, ...) pg_attribute_printf(2, 3);
+// The topic of what the worker waits for. SetState ends it.
+inline constexpr char kWaitingTopic[] = "wait";
+
+// ShowTrouble writes a message and the time into a worker's row. It returns true if the message is
+// news, so that the caller can log a repeated message only once: it is no news within a minute of
+// the same message, and not after five messages about one topic in a minute. The text in the row is
+// always valid UTF-8: '?' replaces each invalid byte, and a long text is cut between two
+// characters. Raises no ERROR. REQUIRES: the row is that of this process.
+bool ShowTrouble(WorkerStatus* status, const char* topic, const char* format, ...)
+    pg_attribute_printf(3, 4);
 
 // The same, and the kind goes into the row with the message, so that no other worker sees the one
-// without the other.
-bool ShowTrouble(WorkerStatus* status, WorkerErrorKind kind, const char* format, ...)
-    pg_attribute_printf(3, 4);
+// without the other. While such a trouble lasts, the row shows it rather than any other.
+bool ShowTrouble(WorkerStatus* status, const char* topic, WorkerErrorKind kind, const char* format,
+                 ...) pg_attribute_printf(4, 5);
 
-// ReportTrouble shows a message as ShowTrouble does, and logs it as a WARNING unless the row had
-// this message already. The format begins in lower case, because the log line puts "pganalytics"
-// before it.
-void ReportTrouble(WorkerStatus* status, int sqlstate, const char* format, ...)
-    pg_attribute_printf(3, 4);
+// ReportTrouble shows a message as ShowTrouble does, and logs it as a WARNING if it is news. The
+// format begins in lower case, because the log line puts "pganalytics" before it.
+void ReportTrouble(WorkerStatus* status, const char* topic, int sqlstate, const char* format, ...)
+    pg_attribute_printf(4, 5);
+
+// EndTrouble says that the trouble about this topic is over. It costs little if there is none.
+void EndTrouble(WorkerStatus* status, const char* topic);
 
 // ShowWaiting writes into the row that the worker waits, and for what. If the row says so already,
 // it changes nothing and returns false.
 bool ShowWaiting(WorkerStatus* status, const char* why);
+
+// SetState sets the state in one worker's row. Any state but kWaiting ends what ShowWaiting shows.
+void SetState(WorkerStatus* status, WorkerState state);
 
 }  // namespace pganalytics::pg

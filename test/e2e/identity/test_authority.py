@@ -367,5 +367,4 @@ def test_numbers_go_on_when_the_extension_is_made_anew(own):
     own.db.execute("DROP EXTENSION pganalytics CASCADE")
     own.db.execute("CREATE EXTENSION pganalytics")
     own.cluster.wait_until_running()
-    # The launcher may wait up to 32 s before it starts a worker again that ended young.
-    wait_until(lambda: number_of(lists_in(own)[0]) > number, 45, "another list")
+    wait_until(lambda: number_of(lists_in(own)[0]) > number, 15, "another list")

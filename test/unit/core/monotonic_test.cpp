@@ -30,6 +30,17 @@ TEST(Timer, ANewOneIsDueAtOnce) {
     EXPECT_TRUE(timer.IsDue(At(0)));
 }
 
+TEST(Timer, SaysHowLongItIsNotDue) {
+    Timer timer;
+    EXPECT_EQ(timer.MsLeft(At(0)), 0);
+    timer.Start(At(1000), 250);
+    for (const int64_t now : {1000, 1249}) {
+        EXPECT_FALSE(timer.IsDue(At(now)));
+        EXPECT_TRUE(timer.IsDue(At(now + timer.MsLeft(At(now)))));
+    }
+    EXPECT_EQ(timer.MsLeft(At(1250)), 0);
+}
+
 TEST(Timer, IsDueAtItsTimeAndNotBefore) {
     Timer timer;
     timer.Start(At(1000), 250);
