@@ -27,6 +27,7 @@ constexpr char kListExpired[] = "find";
 constexpr char kDropPartition[] = "drop expired partition";
 constexpr char kNoteExpired[] = "note";
 constexpr char kFindExtension[] = "look for";
+constexpr char kForget[] = "remove";
 
 // kAgain: another session holds a lock, so the rest must be done in a later loop iteration.
 enum class Outcome { kDone, kAgain, kFailed, kExtensionGone };
@@ -141,8 +142,8 @@ void NoteExpired(pg::WorkerStatus* status) {
 }
 
 // ForgetRemoved removes rows of what was forgotten, a bounded number in each transaction. Returns
-// true if there is more to do at once. A lock that is not to be had is tried again in the next
-// turn.
+// true if there is more to do at once. If a push or somebody else holds a lock, the next turn tries
+// again; that is only shown.
 bool ForgetRemoved(pg::WorkerStatus* status) {
     static core::Backoff backoff(kTurnMs, kRetryMs);
     if (!backoff.MayTry(Now())) return false;
@@ -154,20 +155,17 @@ bool ForgetRemoved(pg::WorkerStatus* status) {
         CHECK_FOR_INTERRUPTS();
         if (error == nullptr) {
             backoff.Reset();
+            pg::EndTrouble(status, kForget);
             continue;
         }
-        const int sqlstate = error->sqlerrcode;
-        if (sqlstate == ERRCODE_LOCK_NOT_AVAILABLE) {
-            backoff.Reset();
+        if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE) {
+            pg::ShowTrouble(status, kForget, "could not %s what was forgotten yet: %s", kForget,
+                            error->message);
             FreeErrorData(error);
-            return false;
+        } else {
+            Note(status, error, kForget, "what was forgotten");
+            backoff.Fail(Now());
         }
-        if (ExtensionExists()) {
-            pg::ReportTrouble(status, sqlstate, "could not remove what was forgotten: %s",
-                              error->message);
-        }
-        backoff.Fail(Now());
-        FreeErrorData(error);
         return false;
     }
     return more;

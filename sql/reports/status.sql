@@ -1,7 +1,9 @@
 -- Which collectors and monitored servers there are, and how fresh their data is.
 
--- last_push and last_sample_at are read from the accounts of pushes: the newest row of each server,
--- through the index of each day. They are NULL if retention has dropped the last push.
+-- last_push and last_sample_at are read from the accounts of pushes through the index of each day:
+-- the last push of each server, and the newest sample of the hour before it. (A collector that was
+-- cut off sends what it has kept after newer samples.) They are NULL if retention has dropped the
+-- last push.
 CREATE VIEW pganalytics.server_status AS
     SELECT c.name AS collector, c.enabled, s.name AS server, s.hostname,
            CASE WHEN s.server_version >= 100000
@@ -15,8 +17,8 @@ CREATE VIEW pganalytics.server_status AS
     LEFT JOIN LATERAL (
         SELECT newest.received_at,
                (SELECT pg_catalog.max(a.newest_sample_at) FROM pganalytics.push_accounts a
-                WHERE a.server_id = s.server_id AND a.received_at = newest.received_at)
-                   AS newest_sample_at
+                WHERE a.server_id = s.server_id
+                  AND a.received_at >= newest.received_at - interval '1 hour') AS newest_sample_at
         FROM (SELECT a.received_at FROM pganalytics.push_accounts a
               WHERE a.server_id = s.server_id
               ORDER BY a.received_at DESC LIMIT 1) newest
@@ -28,7 +30,7 @@ COMMENT ON COLUMN pganalytics.server_status.server IS
 COMMENT ON COLUMN pganalytics.server_status.server_version IS 'NULL when the collector does not say';
 COMMENT ON COLUMN pganalytics.server_status.last_push IS 'NULL: longer ago than the retention of the ledger';
 COMMENT ON COLUMN pganalytics.server_status.last_sample_at IS
-    'when the newest data of that push was read, by the clock of the collector';
+    'when the newest data of the last hour of pushes was read, by the clock of the collector';
 GRANT SELECT ON pganalytics.server_status
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 

@@ -83,8 +83,9 @@ def test_no_row_of_a_collector_stays(server, keeper, today):
     stored = {text for text, in server.db.rows(
         "SELECT text FROM pganalytics.query_texts WHERE text LIKE 'SELECT forgotten%%'")}
     assert stored == {"SELECT forgotten_7"} and texts >= 1
-    assert server.db.value("SELECT count(*) FROM pganalytics.query_series q WHERE text_id IS NOT NULL AND NOT "
-                           "EXISTS (SELECT FROM pganalytics.query_texts t WHERE t.text_id = q.text_id)") == 0
+    assert server.db.value(
+        "SELECT count(*) FROM pganalytics.query_series q WHERE text_id IS NOT NULL AND NOT EXISTS "
+        "(SELECT FROM pganalytics.query_texts t WHERE t.text_id = q.text_id)") == 0
     for event in ("collector.removed", "server.removed", "server.forgotten", "collector.forgotten"):
         await_event(server, event, mark)
     _, told = await_event(server, "server.forgotten", mark)
@@ -102,6 +103,26 @@ def test_a_plain_delete_leaves_no_orphans(server, credentials, client):
     # The collector may still push. Its server is a new one.
     assert client.push(push_body(credentials.collector_id, [text_of(1)])).status == 200
     assert server_ids(server, credentials) != [number]
+
+
+def test_a_viewer_sees_how_fresh_a_server_is(server, credentials, client):
+    """What a collector sends late does not make the data look old."""
+    for minutes in (10, 70):
+        body = push_body(credentials.collector_id, [text_of(1)], minutes_ago(minutes))
+        assert client.push(body).status == 200
+    name = server.db.value("SELECT name FROM pganalytics.collectors WHERE collector_id = %s",
+                           credentials.collector_id)
+    for view, shown, expected in (("server_status", "server, hostname", ("default", "db-host-01")),
+                                  ("collector_status", "servers, enabled", (1, True))):
+        server.db.execute("SET ROLE pganalytics_viewer")
+        try:
+            row = server.db.row(
+                f"SELECT {shown}, collector_version, last_push > now() - interval '1 minute', "
+                f"extract(epoch FROM data_age) BETWEEN 600 AND 660 FROM pganalytics.{view} "
+                "WHERE collector = %s", name)
+        finally:
+            server.db.execute("RESET ROLE")
+        assert row == (*expected, "3.0.0", True, True)
 
 
 def test_unknown_names(keeper, credentials):
