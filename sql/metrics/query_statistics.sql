@@ -56,7 +56,7 @@ GRANT INSERT ON pganalytics.query_samples TO pganalytics_ingest;
 
 -- push_ledger has one row per push: what the push held and what happened to it. A retry finds the
 -- result of the first attempt here. push_key is unique across all partitions, because the worker
--- takes an advisory lock on each key. A unique index on the parent would break dump and restore.
+-- locks each key. A unique index on the parent would break dump and restore.
 CREATE TABLE pganalytics.push_ledger (
     received_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     server_id integer NOT NULL,

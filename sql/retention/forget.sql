@@ -190,10 +190,10 @@ $$;
 COMMENT ON FUNCTION pganalytics.forget_rows(text, integer, integer[], integer) IS
     'removes some rows of a forgotten server from the days of a relation, and returns how many';
 
--- Every push holds ROW SHARE on pganalytics.servers and looks its server up under this lock. So the
--- EXCLUSIVE lock below means that no push is under way, and that later ones know what was deleted
--- before. New pushes wait behind the request for the lock, but only 200 ms: they would be refused
--- after 500 ms.
+-- Every push holds ROW EXCLUSIVE on pganalytics.servers and looks up its collector and server under
+-- this lock. So the EXCLUSIVE lock below means that no push is under way, and that later ones know
+-- what was deleted before. New pushes wait behind the request for the lock, but only 200 ms: they
+-- would be refused after 400 ms.
 CREATE FUNCTION pganalytics.wait_for_pushes() RETURNS void
     LANGUAGE sql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp

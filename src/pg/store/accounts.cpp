@@ -4,7 +4,6 @@
 #include <tuple>
 
 #include "pg/base/statement.hpp"
-#include "pg/store/metrics/bulk.hpp"
 #include "pg/store/servers.hpp"
 
 extern "C" {
@@ -94,7 +93,6 @@ void SumUp(PushJob* job) {
 }
 
 void AddAccounts(PushJob* const* jobs, int count) {
-    LeafOf("push_accounts", DayOf(GetCurrentTransactionStartTimestamp()));
     auto* const entries = static_cast<Entry*>(MemoryContextAllocHuge(
         CurrentMemoryContext,
         sizeof(Entry) * (CountAccounts(jobs, count) + static_cast<size_t>(count))));

@@ -3,16 +3,12 @@
 
 #include "core/utf8.hpp"
 #include "pg/base/cache.hpp"
-#include "pg/base/session.hpp"
 #include "pg/base/statement.hpp"
 
 extern "C" {
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "mb/pg_wchar.h"
-#include "storage/lmgr.h"
-#include "utils/lsyscache.h"
 }
 
 namespace pganalytics::pg {
@@ -178,12 +174,6 @@ void CheckName(std::string_view name, const char* what) {
         ereport(ERROR, errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
                 errmsg("%s is not valid UTF-8", what));
     }
-}
-
-void HoldServers() {
-    const Oid schema = get_namespace_oid(kSchema, true);
-    const Oid table = get_relname_relid("servers", schema);
-    if (OidIsValid(table)) LockRelationOid(table, RowShareLock);
 }
 
 void ResolveServers(PushJob* const* jobs, int count) {

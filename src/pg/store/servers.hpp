@@ -9,16 +9,10 @@
 
 namespace pganalytics::pg {
 
-// HoldServers locks the table of servers until the transaction ends: what a DELETE has removed from
-// it is not cleaned up while a push may still refer to it (wait_for_pushes() in
-// sql/retention/forget.sql). Call it before the sender is checked. ERROR 55P03 if the lock cannot
-// be had in time.
-void HoldServers();
-
 // ResolveServers sets the server_id of each job. It adds a server at its first push, and keeps host
 // names and versions up to date. A server that was deleted is added again under another number.
-// ERROR 22001 for a name of 64 bytes or more, 22021 for bad UTF-8. REQUIRES: SPI connected,
-// HoldServers.
+// ERROR 22001 for a name of 64 bytes or more, 22021 for bad UTF-8. REQUIRES: SPI connected, and
+// ROW EXCLUSIVE on the table of servers since before the senders were checked.
 void ResolveServers(PushJob* const* jobs, int count);
 
 // DatabaseOf returns the number of a database of a server, and adds the database if it is new. It
