@@ -54,6 +54,8 @@ void Gather(PushJob* job, const RowBlock& block, const SampleWindow& window, Met
             ++(at < window.oldest ? tally->too_old : tally->in_future);
             continue;
         }
+        TimestampTz* const newest = &job->tallies[account].newest_sample;
+        *newest = Max(*newest, at);
         rows->list[rows->count++] = {
             job, &block, row, at, 0, account, series == nullptr ? 0 : series[i], true};
     }

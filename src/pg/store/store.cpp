@@ -144,14 +144,17 @@ void StoreGroup(PushJob** jobs, int count, MemoryContext context) {
     int open_count = PartOpen(jobs, count, open);
     if (open_count == 0) return;
     LockIdentities();
+    // Lock the servers before the collectors are looked up: rows of a deleted collector or server
+    // are cleaned up only while no push holds this lock (sql/retention/forget.sql).
+    LockTable("servers", RowExclusiveLock, kPushes);
     for (int i = 0; i < open_count; ++i) CheckSender(open[i]);
     CheckExtension();
     open_count = PartOpen(open, open_count, open);
     if (open_count == 0) return;
-    for (const char* table : {"servers", "databases", "push_ledger", "push_accounts"}) {
+    for (const char* table : {"databases", "push_ledger", "push_accounts"}) {
         LockTable(table, RowExclusiveLock, kPushes);
     }
-    for (int i = 0; i < open_count; ++i) open[i]->server_id = ServerOf(open[i]->push);
+    ResolveServers(open, open_count);
 
     qsort(open, static_cast<size_t>(open_count), sizeof(PushJob*), CompareKeys);
     LockPushKeys(open, open_count);
