@@ -11,12 +11,14 @@
 #include "pg/base/prelude.hpp"
 #include "pg/base/shmem.hpp"
 #include "pg/identity/rate_limits.hpp"
+#include "pg/store/metrics/work_locks.hpp"
 
 namespace {
 
 constexpr pganalytics::pg::SharedPart kSharedParts[] = {
     {pganalytics::pg::RateLimitBytes, pganalytics::pg::StartRateLimits},
     {pganalytics::pg::AuditRingBytes, pganalytics::pg::StartAuditRing},
+    {pganalytics::pg::WorkLockBytes, pganalytics::pg::StartWorkLocks},
 };
 
 }  // namespace

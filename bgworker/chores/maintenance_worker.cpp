@@ -15,6 +15,10 @@ constexpr long kTurnMs = 1000;
 constexpr long kPeriodMs = 3600 * 1000;
 constexpr long kRetryMs = 60 * 1000;
 constexpr long kExpiryMs = 5 * 1000;
+// While rows of a forgotten server are left, the worker removes some for kForgetMs and rests for
+// kForgetRestMs, so that pushes and the authority's jobs get their share of disk and worker.
+constexpr long kForgetMs = 200;
+constexpr long kForgetRestMs = 100;
 
 // What the worker does, each the topic of a trouble.
 constexpr char kListTables[] = "list";
@@ -22,6 +26,7 @@ constexpr char kMakePartitions[] = "make partitions of";
 constexpr char kListExpired[] = "find";
 constexpr char kDropPartition[] = "drop expired partition";
 constexpr char kNoteExpired[] = "note";
+constexpr char kForget[] = "remove";
 
 // kAgain: another session holds a lock, so the rest must be done in a later loop iteration.
 // kExtensionGone: the worker must exit; see MayServe.
@@ -132,6 +137,36 @@ void NoteExpired(pg::WorkerStatus* status) {
     }
 }
 
+// ForgetRemoved removes rows of what was forgotten, a bounded number in each transaction. Returns
+// true if there is more to do at once. If a push or somebody else holds a lock, the next turn tries
+// again; that is only shown.
+bool ForgetRemoved(pg::WorkerStatus* status) {
+    static core::Backoff backoff(kTurnMs, kRetryMs);
+    if (!backoff.MayTry(Now())) return false;
+    core::Timer share;
+    share.Start(core::Instant::Now(), kForgetMs);
+    bool more = true;
+    while (more && !Stopping() && !share.IsDue(core::Instant::Now())) {
+        ErrorData* const error = pg::Transact([&more] { more = pg::ForgetStep(); });
+        CHECK_FOR_INTERRUPTS();
+        if (error == nullptr) {
+            backoff.Reset();
+            pg::EndTrouble(status, kForget);
+            continue;
+        }
+        if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE) {
+            pg::ShowTrouble(status, kForget, "could not %s what was forgotten yet: %s", kForget,
+                            error->message);
+            FreeErrorData(error);
+        } else {
+            Note(status, error, kForget, "what was forgotten");
+            backoff.Fail(Now());
+        }
+        return false;
+    }
+    return more;
+}
+
 }  // namespace
 
 void RunMaintenanceWorker() {
@@ -160,7 +195,7 @@ void RunMaintenanceWorker() {
             Report("waiting for the next hour");
             pgstat_report_stat(true);
         }
-        Sleep(kTurnMs);
+        Sleep(ForgetRemoved(status) ? kForgetRestMs : kTurnMs);
         // A reload may have changed the retention: apply it now. If the clock was set, other days
         // need partitions and other certificates have expired.
         const bool reloaded = HandleInterrupts();

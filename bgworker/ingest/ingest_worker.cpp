@@ -9,6 +9,7 @@
 #include "pg/identity/tokens.hpp"
 #include "pg/store/disk_space.hpp"
 #include "pg/store/health.hpp"
+#include "pg/store/metrics/work_locks.hpp"
 #include "pg/store/store.hpp"
 
 extern "C" {
@@ -128,7 +129,10 @@ bool AnswerAuth(Group* group, Gateway* gateway, const Frame& frame) {
 bool AnswerToken(Group* group, Gateway* gateway, const Frame& frame) {
     protocol::TokenRequest request;
     if (!protocol::DecodeWhole(frame.payload, frame.header.payload_bytes, &request)) return false;
-    const protocol::TokenReply reply = pg::AnswerTokenRequest(request, group->context);
+    const bool locked = pg::LockedForRequests(group->context) != nullptr;
+    const protocol::TokenReply reply =
+        locked ? protocol::TokenReply{503, 0, 0, {}, "a table is locked by another session"}
+               : pg::AnswerTokenRequest(request, group->context);
     Send(&gateway->channel, protocol::FrameType::kTokenReply, frame.header.request_id, reply);
     return true;
 }
@@ -344,6 +348,7 @@ bool TakeTurn(Group* group) {
 void RunIngestWorker(int index) {
     pg::WorkerStatus* const status = Begin(pg::WorkerKind::kIngest, index);
     pg::ConnectToDatabase();
+    pg::HoldWorkLocksAs(index);
     Group group = {};
     group.context =
         AllocSetContextCreate(TopMemoryContext, "pganalytics group", ALLOCSET_DEFAULT_SIZES);

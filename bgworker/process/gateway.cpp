@@ -4,6 +4,10 @@
 namespace pganalytics::bgworker {
 namespace {
 
+// A worker that has work or none looks at its gateways at least once a second. If it did not look
+// for so long, it was stopped itself, perhaps together with its gateways: they get their time anew.
+constexpr int64 kUnwatchedMs = 2500;
+
 const char* NameOf(GatewayState state) {
     constexpr const char* kNames[] = {"none", "starting", "serving", "draining", "closed"};
     return kNames[static_cast<int>(state)];
@@ -22,6 +26,15 @@ bool Move(Gateway* gateway, GatewayState from, GatewayState to) {
     }
     gateway->state = to;
     return true;
+}
+
+void Hear(Gateway* gateway, core::Instant now) { gateway->heard_at = gateway->looked_at = now; }
+
+bool IsSilent(Gateway* gateway, core::Instant now) {
+    const bool watched = now.MsSince(gateway->looked_at) < kUnwatchedMs;
+    gateway->looked_at = now;
+    if (!watched || !TakesWork(*gateway)) gateway->heard_at = now;
+    return now.MsSince(gateway->heard_at) >= kSilentMs;
 }
 
 }  // namespace pganalytics::bgworker

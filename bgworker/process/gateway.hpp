@@ -21,6 +21,8 @@ struct Gateway {
     Channel channel;
     core::Instant started_at;
     core::Timer leave_by;         // when an exiting gateway is killed
+    core::Instant heard_at;       // when it last sent something
+    core::Instant looked_at;      // when the worker last looked for something from it
     uint64 pki_version;           // version of the files that it read at its start
     uint64 fingerprint;           // of its configuration and files
     protocol::Counters counters;  // the last counters that it reported
@@ -45,6 +47,14 @@ inline void MarkGone(Gateway* gateway) {
     gateway->is_gone = true;
     MarkFailed(gateway, "has closed its socket");
 }
+
+// Hear notes that the gateway has sent something. IsSilent is called when the worker has looked for
+// something and found nothing. It returns true if the gateway serves clients and has sent nothing
+// for kSilentMs, although it sends counters every second: it is stopped, or its event loop is
+// stuck.
+inline constexpr int64 kSilentMs = 5000;
+void Hear(Gateway* gateway, core::Instant now);
+bool IsSilent(Gateway* gateway, core::Instant now);
 
 // IsLeaving: the gateway was told to end its connections and exit.
 inline bool IsLeaving(const Gateway& gateway) {

@@ -14,8 +14,14 @@ bool TakeFrame(Gateway* gateway, Frame* frame) {
         }
         switch (ReadMore(&gateway->channel)) {
             case ReadResult::kMore:
+                Hear(gateway, Now());
                 continue;
             case ReadResult::kBlocked:
+                // With a full buffer ReadMore has not looked at the socket.
+                if (gateway->channel.filled < gateway->channel.capacity &&
+                    IsSilent(gateway, Now())) {
+                    MarkFailed(gateway, "has said nothing for 5 s");
+                }
                 return false;
             case ReadResult::kClosed:
                 // The worker still handles every whole frame that the gateway sent before it died.

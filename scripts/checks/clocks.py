@@ -42,7 +42,6 @@ WALL_CLOCK = {
     "src/pg/base/unix_time.cpp": "the time of certificates and tokens, in seconds",
     "src/pg/identity/authenticate.cpp": "the expiry of tokens and certificates",
     "src/pg/identity/rate_functions.cpp": "when a client was refused last, shown",
-    "src/pg/store/accounts.cpp": "the day that a row is stored in",
     "src/pg/store/ledger.cpp": "the day that a row is stored in, and how long a key is remembered",
     "src/pg/store/samples.cpp": "which samples are too old, or of the future",
 }

@@ -50,12 +50,14 @@ ROOMS = {
                    "src/pg/identity"},
     "bgworker/process": {"src/protocol", "src/pg/base", "src/pg/audit", "src/pg/audit/statements",
                          "src/pg/identity"},
-    "bgworker/ingest": {"src/pg/base", "src/pg/identity", "src/pg/store", "bgworker/process"},
+    "bgworker/ingest": {"src/pg/base", "src/pg/identity", "src/pg/store", "src/pg/store/metrics",
+                        "bgworker/process"},
     "bgworker/api": {"src/pg/base", "src/pg/identity", "src/pg/api", "bgworker/process"},
     "bgworker/alerts": {"src/pg/base", "src/pg/alerts", "bgworker/process"},
     "bgworker/chores": {"src/protocol", "src/pg/base", "src/pg/audit", "src/pg/identity", "src/pg/store",
                         "bgworker/process"},
     "bgworker": {"src/pg/base", "src/pg/audit", "src/pg/audit/statements", "src/pg/identity",
+                 "src/pg/store/metrics",
                  "bgworker/process", "bgworker/ingest", "bgworker/api", "bgworker/alerts", "bgworker/chores"},
 }
 # Library (how the include begins, in upper or lower case) -> the directories of src that may use it, and do.

@@ -14,16 +14,19 @@ DECLARE
 BEGIN
     FOREACH watched IN ARRAY ARRAY['collectors', 'certificates', 'certificate_requests',
                                    'enrollment_tokens', 'registration_secrets', 'token_keys',
-                                   'api_sessions'] LOOP
+                                   'api_sessions', 'servers', 'forget_jobs'] LOOP
         EXECUTE pg_catalog.format(
             'CREATE TRIGGER audit_change AFTER %s ON pganalytics.%I '
             'FOR EACH ROW EXECUTE FUNCTION pganalytics.audit_change()',
             -- The audit log records the outcome of a certificate request, not the request itself.
+            -- Of a job that removes rows it records the end: the DELETE that made it is recorded.
             CASE watched WHEN 'certificate_requests' THEN 'UPDATE'
+                         WHEN 'forget_jobs' THEN 'UPDATE'
+                         WHEN 'servers' THEN 'DELETE'
                          ELSE 'INSERT OR UPDATE OR DELETE' END, watched);
         EXECUTE pg_catalog.format('ALTER TABLE pganalytics.%I ENABLE ALWAYS TRIGGER audit_change',
                                   watched);
-        CONTINUE WHEN watched = 'certificate_requests';
+        CONTINUE WHEN watched IN ('certificate_requests', 'servers', 'forget_jobs');
         EXECUTE pg_catalog.format(
             'CREATE TRIGGER audit_truncate AFTER TRUNCATE ON pganalytics.%I '
             'FOR EACH STATEMENT EXECUTE FUNCTION pganalytics.audit_change()', watched);

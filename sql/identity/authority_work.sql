@@ -258,6 +258,7 @@ AS $$
     DELETE FROM pganalytics.registration_secrets WHERE expires_at < now() - interval '30 days';
     DELETE FROM pganalytics.api_sessions WHERE expires_at < now() - interval '7 days';
     DELETE FROM pganalytics.authority_jobs WHERE decided_at < now() - interval '400 days';
+    DELETE FROM pganalytics.forget_jobs WHERE ended_at < now() - interval '400 days';
     DELETE FROM pganalytics.token_keys
     WHERE least(verifies_until, revoked_at) < now() - interval '30 days';
     -- Keep the newest list of each authority, however old it is.

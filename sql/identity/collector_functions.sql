@@ -56,7 +56,7 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'collector % does not exist', coalesce('"' || name || '"', 'NULL')
             USING ERRCODE = 'undefined_object',
-                  HINT = 'Their names are in pganalytics.collectors.';
+                  HINT = 'Their names are in pganalytics.collector_status.';
     END IF;
     RETURN found_id;
 END

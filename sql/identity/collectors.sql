@@ -3,8 +3,8 @@
 -- collector or server to which the new row refers.
 
 -- The tables have no foreign keys: pg_dump records no order for the rows of an extension's tables,
--- so pg_restore with several jobs would fail. No role of the extension may delete from these
--- tables.
+-- so pg_restore with several jobs would fail. What refers to a deleted collector or server is
+-- removed in the background (sql/retention/forget.sql).
 
 CREATE TABLE pganalytics.collectors (
     collector_id uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
@@ -31,7 +31,8 @@ COMMENT ON COLUMN pganalytics.collectors.max_queries_per_db IS
 GRANT SELECT (collector_id, name, enabled, max_queries_per_db, created_at) ON pganalytics.collectors
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 GRANT INSERT (name, token_sha256),
-      UPDATE (token_sha256, enabled, tokens_valid_from, registration_until, max_queries_per_db)
+      UPDATE (token_sha256, enabled, tokens_valid_from, registration_until, max_queries_per_db),
+      DELETE
     ON pganalytics.collectors TO pganalytics_admin;
 GRANT SELECT (collector_id, name, token_sha256, enabled, tokens_valid_from, max_queries_per_db)
     ON pganalytics.collectors TO pganalytics_ingest;
@@ -55,6 +56,7 @@ COMMENT ON COLUMN pganalytics.servers.server_version IS
     'server_version_num, NULL when the collector does not say';
 GRANT SELECT ON pganalytics.servers
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
+GRANT DELETE ON pganalytics.servers TO pganalytics_admin;
 GRANT SELECT (server_id, collector_id, name, hostname, server_version, collector_version),
       INSERT (collector_id, name, hostname, server_version, collector_version),
       UPDATE (hostname, server_version, collector_version)

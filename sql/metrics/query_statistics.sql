@@ -26,6 +26,8 @@ CREATE TABLE pganalytics.query_series (
     PRIMARY KEY (server_id, series_id),
     UNIQUE (server_id, database_id, queryid, username, toplevel)
 );
+-- To find texts that no series uses any more.
+CREATE INDEX query_series_text_id_idx ON pganalytics.query_series (text_id);
 COMMENT ON TABLE pganalytics.query_series IS 'the identity of a query on a server, once';
 COMMENT ON COLUMN pganalytics.query_series.username IS 'empty when the collector does not say (v3)';
 COMMENT ON COLUMN pganalytics.query_series.last_seen IS 'kept to the hour: within an hour of the newest sample';
@@ -54,7 +56,7 @@ GRANT INSERT ON pganalytics.query_samples TO pganalytics_ingest;
 
 -- push_ledger has one row per push: what the push held and what happened to it. A retry finds the
 -- result of the first attempt here. push_key is unique across all partitions, because the worker
--- takes an advisory lock on each key. A unique index on the parent would break dump and restore.
+-- locks each key. A unique index on the parent would break dump and restore.
 CREATE TABLE pganalytics.push_ledger (
     received_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     server_id integer NOT NULL,
@@ -105,6 +107,7 @@ CREATE TABLE pganalytics.push_accounts (
     discarded_in_future bigint NOT NULL,
     discarded_too_large bigint NOT NULL,
     queries bigint NOT NULL,
+    newest_sample_at timestamptz,
     CONSTRAINT push_accounts_add_up CHECK (
         observed = stored + unchanged + merged + discarded_too_old + discarded_in_future
                    + discarded_too_large
@@ -114,8 +117,9 @@ COMMENT ON TABLE pganalytics.push_accounts IS 'what happened to the rows of each
 COMMENT ON COLUMN pganalytics.push_accounts.database_id IS '0 for what belongs to no database';
 COMMENT ON COLUMN pganalytics.push_accounts.beyond_limit IS 'of the merged: because of max_queries_per_db';
 COMMENT ON COLUMN pganalytics.push_accounts.queries IS 'of the observed: rows of query statistics, what is unchanged and merged included';
+COMMENT ON COLUMN pganalytics.push_accounts.newest_sample_at IS 'the latest time of a sample among the rows; NULL: no row was in time';
 GRANT SELECT ON pganalytics.push_accounts
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_ingest;
 GRANT INSERT (server_id, push_key, database_id, observed, stored, unchanged, merged, beyond_limit,
-              discarded_too_old, discarded_in_future, discarded_too_large, queries)
+              discarded_too_old, discarded_in_future, discarded_too_large, queries, newest_sample_at)
     ON pganalytics.push_accounts TO pganalytics_ingest;

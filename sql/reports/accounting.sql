@@ -262,7 +262,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pganalytics.collectors c WHERE c.name = completeness.collector) THEN
         RAISE EXCEPTION 'collector % does not exist', coalesce('"' || collector || '"', 'NULL')
             USING ERRCODE = 'undefined_object',
-                  HINT = 'Their names are in pganalytics.collectors.';
+                  HINT = 'Their names are in pganalytics.collector_status.';
     END IF;
     RETURN QUERY
         WITH watched AS (

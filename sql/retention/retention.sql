@@ -109,7 +109,7 @@ COMMENT ON FUNCTION pganalytics.expired_partitions() IS
 GRANT EXECUTE ON FUNCTION pganalytics.expired_partitions() TO pganalytics_admin, pganalytics_maintenance;
 
 -- drop_expired_partition() must lock the parent against inserts, which wait as soon as the lock is
--- requested. An ingest worker gives up after 500 ms. So this function waits for the lock only
+-- requested. An ingest worker gives up after 400 ms. So this function waits for the lock only
 -- 200 ms, and no push is refused.
 CREATE FUNCTION pganalytics.drop_expired_partition(partition regclass) RETURNS boolean
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <string_view>
 #include <utility>
 
@@ -27,12 +29,14 @@ class Buffer {
     bool empty() const { return size_ == 0; }
     std::string_view view() const { return {data_.get(), size_}; }
 
-    // Reserve makes room for `capacity` bytes in all.
+    // Reserve makes room for `capacity` bytes in all. Throws std::bad_alloc.
     void Reserve(size_t capacity) {
         if (capacity <= capacity_) return;
-        auto grown = std::make_unique_for_overwrite<char[]>(capacity + kPadding);
-        if (size_ != 0) std::memcpy(grown.get(), data_.get(), size_);
-        data_ = std::move(grown);
+        // realloc moves the pages of a large block instead of copying the bytes.
+        void* const grown = std::realloc(data_.get(), capacity + kPadding);
+        if (grown == nullptr) throw std::bad_alloc();
+        static_cast<void>(data_.release());
+        data_.reset(static_cast<char*>(grown));
         capacity_ = capacity;
     }
 
@@ -63,7 +67,10 @@ class Buffer {
     }
 
   private:
-    std::unique_ptr<char[]> data_;
+    struct Free {
+        void operator()(char* data) const { std::free(data); }
+    };
+    std::unique_ptr<char, Free> data_;
     size_t size_ = 0;
     size_t capacity_ = 0;
 };

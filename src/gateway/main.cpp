@@ -89,6 +89,7 @@ int Main() {
         std::optional<http::Response> refusal = co_await authorizer.Authorize(exchange, route);
         if (refusal) co_return refusal;
         const core::Uuid collector = Authorizer::SubjectOf(exchange);
+        if (!protocol::IsZero(collector)) exchange.SetSender(http::Sender::WithId(collector));
         refusal = co_await limiter->TakeCollector(exchange, collector);
         if (refusal) {
             refusals.Add(protocol::RefusalKind::kCollectorLimit, exchange.client(), collector,
@@ -103,6 +104,9 @@ int Main() {
         const unsigned wait_s = limiter->TakeAddress(client);
         if (wait_s != 0) refusals.Add(protocol::RefusalKind::kAddressLimit, client);
         return wait_s;
+    };
+    options.on_crowding = [&](const core::Address& client) {
+        refusals.Add(protocol::RefusalKind::kCrowding, client);
     };
     http::Server server(io, options, std::move(startup->tls), router);
 

@@ -18,7 +18,6 @@ using core::Unit;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kLingerTime{2};
-constexpr size_t kFirstBodyBytes = size_t{128} << 10;
 constexpr size_t kBytesInOneTurn = size_t{256} << 10;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 // Status 0: the client is gone, so nobody waits for an answer.
@@ -79,27 +78,19 @@ void MoveTo(std::string& text, std::span<char> bytes) {
     OPENSSL_cleanse(bytes.data(), bytes.size());
 }
 
-// MakeRoom gives `body` room for `more` further bytes.
-// If the size of the body is announced, ReadBody has already leased that size. MakeRoom first
-// allocates only kFirstBodyBytes. When they are full, it allocates the rest. So a client that
-// announces a large body, but does not send it, costs little memory.
-// If the size is unknown, the memory grows by half. While the bytes move, the lease covers the old
-// and the new memory. If too little of the budget is left, MakeRoom returns false and leaves the
-// body as it was.
-bool MakeRoom(size_t more, std::optional<uint64_t> announced, core::Buffer* body, Lease& lease) {
-    size_t needed = body->size() + more;
-    if (announced) needed = std::min<size_t>(needed, *announced);
-    if (needed <= body->capacity()) return true;
-    const size_t before = body->capacity();
-    if (announced) {
-        body->Reserve(before == 0 ? std::max(needed, std::min<size_t>(kFirstBodyBytes, *announced))
-                                  : *announced);
-        return true;
-    }
-    const size_t capacity = std::max({needed, kFirstBodyBytes, before + before / 2});
-    if (!lease.Hold(before + capacity)) return false;
-    body->Reserve(capacity);
-    lease.Hold(capacity);
+// MakeRoom gives the body room for `more` further bytes. If too little of the budget or of the
+// sender's share is left, it returns false and leaves the body as it was.
+// Beyond kFreeBodyBytes the memory grows to twice of what has arrived. So who holds memory has sent
+// half as many bytes, whatever size was announced.
+bool MakeRoom(size_t more, RequestParser& parser, Lease& lease) {
+    core::Buffer& body = parser.body();
+    const size_t most = parser.content_length().value_or(parser.max_body_bytes());
+    const size_t needed = std::min(body.size() + more, most);
+    if (needed <= body.capacity()) return true;
+    const size_t capacity =
+        std::min<size_t>(needed <= kFreeBodyBytes ? kFreeBodyBytes : 2 * needed, most);
+    if (!lease.Hold(capacity)) return false;
+    body.Reserve(capacity);
     return true;
 }
 
@@ -113,17 +104,31 @@ const std::string& Exchange::address() const { return connection_.address_; }
 
 const core::Address& Exchange::client() const { return connection_.client_; }
 
+Exchange::Exchange(Connection& connection, Budget& budget, RequestParser& request,
+                   std::string& input)
+    : lease(budget, connection.sender_),
+      connection_(connection),
+      request_(request),
+      input_(input) {}
+
+void Exchange::SetSender(const Sender& sender) {
+    connection_.sender_ = sender;
+    lease.ChargeTo(sender);
+}
+
 Task<Status> Exchange::ReadBody() { return connection_.ReadBody(request_, input_, lease); }
 
 Connection::Connection(ServerContext& server, int fd, const core::Address& client)
     : server_(server),
       client_(client),
+      sender_(Sender::OfNetwork(client)),
       stream_(server.io, fd, server.tls.get(), client_),
       address_(TextOf(client)),
       accepted_(Clock::now()),
       deadline_(accepted_ + server.options.connection_timeout) {}
 
 Task<> Connection::Run() {
+    StartWaiting();
     const bool secured = co_await stream_.Handshake();
     if (!secured) {
         ++server_.stats.handshakes_failed;
@@ -147,6 +152,7 @@ Task<bool> Connection::AwaitRequest() {
     deadline_ =
         std::max(accepted_ + server_.options.connection_lifetime, Clock::now() + kIdleGrace);
     pending_.shrink_to_fit();
+    StopWaiting();
     EnterIdle();
     bool readable = true;
     while (readable) {
@@ -188,38 +194,41 @@ Task<bool> Connection::ReadMore(std::string& input) {
 
 Task<Status> Connection::ReadHead(RequestParser& parser, std::string& input) {
     deadline_ = Clock::now() + server_.options.connection_timeout;
+    StartWaiting();
     while (true) {
         size_t taken = 0;
         auto state = parser.Put(input, &taken);
         input.erase(0, taken);
         if (!state) co_return state.error();
-        if (parser.head_done()) co_return Unit{};
+        if (parser.head_done()) break;
         const bool more = co_await ReadMore(input);
         if (!more) co_return kGone;
     }
+    StopWaiting();
+    co_return Unit{};
 }
 
 Task<Status> Connection::ReadBody(RequestParser& parser, std::string& input, Lease& lease) {
     if (parser.done()) co_return Unit{};
-    const auto& options = server_.options;
     const Error busy{"too many bodies are in memory", 503};
-    const uint64_t size = parser.content_length().value_or(parser.max_body_bytes());
-    if (parser.content_length() && !lease.Hold(size)) co_return busy;
-    deadline_ = Clock::now() + options.connection_timeout +
-                std::chrono::milliseconds(size * 1000 / kSlowestBytesPerSecond);
+    const TimePoint begun = Clock::now();
+    StartWaiting();
     if (parser.expects_continue() && input.empty()) {
         const bool sent = co_await stream_.Write(kContinue);
         if (!sent) co_return kGone;
     }
-    core::Buffer& body = parser.body();
     size_t since_yield = 0;
     while (true) {
-        if (!MakeRoom(input.size(), parser.content_length(), &body, lease)) co_return busy;
+        if (!MakeRoom(input.size(), parser, lease)) co_return busy;
         size_t taken = 0;
         auto state = parser.Put(input, &taken);
         input.erase(0, taken);
         if (!state) co_return state.error();
         if (parser.done()) break;
+        // What has arrived gives more time, what was announced does not. So a body that makes no
+        // progress is cut, and one of any size ends at a time that its size sets.
+        deadline_ = begun + server_.options.connection_timeout +
+                    std::chrono::milliseconds(parser.body().size() * 1000 / kSlowestBytesPerSecond);
         // A client on a fast network always has more bytes ready: let the other connections run in
         // between.
         since_yield += taken;
@@ -232,6 +241,7 @@ Task<Status> Connection::ReadBody(RequestParser& parser, std::string& input, Lea
     }
     // From here on the handler's own time limits apply.
     deadline_ = TimePoint::max();
+    StopWaiting();
     co_return Unit{};
 }
 
@@ -285,6 +295,7 @@ Task<bool> Connection::Answer(const Response& response, bool keep, bool head_onl
     if (response.status >= 400) ++server_.stats.refused;
     if (response.status == 429) ++server_.stats.rate_limited;
     deadline_ = Clock::now() + server_.options.connection_timeout;
+    StartWaiting();
     std::string bytes = Serialize(response, !keep, head_only, DateNow());
     const bool sent = co_await stream_.Write(bytes);
     if (response.secret) Cleanse(bytes);
@@ -302,6 +313,17 @@ void Connection::LeaveIdle() {
     if (!idle_) return;
     idle_ = false;
     server_.idle.erase(idle_self_);
+}
+
+void Connection::StartWaiting() {
+    StopWaiting();
+    waiting_ = server_.waits.Enter(sender_, this);
+}
+
+void Connection::StopWaiting() {
+    if (!waiting_) return;
+    server_.waits.Leave(*waiting_);
+    waiting_.reset();
 }
 
 // Linger ends our side of the connection and waits up to kLingerTime for the client to close its

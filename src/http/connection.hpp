@@ -3,6 +3,7 @@
 
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/address.hpp"
@@ -38,9 +39,14 @@ class Connection {
     Task<> Linger();
     void EnterIdle();
     void LeaveIdle();
+    // From StartWaiting to StopWaiting the connection waits for its client, which makes it one of
+    // those that are closed if their sender has too many of them.
+    void StartWaiting();
+    void StopWaiting();
 
     ServerContext& server_;
     const core::Address client_;
+    Sender sender_;
     TlsStream stream_;
     const std::string address_;  // client_ as text
     TimePoint accepted_;
@@ -51,6 +57,7 @@ class Connection {
     // Positions in the server's lists:
     std::list<Connection>::iterator self_;
     std::list<Connection*>::iterator idle_self_;
+    std::optional<Waits::Place> waiting_;
     TimePoint idle_since_;
     bool idle_ = false;
     bool last_ = false;  // close after the next answer

@@ -9,6 +9,7 @@
 #include "http/asio.hpp"
 #include "http/budget.hpp"
 #include "http/request_parser.hpp"
+#include "http/sender.hpp"
 #include "http/tls_stream.hpp"
 
 namespace pganalytics::http {
@@ -22,8 +23,7 @@ struct ConnectionMemo {
 
 class Exchange {
   public:
-    Exchange(Connection& connection, Budget& budget, RequestParser& request, std::string& input)
-        : lease(budget), connection_(connection), request_(request), input_(input) {}
+    Exchange(Connection& connection, Budget& budget, RequestParser& request, std::string& input);
 
     RequestParser& request() { return request_; }
     std::unique_ptr<ConnectionMemo>& memo();
@@ -33,16 +33,20 @@ class Exchange {
     const std::string& address() const;
     const core::Address& client() const;  // address() as bytes
 
+    // SetSender says who sends this request and the next ones of the connection. Until then it is
+    // the client's network. REQUIRES: ReadBody was not called yet.
+    void SetSender(const Sender& sender);
+
     // ReadBody reads the whole body into request().body(). If the client waits for `100 Continue`,
     // ReadBody sends that first. Errors:
     //   400: the body is malformed.
     //   413: the body is too large.
-    //   503: too many bodies are in memory.
+    //   503: too many bodies are in memory, of all senders or of this one.
     //   0: the client is gone, so nobody waits for an answer.
     Task<core::Status> ReadBody();
 
-    // lease is this request's share of the memory budget, for the body and everything that handlers
-    // make from it.
+    // lease is what this request holds of the memory budget, for the body and everything that
+    // handlers make from it.
     Lease lease;
 
   private:

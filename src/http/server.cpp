@@ -46,6 +46,7 @@ Task<> Server::Accept(Listener& listener) {
             CloseOldestIdle();
             // Wait until a connection has ended. New clients wait in the kernel's queue meanwhile.
             while (!context_.draining && connections_.size() >= context_.options.max_connections) {
+                CloseCrowding();
                 co_await listener.room.Wait(Clock::now() + context_.options.connection_timeout);
             }
             continue;
@@ -88,6 +89,8 @@ bool Server::AcceptOne(int listener) {
         // An exception ends only this connection. The other connections go on.
         OnEnd(connection);
     });
+    const size_t most = context_.options.max_connections;
+    if (connections_.size() > most - WaitingShare(most)) CloseCrowding();
     if (!sweeping_) {
         sweeping_ = true;
         asio::co_spawn(context_.io, Sweep(), [this](std::exception_ptr) { sweeping_ = false; });
@@ -129,8 +132,20 @@ void Server::CloseOldestIdle() {
     Close(context_.idle.front());
 }
 
+// CloseCrowding closes the connection that waits longest of the sender that keeps too many waiting,
+// if there is one.
+void Server::CloseCrowding() {
+    Connection* const connection = context_.waits.Crowding();
+    if (connection == nullptr) return;
+    ++context_.stats.evictions;
+    if (context_.options.on_crowding) context_.options.on_crowding(connection->client_);
+    connection->StopWaiting();
+    connection->stream_.Abort();
+}
+
 void Server::OnEnd(Connection* connection) {
     connection->LeaveIdle();
+    connection->StopWaiting();
     connections_.erase(connection->self_);
     context_.stats.open = connections_.size();
     for (Listener& listener : listeners_) listener.room.Notify();

@@ -42,6 +42,7 @@ class Server {
     Task<> Sweep();
     void Close(Connection* connection);
     void CloseOldestIdle();
+    void CloseCrowding();
     void OnEnd(Connection* connection);
 
     ServerContext context_;

@@ -57,7 +57,14 @@ constexpr std::string_view NameOf(AuditSeverity severity) {
           "a collector has got its certificate for a one-time token")                              \
     EVENT(CollectorUpdated, kInfo, true, "collector.updated",                                      \
           "a collector was enabled, disabled, renamed, or allowed to register again")              \
-    EVENT(CollectorRemoved, kWarn, true, "collector.removed", "a collector was deleted")           \
+    EVENT(CollectorRemoved, kWarn, true, "collector.removed",                                      \
+          "a collector was deleted; its rows are removed next")                                    \
+    EVENT(CollectorForgotten, kInfo, true, "collector.forgotten",                                  \
+          "the last row of a deleted collector was removed")                                       \
+    EVENT(ServerRemoved, kWarn, true, "server.removed",                                            \
+          "a monitored server was deleted; its rows are removed next")                             \
+    EVENT(ServerForgotten, kInfo, true, "server.forgotten",                                        \
+          "the last row of a deleted server was removed")                                          \
     EVENT(CollectorConfigured, kInfo, true, "collector.configured",                                \
           "a limit of a collector was changed")                                                    \
     EVENT(TokenCreated, kInfo, true, "token.created",                                              \

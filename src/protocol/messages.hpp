@@ -100,7 +100,8 @@ struct LogLine {
     static void VisitFields(auto& m, auto&& visit) { visit(m.warning, m.message); }
 };
 
-// Counters are totals since the gateway started. They are sent once a second if one has changed.
+// Counters are totals since the gateway started. They are sent once a second, also as the sign that
+// the gateway is alive.
 struct Counters {
     uint64_t connections_open = 0;
     std::array<uint64_t, kGatewayCounters> totals = {};  // by GatewayCounter

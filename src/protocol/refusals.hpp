@@ -25,6 +25,7 @@ enum class RefusalKind : uint32_t {
     kCertificateRevoked,
     kCertificateExpired,
     kCertificateUnchecked,
+    kCrowding,
     // A worker decides these.
     kTokenUnknown,
     kTokenRevoked,
@@ -82,6 +83,8 @@ inline constexpr RefusalClass kRefusals[] = {
      "the certificate has expired or is not valid yet"},
     {RefusalKind::kCertificateUnchecked, AuditEvent::kPermissionDenied, true,
      "there is no list in force that says whether the certificate was revoked"},
+    {RefusalKind::kCrowding, AuditEvent::kRateLimited, true,
+     "too many connections wait for this client; the oldest are closed"},
     {RefusalKind::kTokenUnknown, AuditEvent::kBypassAttempt, false, "a token that is not known"},
     {RefusalKind::kTokenRevoked, AuditEvent::kBypassAttempt, false, "a token that was revoked"},
     {RefusalKind::kTokenOfAnother, AuditEvent::kAccessViolation, false,

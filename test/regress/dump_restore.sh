@@ -128,6 +128,11 @@ UPDATE pganalytics.authority_jobs SET state = 'done', decided_at = now() WHERE a
 INSERT INTO pganalytics.api_sessions (session_id, role_oid, role_name, refresh_sha256, verifier_sha256,
     expires_at, address)
 VALUES (gen_random_uuid(), 10, 'ann', sha256('r'), sha256('v'), now() + interval '1 hour', '192.0.2.1');
+-- A collector and its server that are forgotten; their rows are not removed yet.
+SELECT * FROM pganalytics.create_collector(E'it''s gone\tü');
+INSERT INTO pganalytics.servers (collector_id, name, hostname)
+SELECT collector_id, 'main', 'gone.example' FROM pganalytics.collectors WHERE name LIKE 'it%';
+SELECT pganalytics.forget_collector(E'it''s gone\tü');
 -- Alerts: rules and inhibitions of one's own and built-in ones that were changed, what rules found, what
 -- people did, and what is told.
 INSERT INTO pganalytics.alert_channels (name, kind, url, authentication)
@@ -240,7 +245,7 @@ SQL
     # sent again; the maintenance window mutes the third alert. The secret is not in the copy.
     diff -u - "$work/$1.went_on" <<'EXPECTED'
 31
-5|9|51|401
+6|9|51|401
 1
 north|1
 1

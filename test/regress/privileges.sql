@@ -34,6 +34,16 @@ INSERT INTO statements (statement) VALUES
     ('SELECT * FROM pganalytics.query_stats'),
     ('SELECT * FROM pganalytics.partitions'),
     ('SELECT * FROM pganalytics.retention'),
+    ('SELECT * FROM pganalytics.server_status, pganalytics.collector_status'),
+    ('SELECT * FROM pganalytics.forget_progress, pganalytics.forget_jobs'),
+    ('INSERT INTO pganalytics.forget_jobs (collector_id, server_id, collector, server) VALUES (gen_random_uuid(), 0, ''a'', ''b'')'),
+    ('UPDATE pganalytics.forget_jobs SET server_id = 1'),
+    ('SELECT pganalytics.forget_collector(''nobody'')'),
+    ('SELECT pganalytics.forget_server(''east'', ''nothing'')'),
+    ('SELECT pganalytics.forget_rows(''query_samples'', 1, NULL, 1)'),
+    ('SELECT pganalytics.forget_in_tables(''server_id'', ''1'')'),
+    ('SELECT pganalytics.wait_for_pushes()'),
+    ('SELECT pganalytics.forget_step()'),
     ('SELECT * FROM pganalytics.retention_settings()'),
     ('SELECT * FROM pganalytics.expired_partitions()'),
     ('SELECT pganalytics.drop_expired_partition(''pganalytics.servers'')'),
@@ -257,6 +267,9 @@ INSERT INTO worker_statements VALUES
      WHERE r.state <> 'pending'$$),
     ('find_server', 'uuid, text', $$
      SELECT server_id FROM pganalytics.servers WHERE collector_id = $1 AND name = $2$$),
+    ('find_deleted', 'integer[]', $$
+     SELECT i.server_id FROM unnest($1) AS i(server_id) WHERE NOT EXISTS
+     (SELECT FROM pganalytics.servers s WHERE s.server_id = i.server_id)$$),
     ('add_server', 'uuid, text, text, integer, text', $$
      INSERT INTO pganalytics.servers (collector_id, name, hostname, server_version,
      collector_version) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (collector_id, name) DO NOTHING$$),
@@ -280,10 +293,11 @@ INSERT INTO worker_statements VALUES
      sequence, body_bytes, observed, stored, unchanged, merged, discarded_too_old,
      discarded_in_future, discarded_too_large, unstored) SELECT i.*  FROM unnest($1, $2, $3, $4, $5,
      $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) AS i$$),
-    ('add_accounts', 'integer[], uuid[], integer[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[]', $$
+    ('add_accounts', 'integer[], uuid[], integer[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], timestamptz[]', $$
      INSERT INTO pganalytics.push_accounts (server_id, push_key, database_id, observed, stored,
      unchanged, merged, beyond_limit, discarded_too_old, discarded_in_future, discarded_too_large,
-     queries) SELECT i.* FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) AS i$$),
+     queries, newest_sample_at) SELECT i.* FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
+     $12, $13) AS i$$),
     ('load_metric_series', 'text, integer[], integer[], uuid[]', $$
      SELECT i.ordinality, s.series_id FROM unnest($2, $3, $4) WITH ORDINALITY AS i(server_id,
      database_id, label_hash, ordinality) CROSS JOIN LATERAL (SELECT m.series_id FROM
@@ -345,6 +359,7 @@ FROM (VALUES
      SELECT p::pg_catalog.text FROM pganalytics.expired_partitions() AS p WHERE $1 IS NULL$$),
     ('drop_expired', 'text', $$
      SELECT pganalytics.drop_expired_partition(pg_catalog.to_regclass($1))$$),
+    ('forget_step', 'boolean', $$ SELECT pganalytics.forget_step() WHERE $1 IS NULL$$),
     ('pending_requests', 'boolean', $$
      SELECT * FROM pganalytics.pending_certificate_requests() WHERE $1 IS NULL$$),
     ('record_certificate', 'text, uuid, text, text, bytea, bytea, text, timestamptz, timestamptz, text', $$

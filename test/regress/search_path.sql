@@ -2,6 +2,7 @@
 -- owner's rights, of those that run with the caller's, and of the installation itself.
 \set SHOW_CONTEXT never
 CREATE ROLE regress_attacker;
+DELETE FROM pganalytics.forget_jobs;
 GRANT pganalytics_ingest, pganalytics_maintenance, pganalytics_viewer TO regress_attacker;
 CREATE SCHEMA trap AUTHORIZATION regress_attacker;
 SELECT to_char(now() AT TIME ZONE 'UTC' - interval '20 days', 'YYYY-MM-DD') AS day \gset
@@ -39,6 +40,7 @@ BEGIN PERFORM trap.note('regexp_matches'); END $$;
 CREATE TEMP TABLE pg_class (LIKE pg_catalog.pg_class);
 CREATE TEMP TABLE pg_inherits (LIKE pg_catalog.pg_inherits);
 CREATE TEMP TABLE query_samples (x int);
+CREATE TEMP TABLE servers (collector_id uuid, server_id int, name text);
 CREATE FUNCTION pg_temp.partitioned_relations()
     RETURNS TABLE (relation text, time_column text, index_columns text[]) LANGUAGE sql AS $$
     SELECT 'pg_authid'::text, 'x'::text, ARRAY['x) ; DROP TABLE pganalytics.servers; --'] $$;
@@ -64,6 +66,8 @@ GRANT pganalytics_admin TO regress_attacker;
 SET ROLE regress_attacker;
 SELECT pganalytics.drop_partitions('query_samples', :'day');
 SELECT count(*) FROM pganalytics.create_collector('trapped');
+INSERT INTO pganalytics.servers (collector_id, name, hostname)
+SELECT collector_id, 'main', 'trapped.example' FROM pganalytics.collectors;
 SELECT count(*) FROM pganalytics.rotate_token('trapped');
 SELECT pganalytics.set_collector_enabled('trapped', false);
 SELECT pganalytics.set_query_limit('trapped', 10);
@@ -83,6 +87,12 @@ SELECT certificates FROM pganalytics.collector_credentials;
 SELECT pganalytics.revoke_registration_secret('trapped');
 SELECT count(*) >= 0 AS listed FROM pganalytics.expired_partitions();
 SELECT pganalytics.drop_expired_partition(:'log_leaf') AS dropped;
+SELECT pganalytics.forget_server('trapped', 'main') > 0 AS job;
+SELECT pganalytics.forget_collector('trapped') > 0 AS job;
+SELECT pg_catalog.sum(pganalytics.forget_step()::integer) AS steps FROM pg_catalog.generate_series(1, 20);
+SELECT server, state, requested_by FROM pganalytics.forget_progress ORDER BY 1;
+SELECT count(*) FROM pganalytics.server_status;
+SELECT count(*) FROM pganalytics.collector_status;
 SELECT count(*) FROM pganalytics.schema_objects;
 SELECT count(*) FROM pganalytics.long_transactions;
 SELECT pganalytics.ca_certificate() LIKE '-----BEGIN CERTIFICATE-----%' AS certificate;

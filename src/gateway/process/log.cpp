@@ -38,18 +38,13 @@ void Log::Line(Kind kind, bool warning, std::string message) {
 http::Task<> Monitor(http::asio::io_context& io, const http::Server& server, WorkerLink& link,
                      Log& log, Refusals& refusals) {
     http::asio::steady_timer timer(io);
-    protocol::Counters sent;
     uint64_t full = 0;
     while (true) {
         timer.expires_after(kInterval);
         co_await timer.async_wait(http::asio::use_awaitable);
         refusals.ReportDue();
         const http::ServerStats& stats = server.stats();
-        const protocol::Counters counters = CountersOf(stats);
-        if (counters != sent) {
-            link.Send(protocol::FrameType::kCounters, counters);
-            sent = counters;
-        }
+        link.Send(protocol::FrameType::kCounters, CountersOf(stats));
         if (stats.times_full > full) {
             log.Line(Log::Kind::kConnections, true,
                      "all of pganalytics.max_connections are busy, new clients wait");

@@ -35,8 +35,9 @@ class Log {
     std::array<Last, kKinds> last_;
 };
 
-// Monitor never ends. Once a second it sends the counters if one has changed, sends the counts of
-// refusals that are due, and logs if a client had to wait because all connections were busy.
+// Monitor never ends. Once a second it sends the counters, sends the counts of refusals that are
+// due, and logs if a client had to wait because all connections were busy. The counters also show
+// the worker that this event loop runs: the worker ends a gateway that sends nothing for 5 s.
 http::Task<> Monitor(http::asio::io_context& io, const http::Server& server, WorkerLink& link,
                      Log& log, Refusals& refusals);
 

@@ -24,6 +24,30 @@ void RecordCollectorTokenChange(const RowChange& change, const char* id, bool ha
     PutAudit(record);
 }
 
+// RecordServerRemoval records a DELETE, the only change for which the table has the trigger.
+void RecordServerRemoval(const RowChange& change) {
+    AuditRecord record;
+    BeginChange(&record, AuditEvent::kServerRemoved, "server",
+                TextOf(change, change.before, "server_id"));
+    AddColumns(&record, change, change.before, {"collector_id", "name", "hostname"});
+    PutAudit(record);
+}
+
+// RecordForgetJobChange records the end of a job. The DELETE that made the job was recorded itself.
+void RecordForgetJobChange(const RowChange& change) {
+    if (!IsNull(change, change.before, "ended_at") || IsNull(change, change.after, "ended_at")) {
+        return;
+    }
+    const bool of_server = !IsNull(change, change.after, "server_id");
+    AuditRecord record;
+    BeginChange(&record, of_server ? AuditEvent::kServerForgotten : AuditEvent::kCollectorForgotten,
+                of_server ? "server" : "collector",
+                TextOf(change, change.after, of_server ? "server_id" : "collector_id"));
+    AddColumns(&record, change, change.after,
+               {"collector", "server", "requested_by", "samples", "pushes", "series", "texts"});
+    PutAudit(record);
+}
+
 // Watched is a table that has the trigger. `emptied` is the event that records a TRUNCATE of the
 // table.
 struct Watched {
@@ -33,6 +57,8 @@ struct Watched {
 };
 constexpr Watched kWatched[] = {
     {"collectors", AuditEvent::kCollectorRemoved, RecordCollectorChange},
+    {"servers", AuditEvent::kServerRemoved, RecordServerRemoval},
+    {"forget_jobs", AuditEvent::kServerForgotten, RecordForgetJobChange},
     {"certificates", AuditEvent::kCertificateRemoved, RecordCertificateChange},
     {"certificate_requests", AuditEvent::kTokenRevoked, RecordCertificateRequestChange},
     {"enrollment_tokens", AuditEvent::kTokenRevoked, RecordEnrollmentTokenChange},

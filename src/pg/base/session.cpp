@@ -15,9 +15,10 @@ void ConnectToDatabase() {
     // Connect as the bootstrap superuser, because before PostgreSQL 17 a NOLOGIN role cannot
     // connect.
     BackgroundWorkerInitializeConnection(settings.database, nullptr, 0);
-    // A worker waits for a lock at most half a second, then answers 503. Use lock_timeout, because
-    // statement_timeout has no effect in a background worker.
-    SetConfigOption("lock_timeout", "500ms", PGC_SUSET, PGC_S_OVERRIDE);
+    // A worker waits for a lock for less than half a second, then answers 503, so that a push is
+    // answered within half a second. Use lock_timeout, because statement_timeout has no effect in a
+    // background worker.
+    SetConfigOption("lock_timeout", "400ms", PGC_SUSET, PGC_S_OVERRIDE);
     SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_OVERRIDE);
     SetConfigOption("timezone", "UTC", PGC_USERSET, PGC_S_OVERRIDE);
     SetConfigOption("default_transaction_isolation", "read committed", PGC_USERSET, PGC_S_OVERRIDE);

@@ -11,6 +11,7 @@ namespace {
 constexpr char kTranche[] = "pganalytics";
 
 LWLock* lock = nullptr;
+LWLock* work_lock = nullptr;
 SharedState* shared = nullptr;
 const SharedPart* parts = nullptr;
 int part_count = 0;
@@ -27,7 +28,7 @@ void Request() noexcept {
     if (previous_request_hook != nullptr) previous_request_hook();
     RequestAddinShmemSpace(MAXALIGN(sizeof(SharedState)));
     for (int i = 0; i < part_count; ++i) RequestAddinShmemSpace(parts[i].bytes());
-    RequestNamedLWLockTranche(kTranche, 1);
+    RequestNamedLWLockTranche(kTranche, 2);
 }
 
 // LookAtClock returns the ClockWatch with which new shared memory starts. After a crash of a
@@ -46,7 +47,9 @@ void Startup() noexcept {
     LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
     bool found = false;
     shared = static_cast<SharedState*>(ShmemInitStruct("pganalytics", sizeof(SharedState), &found));
-    lock = &GetNamedLWLockTranche(kTranche)->lock;
+    LWLockPadded* const tranche = GetNamedLWLockTranche(kTranche);
+    lock = &tranche[0].lock;
+    work_lock = &tranche[1].lock;
     if (!found) {
         memset(static_cast<void*>(shared), 0, sizeof(SharedState));
         shared->clock = LookAtClock();
@@ -93,6 +96,8 @@ void WakeLauncher() { Wake(*StatusOf(WorkerKind::kLauncher, 0)); }
 WorkerStatus* StatusOf(WorkerKind kind, int index) {
     return &shared->statuses[static_cast<int>(kind) + index];
 }
+
+LWLock* WorkLock() { return work_lock; }
 
 void LockStatus() { LWLockAcquire(lock, LW_EXCLUSIVE); }
 void UnlockStatus() { LWLockRelease(lock); }

@@ -84,6 +84,10 @@ bool SharedMemoryReady();
 // Shared returns the shared state. REQUIRES: SharedMemoryReady().
 SharedState* Shared();
 
+// WorkLock returns the lock of the work locks (store/metrics/work_locks.hpp). REQUIRES:
+// SharedMemoryReady().
+LWLock* WorkLock();
+
 // WakeWorkers sets the latch of every running worker. Raises no ERROR. REQUIRES:
 // SharedMemoryReady().
 void WakeWorkers();

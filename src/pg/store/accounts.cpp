@@ -4,7 +4,6 @@
 #include <tuple>
 
 #include "pg/base/statement.hpp"
-#include "pg/store/metrics/bulk.hpp"
 #include "pg/store/servers.hpp"
 
 extern "C" {
@@ -20,11 +19,12 @@ using protocol::DiscardReason;
 Statement add_accounts = {
     "INSERT INTO pganalytics.push_accounts (server_id, push_key, database_id, observed, stored, "
     "unchanged, merged, beyond_limit, discarded_too_old, discarded_in_future, "
-    "discarded_too_large, queries) "
-    "SELECT i.* FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) AS i",
-    12,
+    "discarded_too_large, queries, newest_sample_at) "
+    "SELECT i.* FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS i",
+    13,
     {INT4ARRAYOID, 2951 /* uuid[] */, INT4ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID,
-     INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID},
+     INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID,
+     TIMESTAMPTZARRAYOID},
     nullptr};
 
 constexpr Account kNoAccount = {};
@@ -93,7 +93,6 @@ void SumUp(PushJob* job) {
 }
 
 void AddAccounts(PushJob* const* jobs, int count) {
-    LeafOf("push_accounts", DayOf(GetCurrentTransactionStartTimestamp()));
     auto* const entries = static_cast<Entry*>(MemoryContextAllocHuge(
         CurrentMemoryContext,
         sizeof(Entry) * (CountAccounts(jobs, count) + static_cast<size_t>(count))));
@@ -124,6 +123,11 @@ void AddAccounts(PushJob* const* jobs, int count) {
         CountsOf(entries, rows, [](const Account&, const Tally& t) { return t.in_future; }),
         CountsOf(entries, rows, [](const Account& a, const Tally&) { return a.too_large; }),
         CountsOf(entries, rows, [](const Account& a, const Tally&) { return a.queries; }),
+        ArrayOf(entries, rows, TIMESTAMPTZOID,
+                [](const Entry& e, bool* is_null) {
+                    *is_null = e.tally->newest_sample == 0;
+                    return TimestampTzGetDatum(e.tally->newest_sample);
+                }),
     };
     Execute(&add_accounts, values);
 }

@@ -18,6 +18,8 @@ Statement expired_partitions = {
 Statement drop_expired_partition = {
     "SELECT pganalytics.drop_expired_partition(pg_catalog.to_regclass($1))", 1, {TEXTOID}, nullptr};
 
+Statement forget_step = {"SELECT pganalytics.forget_step()", 0, {}, nullptr};
+
 RelationNames ReadNames(Statement* statement, MemoryContext context) {
     Execute(statement, nullptr);
     RelationNames names = {};
@@ -48,6 +50,11 @@ void MakePartitionsAhead(const char* relation) {
 bool DropExpiredPartition(const char* partition) {
     Datum values[] = {CStringGetTextDatum(partition)};
     Execute(&drop_expired_partition, values);
+    return BoolOf(0, 1);
+}
+
+bool ForgetStep() {
+    Execute(&forget_step, nullptr);
     return BoolOf(0, 1);
 }
 

@@ -4,6 +4,7 @@
 #include "pg/base/session.hpp"
 #include "pg/base/statement.hpp"
 #include "pg/identity/authenticate.hpp"
+#include "pg/store/metrics/table_locks.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"
@@ -30,6 +31,10 @@ void Read(const protocol::HealthRequest& request, protocol::HealthReply* reply,
     // Make the transaction read-only. metrics_health() only reads, but somebody may have replaced
     // it by code that writes.
     XactReadOnly = true;
+    const char* const locked = FindLockedTable(nullptr);
+    if (locked != nullptr) return Refuse(reply, 503, "a table is locked by another session");
+    // The figures are those of the accounts, which a push needs, too.
+    LockTable("push_accounts", AccessShareLock, kRequests);
     Holder holder;
     const AuthResult result = Authenticate(request.credential, &holder);
     if (result != AuthResult::kGood) return Refuse(reply, 403, Reason(result));
@@ -61,7 +66,11 @@ protocol::HealthReply AnswerHealth(const protocol::HealthRequest& request, Memor
     // The timeout may have fired after this transaction's last check for interrupts. Do not let it
     // cancel the next statement.
     QueryCancelPending = false;
-    if (error != nullptr) Refuse(&reply, 503, error->message == nullptr ? "" : error->message);
+    if (error != nullptr && NoteLockedTable(error)) {
+        Refuse(&reply, 503, "a table is locked by another session");
+    } else if (error != nullptr) {
+        Refuse(&reply, 503, error->message == nullptr ? "" : error->message);
+    }
     MemoryContextSwitchTo(caller);
     return reply;
 }

@@ -4,6 +4,8 @@
 #include "pg/base/guc.hpp"
 #include "pg/base/statement.hpp"
 #include "pg/store/metrics/bulk.hpp"
+#include "pg/store/metrics/table_locks.hpp"
+#include "pg/store/metrics/work_locks.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"
@@ -72,15 +74,20 @@ uint64 DiscardedOf(const PushJob* job, DiscardReason reason) {
 }  // namespace
 
 void LockPushKeys(PushJob* const* jobs, int count) {
+    auto* const names = static_cast<uint64*>(palloc(sizeof(uint64) * static_cast<size_t>(count)));
     for (int i = 0; i < count; ++i) {
-        const uint64 key =
+        names[i] =
             hash_bytes_extended(jobs[i]->push.push_key.bytes, sizeof(jobs[i]->push.push_key.bytes),
                                 static_cast<uint64>(jobs[i]->server_id));
-        DirectFunctionCall1(pg_advisory_xact_lock_int8, Int64GetDatum(static_cast<int64>(key)));
     }
+    LockWork(WorkClass::kPushKey, names, count);
+    pfree(names);
 }
 
 void FindReceipts(PushJob* const* jobs, int count) {
+    const int32 today = DayOf(GetCurrentTransactionStartTimestamp());
+    LockTable(LeafOf("push_ledger", today), RowExclusiveLock, kPushes);
+    LockTable(LeafOf("push_accounts", today), RowExclusiveLock, kPushes);
     const TimestampTz cutoff = GetCurrentTransactionStartTimestamp() -
                                int64{settings.dedup_window_min} * 60 * USECS_PER_SEC;
     Datum values[] = {ServersOf(jobs, count), KeysOf(jobs, count), BodyHashesOf(jobs, count),
@@ -107,7 +114,6 @@ void FindReceipts(PushJob* const* jobs, int count) {
 }
 
 void AddToLedger(PushJob* const* jobs, int count) {
-    LeafOf("push_ledger", DayOf(GetCurrentTransactionStartTimestamp()));
     auto epoch = [](const PushJob* job, bool* is_null) {
         *is_null = job->push.has_sequence == 0;
         return Int64GetDatum(job->push.epoch);

@@ -7,13 +7,13 @@
 namespace pganalytics::pg {
 
 // LockPushKeys locks the keys of the jobs against all other workers until the transaction ends.
-// Jobs must be sorted by (server_id, push_key), so that two workers cannot deadlock. ERROR 55P03
-// after lock_timeout.
+// ERROR 55P03 after half a second.
 void LockPushKeys(PushJob* const* jobs, int count);
 
-// FindReceipts sets the receipts of the jobs whose keys are in the ledger already: 200 with the
-// counts of the first receipt, or 409 if the same key came with another body. REQUIRES: SPI
-// connected, keys locked.
+// FindReceipts makes today's partitions of ledger and accounts if there are none, and locks them.
+// It sets the receipts of the jobs whose keys are in the ledger already: 200 with the counts of the
+// first receipt, or 409 if the same key came with another body. REQUIRES: SPI connected, keys
+// locked.
 void FindReceipts(PushJob* const* jobs, int count);
 
 // AddToLedger inserts the rows of the jobs that this transaction stores. REQUIRES: SPI connected.

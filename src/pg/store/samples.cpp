@@ -5,11 +5,8 @@
 #include "pg/store/metrics/metric_rows.hpp"
 #include "pg/store/metrics/metric_series.hpp"
 #include "pg/store/metrics/metric_table.hpp"
+#include "pg/store/metrics/table_locks.hpp"
 #include "pg/store/series.hpp"
-
-extern "C" {
-#include "utils/fmgrprotos.h"
-}
 
 namespace pganalytics::pg {
 namespace {
@@ -57,10 +54,24 @@ void Gather(PushJob* job, const RowBlock& block, const SampleWindow& window, Met
             ++(at < window.oldest ? tally->too_old : tally->in_future);
             continue;
         }
+        TimestampTz* const newest = &job->tallies[account].newest_sample;
+        *newest = Max(*newest, at);
         rows->list[rows->count++] = {
             job, &block, row, at, 0, account, series == nullptr ? 0 : series[i], true};
     }
     if (series != nullptr) pfree(series);
+}
+
+// LockSeries locks the tables of series that a metric needs, and what it reads of its own.
+void LockSeries(const Metric& metric) {
+    const Users users = UsersOf(metric.id);
+    if (metric.id == MetricId::kQueryStats) {
+        LockTable("query_texts", RowExclusiveLock, users);
+        LockTable("query_series", RowExclusiveLock, users);
+    } else {
+        LockTable("metric_series", RowExclusiveLock, kLabelled);
+    }
+    if (metric.keep == Keep::kOnce) LockTable(metric.relation.data(), AccessShareLock, users);
 }
 
 MetricRows GatherAll(PushJob* const* jobs, int count, const Metric& metric,
@@ -72,6 +83,7 @@ MetricRows GatherAll(PushJob* const* jobs, int count, const Metric& metric,
     }
     MetricRows rows = {&metric, nullptr, 0};
     if (most == 0) return rows;
+    LockSeries(metric);
     rows.list = static_cast<MetricRow*>(
         MemoryContextAllocHuge(CurrentMemoryContext, sizeof(MetricRow) * most));
     for (int i = 0; i < count; ++i) {
@@ -115,19 +127,22 @@ void Insert(const MetricRows& rows, MemoryContext context) {
         }
     }
     MemoryContextSwitchTo(caller);
-    BulkInsert(set, static_cast<IngestPath>(settings.ingest_path));
+    BulkInsert(set, static_cast<IngestPath>(settings.ingest_path), UsersOf(rows.metric->id));
 }
 
 }  // namespace
 
-void LockMetric(int32 server_id, const Metric& metric) {
-    // Use an advisory lock of two numbers: it never conflicts with the lock of a push key, which
-    // has one number. The first number begins with the bytes "pg", so that it differs from other
-    // programs' locks.
-    constexpr int32 kClass = 0x70670000;
-    DirectFunctionCall2(pg_advisory_xact_lock_int4,
-                        Int32GetDatum(kClass | static_cast<int32>(metric.id)),
-                        Int32GetDatum(server_id));
+WorkClass WorkClassOf(const Metric& metric) {
+    switch (metric.id) {
+        case MetricId::kLog:
+            return WorkClass::kLog;
+        case MetricId::kExtensions:
+            return WorkClass::kExtensions;
+        case MetricId::kSchemaObjects:
+            return WorkClass::kSchemaObjects;
+        default:
+            elog(ERROR, "relation \"%s\" has no class of locks", metric.relation.data());
+    }
 }
 
 void StoreSamples(PushJob* const* jobs, int count, MemoryContext context) {

@@ -81,6 +81,13 @@ Statement add_database = {
     {INT4OID, TEXTOID},
     nullptr};
 
+Statement find_deleted = {
+    "SELECT i.server_id FROM unnest($1) AS i(server_id) WHERE NOT EXISTS "
+    "(SELECT FROM pganalytics.servers s WHERE s.server_id = i.server_id)",
+    1,
+    {INT4ARRAYOID},
+    nullptr};
+
 // FindOrAdd looks up a row. If the row is missing, it adds the row and looks again, because another
 // worker may have added the row first.
 int32 FindOrAdd(Statement* find, Datum* key, Statement* add, Datum* row, bool* row_nulls,
@@ -94,20 +101,9 @@ int32 FindOrAdd(Statement* find, Datum* key, Statement* add, Datum* row, bool* r
     return Int4Of(0, 1);
 }
 
-}  // namespace
-
-void CheckName(std::string_view name, const char* what) {
-    if (name.size() >= NAMEDATALEN) {
-        ereport(ERROR, errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
-                errmsg("%s is longer than %d bytes", what, NAMEDATALEN - 1));
-    }
-    if (!pg_verify_mbstr(PG_UTF8, name.data(), static_cast<int>(name.size()), true)) {
-        ereport(ERROR, errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
-                errmsg("%s is not valid UTF-8", what));
-    }
-}
-
-int32 ServerOf(const protocol::Push& push) {
+// ServerOf returns the number of the server that a push names, and sets *cached to true if it has
+// not looked into the table.
+int32 ServerOf(const protocol::Push& push, bool* cached) {
     CheckName(push.server_name, "name of the server");
     servers.Prepare();
     ServerKey key = {};
@@ -116,7 +112,10 @@ int32 ServerOf(const protocol::Push& push) {
     const uint64 description = Describe(push);
     bool found = false;
     ServerEntry* const entry = servers.Enter(key, &found);
-    if (found && entry->description == description) return entry->server_id;
+    if (found && entry->description == description) {
+        *cached = true;
+        return entry->server_id;
+    }
     servers.Touch(entry);
 
     // Cut a longer text instead of refusing the push. Host names have at most 253 bytes (RFC 1035),
@@ -146,6 +145,41 @@ int32 ServerOf(const protocol::Push& push) {
 
     entry->description = description;
     return entry->server_id;
+}
+
+// NameServers calls ServerOf for each job. Returns true if a number came from the cache.
+bool NameServers(PushJob* const* jobs, int count) {
+    bool cached = false;
+    for (int i = 0; i < count; ++i) jobs[i]->server_id = ServerOf(jobs[i]->push, &cached);
+    return cached;
+}
+
+// AnyDeleted: the row of a job's server is no longer in the table.
+bool AnyDeleted(PushJob* const* jobs, int count) {
+    Datum values[] = {ArrayOf(jobs, count, INT4OID, [](const PushJob* job, bool*) {
+        return Int32GetDatum(job->server_id);
+    })};
+    Execute(&find_deleted, values);
+    return SPI_processed > 0;
+}
+
+}  // namespace
+
+void CheckName(std::string_view name, const char* what) {
+    if (name.size() >= NAMEDATALEN) {
+        ereport(ERROR, errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
+                errmsg("%s is longer than %d bytes", what, NAMEDATALEN - 1));
+    }
+    if (!pg_verify_mbstr(PG_UTF8, name.data(), static_cast<int>(name.size()), true)) {
+        ereport(ERROR, errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
+                errmsg("%s is not valid UTF-8", what));
+    }
+}
+
+void ResolveServers(PushJob* const* jobs, int count) {
+    if (!NameServers(jobs, count) || !AnyDeleted(jobs, count)) return;
+    ForgetServers();
+    NameServers(jobs, count);
 }
 
 int32 DatabaseOf(int32 server_id, std::string_view name) {

@@ -5,17 +5,18 @@
 
 #include "core/types.hpp"
 #include "pg/base/prelude.hpp"
-#include "protocol/messages.hpp"
+#include "pg/store/metrics/push_job.hpp"
 
 namespace pganalytics::pg {
 
-// ServerOf returns the number of the server that a push names. It adds the server at its first
-// push, and keeps its host name and versions up to date. ERROR 22001 for a name of 64 bytes or
-// more, 22021 for bad UTF-8. REQUIRES: SPI connected.
-int32 ServerOf(const protocol::Push& push);
+// ResolveServers sets the server_id of each job. It adds a server at its first push, and keeps host
+// names and versions up to date. A server that was deleted is added again under another number.
+// ERROR 22001 for a name of 64 bytes or more, 22021 for bad UTF-8. REQUIRES: SPI connected, and
+// ROW EXCLUSIVE on the table of servers since before the senders were checked.
+void ResolveServers(PushJob* const* jobs, int count);
 
 // DatabaseOf returns the number of a database of a server, and adds the database if it is new. It
-// has the same errors and requirement as ServerOf.
+// has the same errors and requirements as ResolveServers.
 int32 DatabaseOf(int32 server_id, std::string_view name);
 
 // CommitServers must be called after a commit, and ForgetTouchedServers after an abort, because

@@ -1,12 +1,15 @@
 // Store: runs the transaction of a group and decides each push in it.
 #include "pg/store/store.hpp"
 
+#include "core/monotonic.hpp"
+
 #include "pg/audit/record.hpp"
 #include "pg/audit/refusals.hpp"
 #include "pg/base/session.hpp"
 #include "pg/identity/authenticate.hpp"
 #include "pg/store/accounts.hpp"
 #include "pg/store/ledger.hpp"
+#include "pg/store/metrics/table_locks.hpp"
 #include "pg/store/samples.hpp"
 #include "pg/store/servers.hpp"
 
@@ -61,6 +64,20 @@ void RefuseForError(Receipt* receipt, const ErrorData* error) {
     if (error->detail != nullptr) receipt->detail = error->detail;
     if (status == 503) receipt->retry_after_s = RetryAfter(error->sqlerrcode);
     memcpy(receipt->sqlstate.data(), unpack_sql_state(error->sqlerrcode), 5);
+}
+
+// RefuseForLock refuses a push or a request that needs a table which another session keeps locked.
+void RefuseForLock(Receipt* receipt, const char* table) {
+    Refuse(receipt, 503, psprintf("table \"%s\" is locked by another session", table));
+    receipt->retry_after_s = RetryAfter(ERRCODE_LOCK_NOT_AVAILABLE);
+    memcpy(receipt->sqlstate.data(), unpack_sql_state(ERRCODE_LOCK_NOT_AVAILABLE), 5);
+}
+
+// LockIdentities locks the tables that say who sends a request.
+void LockIdentities() {
+    for (const char* table : {"collectors", "certificates"}) {
+        LockTable(table, AccessShareLock, kRequests);
+    }
 }
 
 // CheckExtension empties the caches if the extension was dropped and created again. ERROR 42704 if
@@ -120,11 +137,24 @@ int PartOpen(PushJob** jobs, int count, PushJob** open) {
 void StoreGroup(PushJob** jobs, int count, MemoryContext context) {
     auto** const open =
         static_cast<PushJob**>(palloc(sizeof(PushJob*) * static_cast<size_t>(count)));
-    for (int i = 0; i < count; ++i) CheckSender(jobs[i]);
-    CheckExtension();
+    for (int i = 0; i < count && AnyLockedTables(); ++i) {
+        const char* const table = FindLockedTable(jobs[i]);
+        if (table != nullptr) RefuseForLock(&jobs[i]->receipt, table);
+    }
     int open_count = PartOpen(jobs, count, open);
     if (open_count == 0) return;
-    for (int i = 0; i < open_count; ++i) open[i]->server_id = ServerOf(open[i]->push);
+    LockIdentities();
+    // Lock the servers before the collectors are looked up: rows of a deleted collector or server
+    // are cleaned up only while no push holds this lock (sql/retention/forget.sql).
+    LockTable("servers", RowExclusiveLock, kPushes);
+    for (int i = 0; i < open_count; ++i) CheckSender(open[i]);
+    CheckExtension();
+    open_count = PartOpen(open, open_count, open);
+    if (open_count == 0) return;
+    for (const char* table : {"databases", "push_ledger", "push_accounts"}) {
+        LockTable(table, RowExclusiveLock, kPushes);
+    }
+    ResolveServers(open, open_count);
 
     qsort(open, static_cast<size_t>(open_count), sizeof(PushJob*), CompareKeys);
     LockPushKeys(open, open_count);
@@ -144,6 +174,18 @@ void StoreGroup(PushJob** jobs, int count, MemoryContext context) {
     AddAccounts(open, open_count);
 }
 
+// A lock timed out that no LockTable has asked for, such as one on an index or on a row. Until then
+// the worker waits only so long for locks, because it cannot know which pushes need the lock.
+constexpr int64 kHurryMs = 2000;
+constexpr char kHurriedLockTimeout[] = "10ms";
+core::Timer hurry;
+
+void Hurry() {
+    if (hurry.IsDue(core::Instant::Now())) return;
+    (void)set_config_option("lock_timeout", kHurriedLockTimeout, PGC_SUSET, PGC_S_OVERRIDE,
+                            GUC_ACTION_LOCAL, true, 0, false);
+}
+
 // Begin clears what an earlier TryGroup has set in the jobs.
 void Begin(PushJob** jobs, int count) {
     for (int i = 0; i < count; ++i) {
@@ -160,7 +202,10 @@ void Begin(PushJob** jobs, int count) {
 // error, otherwise nullptr.
 ErrorData* TryGroup(PushJob** jobs, int count, MemoryContext context) {
     Begin(jobs, count);
-    ErrorData* const error = Transact([jobs, count, context] { StoreGroup(jobs, count, context); });
+    ErrorData* const error = Transact([jobs, count, context] {
+        Hurry();
+        StoreGroup(jobs, count, context);
+    });
     if (error != nullptr) {
         ForgetTouchedServers();
         ForgetTouchedSamples();
@@ -192,6 +237,21 @@ ErrorData* TryGroup(PushJob** jobs, int count, MemoryContext context) {
     return nullptr;
 }
 
+// TryUnlocked does as TryGroup does. If it has waited for a table in vain, it tries again without
+// the jobs that need the table: they are refused.
+ErrorData* TryUnlocked(PushJob** jobs, int count, MemoryContext context) {
+    constexpr int kMostTables = 4;
+    for (int i = 0;; ++i) {
+        ErrorData* const error = TryGroup(jobs, count, context);
+        if (error == nullptr || error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE) return error;
+        if (!NoteLockedTable(error))
+            hurry.Start(core::Instant::Now(), kHurryMs);
+        else if (i < kMostTables)
+            continue;
+        return error;
+    }
+}
+
 }  // namespace
 
 void StorePushes(PushJob* jobs, int count, MemoryContext context) {
@@ -204,11 +264,11 @@ void StorePushes(PushJob* jobs, int count, MemoryContext context) {
     }
     int left = count;
     while (left > 0) {
-        ErrorData* const error = TryGroup(open, left, context);
+        ErrorData* const error = TryUnlocked(open, left, context);
         if (error != nullptr && left == 1) RefuseForError(&open[0]->receipt, error);
         if (error != nullptr && left > 1) {
             for (int i = 0; i < left; ++i) {
-                ErrorData* const own = TryGroup(&open[i], 1, context);
+                ErrorData* const own = TryUnlocked(&open[i], 1, context);
                 if (own != nullptr) RefuseForError(&open[i]->receipt, own);
             }
         }
@@ -222,12 +282,27 @@ void StorePushes(PushJob* jobs, int count, MemoryContext context) {
     MemoryContextSwitchTo(caller);
 }
 
+const char* LockedForRequests(MemoryContext context) {
+    if (!AnyLockedTables()) return nullptr;
+    MemoryContext const caller = MemoryContextSwitchTo(context);
+    const char* table = nullptr;
+    ErrorData* const error = Transact([&table] { table = FindLockedTable(nullptr); });
+    MemoryContextSwitchTo(caller);
+    return error == nullptr ? table : nullptr;
+}
+
 protocol::AuthReply AnswerAuth(const protocol::AuthRequest& request, MemoryContext context) {
     MemoryContext const caller = MemoryContextSwitchTo(context);
     protocol::AuthReply reply;
     AuthResult result = AuthResult::kGood;
     ActForCollector(request.credential);
     ErrorData* const error = Transact([&reply, &request, &result] {
+        if (const char* const table = FindLockedTable(nullptr)) {
+            reply.status = 503;
+            reply.message = psprintf("table \"%s\" is locked by another session", table);
+            return;
+        }
+        LockIdentities();
         Holder holder;
         result = Admit(request, &holder);
         reply.status = result == AuthResult::kGood ? 200 : 403;
@@ -239,7 +314,8 @@ protocol::AuthReply AnswerAuth(const protocol::AuthRequest& request, MemoryConte
     if (error != nullptr) {
         reply = {};
         reply.status = 503;
-        reply.message = error->message;
+        reply.message = NoteLockedTable(error) ? "a table is locked by another session"
+                                               : std::string_view(error->message);
     } else {
         CountAuthRefusal(result, request.credential);
     }

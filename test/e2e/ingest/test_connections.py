@@ -89,16 +89,23 @@ def test_two_hundred_at_once_and_the_next_one_waits(own, settings):
     """max_connections connections are served at once; one more is served when another has closed."""
     settings(max_idle_connections=200)
     before = figures(own)
-    credentials = own.collector()
-    body = json.dumps(push_body(credentials.collector_id, query_rows(1, 1))).encode()
-    head = (f"POST /api/v1/metrics/push HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "
-            f"{credentials.token}\r\nContent-Length: {len(body)}\r\n\r\n").encode()
+    # Each collector keeps at most a quarter of the connections waiting, so none is crowding.
+    collectors = [own.collector() for _ in range(5)]
+    credentials = collectors[0]
+    bodies = [json.dumps(push_body(c.collector_id, query_rows(1, 1))).encode() for c in collectors]
+    heads = [(f"POST /api/v1/metrics/push HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "
+              f"{c.token}\r\nContent-Length: {len(body)}\r\n\r\n").encode()
+             for c, body in zip(collectors, bodies)]
     with own.client(credentials, timeout=30) as maker, \
             concurrent.futures.ThreadPoolExecutor(20) as pool:
-        busy = list(pool.map(lambda _: maker.raw_connection(), range(200)))
-        # Each connection is in the middle of a request, so none is idle and can be evicted.
-        for connection in busy:
-            connection.sendall(head + body[:-1])
+
+        def begin(number):
+            # Each connection is in the middle of a request, so none is idle and can be evicted.
+            connection = maker.raw_connection()
+            connection.sendall(heads[number % 5] + bodies[number % 5][:-1])
+            return connection
+
+        busy = list(pool.map(begin, range(200)))
         wait_for(own, lambda f: f["connections"] == 200, "200 connections")
         late = pool.submit(lambda: open_idle(own, credentials))
         wait_for(own, lambda f: f["times_full"] == before["times_full"] + 1, "a full house")
@@ -107,12 +114,12 @@ def test_two_hundred_at_once_and_the_next_one_waits(own, settings):
         busy[0].close()
         late.result().close()
         for connection in busy[1:]:
-            connection.sendall(body[-1:])
+            connection.sendall(b"}")
         answers = list(pool.map(lambda c: c.recv(100), busy[1:]))
         for connection in busy[1:]:
             connection.close()
     assert all(answer.startswith(b"HTTP/1.1 200") for answer in answers)
-    assert own.ledger(credentials) == (1, 1)
+    assert [own.ledger(one) for one in collectors] == [(1, 1)] * 5
     assert figures(own)["evictions"] == before["evictions"]
 
 

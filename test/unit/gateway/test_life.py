@@ -218,31 +218,6 @@ def test_full_house_of_busy_connections_lets_others_wait(gateway, client):
     assert late[0].response()[0] == 200
 
 
-def test_memory_budget(gateway, client):
-    """The gateway accepts four bodies of the largest size at once; the fifth gets 503."""
-    worker = gateway(max_body=1 << 20)
-    waiting = [client(worker) for _ in range(4)]
-    size = 1 << 20
-    for c in waiting:
-        c.send(head([f"Content-Length: {size}", "Expect: 100-continue"]))
-        assert c.take_head()[0] == 100
-    fifth = client(worker)
-    fifth.send(head([f"Content-Length: {size}", "Expect: 100-continue"]))
-    status, fields, _ = fifth.response()
-    assert status == 503 and int(fields["retry-after"]) > 0
-    waiting[0].close()
-    data = body(1)
-    ok = client(worker)
-    worker.wait(lambda: worker.counters[0] <= 5)
-    for _ in range(50):
-        ok.send(push(data))
-        answer = ok.response()
-        if answer[0] == 200:
-            break
-        ok = client(worker)
-    assert answer[0] == 200
-
-
 def test_drain(gateway, client):
     worker = gateway()
     worker.on_push = lambda p: None

@@ -179,7 +179,7 @@ bool IsPlainLeaf(Oid leaf, const BulkTable& table) {
     return plain;
 }
 
-uint64_t BulkInsert(RowSet* set, IngestPath path) {
+uint64_t BulkInsert(RowSet* set, IngestPath path, Users users) {
     if (set->rows == 0) return 0;
     const BulkTable& table = *set->table;
     // Find the partitions before the insert: every path needs them, and a missing partition is
@@ -194,6 +194,7 @@ uint64_t BulkInsert(RowSet* set, IngestPath path) {
     for (uint32_t i = 0; i < set->rows; ++i) {
         if (i == 0 || order[i].day != order[i - 1].day) {
             run[runs++] = {i, i, LeafOf(table.relation, order[i].day)};
+            LockTable(run[runs - 1].leaf, RowExclusiveLock, users);
         }
         run[runs - 1].to = i + 1;
     }
@@ -208,6 +209,7 @@ uint64_t BulkInsert(RowSet* set, IngestPath path) {
             }
         }
     }
+    if (path != IngestPath::kDirect) LockTable(table.relation, RowExclusiveLock, users);
     // Triggers and index expressions need a snapshot. This one sees what the transaction has
     // written so far.
     PushActiveSnapshot(GetTransactionSnapshot());

@@ -13,6 +13,7 @@
 
 #include "pg/base/guc.hpp"
 #include "pg/base/prelude.hpp"
+#include "pg/store/metrics/table_locks.hpp"
 
 namespace pganalytics::pg {
 
@@ -68,8 +69,9 @@ Oid LeafOf(const char* relation, int32_t day);
 //   23502  a NULL in a NOT NULL column
 //   09000  a trigger suppressed a row
 //   55P03  a lock was not granted within lock_timeout
+// `users` says what needs the table (table_locks.hpp).
 // REQUIRES: a transaction with SPI connected.
-uint64_t BulkInsert(RowSet* set, IngestPath path);
+uint64_t BulkInsert(RowSet* set, IngestPath path, Users users);
 
 // SortedRow is a row with the key by which rows are sorted before insertion.
 struct SortedRow {

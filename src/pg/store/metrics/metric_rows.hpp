@@ -2,6 +2,7 @@
 #pragma once
 
 #include "pg/store/metrics/push_job.hpp"
+#include "pg/store/metrics/work_locks.hpp"
 
 namespace pganalytics::pg {
 
@@ -26,21 +27,25 @@ struct MetricRows {
     uint32 count;
 };
 
-// LockMetric locks one metric of one server until the transaction ends. Meanwhile other workers
-// that store rows of this metric and server wait.
-// LockServers calls LockMetric for each server with a row for which wanted(row) is true. It locks
-// in the order of the servers, so that two workers cannot deadlock.
-// Both raise ERROR 55P03 after lock_timeout.
-void LockMetric(int32 server_id, const protocol::Metric& metric);
+// WorkClassOf returns the class of a metric's locks. REQUIRES: its rows are not stored at every
+// sample (Keep::kOnce or kChanges).
+WorkClass WorkClassOf(const protocol::Metric& metric);
+
+// LockServers locks the metric of each server with a row for which wanted(row) is true, until the
+// transaction ends. Meanwhile other workers that store rows of this metric and server wait. ERROR
+// 55P03 after half a second.
 template <typename Wanted>
 void LockServers(const MetricRows& rows, Wanted&& wanted) {
-    int32 locked = 0;
+    auto* const servers = static_cast<uint64*>(
+        MemoryContextAllocHuge(CurrentMemoryContext, sizeof(uint64) * Max(rows.count, 1u)));
+    int count = 0;
     for (uint32 i = 0; i < rows.count; ++i) {
-        const int32 server_id = rows.list[i].server_id();
-        if (server_id == locked || !wanted(rows.list[i])) continue;
-        LockMetric(server_id, *rows.metric);
-        locked = server_id;
+        const auto server_id = static_cast<uint64>(rows.list[i].server_id());
+        if (!wanted(rows.list[i]) || (count > 0 && servers[count - 1] == server_id)) continue;
+        servers[count++] = server_id;
     }
+    LockWork(WorkClassOf(*rows.metric), servers, count);
+    pfree(servers);
 }
 
 }  // namespace pganalytics::pg

@@ -15,6 +15,7 @@ struct Tally {
     uint64 unchanged;  // the table had the same values already
     uint64 too_old;
     uint64 in_future;
+    TimestampTz newest_sample;  // of the rows within the window; 0: there are none
 };
 
 // PushJob is one push of a group. Its strings and blocks are views into the frame, which must stay
