@@ -59,8 +59,8 @@ inline bool Stopping() { return ShutdownRequestPending != 0; }
 void Sleep(long timeout_ms);
 
 // AwaitExtension waits until the extension exists, no restore of the database runs and the process
-// can become `role`, and then makes it the current role. It returns false if the worker must stop. The worker's row shows what
-// AwaitExtension waits for.
+// can become `role`, and then makes it the current role. It returns false if the worker must stop.
+// The worker's row shows what AwaitExtension waits for.
 bool AwaitExtension(pg::WorkerStatus* status, const char* role);
 
 // AwaitFiles shows that no gateway can start before there are certificate files. If the maintenance

@@ -267,4 +267,4 @@ def test_the_manual_has_each_rule(make_server):
     assert sorted(listed) == sorted(made)
     present = server.db.rows("SELECT name FROM pganalytics.alert_rules "
                              "WHERE builtin AND query !~ 'evaluation_time' ORDER BY 1")
-    assert [name for name, in present] == ["alert_rule_failing"]
+    assert [name for name, in present] == ["alert_rule_failing", "disk_space_low"]

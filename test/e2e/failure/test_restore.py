@@ -1,4 +1,4 @@
-"""pg_restore into the configured database of a running server: no error, whatever the workers do meanwhile."""
+"""pg_restore into the configured database of a running server: no error, whatever the workers do."""
 import os
 import subprocess
 

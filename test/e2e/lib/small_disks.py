@@ -1,4 +1,4 @@
-"""Servers on file systems of a few megabytes, files that fill these, and pushes to them. Mounting needs root."""
+"""Servers on file systems of a few megabytes, and files that fill them. Mounting needs root."""
 import contextlib
 import os
 import pathlib
@@ -23,7 +23,8 @@ def small_disk(path, megabytes):
     aside = path.with_name(path.name + ".aside")
     path.rename(aside)
     path.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0700", "tmpfs", str(path)],
+    options = f"size={megabytes}m,mode=0700"
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(path)],
                              text=True, capture_output=True, check=False)
     if mounted.returncode != 0:
         path.rmdir()
