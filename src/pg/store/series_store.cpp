@@ -31,6 +31,14 @@ Statement load_series = {
     {INT4OID, INT4ARRAYOID, TEXTARRAYOID, INT8ARRAYOID, BOOLARRAYOID},
     nullptr};
 
+Statement find_new_texts = {
+    "SELECT d.ordinality FROM (SELECT DISTINCT ON (i.hash) i.ordinality FROM (SELECT " TEXT_HASH("u.t") " AS hash, "
+    "u.ordinality FROM pg_catalog.unnest($1) WITH ORDINALITY AS u(t, ordinality) "
+    "WHERE u.t IS NOT NULL OFFSET 0) i LEFT JOIN LATERAL (SELECT q.text_id "
+    "FROM pganalytics.query_texts q WHERE q.text_hash = i.hash OFFSET 0) x ON true "
+    "WHERE x.text_id IS NULL ORDER BY i.hash, i.ordinality) d ORDER BY d.ordinality",
+    1, {TEXTARRAYOID}, nullptr};
+
 // Insert the texts in the order of their hashes, so that two workers that add the same texts cannot
 // deadlock. For the same reason add_series inserts in the order of the key.
 Statement add_texts = {
@@ -41,25 +49,35 @@ Statement add_texts = {
 
 Statement add_series = {
     "INSERT INTO pganalytics.query_series (server_id, database_id, username, queryid, toplevel, "
-    "text_id, first_seen, last_seen, from_zero) "
+    "text_id, first_seen, last_seen, from_zero, text_note) "
     "SELECT $1, i.database_id, i.username, i.queryid, i.toplevel, x.text_id, i.seen, i.seen, "
-    "i.from_zero FROM unnest($2, $3, $4, $5, $6, $7, $8) "
-    "AS i(database_id, username, queryid, toplevel, text, seen, from_zero) "
+    "i.from_zero, CASE WHEN i.text IS NULL THEN NULL WHEN x.text_id IS NULL THEN 'left out' "
+    "WHEN i.text_cut THEN 'cut' END FROM unnest($2, $3, $4, $5, $6, $7, $8, $9) "
+    "AS i(database_id, username, queryid, toplevel, text, seen, from_zero, text_cut) "
     "LEFT JOIN pganalytics.query_texts x ON x.text_hash = " TEXT_HASH("i.text") " "
     "ORDER BY i.database_id, i.queryid, i.username, i.toplevel "
     "ON CONFLICT (server_id, database_id, queryid, username, toplevel) DO NOTHING",
-    8,
+    9,
     {INT4OID, INT4ARRAYOID, TEXTARRAYOID, INT8ARRAYOID, BOOLARRAYOID, TEXTARRAYOID,
-     TIMESTAMPTZARRAYOID, BOOLARRAYOID},
+     TIMESTAMPTZARRAYOID, BOOLARRAYOID, BOOLARRAYOID},
     nullptr};
 
 // Use one statement for each series: a join with an array could get the bad plan that load_series
 // avoids with OFFSET 0.
 Statement attach_text = {
-    "UPDATE pganalytics.query_series SET text_id = (SELECT x.text_id "
-    "FROM pganalytics.query_texts x WHERE x.text_hash = " TEXT_HASH("$3") ") "
+    "UPDATE pganalytics.query_series q SET text_id = coalesce(q.text_id, x.text_id), "
+    "text_note = CASE WHEN $4 THEN 'cut' END FROM pganalytics.query_texts x "
+    "WHERE x.text_hash = " TEXT_HASH("$3") " AND q.server_id = $1 AND q.series_id = $2",
+    4,
+    {INT4OID, INT4OID, TEXTOID, BOOLOID},
+    nullptr};
+
+Statement note_left_out = {
+    "UPDATE pganalytics.query_series SET text_note = 'left out' "
     "WHERE server_id = $1 AND series_id = $2 AND text_id IS NULL",
-    3, {INT4OID, INT4OID, TEXTOID}, nullptr};
+    2,
+    {INT4OID, INT4OID},
+    nullptr};
 
 Statement note_seen = {
     "UPDATE pganalytics.query_series SET last_seen = GREATEST(last_seen, $3), "
@@ -113,30 +131,45 @@ void LoadSeries(int32 server_id, const SeriesChange* changes, int count) {
     }
 }
 
+int FindNewTexts(const SeriesChange* changes, int count, SeriesChange* out) {
+    Datum values[] = {Texts(changes, count)};
+    Execute(&find_new_texts, values);
+    const int found = static_cast<int>(SPI_processed);
+    for (int i = 0; i < found; ++i) out[i] = changes[Int8Of(static_cast<uint64>(i), 1) - 1];
+    return found;
+}
+
 void AddTexts(const SeriesChange* changes, int count) {
     Datum values[] = {Texts(changes, count)};
     Execute(&add_texts, values);
 }
 
 void AddSeries(int32 server_id, const SeriesChange* changes, int count) {
-    Datum values[] = {Int32GetDatum(server_id),
-                      Databases(changes, count),
-                      UserNames(changes, count),
-                      QueryIds(changes, count),
-                      TopLevels(changes, count),
-                      Texts(changes, count),
-                      SampledAts(changes, count),
-                      ArrayOf(changes, count, BOOLOID, [](const SeriesChange& c, bool*) {
-                          return BoolGetDatum(c.from_zero);
-                      })};
+    Datum values[] = {
+        Int32GetDatum(server_id),
+        Databases(changes, count),
+        UserNames(changes, count),
+        QueryIds(changes, count),
+        TopLevels(changes, count),
+        Texts(changes, count),
+        SampledAts(changes, count),
+        ArrayOf(changes, count, BOOLOID,
+                [](const SeriesChange& c, bool*) { return BoolGetDatum(c.from_zero); }),
+        ArrayOf(changes, count, BOOLOID,
+                [](const SeriesChange& c, bool*) { return BoolGetDatum(c.text_cut); })};
     Execute(&add_series, values);
 }
 
 void AttachTexts(int32 server_id, const SeriesChange* changes, int count) {
     for (int i = 0; i < count; ++i) {
-        Datum values[] = {Int32GetDatum(server_id), Int32GetDatum(changes[i].entry->series_id),
-                          TextDatum(changes[i].text)};
+        SeriesEntry* const entry = changes[i].entry;
+        Datum values[] = {Int32GetDatum(server_id), Int32GetDatum(entry->series_id),
+                          TextDatum(changes[i].text), BoolGetDatum(changes[i].text_cut)};
         Execute(&attach_text, values);
+        entry->has_text = SPI_processed > 0;
+        if (entry->has_text || entry->left_out) continue;
+        Execute(&note_left_out, values);
+        entry->left_out = true;
     }
 }
 
