@@ -5,6 +5,7 @@
 #include "pg/base/cache.hpp"
 #include "pg/base/guc.hpp"
 #include "pg/store/metrics/quotas.hpp"
+#include "pg/store/metrics/stored_text.hpp"
 #include "pg/store/series_store.hpp"
 #include "pg/store/servers.hpp"
 #include "protocol/accounts.hpp"
@@ -183,17 +184,20 @@ void ResolveSeries(const PushJob& job, const protocol::RowBlock& block, const Sa
         bool found = false;
         SeriesEntry* const entry = series.Enter(key, &found);
         entries[i] = entry;
-        if (found && entry->has_text) continue;
+        if (found && (entry->has_text || !StoresTexts())) continue;
+        // A text is masked here, once: for a series that has none yet.
         const bool brings_text = !row.IsNull(kQueryText);
         SeriesChange change = {
-            entry, username, {}, row.Int8(kSampledAt), 0, !row.IsNull(kStatsSince), false};
+            entry,       username, {}, row.Int8(kSampledAt), 0, !row.IsNull(kStatsSince),
+            brings_text, false};
         if (brings_text) {
-            const std::string_view text = block.Text(row.Word(kQueryText));
-            change.text = CheckedText(text);
-            change.text_cut = change.text.size() < text.size();
+            const std::string_view sent = block.Text(row.Word(kQueryText));
+            const std::string_view kept = CheckedText(sent);
+            change.text = StoredText(block.metric->columns[kQueryText].content, kept);
+            change.text_cut = kept.size() < sent.size();
         }
         if (!found) missing.list[missing.count++] = change;
-        if (brings_text) textless.list[textless.count++] = change;
+        if (change.text.data() != nullptr) textless.list[textless.count++] = change;
     }
 
     if (missing.count > 0) AddMissing(job, missing);

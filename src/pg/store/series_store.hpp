@@ -33,21 +33,24 @@ struct SeriesEntry {
 struct SeriesChange {
     SeriesEntry* entry;
     std::string_view username;
-    std::string_view text;
+    std::string_view text;  // as it is stored; data() is nullptr if none is
     TimestampTz sampled_at;
     TimestampTz reset_at;  // 0: none
     bool from_zero;
-    bool text_cut;  // the text was longer than quota_query_text
+    bool brings_text;  // the row has a text, stored or not
+    bool text_cut;     // the text was longer than quota_query_text
 };
 
 // LoadSeries fills in series_id, has_text and last_seen of those entries whose series are in
 // query_series.
 void LoadSeries(int32 server_id, const SeriesChange* changes, int count);
 // FindNewTexts copies to `out` one change for each text that is not in query_texts, and returns
-// their number. `out` has room for `count` changes.
+// their number. It leaves out texts that an administrator has removed (forgotten_texts). `out` has
+// room for `count` changes.
 int FindNewTexts(const SeriesChange* changes, int count, SeriesChange* out);
-// AddTexts stores texts. Call it before AddSeries and AttachTexts, which refer to texts by their
-// hashes. A series whose text is not stored gets none, and its column text_note says so.
+// AddTexts stores texts, except removed ones. Call it before AddSeries and AttachTexts, which refer
+// to texts by their hashes. A series whose text is not stored gets none, and says so: text_state
+// for a removed text, text_note for one beyond the quota.
 void AddTexts(const SeriesChange* changes, int count);
 void AddSeries(int32 server_id, const SeriesChange* changes, int count);
 // AttachTexts gives texts to series that were stored without one, and sets has_text of those.
