@@ -69,7 +69,7 @@ inline constexpr Column kIdleSessionColumns[] = {
     Text("application_name"),
     Text("client_address"),
     Text("state"),
-    Text("query"),
+    Sql("query"),
     Instant("query_start"),
     Instant("state_change"),
     Number("duration_seconds"),
