@@ -24,7 +24,7 @@ ServerJob::ServerJob(const Config& config, const MonitoredServer& server, size_t
       stop_(stop),
       number_(number),
       head_{core::FormatUuid(config.collector_id), Hostname(), server.name},
-      sampler_(&server_, clock, stop),
+      sampler_(&server_, config.query_texts, clock, stop),
       limiter_(config.max_queries_per_db, first_rows),
       // The epoch is microseconds since 1970 plus the number of the job. So two jobs of one
       // collector never share an idempotency key.
@@ -33,6 +33,7 @@ ServerJob::ServerJob(const Config& config, const MonitoredServer& server, size_t
 
 void ServerJob::Use(const Config& config, const MonitoredServer& server) {
     limiter_.SetLimit(config.max_queries_per_db);
+    sampler_.SetTexts(config.query_texts);
     if (server == server_) return;
     server_ = server;
     sampler_.session().Close();
