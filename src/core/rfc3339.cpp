@@ -122,6 +122,12 @@ std::optional<TimestampMicros> ParseTimestamp(std::string_view text) {
     return Parse(text, {1970, 6, true});
 }
 
+std::optional<TimestampMicros> ParseRfc3339(std::string_view text) {
+    constexpr size_t kDateBytes = 10;
+    const bool has_space = text.size() > kDateBytes && text[kDateBytes] == ' ';
+    return has_space ? std::nullopt : ParseTimestamp(text);
+}
+
 std::optional<TimestampMicros> ParseInstant(std::string_view text) {
     return Parse(text, {1, 9, false});
 }

@@ -11,11 +11,14 @@
 namespace pganalytics::core {
 
 // ParseTimestamp reads a time in one of two forms:
-//   * RFC 3339, such as "2026-11-22T08:54:22Z". A space may replace the T, an offset the Z.
+//   * RFC 3339, such as "2026-11-22T08:54:22Z". An offset may replace the Z, whole hours too.
 //   * PostgreSQL's timestamptz in DateStyle ISO, such as "2026-11-22 08:53:55.496158+00".
 // The year is 1970 to 9999. The second has at most six fractional digits. ParseTimestamp returns
 // std::nullopt for anything else.
 std::optional<TimestampMicros> ParseTimestamp(std::string_view text);
+
+// ParseRfc3339 reads what ParseTimestamp reads, but only with a T between date and time.
+std::optional<TimestampMicros> ParseRfc3339(std::string_view text);
 
 // ParseInstant reads what people write: everything that ParseTimestamp reads; a date alone, which
 // means midnight UTC; a time without an offset, which means UTC; years from 1; up to nine

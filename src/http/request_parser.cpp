@@ -3,6 +3,11 @@
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/error.hpp>
 
+#include <algorithm>
+
+#include "core/address.hpp"
+#include "core/hex.hpp"
+
 namespace pganalytics::http {
 namespace {
 
@@ -13,6 +18,46 @@ using core::Status;
 using core::Unit;
 
 std::string_view View(boost::beast::string_view text) { return {text.data(), text.size()}; }
+
+bool IsAlphanumeric(char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+// IsName: the text is a reg-name of RFC 3986 section 3.2.2, which every IPv4 address is, too.
+bool IsName(std::string_view text) {
+    constexpr std::string_view kOthers = "-._~!$&'()*+,;=";
+    while (!text.empty()) {
+        const bool is_escape =
+            text.front() == '%' && text.size() >= 3 && core::HexByte(text.data() + 1) >= 0;
+        if (!is_escape && !IsAlphanumeric(text.front()) &&
+            kOthers.find(text.front()) == std::string_view::npos) {
+            return false;
+        }
+        text.remove_prefix(is_escape ? 3 : 1);
+    }
+    return true;
+}
+
+bool IsIpv6(std::string_view text) {
+    core::Address address;
+    return text.find(':') != std::string_view::npos &&
+           core::ParseAddress(std::string(text).c_str(), &address);
+}
+
+// IsHost: the text is `uri-host [":" port]` (RFC 9112 section 3.2). That grammar allows an empty
+// host, too.
+bool IsHost(std::string_view text) {
+    const size_t bracket = text.starts_with('[') ? text.find(']') : 0;
+    if (bracket == std::string_view::npos) return false;
+    const size_t end = std::min(text.find(':', bracket), text.size());
+    const std::string_view host = text.substr(0, end);
+    const std::string_view port = text.substr(std::min(end + 1, text.size()));
+    if (port.size() > 5 || port.find_first_not_of("0123456789") != std::string_view::npos) {
+        return false;
+    }
+    if (bracket == 0) return IsName(host);
+    return host.ends_with(']') && IsIpv6(host.substr(1, host.size() - 2));
+}
 
 Error TooLarge(uint64_t max_body_bytes) {
     return {"the body is larger than " + std::to_string(max_body_bytes) + " bytes", 413};
@@ -117,6 +162,7 @@ Status RequestParser::CheckHead(std::string_view raw) {
         return Error{"Content-Length is not a number", 400};
     }
     if (!is_http10() && !HasHeader("Host")) return Error{"header field Host is missing", 400};
+    if (!IsHost(Header("Host"))) return Error{"Host is not a host with a port or without", 400};
     if (HasHeader("Transfer-Encoding")) {
         if (HasHeader("Content-Length")) {
             return Error{"Transfer-Encoding and Content-Length exclude each other", 400};
@@ -150,6 +196,8 @@ Status RequestParser::CheckTarget() {
         }
         target.remove_prefix(scheme.size());
         const size_t slash = target.find('/');
+        const std::string_view authority = target.substr(0, std::min(slash, target.find('?')));
+        if (authority.empty() || !IsHost(authority)) return Error{"the target names no host", 400};
         target = slash == std::string_view::npos ? "/" : target.substr(slash);
         break;
     }

@@ -160,7 +160,7 @@ Fault Walk::ReadPushField(std::string_view key, od::value value) {
     if (key == "timestamp") {
         if (Fault fault = Once(&push_seen_, kTimestamp)) return fault;
         if (Fault fault = ReadText(value, kMaxNameBytes, &progress_.scratch, &text)) return fault;
-        timestamp_ = core::ParseTimestamp(text);
+        timestamp_ = core::ParseRfc3339(text);
         if (timestamp_) return {};
         return {422, "must be a time like 2026-11-22T08:54:22Z"};
     }

@@ -201,7 +201,7 @@ Fault ValueReader::ReadStrictly(od::value json, const Column& column, Cell* cell
     }
     cell->is_null = false;
     if (column.type == ColumnType::kTimestamp) {
-        const auto time = core::ParseTimestamp(text);
+        const auto time = core::ParseRfc3339(text);
         if (!time) return {422, "must be a time like 2026-11-22T08:54:22Z"};
         cell->word = static_cast<uint64_t>(*time);
         return {};

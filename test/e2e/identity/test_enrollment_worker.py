@@ -18,7 +18,7 @@ from identity_world import gateway, world  # noqa: F401
 from worker_frames import (BY_TOKEN, ENROLL_REPLY, ENROLL_REQUEST, REFUSED, REGISTRATION, RENEWAL,
                            TOKEN_REQUEST, credential, packed_address, text)
 
-ONLY_A_WORKER_S = 12  # the first kind of refusal that only a worker may record
+ONLY_A_WORKER_S = 13  # the first kind of refusal that only a worker may record
 
 
 def refused(kind, count=1, address="192.0.2.7", collector=bytes(16), route=""):

@@ -9,9 +9,10 @@ import os
 import shutil
 import socket
 import struct
+import threading
 
 import cluster
-from worker_frames import (AUTH_REPLY, AUTH_REQUEST, ENROLL_REPLY, ENROLL_REQUEST, HEALTH_REPLY,
+from worker_frames import (AUTH_REPLY, AUTH_REQUEST, COUNTERS, ENROLL_REPLY, ENROLL_REQUEST, HEALTH_REPLY,
                            HEALTH_REQUEST, IDENTITY, PUSH, READY, RECEIPT, TOKEN_REPLY, TOKEN_REQUEST,
                            Reader, credential, frame, read_frame, text)
 
@@ -36,6 +37,8 @@ class Gateway:
         self.buffer = b""
         self.kept = []  # frames that came while the test waited for others
         self.next_id = 0
+        self.sending = threading.Lock()
+        self.closed = threading.Event()
 
     def read(self, size):
         while len(self.buffer) < size:
@@ -62,12 +65,23 @@ class Gateway:
             self.kept.append(taken)
 
     def send(self, kind, payload):
-        self.next_id += 1
-        self.worker.sendall(frame(kind, self.next_id, payload))
-        return self.next_id
+        with self.sending:
+            self.next_id += 1
+            self.worker.sendall(frame(kind, self.next_id, payload))
+            return self.next_id
 
     def ready(self):
         self.send(READY, struct.pack("<II", 1, 0) + text("00" * 32))
+        threading.Thread(target=self.stay_alive, daemon=True).start()
+
+    def stay_alive(self):
+        """stay_alive sends counters every second: the worker ends a gateway that sends nothing for 5 s."""
+        try:
+            while not self.closed.wait(1):
+                with self.sending:
+                    self.worker.sendall(frame(COUNTERS, 0, bytes(9 * 8)))
+        except OSError:
+            pass  # the worker has ended this gateway
 
     def identity(self):
         """identity takes the next identity: (version, token keys by kid, revoked digests, CRL, trust)."""
@@ -125,6 +139,7 @@ class Gateway:
         return self.take_enrollment(self.send_enrollment(*arguments, **options))
 
     def close(self):
+        self.closed.set()
         self.worker.close()
         self.control.close()
 

@@ -68,6 +68,17 @@ TEST(Timestamp, RefusesOtherForms) {
     }
 }
 
+TEST(Timestamp, Rfc3339WantsTheT) {
+    for (const char* text : {"2026-11-22T08:54:22Z", "2026-11-22t08:54:22z",
+                             "2026-11-22T08:54:22.5+01:00", "2026-11-22T08:54:22+01"}) {
+        EXPECT_EQ(ParseRfc3339(text), ParseTimestamp(text)) << text;
+        EXPECT_TRUE(ParseRfc3339(text)) << text;
+    }
+    for (const char* text : {"2026-11-22 08:54:22Z", "2026-11-22 08:54:22+00", "2026-11-22", ""}) {
+        EXPECT_FALSE(ParseRfc3339(text)) << text;
+    }
+}
+
 TEST(Instant, ReadsWhatPeopleWrite) {
     EXPECT_EQ(ParseInstant("2000-01-01"), 0);
     EXPECT_EQ(ParseInstant("2000-01-01T00:00:00"), 0);

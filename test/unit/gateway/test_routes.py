@@ -105,7 +105,7 @@ def test_health_refused(gateway, client, status):
 
 
 def test_counters_of_connections(gateway, client):
-    worker = gateway(timeout_ms=300, max_idle=1, max_connections=4)
+    worker = gateway(timeout_ms=300, max_idle=1, max_connections=8)
     plain = socket.create_connection(("127.0.0.1", worker.port))
     plain.sendall(b"GET / HTTP/1.1\r\n\r\n")
     slow = client(worker)

@@ -90,8 +90,25 @@ TEST(RequestParser, TargetForms) {
     RequestParser bare(kMaxBody);
     EXPECT_EQ(Feed(&bare, Get("http://host"), 1000), 0);
     EXPECT_EQ(bare.path(), "/");
-    for (const char* target : {"x", "*", "ftp://h/x", "/a#b", "/\x7f", "/\xc3\xa9", "host:443"}) {
+    for (const char* target : {"x", "*", "ftp://h/x", "/a#b", "/\x7f", "/\xc3\xa9", "host:443",
+                               "http:///x", "https://a@b/", "https://a:b/", "https://[::1/"}) {
         EXPECT_EQ(StatusOf(Get(target)), 400) << target;
+    }
+}
+
+TEST(RequestParser, HostsAreChecked) {
+    for (const char* host : {"", "a", "a:", "a:8443", "127.0.0.1:1", "db_1.example", "[::1]",
+                             "[2001:db8::7]:8443", "%C3%A9", "a-b.c~d!$&'()*+,;="}) {
+        EXPECT_EQ(StatusOf("GET / HTTP/1.1\r\nHost: " + std::string(host) + "\r\n\r\n"), 0) << host;
+    }
+    for (const char* host :
+         {"a b",    "a/b",     "a@b",         "a?b", "a#b",  "a\\b",     "a\"b",        "<a>",
+          "a:b",    "a:1:2",   "a:123456",    "::1", "[::1", "[]",       "[127.0.0.1]", "[g::]",
+          "[::1]x", "[::1]:x", "[fe80::1%1]", "%C",  "%zz",  "\xc3\xa9", "a,b c"}) {
+        EXPECT_EQ(StatusOf("GET / HTTP/1.1\r\nHost: " + std::string(host) + "\r\n\r\n"), 400)
+            << host;
+        EXPECT_EQ(StatusOf("GET / HTTP/1.0\r\nHost: " + std::string(host) + "\r\n\r\n"), 400)
+            << host;
     }
 }
 
@@ -130,6 +147,11 @@ TEST(RequestParser, Refusals) {
     EXPECT_EQ(StatusOf(Get("/", "Content-Length: 1\r\nContent-Length: 1\r\n")), 400);
     EXPECT_EQ(StatusOf(Get("/", "Content-Length: 1, 1\r\n")), 400);
     EXPECT_EQ(StatusOf(Get("/", "Content-Length: +1\r\n")), 400);
+    EXPECT_EQ(StatusOf(Get("/", "Content-Length:\r\n")), 400);
+    EXPECT_EQ(StatusOf(Get("/", "A: b\x01\r\n")), 400);
+    EXPECT_EQ(StatusOf(Get("/", "A: b\rc\r\n")), 400);
+    EXPECT_EQ(StatusOf(Get("/", "A: b\n")), 400);
+    EXPECT_EQ(StatusOf(Get("/", "A(b): c\r\n")), 400);
     EXPECT_EQ(StatusOf(Get("/", "Transfer-Encoding: chunked, chunked\r\n")), 501);
     EXPECT_EQ(StatusOf(Get("/", "Transfer-Encoding: xchunked\r\n")), 501);
     EXPECT_EQ(StatusOf(Get("/", "A: b\r\n c\r\n")), 400);

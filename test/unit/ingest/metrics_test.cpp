@@ -325,7 +325,7 @@ TEST_F(Metrics, LongLabelsAreCutAtACharacter) {
 }
 
 TEST_F(Metrics, AMetricWithoutATimeHasThatOfThePush) {
-    const std::string push_time = R"(,"timestamp":"2026-11-22 09:00:00+00")";
+    const std::string push_time = R"(,"timestamp":"2026-11-22T09:00:00+00")";
     for (const char* time : {"", R"(,"timestamp":null)", R"(,"timestamp":"")"}) {
         Read(R"({"type":"sysstat","cpu":{"user":1})" + std::string(time) + "}," +
                  Metric("sysstat", R"("cpu":{"user":2})"),
