@@ -51,7 +51,9 @@ class Host:
                 if place > 0:
                     self.restart()
                 output += self.run(part)
-            pattern = "" if printed is None else re.escape(printed.strip()).replace("…", "(?s:.*)")
+            # A line of … alone stands for any number of lines.
+            pattern = re.sub(r"^…\n|\n…$", "…", (printed or "").strip())
+            pattern = re.escape(pattern).replace("…", "(?s:.*)")
             assert re.fullmatch(pattern, output.strip()), (heading, number, output)
             if number in between:
                 between[number]()
