@@ -88,11 +88,12 @@ class Server:
         return Client(self.port, self.ca_file, token, **options)
 
     def configure(self, **settings):
-        """configure changes pganalytics.* settings and waits until new gateways serve with them."""
-        before = {pid for pid, in self.workers("gateway_pid")}
+        """configure changes pganalytics.* settings and waits until workers and gateways work with them."""
+        before = self.db.value("SELECT clock_timestamp()")
         self.cluster.configure({f"pganalytics.{name}": value for name, value in settings.items()})
         self.cluster.reload()
-        cluster.wait_until(lambda: self._gateways_differ_from(before), 15, "new gateways")
+        cluster.wait_until(lambda: all(at > before for at, in self.workers("reloaded_at")), 15,
+                           "the settings in force")
 
     def _gateways_differ_from(self, before):
         now = {pid for pid, in self.workers("gateway_pid")}
