@@ -51,6 +51,7 @@ install: all
 uninstall:
 	$(MAKE) -f extension.mk uninstall
 	cd '$(DESTDIR)$(PG_BINDIR)' && rm -f $(notdir $(PROGRAMS))
+	rm -f '$(DESTDIR)$(BINDIR)/pganalytics-collector'
 	rm -f '$(DESTDIR)$(MANDIR)'/man1/pganalytics-collector.1 '$(DESTDIR)$(MANDIR)'/man8/pganalytics-*.8
 	rm -rf '$(DESTDIR)$(EXAMPLEDIR)'
 
