@@ -15,6 +15,11 @@ PROGRAMS = build/src/gateway/pganalytics-gateway build/src/ca/pganalytics-ca \
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 MANDIR ?= /usr/local/share/man
 EXAMPLEDIR ?= $(DATADIR)/pganalytics
+# Where people call the collector; the server's programs are called by the server alone.
+BINDIR ?= /usr/local/bin
+# Programs are installed without symbols. Those in the build tree keep theirs, under the same build ids, for a
+# debugger or perf; `make install STRIP=` installs them with it all.
+STRIP ?= -s
 
 .PHONY: all extension programs
 all: extension programs
@@ -33,7 +38,10 @@ build/CMakeCache.txt:
 install: all
 	$(MAKE) -f extension.mk install
 	install -d '$(DESTDIR)$(PG_BINDIR)' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man8' '$(DESTDIR)$(EXAMPLEDIR)/prometheus'
-	install -m 755 $(PROGRAMS) '$(DESTDIR)$(PG_BINDIR)'
+	install $(STRIP) -m 755 $(PROGRAMS) '$(DESTDIR)$(PG_BINDIR)'
+	install -d '$(DESTDIR)$(BINDIR)'
+	test '$(BINDIR)' = '$(PG_BINDIR)' || \
+		ln -sf '$(PG_BINDIR)/pganalytics-collector' '$(DESTDIR)$(BINDIR)/pganalytics-collector'
 	install -m 644 docs/man/pganalytics-collector.1 '$(DESTDIR)$(MANDIR)/man1'
 	install -m 644 docs/man/pganalytics-gateway.8 docs/man/pganalytics-ca.8 docs/man/pganalytics-courier.8 \
 		'$(DESTDIR)$(MANDIR)/man8'

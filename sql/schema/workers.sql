@@ -81,11 +81,12 @@ GRANT EXECUTE ON FUNCTION pganalytics.metrics()
 
 CREATE FUNCTION pganalytics.metric_columns(
     OUT relation text, OUT ordinal integer, OUT name text, OUT json_key text, OUT type text,
-    OUT role text, OUT scope text)
+    OUT role text, OUT scope text, OUT content text)
     RETURNS SETOF record
     LANGUAGE c IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pganalytics_metric_columns';
-COMMENT ON FUNCTION pganalytics.metric_columns() IS 'the metric catalog of the library: what a push may hold and where it is stored';
+COMMENT ON FUNCTION pganalytics.metric_columns() IS
+    'the metric catalog of the library: what a push may hold and where it is stored; content: what a text may hold, which pganalytics.query_texts is about';
 GRANT EXECUTE ON FUNCTION pganalytics.metric_columns()
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 

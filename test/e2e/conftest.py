@@ -173,8 +173,9 @@ def make_server(root):
 
 @pytest.fixture(scope="session")
 def server(root):
+    # Tests compare what is stored with what was sent. ingest/test_query_texts.py is about masking.
     with servers(root) as make:
-        yield make("analytics")
+        yield make("analytics", query_texts="as_sent")
 
 
 @pytest.fixture(scope="session")

@@ -57,6 +57,23 @@ void ExpectMentions(const std::string& message, std::initializer_list<const char
     }
 }
 
+TEST(Config, SaysHowQueryTextsAreSent) {
+    const std::string line = "interval = \"5s\"\n";
+    const auto with = [&](const std::string& value) {
+        return With(line, "query_texts = " + value + "\n");
+    };
+    EXPECT_EQ(ParseWith(kGood)->query_texts, QueryTexts::kMasked);
+    EXPECT_EQ(ParseWith(with("\"none\""))->query_texts, QueryTexts::kNone);
+    EXPECT_EQ(ParseWith(with("\"as_sent\""))->query_texts, QueryTexts::kAsSent);
+    EXPECT_EQ(ParseWith(with("\"as_sent\""), {{"PGANALYTICS_QUERY_TEXTS", "masked"}})->query_texts,
+              QueryTexts::kMasked);
+    for (const char* wrong : {"\"Masked\"", "\"\"", "true"}) {
+        ExpectMentions(ErrorOf(with(wrong)), {"c.toml:3: ", "query_texts"});
+    }
+    ExpectMentions(ErrorOf(kGood, {{"PGANALYTICS_QUERY_TEXTS", "all"}}),
+                   {"environment variable PGANALYTICS_QUERY_TEXTS", "as_sent"});
+}
+
 TEST(Config, LimitsTheQueriesOfADatabase) {
     const std::string line = "interval = \"5s\"\n";
     const auto with = [&](const std::string& value) {
@@ -263,7 +280,8 @@ TEST_F(ConfigFile, ReadsSecretsFromFiles) {
         LoadConfig(Write("c.toml", text, 0644), [](const char*) { return nullptr; });
     ASSERT_TRUE(config.ok()) << config.error().message;
     EXPECT_EQ(config->token, "from-file");
-    EXPECT_EQ(config->servers[1].password, "geheim");
+    EXPECT_EQ(config->token_file, token);
+    EXPECT_EQ(config->servers[1].password_file, password);
     EXPECT_TRUE(config->warnings.empty());
 }
 
