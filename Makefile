@@ -1,5 +1,5 @@
 # make            build the extension and the programs
-# make install    install them, with their manual pages (as root)
+# make install    install them, with their manual pages (as root); make uninstall removes them
 # make demo       everything on this machine, from nothing to the top queries; DEMO_SECONDS=20 ends by itself
 # make check      every suite; each runs alone as make check-lint, check-unit, check-regress, ...
 # make check-long  promises at their full counts, in minutes to hours
@@ -34,7 +34,7 @@ programs: build/CMakeCache.txt
 build/CMakeCache.txt:
 	cmake -S . -B build
 
-.PHONY: install clean
+.PHONY: install uninstall clean
 install: all
 	$(MAKE) -f extension.mk install
 	install -d '$(DESTDIR)$(PG_BINDIR)' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man8' '$(DESTDIR)$(EXAMPLEDIR)/prometheus'
@@ -47,6 +47,13 @@ install: all
 		'$(DESTDIR)$(MANDIR)/man8'
 	install -m 644 contrib/collector.toml.example '$(DESTDIR)$(EXAMPLEDIR)'
 	install -m 644 contrib/prometheus/*.yml '$(DESTDIR)$(EXAMPLEDIR)/prometheus'
+
+uninstall:
+	$(MAKE) -f extension.mk uninstall
+	cd '$(DESTDIR)$(PG_BINDIR)' && rm -f $(notdir $(PROGRAMS))
+	rm -f '$(DESTDIR)$(BINDIR)/pganalytics-collector'
+	rm -f '$(DESTDIR)$(MANDIR)'/man1/pganalytics-collector.1 '$(DESTDIR)$(MANDIR)'/man8/pganalytics-*.8
+	rm -rf '$(DESTDIR)$(EXAMPLEDIR)'
 
 clean:
 	$(MAKE) -f extension.mk clean
