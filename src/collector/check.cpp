@@ -237,8 +237,10 @@ class Checker {
 
 int Check(const Config& config, const std::string& config_path, const StopSignal& stop) {
     Checker checker(config, stop);
-    checker.Ok("configuration " + config_path + ": " + std::to_string(config.servers.size()) +
-               " servers, every " + std::to_string(config.interval.count()) + " ms");
+    const size_t servers = config.servers.size();
+    checker.Ok("configuration " + config_path + ": " + std::to_string(servers) +
+               (servers == 1 ? " server" : " servers") + ", every " +
+               std::to_string(config.interval.count()) + " ms");
     for (const std::string& warning : config.warnings) checker.Warn(warning);
     checker.Analytics();
     for (const MonitoredServer& server : config.servers) {

@@ -13,7 +13,8 @@ namespace pganalytics::collector {
 namespace {
 
 std::string Summary(const Config& config) {
-    return std::to_string(config.servers.size()) + " servers every " +
+    const size_t servers = config.servers.size();
+    return std::to_string(servers) + (servers == 1 ? " server" : " servers") + " every " +
            std::to_string(config.interval.count()) + " ms";
 }
 

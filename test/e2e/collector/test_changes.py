@@ -108,10 +108,10 @@ def test_reload(server, monitored, second, credentials, collector):
 
     use(only_first.replace('"200ms"', '"1h"'))
     collector.start()
-    wait_for_log(collector, "1 servers every 3600000 ms")
+    wait_for_log(collector, "1 server every 3600000 ms")
     # The wait for a sample in an hour ends at once.
     use(only_first)
-    hup(collector, "configuration reloaded: 1 servers every 200 ms")
+    hup(collector, "configuration reloaded: 1 server every 200 ms")
     wait_for_pushes(server, credentials, "monitored")
 
     line = with_both.splitlines().index("[server]") + 1
@@ -135,7 +135,7 @@ def test_reload(server, monitored, second, credentials, collector):
     assert server.db.value(epoch, credentials.collector_id) == 1
 
     use(only_second)
-    hup(collector, "configuration reloaded: 1 servers every 200 ms; removed: monitored")
+    hup(collector, "configuration reloaded: 1 server every 200 ms; removed: monitored")
     wait_for_pushes(server, credentials, "changed")
     stale = pushes(server, credentials, "monitored")
     wait_for_pushes(server, credentials, "changed")

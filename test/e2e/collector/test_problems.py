@@ -1,4 +1,4 @@
-"""The page "It does not work", the collector's half: each set-up is broken, and the page's command names it."""
+"""The page "It does not work", the collector's half: each set-up is broken, and the command names it."""
 import contextlib
 import os
 import re
