@@ -1,7 +1,6 @@
 #include "pg/store/samples.hpp"
 
 #include "pg/base/guc.hpp"
-#include "pg/store/metrics/forgotten_texts.hpp"
 #include "pg/store/metrics/keep.hpp"
 #include "pg/store/metrics/metric_rows.hpp"
 #include "pg/store/metrics/metric_series.hpp"

@@ -44,8 +44,9 @@ Statement load_series = {
     nullptr};
 
 Statement find_new_texts = {
-    "SELECT d.ordinality FROM (SELECT DISTINCT ON (i.hash) i.ordinality FROM (SELECT " TEXT_HASH("u.t") " AS hash, "
-    "u.ordinality FROM pg_catalog.unnest($1) WITH ORDINALITY AS u(t, ordinality) "
+    "SELECT d.ordinality FROM (SELECT DISTINCT ON (i.hash) i.ordinality FROM (SELECT "
+    TEXT_HASH("u.t") " AS hash, u.ordinality "
+    "FROM pg_catalog.unnest($1) WITH ORDINALITY AS u(t, ordinality) "
     "WHERE u.t IS NOT NULL OFFSET 0) i LEFT JOIN LATERAL (SELECT q.text_id "
     "FROM pganalytics.query_texts q WHERE q.text_hash = i.hash OFFSET 0) x ON true "
     "WHERE x.text_id IS NULL AND NOT EXISTS (SELECT FROM pganalytics.forgotten_texts f "

@@ -214,7 +214,8 @@ def check_tables(db, sender):
     collector_id = sender.credentials.collector_id
     ledger = db.rows(
         "SELECT observed, stored, unchanged, merged, discarded_too_old, discarded_in_future,"
-        " discarded_too_large, discarded_over_quota FROM pganalytics.push_ledger WHERE collector_id = %s", collector_id)
+        " discarded_too_large, discarded_over_quota FROM pganalytics.push_ledger"
+        " WHERE collector_id = %s", collector_id)
     assert collections.Counter(ledger) == collections.Counter(
         (*(receipt[name] for name in COUNTS), *(receipt["discarded"][r] for r in REASONS))
         for receipt, _ in sender.receipts)

@@ -1,4 +1,4 @@
-"""What one collector may add: servers, databases, series, texts. Beyond it, rows are discarded and counted."""
+"""What one collector may add: servers, databases, series, texts. Rows beyond it are discarded and counted."""
 import concurrent.futures
 import time
 
