@@ -336,7 +336,8 @@ Handled HandleControl(Supervisor* supervisor, Gateway* gateway, const Frame& fra
         case protocol::FrameType::kReady: {
             protocol::Ready ready;
             if (gateway->state != GatewayState::kStarting ||
-                !protocol::DecodeWhole(frame.payload, bytes, &ready)) {
+                !protocol::DecodeWhole(frame.payload, bytes, &ready) ||
+                !core::IsPrintable(ready.certificate_sha256)) {
                 return Handled::kBroken;
             }
             OnReady(supervisor, gateway, ready);
@@ -355,7 +356,8 @@ Handled HandleControl(Supervisor* supervisor, Gateway* gateway, const Frame& fra
         case protocol::FrameType::kFailed: {
             protocol::Failed failed;
             if (gateway->state != GatewayState::kStarting ||
-                !protocol::DecodeWhole(frame.payload, bytes, &failed)) {
+                !protocol::DecodeWhole(frame.payload, bytes, &failed) ||
+                !core::IsPrintable(failed.message)) {
                 return Handled::kBroken;
             }
             OnFailed(supervisor, gateway, failed.message);
@@ -363,7 +365,10 @@ Handled HandleControl(Supervisor* supervisor, Gateway* gateway, const Frame& fra
         }
         case protocol::FrameType::kLog: {
             protocol::LogLine line;
-            if (!protocol::DecodeWhole(frame.payload, bytes, &line)) return Handled::kBroken;
+            if (!protocol::DecodeWhole(frame.payload, bytes, &line) ||
+                !core::IsPrintable(line.message)) {
+                return Handled::kBroken;
+            }
             const std::string_view message = core::CutUtf8(line.message, 1000);
             ereport(line.warning != 0 ? WARNING : LOG,
                     errcode(line.warning != 0 ? ERRCODE_WARNING : ERRCODE_SUCCESSFUL_COMPLETION),

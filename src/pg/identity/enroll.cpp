@@ -3,6 +3,7 @@
 
 #include "pg/audit/record.hpp"
 #include "pg/audit/refusals.hpp"
+#include "pg/base/answer_text.hpp"
 #include "pg/base/guc.hpp"
 #include "pg/base/session.hpp"
 #include "pg/base/statement.hpp"
@@ -152,7 +153,7 @@ void Begin(const EnrollRequest& request, MemoryContext context, Enrollment* out)
 void ReadDecision(uint64 row, MemoryContext context, Enrollment* enrollment) {
     if (BytesOf(row, 2) == "refused") {
         enrollment->status = 422;
-        enrollment->message = CopyBytes(BytesOf(row, 3), context);
+        enrollment->message = CopyBytes(CutAnswer(BytesOf(row, 3)), context);
     } else if (BytesOf(row, 4) != "active") {
         enrollment->status = 403;
         enrollment->message = "the certificate that was issued for this was revoked";

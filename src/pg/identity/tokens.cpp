@@ -2,6 +2,7 @@
 #include "pg/identity/tokens.hpp"
 
 #include "pg/audit/refusals.hpp"
+#include "pg/base/answer_text.hpp"
 #include "pg/base/guc.hpp"
 #include "pg/base/session.hpp"
 #include "pg/base/statement.hpp"
@@ -119,13 +120,14 @@ bool SignToken(const protocol::TokenClaims& claims, std::string_view* token, con
     return false;
 }
 
-protocol::TokenReply AnswerTokenRequest(const protocol::TokenRequest& request,
+protocol::TokenReply AnswerTokenRequest(const protocol::TokenRequest& request, WorkerStatus* status,
                                         MemoryContext context) {
     MemoryContext const caller = MemoryContextSwitchTo(context);
     protocol::TokenReply reply;
     ErrorData* const error =
         Transact([&reply, &request, context] { Answer(request.credential, &reply, context); });
-    if (error != nullptr) Refuse(&reply, 503, error->message == nullptr ? "" : error->message);
+    const char* const why = ReportRefused(status, error);
+    if (error != nullptr) Refuse(&reply, 503, why);
     MemoryContextSwitchTo(caller);
     return reply;
 }

@@ -28,6 +28,7 @@ struct PushJob {
     Tally* tallies;             // one for each account
     int32* database_ids;        // one for each account; 0: no database
     protocol::Receipt receipt;  // status 0: not decided yet
+    const char* error;          // the ERROR because of which it is refused, for the log; or nullptr
     int32 server_id;
     uint32 max_queries_per_db;  // the limit of the push's collector
     bool duplicate_in_group;    // true: waits for an earlier job of this group with the same key
