@@ -51,12 +51,18 @@ CREATE TABLE pganalytics.alert_rule_states (
     evaluated_at timestamptz,
     duration_ms double precision,
     label_sets integer,
+    left_out integer NOT NULL DEFAULT 0,
+    left_out_of text,
     failures bigint NOT NULL DEFAULT 0,
     failing_since timestamptz,
     last_error text
 );
 COMMENT ON TABLE pganalytics.alert_rule_states IS 'when each rule was last evaluated, and the result';
 COMMENT ON COLUMN pganalytics.alert_rule_states.evaluate_at IS 'when it is due again';
+COMMENT ON COLUMN pganalytics.alert_rule_states.left_out IS
+    'findings beyond the threshold that became no alert, because their collector or the rule had too many';
+COMMENT ON COLUMN pganalytics.alert_rule_states.left_out_of IS
+    'the collector or actor with the most of them; NULL: findings that name neither';
 COMMENT ON COLUMN pganalytics.alert_rule_states.failures IS 'evaluations in a row that have failed';
 GRANT SELECT ON pganalytics.alert_rule_states
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
@@ -195,6 +201,7 @@ CREATE TABLE pganalytics.alert_channels (
     escalate_after interval CHECK (escalate_after BETWEEN '0' AND '7 days'),
     give_up_after interval NOT NULL DEFAULT '1 day' CHECK (give_up_after BETWEEN '1 s' AND '30 days'),
     anchors boolean NOT NULL DEFAULT false,
+    heartbeat_every interval CHECK (heartbeat_every BETWEEN '30 s' AND '1 day'),
     enabled boolean NOT NULL DEFAULT true
 );
 COMMENT ON TABLE pganalytics.alert_channels IS 'to whom alerts are sent';
@@ -204,17 +211,18 @@ COMMENT ON COLUMN pganalytics.alert_channels.repeat_every IS 'how long after it 
 COMMENT ON COLUMN pganalytics.alert_channels.escalate_after IS 'only alerts that have fired for this long and that nobody has acknowledged';
 COMMENT ON COLUMN pganalytics.alert_channels.give_up_after IS 'how long delivery of a notification is retried before it is dead';
 COMMENT ON COLUMN pganalytics.alert_channels.anchors IS 'whether the head of the audit log is sent, too, in each minute in which it has changed';
+COMMENT ON COLUMN pganalytics.alert_channels.heartbeat_every IS 'how often the alert "heartbeat" is sent, whose absence means that this server watches nothing; NULL: never';
 COMMENT ON COLUMN pganalytics.alert_channels.enabled IS 'false: nothing is queued, and what waits keeps waiting';
 -- These roles may not read url and mail_to: a URL can itself be a secret, for example the URL of a
 -- Slack webhook.
 GRANT SELECT (name, kind, authentication, matchers, group_by, group_wait, repeat_every, send_resolved,
-              escalate_after, give_up_after, anchors, enabled)
+              escalate_after, give_up_after, anchors, heartbeat_every, enabled)
     ON pganalytics.alert_channels TO pganalytics_viewer, pganalytics_operator, pganalytics_rules;
 GRANT SELECT, DELETE,
       INSERT (name, kind, url, mail_to, authentication, matchers, group_by, group_wait, repeat_every,
-              send_resolved, escalate_after, give_up_after, anchors, enabled),
+              send_resolved, escalate_after, give_up_after, anchors, heartbeat_every, enabled),
       UPDATE (url, mail_to, authentication, matchers, group_by, group_wait, repeat_every, send_resolved,
-              escalate_after, give_up_after, anchors, enabled)
+              escalate_after, give_up_after, anchors, heartbeat_every, enabled)
     ON pganalytics.alert_channels TO pganalytics_admin;
 GRANT SELECT ON pganalytics.alert_channels TO pganalytics_alerts;
 
@@ -224,7 +232,8 @@ CREATE TABLE pganalytics.alert_channel_secrets (
 );
 COMMENT ON TABLE pganalytics.alert_channel_secrets IS
     'keys of HMAC signatures and bearer tokens of channels; pg_dump leaves them out';
-GRANT SELECT, INSERT, DELETE, UPDATE (secret) ON pganalytics.alert_channel_secrets TO pganalytics_admin;
+-- Only set_channel_secret() writes secrets: it refuses one that could add a header to a request.
+GRANT SELECT ON pganalytics.alert_channel_secrets TO pganalytics_admin;
 GRANT SELECT ON pganalytics.alert_channel_secrets TO pganalytics_alerts;
 
 CREATE TABLE pganalytics.alert_outbox (
@@ -270,7 +279,6 @@ GRANT SELECT, DELETE,
               due_at),
       UPDATE (latest, state, due_at, waiting_since, attempts, settled_at, last_status, last_error)
     ON pganalytics.alert_outbox TO pganalytics_alerts;
-GRANT SELECT, DELETE,
-      INSERT (channel, fingerprint, group_key, status, alert, latest, created_at, waiting_since, due_at),
-      UPDATE (state, due_at, waiting_since, attempts, settled_at)
-    ON pganalytics.alert_outbox TO pganalytics_admin;
+-- Administrators write the outbox through functions only: test_channel(), redeliver() and
+-- discard_dead_letters(). A row of theirs could otherwise be one that nothing can be made of.
+GRANT SELECT ON pganalytics.alert_outbox TO pganalytics_admin;

@@ -56,6 +56,43 @@ COMMENT ON FUNCTION pganalytics.alert_notice(pganalytics.alerts, text, text) IS
     'an alert in the format of Alertmanager''s webhook';
 GRANT EXECUTE ON FUNCTION pganalytics.alert_notice(pganalytics.alerts, text, text) TO pganalytics_alerts;
 
+-- most_notice_bytes() bounds the notices of one body, and so the body: a receiver has a limit, too,
+-- and the courier takes 16 MiB.
+CREATE FUNCTION pganalytics.most_notice_bytes() RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$ SELECT 1048576 $$;
+COMMENT ON FUNCTION pganalytics.most_notice_bytes() IS 'the largest size of all notices of a delivery';
+GRANT EXECUTE ON FUNCTION pganalytics.most_notice_bytes() TO pganalytics_alerts;
+
+-- The engine writes only notices that are right. Others come from a superuser or from a dump that
+-- was changed; no such row may stop the deliveries of the others.
+CREATE FUNCTION pganalytics.notice_problem(notice jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE
+        WHEN jsonb_typeof(notice) IS DISTINCT FROM 'object' THEN 'the alert is no object'
+        WHEN jsonb_typeof(notice -> 'labels') IS DISTINCT FROM 'object' THEN 'labels is no object'
+        WHEN jsonb_typeof(notice -> 'annotations') IS DISTINCT FROM 'object' THEN
+            'annotations is no object'
+        WHEN EXISTS (SELECT FROM jsonb_each(notice -> 'labels') AS l
+                     WHERE jsonb_typeof(l.value) <> 'string') THEN 'a label is no text'
+        WHEN EXISTS (SELECT FROM jsonb_each(notice -> 'annotations') AS a
+                     WHERE jsonb_typeof(a.value) <> 'string') THEN 'an annotation is no text'
+        WHEN (notice ->> 'status' IN ('firing', 'resolved')) IS NOT TRUE THEN
+            'status is neither firing nor resolved'
+        WHEN jsonb_typeof(notice -> 'startsAt') IS DISTINCT FROM 'string'
+             OR jsonb_typeof(notice -> 'endsAt') IS DISTINCT FROM 'string' THEN
+            'startsAt or endsAt is no text'
+        WHEN octet_length(notice::text) > pganalytics.most_notice_bytes() THEN
+            format('the alert is larger than %s bytes', pganalytics.most_notice_bytes())
+    END
+$$;
+COMMENT ON FUNCTION pganalytics.notice_problem(jsonb) IS
+    'why an alert of the outbox cannot be sent; NULL: it can';
+GRANT EXECUTE ON FUNCTION pganalytics.notice_problem(jsonb) TO pganalytics_alerts;
+
 CREATE FUNCTION pganalytics.alert_group_labels(labels jsonb, group_by text[]) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
@@ -78,17 +115,35 @@ COMMENT ON FUNCTION pganalytics.alert_group_key(jsonb) IS
     'the name of a group, as Alertmanager writes those of its first route: {}:{alertname="disk_full"}';
 GRANT EXECUTE ON FUNCTION pganalytics.alert_group_key(jsonb) TO pganalytics_alerts;
 
--- alert_line() replaces control characters by spaces. Otherwise a value could add lines to a
--- message or reverse the direction of its text.
+-- visible_text() is in C, because it looks at each character.
+CREATE FUNCTION pganalytics.visible_text(text text) RETURNS text
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pganalytics_visible_text';
+COMMENT ON FUNCTION pganalytics.visible_text(text) IS
+    'a text in which control and format characters, which have no shape or change how others are shown, are escapes such as \u202e';
+GRANT EXECUTE ON FUNCTION pganalytics.visible_text(text)
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_alerts;
+
+-- alert_line() makes a text one line in which everything can be seen. Otherwise a value could add
+-- lines to a message or reverse the direction of its text.
 CREATE FUNCTION pganalytics.alert_line(line text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT regexp_replace(
-        line, '[\u0001-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+', ' ', 'g')
+    SELECT pganalytics.visible_text(regexp_replace(line, '[\t\n\r]+', ' ', 'g'))
 $$;
-COMMENT ON FUNCTION pganalytics.alert_line(text) IS 'a text without control characters';
+COMMENT ON FUNCTION pganalytics.alert_line(text) IS 'a text as one line, without control characters';
 GRANT EXECUTE ON FUNCTION pganalytics.alert_line(text) TO pganalytics_alerts;
+
+-- A label is quoted. Otherwise the value of one label could look like another label.
+CREATE FUNCTION pganalytics.alert_label(name text, value text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT name || '=' || pganalytics.visible_text(to_json(value)::text)
+$$;
+COMMENT ON FUNCTION pganalytics.alert_label(text, text) IS 'a label in a text for people: name="value"';
+GRANT EXECUTE ON FUNCTION pganalytics.alert_label(text, text) TO pganalytics_alerts;
 
 CREATE FUNCTION pganalytics.alert_subject(notices jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -118,7 +173,7 @@ AS $$
             n.notice -> 'labels' ->> 'severity', n.notice -> 'labels' ->> 'alertname')
             || coalesce(': ' || (n.notice -> 'annotations' ->> 'summary'), '')),
         pganalytics.alert_line(n.notice -> 'annotations' ->> 'description'),
-        (SELECT string_agg(l.key || '=' || pganalytics.alert_line(l.value), ', ' ORDER BY l.key COLLATE "C")
+        (SELECT string_agg(pganalytics.alert_label(l.key, l.value), ', ' ORDER BY l.key COLLATE "C")
          FROM jsonb_each_text(n.notice -> 'labels') l WHERE l.key NOT IN ('alertname', 'severity')),
         'since ' || (n.notice ->> 'startsAt')
             || CASE n.notice ->> 'status' WHEN 'resolved' THEN ' until ' || (n.notice ->> 'endsAt')
@@ -177,12 +232,12 @@ COMMENT ON FUNCTION pganalytics.webhook_body(text, text, jsonb, jsonb) IS
 GRANT EXECUTE ON FUNCTION pganalytics.webhook_body(text, text, jsonb, jsonb) TO pganalytics_alerts;
 
 -- Slack finds mentions ("<!channel>") and links only between angle brackets, so angle brackets are
--- escaped.
+-- escaped. mrkdwn = false shows *, _, ~ and ` as they are: Slack has no escape for them.
 CREATE FUNCTION pganalytics.slack_body(notices jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT jsonb_build_object('text', replace(replace(replace(left(
+    SELECT jsonb_build_object('mrkdwn', false, 'text', replace(replace(replace(left(
         pganalytics.alert_subject(notices) || E'\n\n' || pganalytics.alert_text(notices, 10), 16000),
         '&', '&amp;'), '<', '&lt;'), '>', '&gt;'))::text
 $$;

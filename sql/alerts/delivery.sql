@@ -73,6 +73,16 @@ COMMENT ON FUNCTION pganalytics.queue_anchors(timestamptz) IS
     'queues the head of the audit log for channels with anchors, at most once a minute; for the alerts worker';
 GRANT EXECUTE ON FUNCTION pganalytics.queue_anchors(timestamptz) TO pganalytics_alerts;
 
+-- The heartbeat says that rules are evaluated. So it is not sent if its own rule was not evaluated
+-- for a while, even if its alert is still there.
+CREATE FUNCTION pganalytics.heartbeat_lifetime() RETURNS interval
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$ SELECT interval '5 min' $$;
+COMMENT ON FUNCTION pganalytics.heartbeat_lifetime() IS
+    'for how long after its last evaluation the heartbeat is sent';
+GRANT EXECUTE ON FUNCTION pganalytics.heartbeat_lifetime() TO pganalytics_alerts;
+
 -- queue_notifications() compares the alerts with the notifications queued before. It handles no
 -- events, so none can get lost. If neither the set of firing alerts nor a channel has changed since
 -- it last compared, it compares again only after 5 s. It must do so even then, because a
@@ -117,7 +127,9 @@ BEGIN
         FROM pganalytics.alerts a, pganalytics.alert_channels c
         WHERE o.latest AND o.status = 'firing' AND a.alert_id = o.alert_id AND a.state = 'resolved'
           AND c.name = o.channel AND c.enabled
-        RETURNING a AS alert, o.notification_id, c.name AS channel, o.group_key, c.send_resolved)
+        RETURNING a AS alert, o.notification_id, c.name AS channel, o.group_key,
+                  -- To a service that waits for the heartbeat, its end would be one more.
+                  c.send_resolved AND (a.rule <> 'heartbeat' OR c.kind = 'alertmanager') AS send_resolved)
     INSERT INTO pganalytics.alert_outbox (channel, alert_id, fingerprint, group_key, status, alert,
         latest, created_at, waiting_since, due_at)
     SELECT e.channel, (e.alert).alert_id, (e.alert).fingerprint, e.group_key, 'resolved',
@@ -145,7 +157,14 @@ BEGIN
         SELECT o.notification_id, o.created_at, o.state FROM pganalytics.alert_outbox o
         WHERE o.alert_id = a.alert_id AND o.channel = c.name AND o.latest OFFSET 0) AS newest ON true
     WHERE a.state = 'firing' AND c.enabled
-      AND CASE WHEN newest.notification_id IS NULL THEN
+      AND CASE WHEN a.rule = 'heartbeat' THEN
+                   c.heartbeat_every IS NOT NULL
+                   AND a.found_at > queue_notifications.at - pganalytics.heartbeat_lifetime()
+                   AND (newest.notification_id IS NULL
+                        OR c.kind <> 'alertmanager' AND newest.state <> 'waiting'
+                           AND (newest.created_at + c.heartbeat_every <= queue_notifications.at
+                                OR newest.created_at > queue_notifications.at + interval '1 hour'))
+               WHEN newest.notification_id IS NULL THEN
                    c.escalate_after IS NULL
                    OR a.acknowledged_at IS NULL AND a.fired_at + c.escalate_after <= queue_notifications.at
                ELSE a.acknowledged_at IS NULL AND c.kind <> 'alertmanager' AND c.repeat_every > '0'
@@ -155,7 +174,8 @@ BEGIN
                         -- now.
                         OR newest.created_at > queue_notifications.at + interval '1 hour')
           END
-      AND CASE c.matchers WHEN '[]' THEN true ELSE pganalytics.labels_match(a.labels, c.matchers) END;
+      AND CASE WHEN c.matchers = '[]' OR a.rule = 'heartbeat' THEN true
+               ELSE pganalytics.labels_match(a.labels, c.matchers) END;
 
     IF wanted IS NOT NULL THEN
         SELECT coalesce(array_agg(m.alert_id), '{}') INTO muted
@@ -171,15 +191,18 @@ BEGIN
                    pganalytics.alert_notice(a, 'firing', link), true,
                    queue_notifications.at, queue_notifications.at,
                    coalesce(h.due_at, queue_notifications.at
-                       + CASE c.kind WHEN 'alertmanager' THEN '0'::interval ELSE c.group_wait END)
+                       + CASE WHEN c.kind = 'alertmanager' OR a.rule = 'heartbeat' THEN '0'::interval
+                              ELSE c.group_wait END)
             FROM unnest(wanted) WITH ORDINALITY AS w(pair, place)
             JOIN pganalytics.alerts a ON a.alert_id = (w.pair ->> 'alert')::bigint
             JOIN pganalytics.alert_channels c ON c.name = w.pair ->> 'channel'
             -- If a notification with the same labels already waits, take its group, even if
             -- group_by has changed since. Alertmanager groups alerts itself, so for it there is
-            -- only one group.
+            -- only one group. The heartbeat waits for no other alert, so it has a group of its own.
             CROSS JOIN LATERAL (
-                SELECT CASE c.kind WHEN 'alertmanager' THEN '{}:{}' ELSE coalesce(
+                SELECT CASE WHEN c.kind = 'alertmanager' THEN '{}:{}'
+                            WHEN a.rule = 'heartbeat' THEN '{}:{alertname="heartbeat"}'
+                            ELSE coalesce(
                     (SELECT o.group_key FROM pganalytics.alert_outbox o
                      WHERE o.channel = c.name AND o.fingerprint = a.fingerprint
                        AND o.state = 'waiting' LIMIT 1),
@@ -197,6 +220,8 @@ BEGIN
             SELECT t.alert_id, queue_notifications.at, 'escalated', t.channel
             FROM inserted t JOIN pganalytics.alert_channels c ON c.name = t.channel
             WHERE c.escalate_after IS NOT NULL
+              AND NOT EXISTS (SELECT FROM pganalytics.alerts a
+                              WHERE a.alert_id = t.alert_id AND a.rule = 'heartbeat')
               AND NOT EXISTS (SELECT FROM pganalytics.alert_history h
                               WHERE h.alert_id = t.alert_id AND h.change = 'escalated'
                                 AND h.comment = t.channel))

@@ -101,25 +101,33 @@ COMMENT ON FUNCTION pganalytics.alert_condition(double precision, text, double p
 GRANT EXECUTE ON FUNCTION pganalytics.alert_condition(double precision, text, double precision)
     TO pganalytics_admin, pganalytics_alerts;
 
--- alert_step() decides every change of the state of an alert. The engine passes alerts from the
--- table, a backtest passes them from a variable. If the clock was set back, an alert counts its
--- wait (pending_for, keep_firing_for) again from the new time; nothing else changes.
-CREATE FUNCTION pganalytics.alert_step(
+-- select_findings() says which findings become alerts. Everybody who can push decides how many
+-- findings there are, so none may take the places of others: of one source (the label "actor", else
+-- "collector") a hundred are kept, of a rule a thousand. The worst finding of each source comes
+-- before the second worst of any, and what is an alert already stays one.
+-- Labels that begin with two underscores are for annotations only and are no part of the identity.
+CREATE FUNCTION pganalytics.select_findings(
         rule pganalytics.alert_rules, threshold double precision, active pganalytics.alerts[],
-        found_labels jsonb[], found_values double precision[], at timestamptz)
-    RETURNS SETOF pganalytics.alerts
+        found_labels jsonb[], found_values double precision[])
+    RETURNS TABLE (fingerprint text, labels jsonb, texts jsonb, value double precision, source text,
+                   beyond boolean, kept boolean)
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
+    most_of_source CONSTANT integer := 100;
+    most_of_rule CONSTANT integer := 1000;
     duplicate jsonb;
 BEGIN
     -- Adding the rule's own labels can make two found rows equal: if one row already has such a
     -- label with the same value, and the other row lacks it.
     SELECT m.labels INTO duplicate
-    FROM unnest(found_labels) AS f (labels), LATERAL (SELECT rule.labels || f.labels) AS m (labels)
-    WHERE rule.labels <> '{}' GROUP BY m.labels HAVING count(*) > 1 LIMIT 1;
+    FROM unnest(found_labels) AS f (labels),
+         LATERAL (SELECT rule.labels || f.labels
+                         - ARRAY(SELECT k FROM jsonb_object_keys(f.labels) AS k WHERE starts_with(k, '__'))
+                 ) AS m (labels)
+    WHERE rule.labels <> '{}' OR f.labels::text LIKE '%"\_\_%' GROUP BY m.labels HAVING count(*) > 1 LIMIT 1;
     IF duplicate IS NOT NULL THEN
         RAISE EXCEPTION 'two rows of the rule''s query have the same labels'
             USING ERRCODE = 'cardinality_violation',
@@ -127,51 +135,115 @@ BEGIN
     END IF;
     RETURN QUERY
     WITH found AS MATERIALIZED (
-        SELECT pganalytics.alert_fingerprint(m.labels) AS fingerprint, m.labels, f.value
+        SELECT pganalytics.alert_fingerprint(l.labels) AS fingerprint, l.labels, m.texts, f.value,
+               coalesce(l.labels ->> 'actor', l.labels ->> 'collector') AS source,
+               pganalytics.alert_condition(f.value, rule.comparison, threshold) AS beyond,
+               CASE WHEN rule.comparison IN ('<', '<=') THEN -f.value ELSE f.value END AS badness
         FROM unnest(found_labels, found_values) AS f (labels, value),
              LATERAL (SELECT rule.labels || f.labels || jsonb_build_object(
-                          'alertname', rule.name, 'severity', rule.severity)) AS m (labels)
-        WHERE pganalytics.alert_condition(f.value, rule.comparison, threshold)),
+                          'alertname', rule.name, 'severity', rule.severity)) AS m (texts),
+             LATERAL (SELECT m.texts - ARRAY(SELECT k FROM jsonb_object_keys(m.texts) AS k
+                                             WHERE starts_with(k, '__'))) AS l (labels)),
+    ranked AS MATERIALIZED (
+        SELECT f.*, k.known,
+               row_number() OVER (PARTITION BY f.source
+                                  ORDER BY k.known DESC, f.badness DESC, f.fingerprint) AS place
+        FROM found AS f
+        CROSS JOIN LATERAL (
+            SELECT f.fingerprint IN (SELECT a.fingerprint FROM unnest(active) AS a) AS known) AS k
+        WHERE f.beyond)
+    SELECT r.fingerprint, r.labels, r.texts, r.value, r.source, true,
+           (r.source IS NULL OR r.place <= most_of_source)
+           AND row_number() OVER (ORDER BY r.source IS NOT NULL AND r.place > most_of_source,
+                                  CASE WHEN r.source IS NULL THEN 1 ELSE r.place END,
+                                  r.known DESC, r.badness DESC, r.fingerprint) <= most_of_rule
+    FROM ranked AS r
+    UNION ALL
+    SELECT f.fingerprint, f.labels, f.texts, f.value, f.source, false, false
+    FROM found AS f WHERE NOT f.beyond;
+END
+$$;
+COMMENT ON FUNCTION pganalytics.select_findings(pganalytics.alert_rules, double precision, pganalytics.alerts[], jsonb[], double precision[]) IS
+    'which findings of a rule are beyond its threshold, and which of these become alerts: at most 100 of a source and 1000 in all';
+GRANT EXECUTE ON FUNCTION
+    pganalytics.select_findings(pganalytics.alert_rules, double precision, pganalytics.alerts[], jsonb[],
+        double precision[])
+    TO pganalytics_admin, pganalytics_alerts;
+
+-- alert_step() decides every change of the state of an alert. The engine passes alerts from the
+-- table, a backtest passes them from a variable. If the clock was set back, an alert counts its
+-- wait (pending_for, keep_firing_for) again from the new time; nothing else changes.
+-- While this server was down no collector could push. So after its start (server_start) an alert
+-- about a collector that was firing and is not found at all goes on, until collectors have had the
+-- time to push: pganalytics.alert_collector_silent. A finding that is no longer beyond the threshold
+-- ends it at once.
+CREATE FUNCTION pganalytics.alert_step(
+        rule pganalytics.alert_rules, threshold double precision, active pganalytics.alerts[],
+        found_labels jsonb[], found_values double precision[], at timestamptz,
+        server_start timestamptz, OUT stepped pganalytics.alerts[], OUT left_out integer,
+        OUT left_out_of text)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    WITH selected AS MATERIALIZED (
+        SELECT s.* FROM pganalytics.select_findings(rule, threshold, active, found_labels, found_values) s),
     known AS MATERIALIZED (
-        SELECT a.* FROM unnest(active) AS a),
+        SELECT a.*,
+               a.labels ? 'collector' AND a.found_at < server_start AND at >= server_start
+               AND at < server_start
+                        + make_interval(secs => pganalytics.setting_value('pganalytics.alert_collector_silent'))
+               AND NOT EXISTS (SELECT FROM selected AS s WHERE s.fingerprint = a.fingerprint) AS held
+        FROM unnest(active) AS a),
     stepped AS MATERIALIZED (
         SELECT k.alert_id, coalesce(k.fingerprint, f.fingerprint) AS fingerprint,
-               coalesce(k.labels, f.labels) AS labels, k.annotations,
+               coalesce(k.labels, f.labels) AS labels, k.annotations, f.texts,
                coalesce(f.value, k.value) AS value, f.fingerprint IS NOT NULL AS is_found, k.peak,
                k.state AS was, t.started_at, t.found_at, k.fired_at,
                k.acknowledged_at, k.acknowledged_by, k.acknowledgement,
                CASE
                    WHEN f.fingerprint IS NULL AND k.state = 'pending' THEN NULL
-                   WHEN f.fingerprint IS NULL AND at >= t.found_at + rule.keep_firing_for THEN 'resolved'
+                   WHEN f.fingerprint IS NULL AND k.held IS NOT TRUE
+                        AND at >= t.found_at + rule.keep_firing_for THEN 'resolved'
                    WHEN k.state = 'firing' OR at >= t.started_at + rule.pending_for THEN 'firing'
                    ELSE 'pending'
                END AS state
-        FROM known AS k FULL JOIN found AS f ON f.fingerprint = k.fingerprint
+        FROM known AS k
+        FULL JOIN (SELECT s.* FROM selected AS s WHERE s.kept) AS f ON f.fingerprint = k.fingerprint
         CROSS JOIN LATERAL (
             SELECT least(k.started_at, at) AS started_at,
                    CASE WHEN f.fingerprint IS NULL THEN least(k.found_at, at) ELSE at END AS found_at
-        ) AS t)
-    SELECT s.alert_id, rule.name, s.fingerprint, s.labels,
-           CASE WHEN s.is_found THEN coalesce((
-                    SELECT jsonb_object_agg(a.key, pganalytics.expand_template(a.value, s.labels, s.value))
-                    FROM jsonb_each_text(rule.annotations) AS a), '{}')
-                ELSE s.annotations END,
-           s.labels ->> 'severity', rule.runbook_url, s.state, s.value,
-           CASE WHEN s.peak IS NULL THEN s.value
-                WHEN rule.comparison IN ('<', '<=') THEN least(s.peak, s.value)
-                ELSE greatest(s.peak, s.value) END,
-           s.started_at, s.found_at,
-           CASE WHEN s.state <> 'pending' THEN coalesce(s.fired_at, at) END,
-           CASE WHEN s.state = 'resolved' THEN greatest(at, s.fired_at) END,
-           s.acknowledged_at, s.acknowledged_by, s.acknowledgement
-    FROM stepped AS s;
+        ) AS t),
+    outcome AS (
+        SELECT s.alert_id, rule.name, s.fingerprint, s.labels,
+               CASE WHEN s.is_found THEN coalesce((
+                        SELECT jsonb_object_agg(a.key, pganalytics.expand_template(a.value, s.texts, s.value))
+                        FROM jsonb_each_text(rule.annotations) AS a), '{}')
+                    ELSE s.annotations END,
+               s.labels ->> 'severity', rule.runbook_url, s.state, s.value,
+               CASE WHEN s.peak IS NULL THEN s.value
+                    WHEN rule.comparison IN ('<', '<=') THEN least(s.peak, s.value)
+                    ELSE greatest(s.peak, s.value) END,
+               s.started_at, s.found_at,
+               CASE WHEN s.state <> 'pending' THEN coalesce(s.fired_at, at) END,
+               CASE WHEN s.state = 'resolved' THEN greatest(at, s.fired_at) END,
+               s.acknowledged_at, s.acknowledged_by, s.acknowledgement
+        FROM stepped AS s),
+    excess AS (
+        SELECT s.source, count(*) AS findings FROM selected AS s WHERE s.beyond AND NOT s.kept
+        GROUP BY s.source)
+    SELECT ARRAY(SELECT o::pganalytics.alerts FROM outcome AS o),
+           coalesce((SELECT sum(e.findings) FROM excess AS e), 0),
+           (SELECT e.source FROM excess AS e ORDER BY e.findings DESC, e.source LIMIT 1)
+    INTO stepped, left_out, left_out_of;
 END
 $$;
-COMMENT ON FUNCTION pganalytics.alert_step(pganalytics.alert_rules, double precision, pganalytics.alerts[], jsonb[], double precision[], timestamptz) IS
+COMMENT ON FUNCTION pganalytics.alert_step(pganalytics.alert_rules, double precision, pganalytics.alerts[], jsonb[], double precision[], timestamptz, timestamptz) IS
     'the next state of a rule''s pending and firing alerts, and new alerts, given what its query found; state NULL: it was pending and is no longer found';
 GRANT EXECUTE ON FUNCTION
     pganalytics.alert_step(pganalytics.alert_rules, double precision, pganalytics.alerts[], jsonb[],
-        double precision[], timestamptz)
+        double precision[], timestamptz, timestamptz)
     TO pganalytics_admin, pganalytics_alerts;
 
 -- rule_pause() returns at least ten times the duration of the last evaluation. Rules are evaluated
@@ -214,6 +286,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
     of_rule pganalytics.alert_rules;
+    step record;
     stepped pganalytics.alerts[];
 BEGIN
     SELECT r.* INTO of_rule FROM pganalytics.alert_rules r
@@ -238,12 +311,15 @@ BEGIN
         last_error = coalesce(excluded.last_error, s.last_error);
     -- If the rule failed, nobody knows what it would have found: its alerts stay as they are.
     IF error IS NOT NULL THEN RETURN; END IF;
-    stepped := ARRAY(
-        SELECT s FROM pganalytics.alert_step(
-            of_rule, pganalytics.rule_threshold(of_rule.threshold, of_rule.threshold_setting),
-            ARRAY(SELECT a FROM pganalytics.alerts a
-                  WHERE a.rule = of_rule.name AND a.state <> 'resolved'),
-            record_evaluation.labels, record_evaluation."values", at) AS s);
+    SELECT a.* INTO step FROM pganalytics.alert_step(
+        of_rule, pganalytics.rule_threshold(of_rule.threshold, of_rule.threshold_setting),
+        ARRAY(SELECT a FROM pganalytics.alerts a
+              WHERE a.rule = of_rule.name AND a.state <> 'resolved'),
+        record_evaluation.labels, record_evaluation."values", at, pg_postmaster_start_time()) AS a;
+    stepped := step.stepped;
+    UPDATE pganalytics.alert_rule_states s SET left_out = step.left_out, left_out_of = step.left_out_of
+    WHERE s.rule = of_rule.name
+      AND (s.left_out, s.left_out_of) IS DISTINCT FROM (step.left_out, step.left_out_of);
     IF cardinality(stepped) = 0 THEN RETURN; END IF;
     -- Delete alerts that were pending and are no longer found (state NULL), with their history:
     -- they never fired.
@@ -335,8 +411,8 @@ BEGIN
         SELECT coalesce(array_agg(f.labels), '{}'), coalesce(array_agg(f.value), '{}')
         INTO found_labels, found_values FROM pganalytics.run_rule(of_rule.query, at) AS f;
         IF cardinality(found_labels) > 0 OR cardinality(active) > 0 THEN
-            stepped := ARRAY(SELECT s FROM pganalytics.alert_step(
-                of_rule, in_force, active, found_labels, found_values, at) AS s);
+            stepped := (pganalytics.alert_step(
+                of_rule, in_force, active, found_labels, found_values, at, NULL)).stepped;
             RETURN QUERY SELECT s.labels, s.started_at, s.fired_at, s.resolved_at, s.peak
                          FROM unnest(stepped) AS s WHERE s.state = 'resolved' ORDER BY s.labels;
             active := ARRAY(SELECT s FROM unnest(stepped) AS s WHERE s.state IN ('pending', 'firing'));

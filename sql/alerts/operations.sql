@@ -157,6 +157,7 @@ GRANT EXECUTE ON FUNCTION pganalytics.maintenance_covers(timestamptz, timestampt
 --   If an alert matches both source and target of an inhibition, neither it nor another such alert
 --   inhibits it.
 --   An empty label equals a missing one.
+-- Nothing mutes the heartbeat: its absence is an alarm elsewhere.
 CREATE FUNCTION pganalytics.alert_mutes(at timestamptz)
     RETURNS TABLE (alert_id bigint, muted_by text[])
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -168,7 +169,7 @@ BEGIN
     RETURN QUERY
     WITH active AS MATERIALIZED (
         SELECT a.alert_id, a.labels, a.state = 'firing' AS fires
-        FROM pganalytics.alerts a WHERE a.state <> 'resolved'),
+        FROM pganalytics.alerts a WHERE a.state <> 'resolved' AND a.rule <> 'heartbeat'),
     muting AS MATERIALIZED (
         SELECT 1 AS place, 'silence ' || s.silence_id AS name, s.matchers
         FROM pganalytics.alert_silences s
@@ -209,7 +210,8 @@ CREATE VIEW pganalytics.active_alerts AS
            a.acknowledgement, coalesce(m.muted_by, '{}') AS muted_by, a.fingerprint
     FROM pganalytics.alerts a
     LEFT JOIN pganalytics.alert_mutes(pg_catalog.now()) m ON m.alert_id = a.alert_id
-    WHERE a.state <> 'resolved';
-COMMENT ON VIEW pganalytics.active_alerts IS 'alerts that are pending or firing, and what mutes them';
+    WHERE a.state <> 'resolved' AND a.rule <> 'heartbeat';
+COMMENT ON VIEW pganalytics.active_alerts IS
+    'alerts that are pending or firing, and what mutes them; without the heartbeat, which always fires';
 GRANT SELECT ON pganalytics.active_alerts
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;

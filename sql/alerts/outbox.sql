@@ -90,7 +90,13 @@ BEGIN
                 CASE outcome WHEN 'again' THEN coalesce(failed, 1) ELSE 0 END,
                 settle_delivery.status, CASE WHEN outcome <> 'sent' THEN reason END)
         ON CONFLICT ON CONSTRAINT alert_channel_states_pkey DO UPDATE
-        SET resend_at = excluded.resend_at, attempts = excluded.attempts,
+        -- After a part the next one follows at once; the first one comes again a minute after the last.
+        SET resend_at = CASE WHEN outcome = 'sent' AND s.resend_next IS NOT NULL THEN settle_delivery.at
+                             ELSE excluded.resend_at END,
+            resend_after = CASE outcome WHEN 'again' THEN s.resend_after
+                                        ELSE coalesce(s.resend_next, 0) END,
+            resend_next = NULL,
+            attempts = excluded.attempts,
             last_status = excluded.last_status, last_error = excluded.last_error;
     END IF;
 END
@@ -103,33 +109,51 @@ GRANT EXECUTE ON FUNCTION
     TO pganalytics_alerts;
 
 -- alerts_to_resend() returns alerts that were sent to the Alertmanager before, if they still fire
--- or were resolved less than five minutes ago.
-CREATE FUNCTION pganalytics.alerts_to_resend(channel text, at timestamptz) RETURNS jsonb
+-- or were resolved less than five minutes ago. They may be too many for one body: it returns those
+-- that follow the alert `after`, as many as fit, and in `last` the last of them if more follow.
+CREATE FUNCTION pganalytics.alerts_to_resend(
+        channel text, after bigint, at timestamptz, OUT notices jsonb, OUT last bigint)
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT jsonb_agg(pganalytics.alert_notice(t.alert, (t.alert).state, l.link)
-                     ORDER BY (t.alert).alert_id)
-    FROM (SELECT pganalytics.external_url() OFFSET 0) AS l(link), (
-        SELECT a AS alert
-        FROM pganalytics.alert_outbox o JOIN pganalytics.alerts a ON a.alert_id = o.alert_id
-        WHERE o.channel = alerts_to_resend.channel AND o.latest AND o.status = 'firing' AND a.state = 'firing'
-        UNION ALL
-        SELECT a FROM pganalytics.alerts a JOIN pganalytics.alert_outbox o ON o.alert_id = a.alert_id
-        WHERE a.state = 'resolved' AND a.resolved_at > alerts_to_resend.at - interval '5 min'
-          AND o.channel = alerts_to_resend.channel AND o.latest AND o.status = 'resolved'
-          -- Leave out a resolved alert if an alert with the same labels fires again: resending the
-          -- end would resolve the newer alert.
-          AND NOT EXISTS (SELECT FROM pganalytics.alerts n
-                          WHERE n.fingerprint = a.fingerprint AND n.state = 'firing')) AS t
+    SELECT jsonb_agg(s.notice ORDER BY s.alert_id) FILTER (WHERE s.fits),
+           CASE WHEN count(*) FILTER (WHERE NOT s.fits) > 0 THEN max(s.alert_id) FILTER (WHERE s.fits) END
+    FROM (SELECT n.alert_id, n.notice, n.place <= 1000 AND (n.place = 1 OR
+                 sum(octet_length(n.notice::text)) OVER (ORDER BY n.alert_id)
+                 <= pganalytics.most_notice_bytes()) AS fits
+          FROM (SELECT (t.alert).alert_id, row_number() OVER (ORDER BY (t.alert).alert_id) AS place,
+                       pganalytics.alert_notice(t.alert, (t.alert).state, l.link) AS notice
+                FROM (SELECT pganalytics.external_url() OFFSET 0) AS l(link), (
+                    SELECT a AS alert
+                    FROM pganalytics.alert_outbox o JOIN pganalytics.alerts a ON a.alert_id = o.alert_id
+                    JOIN pganalytics.alert_channels c ON c.name = o.channel
+                    WHERE o.channel = alerts_to_resend.channel AND o.latest AND o.status = 'firing'
+                      AND a.state = 'firing'
+                      AND (a.rule <> 'heartbeat'
+                           OR c.heartbeat_every IS NOT NULL
+                              AND a.found_at > alerts_to_resend.at - pganalytics.heartbeat_lifetime())
+                    UNION ALL
+                    SELECT a FROM pganalytics.alerts a
+                    JOIN pganalytics.alert_outbox o ON o.alert_id = a.alert_id
+                    WHERE a.state = 'resolved' AND a.resolved_at > alerts_to_resend.at - interval '5 min'
+                      AND o.channel = alerts_to_resend.channel AND o.latest AND o.status = 'resolved'
+                      -- Leave out a resolved alert if an alert with the same labels fires again:
+                      -- resending the end would resolve the newer alert.
+                      AND NOT EXISTS (SELECT FROM pganalytics.alerts n
+                                      WHERE n.fingerprint = a.fingerprint AND n.state = 'firing')) AS t
+                WHERE (t.alert).alert_id > alerts_to_resend.after
+                ORDER BY (t.alert).alert_id LIMIT 1001) AS n) AS s
 $$;
-COMMENT ON FUNCTION pganalytics.alerts_to_resend(text, timestamptz) IS
-    'the alerts to resend to an Alertmanager; for the alerts worker';
-GRANT EXECUTE ON FUNCTION pganalytics.alerts_to_resend(text, timestamptz) TO pganalytics_alerts;
+COMMENT ON FUNCTION pganalytics.alerts_to_resend(text, bigint, timestamptz) IS
+    'the alerts to resend to an Alertmanager, and whether more follow; for the alerts worker';
+GRANT EXECUTE ON FUNCTION pganalytics.alerts_to_resend(text, bigint, timestamptz) TO pganalytics_alerts;
 
 -- take_deliveries() returns deliveries that are due. The worker passes their keys (the column
 -- delivery) in busy while they are in progress.
---   A delivery has waiting notifications of one group, oldest first, at most 200.
+--   A delivery has waiting notifications of one group, oldest first, at most 200 and at most
+--   most_notice_bytes().
+--   A notification that cannot be sent becomes a dead letter, which says why. If a body cannot be
+--   made for another reason, its group is retried: no row stops the deliveries of others.
 --   It ends before a notification whose labels it already has. So the firing and the end of one
 --   alert are sent in two deliveries, one after the other.
 --   If the first notification of a group has to wait, the whole group waits.
@@ -151,21 +175,23 @@ AS $$
 DECLARE
     due record;
     notices jsonb;
-    labels jsonb;
+    bad record;
+    last_resent bigint;
 BEGIN
     FOR due IN
         SELECT h.key, c.name, h.group_key, c.kind, c.url, c.mail_to, c.authentication, c.group_by, s.secret,
-               h.resend
+               h.resend, h.resend_after
         FROM (SELECT g.*, row_number() OVER (PARTITION BY g.channel ORDER BY g.due_at, g.first_id) AS place
               FROM (SELECT w.*, w.channel || '/' || w.group_key AS key FROM (
                         (SELECT DISTINCT ON (o.channel, o.group_key) o.channel, o.group_key,
                                 o.notification_id AS first_id, o.due_at, false AS resend,
                                 (SELECT c.group_wait FROM pganalytics.alert_channels c
-                                 WHERE c.name = o.channel) AS group_wait
+                                 WHERE c.name = o.channel) AS group_wait, 0::bigint AS resend_after
                          FROM pganalytics.alert_outbox o WHERE o.state = 'waiting'
                          ORDER BY o.channel, o.group_key, o.notification_id)
                         UNION ALL
-                        SELECT m.name, '{}:{}', 0, coalesce(r.resend_at, '-infinity'), true, NULL
+                        SELECT m.name, '{}:{}', 0, coalesce(r.resend_at, '-infinity'), true, NULL,
+                               coalesce(r.resend_after, 0)
                         FROM pganalytics.alert_channels m
                         LEFT JOIN pganalytics.alert_channel_states r ON r.channel = m.name
                         WHERE m.kind = 'alertmanager' AND NOT EXISTS (
@@ -182,28 +208,52 @@ BEGIN
                               WHERE starts_with(b.key, h.channel || '/'))
         ORDER BY h.due_at, h.first_id LIMIT 64
     LOOP
+        notification_ids := '{}';
         IF due.resend THEN
-            notices := pganalytics.alerts_to_resend(due.name, take_deliveries.at);
-            notification_ids := '{}';
+            SELECT r.notices, r.last INTO notices, last_resent
+            FROM pganalytics.alerts_to_resend(due.name, due.resend_after, take_deliveries.at) AS r;
             IF notices IS NULL THEN
                 PERFORM pganalytics.settle_delivery(due.name, due.group_key, '{}', 'sent', NULL, NULL,
                                                     NULL, take_deliveries.at);
                 CONTINUE;
             END IF;
+            INSERT INTO pganalytics.alert_channel_states AS s (channel, resend_next)
+            VALUES (due.name, last_resent)
+            ON CONFLICT ON CONSTRAINT alert_channel_states_pkey DO UPDATE
+            SET resend_next = excluded.resend_next
+            WHERE s.resend_next IS DISTINCT FROM excluded.resend_next;
         ELSE
+            FOR bad IN
+                SELECT p.notification_id, p.problem
+                FROM (SELECT o.notification_id, pganalytics.notice_problem(o.alert) AS problem
+                      FROM pganalytics.alert_outbox o
+                      WHERE o.channel = due.name AND o.group_key = due.group_key AND o.state = 'waiting'
+                      ORDER BY o.notification_id LIMIT 200) AS p
+                WHERE p.problem IS NOT NULL
+            LOOP
+                PERFORM pganalytics.settle_delivery(
+                    due.name, due.group_key, ARRAY[bad.notification_id], 'dead', NULL,
+                    'it cannot be sent: ' || bad.problem, NULL, take_deliveries.at);
+            END LOOP;
             SELECT array_agg(r.notification_id ORDER BY r.notification_id),
                    jsonb_agg(r.alert ORDER BY r.notification_id)
             INTO notification_ids, notices
             FROM (SELECT n.notification_id, n.alert,
-                         min(n.notification_id) FILTER (WHERE n.turn > 1) OVER () AS second_turn
-                  FROM (SELECT p.notification_id, p.alert, row_number() OVER (
-                                   PARTITION BY p.fingerprint ORDER BY p.notification_id) AS turn
+                         min(n.notification_id) FILTER (
+                             WHERE n.turn > 1 OR n.place > 1 AND n.bytes > pganalytics.most_notice_bytes())
+                         OVER () AS next_delivery
+                  FROM (SELECT p.notification_id, p.alert,
+                               row_number() OVER (PARTITION BY p.fingerprint
+                                                  ORDER BY p.notification_id) AS turn,
+                               row_number() OVER (ORDER BY p.notification_id) AS place,
+                               sum(octet_length(p.alert::text)) OVER (ORDER BY p.notification_id) AS bytes
                         FROM (SELECT o.notification_id, o.alert, o.fingerprint
                               FROM pganalytics.alert_outbox o
                               WHERE o.channel = due.name AND o.group_key = due.group_key
                                 AND o.state = 'waiting'
                               ORDER BY o.notification_id LIMIT 200) AS p) AS n) AS r
-            WHERE r.second_turn IS NULL OR r.notification_id < r.second_turn;
+            WHERE r.next_delivery IS NULL OR r.notification_id < r.next_delivery;
+            CONTINUE WHEN notices IS NULL;
         END IF;
         -- Do not send to a channel whose secret is missing. A dump has no secrets, so after a
         -- restore the channel would send unsigned messages.
@@ -222,16 +272,23 @@ BEGIN
         mail_to := due.mail_to;
         authentication := due.authentication;
         secret := CASE WHEN due.authentication <> 'none' THEN due.secret END;
-        subject := CASE due.kind WHEN 'email' THEN pganalytics.alert_subject(notices) END;
-        content_type := CASE due.kind WHEN 'email' THEN 'text/plain; charset=utf-8'
-                                      ELSE 'application/json' END;
-        body := CASE due.kind
-            WHEN 'alertmanager' THEN pganalytics.alertmanager_body(notices, take_deliveries.at)
-            WHEN 'webhook' THEN pganalytics.webhook_body(
-                due.name, due.group_key,
-                pganalytics.alert_group_labels(notices -> 0 -> 'labels', due.group_by), notices)
-            WHEN 'slack' THEN pganalytics.slack_body(notices)
-            ELSE pganalytics.alert_text(notices, 200) || E'\n' END;
+        BEGIN
+            subject := CASE due.kind WHEN 'email' THEN pganalytics.alert_subject(notices) END;
+            content_type := CASE due.kind WHEN 'email' THEN 'text/plain; charset=utf-8'
+                                          ELSE 'application/json' END;
+            body := CASE due.kind
+                WHEN 'alertmanager' THEN pganalytics.alertmanager_body(notices, take_deliveries.at)
+                WHEN 'webhook' THEN pganalytics.webhook_body(
+                    due.name, due.group_key,
+                    pganalytics.alert_group_labels(notices -> 0 -> 'labels', due.group_by), notices)
+                WHEN 'slack' THEN pganalytics.slack_body(notices)
+                ELSE pganalytics.alert_text(notices, 200) || E'\n' END;
+        EXCEPTION WHEN OTHERS THEN
+            PERFORM pganalytics.settle_delivery(
+                due.name, due.group_key, notification_ids, 'again', NULL,
+                'its body could not be made: ' || SQLERRM, NULL, take_deliveries.at);
+            CONTINUE;
+        END;
         RETURN NEXT;
     END LOOP;
 END
@@ -269,8 +326,10 @@ COMMENT ON COLUMN pganalytics.alert_dead_letters.overtaken IS
 GRANT SELECT ON pganalytics.alert_dead_letters
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
+-- SECURITY DEFINER, like discard_dead_letters(): administrators write the outbox only through
+-- functions.
 CREATE FUNCTION pganalytics.redeliver(notification_ids bigint[]) RETURNS integer
-    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -300,3 +359,23 @@ END
 $$;
 COMMENT ON FUNCTION pganalytics.redeliver(text) IS 'the same for all dead letters of a channel';
 GRANT EXECUTE ON FUNCTION pganalytics.redeliver(text) TO pganalytics_admin;
+
+CREATE FUNCTION pganalytics.discard_dead_letters(channel text) RETURNS integer
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    discarded integer;
+BEGIN
+    DELETE FROM pganalytics.alert_outbox o
+    WHERE o.channel = discard_dead_letters.channel AND o.state = 'dead'
+      -- queue_notifications() compares an alert with its last notification: keep that one.
+      AND NOT (o.latest AND EXISTS (SELECT FROM pganalytics.alerts a
+                                    WHERE a.alert_id = o.alert_id AND a.state = 'firing'));
+    GET DIAGNOSTICS discarded = ROW_COUNT;
+    RETURN discarded;
+END
+$$;
+COMMENT ON FUNCTION pganalytics.discard_dead_letters(text) IS
+    'deletes the dead letters of a channel, except of alerts that still fire, and returns how many';
+GRANT EXECUTE ON FUNCTION pganalytics.discard_dead_letters(text) TO pganalytics_admin;

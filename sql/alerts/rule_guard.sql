@@ -46,8 +46,16 @@ BEGIN
     IF tg_op = 'INSERT' OR new.query <> old.query THEN
         PERFORM pganalytics.check_rule_query(new.query);
     END IF;
+    -- What a rule says of itself is in each of its alerts, and in each notification of them.
+    IF octet_length(new.labels::text) > 16384 OR octet_length(new.annotations::text) > 32768
+       OR (SELECT count(*) FROM jsonb_object_keys(new.annotations)) > 32 THEN
+        RAISE EXCEPTION 'labels or annotations of rule "%" are too large', new.name
+            USING ERRCODE = 'program_limit_exceeded',
+                  HINT = 'Labels have at most 16384 bytes; there are at most 32 annotations, of 32768 bytes.';
+    END IF;
     SELECT e.key INTO bad FROM jsonb_each(new.labels) AS e
     WHERE e.key !~ '^[a-zA-Z_][a-zA-Z0-9_]{0,62}$' OR e.key IN ('alertname', 'severity', 'value')
+       OR starts_with(e.key, '__')
        OR jsonb_typeof(e.value) <> 'string' OR octet_length(new.labels ->> e.key) NOT BETWEEN 1 AND 1024
     ORDER BY e.key LIMIT 1;
     IF FOUND THEN

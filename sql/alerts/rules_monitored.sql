@@ -2,6 +2,31 @@
 -- samples stop, its alerts end, and collector_silent fires. The condition on sampled_at prunes
 -- partitions, and each series is looked up through an index, so no query reads a whole day.
 
+-- watched_series() bounds what a rule costs: a collector with any number of series cannot keep a
+-- rule from its time limit, and so blind it for all others. alert_rule_truncated says when series
+-- are left out; which ones is not defined.
+CREATE FUNCTION pganalytics.watched_series(relation text)
+    RETURNS TABLE (server_id integer, series_id integer, collector text, server text, database text,
+                   labels text[])
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT s.server_id, s.series_id, c.name, s.server, s.database, s.labels
+    FROM pganalytics.collectors c
+    CROSS JOIN LATERAL (
+        SELECT m.server_id, m.series_id, v.name AS server, b.name AS database, m.labels
+        FROM pganalytics.servers v
+        JOIN pganalytics.metric_series m ON m.server_id = v.server_id
+        LEFT JOIN pganalytics.databases b
+               ON b.server_id = m.server_id AND b.database_id = m.database_id
+        WHERE v.collector_id = c.collector_id AND m.relation = watched_series.relation
+        LIMIT 20000) AS s
+$$;
+COMMENT ON FUNCTION pganalytics.watched_series(text) IS
+    'the series of a relation of samples for alert rules: pganalytics.series_names, at most 20000 of a collector';
+GRANT EXECUTE ON FUNCTION pganalytics.watched_series(text)
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
+
 INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold, pending_for,
     annotations, query) VALUES
 (true, 'disk_watermark', 'warning', '>', 90, '2 min',
@@ -9,15 +34,14 @@ INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, thresh
    "description": "A file system of a host on which a collector runs."}',
 $$SELECT n.collector, n.server, nullif(n.labels[1], '') AS device, nullif(n.labels[2], '') AS mount,
        round(s.percent_used::numeric, 2) AS value
-FROM pganalytics.series_names n
+FROM pganalytics.watched_series('filesystem_samples') n
 CROSS JOIN LATERAL (
     SELECT f.percent_used FROM pganalytics.filesystem_samples f
     WHERE f.server_id = n.server_id AND f.series_id = n.series_id
       AND f.sampled_at > pganalytics.evaluation_time() - interval '10 minutes'
       AND f.sampled_at <= pganalytics.evaluation_time()
     ORDER BY f.sampled_at DESC LIMIT 1) s
-WHERE n.relation = 'filesystem_samples' AND s.percent_used IS NOT NULL
-ORDER BY value DESC LIMIT 1000$$);
+WHERE s.percent_used IS NOT NULL$$);
 
 INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold, pending_for,
     annotations, query) VALUES
@@ -27,7 +51,7 @@ INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, thresh
 $$-- Two standbys with one name and address share a series; the slower one counts.
 SELECT n.collector, n.server, nullif(n.labels[1], '') AS application_name,
        nullif(n.labels[2], '') AS client_addr, round((s.lag_ms / 1000)::numeric, 3) AS value
-FROM pganalytics.series_names n
+FROM pganalytics.watched_series('replication_samples') n
 CROSS JOIN LATERAL (
     SELECT max(newest.replay_lag_ms) AS lag_ms
     FROM (SELECT r.replay_lag_ms FROM pganalytics.replication_samples r
@@ -35,8 +59,7 @@ CROSS JOIN LATERAL (
             AND r.sampled_at > pganalytics.evaluation_time() - interval '5 minutes'
             AND r.sampled_at <= pganalytics.evaluation_time()
           ORDER BY r.sampled_at DESC FETCH FIRST 1 ROW WITH TIES) newest) s
-WHERE n.relation = 'replication_samples' AND s.lag_ms IS NOT NULL
-ORDER BY value DESC LIMIT 1000$$);
+WHERE s.lag_ms IS NOT NULL$$);
 
 INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold, pending_for,
     annotations, query) VALUES
@@ -45,16 +68,14 @@ INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, thresh
    "description": "Nobody reads it, or not fast enough; it fills the disk: pganalytics.replication_slots."}',
 $$SELECT n.collector, n.server, nullif(n.labels[1], '') AS slot_name,
        coalesce(s.bytes_retained, s.wal_retained_mb * 1048576) AS value
-FROM pganalytics.series_names n
+FROM pganalytics.watched_series('replication_slot_samples') n
 CROSS JOIN LATERAL (
     SELECT r.bytes_retained, r.wal_retained_mb FROM pganalytics.replication_slot_samples r
     WHERE r.server_id = n.server_id AND r.series_id = n.series_id
       AND r.sampled_at > pganalytics.evaluation_time() - interval '5 minutes'
       AND r.sampled_at <= pganalytics.evaluation_time()
     ORDER BY r.sampled_at DESC LIMIT 1) s
-WHERE n.relation = 'replication_slot_samples'
-  AND (s.bytes_retained IS NOT NULL OR s.wal_retained_mb IS NOT NULL)
-ORDER BY value DESC LIMIT 1000$$);
+WHERE (s.bytes_retained IS NOT NULL OR s.wal_retained_mb IS NOT NULL)$$);
 
 INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold, evaluate_every,
     annotations, query) VALUES
@@ -62,15 +83,14 @@ INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, thresh
  '{"summary": "{{ $labels.database }} on {{ $labels.server }}: {{ $value }} transactions until wraparound",
    "description": "Below three million PostgreSQL takes no more writes. Something keeps VACUUM from freezing: a long transaction, a prepared one, a slot, or autovacuum is off."}',
 $$SELECT n.collector, n.server, nullif(n.labels[1], '') AS database, s.xid_until_wraparound AS value
-FROM pganalytics.series_names n
+FROM pganalytics.watched_series('wraparound_samples') n
 CROSS JOIN LATERAL (
     SELECT w.xid_until_wraparound FROM pganalytics.wraparound_samples w
     WHERE w.server_id = n.server_id AND w.series_id = n.series_id
       AND w.sampled_at > pganalytics.evaluation_time() - interval '15 minutes'
       AND w.sampled_at <= pganalytics.evaluation_time()
     ORDER BY w.sampled_at DESC LIMIT 1) s
-WHERE n.relation = 'wraparound_samples' AND s.xid_until_wraparound IS NOT NULL
-ORDER BY value LIMIT 1000$$);
+WHERE s.xid_until_wraparound IS NOT NULL$$);
 
 INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold, annotations, query)
 VALUES (true, 'lock_wait_long', 'warning', '>', 60,
@@ -83,8 +103,7 @@ JOIN pganalytics.lock_wait_samples s ON s.server_id = n.server_id AND s.series_i
 WHERE n.relation = 'lock_wait_samples' AND s.wait_time_seconds IS NOT NULL
   AND s.sampled_at > pganalytics.evaluation_time() - interval '3 minutes'
   AND s.sampled_at <= pganalytics.evaluation_time()
-GROUP BY 1, 2, 3
-ORDER BY value DESC LIMIT 1000$$);
+GROUP BY 1, 2, 3$$);
 
 INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold, annotations, query)
 VALUES (true, 'idle_transaction_long', 'warning', '>', 600,
@@ -99,8 +118,7 @@ JOIN pganalytics.idle_transaction_samples s
 WHERE n.relation = 'idle_transaction_samples' AND s.duration_seconds IS NOT NULL
   AND s.sampled_at > pganalytics.evaluation_time() - interval '3 minutes'
   AND s.sampled_at <= pganalytics.evaluation_time()
-GROUP BY 1, 2, 3
-ORDER BY value DESC LIMIT 1000$$);
+GROUP BY 1, 2, 3$$);
 
 -- This is the only rule that reads every query, so it runs rarely and has a longer time limit.
 -- OFFSET 0 makes PostgreSQL read the last hour first, and then the week before only for queries
@@ -158,5 +176,4 @@ CROSS JOIN LATERAL (
 JOIN pganalytics.servers v ON v.server_id = d.server_id
 JOIN pganalytics.collectors c ON c.collector_id = v.collector_id
 JOIN pganalytics.databases b ON b.server_id = d.server_id AND b.database_id = d.database_id
-WHERE w.mean > 0 AND d.mean > w.mean
-ORDER BY value DESC LIMIT 1000$$);
+WHERE w.mean > 0 AND d.mean > w.mean$$);

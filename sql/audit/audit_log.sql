@@ -125,6 +125,7 @@ BEGIN
     EXECUTE format('CREATE UNIQUE INDEX %I ON pganalytics.%I (id)', leaf_name || '_idx', leaf_name);
     EXECUTE format('CREATE INDEX %I ON pganalytics.%I (occurred_at)', leaf_name || '_time_idx',
                    leaf_name);
+    EXECUTE format('ALTER TABLE pganalytics.%I REPLICA IDENTITY FULL', leaf_name);
     -- Triggers of the parent do not fire for statements that name the partition, so the partition
     -- gets its own trigger.
     EXECUTE format('CREATE TRIGGER audit_log_unchanged BEFORE UPDATE OR DELETE OR TRUNCATE '

@@ -196,6 +196,7 @@ FROM unnest(ARRAY['pending', 'firing']) AS s(state)
 CROSS JOIN unnest(ARRAY['info', 'warning', 'critical']) AS l(severity)
 LEFT JOIN pganalytics.alerts a
        ON a.state <> 'resolved' AND a.state = s.state AND a.severity = l.severity
+          AND a.rule <> 'heartbeat'
 GROUP BY s.state, l.severity
 UNION ALL
 SELECT 'pganalytics_alert_rule_' || s.name, 'gauge', s.help, jsonb_build_object('rule', r.name), s.value

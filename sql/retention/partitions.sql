@@ -116,6 +116,7 @@ BEGIN
     EXECUTE format('CREATE INDEX %I ON pganalytics.%I (%s)', leaf_name || '_idx', leaf_name,
                    (SELECT string_agg(quote_ident(c), ', ' ORDER BY n)
                     FROM unnest(kind.index_columns) WITH ORDINALITY AS u(c, n)));
+    EXECUTE format('ALTER TABLE pganalytics.%I REPLICA IDENTITY FULL', leaf_name);
     -- The bulk insert writes to the partitions directly, so its role needs INSERT on them. If the
     -- role may insert only some columns, it inserts through the parent.
     IF has_table_privilege('pganalytics_ingest', parent, 'INSERT') THEN

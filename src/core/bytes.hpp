@@ -28,8 +28,10 @@ class ByteReader {
     template <typename T>
     T Read() {
         static_assert(std::is_trivially_copyable_v<T>);
-        T value{};
-        if (const char* from = Take(sizeof(T))) std::memcpy(&value, from, sizeof(T));
+        const char* from = Take(sizeof(T));
+        if (from == nullptr) return T{};
+        T value;
+        std::memcpy(&value, from, sizeof(T));
         return value;
     }
 

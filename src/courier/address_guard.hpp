@@ -11,13 +11,6 @@
 
 namespace pganalytics::courier {
 
-// IsPublic returns whether `address` is a public unicast address. These are not public:
-//   * loopback, private, shared (CGNAT), link-local, multicast, unspecified, documentation,
-//     benchmarking and reserved addresses (IANA's registries of special-purpose addresses);
-//   * IPv6 addresses that contain such an IPv4 address (mapped, translated by RFC 6052, 6to4);
-//   * all Teredo addresses.
-bool IsPublic(const core::Address& address);
-
 // Target is the server that a URL names.
 struct Target {
     bool encrypted = true;

@@ -104,7 +104,9 @@ SELECT pg_temp.try_channel('webhook', 'https://a.example/' || repeat('x', 2048))
 SELECT k.kind, k.url, pg_temp.try_channel(k.kind, k.url) FROM (VALUES
     ('alertmanager', 'https://am.example:9093'), ('alertmanager', 'https://am.example/prefix/'),
     ('alertmanager', 'https://am.example/api/v2/alerts'), ('alertmanager', 'https://am.example/?x'),
-    ('slack', 'https://hooks.example/T0/B0'), ('email', 'https://a.example'), ('pager', 'https://a.example'))
+    ('slack', 'https://hooks.example/T0/B0'), ('email', 'https://a.example'), ('pager', 'https://a.example'),
+    (NULL, 'https://a.example'), ('webhook', 'https://a.example:0/'), ('webhook', 'https://a.example:65536/'), ('webhook', 'https://999.1.1.1/'),
+    ('webhook', 'https://[::zz]/'), ('webhook', 'https://[::1/'), ('webhook', 'https://10.0.0.1/'), ('webhook', 'http://hooks.example/'), ('webhook', 'https://1.1.1.1/'))
     AS k(kind, url);
 SELECT replace(m.address, E'\n', '\n') AS address, pg_temp.try_channel('email', NULL, ARRAY[m.address])
 FROM unnest(ARRAY['ops@example.com', 'a.b+c@x.example', 'root@localhost', 'ops', '@example.com', 'a@', '-f@example.com',
@@ -120,6 +122,16 @@ SELECT pg_temp.try_channel('webhook', 'https://a.example', matchers => '{}'),
        pg_temp.try_channel('webhook', 'https://a.example', group_by => '{NULL}'),
        pg_temp.try_channel('webhook', 'https://a.example', group_by => '{}'),
        pg_temp.try_channel('alertmanager', 'https://a.example', anchors => true);
+SELECT pg_temp.try_channel('webhook', 'https://a.example', authentication => 'basic');
+INSERT INTO pganalytics.alert_channels (name, kind, url) VALUES ('a b', 'slack', 'https://a.example');
+INSERT INTO pganalytics.alert_channels (name, kind, url, group_wait) VALUES ('a', 'slack', 'https://a.example', '2 h');
+INSERT INTO pganalytics.alert_channels (name, kind, url, repeat_every) VALUES ('a', 'slack', 'https://a.example', '-1 h');
+INSERT INTO pganalytics.alert_channels (name, kind, url, escalate_after) VALUES ('a', 'slack', 'https://a.example', '8 days');
+INSERT INTO pganalytics.alert_channels (name, kind, url, give_up_after) VALUES ('a', 'slack', 'https://a.example', '0');
+INSERT INTO pganalytics.alert_channels (name, kind, url, heartbeat_every) VALUES ('a', 'slack', 'https://a.example', '1 s');
+-- What the settings do not let through is said at once: the hosts of pganalytics.alert_allowed_hosts.
+SELECT u, pganalytics.url_may_be_reached(u) FROM unnest(ARRAY['https://a.example', 'http://a.example', 'http://8.8.8.8', 'https://8.8.8.8',
+    'https://127.0.0.1', 'https://[::1]:8443/', 'https://192.168.1.1:99/x?y']) u;
 -- An UPDATE is looked at, too.
 INSERT INTO pganalytics.alert_channels (name, kind, url) VALUES ('hook', 'webhook', 'https://a.example');
 UPDATE pganalytics.alert_channels SET url = 'https://u:p@a.example';
@@ -506,6 +518,98 @@ SELECT n, status, state FROM box;
 DELETE FROM pganalytics.alert_rule_states WHERE rule = 'clock';
 DROP FUNCTION move, moved;
 
+-- A row that nothing can be sent of becomes a dead letter that says why, and stops no other. A body has a
+-- largest size: what is more goes in further deliveries, also to an Alertmanager.
+CALL begin_anew();
+INSERT INTO pganalytics.alert_channels (name, kind, url, group_wait, group_by) VALUES
+    ('hook', 'webhook', 'https://a.example', '0', '{}'), ('chat', 'slack', 'https://b.example', '0', '{}'), ('am', 'alertmanager', 'https://c.example', '0', '{}');
+INSERT INTO pganalytics.alert_outbox (channel, fingerprint, group_key, status, alert, latest, created_at, waiting_since, due_at)
+SELECT c.name, n::text, '{}:{}', 'firing', a.alert, false, t(0), t(0), t(0)
+FROM pganalytics.alert_channels c, unnest(ARRAY['5', 'null', '[]', '{"labels": 5}', '{"labels": {}, "annotations": []}',
+    '{"labels": {"a": 5}, "annotations": {}}', '{"labels": {}, "annotations": {"a": null}}', '{"labels": {}, "annotations": {}, "status": "lost"}',
+    '{"labels": {}, "annotations": {}, "status": "firing", "startsAt": 5}',
+    '{"labels": {}, "annotations": {"a": "' || repeat('x', 1100000) || '"}, "status": "firing", "startsAt": "", "endsAt": ""}']::jsonb[]) WITH ORDINALITY a (alert, n)
+ORDER BY c.name, n;
+SELECT fire('disk', 0);
+SELECT queue(0);
+SELECT delivery, notices FROM take(0) ORDER BY 1;
+SELECT channel, count(*), array_agg(DISTINCT error) FROM box WHERE state = 'dead' GROUP BY 1 ORDER BY 1;
+SELECT settle(0);
+SELECT channel, name, state FROM box WHERE state <> 'dead' ORDER BY 1;
+SET ROLE pganalytics_admin;
+SELECT pganalytics.discard_dead_letters('hook'), pganalytics.discard_dead_letters('none');
+RESET ROLE;
+SELECT channel, state, count(*) FROM box GROUP BY 1, 2 ORDER BY 1, 2;
+-- What cannot be made into a body for another reason is retried, and stops no other either.
+CALL begin_anew();
+INSERT INTO pganalytics.alert_channels (name, kind, url, group_wait, group_by) VALUES ('hook', 'webhook', 'https://a.example', '0', '{}'), ('chat', 'slack', 'https://b.example', '0', '{}');
+SELECT fire('disk', 0);
+SELECT queue(0);
+BEGIN;
+CREATE OR REPLACE FUNCTION pganalytics.slack_body(notices jsonb) RETURNS text LANGUAGE sql AS $$ SELECT (1 / 0)::text $$;
+SELECT delivery FROM take(0);
+SELECT channel, state, tries, error FROM box ORDER BY 1;
+ROLLBACK;
+CALL begin_anew();
+INSERT INTO pganalytics.alert_channels (name, kind, url, group_wait, group_by) VALUES
+    ('hook', 'webhook', 'https://a.example', '0', '{}'), ('am', 'alertmanager', 'https://c.example', '0', '{}');
+SELECT count(fire('disk', 0, 'h' || n)) FROM generate_series(1, 20) n;
+UPDATE pganalytics.alerts SET annotations = jsonb_build_object('summary', repeat('x', 100000));
+SELECT queue(0);
+SELECT kind, cardinality(notification_ids), octet_length(body) < 1200000 AS fits FROM pganalytics.take_deliveries(t(0), '{}') ORDER BY 1;
+SELECT count(*) FROM generate_series(1, 2) i, LATERAL settle(0 * i);
+SELECT state, count(*) FROM box GROUP BY 1;
+CREATE FUNCTION resent(seconds double precision) RETURNS TABLE (alerts bigint, first text, last text) LANGUAGE plpgsql AS $$
+DECLARE
+    d record;
+BEGIN
+    SET LOCAL ROLE pganalytics_alerts;
+    FOR d IN SELECT * FROM pganalytics.take_deliveries(t(seconds), '{}') LOOP
+        PERFORM pganalytics.settle_delivery(d.channel, d.group_key, d.notification_ids, 'sent', 200, NULL, NULL, t(seconds));
+        RETURN QUERY SELECT count(*), min(substr(a -> 'labels' ->> 'host', 2)::int)::text, max(substr(a -> 'labels' ->> 'host', 2)::int)::text
+                     FROM jsonb_array_elements(d.body::jsonb) a;
+    END LOOP;
+    RESET ROLE;
+END $$;
+SELECT * FROM resent(60);
+SELECT * FROM resent(60);
+SELECT * FROM resent(60);
+SELECT * FROM resent(119);
+SELECT * FROM resent(120);
+DROP FUNCTION resent;
+
+-- The heartbeat is sent at its interval to channels that ask for it, whatever else they are sent, and to no
+-- other; nothing mutes it, and nothing counts it.
+CALL begin_anew();
+INSERT INTO pganalytics.alert_channels (name, kind, url, group_wait, heartbeat_every, matchers) VALUES
+    ('watch', 'webhook', 'https://a.example', '1 h', '1 min', '[{"name": "alertname", "value": "none"}]'), ('hook', 'webhook', 'https://b.example', '0', NULL, '[]'),
+    ('am', 'alertmanager', 'https://c.example', '0', '30 s', '[]'), ('am2', 'alertmanager', 'https://d.example', '0', NULL, '[]');
+INSERT INTO pganalytics.alert_silences (matchers, starts_at, ends_at, reason) VALUES ('[{"name": "severity", "value": ".*", "isRegex": true}, {"name": "alertname", "value": ".+", "isRegex": true}]', t(0), t(10000), 'work');
+SELECT fire('heartbeat', 0), fire('disk', 0);
+SELECT queue(0);
+SELECT channel, name, due FROM box;
+SELECT count(*) FROM settle(0);
+UPDATE pganalytics.alerts SET found_at = t(55), acknowledged_at = t(5), acknowledged_by = 'ann' WHERE rule = 'heartbeat';
+SELECT queue(55), queue(60), queue(65);
+SELECT count(*) FROM settle(65);
+SELECT channel, name, state, count(*) FROM box GROUP BY 1, 2, 3 ORDER BY 1, 2;
+SELECT rule FROM pganalytics.active_alerts;
+SELECT sum(firing), sum(pending) FROM pganalytics.alert_overview WHERE rule = 'heartbeat';
+SELECT sum(value) FROM pganalytics.prometheus_samples WHERE name = 'pganalytics_alerts';
+-- An Alertmanager is resent it as long as the channel asks for it and its rule is evaluated.
+SELECT channel FROM pganalytics.take_deliveries(t(130), '{}') ORDER BY 1;
+SELECT count(*) FROM settle(130);
+SELECT queue(354), queue(360);
+SELECT channel FROM pganalytics.take_deliveries(t(360), '{}') WHERE kind = 'alertmanager' ORDER BY 1;
+UPDATE pganalytics.alerts SET found_at = t(360) WHERE rule = 'heartbeat';
+SELECT queue(365);
+SELECT channel FROM pganalytics.take_deliveries(t(365), '{}') ORDER BY 1;
+-- Its end is told to an Alertmanager only: for others it would be one more.
+SELECT count(*) FROM settle(365);
+SELECT resolve('heartbeat', 370);
+SELECT queue(371);
+SELECT channel, name, status FROM box WHERE status = 'resolved' AND name = 'heartbeat';
+
 -- Rights. The secret is an administrator's and the worker's, by whatever way, and so is the URL.
 CALL begin_anew();
 INSERT INTO pganalytics.alert_channels (name, kind, url, authentication) VALUES ('hook', 'webhook', 'https://a.example/token', 'bearer');
@@ -547,6 +651,14 @@ FROM unnest(ARRAY[
     'INSERT INTO pganalytics.alert_channels (name, kind, url) VALUES (current_user, ''slack'', ''https://x.example'')',
     'UPDATE pganalytics.alert_channels SET url = ''https://evil.example''',
     'DELETE FROM pganalytics.alert_channels WHERE name <> ''hook''',
+    'SELECT pganalytics.discard_dead_letters(''hook'')',
+    'SELECT pganalytics.follow_alert_channel()',
+    'DELETE FROM pganalytics.alert_outbox',
+    'UPDATE pganalytics.alert_outbox SET state = ''dead''',
+    'INSERT INTO pganalytics.alert_channel_secrets VALUES (''hook'', E''x\r\ny'')',
+    'UPDATE pganalytics.alert_channel_secrets SET secret = ''x''',
+    'DELETE FROM pganalytics.alert_channel_secrets',
+    'DELETE FROM pganalytics.alert_channel_states',
     'INSERT INTO pganalytics.alert_outbox (channel, fingerprint, group_key, status, alert, latest, created_at, waiting_since, due_at) VALUES (''hook'', '''', '''', ''firing'', ''{}'', false, now(), now(), now())',
     'UPDATE pganalytics.alert_outbox SET alert = ''{}''',
     'TRUNCATE pganalytics.alert_outbox']) WITH ORDINALITY AS s(statement, place) ORDER BY s.place;

@@ -22,6 +22,33 @@ SELECT * FROM pg_temp.evaluate('disk_watermark', pg_temp.at(119));
 SELECT * FROM pg_temp.evaluate('disk_watermark', pg_temp.at(120));
 SELECT * FROM pg_temp.evaluate('disk_watermark', pg_temp.at(720));
 ROLLBACK;
+-- While this server was down nobody could push: what fires goes on until its next sample, or until collectors
+-- have had the time to push.
+BEGIN;
+SELECT pg_temp.series('filesystem_samples', 1, '/dev/a', '/') AS root, pg_temp.series('filesystem_samples', 1, '/dev/b', '/data') AS data \gset
+CREATE FUNCTION pg_temp.after_start(seconds float8) RETURNS timestamptz LANGUAGE sql AS
+    $$ SELECT pg_postmaster_start_time() + make_interval(secs => seconds) $$;
+SELECT count(pganalytics.make_partition('filesystem_samples', (pg_temp.after_start(s) AT TIME ZONE 'UTC')::date)) FROM unnest(ARRAY[-1500, 20]) s;
+INSERT INTO pganalytics.filesystem_samples (server_id, series_id, sampled_at, percent_used)
+SELECT 1, s, pg_temp.after_start(at), used FROM (VALUES (:root, -1500, 95), (:data, -1500, 95), (:root, -1200, 95), (:data, -1200, 95), (:root, 20, 80)) v (s, at, used);
+SELECT * FROM pg_temp.evaluate('disk_watermark', pg_temp.after_start(-1400));
+SELECT * FROM pg_temp.evaluate('disk_watermark', pg_temp.after_start(-1200));
+SELECT * FROM pg_temp.evaluate('disk_watermark', pg_temp.after_start(10));
+SELECT * FROM pg_temp.evaluate('disk_watermark', pg_temp.after_start(20));
+SELECT * FROM pg_temp.evaluate('disk_watermark', pg_temp.after_start(299));
+SELECT * FROM pg_temp.evaluate('disk_watermark', pg_temp.after_start(300));
+ROLLBACK;
+-- A thousand file systems of one collector leave room for those of others.
+BEGIN;
+SELECT count(pg_temp.series('filesystem_samples', 2, '/dev/' || n, '/' || n)) FROM generate_series(1, 1000) n;
+SELECT pg_temp.series('filesystem_samples', 1, '/dev/a', '/') AS root \gset
+INSERT INTO pganalytics.filesystem_samples (server_id, series_id, sampled_at, percent_used)
+SELECT server_id, series_id, pg_temp.at(at), CASE server_id WHEN 1 THEN 91 ELSE 1e6 END
+FROM pganalytics.metric_series, unnest(ARRAY[-1, 119]) at WHERE relation = 'filesystem_samples' AND (server_id = 2 OR series_id = :root);
+SELECT count(*) FROM pg_temp.evaluate('disk_watermark');
+SELECT state, count(*), min(labels) FROM pg_temp.evaluate('disk_watermark', pg_temp.at(120)) GROUP BY state, split_part(labels, ' ', 1) ORDER BY 2;
+SELECT * FROM pg_temp.evaluate('alert_rule_truncated', pg_temp.at(120));
+ROLLBACK;
 
 -- replication_lag: 60 s are none; the slower of two of a name; one that says nothing is none.
 BEGIN;

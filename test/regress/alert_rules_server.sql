@@ -144,9 +144,28 @@ SELECT * FROM pg_temp.evaluate('collector_silent', pg_temp.at(999));
 ROLLBACK;
 BEGIN;
 SELECT * FROM pg_temp.evaluate('collector_silent');
--- This server has started just now: nobody is silent yet.
+-- This server has started just now: nobody is silent who was not before.
+SELECT count(*) FROM pg_temp.evaluate('collector_silent', pg_postmaster_start_time() + '1 s');
+DELETE FROM pganalytics.alerts;
 SELECT * FROM pg_temp.evaluate('collector_silent', pg_postmaster_start_time() + '300.9 s');
 SELECT count(*) FROM pg_temp.evaluate('collector_silent', pg_postmaster_start_time() + '301 s');
+ROLLBACK;
+-- Across a restart both go on until a push comes, each for itself.
+BEGIN;
+CREATE FUNCTION pg_temp.after_start(seconds float8) RETURNS timestamptz LANGUAGE sql AS
+    $$ SELECT pg_postmaster_start_time() + make_interval(secs => seconds) $$;
+SELECT count(pganalytics.make_partition(r, (pg_temp.after_start(s) AT TIME ZONE 'UTC')::date))
+FROM unnest(ARRAY['push_accounts', 'push_ledger']) r, unnest(ARRAY[-1000, 20]) s;
+SELECT count(pg_temp.pushed(server, extract(epoch FROM pg_temp.after_start(-1000) - pg_temp.at())::float8)) FROM unnest(ARRAY[1, 2]) server;
+SELECT * FROM pg_temp.evaluate('collector_silent', pg_temp.after_start(-10));
+SELECT * FROM pg_temp.evaluate('ingest_stalled', pg_temp.after_start(-10));
+SELECT * FROM pg_temp.evaluate('collector_silent', pg_temp.after_start(10));
+SELECT * FROM pg_temp.evaluate('ingest_stalled', pg_temp.after_start(10));
+SELECT pg_temp.pushed(1, extract(epoch FROM pg_temp.after_start(20) - pg_temp.at())::float8) IS NOT NULL AS pushed;
+SELECT * FROM pg_temp.evaluate('collector_silent', pg_temp.after_start(25));
+SELECT * FROM pg_temp.evaluate('ingest_stalled', pg_temp.after_start(25));
+SELECT a.rule, a.labels ->> 'collector' AS collector, h.change, round(extract(epoch FROM h.at - pg_temp.after_start(0))) AS at
+FROM pganalytics.alert_history h JOIN pganalytics.alerts a USING (alert_id) ORDER BY 1, 2, 4;
 ROLLBACK;
 
 -- query_limit_exceeded: 5 of 100 are none, 6 are; of the last hour.

@@ -149,8 +149,9 @@ SELECT * FROM pganalytics.run_rule('SELECT ''1e400''::numeric AS value', now());
 SELECT labels FROM pganalytics.run_rule(
     $$SELECT E'a\n"b\\\t{{ $value }}</script>\u202e\x01''; DROP TABLE x; --' AS a, 1 AS value$$, now());
 -- Too many, and twice the same.
-SELECT count(*) FROM pganalytics.run_rule('SELECT n AS a, n AS value FROM generate_series(1, 1000) n', now());
 SELECT count(*) FROM pganalytics.run_rule('SELECT n AS a, n AS value FROM generate_series(1, 1001) n', now());
+SELECT count(*) FROM pganalytics.run_rule('SELECT n AS a, n AS value FROM generate_series(1, 100001) n', now());
+SELECT pganalytics.check_rule_query('SELECT 1 AS value, ' || string_agg('1 AS a' || n, ', ')) FROM generate_series(1, 65) n;
 SELECT count(*) FROM pganalytics.run_rule('SELECT n % 2 AS a, n AS value FROM generate_series(1, 3) n', now());
 SELECT count(*) FROM pganalytics.run_rule('SELECT nullif(n, 1)::text AS a, n AS value FROM generate_series(1, 2) n', now());
 
@@ -173,6 +174,13 @@ CREATE FUNCTION shop.raise() RETURNS int LANGUAGE plpgsql AS
     $$BEGIN RAISE EXCEPTION 'on purpose' USING ERRCODE = 'P0042'; END$$;
 CREATE FUNCTION shop.go_on(problem text) RETURNS int LANGUAGE plpgsql AS
     $$BEGIN EXECUTE problem; RETURN 0; EXCEPTION WHEN OTHERS THEN RETURN 1; END$$;
+CREATE FUNCTION shop.leave_something() RETURNS int LANGUAGE plpgsql AS
+    $$BEGIN
+        SET search_path = shop;
+        SET pganalytics.evaluation_time = '2000-01-01 00:00Z';
+        NOTIFY shop, 'sold';
+        RETURN 1;
+    END$$;
 CREATE FUNCTION shop.commit() RETURNS int LANGUAGE plpgsql AS $$BEGIN COMMIT; RETURN 1; END$$;
 SELECT * FROM pganalytics.run_rule('SELECT shop.write() AS value', now());
 SELECT * FROM pganalytics.run_rule('SELECT shop.allow_writing() AS value', now());
@@ -199,14 +207,51 @@ SELECT value FROM pganalytics.run_rule(
 LISTEN shop;
 BEGIN;
 SELECT value FROM pganalytics.run_rule('SELECT shop.lock() AS value', now());
-SELECT labels FROM pganalytics.run_rule($$
-    SELECT set_config('lock_timeout', '0', false) AS a, set_config('search_path', 'shop', false) AS b,
-           set_config('pganalytics.evaluation_time', '2000-01-01 00:00Z', false) AS c,
-           pg_notify('shop', 'sold') AS d, pg_advisory_xact_lock(42) AS e, 1 AS value$$, now());
-SELECT mode FROM pg_locks WHERE pid = pg_backend_pid()
-    AND (relation = 'shop.canary'::regclass OR locktype = 'advisory');
+SELECT value FROM pganalytics.run_rule('SELECT shop.leave_something() AS value', now());
+SELECT mode FROM pg_locks WHERE pid = pg_backend_pid() AND relation = 'shop.canary'::regclass;
 SELECT current_user, current_setting('search_path') AS path, pganalytics.evaluation_time() = now() AS now;
 COMMIT;
+-- Functions whose effects no rollback undoes are refused: when a rule is written, and when a function or
+-- a view of the user calls them. What only reads is not, nor what was granted to the rules' role by name.
+CREATE FUNCTION pg_temp.try_query(query text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN pganalytics.check_rule_query(query);
+EXCEPTION WHEN OTHERS THEN
+    RETURN SQLSTATE || ' ' || SQLERRM;
+END $$;
+SELECT q, pg_temp.try_query('SELECT 1 AS value, ' || q || ' AS a') FROM unnest(ARRAY[
+    'pg_logical_emit_message(false, ''x'', ''y'')', 'pg_advisory_lock(1)', 'pg_try_advisory_lock(1)', 'pg_advisory_unlock_all()',
+    'pg_notify(''shop'', ''x'')', 'nextval(''shop.numbers'')', 'setval(''shop.numbers'', 1)', 'lo_create(0)', 'lo_unlink(1)',
+    'lo_export(1, ''/tmp/x'')', 'pg_switch_wal()', 'pg_create_restore_point(''x'')', 'pg_reload_conf()', 'pg_cancel_backend(1)',
+    'pg_terminate_backend(1)', 'pg_read_file(''x'')', 'set_config(''work_mem'', ''1MB'', false)', 'pg_export_snapshot()',
+    'pg_stat_reset()', 'pg_create_physical_replication_slot(''x'')', 'pg_rotate_logfile()', 'setseed(0.5)',
+    'sum((SELECT pg_advisory_lock(n)::text::int FROM generate_series(1, 2) n))', 'coalesce((SELECT shop.raise()), 1)',
+    'random()', 'clock_timestamp()', 'gen_random_uuid()', 'pg_sleep(0)', 'pg_database_size(''postgres'')',
+    'query_to_xml(''SELECT 1'', false, false, '''')', '(SELECT count(*) FROM pg_locks)', '(SELECT count(*) FROM pg_stat_activity)']) AS q;
+CREATE VIEW shop.emits AS SELECT pg_logical_emit_message(false, 'x', 'y') AS lsn;
+CREATE FUNCTION shop.emit() RETURNS int LANGUAGE plpgsql SECURITY DEFINER AS
+    $$BEGIN PERFORM pg_logical_emit_message(false, 'x', 'y'); RETURN 1; END$$;
+CREATE FUNCTION shop.emit_sql() RETURNS int LANGUAGE sql SECURITY DEFINER AS
+    $$SELECT pg_logical_emit_message(false, 'x', 'y'); SELECT 1$$;
+GRANT SELECT ON shop.emits TO pganalytics_rules;
+SELECT pg_temp.try_query('SELECT 1 AS value FROM shop.emits');
+SELECT pg_current_wal_insert_lsn() AS wal_before \gset
+SELECT * FROM pganalytics.run_rule('SELECT shop.emit() AS value', now());
+SELECT * FROM pganalytics.run_rule('SELECT shop.emit_sql() AS value', now());
+SELECT value FROM pganalytics.run_rule('SELECT shop.go_on(''SELECT pg_logical_emit_message(false, repeat(''''x'''', 100000), ''''y'''')'') AS value', now());
+SELECT * FROM pganalytics.run_rule('SELECT query_to_xml(''SELECT pg_advisory_lock(1)'', false, false, '''') AS a, 1 AS value', now());
+SELECT pg_current_wal_insert_lsn() - :'wal_before' < 50000 AS wrote_nothing;
+SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid();
+-- Outside of rules nothing is refused.
+SELECT shop.emit();
+GRANT EXECUTE ON FUNCTION pg_catalog.setseed(double precision) TO pganalytics_rules;
+SELECT pg_temp.try_query('SELECT 1 AS value, setseed(0.5) AS a');
+SELECT value FROM pganalytics.run_rule('SELECT 1 AS value, setseed(0.5) AS a', now());
+REVOKE EXECUTE ON FUNCTION pg_catalog.setseed(double precision) FROM pganalytics_rules;
+SELECT pg_temp.try_query('SELECT 1 AS value, setseed(0.5) AS a');
+SET ROLE regress_alert_admin;
+INSERT INTO pganalytics.alert_rules (name, query, threshold) VALUES ('emits', 'SELECT 1 AS value, pg_logical_emit_message(false, ''x'', ''y'') AS a', 0);
+RESET ROLE;
 SET statement_timeout = '50ms';
 SELECT * FROM pganalytics.run_rule('SELECT pg_sleep(60), 1 AS value', now());
 RESET statement_timeout;
@@ -322,6 +367,48 @@ TRUNCATE pganalytics.alerts, pganalytics.alert_history, pganalytics.alert_rule_s
 SELECT count(shop.evaluate('load_high', '2026-08-01 11:58Z'::timestamptz + n * interval '1 min'))
 FROM generate_series(0, 22) n;
 SELECT labels, started_at, fired_at, resolved_at, peak FROM pganalytics.alerts WHERE fired_at IS NOT NULL;
+
+-- One collector cannot take the places of others: of one source a hundred findings become alerts, of a rule
+-- a thousand. What an alert stands for stays an alert; what is left out is counted, with its collector.
+TRUNCATE pganalytics.alerts, pganalytics.alert_history, pganalytics.alert_rule_states;
+INSERT INTO pganalytics.alert_rules (name, query, threshold, evaluate_every) VALUES ('full', 'SELECT 1 AS value', 90, '1 day');
+CREATE FUNCTION shop.find(seconds int, VARIADIC findings jsonb[]) RETURNS TABLE (collector text, alerts bigint, first text)
+    LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pganalytics.record_evaluation('full', '2026-08-01 12:00Z'::timestamptz + seconds * interval '1 s',
+        array_agg(f - 'v'), array_agg((f ->> 'v')::float8), NULL, 0) FROM unnest(findings) f;
+    RETURN QUERY SELECT a.labels ->> 'collector', count(*), min(a.labels ->> 'mount') FROM pganalytics.alerts a
+                 WHERE a.rule = 'full' AND a.state = 'firing' GROUP BY 1 ORDER BY 1;
+END $$;
+CREATE FUNCTION shop.flood(name text, count int, v float8, start int DEFAULT 1) RETURNS jsonb[] LANGUAGE sql AS $$
+    SELECT array_agg(jsonb_strip_nulls(jsonb_build_object('collector', name, 'mount', to_char(n, 'FM00000'), 'v', v)))
+    FROM generate_series(start, start + count - 1) n $$;
+SELECT * FROM shop.find(0, VARIADIC shop.flood('hostile', 1000, 1e6) || shop.flood('victim', 1, 90.5) || shop.flood('small', 1, 90));
+SELECT left_out, left_out_of, label_sets FROM pganalytics.alert_rule_states WHERE rule = 'full';
+SELECT * FROM shop.find(1, VARIADIC shop.flood('hostile', 1000, 1e6) || shop.flood('hostile', 1000, 1e9, 5000) || shop.flood('victim', 1, 90.5));
+SELECT value, labels FROM pganalytics.run_rule((SELECT query FROM pganalytics.alert_rules WHERE name = 'alert_rule_truncated'), now());
+-- Every one of 950 collectors keeps its worst; an actor is a source, too; what names none has a thousand.
+SELECT count(*), sum(alerts) FROM shop.find(2, VARIADIC shop.flood('hostile', 100, 1e6) || (
+    SELECT array_agg(jsonb_build_object('collector', 'c' || n, 'mount', m, 'v', 91 + m)) FROM generate_series(1, 950) n, generate_series(1, 2) m));
+SELECT left_out, left_out_of FROM pganalytics.alert_rule_states WHERE rule = 'full';
+SELECT * FROM shop.find(3, VARIADIC shop.flood(NULL, 1200, 99));
+SELECT left_out, left_out_of FROM pganalytics.alert_rule_states WHERE rule = 'full';
+SELECT count(*) FROM shop.find(4, VARIADIC shop.flood('victim', 1, 90.5));
+SELECT left_out, left_out_of FROM pganalytics.alert_rule_states WHERE rule = 'full';
+-- Of a lower limit the lowest are the worst.
+UPDATE pganalytics.alert_rules SET comparison = '<' WHERE name = 'full';
+SELECT * FROM shop.find(5, VARIADIC shop.flood('victim', 150, 50) || shop.flood('victim', 1, 5, 900));
+SELECT count(*) FROM pganalytics.alerts WHERE rule = 'full' AND state = 'firing' AND labels ->> 'mount' = '00900';
+-- Labels that begin with two underscores are for texts: no other alert when they change, and no two alerts.
+UPDATE pganalytics.alert_rules SET comparison = '>', annotations = '{"summary": "{{ $labels.mount }}: {{ $labels.__who }}"}' WHERE name = 'full';
+SELECT count(*) FROM shop.find(6, VARIADIC '{}');
+SELECT shop.find(7, '{"mount": "/", "__who": "ann\u202e", "v": 99}');
+SELECT shop.find(8, '{"mount": "/", "__who": "bob", "v": 99}');
+SELECT labels, annotations FROM pganalytics.alerts WHERE rule = 'full' AND state = 'firing';
+SELECT shop.find(9, '{"mount": "/", "__who": "ann", "v": 99}', '{"mount": "/", "__who": "bob", "v": 99}');
+
+DELETE FROM pganalytics.alert_rules WHERE name = 'full';
+DROP FUNCTION shop.find, shop.flood;
 
 -- What is over is removed when its time has come, unless somebody is still to be told.
 TRUNCATE pganalytics.alerts, pganalytics.alert_history;

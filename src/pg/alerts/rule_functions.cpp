@@ -2,6 +2,7 @@
 #include "pg/alerts/rule_template.hpp"
 #include "pg/alerts/rules.hpp"
 #include "pg/base/guc.hpp"
+#include "pg/base/visible_text.hpp"
 
 extern "C" {
 #include "utils/float.h"
@@ -44,6 +45,7 @@ PG_FUNCTION_INFO_V1(pganalytics_setting_value);
 PG_FUNCTION_INFO_V1(pganalytics_alert_retention);
 PG_FUNCTION_INFO_V1(pganalytics_in_extension_script);
 PG_FUNCTION_INFO_V1(pganalytics_expand_template);
+PG_FUNCTION_INFO_V1(pganalytics_visible_text);
 
 // pganalytics_run_rule returns a row for each label set. It raises the same errors as RunRule.
 Datum pganalytics_run_rule(PG_FUNCTION_ARGS) {
@@ -84,6 +86,15 @@ Datum pganalytics_expand_template(PG_FUNCTION_ARGS) {
     if (PG_ARGISNULL(0) || PG_ARGISNULL(1)) PG_RETURN_NULL();
     PG_RETURN_TEXT_P(cstring_to_text(
         ExpandTemplate(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_JSONB_P(1), value)));
+}
+
+Datum pganalytics_visible_text(PG_FUNCTION_ARGS) {
+    using namespace pganalytics::pg;
+    text* const shown = PG_GETARG_TEXT_PP(0);
+    StringInfoData out;
+    initStringInfo(&out);
+    AppendVisible(&out, {VARDATA_ANY(shown), static_cast<size_t>(VARSIZE_ANY_EXHDR(shown))});
+    PG_RETURN_TEXT_P(cstring_to_text_with_len(out.data, out.len));
 }
 
 }  // extern "C"

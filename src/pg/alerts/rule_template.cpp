@@ -1,12 +1,18 @@
 // Rule template: expands a text in one pass.
 #include "pg/alerts/rule_template.hpp"
 
+#include "core/utf8.hpp"
+#include "pg/base/visible_text.hpp"
+
 extern "C" {
 #include "lib/stringinfo.h"
 }
 
 namespace pganalytics::pg {
 namespace {
+
+// What ends a text that was cut.
+constexpr char kCut[] = "...";
 
 const char* SkipBlanks(const char* at) {
     while (*at == ' ' || *at == '\t') ++at;
@@ -17,7 +23,7 @@ void AppendLabel(StringInfo out, Jsonb* labels, const char* name, int length) {
     JsonbValue found;
     if (getKeyJsonValueFromContainer(&labels->root, name, length, &found) == nullptr) return;
     if (found.type != jbvString) return;
-    appendBinaryStringInfo(out, found.val.string.val, found.val.string.len);
+    AppendVisible(out, {found.val.string.val, static_cast<size_t>(found.val.string.len)});
 }
 
 // Replace expands the placeholder at `at`: it appends the label or the value, and returns the text
@@ -55,7 +61,7 @@ const char* Replace(StringInfo out, const char* at, Jsonb* labels, const char* v
 char* ExpandTemplate(const char* text, Jsonb* labels, const char* value) {
     StringInfoData out;
     initStringInfo(&out);
-    while (*text != '\0') {
+    while (*text != '\0' && out.len <= kMaxAnnotationBytes) {
         if (strncmp(text, "{{", 2) == 0) {
             if (const char* const rest = Replace(&out, text, labels, value)) {
                 text = rest;
@@ -63,6 +69,12 @@ char* ExpandTemplate(const char* text, Jsonb* labels, const char* value) {
             }
         }
         appendStringInfoChar(&out, *text++);
+    }
+    if (out.len > kMaxAnnotationBytes) {
+        const std::string_view kept = core::CutUtf8({out.data, static_cast<size_t>(out.len)},
+                                                    kMaxAnnotationBytes - strlen(kCut));
+        out.len = static_cast<int>(kept.size());
+        appendStringInfoString(&out, kCut);
     }
     return out.data;
 }

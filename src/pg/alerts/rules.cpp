@@ -2,6 +2,7 @@
 // no members. The author of a rule cannot choose the role that runs it.
 #include "pg/alerts/rules.hpp"
 
+#include "pg/alerts/function_guard.hpp"
 #include "pg/base/compat.h"
 #include "pg/base/evaluation_time.hpp"
 #include "pg/base/session.hpp"
@@ -53,6 +54,10 @@ bool IsNumber(Oid type) {
 // rule's query may not have these columns.
 int CheckColumns(TupleDesc descriptor) {
     int value_column = 0;
+    if (descriptor->natts > kMaxLabels + 1) {
+        ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                errmsg("the rule's query has more than %d labels", kMaxLabels));
+    }
     for (int i = 0; i < descriptor->natts; ++i) {
         const char* const name = NameStr(TupleDescAttr(descriptor, i)->attname);
         for (int j = 0; j < i; ++j) {
@@ -83,7 +88,8 @@ int CheckColumns(TupleDesc descriptor) {
 }
 
 // PrepareRule parses the query and sets *value_column to the result of CheckColumns. It raises
-// ERROR 22023 if the query is not a single SELECT that only reads. REQUIRES: SPI connected.
+// ERROR 22023 if the query is not a single SELECT that only reads, and 42501 if it calls a function
+// that the guard refuses. REQUIRES: SPI connected.
 SPIPlanPtr PrepareRule(const char* query, int* value_column) {
     SPIPlanPtr const plan = SPI_prepare(query, 0, nullptr);
     if (plan == nullptr) {
@@ -92,12 +98,13 @@ SPIPlanPtr PrepareRule(const char* query, int* value_column) {
     List* const sources = SPI_plan_get_plan_sources(plan);
     bool reads = list_length(sources) == 1;
     const CachedPlanSource* source = nullptr;
+    Query* parsed = nullptr;
     if (reads) {
         source = static_cast<const CachedPlanSource*>(linitial(sources));
         reads = list_length(source->query_list) == 1 && source->resultDesc != nullptr;
     }
     if (reads) {
-        const Query* const parsed = linitial_node(Query, source->query_list);
+        parsed = linitial_node(Query, source->query_list);
         reads = parsed->commandType == CMD_SELECT && parsed->utilityStmt == nullptr &&
                 !parsed->hasModifyingCTE && parsed->rowMarks == NIL;
     }
@@ -106,6 +113,7 @@ SPIPlanPtr PrepareRule(const char* query, int* value_column) {
                 errmsg("a rule's query is one SELECT, which writes and locks nothing"));
     }
     *value_column = CheckColumns(source->resultDesc);
+    CheckRuleFunctions(parsed);
     return plan;
 }
 
@@ -207,13 +215,13 @@ void Restrict(TimestampTz at) {
 Findings Read(const char* query, MemoryContext context) {
     int value_column = 0;
     SPIPlanPtr const plan = PrepareRule(query, &value_column);
-    const int code = SPI_execute_plan(plan, nullptr, nullptr, true, kMaxLabelSets + 1);
+    const int code = SPI_execute_plan(plan, nullptr, nullptr, true, kMaxRows + 1);
     if (code != SPI_OK_SELECT) {
         elog(ERROR, "could not run a rule: %s", SPI_result_code_string(code));
     }
-    if (SPI_processed > kMaxLabelSets) {
+    if (SPI_processed > kMaxRows) {
         ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-                errmsg("the rule's query gives more than %d rows", kMaxLabelSets),
+                errmsg("the rule's query gives more than %d rows", kMaxRows),
                 errhint("Let it count, or add a condition: each row is an alert."));
     }
     const auto count = static_cast<int>(SPI_processed);
@@ -247,10 +255,12 @@ Findings RunRule(const char* query, TimestampTz at, MemoryContext context) {
     MemoryContextSwitchTo(caller);
     ErrorData* const error = Try([&] {
         Restrict(at);
+        GuardFunctions(true);
         if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "could not connect to SPI");
         findings = Read(query, context);
         SPI_finish();
     });
+    GuardFunctions(false);
     // The rollback restores the role and the settings and releases what SPI holds.
     RollbackAndReleaseCurrentSubTransaction();
     MemoryContextSwitchTo(caller);

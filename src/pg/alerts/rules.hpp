@@ -9,8 +9,11 @@ extern "C" {
 
 namespace pganalytics::pg {
 
-// A rule fails if its query returns more label sets than this.
-inline constexpr int kMaxLabelSets = 1000;
+// A rule fails if its query returns more rows than this. select_findings() decides which of them
+// become alerts.
+inline constexpr int kMaxRows = 100000;
+// A rule's query may have this many columns beside "value".
+inline constexpr int kMaxLabels = 64;
 // If the text of a label has more bytes than this, it is cut and marked.
 inline constexpr int kMaxLabelBytes = 1024;
 
@@ -31,12 +34,13 @@ struct Findings {
 // notifications. The findings are allocated in `context`. It raises any ERROR of the query, and:
 //   22023: the query is not one SELECT whose columns are "value" and valid label names
 //   21000: two rows have the same labels
-//   54000: the query returns more than kMaxLabelSets rows
+//   42501: the query calls a function that function_guard.hpp refuses
+//   54000: the query returns more than kMaxRows rows
 // REQUIRES: a transaction with a snapshot, not in parallel mode.
 Findings RunRule(const char* query, TimestampTz at, MemoryContext context);
 
 // CheckRuleQuery parses a text without running it. If the text is no valid query for a rule, it
-// raises ERROR 22023 or the ERROR of the parser. REQUIRES: a transaction.
+// raises ERROR 22023, 42501 or the ERROR of the parser. REQUIRES: a transaction.
 void CheckRuleQuery(const char* query);
 
 }  // namespace pganalytics::pg

@@ -24,11 +24,13 @@ constexpr char kNoAlert[] = "there is no such alert";
     "'muted_by', coalesce(m.muted_by, '{}'), 'fingerprint', a.fingerprint"
 
 // Select the page first, and details only for the alerts on it: the table may hold years of alerts.
+// The heartbeat always fires and is no problem: show it only to who asks for its rule.
 Statement list_alerts = {
     "WITH mutes AS MATERIALIZED (SELECT * FROM pganalytics.alert_mutes(pg_catalog.now())), "
     "found AS MATERIALIZED (SELECT a.alert_id, a.started_at FROM pganalytics.alerts a "
     "WHERE ($1 IS NULL OR a.state = $1 OR ($1 = 'active' AND a.state <> 'resolved')) "
-    "AND ($2 IS NULL OR a.severity = $2) AND ($3 IS NULL OR a.rule = $3) "
+    "AND ($2 IS NULL OR a.severity = $2) "
+    "AND (CASE WHEN $3 IS NULL THEN a.rule <> 'heartbeat' ELSE a.rule = $3 END) "
     "AND ($4 IS NULL OR (a.acknowledged_at IS NOT NULL) = $4) "
     "AND ($5 IS NULL OR EXISTS (SELECT FROM mutes m WHERE m.alert_id = a.alert_id) = $5)), "
     "page AS MATERIALIZED (SELECT f.alert_id FROM found f "

@@ -1,9 +1,11 @@
 // API audit log: GET /api/v1/audit-logs, a page of the audit log as JSON or CSV. The next page is
 // found by the id of the last row of this page, so rows that are added meanwhile neither repeat nor
 // hide a row.
+#include "core/spreadsheet.hpp"
 #include "pg/api/handlers.hpp"
 #include "pg/api/pages.hpp"
 #include "pg/base/statement.hpp"
+#include "pg/base/visible_text.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"
@@ -80,17 +82,22 @@ void Find(const ApiInputs& inputs) {
     Execute(&find, values, nulls);
 }
 
-// AppendCell appends a field as in RFC 4180. A text that a spreadsheet would take as a formula gets
-// an apostrophe in front, so that the spreadsheet takes it as text.
+// AppendCell appends a field as in RFC 4180, with escapes for what has no shape (core/visible.hpp).
+// A text that a spreadsheet would run gets an apostrophe in front, so that the spreadsheet takes it
+// as text.
 void AppendCell(StringInfo out, const char* text) {
     if (text == nullptr) return;
+    StringInfoData shown;
+    initStringInfo(&shown);
+    AppendVisible(&shown, text);
     appendStringInfoChar(out, '"');
-    if (text[0] != '\0' && strchr("=+-@\t\r", text[0]) != nullptr) appendStringInfoChar(out, '\'');
-    for (; *text != '\0'; ++text) {
-        if (*text == '"') appendStringInfoChar(out, '"');
-        appendStringInfoChar(out, *text);
+    if (core::IsFormula(text) || core::IsFormula(shown.data)) appendStringInfoChar(out, '\'');
+    for (const char* c = shown.data; *c != '\0'; ++c) {
+        if (*c == '"') appendStringInfoChar(out, '"');
+        appendStringInfoChar(out, *c);
     }
     appendStringInfoChar(out, '"');
+    pfree(shown.data);
 }
 
 void AppendRow(StringInfo out, uint64 row, bool csv) {

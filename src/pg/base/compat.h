@@ -10,6 +10,7 @@ extern "C" {
 #include "executor/executor.h"
 #include "libpq/libpq-be.h"
 #include "mb/pg_wchar.h"
+#include "nodes/nodeFuncs.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
 #include "utils/acl.h"
@@ -37,6 +38,29 @@ inline JsonActionResult JsonActionDone() { return JSON_SUCCESS; }
 #else
 using JsonActionResult = void;
 inline JsonActionResult JsonActionDone() {}
+#endif
+
+// WalkQuery and WalkExpression call `walker` for each node of a query or expression. Before
+// PostgreSQL 16 the type of the walker had no prototype (1c27d16e6e5).
+using TreeWalker = bool (*)(Node*, void*);
+#if PG_VERSION_NUM >= 160000
+inline bool WalkQuery(Query* query, TreeWalker walker, void* context) {
+    return query_tree_walker(query, walker, context, 0);
+}
+inline bool WalkExpression(Node* node, TreeWalker walker, void* context) {
+    return expression_tree_walker(node, walker, context);
+}
+#else
+// GCC lets any pointer to a function be cast to void (*)().
+inline auto OldWalker(TreeWalker walker) {
+    return reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(walker));
+}
+inline bool WalkQuery(Query* query, TreeWalker walker, void* context) {
+    return query_tree_walker(query, OldWalker(walker), context, 0);
+}
+inline bool WalkExpression(Node* node, TreeWalker walker, void* context) {
+    return expression_tree_walker(node, OldWalker(walker), context);
+}
 #endif
 
 // MakeJsonLexer makes a lexer for `size` bytes of UTF-8. Since PostgreSQL 17, the caller may pass

@@ -331,3 +331,62 @@ def test_anchors(world):
     forged = f"{number}:{'0' if digest[0] != '0' else '1'}{digest[1:]}"
     assert world.db.value("SELECT status FROM pganalytics.verify_audit_log(%s)", forged) == "broken"
     assert world.count(channel, "state = 'sent' AND alert_id IS NULL") == 1
+
+
+def test_heartbeat(world):
+    """A channel that asks for it gets the heartbeat again and again, and no longer when the worker stops."""
+    watch, other = world.receiver(), world.receiver()
+    channel = world.channel(watch.url, heartbeat_every="30 s", matchers='[{"name": "host", "value": "none"}]')
+    beside = world.channel(other.url)
+
+    def age(seconds):
+        world.db.execute("UPDATE pganalytics.alert_outbox SET created_at = now() - interval '1 s' * %s "
+                         "WHERE channel = %s AND latest", seconds, channel)
+
+    world.db.execute("UPDATE pganalytics.alert_rules SET enabled = true WHERE name = 'heartbeat'")
+    try:
+        for beats in (1, 2, 3):
+            wait_until(lambda n=beats: len(watch.taken) == n, 30, f"heartbeat {beats}")
+            alert, = watch.taken[-1][1]
+            assert (alert["labels"]["alertname"], alert["status"]) == ("heartbeat", "firing")
+            wait_until(lambda: world.count(channel, "state = 'waiting'") == 0, 10, "its end")
+            if beats < 3:
+                age(30)
+        worker = world.worker()[0]
+        os.kill(worker, signal.SIGSTOP)
+        age(29)
+        # A worker that ran would have sent it 5 s after the 30 s at the latest.
+        wait_until(lambda: world.db.value(
+            "SELECT now() - created_at > '36 s' FROM pganalytics.alert_outbox "
+            "WHERE channel = %s AND latest", channel), 20, "the next one's time")
+        assert len(watch.taken) == 3
+        os.kill(worker, signal.SIGCONT)
+        wait_until(lambda: len(watch.taken) == 4, 20, "the next heartbeat")
+        assert world.count(channel, "status = 'resolved'") == 0
+        assert not world.db.rows("SELECT FROM pganalytics.active_alerts")
+    finally:
+        world.db.execute("UPDATE pganalytics.alert_rules SET enabled = false WHERE name = 'heartbeat'")
+    # Its end is not sent: to a service that waits for the heartbeat it would be one more.
+    wait_until(lambda: world.db.value("SELECT state = 'resolved' FROM pganalytics.alerts"), 10, "its end")
+    wait_until(lambda: not world.db.rows(
+        "SELECT FROM pganalytics.alert_outbox WHERE latest AND status = 'firing' AND channel = %s",
+        channel), 20, "the comparison")
+    assert len(watch.taken) == 4 and not other.tries and world.count(beside, "true") == 0
+
+
+def test_row_that_cannot_be_sent(world, load):
+    """A row of the outbox that nothing can be made of is a dead letter, and stops nothing else."""
+    receiver, other = world.receiver(), world.receiver()
+    channel, beside = world.channel(receiver.url, group_by=[]), world.channel(other.url)
+    for alert in ('{"labels": 5}', "5", '{"labels": {}, "annotations": {"a": 5}}'):
+        world.db.execute(
+            "INSERT INTO pganalytics.alert_outbox (channel, fingerprint, group_key, status, alert, "
+            "latest, created_at, waiting_since, due_at) "
+            "VALUES (%s, %s, '{}:{}', 'firing', %s, false, now(), now(), now())", channel, alert, alert)
+    world.waves(3)
+    dead = "state = 'dead' AND starts_with(last_error, 'it cannot be sent')"
+    wait_until(lambda: world.count(channel, dead) == 3, 20, "dead letters")
+    world.db.execute("DELETE FROM pganalytics.alert_outbox WHERE state = 'dead'")
+    world.wait_until_told(channel, receiver)
+    world.wait_until_told(beside, other)
+    assert load.stop().failures == []

@@ -10,7 +10,7 @@ import pytest
 import product
 from api_client import PASSWORD, ApiClient, fresh_address
 from audit_view import REFUSED, events, last_id
-from client import push_body, query_rows
+from client import push_body, query_rows, rfc3339
 from cluster import wait_until
 
 SOON = 10
@@ -69,6 +69,10 @@ def test_ten_failed_logins_are_none(watched):
     assert_silent(watched, "failed_login_surge")
     guess(watched, "another")
     assert await_alert(watched, "failed_login_surge") == (11, {})
+    # It says who it is, but no name that is no role: that may be a password.
+    summary, = watched.db.rows("SELECT annotations ->> 'summary' FROM pganalytics.alerts "
+                               "WHERE rule = 'failed_login_surge'")[0]
+    assert "no role from 127.0.0.1 (" in summary and "name-1" not in summary, summary
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +185,55 @@ def test_collectors_fall_silent(make_server):
     await_end(server, "collector_silent", collector=names[other.collector_id])
 
 
+def test_restart_resolves_nothing(make_server):
+    """Who was silent before a restart is silent after it, until a push comes; nobody is told of an end."""
+    server = rules_each_second(make_server("restarted", ingest_workers=1, alert_collector_silent="5s"))
+    both = [server.collector(), server.collector()]
+    for one in both:
+        push(server, one)
+    alive = """FROM pganalytics.alerts WHERE rule IN ('collector_silent', 'ingest_stalled')
+               AND state = 'firing' ORDER BY 1"""
+    wait_until(lambda: len(server.db.rows(f"SELECT alert_id {alive}")) == 3, 30, "two silent collectors")
+    before = server.db.rows(f"SELECT alert_id, fired_at {alive}")
+    server.cluster.restart()
+    server.cluster.wait_until_running()
+    for rule in ("collector_silent", "ingest_stalled"):
+        now = server.db.value("SELECT clock_timestamp()")
+        wait_until(lambda r=rule, t=now: server.db.rows(
+            "SELECT FROM pganalytics.alert_rule_states WHERE rule = %s AND evaluated_at > %s",
+            r, t), SOON, rule)
+    assert server.db.rows(f"SELECT alert_id, fired_at {alive}") == before
+    push(server, both[0])
+    await_end(server, "ingest_stalled")
+    wait_until(lambda: len(alerts(server, "collector_silent")) == 1, SOON, "the end of one")
+    assert server.db.value("SELECT count(*) FROM pganalytics.alerts WHERE rule = 'collector_silent'") == 2
+
+
+def disks(credentials, count, percent):
+    now = rfc3339(datetime.datetime.now(datetime.timezone.utc))
+    return {"collector_id": credentials.collector_id, "hostname": "h", "version": "3.0.0",
+            "timestamp": now, "metrics_count": 1,
+            "metrics": [{"type": "disk_usage", "timestamp": now, "filesystems": [
+                {"device": f"/dev/{n}", "mount": f"/{n}", "percent_used": percent, "total_gb": 1,
+                 "used_gb": 1, "free_gb": 0} for n in range(count)]}]}
+
+
+def test_one_sender_fills_no_rule(watched):
+    """Of a thousand full disks of one collector a hundred are alerts, and one of another is, too."""
+    hostile, victim = watched.collector(), watched.collector()
+    names = dict(watched.db.rows("SELECT collector_id::text, name FROM pganalytics.collectors"))
+    for credentials, count, percent in ((hostile, 1000, 1e6), (victim, 1, 95)):
+        with watched.client(credentials) as client:
+            answer = client.push(disks(credentials, count, percent))
+            assert answer.status == 200, answer
+    assert await_alert(watched, "disk_watermark", collector=names[victim.collector_id])[0] == 95
+    assert len(alerts(watched, "disk_watermark", collector=names[hostile.collector_id])) == 100
+    assert await_alert(watched, "alert_rule_truncated", rule="disk_watermark",
+                       source=names[hostile.collector_id])[0] == 900
+    assert watched.db.row("SELECT left_out, left_out_of FROM pganalytics.alert_rule_states "
+                          "WHERE rule = 'disk_watermark'") == (900, names[hostile.collector_id])
+
+
 def test_rows_are_discarded(watched):
     credentials = watched.collector()
     push(watched, credentials)
@@ -260,11 +313,12 @@ def test_the_manual_has_each_rule(make_server):
         with psycopg2.connect(server.cluster.dsn(product.DATABASE)) as session, session.cursor() as cursor:
             cursor.execute("SET search_path = pg_catalog, pg_temp")
             cursor.execute(query)
-            labels = [column.name for column in cursor.description if column.name != "value"]
+            labels = [column.name for column in cursor.description
+                      if column.name != "value" and not column.name.startswith("__")]
         made.append((f"`{name}`", severity, f"{comparison} {limit if limit[0].isdigit() else f'`{limit}`'}",
                      " / ".join((short(pending) or "0", short(kept) or "0")), short(every),
                      ", ".join(f"`{label}`" for label in labels) or "—"))
     assert sorted(listed) == sorted(made)
     present = server.db.rows("SELECT name FROM pganalytics.alert_rules "
                              "WHERE builtin AND query !~ 'evaluation_time' ORDER BY 1")
-    assert [name for name, in present] == ["alert_rule_failing"]
+    assert [name for name, in present] == ["alert_rule_failing", "alert_rule_truncated", "heartbeat"]

@@ -3,7 +3,9 @@ import csv
 import datetime
 import io
 import json
+import re
 import threading
+import unicodedata
 import urllib.parse
 import uuid
 
@@ -209,7 +211,8 @@ class TestCsv:
     @pytest.fixture(scope="class")
     def formulas(self, server):
         """formulas makes rows whose actors and names a spreadsheet would run as formulas."""
-        marks = ["=1+1", "+1", "-1", "@SUM(A1)", 'a "quoted", one', "two\nlines", "plain"]
+        marks = ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "\uff1d1", " =1", "\u00a0\uff0b1", "\t=1", "-1", "+1.5",
+                 'a "quoted", one', "two\nlines", "\u202e\u061c", "plain"]
         for mark in marks:
             with ApiClient(server) as client:
                 client.log_in(mark, "wrong")
@@ -238,17 +241,21 @@ class TestCsv:
 
         if value is None:
             return ""
-        if isinstance(value, dict):
-            return json.dumps(value, ensure_ascii=False)
-        text = str(value)
-        return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+        text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
+        shown = "".join(
+            f"\\u{ord(c):04x}" if unicodedata.category(c) in ("Cc", "Cf", "Zl") else c for c in text)
+        number = re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?", text)
+        formula = text.strip()[:1] in tuple("=+-@\uff1d\uff0b\uff0d\uff20") and not number
+        return "'" + shown if formula else shown
 
     def test_no_cell_is_a_formula(self, admin, formulas):
         answer = page(admin, format="csv", action="auth.login_failed")
         cells = [cell for row in csv.reader(io.StringIO(answer.raw.decode(), newline=""))
                  for cell in row]
-        assert {"'=1+1", "'+1", "'-1"} <= set(cells)
-        assert not [cell for cell in cells if cell[:1] in ("=", "+", "-", "@", "\t", "\r")]
+        assert {"'=1+1", "'+1+1", "'-1+1", "'@SUM(A...", "'\uff1d1", "' =1", "'\u00a0\uff0b1", "\\x09=1",
+                "-1", "+1.5", "\\u202e\\u061c"} <= set(cells)
+        assert not [cell for cell in cells if cell[:1] in ("=", "+", "-", "@", "\t", "\r")
+                    and cell not in ("-1", "+1.5")]
         # Each row is one line: line ends were escaped when the event was recorded.
         assert len(answer.raw.decode().splitlines()) == 1 + len(
             entries(admin, action="auth.login_failed"))

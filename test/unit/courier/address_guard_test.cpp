@@ -3,8 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include "core/public_address.hpp"
+
 namespace pganalytics::courier {
 namespace {
+
+using core::IsPublic;
 
 core::Address Parse(const char* text) {
     core::Address address;
