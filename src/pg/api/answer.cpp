@@ -7,9 +7,9 @@
 #include "pg/api/handlers.hpp"
 #include "pg/api/scrapers.hpp"
 #include "pg/audit/record.hpp"
-#include "pg/base/answer_text.hpp"
 #include "pg/base/secret_memory.hpp"
 #include "pg/base/session.hpp"
+#include "pg/base/trouble.hpp"
 
 extern "C" {
 #include "storage/proc.h"

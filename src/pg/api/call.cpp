@@ -1,6 +1,6 @@
 #include "pg/api/call.hpp"
 
-#include "pg/base/answer_text.hpp"
+#include "pg/base/trouble.hpp"
 
 namespace pganalytics::pg {
 

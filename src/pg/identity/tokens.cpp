@@ -2,10 +2,10 @@
 #include "pg/identity/tokens.hpp"
 
 #include "pg/audit/refusals.hpp"
-#include "pg/base/answer_text.hpp"
 #include "pg/base/guc.hpp"
 #include "pg/base/session.hpp"
 #include "pg/base/statement.hpp"
+#include "pg/base/trouble.hpp"
 #include "pg/base/unix_time.hpp"
 #include "pg/identity/authenticate.hpp"
 #include "pg/identity/signing_keys.hpp"

@@ -1,9 +1,9 @@
 // Health: reads the document in one read-only transaction with a time limit.
 #include "pg/store/health.hpp"
 
-#include "pg/base/answer_text.hpp"
 #include "pg/base/session.hpp"
 #include "pg/base/statement.hpp"
+#include "pg/base/trouble.hpp"
 #include "pg/identity/authenticate.hpp"
 #include "pg/store/metrics/table_locks.hpp"
 

@@ -5,8 +5,8 @@
 
 #include "pg/audit/record.hpp"
 #include "pg/audit/refusals.hpp"
-#include "pg/base/answer_text.hpp"
 #include "pg/base/session.hpp"
+#include "pg/base/trouble.hpp"
 #include "pg/identity/authenticate.hpp"
 #include "pg/store/accounts.hpp"
 #include "pg/store/ledger.hpp"
