@@ -28,4 +28,4 @@ $(DATA_built): sql/install_script.awk $(COLUMN_TABLES) $(SQL_SOURCES) sql/order.
 	awk -f sql/install_script.awk $(COLUMN_TABLES) $(SQL_SOURCES) > $@
 .DELETE_ON_ERROR:
 
-$(OBJS): extension.mk exports.map $(shell find src/core src/protocol src/pg bgworker -name '*.hpp' -o -name '*.h' -o -name '*.def')
+$(OBJS): extension.mk exports.map $(shell find src/core src/protocol src/redact src/pg bgworker -name '*.hpp' -o -name '*.h' -o -name '*.def')

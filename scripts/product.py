@@ -59,9 +59,7 @@ class Analytics(cluster.Cluster):
         return self.wait_until_running(timeout)
 
     def wait_until_running(self, timeout=30):
-        if self.query(f"SELECT pganalytics.wait_until_running('{timeout} s')") != "t":
-            raise TimeoutError(f"the workers of {self.name} do not serve after {timeout} s:\n" +
-                               self.query("TABLE pganalytics.workers"))
+        self.query(f"SELECT pganalytics.wait_until_running('{timeout} s')")
         return self
 
     def query(self, sql, *options):

@@ -230,7 +230,7 @@ void RunAlertsWorker() {
         AllocSetContextCreate(TopMemoryContext, "pganalytics rule", ALLOCSET_DEFAULT_SIZES);
     pg::SetState(worker.status, pg::WorkerState::kRunning);
     while (GoOn(&worker)) {
-        if (!ExtensionExists()) return;
+        if (!MayServe()) return;
         worker.failed = false;
         const pg::RuleNames rules = ListDueRules(&worker);
         for (int i = 0; i < rules.count && GoOn(&worker); ++i) {

@@ -28,7 +28,9 @@ struct Courier {
     pid_t pid;  // 0: no courier runs
     Channel channel;
     core::Instant heard_at;  // when it last sent a frame, or was last idle
-    bool outdated;           // settings have changed since it was started
+    uint64 fingerprint;      // of its configuration and files
+    bool outdated;           // its settings or files have changed since it was started
+    bool replaced;           // the last one was ended because it was outdated
     const char* failure;     // why it must end; nullptr: it need not end
     // The back-off counts the couriers that died or could not start. The result of a delivery
     // resets the count.
@@ -58,6 +60,22 @@ void FailWith(const char* what, ErrorData* error) {
     FreeErrorData(error);
 }
 
+protocol::CourierConfig CurrentConfig() {
+    protocol::CourierConfig config;
+    config.timeout_ms = static_cast<uint32_t>(pg::settings.alert_timeout_s) * 1000;
+    config.connect_timeout_ms = Min(kConnectTimeoutMs, config.timeout_ms);
+    config.allowed_hosts = pg::settings.alert_allowed_hosts;
+    config.ca_file = pg::settings.alert_ca_file;
+    config.smtp_relay = pg::settings.smtp_relay;
+    config.mail_from = pg::settings.alert_mail_from;
+    config.user_agent = kUserAgent;
+    return config;
+}
+
+uint64 Fingerprint(const protocol::CourierConfig& config) {
+    return FingerprintOf(FrameType::kCourierConfig, config, {config.ca_file});
+}
+
 void Start() {
     static bool registered = false;
     if (!registered) before_shmem_exit(AtExit, 0);
@@ -73,18 +91,14 @@ void Start() {
     OpenChannel(&courier.channel, fd);
     courier.heard_at = Now();
     courier.outdated = false;
+    // A courier that takes the place of one with outdated settings is no restart.
     pg::UpdateStatus(courier.status, [](pg::WorkerStatus* s) {
         s->gateway_pid = courier.pid;
-        ++s->gateway_starts;
+        if (!courier.replaced) ++s->gateway_starts;
     });
-    protocol::CourierConfig config;
-    config.timeout_ms = static_cast<uint32_t>(pg::settings.alert_timeout_s) * 1000;
-    config.connect_timeout_ms = Min(kConnectTimeoutMs, config.timeout_ms);
-    config.allowed_hosts = pg::settings.alert_allowed_hosts;
-    config.ca_file = pg::settings.alert_ca_file;
-    config.smtp_relay = pg::settings.smtp_relay;
-    config.mail_from = pg::settings.alert_mail_from;
-    config.user_agent = kUserAgent;
+    courier.replaced = false;
+    const protocol::CourierConfig config = CurrentConfig();
+    courier.fingerprint = Fingerprint(config);
     Send(&courier.channel, FrameType::kCourierConfig, 0, config);
 }
 
@@ -277,13 +291,14 @@ void TendCourier(pg::WorkerStatus* status) {
     if (courier.pid != 0 && courier.outdated && pg::CountAttempts(courier.attempts) == 0) {
         char end[160];
         End(end, sizeof(end));
+        courier.replaced = true;
     }
     TakeDue();
     SettleEnded();
 }
 
 void ReloadCourier() {
-    courier.outdated = true;
+    courier.outdated = courier.pid != 0 && courier.fingerprint != Fingerprint(CurrentConfig());
     courier.backoff.Reset();
 }
 

@@ -346,7 +346,7 @@ void RunAuditWorker() {
         const core::Instant began_at = ReadClock();
         const bool stored = Drain(&worker) && FollowSwitch(&worker);
         if (!stored || look.IsDue(began_at)) {
-            if (!LogExists(&worker)) return;
+            if (!LogExists(&worker) || !MayServe()) return;
             look.Start(began_at, kTurnMs);
         }
         if (stored) {

@@ -26,10 +26,10 @@ constexpr char kMakePartitions[] = "make partitions of";
 constexpr char kListExpired[] = "find";
 constexpr char kDropPartition[] = "drop expired partition";
 constexpr char kNoteExpired[] = "note";
-constexpr char kFindExtension[] = "look for";
 constexpr char kForget[] = "remove";
 
 // kAgain: another session holds a lock, so the rest must be done in a later loop iteration.
+// kExtensionGone: the worker must exit; see MayServe.
 enum class Outcome { kDone, kAgain, kFailed, kExtensionGone };
 
 // Note shows in pganalytics.workers what could not be done, logs it if it is news, and frees the
@@ -111,11 +111,7 @@ Outcome ApplyRetention(pg::WorkerStatus* status, MemoryContext context) {
 }
 
 Outcome Maintain(pg::WorkerStatus* status, bool due, MemoryContext context) {
-    bool exists = false;
-    ErrorData* const error = pg::Transact([&exists] { exists = OidIsValid(pg::ExtensionOid()); });
-    if (error != nullptr) return Note(status, error, kFindExtension, "the extension");
-    pg::EndTrouble(status, kFindExtension);
-    if (!exists) return Outcome::kExtensionGone;
+    if (!MayServe()) return Outcome::kExtensionGone;
     if (!due) return Outcome::kDone;
     pgstat_report_activity(STATE_RUNNING, "making partitions");
     const Outcome made = MakePartitions(status, context);

@@ -7,6 +7,7 @@
 #include "pg/base/session.hpp"
 #include "pg/base/trouble.hpp"
 #include "pg/identity/tokens.hpp"
+#include "pg/store/disk_space.hpp"
 #include "pg/store/health.hpp"
 #include "pg/store/metrics/work_locks.hpp"
 #include "pg/store/store.hpp"
@@ -31,10 +32,13 @@ struct Group {
     Gateway** gateways;
     int count;
     size_t bytes;
-    bool alone;  // the group has a large push and takes no other push
+    bool alone;    // the group has a large push and takes no other push
+    bool refused;  // there was too little disk space
 };
 
-constexpr char kStoring[] = "store a push";  // the topic of a trouble
+// The topics of troubles.
+constexpr char kStoring[] = "store a push";
+constexpr char kDiskSpace[] = "disk space";
 
 // Question is a HealthRequest that waits until the pushes taken in the same loop iteration are
 // stored.
@@ -259,6 +263,7 @@ void Count(const Group& group) {
         }
         s->Count(kCommits, pushes > 0 ? 1 : 0);
     });
+    if (group.refused) return;
     if (refused == nullptr) {
         if (pushes > 0) pg::EndTrouble(supervisor.status, kStoring);
         return;
@@ -274,12 +279,40 @@ void Count(const Group& group) {
                       static_cast<int>(why.size()), why.data());
 }
 
+void SetStoringBytes(int64 bytes) {
+    pg::UpdateStatus(supervisor.status, [bytes](pg::WorkerStatus* s) { s->storing_bytes = bytes; });
+}
+
+// RefuseForSpace refuses the pushes of a group while there is still space: a server that cannot
+// write WAL stops with a PANIC.
+void RefuseForSpace(Group* group, const char* why) {
+    constexpr uint32_t kRetryAfterS = 5;
+    for (int i = 0; i < group->count; ++i) {
+        protocol::Receipt* const receipt = &group->jobs[i].receipt;
+        *receipt = {};
+        receipt->status = 503;
+        receipt->retry_after_s = kRetryAfterS;
+        receipt->message = "the server has too little free disk space";
+        strlcpy(receipt->sqlstate.data(), "53100", receipt->sqlstate.size());
+    }
+    pg::ReportTrouble(supervisor.status, kDiskSpace, ERRCODE_DISK_FULL, "refuses pushes: %s", why);
+}
+
 void StoreGroup(Group* group) {
     char activity[64];
     pg_snprintf(activity, sizeof(activity), "storing %d push%s", group->count,
                 group->count == 1 ? "" : "es");
     pgstat_report_activity(STATE_RUNNING, activity);
-    pg::StorePushes(group->jobs, group->count, group->context);
+    SetStoringBytes(static_cast<int64>(group->bytes));
+    char why[160];
+    group->refused = !pg::DiskHasRoom(why, sizeof(why));
+    if (group->refused) {
+        RefuseForSpace(group, why);
+    } else {
+        pg::EndTrouble(supervisor.status, kDiskSpace);
+        pg::StorePushes(group->jobs, group->count, group->context);
+    }
+    SetStoringBytes(0);
     for (int i = 0; i < group->count; ++i) {
         Gateway* const gateway = group->gateways[i];
         if (gateway->state == GatewayState::kNone) continue;

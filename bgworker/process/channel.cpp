@@ -2,7 +2,10 @@
 #include "bgworker/process/channel.hpp"
 
 extern "C" {
+#include "common/hashfn.h"
+
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 }
 
@@ -22,6 +25,32 @@ void Resize(Channel* channel, size_t capacity) {
     }
     channel->buffer = buffer;
     channel->capacity = capacity;
+}
+
+uint64 Hash(const void* bytes, size_t size, uint64 seed) {
+    return hash_bytes_extended(static_cast<const unsigned char*>(bytes), static_cast<int>(size),
+                               seed);
+}
+
+// HashFile does not read the file: its inode and times change with its content, and a replacement
+// that was not needed harms nobody.
+uint64 HashFile(std::string_view path, uint64 seed) {
+    char name[MAXPGPATH];
+    struct stat file = {};
+    if (path.empty() || path.size() >= sizeof(name)) return seed;
+    memcpy(name, path.data(), path.size());
+    name[path.size()] = '\0';
+    const int failure = stat(name, &file) == 0 ? 0 : errno;
+    seed = Hash(&failure, sizeof(failure), seed);
+    if (failure != 0) return seed;
+    const int64 facts[] = {static_cast<int64>(file.st_dev),
+                           static_cast<int64>(file.st_ino),
+                           static_cast<int64>(file.st_size),
+                           file.st_mtim.tv_sec,
+                           file.st_mtim.tv_nsec,
+                           file.st_ctim.tv_sec,
+                           file.st_ctim.tv_nsec};
+    return Hash(facts, sizeof(facts), seed);
 }
 
 }  // namespace
@@ -127,6 +156,12 @@ bool Flush(Channel* channel) {
         }
     }
     return true;
+}
+
+uint64 HashFiles(std::string_view frame, std::initializer_list<std::string_view> files) {
+    uint64 hash = Hash(frame.data(), frame.size(), 0);
+    for (const std::string_view path : files) hash = HashFile(path, hash);
+    return hash;
 }
 
 }  // namespace pganalytics::bgworker

@@ -1,6 +1,8 @@
 // Channel: frames over the worker's end of a socketpair, without blocking and without copying.
 #pragma once
 
+#include <initializer_list>
+
 #include "pg/base/prelude.hpp"
 #include "protocol/frame.hpp"
 #include "protocol/messages.hpp"
@@ -72,6 +74,24 @@ void Send(Channel* channel, protocol::FrameType type, uint32_t request_id, const
     protocol::AppendFrame(type, request_id, message, &channel->outbox);
 }
 bool Flush(Channel* channel);
+
+// HashFiles returns a hash of a frame, and of each file with its size and the time of its last
+// change. An empty path names no file.
+uint64 HashFiles(std::string_view frame, std::initializer_list<std::string_view> files);
+
+// FingerprintOf returns a hash of what a program is given: the frame with its configuration, and
+// the files that the frame names. A running program needs a successor only if its fingerprint
+// changes.
+template <typename Message>
+uint64 FingerprintOf(protocol::FrameType type, const Message& message,
+                     std::initializer_list<std::string_view> files) {
+    Outbox frame;
+    protocol::AppendFrame(type, 0, message, &frame);
+    const uint64 hash = HashFiles({frame.data(), frame.size()}, files);
+    frame.Free();
+    return hash;
+}
+
 inline bool HasUnsent(const Channel& channel) { return channel.outbox.size() > 0; }
 
 }  // namespace pganalytics::bgworker

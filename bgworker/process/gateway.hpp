@@ -24,11 +24,13 @@ struct Gateway {
     core::Instant heard_at;       // when it last sent something
     core::Instant looked_at;      // when the worker last looked for something from it
     uint64 pki_version;           // version of the files that it read at its start
+    uint64 fingerprint;           // of its configuration and files
     protocol::Counters counters;  // the last counters that it reported
     uint64 identity_version;      // version of the last Identity frame sent to it; 0: none
     // Why the worker must end this gateway; nullptr if it need not end it. The gateway is ended at
     // the end of the loop iteration, because its frames are in use until then.
     const char* failure;
+    bool is_gone;  // the failure is its end; see MarkGone
 };
 
 // Move changes the state of a gateway. REQUIRES: the state is `from`. Another state is a bug of
@@ -36,12 +38,15 @@ struct Gateway {
 // is ended and replaced, and returns false.
 bool Move(Gateway* gateway, GatewayState from, GatewayState to);
 
-// kGoneFailure is the failure of a gateway that has ended by itself or was killed by somebody else.
-inline constexpr char kGoneFailure[] = "has closed its socket";
-
 // MarkFailed marks a gateway that is gone or has broken the protocol. EndFailedGateways later ends
 // the gateway and plans the next start. Until then the frames taken from the gateway stay readable.
 inline void MarkFailed(Gateway* gateway, const char* why) { gateway->failure = why; }
+
+// MarkGone marks a gateway that has ended by itself or was killed by somebody else.
+inline void MarkGone(Gateway* gateway) {
+    gateway->is_gone = true;
+    MarkFailed(gateway, "has closed its socket");
+}
 
 // Hear notes that the gateway has sent something. IsSilent is called when the worker has looked for
 // something and found nothing. It returns true if the gateway serves clients and has sent nothing

@@ -14,6 +14,9 @@ extern "C" {
 #include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/pg_database.h"
+#include "miscadmin.h"
+#include "optimizer/cost.h"
+#include "replication/logicallauncher.h"
 }
 
 namespace pganalytics::bgworker {
@@ -26,6 +29,7 @@ constexpr int64 kLongestBackoffMs = 32000;
 // The shortest time between two starts of a worker, so that none can end and start in a tight loop.
 constexpr int64 kStartPeriodMs = 200;
 constexpr int64 kNoSlotMs = 10000;
+constexpr char kNoSlot[] = "slot";  // the topic of a trouble
 
 // Child is a worker that the launcher keeps alive.
 struct Child {
@@ -77,7 +81,7 @@ const ChildNames& NamesOf(pg::WorkerKind kind) {
     return kNames[static_cast<int>(kind)];
 }
 
-void StartChild(Child* child) {
+void StartChild(Child* child, pg::WorkerStatus* status) {
     BackgroundWorker worker = {};
     worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
     worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
@@ -102,7 +106,12 @@ void StartChild(Child* child) {
     child->started_at = Now();
     child->was_running = registered;
     child->next_start.Start(Now(), registered ? kStartPeriodMs : kNoSlotMs);
-    if (!registered) {
+    if (registered) {
+        pg::EndTrouble(status, kNoSlot);
+    } else if (pg::ShowTrouble(
+                   status, kNoSlot,
+                   "no worker process is free for \"%s\"; increase max_worker_processes",
+                   worker.bgw_name)) {
         ereport(WARNING, errcode(ERRCODE_INSUFFICIENT_RESOURCES),
                 errmsg("could not register background worker \"%s\"", worker.bgw_name),
                 errhint("Increase max_worker_processes."));
@@ -112,9 +121,13 @@ void StartChild(Child* child) {
 // NoteEnd plans the next start of a worker that has ended. A worker that was told to end, or whose
 // extension was dropped, returns from its main function: it starts again at once. Only an early end
 // with an error is a failure.
-void NoteEnd(Child* child) {
+void NoteEnd(Child* child, pg::WorkerStatus* status) {
     if (!child->status->ended_well && Now().MsSince(child->started_at) < kYoungMs) {
         child->backoff.Fail(Now());
+        // The server log has the error.
+        pg::ShowTrouble(status, NamesOf(child->status->kind).type,
+                        "\"%s\" has ended with an error; the server log says why",
+                        NamesOf(child->status->kind).type);
     } else {
         child->backoff.Reset();
     }
@@ -122,18 +135,21 @@ void NoteEnd(Child* child) {
 
 // TendChild starts a worker that does not run, if it may start. Otherwise it returns in how many
 // milliseconds the worker may start.
-int64 TendChild(Child* child) {
+int64 TendChild(Child* child, pg::WorkerStatus* status) {
     if (IsRunning(*child)) {
         child->was_running = true;
+        if (Now().MsSince(child->started_at) >= kYoungMs) {
+            pg::EndTrouble(status, NamesOf(child->status->kind).type);
+        }
         return kTurnMs;
     }
     if (child->was_running) {
         child->was_running = false;
-        NoteEnd(child);
+        NoteEnd(child, status);
     }
     const int64 wait_ms = Max(child->next_start.MsLeft(Now()), child->backoff.MsLeft(Now()));
     if (wait_ms > 0) return wait_ms;
-    StartChild(child);
+    StartChild(child, status);
     return kTurnMs;
 }
 
@@ -183,7 +199,9 @@ bool AnyIngestWorker() {
 bool MayStart(pg::WorkerStatus* status) {
     char why[256];
     if (!DatabaseExists()) {
-        pg_snprintf(why, sizeof(why), "database \"%s\" does not exist", pg::settings.database);
+        pg_snprintf(why, sizeof(why),
+                    "database \"%s\" does not exist; pganalytics.database names it",
+                    pg::settings.database);
         ReportWaiting(status, WARNING, why);
         return false;
     }
@@ -195,6 +213,22 @@ bool MayStart(pg::WorkerStatus* status) {
     }
     CloseListeners(&probe);
     return true;
+}
+
+// WarnOfFewSlots warns if the workers leave no worker process for parallel queries. Those then run
+// without one, and nothing says so.
+void WarnOfFewSlots() {
+    const int needed = 1 + child_count;
+    const int logical = max_logical_replication_workers > 0 ? 1 : 0;  // the launcher of replication
+    const int left = Max(max_worker_processes - needed - logical, 0);
+    if (left >= max_parallel_workers_per_gather) return;
+    ereport(
+        WARNING, errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+        errmsg("pganalytics takes %d of max_worker_processes = %d, which leaves %d for parallel "
+               "queries and others",
+               needed, max_worker_processes, left),
+        errhint("Set max_worker_processes to at least %d and restart the server.",
+                needed + logical + Max(max_parallel_workers, max_parallel_workers_per_gather)));
 }
 
 }  // namespace
@@ -217,11 +251,13 @@ void RunLauncher() {
     BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
     RecordSettingChanges();
     ListChildren();
+    WarnOfFewSlots();
     while (!Stopping()) {
         int64 wait_ms = kTurnMs;
         if (MayStart(status)) {
             pg::SetState(status, pg::WorkerState::kRunning);
-            for (int i = 0; i < child_count; ++i) wait_ms = Min(wait_ms, TendChild(&children[i]));
+            for (int i = 0; i < child_count; ++i)
+                wait_ms = Min(wait_ms, TendChild(&children[i], status));
         }
         Sleep(wait_ms);
         if (HandleInterrupts()) RecordSettingChanges();

@@ -27,7 +27,7 @@ bool TakeFrame(Gateway* gateway, Frame* frame) {
                 // The worker still handles every whole frame that the gateway sent before it died.
                 // The clients of those frames get no answer; they send their pushes again and then
                 // get the receipts.
-                MarkFailed(gateway, kGoneFailure);
+                MarkGone(gateway);
                 return false;
         }
     }
@@ -40,12 +40,12 @@ bool EndTurn(Supervisor* supervisor, bool worked, core::Timer* check) {
     pg::RecordDueRefusals();
     const bool reloaded = HandleInterrupts();
     if (reloaded) Reload(supervisor);
-    if (worked || reloaded) return true;
     if (check->IsDue(Now())) {
         check->Start(Now(), kTurnMs);
-        if (!ExtensionExists()) return false;
+        if (!MayServe()) return false;
         pgstat_report_stat(false);
     }
+    if (worked || reloaded) return true;
     const bool serves = supervisor->status->state == pg::WorkerState::kRunning;
     WaitForGateways(supervisor, serves ? kTurnMs : 50);
     return true;

@@ -64,28 +64,13 @@ bool IsStale(const Supervisor& supervisor) { return supervisor.pki_version != pg
 
 constexpr char kTopic[] = "gateway";
 
-// AwaitFiles shows that no gateway can start before there are certificate files. If the maintenance
-// worker knows why there are none, AwaitFiles shows that too.
-void AwaitFiles(Supervisor* supervisor) {
-    if (supervisor->status->state != pg::WorkerState::kWaiting) {
-        pg::SetState(supervisor->status, pg::WorkerState::kWaiting);
-        Report("waiting for the certificate authority");
-    }
-    const pg::WorkerStatus* const maintenance = pg::StatusOf(pg::WorkerKind::kMaintenance, 0);
-    char whole[sizeof(maintenance->last_error) + 64] = "waits for the certificate authority: ";
-    bool known = false;
-    pg::UpdateStatus(supervisor->status, [&](pg::WorkerStatus*) {
-        // Ignore the maintenance worker's errors of any other kind, such as that it waited for the
-        // extension.
-        known = maintenance->last_error_kind == pg::WorkerErrorKind::kAuthority;
-        strlcat(whole, maintenance->last_error, sizeof(whole));
-    });
-    // Cut it here as ShowTrouble does: only so can the two be the same.
-    char why[sizeof(supervisor->status->last_error)];
-    core::CopyUtf8(whole, why, sizeof(why));
-    if (known && strcmp(supervisor->status->last_error, why) != 0) {
-        pg::ShowTrouble(supervisor->status, pg::kWaitingTopic, "%s", why);
-    }
+protocol::GatewayConfig CurrentConfig(const Supervisor& supervisor) {
+    return ConfigOf(supervisor.role, supervisor.listeners.count);
+}
+
+uint64 Fingerprint(const protocol::GatewayConfig& config) {
+    return FingerprintOf(protocol::FrameType::kConfig, config,
+                         {config.cert_file, config.key_file, config.ca_file, config.crl_file});
 }
 
 static_assert(kMaxListeners + 1 <= kMaxProgramFds);
@@ -122,10 +107,14 @@ void Start(Supervisor* supervisor) {
     gateway->pki_version = pg::PkiVersion();
     ShowFiles(supervisor);
     OpenChannel(&gateway->channel, fd);
-    Send(&gateway->channel, protocol::FrameType::kConfig, 0,
-         ConfigOf(supervisor->role, supervisor->listeners.count));
+    const protocol::GatewayConfig config = CurrentConfig(*supervisor);
+    gateway->fingerprint = Fingerprint(config);
+    Send(&gateway->channel, protocol::FrameType::kConfig, 0, config);
     Flush(&gateway->channel);
-    pg::UpdateStatus(supervisor->status, [](pg::WorkerStatus* s) { ++s->gateway_starts; });
+    // A gateway that takes the place of one that serves is no restart.
+    if (Find(supervisor, GatewayState::kServing) == nullptr) {
+        pg::UpdateStatus(supervisor->status, [](pg::WorkerStatus* s) { ++s->gateway_starts; });
+    }
     supervisor->events_stale = true;
 }
 
@@ -147,6 +136,7 @@ void OnReady(Supervisor* supervisor, Gateway* gateway, const protocol::Ready& re
     if (old != nullptr) LetLeave(supervisor, old);
     ShowGateway(supervisor, gateway->pid);
     pg::EndTrouble(supervisor->status, kTopic);
+    if (!supervisor->reload_wanted) ShowReloaded(supervisor->status);
     const auto fingerprint = static_cast<int>(ready.certificate_sha256.size());
     ereport(
         LOG,
@@ -183,13 +173,14 @@ void OnFailed(Supervisor* supervisor, Gateway* gateway, std::string_view message
 void End(Supervisor* supervisor, Gateway* gateway, const char* why) {
     const GatewayState was = gateway->state;
     const bool was_leaving = IsLeaving(*gateway);
+    const bool was_gone = gateway->is_gone;
     const pid_t pid = gateway->pid;
     const bool young = Now().MsSince(gateway->started_at) < kYoungMs;
     char end[128];
     const int wait_status = KillProgram(pid);
     DescribeEnd(kGatewayProgram, wait_status, end, sizeof(end));
     // If the gateway was not gone, KillProgram has killed it, for a failure of the gateway.
-    const bool was_killed = why == kGoneFailure && WasKilled(wait_status);
+    const bool was_killed = was_gone && WasKilled(wait_status);
     Remove(supervisor, gateway);
     if (was_leaving) return;
     if (was == GatewayState::kServing) ShowGateway(supervisor, 0);
@@ -304,15 +295,26 @@ void Tend(Supervisor* supervisor) {
     }
     if (Find(supervisor, GatewayState::kStarting) != nullptr) return;
     const bool serves = Find(supervisor, GatewayState::kServing) != nullptr;
-    if (pg::PkiVersion() == 0) return AwaitFiles(supervisor);
+    if (pg::PkiVersion() == 0) return AwaitFiles(supervisor->status);
     const bool wanted = supervisor->reload_wanted || !serves || IsStale(*supervisor);
     const bool may_try = supervisor->backoff.MayTry(Now()) && supervisor->kills.MayTry(Now());
     if (wanted && may_try) Start(supervisor);
 }
 
 void Reload(Supervisor* supervisor) {
-    supervisor->reload_wanted = true;
-    supervisor->backoff.TryNow();
+    Gateway* const serving = Find(supervisor, GatewayState::kServing);
+    Gateway* const starting = Find(supervisor, GatewayState::kStarting);
+    const Gateway* const newest = starting != nullptr ? starting : serving;
+    supervisor->reload_wanted =
+        newest == nullptr || newest->fingerprint != Fingerprint(CurrentConfig(*supervisor));
+    if (supervisor->reload_wanted) {
+        supervisor->backoff.TryNow();
+        supervisor->kills.TryNow();
+    } else if (newest == serving) {
+        // The settings of a reload that had failed may have been taken back.
+        pg::EndTrouble(supervisor->status, kTopic);
+        ShowReloaded(supervisor->status);
+    }
 }
 
 void WaitForGateways(Supervisor* supervisor, long timeout_ms) {

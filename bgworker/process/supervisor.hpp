@@ -42,7 +42,7 @@ bool OpenPort(Supervisor* supervisor);
 void Tend(Supervisor* supervisor);
 
 // Reload makes Tend start a gateway with the current settings beside the serving one, without
-// waiting for the back-off.
+// waiting for the back-off, unless the serving one was given the same settings and files.
 void Reload(Supervisor* supervisor);
 
 // WaitForGateways waits until a gateway's socket or the latch is ready, or `timeout_ms` has passed.

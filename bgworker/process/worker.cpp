@@ -1,6 +1,7 @@
 // Worker: signals, waiting, and the row in pganalytics.workers.
 #include "bgworker/process/worker.hpp"
 
+#include "core/utf8.hpp"
 #include "pg/base/session.hpp"
 #include "pg/base/trouble.hpp"
 
@@ -12,6 +13,8 @@ extern "C" {
 namespace pganalytics::bgworker {
 namespace {
 
+constexpr char kRestoring[] =
+    "a restore of the database runs (a session with the application_name pg_restore)";
 constexpr int64 kSteadyMs = 3600 * 1000;
 
 pg::WorkerStatus* own_status = nullptr;
@@ -58,6 +61,8 @@ pg::WorkerStatus* Begin(pg::WorkerKind kind, int index) {
         s->pid = MyProcPid;
         s->state = pg::WorkerState::kStarting;
         s->started_at = now;
+        s->reloaded_at = now;
+        s->storing_bytes = 0;
         ++s->starts;
         // What was wrong with the process before does not concern this one.
         s->last_error[0] = '\0';
@@ -73,7 +78,14 @@ bool HandleInterrupts() {
     ConfigReloadPending = false;
     ProcessConfigFile(PGC_SIGHUP);
     pg::KeepCommitsDurable();
+    const pg::WorkerKind kind = own_status->kind;
+    if (kind != pg::WorkerKind::kIngest && kind != pg::WorkerKind::kApi) ShowReloaded(own_status);
     return true;
+}
+
+void ShowReloaded(pg::WorkerStatus* status) {
+    const TimestampTz now = GetCurrentTimestamp();
+    pg::UpdateStatus(status, [now](pg::WorkerStatus* s) { s->reloaded_at = now; });
 }
 
 void Sleep(long timeout_ms) {
@@ -106,12 +118,20 @@ bool ClockIsSteady() { return clock_watch.IsSteady(ReadClock(), kSteadyMs); }
 
 bool AwaitExtension(pg::WorkerStatus* status, const char* role) {
     constexpr long kPollMs = 200;
+    // The jobs of a restore have connections of their own, and between two of them there is none.
+    constexpr int64 kAfterRestoreMs = 2000;
+    core::Timer restored;
     for (;;) {
         HandleInterrupts();
         if (Stopping()) return false;
         bool exists = false;
-        ErrorData* const error =
-            pg::Transact([&exists] { exists = OidIsValid(pg::ExtensionOid()); });
+        int restore = 0;
+        // Whoever restores the database is connected before the extension exists.
+        ErrorData* const error = pg::Transact([&] {
+            exists = OidIsValid(pg::ExtensionOid());
+            if (exists) restore = pg::RestorePid();
+        });
+        if (restore != 0) restored.Start(Now(), kAfterRestoreMs);
         const char* why = "the extension is not in this database; run CREATE EXTENSION pganalytics";
         if (error != nullptr) {
             ReportWaiting(status, LOG, error->message);
@@ -119,6 +139,8 @@ bool AwaitExtension(pg::WorkerStatus* status, const char* role) {
         } else if (GetDatabaseEncoding() != PG_UTF8) {
             ReportWaiting(status, LOG,
                           "the database is not in UTF8; create one with ENCODING 'UTF8'");
+        } else if (!restored.IsDue(Now())) {
+            ReportWaiting(status, LOG, kRestoring);
         } else if (exists && pg::BecomeRole(role, &why)) {
             return true;
         } else {
@@ -129,11 +151,41 @@ bool AwaitExtension(pg::WorkerStatus* status, const char* role) {
     }
 }
 
+bool MayServe() {
+    bool may = false;
+    ErrorData* const error =
+        pg::Transact([&may] { may = OidIsValid(pg::ExtensionOid()) && pg::RestorePid() == 0; });
+    if (error != nullptr) FreeErrorData(error);
+    return may || error != nullptr;
+}
+
 bool ExtensionExists() {
     bool exists = false;
     ErrorData* const error = pg::Transact([&exists] { exists = OidIsValid(pg::ExtensionOid()); });
     if (error != nullptr) FreeErrorData(error);
     return exists || error != nullptr;
+}
+
+void AwaitFiles(pg::WorkerStatus* status) {
+    if (status->state != pg::WorkerState::kWaiting) {
+        pg::SetState(status, pg::WorkerState::kWaiting);
+        Report("waiting for the certificate authority");
+    }
+    const pg::WorkerStatus* const maintenance = pg::StatusOf(pg::WorkerKind::kMaintenance, 0);
+    char whole[sizeof(maintenance->last_error) + 64] = "waits for the certificate authority: ";
+    bool known = false;
+    pg::UpdateStatus(status, [&](pg::WorkerStatus*) {
+        // Ignore the maintenance worker's errors of any other kind, such as that it waited for the
+        // extension.
+        known = maintenance->last_error_kind == pg::WorkerErrorKind::kAuthority;
+        strlcat(whole, maintenance->last_error, sizeof(whole));
+    });
+    // Cut it here as ShowTrouble does: only so can the two be the same.
+    char why[sizeof(status->last_error)];
+    core::CopyUtf8(whole, why, sizeof(why));
+    if (known && strcmp(status->last_error, why) != 0) {
+        pg::ShowTrouble(status, pg::kWaitingTopic, "%s", why);
+    }
 }
 
 void ReportWaiting(pg::WorkerStatus* status, int level, const char* what) {

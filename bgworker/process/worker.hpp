@@ -31,6 +31,11 @@ bool HandleInterrupts();
 core::Instant ReadClock();
 core::Instant Now();
 
+// ShowReloaded shows in the worker's row that the settings now in force are those it works with.
+// HandleInterrupts calls it for workers without a gateway, the supervisor for the others, when a
+// gateway with these settings serves.
+void ShowReloaded(pg::WorkerStatus* status);
+
 // TakeClockMove returns by how many milliseconds the wall clock was set since the last call, as far
 // as ReadClock has noticed: 0 if it was not set, less than 0 if it was set back.
 int64 TakeClockMove();
@@ -53,15 +58,22 @@ inline bool Stopping() { return ShutdownRequestPending != 0; }
 // the postmaster has died.
 void Sleep(long timeout_ms);
 
-// AwaitExtension waits until the extension exists and the process can become `role`, and then makes
-// it the current role. It returns false if the worker must stop. The worker's row shows what
-// AwaitExtension waits for.
+// AwaitExtension waits until the extension exists, no restore of the database runs and the process
+// can become `role`, and then makes it the current role. It returns false if the worker must stop.
+// The worker's row shows what AwaitExtension waits for.
 bool AwaitExtension(pg::WorkerStatus* status, const char* role);
 
-// ExtensionExists: the extension exists, or the check failed. Workers call it when there is no
-// work. After DROP EXTENSION a worker exits, which closes its port, and the worker that is started
-// next waits for CREATE EXTENSION.
+// AwaitFiles shows that no gateway can start before there are certificate files. If the maintenance
+// worker knows why there are none, AwaitFiles shows that too. It does not wait.
+void AwaitFiles(pg::WorkerStatus* status);
+
+// ExtensionExists: the extension exists, or the check failed.
 bool ExtensionExists();
+
+// MayServe: the extension exists and no restore of the database runs, or the check failed. Workers
+// call it once a second. If it returns false, the worker exits, which closes its port, and the
+// worker that is started next waits in AwaitExtension.
+bool MayServe();
 
 // ReportWaiting shows what the process waits for, in its row and in pg_stat_activity, and logs it
 // at `level`. If the row says so already, it does nothing.

@@ -46,7 +46,7 @@ def check_versions():
 
 
 def needed():
-    """needed gives the sources of src/core and src/protocol whose headers the server includes.
+    """needed gives the sources of src/core, src/protocol and src/redact whose headers the server includes.
 
     The value of each is a place that includes its header.
     """
@@ -61,7 +61,7 @@ def needed():
             seen.add(header)
             waiting.append(header)
             source = header.with_suffix(".cpp")
-            if source.is_file() and source.relative_to(ROOT).parts[1] in ("core", "protocol"):
+            if source.is_file() and source.relative_to(ROOT).parts[1] in ("core", "protocol", "redact"):
                 found[source.relative_to(ROOT).as_posix()] = (path, line)
                 waiting.append(source)
     return found

@@ -66,8 +66,8 @@ def number_of(argument, constants):
 
 def shown(value, unit):
     """shown formats a value as PostgreSQL does."""
-    if value == 0:
-        return "0"
+    if value <= 0:
+        return str(value)
     for name, size in LARGER.get(unit, ()):
         if value % size == 0:
             return f"{value // size}{name}"

@@ -82,23 +82,25 @@ COMMENT ON FUNCTION pganalytics.rule_threshold(double precision, text) IS
 GRANT EXECUTE ON FUNCTION pganalytics.rule_threshold(double precision, text)
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_alerts;
 
--- PostgreSQL sorts NaN above every number, but a rule must not fire for NaN.
-CREATE FUNCTION pganalytics.alert_condition(
-        value double precision, comparison text, threshold double precision) RETURNS boolean
+-- PostgreSQL sorts NaN above every number, but a rule must not fire for NaN. The function takes all
+-- values at once: a rule may find many thousands, of which few are beyond its threshold.
+CREATE FUNCTION pganalytics.alert_conditions(
+        "values" double precision[], comparison text, threshold double precision) RETURNS boolean[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT coalesce(value <> 'NaN' AND CASE comparison
-        WHEN '>' THEN value > threshold
-        WHEN '>=' THEN value >= threshold
-        WHEN '<' THEN value < threshold
-        WHEN '<=' THEN value <= threshold
-        WHEN '=' THEN value = threshold
-        WHEN '<>' THEN value <> threshold END, false)
+    SELECT array_agg(coalesce(v.value <> 'NaN' AND CASE comparison
+        WHEN '>' THEN v.value > threshold
+        WHEN '>=' THEN v.value >= threshold
+        WHEN '<' THEN v.value < threshold
+        WHEN '<=' THEN v.value <= threshold
+        WHEN '=' THEN v.value = threshold
+        WHEN '<>' THEN v.value <> threshold END, false) ORDER BY v.place)
+    FROM unnest("values") WITH ORDINALITY AS v (value, place)
 $$;
-COMMENT ON FUNCTION pganalytics.alert_condition(double precision, text, double precision) IS
-    'whether a value is beyond a threshold; neither NULL nor NaN is';
-GRANT EXECUTE ON FUNCTION pganalytics.alert_condition(double precision, text, double precision)
+COMMENT ON FUNCTION pganalytics.alert_conditions(double precision[], text, double precision) IS
+    'for each value whether it is beyond a threshold; neither NULL nor NaN is';
+GRANT EXECUTE ON FUNCTION pganalytics.alert_conditions(double precision[], text, double precision)
     TO pganalytics_admin, pganalytics_alerts;
 
 -- select_findings() says which findings become alerts. Everybody who can push decides how many
@@ -110,7 +112,7 @@ CREATE FUNCTION pganalytics.select_findings(
         rule pganalytics.alert_rules, threshold double precision, active pganalytics.alerts[],
         found_labels jsonb[], found_values double precision[])
     RETURNS TABLE (fingerprint text, labels jsonb, texts jsonb, value double precision, source text,
-                   beyond boolean, kept boolean)
+                   kept boolean)
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -137,34 +139,32 @@ BEGIN
     WITH found AS MATERIALIZED (
         SELECT pganalytics.alert_fingerprint(l.labels) AS fingerprint, l.labels, m.texts, f.value,
                coalesce(l.labels ->> 'actor', l.labels ->> 'collector') AS source,
-               pganalytics.alert_condition(f.value, rule.comparison, threshold) AS beyond,
                CASE WHEN rule.comparison IN ('<', '<=') THEN -f.value ELSE f.value END AS badness
-        FROM unnest(found_labels, found_values) AS f (labels, value),
+        FROM unnest(found_labels, found_values,
+                    pganalytics.alert_conditions(found_values, rule.comparison, threshold))
+                 AS f (labels, value, beyond),
              LATERAL (SELECT rule.labels || f.labels || jsonb_build_object(
                           'alertname', rule.name, 'severity', rule.severity)) AS m (texts),
              LATERAL (SELECT m.texts - ARRAY(SELECT k FROM jsonb_object_keys(m.texts) AS k
-                                             WHERE starts_with(k, '__'))) AS l (labels)),
+                                             WHERE starts_with(k, '__'))) AS l (labels)
+        WHERE f.beyond),
     ranked AS MATERIALIZED (
         SELECT f.*, k.known,
                row_number() OVER (PARTITION BY f.source
                                   ORDER BY k.known DESC, f.badness DESC, f.fingerprint) AS place
         FROM found AS f
         CROSS JOIN LATERAL (
-            SELECT f.fingerprint IN (SELECT a.fingerprint FROM unnest(active) AS a) AS known) AS k
-        WHERE f.beyond)
-    SELECT r.fingerprint, r.labels, r.texts, r.value, r.source, true,
+            SELECT f.fingerprint IN (SELECT a.fingerprint FROM unnest(active) AS a) AS known) AS k)
+    SELECT r.fingerprint, r.labels, r.texts, r.value, r.source,
            (r.source IS NULL OR r.place <= most_of_source)
            AND row_number() OVER (ORDER BY r.source IS NOT NULL AND r.place > most_of_source,
                                   CASE WHEN r.source IS NULL THEN 1 ELSE r.place END,
                                   r.known DESC, r.badness DESC, r.fingerprint) <= most_of_rule
-    FROM ranked AS r
-    UNION ALL
-    SELECT f.fingerprint, f.labels, f.texts, f.value, f.source, false, false
-    FROM found AS f WHERE NOT f.beyond;
+    FROM ranked AS r;
 END
 $$;
 COMMENT ON FUNCTION pganalytics.select_findings(pganalytics.alert_rules, double precision, pganalytics.alerts[], jsonb[], double precision[]) IS
-    'which findings of a rule are beyond its threshold, and which of these become alerts: at most 100 of a source and 1000 in all';
+    'the findings of a rule that are beyond its threshold, and which of them become alerts: at most 100 of a source and 1000 in all';
 GRANT EXECUTE ON FUNCTION
     pganalytics.select_findings(pganalytics.alert_rules, double precision, pganalytics.alerts[], jsonb[],
         double precision[])
@@ -191,10 +191,13 @@ BEGIN
         SELECT s.* FROM pganalytics.select_findings(rule, threshold, active, found_labels, found_values) s),
     known AS MATERIALIZED (
         SELECT a.*,
-               a.labels ? 'collector' AND a.found_at < server_start AND at >= server_start
-               AND at < server_start
-                        + make_interval(secs => pganalytics.setting_value('pganalytics.alert_collector_silent'))
-               AND NOT EXISTS (SELECT FROM selected AS s WHERE s.fingerprint = a.fingerprint) AS held
+               CASE WHEN a.labels ? 'collector' AND a.found_at < server_start AND at >= server_start
+                         AND at < server_start + make_interval(
+                             secs => pganalytics.setting_value('pganalytics.alert_collector_silent'))
+                    -- Compare all findings, also those that are not beyond the threshold.
+                    THEN NOT EXISTS (SELECT FROM unnest(found_labels) AS f (labels)
+                                     WHERE rule.labels || f.labels @> a.labels - '{alertname,severity}'::text[])
+               END AS held
         FROM unnest(active) AS a),
     stepped AS MATERIALIZED (
         SELECT k.alert_id, coalesce(k.fingerprint, f.fingerprint) AS fingerprint,
@@ -231,7 +234,7 @@ BEGIN
                s.acknowledged_at, s.acknowledged_by, s.acknowledgement
         FROM stepped AS s),
     excess AS (
-        SELECT s.source, count(*) AS findings FROM selected AS s WHERE s.beyond AND NOT s.kept
+        SELECT s.source, count(*) AS findings FROM selected AS s WHERE NOT s.kept
         GROUP BY s.source)
     SELECT ARRAY(SELECT o::pganalytics.alerts FROM outcome AS o),
            coalesce((SELECT sum(e.findings) FROM excess AS e), 0),

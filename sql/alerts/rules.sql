@@ -238,10 +238,21 @@ HAVING s.fires OR count(DISTINCT s.collector_id) > 1
                               AND w.sampled_at <= pganalytics.evaluation_time()) r
                WHERE r.refusing)$$);
 
+INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold,
+    evaluate_every, annotations, query) VALUES
+(true, 'disk_space_low', 'critical', '<', 4, '15 s',
+ '{"summary": "this server: free space for {{ $labels.place }} is {{ $value }} times what is kept free",
+   "description": "Below 1 pushes are refused with 503 until there is room; collectors keep their data. Sizes: SELECT * FROM pganalytics.disk_space(); what is kept: pganalytics.min_free_space."}',
+$$-- The rule shows only the present, because the server keeps no history of its disks.
+SELECT d.place, t.spcname AS tablespace, round(d.free_bytes::numeric / d.refused_below, 2) AS value
+FROM pganalytics.disk_space() d
+LEFT JOIN pg_catalog.pg_tablespace t ON t.oid = d.tablespace
+WHERE d.refused_below IS NOT NULL$$);
+
 INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold, annotations, query)
 VALUES (true, 'gateway_restarting', 'critical', '>', 3,
  '{"summary": "the gateway of {{ $labels.worker }} worker {{ $labels.number }} has started {{ $value }} times in ten minutes",
-   "description": "It dies, or its worker does; each time its connections are cut. Why: last_error of pganalytics.workers and the server log. A reload is one start."}',
+   "description": "It dies, or its worker does; each time its connections are cut. Why: the server log; what is wrong now: last_error of pganalytics.workers. A reload does not count."}',
 $$-- The totals start at 0 when the server starts.
 SELECT d.kind AS worker, d.number,
        greatest(sum(CASE WHEN d.gateway < d.gateway_before THEN d.gateway

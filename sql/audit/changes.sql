@@ -14,7 +14,7 @@ DECLARE
 BEGIN
     FOREACH watched IN ARRAY ARRAY['collectors', 'certificates', 'certificate_requests',
                                    'enrollment_tokens', 'registration_secrets', 'token_keys',
-                                   'api_sessions', 'servers', 'forget_jobs'] LOOP
+                                   'api_sessions', 'servers', 'forget_jobs', 'text_removals'] LOOP
         EXECUTE pg_catalog.format(
             'CREATE TRIGGER audit_change AFTER %s ON pganalytics.%I '
             'FOR EACH ROW EXECUTE FUNCTION pganalytics.audit_change()',

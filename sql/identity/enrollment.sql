@@ -59,6 +59,10 @@ BEGIN
             create_enrollment_token.collector_id, create_enrollment_token.expires_at);
     SELECT t.pins[1] INTO create_enrollment_token.pin
     FROM pganalytics.trust t ORDER BY t.version DESC LIMIT 1;
+    IF pin IS NULL THEN
+        RAISE WARNING 'there is no pin: this server has no certificate yet'
+            USING HINT = 'SELECT pganalytics.wait_until_running() says why; then make another token.';
+    END IF;
     -- The command does not hold the token: every user of a host can see the arguments of its
     -- programs.
     command := 'pganalytics-collector enroll --server ' || pganalytics.server_url()

@@ -11,6 +11,16 @@ GRANT SELECT ON pganalytics.query_texts
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 GRANT SELECT (text_id, text_hash), INSERT (text_hash, text) ON pganalytics.query_texts TO pganalytics_ingest;
 
+-- forget_query_text() removes a text and keeps its hash, so that the text is not stored again. A
+-- viewer could try guesses against a hash, so viewers do not see it.
+CREATE TABLE pganalytics.forgotten_texts (
+    text_hash uuid PRIMARY KEY,
+    forgotten_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+COMMENT ON TABLE pganalytics.forgotten_texts IS 'hashes of texts that an administrator has removed; such a text is not stored again';
+COMMENT ON COLUMN pganalytics.forgotten_texts.text_hash IS 'as query_texts.text_hash';
+GRANT SELECT (text_hash) ON pganalytics.forgotten_texts TO pganalytics_ingest;
+
 CREATE TABLE pganalytics.query_series (
     server_id integer NOT NULL,
     series_id integer GENERATED ALWAYS AS IDENTITY,
@@ -19,6 +29,7 @@ CREATE TABLE pganalytics.query_series (
     queryid bigint NOT NULL,
     toplevel boolean NOT NULL,
     text_id bigint,
+    text_state text CHECK (text_state IN ('masked', 'as_sent', 'none', 'forgotten')),
     first_seen timestamptz NOT NULL,
     last_seen timestamptz NOT NULL,
     from_zero boolean NOT NULL,
@@ -30,14 +41,17 @@ CREATE TABLE pganalytics.query_series (
 CREATE INDEX query_series_text_id_idx ON pganalytics.query_series (text_id);
 COMMENT ON TABLE pganalytics.query_series IS 'the identity of a query on a server, once';
 COMMENT ON COLUMN pganalytics.query_series.username IS 'empty when the collector does not say (v3)';
+COMMENT ON COLUMN pganalytics.query_series.text_state IS
+    'how its text was stored, as pganalytics.query_texts said then; forgotten: forget_query_text() has removed it; NULL: none has come';
 COMMENT ON COLUMN pganalytics.query_series.last_seen IS 'kept to the hour: within an hour of the newest sample';
 COMMENT ON COLUMN pganalytics.query_series.from_zero IS 'the collector saw the query begin: its first counters are activity, not history';
 COMMENT ON COLUMN pganalytics.query_series.reset_at IS 'time of the last sample whose counters had started again from zero, or that was a base';
 GRANT SELECT ON pganalytics.query_series
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
-GRANT SELECT (server_id, series_id, database_id, username, queryid, toplevel, text_id, last_seen, reset_at),
-      INSERT (server_id, database_id, username, queryid, toplevel, text_id, first_seen, last_seen, from_zero),
-      UPDATE (text_id, last_seen, reset_at)
+GRANT SELECT (server_id, series_id, database_id, username, queryid, toplevel, text_id, text_state, last_seen, reset_at),
+      INSERT (server_id, database_id, username, queryid, toplevel, text_id, text_state, first_seen, last_seen,
+              from_zero),
+      UPDATE (text_id, text_state, last_seen, reset_at)
     ON pganalytics.query_series TO pganalytics_ingest;
 
 -- The counters are those of the metric catalog: sql/install_script.awk replaces the line {calls..}

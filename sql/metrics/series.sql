@@ -24,7 +24,9 @@ COMMENT ON COLUMN pganalytics.metric_series.labels IS 'values of the identity co
 COMMENT ON COLUMN pganalytics.metric_series.label_hash IS 'first 16 bytes of the SHA-256 of the labels, each ended by a byte of zero';
 COMMENT ON COLUMN pganalytics.metric_series.value_hash IS 'of what is stored when it changes: of the newest rows';
 COMMENT ON COLUMN pganalytics.metric_series.gone_at IS 'of what is stored when it changes: time of the first sample that no longer named it';
-GRANT SELECT ON pganalytics.metric_series
+-- value_hash is of the values as they were sent. With it one could try guesses of what is masked.
+GRANT SELECT (server_id, series_id, relation, database_id, labels, label_hash, first_seen, stored_at, gone_at)
+    ON pganalytics.metric_series
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 GRANT SELECT (server_id, series_id, relation, database_id, label_hash, value_hash, stored_at, gone_at),
       INSERT (server_id, relation, database_id, labels, label_hash, first_seen),

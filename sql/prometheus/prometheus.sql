@@ -133,7 +133,7 @@ UNION ALL
 SELECT 'pganalytics_gateway_' || s.name, s.type, s.help, w.labels, s.value
 FROM workers w CROSS JOIN LATERAL (VALUES
     ('connections', 'gauge', 'HTTPS connections that are open.', w.connections),
-    ('restarts_total', 'counter', 'Starts of a gateway after the first, reloads included.',
+    ('restarts_total', 'counter', 'Starts of a gateway after the first, when no other served.',
      w.gateway_restarts)
     ) AS s(name, type, help, value)
 WHERE w.kind IN ('ingest', 'api')

@@ -9,7 +9,8 @@ CREATE VIEW pganalytics.queries AS
     SELECT s.server_id, s.series_id, c.name AS collector, v.name AS server, b.name AS database,
            s.username, s.queryid, s.toplevel,
            CASE WHEN s.queryid = 0 AND s.username = '' THEN '(other queries beyond the limit)'
-                ELSE t.text END AS query
+                ELSE t.text END AS query,
+           s.text_state
     FROM pganalytics.query_series s
     JOIN pganalytics.servers v ON v.server_id = s.server_id
     JOIN pganalytics.collectors c ON c.collector_id = v.collector_id

@@ -63,7 +63,7 @@ class Checker {
 
     void Postgres(const MonitoredServer& server) {
         const core::SystemClock clock;
-        Sampler sampler(&server, &clock, &stop_);
+        Sampler sampler(&server, config_.query_texts, &clock, &stop_);
         const std::string name = server.name + ": ";
         if (const auto status = sampler.Connect(); !status.ok()) {
             Fail(name + "cannot connect: " + status.error().message);

@@ -21,7 +21,7 @@ ServerJob::ServerJob(const Config* config, size_t index, const core::Clock* cloc
       stop_(stop),
       index_(index),
       head_{core::FormatUuid(config->collector_id), Hostname(), server_->name},
-      sampler_(server_, clock, stop),
+      sampler_(server_, config->query_texts, clock, stop),
       limiter_(config->max_queries_per_db, first_rows),
       // The epoch is microseconds since 1970 plus the index of the server. So two servers of one
       // collector never share an idempotency key.

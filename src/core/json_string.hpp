@@ -9,12 +9,12 @@
 
 namespace pganalytics::core {
 
-// WriteJsonString writes `value` as a JSON string (RFC 8259 section 7), with its quotes. It calls
-// append(std::string_view) for each piece of that string. It writes U+FFFD for NUL and for each
-// byte that is not part of well-formed UTF-8, because PostgreSQL can store neither.
+// WriteJsonContent writes `value` as the content of a JSON string (RFC 8259 section 7), without
+// quotes around it. It calls append(std::string_view) for each piece of that content. It writes
+// U+FFFD for NUL and for each byte that is not part of well-formed UTF-8, because PostgreSQL can
+// store neither.
 template <typename Append>
-void WriteJsonString(std::string_view value, Append&& append) {
-    append(std::string_view("\""));
+void WriteJsonContent(std::string_view value, Append&& append) {
     size_t at = 0;
     while (at < value.size()) {
         const auto c = static_cast<unsigned char>(value[at]);
@@ -45,6 +45,13 @@ void WriteJsonString(std::string_view value, Append&& append) {
         }
     }
     if (at > 0) append(value);
+}
+
+// WriteJsonString does the same with the quotes.
+template <typename Append>
+void WriteJsonString(std::string_view value, Append&& append) {
+    append(std::string_view("\""));
+    WriteJsonContent(value, append);
     append(std::string_view("\""));
 }
 

@@ -1,5 +1,7 @@
 #include "core/visible.hpp"
 
+#include <cstring>
+
 #include "core/utf8.hpp"
 
 namespace pganalytics::core {
@@ -64,6 +66,19 @@ std::string_view TakeVisible(std::string_view* text, VisibleBuffer* buffer) {
     if (!IsInvisible(character)) return one;
     return character > 0xffff ? Escape('U', 8, character, buffer)
                               : Escape('u', 4, character, buffer);
+}
+
+void CopyVisible(std::string_view text, char* out, size_t out_size) {
+    size_t room = out_size - 1;
+    VisibleBuffer buffer;
+    while (!text.empty()) {
+        const std::string_view shown = TakeVisible(&text, &buffer);
+        if (shown.size() > room) break;
+        std::memcpy(out, shown.data(), shown.size());
+        out += shown.size();
+        room -= shown.size();
+    }
+    *out = '\0';
 }
 
 }  // namespace pganalytics::core

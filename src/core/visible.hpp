@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -21,5 +22,9 @@ using VisibleBuffer = std::array<char, 12>;
 // it is invisible, as \u200e or \U000e0001 in *buffer. A byte that is no UTF-8 is shown as \xff.
 // REQUIRES: `text` is not empty.
 std::string_view TakeVisible(std::string_view* text, VisibleBuffer* buffer);
+
+// CopyVisible copies as many characters of `text` as fit to `out`, each as TakeVisible shows it,
+// and adds a NUL. REQUIRES: out_size > 0.
+void CopyVisible(std::string_view text, char* out, size_t out_size);
 
 }  // namespace pganalytics::core

@@ -99,6 +99,8 @@ constexpr std::string_view NameOf(AuditSeverity severity) {
           "an inhibition of alerts was made, changed or removed")                                  \
     EVENT(AlertChannelChanged, kWarn, true, "alert.channel_changed",                               \
           "a channel of alerts was made, changed or removed, or its secret was")                   \
+    EVENT(QueryTextForgotten, kWarn, true, "query_text.forgotten",                                 \
+          "texts of queries were removed, or the record of that was changed by hand")              \
     EVENT(RateLimited, kWarn, false, "security.rate_limited",                                      \
           "requests were refused because there were too many")                                     \
     EVENT(BypassAttempt, kError, false, "security.bypass_attempt",                                 \

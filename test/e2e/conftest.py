@@ -88,11 +88,12 @@ class Server:
         return Client(self.port, self.ca_file, token, **options)
 
     def configure(self, **settings):
-        """configure changes pganalytics.* settings and waits until new gateways serve with them."""
-        before = {pid for pid, in self.workers("gateway_pid")}
+        """configure changes pganalytics.* settings and waits until workers and gateways work with them."""
+        before = self.db.value("SELECT clock_timestamp()")
         self.cluster.configure({f"pganalytics.{name}": value for name, value in settings.items()})
         self.cluster.reload()
-        cluster.wait_until(lambda: self._gateways_differ_from(before), 15, "new gateways")
+        cluster.wait_until(lambda: all(at > before for at, in self.workers("reloaded_at")), 15,
+                           "the settings in force")
 
     def _gateways_differ_from(self, before):
         now = {pid for pid, in self.workers("gateway_pid")}
@@ -172,8 +173,9 @@ def make_server(root):
 
 @pytest.fixture(scope="session")
 def server(root):
+    # Tests compare what is stored with what was sent. ingest/test_query_texts.py is about masking.
     with servers(root) as make:
-        yield make("analytics")
+        yield make("analytics", query_texts="as_sent")
 
 
 @pytest.fixture(scope="session")

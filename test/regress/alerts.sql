@@ -336,7 +336,7 @@ SELECT count(*) FROM pganalytics.alert_history h WHERE NOT EXISTS (
     SELECT FROM pganalytics.alerts a WHERE a.alert_id = h.alert_id);
 
 -- Every comparison; NULL and NaN are beyond nothing.
-SELECT c, string_agg(coalesce(v::text, 'NULL'), ' ' ORDER BY v) FILTER (WHERE pganalytics.alert_condition(v, c, 2)) AS beyond
+SELECT c, string_agg(coalesce(v::text, 'NULL'), ' ' ORDER BY v) FILTER (WHERE (pganalytics.alert_conditions(ARRAY[v], c, 2))[1]) AS beyond
 FROM unnest(ARRAY['>', '>=', '<', '<=', '=', '<>']) c,
      unnest(ARRAY[1, 2, 3, NULL, 'NaN', '-Infinity', 'Infinity']::double precision[]) v
 GROUP BY c ORDER BY c COLLATE "C";

@@ -2,7 +2,7 @@
 -- difference.
 \set SHOW_CONTEXT never
 SELECT * FROM pganalytics.metrics() ORDER BY relation COLLATE "C";
-SELECT relation, ordinal, name, json_key, type, role, scope FROM pganalytics.metric_columns()
+SELECT relation, ordinal, name, json_key, type, role, scope, content FROM pganalytics.metric_columns()
 ORDER BY relation COLLATE "C", ordinal;
 
 -- Where the worker puts what is no counter or value of a query. stats_since is not stored itself: it

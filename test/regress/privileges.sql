@@ -48,7 +48,15 @@ INSERT INTO statements (statement) VALUES
     ('SELECT * FROM pganalytics.expired_partitions()'),
     ('SELECT pganalytics.drop_expired_partition(''pganalytics.servers'')'),
     ('SELECT pganalytics.partitioned_relation(''query_samples'')'),
-    ('SELECT * FROM pganalytics.metric_series'),
+    ('SELECT server_id, series_id, relation, labels, gone_at FROM pganalytics.metric_series'),
+    ('SELECT value_hash FROM pganalytics.metric_series'),
+    ('SELECT message FROM pganalytics.log_lines'),
+    ('SELECT content_hash FROM pganalytics.log_lines'),
+    ('SELECT text_hash FROM pganalytics.forgotten_texts'),
+    ('SELECT * FROM pganalytics.text_removals'),
+    ('SELECT * FROM pganalytics.forget_query_text(''%secret%'')'),
+    ('SELECT * FROM pganalytics.forget_query_text(1, ''nowhere'')'),
+    ('SELECT * FROM pganalytics.forget_texts(''{}'', ''%secret%'')'),
     ('SELECT * FROM pganalytics.table_samples'),
     ('SELECT * FROM pganalytics.table_stats'),
     ('SELECT * FROM pganalytics.extensions'),
@@ -321,30 +329,44 @@ INSERT INTO worker_statements VALUES
      pganalytics.log_lines k WHERE k.server_id = i.server_id AND k.series_id = i.series_id AND
      k.content_hash = i.content_hash AND k.sampled_at >= $4 OFFSET 0) l$$),
     ('load_series', 'integer, integer[], text[], bigint[], boolean[]', $$
-     SELECT i.ordinality, s.series_id, s.text_id IS NOT NULL, s.last_seen FROM unnest($2, $3, $4,
+     SELECT i.ordinality, s.series_id, s.has_text, s.last_seen FROM unnest($2, $3, $4,
      $5) WITH ORDINALITY AS i(database_id, username, queryid, toplevel, ordinality) CROSS JOIN
-     LATERAL (SELECT q.series_id, q.text_id, q.last_seen FROM pganalytics.query_series q WHERE
+     LATERAL (SELECT q.series_id, q.last_seen, q.text_id IS NOT NULL OR q.text_state IS NOT DISTINCT FROM
+     'forgotten' AS has_text FROM pganalytics.query_series q WHERE
      q.server_id = $1 AND q.database_id = i.database_id AND q.queryid = i.queryid AND q.username =
      i.username AND q.toplevel = i.toplevel OFFSET 0) s$$),
     ('add_texts', 'text[]', $$
      INSERT INTO pganalytics.query_texts (text_hash, text) SELECT DISTINCT ON (1)
      pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to(t, 'UTF8')), 1,
-     16), 'hex')::pg_catalog.uuid, t FROM pg_catalog.unnest($1) AS t WHERE t IS NOT NULL ORDER BY
-     1 ON CONFLICT (text_hash) DO NOTHING$$),
-    ('add_series', 'integer, integer[], text[], bigint[], boolean[], text[], timestamptz[], boolean[]', $$
+     16), 'hex')::pg_catalog.uuid, t FROM pg_catalog.unnest($1) AS t WHERE t IS NOT NULL AND NOT
+     EXISTS (SELECT FROM pganalytics.forgotten_texts f WHERE f.text_hash =
+     pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to(t, 'UTF8')), 1,
+     16), 'hex')::pg_catalog.uuid) ORDER BY 1 ON CONFLICT (text_hash) DO NOTHING$$),
+    ('add_series', 'integer, integer[], text[], bigint[], boolean[], text[], text[], timestamptz[], boolean[]', $$
      INSERT INTO pganalytics.query_series (server_id, database_id, username, queryid, toplevel,
-     text_id, first_seen, last_seen, from_zero) SELECT $1, i.database_id, i.username, i.queryid,
-     i.toplevel, x.text_id, i.seen, i.seen, i.from_zero FROM unnest($2, $3, $4, $5, $6, $7, $8)
-     AS i(database_id, username, queryid, toplevel, text, seen, from_zero) LEFT JOIN
+     text_id, text_state, first_seen, last_seen, from_zero) SELECT $1, i.database_id, i.username,
+     i.queryid, i.toplevel, x.text_id, CASE WHEN
+     EXISTS (SELECT FROM pganalytics.forgotten_texts f WHERE f.text_hash =
+     pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to(i.text, 'UTF8')), 1,
+     16), 'hex')::pg_catalog.uuid) THEN 'forgotten' ELSE i.text_state END, i.seen, i.seen, i.from_zero FROM unnest($2, $3, $4, $5, $6,
+     $7, $8, $9) AS i(database_id, username, queryid, toplevel, text, text_state, seen, from_zero) LEFT JOIN
      pganalytics.query_texts x ON x.text_hash =
      pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to(i.text,
      'UTF8')), 1, 16), 'hex')::pg_catalog.uuid ORDER BY i.database_id, i.queryid, i.username,
      i.toplevel ON CONFLICT (server_id, database_id, queryid, username, toplevel) DO NOTHING$$),
-    ('attach_text', 'integer, integer, text', $$
-     UPDATE pganalytics.query_series SET text_id = (SELECT x.text_id FROM pganalytics.query_texts x
-     WHERE x.text_hash = pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(
-     pg_catalog.convert_to($3, 'UTF8')), 1, 16), 'hex')::pg_catalog.uuid)
-     WHERE server_id = $1 AND series_id = $2 AND text_id IS NULL$$),
+    ('attach_text', 'integer, integer, text, text', $$
+     UPDATE pganalytics.query_series q SET text_id = x.text_id, text_state = CASE WHEN
+     EXISTS (SELECT FROM pganalytics.forgotten_texts f WHERE f.text_hash =
+     pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to($3, 'UTF8')), 1,
+     16), 'hex')::pg_catalog.uuid) THEN 'forgotten' ELSE $4 END FROM (SELECT) one LEFT JOIN pganalytics.query_texts x ON
+     x.text_hash = pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(
+     pg_catalog.convert_to($3, 'UTF8')), 1, 16), 'hex')::pg_catalog.uuid
+     WHERE q.server_id = $1 AND q.series_id = $2 AND q.text_id IS NULL AND q.text_state IS DISTINCT
+     FROM 'forgotten'$$),
+    ('any_forgotten', 'boolean', $$
+     SELECT EXISTS (SELECT FROM pganalytics.forgotten_texts) WHERE $1 IS NULL$$),
+    ('find_forgotten', 'uuid[]', $$
+     SELECT f.text_hash FROM pganalytics.forgotten_texts f WHERE f.text_hash = ANY ($1)$$),
     ('note_seen', 'integer, integer, timestamptz, timestamptz', $$
      UPDATE pganalytics.query_series SET last_seen = GREATEST(last_seen, $3), reset_at =
      GREATEST(reset_at, $4) WHERE server_id = $1 AND series_id = $2$$),

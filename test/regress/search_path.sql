@@ -87,6 +87,8 @@ SELECT certificates FROM pganalytics.collector_credentials;
 SELECT pganalytics.revoke_registration_secret('trapped');
 SELECT count(*) >= 0 AS listed FROM pganalytics.expired_partitions();
 SELECT pganalytics.drop_expired_partition(:'log_leaf') AS dropped;
+SELECT * FROM pganalytics.forget_query_text('%trapped%');
+SELECT * FROM pganalytics.forget_query_text(1, 'trapped');
 SELECT pganalytics.forget_server('trapped', 'main') > 0 AS job;
 SELECT pganalytics.forget_collector('trapped') > 0 AS job;
 SELECT pg_catalog.sum(pganalytics.forget_step()::integer) AS steps FROM pg_catalog.generate_series(1, 20);

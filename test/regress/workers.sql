@@ -4,7 +4,7 @@ WITH counters AS (SELECT c.name, row_number() OVER () AS place FROM pganalytics.
 columns AS (
     SELECT a.attname AS name, row_number() OVER (ORDER BY a.attnum) AS place
     FROM pg_attribute a
-    WHERE a.attrelid = 'pganalytics.workers'::regclass AND a.attnum > 9 AND a.attname !~ '^last_error')
+    WHERE a.attrelid = 'pganalytics.workers'::regclass AND a.attnum > 10 AND a.attname !~ '^last_error')
 SELECT c.name AS counter, v.name AS "column" FROM counters c FULL JOIN columns v USING (place)
 WHERE c.name IS DISTINCT FROM v.name;
 SELECT count(*) > 15 AS there_are_counters, count(DISTINCT name) = count(*) AS each_once,

@@ -51,8 +51,8 @@ class Reader {
 
     Config Read(const toml::table& root, Purpose purpose) {
         AllowOnly(root, "",
-                  {"collector_id", "interval", "max_queries_per_db", "postgres", "server",
-                   "state_dir", "token", "token_file"});
+                  {"collector_id", "interval", "max_queries_per_db", "postgres", "query_texts",
+                   "server", "state_dir", "token", "token_file"});
         const toml::table* server = Table(root, "server");
         if (server != nullptr) AllowOnly(*server, "server.", {"ca_file", "pin", "url"});
 
@@ -76,6 +76,9 @@ class Reader {
         if (const auto max =
                 Either("MAX_QUERIES_PER_DB", Integer(&root, "", "max_queries_per_db"))) {
             config_.max_queries_per_db = Require(ParseMaxQueries(max->value), *max);
+        }
+        if (const auto texts = Either("PGANALYTICS_QUERY_TEXTS", Text(&root, "", "query_texts"))) {
+            config_.query_texts = Require(ParseQueryTexts(texts->value), *texts);
         }
         ReadPostgres(root);
         return std::move(config_);

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "collector/life/config_values.hpp"
 #include "collector/life/state.hpp"
 #include "core/result.hpp"
 #include "core/types.hpp"
@@ -32,6 +33,7 @@ struct Config {
     State state;            // the content of state_dir
     std::chrono::milliseconds interval{60000};
     size_t max_queries_per_db = 1000;  // per snapshot; the rest is summed in one row
+    QueryTexts query_texts = QueryTexts::kMasked;
     std::vector<MonitoredServer> servers;
     std::vector<std::string> warnings;  // unwise settings that are no errors, for the log
 };
@@ -43,7 +45,8 @@ using Environment = std::function<const char*(const char*)>;
 enum class Purpose { kRun, kEnroll };
 
 // LoadConfig reads the configuration file `path`. These environment variables take precedence:
-//   PGANALYTICS_COLLECTOR_ID, _TOKEN, _TOKEN_FILE, _URL, _CA_FILE, _PIN, _STATE_DIR, _INTERVAL
+//   PGANALYTICS_COLLECTOR_ID, _TOKEN, _TOKEN_FILE, _URL, _CA_FILE, _PIN, _STATE_DIR, _INTERVAL,
+//   _QUERY_TEXTS
 //   MAX_QUERIES_PER_DB (without the prefix)
 // It refuses unknown keys, wrong types and wrong values. The error names the file, the line, the
 // key and what would be right. No message contains a secret. If the state directory contains a

@@ -54,6 +54,13 @@ core::Result<size_t> ParseMaxQueries(std::string_view text) {
     return number;
 }
 
+core::Result<QueryTexts> ParseQueryTexts(std::string_view text) {
+    if (text == "masked") return QueryTexts::kMasked;
+    if (text == "none") return QueryTexts::kNone;
+    if (text == "as_sent") return QueryTexts::kAsSent;
+    return core::Error{"must be \"masked\", \"none\" or \"as_sent\""};
+}
+
 core::Result<std::string> NormalizePin(std::string_view text) {
     const core::Error wrong{
         "must be \"sha256/\" and the base64 of the SHA-256 of the server's public key "

@@ -1,4 +1,4 @@
-// Parsers for settings that have a syntax of their own: interval, number, pin, URL.
+// Parsers for settings that have a syntax of their own: interval, number, word, pin, URL.
 #pragma once
 
 #include <chrono>
@@ -14,6 +14,13 @@ core::Result<std::chrono::milliseconds> ParseInterval(std::string_view text);
 
 // ParseMaxQueries reads a number of queries: 1 to 100000.
 core::Result<size_t> ParseMaxQueries(std::string_view text);
+
+// QueryTexts says how query texts are sent: without their constants, not at all, or as they are.
+// The server may store less of them (pganalytics.query_texts).
+enum class QueryTexts { kMasked, kNone, kAsSent };
+
+// ParseQueryTexts reads "masked", "none" or "as_sent".
+core::Result<QueryTexts> ParseQueryTexts(std::string_view text);
 
 // NormalizePin reads one or more of "sha256/<base64>" or "sha256//<base64>", separated by ';'. The
 // result has libcurl's form, "sha256//<base64>".

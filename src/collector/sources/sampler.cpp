@@ -1,7 +1,7 @@
 // Reads pg_stat_statements: its schema, its counters, its texts.
 #include "collector/sources/sampler.hpp"
 
-#include "collector/sources/redact.hpp"
+#include "redact/sql_masker.hpp"
 
 namespace pganalytics::collector {
 namespace {
@@ -170,7 +170,17 @@ Snapshot Sampler::Decode(const PgResult& result, core::TimestampMicros sampled_a
     return snapshot;
 }
 
+// Prepared returns a text as it is sent.
+std::string Sampler::Prepared(std::string_view text) const {
+    if (texts_ == QueryTexts::kAsSent) return std::string(text);
+    std::string masked;
+    masked.reserve(text.size());
+    redact::MaskSql(text, [&masked](std::string_view piece) { masked += piece; });
+    return masked;
+}
+
 core::Result<Texts> Sampler::ReadTexts(std::span<const int64_t> queryids) {
+    if (texts_ == QueryTexts::kNone) return Texts{};
     const std::vector<std::string> parameters = {QueryIdArray(queryids)};
     auto result = session_.Query(texts_query_, parameters);
     if (!result.ok() && IsEncodingError(session_.error().sqlstate)) {
@@ -189,7 +199,7 @@ core::Result<Texts> Sampler::ReadTexts(std::span<const int64_t> queryids) {
         const std::string_view text = result->Bytes(row, 4);
         bytes += text.size();
         if (bytes > kMaxTextBytes) break;
-        texts.emplace(KeyAt(*result, row), RedactSecrets(text));
+        texts.emplace(KeyAt(*result, row), Prepared(text));
     }
     return texts;
 }

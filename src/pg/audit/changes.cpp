@@ -65,6 +65,7 @@ constexpr Watched kWatched[] = {
     {"registration_secrets", AuditEvent::kTokenRevoked, RecordRegistrationSecretChange},
     {"token_keys", AuditEvent::kTokenRevoked, RecordTokenKeyChange},
     {"scrape_tokens", AuditEvent::kTokenRevoked, RecordScrapeTokenChange},
+    {"text_removals", AuditEvent::kQueryTextForgotten, RecordTextRemovalChange},
     {"api_sessions", AuditEvent::kSessionEnded, RecordSessionChange},
     {"alert_rules", AuditEvent::kAlertRuleChanged, RecordAlertRuleChange},
     {"alerts", AuditEvent::kAlertUnacknowledged, RecordAcknowledgementChange},
@@ -130,6 +131,18 @@ void RecordCollectorChange(const RowChange& change) {
     BeginChange(&record, AuditEvent::kCollectorUpdated, "collector", id);
     AddColumns(&record, change, row, {"name"});
     AddChanges(&record, change, kSkippedColumns, lengthof(kSkippedColumns));
+    PutAudit(record);
+}
+
+void RecordTextRemovalChange(const RowChange& change) {
+    const HeapTuple row = NewestOf(change);
+    AuditRecord record;
+    BeginChange(&record, AuditEvent::kQueryTextForgotten, "text_removal",
+                TextOf(change, row, "text_removal_id"));
+    AddColumns(&record, change, row, {"server", "queryid", "texts", "samples"});
+    if (change.after == nullptr) AddAuditDetail(&record, "removed", true);
+    if (change.before != nullptr && change.after != nullptr)
+        AddChanges(&record, change, nullptr, 0);
     PutAudit(record);
 }
 

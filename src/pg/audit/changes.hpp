@@ -29,6 +29,7 @@ void RecordEnrollmentTokenChange(const RowChange& change);
 void RecordRegistrationSecretChange(const RowChange& change);
 void RecordTokenKeyChange(const RowChange& change);
 void RecordScrapeTokenChange(const RowChange& change);
+void RecordTextRemovalChange(const RowChange& change);
 void RecordSessionChange(const RowChange& change);
 void RecordAlertRuleChange(const RowChange& change);
 void RecordAcknowledgementChange(const RowChange& change);

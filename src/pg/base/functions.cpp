@@ -5,6 +5,11 @@
 #include "pg/base/shmem.hpp"
 
 extern "C" {
+#include "access/xlog.h"
+#include "commands/dbcommands.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+
 #include <unistd.h>
 }
 
@@ -50,8 +55,8 @@ bool IsWanted(const WorkerStatus& status) {
     return status.kind != WorkerKind::kIngest || status.index < settings.ingest_workers;
 }
 
-// worker_states() has nine columns, then one for each counter, then the last error and its time.
-constexpr int kWorkerColumns = 9 + static_cast<int>(protocol::kWorkerCounters) + 2;
+// worker_states() has ten columns, then one for each counter, then the last error and its time.
+constexpr int kWorkerColumns = 10 + static_cast<int>(protocol::kWorkerCounters) + 2;
 
 void RequirePreload() {
     if (SharedMemoryReady()) return;
@@ -71,13 +76,58 @@ int64 MsOf(const Interval& interval) {
     return static_cast<int64>(Max(Min(ms, kLongestMs), 0.0));
 }
 
-bool AllServe() {
-    WorkerStatus statuses[kMaxWorkers];
-    const int count = CopyStatuses(statuses);
+bool AllServe(const WorkerStatus* statuses, int count) {
     for (int i = 0; i < count; ++i) {
         if (IsWanted(statuses[i]) && statuses[i].state != WorkerState::kRunning) return false;
     }
     return true;
+}
+
+// RequireThisDatabase raises ERROR 55000 if the workers will never serve this database, however
+// long one waits.
+void RequireThisDatabase() {
+    const char* const here = get_database_name(MyDatabaseId);
+    if (here != nullptr && strcmp(here, settings.database) != 0) {
+        ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                errmsg("pganalytics.database is \"%s\", but this database is \"%s\"",
+                       settings.database, here),
+                errhint("Set pganalytics.database to the database that has the extension, and "
+                        "restart the server."));
+    }
+    if (GetDatabaseEncoding() != PG_UTF8) {
+        ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                errmsg("database \"%s\" has the encoding %s, and pganalytics needs UTF8",
+                       settings.database, GetDatabaseEncodingName()),
+                errhint("Create the database anew: createdb -E UTF8 -T template0."));
+    }
+}
+
+// RaiseNotRunning raises ERROR 55000 that says why the workers do not serve. The worker that comes
+// first in the array and has an error is the cause: the others wait for it, the launcher for none.
+[[noreturn]] void RaiseNotRunning(const WorkerStatus* statuses, int count, int64 waited_ms) {
+    const char* why = nullptr;
+    StringInfoData detail;
+    initStringInfo(&detail);
+    for (int i = 0; i < count; ++i) {
+        const WorkerStatus& one = statuses[i];
+        if (!IsWanted(one)) continue;
+        const bool has_error = one.last_error[0] != '\0';
+        if (has_error && why == nullptr) why = one.last_error;
+        if (one.state == WorkerState::kRunning && !has_error) continue;
+        appendStringInfo(&detail, "%s%s %d is %s%s%s", detail.len == 0 ? "" : "\n",
+                         NameOf(one.kind), one.index + 1, NameOf(one.state), has_error ? ": " : ".",
+                         one.last_error);
+    }
+    if (why == nullptr) {
+        why = RecoveryInProgress()
+                  ? "the server is a standby, and the workers start when its recovery ends"
+                  : psprintf("some workers have not started within %d s",
+                             static_cast<int>(waited_ms / 1000));
+    }
+    ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+            errmsg("pganalytics does not serve: %s", why), errdetail_internal("%s", detail.data),
+            errhint("See pganalytics.workers and the server log."));
+    pg_unreachable();
 }
 
 }  // namespace
@@ -127,6 +177,7 @@ Datum pganalytics_worker_states(PG_FUNCTION_ARGS) {
         put(Int32GetDatum(s.gateway_pid), s.gateway_pid == 0);
         put(CStringGetTextDatum(NameOf(s.state)));
         put(TimestampTzGetDatum(s.started_at), s.started_at == 0);
+        put(TimestampTzGetDatum(s.reloaded_at), s.reloaded_at == 0);
         put(Int64GetDatum(Max(s.starts - 1, 0)));
         put(Int64GetDatum(Max(s.gateway_starts - 1, 0)));
         put(Int64GetDatum(s.connections));
@@ -157,15 +208,23 @@ Datum pganalytics_worker_counters(PG_FUNCTION_ARGS) {
 }
 
 // pganalytics_wait_until_running returns true as soon as every worker is running and every ingest
-// worker has a gateway that serves. It returns false if the given time passes first. ERROR 55000 if
-// the library was not loaded by shared_preload_libraries.
+// worker has a gateway that serves. ERROR 55000 with the reason if the given time passes first, and
+// at once if the library was not loaded by shared_preload_libraries, if the workers serve another
+// database, or if this database is not in UTF8.
 Datum pganalytics_wait_until_running(PG_FUNCTION_ARGS) {
     using namespace pganalytics::pg;
     RequirePreload();
+    RequireThisDatabase();
+    const int64 limit_ms = MsOf(*PG_GETARG_INTERVAL_P(0));
     pganalytics::core::Timer deadline;
-    deadline.Start(pganalytics::core::Instant::Now(), MsOf(*PG_GETARG_INTERVAL_P(0)));
-    while (!AllServe()) {
-        if (deadline.IsDue(pganalytics::core::Instant::Now())) PG_RETURN_BOOL(false);
+    deadline.Start(pganalytics::core::Instant::Now(), limit_ms);
+    WorkerStatus statuses[kMaxWorkers];
+    for (;;) {
+        const int count = CopyStatuses(statuses);
+        if (AllServe(statuses, count)) break;
+        if (deadline.IsDue(pganalytics::core::Instant::Now())) {
+            RaiseNotRunning(statuses, count, limit_ms);
+        }
         WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 20, PG_WAIT_EXTENSION);
         ResetLatch(MyLatch);
         CHECK_FOR_INTERRUPTS();

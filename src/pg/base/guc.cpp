@@ -41,6 +41,13 @@ constexpr config_enum_entry kMtls[] = {
     {nullptr, 0, false},
 };
 
+constexpr config_enum_entry kQueryTexts[] = {
+    {"masked", static_cast<int>(QueryTexts::kMasked), false},
+    {"none", static_cast<int>(QueryTexts::kNone), false},
+    {"as_sent", static_cast<int>(QueryTexts::kAsSent), false},
+    {nullptr, 0, false},
+};
+
 // CheckName accepts a name of 1 to 64 bytes, which fits into the common name of a certificate
 // (ub-common-name, RFC 5280 appendix A.1).
 bool CheckName(char** value, void**, GucSource) noexcept {

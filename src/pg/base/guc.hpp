@@ -16,6 +16,10 @@ enum class IngestPath : int { kAuto, kDirect, kCopy, kSpi };
 // and counted. kRefuse: the action that would cause the event is refused.
 enum class AuditOverflow : int { kCount, kRefuse };
 
+// QueryTexts: what is stored of texts that may hold statements, whoever sends them. kMasked: the
+// text without its constants. kNone: no text of a statement. kAsSent: the text as it was sent.
+enum class QueryTexts : int { kMasked, kNone, kAsSent };
+
 // Settings has one variable for each setting. PostgreSQL writes into it the value that is in force
 // in this process. The name of a quantity ends in its unit. A choice holds a value of its enum.
 struct Settings {

@@ -2,6 +2,7 @@
 #include "pg/base/session.hpp"
 
 #include "pg/base/guc.hpp"
+#include "pg/base/statement.hpp"
 
 extern "C" {
 #include "access/xlog.h"
@@ -52,6 +53,20 @@ void KeepCommitsDurable() {
 }
 
 Oid ExtensionOid() { return get_extension_oid(kExtension, true); }
+
+int RestorePid() {
+    static Statement find = {
+        "SELECT a.pid FROM pg_catalog.pg_stat_activity a "
+        "JOIN pg_catalog.pg_database d ON d.oid = a.datid "
+        "JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid "
+        "WHERE d.datname = pg_catalog.current_database() "
+        "AND a.application_name LIKE 'pg\\_restore%' AND (r.rolsuper OR d.datdba = r.oid) LIMIT 1",
+        0,
+        {},
+        nullptr};
+    Execute(&find, nullptr);
+    return SPI_processed == 0 ? 0 : Int4Of(0, 1);
+}
 
 bool BecomeRole(const char* name, const char** why) {
     Oid role = InvalidOid;

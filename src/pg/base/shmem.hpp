@@ -35,12 +35,14 @@ struct WorkerStatus {
     pid_t gateway_pid;
     uint64 pki_version;  // see ShowPki()
     TimestampTz started_at;
+    TimestampTz reloaded_at;  // since then the worker works with the settings of that moment
     int64 starts;
     // The worker's last process returned from its main function. false: it ended with an error, or
     // before it could say how. The launcher clears it when it starts the worker.
     bool ended_well;
     int64 gateway_starts;
-    int64 connections;                          // open connections, as the gateway last reported
+    int64 storing_bytes;  // size of the frames of the pushes that the worker stores now
+    int64 connections;    // open connections, as the gateway last reported
     int64 counters[protocol::kWorkerCounters];  // indexed by WorkerCounter; see Count()
     TimestampTz last_error_at;
     WorkerErrorKind last_error_kind;

@@ -2,6 +2,7 @@
 
 #include "core/monotonic.hpp"
 #include "core/utf8.hpp"
+#include "core/visible.hpp"
 
 namespace pganalytics::pg {
 namespace {
@@ -93,7 +94,8 @@ Topic* Show(WorkerStatus* status, const char* name, WorkerErrorKind kind, bool* 
     char message[1024];
     pg_vsnprintf(message, sizeof(message), format, arguments);
     char text[sizeof(Topic::text)];
-    core::CopyUtf8(message, text, sizeof(text));
+    // Messages hold names from senders, which must not add or turn round lines of the log.
+    core::CopyVisible(message, text, sizeof(text));
     Topic* const topic = Make(name);
     *is_news = IsNews(topic, text);
     strlcpy(topic->text, text, sizeof(topic->text));

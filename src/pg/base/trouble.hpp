@@ -18,8 +18,9 @@ inline constexpr char kWaitingTopic[] = "wait";
 // ShowTrouble writes a message and the time into a worker's row. It returns true if the message is
 // news, so that the caller can log a repeated message only once: it is no news within a minute of
 // the same message, and not after five messages about one topic in a minute. The text in the row is
-// always valid UTF-8: '?' replaces each invalid byte, and a long text is cut between two
-// characters. Raises no ERROR. REQUIRES: the row is that of this process.
+// always valid UTF-8 on one line: control and format characters and invalid bytes are escapes
+// (core/visible.hpp), and a long text is cut between two characters. Raises no ERROR. REQUIRES: the
+// row is that of this process.
 bool ShowTrouble(WorkerStatus* status, const char* topic, const char* format, ...)
     pg_attribute_printf(3, 4);
 

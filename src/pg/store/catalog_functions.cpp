@@ -62,6 +62,20 @@ const char* NameOf(protocol::Scope scope) {
     return "row";
 }
 
+const char* NameOf(protocol::Content content) {
+    switch (content) {
+        case protocol::Content::kSql:
+            return "sql";
+        case protocol::Content::kMessage:
+            return "message";
+        case protocol::Content::kAnything:
+            return "anything";
+        case protocol::Content::kNames:
+            break;
+    }
+    return "names";
+}
+
 const char* NameOf(protocol::Keep keep) {
     switch (keep) {
         case protocol::Keep::kChanges:
@@ -128,7 +142,8 @@ Datum pganalytics_metric_columns(PG_FUNCTION_ARGS) {
                               pg::TextDatum(column.json_key),
                               CStringGetTextDatum(pg::NameOf(column.type)),
                               CStringGetTextDatum(pg::NameOf(column.role)),
-                              CStringGetTextDatum(pg::NameOf(column.scope))};
+                              CStringGetTextDatum(pg::NameOf(column.scope)),
+                              CStringGetTextDatum(pg::NameOf(column.content))};
             pg::PutRow(fcinfo, values);
         }
     }

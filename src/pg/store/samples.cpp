@@ -1,6 +1,7 @@
 #include "pg/store/samples.hpp"
 
 #include "pg/base/guc.hpp"
+#include "pg/store/metrics/forgotten_texts.hpp"
 #include "pg/store/metrics/keep.hpp"
 #include "pg/store/metrics/metric_rows.hpp"
 #include "pg/store/metrics/metric_series.hpp"
@@ -127,6 +128,7 @@ void Insert(const MetricRows& rows, MemoryContext context) {
         }
     }
     MemoryContextSwitchTo(caller);
+    DropForgotten(*rows.metric, *table, set);
     BulkInsert(set, static_cast<IngestPath>(settings.ingest_path), UsersOf(rows.metric->id));
 }
 

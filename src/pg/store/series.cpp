@@ -2,6 +2,7 @@
 #include "pg/store/series.hpp"
 
 #include "pg/base/cache.hpp"
+#include "pg/store/metrics/stored_text.hpp"
 #include "pg/store/series_store.hpp"
 #include "pg/store/servers.hpp"
 
@@ -164,17 +165,17 @@ void ResolveSeries(int32 server_id, const protocol::RowBlock& block, const Sampl
         bool found = false;
         SeriesEntry* const entry = series.Enter(key, &found);
         entries[i] = entry;
-        if (found && entry->has_text) continue;
+        if (found && (entry->has_text || !StoresTexts())) continue;
+        // A text is masked here, once: for a series that has none yet.
         const bool brings_text = !row.IsNull(kQueryText);
+        const std::string_view text =
+            brings_text ? StoredText(block.metric->columns[kQueryText].content,
+                                     CheckedText(block.Text(row.Word(kQueryText))))
+                        : std::string_view{};
         const SeriesChange change = {
-            entry,
-            username,
-            brings_text ? CheckedText(block.Text(row.Word(kQueryText))) : std::string_view{},
-            row.Int8(kSampledAt),
-            0,
-            !row.IsNull(kStatsSince)};
+            entry, username, text, row.Int8(kSampledAt), 0, !row.IsNull(kStatsSince), brings_text};
         if (!found) missing.list[missing.count++] = change;
-        if (brings_text) textless.list[textless.count++] = change;
+        if (text.data() != nullptr) textless.list[textless.count++] = change;
     }
 
     if (missing.count > 0) AddMissing(server_id, missing);

@@ -2,6 +2,7 @@
 // block at once, in arrays.
 #include "pg/store/series_store.hpp"
 
+#include "pg/base/guc.hpp"
 #include "pg/base/statement.hpp"
 
 extern "C" {
@@ -16,14 +17,20 @@ namespace {
     "pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to(" text \
     ", 'UTF8')), 1, 16), 'hex')::pg_catalog.uuid"
 
+// IS_FORGOTTEN makes the SQL expression for: an administrator has removed this text.
+#define IS_FORGOTTEN(text)                                     \
+    "EXISTS (SELECT FROM pganalytics.forgotten_texts f WHERE " \
+    "f.text_hash = " TEXT_HASH(text) ")"
+
 // OFFSET 0 forces one index look-up by the whole key for each row. Without it, a plan that was made
 // while the table was empty would compare each row of the server with each row of the push (20,000
 // queries took 35 s).
 Statement load_series = {
-    "SELECT i.ordinality, s.series_id, s.text_id IS NOT NULL, s.last_seen "
+    "SELECT i.ordinality, s.series_id, s.has_text, s.last_seen "
     "FROM unnest($2, $3, $4, $5) WITH ORDINALITY "
     "AS i(database_id, username, queryid, toplevel, ordinality) "
-    "CROSS JOIN LATERAL (SELECT q.series_id, q.text_id, q.last_seen "
+    "CROSS JOIN LATERAL (SELECT q.series_id, q.last_seen, "
+    "q.text_id IS NOT NULL OR q.text_state IS NOT DISTINCT FROM 'forgotten' AS has_text "
     "FROM pganalytics.query_series q WHERE q.server_id = $1 AND q.database_id = i.database_id "
     "AND q.queryid = i.queryid AND q.username = i.username AND q.toplevel = i.toplevel "
     "OFFSET 0) s",
@@ -36,30 +43,34 @@ Statement load_series = {
 Statement add_texts = {
     "INSERT INTO pganalytics.query_texts (text_hash, text) "
     "SELECT DISTINCT ON (1) " TEXT_HASH("t") ", t FROM pg_catalog.unnest($1) AS t "
-    "WHERE t IS NOT NULL ORDER BY 1 ON CONFLICT (text_hash) DO NOTHING",
+    "WHERE t IS NOT NULL AND NOT " IS_FORGOTTEN("t") " ORDER BY 1 "
+    "ON CONFLICT (text_hash) DO NOTHING",
     1, {TEXTARRAYOID}, nullptr};
 
 Statement add_series = {
     "INSERT INTO pganalytics.query_series (server_id, database_id, username, queryid, toplevel, "
-    "text_id, first_seen, last_seen, from_zero) "
-    "SELECT $1, i.database_id, i.username, i.queryid, i.toplevel, x.text_id, i.seen, i.seen, "
-    "i.from_zero FROM unnest($2, $3, $4, $5, $6, $7, $8) "
-    "AS i(database_id, username, queryid, toplevel, text, seen, from_zero) "
+    "text_id, text_state, first_seen, last_seen, from_zero) "
+    "SELECT $1, i.database_id, i.username, i.queryid, i.toplevel, x.text_id, "
+    "CASE WHEN " IS_FORGOTTEN("i.text") " THEN 'forgotten' ELSE i.text_state END, "
+    "i.seen, i.seen, i.from_zero FROM unnest($2, $3, $4, $5, $6, $7, $8, $9) "
+    "AS i(database_id, username, queryid, toplevel, text, text_state, seen, from_zero) "
     "LEFT JOIN pganalytics.query_texts x ON x.text_hash = " TEXT_HASH("i.text") " "
     "ORDER BY i.database_id, i.queryid, i.username, i.toplevel "
     "ON CONFLICT (server_id, database_id, queryid, username, toplevel) DO NOTHING",
-    8,
-    {INT4OID, INT4ARRAYOID, TEXTARRAYOID, INT8ARRAYOID, BOOLARRAYOID, TEXTARRAYOID,
+    9,
+    {INT4OID, INT4ARRAYOID, TEXTARRAYOID, INT8ARRAYOID, BOOLARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
      TIMESTAMPTZARRAYOID, BOOLARRAYOID},
     nullptr};
 
 // Use one statement for each series: a join with an array could get the bad plan that load_series
 // avoids with OFFSET 0.
 Statement attach_text = {
-    "UPDATE pganalytics.query_series SET text_id = (SELECT x.text_id "
-    "FROM pganalytics.query_texts x WHERE x.text_hash = " TEXT_HASH("$3") ") "
-    "WHERE server_id = $1 AND series_id = $2 AND text_id IS NULL",
-    3, {INT4OID, INT4OID, TEXTOID}, nullptr};
+    "UPDATE pganalytics.query_series q SET text_id = x.text_id, "
+    "text_state = CASE WHEN " IS_FORGOTTEN("$3") " THEN 'forgotten' ELSE $4 END "
+    "FROM (SELECT) one LEFT JOIN pganalytics.query_texts x ON x.text_hash = " TEXT_HASH("$3") " "
+    "WHERE q.server_id = $1 AND q.series_id = $2 AND q.text_id IS NULL "
+    "AND q.text_state IS DISTINCT FROM 'forgotten'",
+    4, {INT4OID, INT4OID, TEXTOID, TEXTOID}, nullptr};
 
 Statement note_seen = {
     "UPDATE pganalytics.query_series SET last_seen = GREATEST(last_seen, $3), "
@@ -91,6 +102,25 @@ Datum Texts(const SeriesChange* changes, int count) {
     return ArrayOf(changes, count, TEXTOID, [](const SeriesChange& c, bool* is_null) {
         *is_null = c.text.data() == nullptr;
         return *is_null ? Datum{0} : TextDatum(c.text);
+    });
+}
+// TextState is what query_series.text_state becomes if the text of a row is stored as the setting
+// says.
+const char* TextState() {
+    switch (static_cast<QueryTexts>(settings.query_texts)) {
+        case QueryTexts::kMasked:
+            return "masked";
+        case QueryTexts::kNone:
+            return "none";
+        case QueryTexts::kAsSent:
+            break;
+    }
+    return "as_sent";
+}
+Datum TextStates(const SeriesChange* changes, int count) {
+    return ArrayOf(changes, count, TEXTOID, [](const SeriesChange& c, bool* is_null) {
+        *is_null = !c.brings_text;
+        return *is_null ? Datum{0} : TextDatum(TextState());
     });
 }
 Datum SampledAts(const SeriesChange* changes, int count) {
@@ -125,6 +155,7 @@ void AddSeries(int32 server_id, const SeriesChange* changes, int count) {
                       QueryIds(changes, count),
                       TopLevels(changes, count),
                       Texts(changes, count),
+                      TextStates(changes, count),
                       SampledAts(changes, count),
                       ArrayOf(changes, count, BOOLOID, [](const SeriesChange& c, bool*) {
                           return BoolGetDatum(c.from_zero);
@@ -135,7 +166,7 @@ void AddSeries(int32 server_id, const SeriesChange* changes, int count) {
 void AttachTexts(int32 server_id, const SeriesChange* changes, int count) {
     for (int i = 0; i < count; ++i) {
         Datum values[] = {Int32GetDatum(server_id), Int32GetDatum(changes[i].entry->series_id),
-                          TextDatum(changes[i].text)};
+                          TextDatum(changes[i].text), TextDatum(TextState())};
         Execute(&attach_text, values);
     }
 }

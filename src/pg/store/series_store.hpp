@@ -32,17 +32,18 @@ struct SeriesEntry {
 struct SeriesChange {
     SeriesEntry* entry;
     std::string_view username;
-    std::string_view text;
+    std::string_view text;  // as it is stored; data() is nullptr if none is
     TimestampTz sampled_at;
     TimestampTz reset_at;  // 0: none
     bool from_zero;
+    bool brings_text;  // the row has a text, stored or not
 };
 
 // LoadSeries fills in series_id, has_text and last_seen of those entries whose series are in
 // query_series.
 void LoadSeries(int32 server_id, const SeriesChange* changes, int count);
 // AddTexts stores the texts that are new. Call it before AddSeries, which refers to texts by their
-// hashes.
+// hashes. A text that an administrator has removed (forgotten_texts) stays away.
 void AddTexts(const SeriesChange* changes, int count);
 void AddSeries(int32 server_id, const SeriesChange* changes, int count);
 // AttachTexts gives texts to series that were stored without one.

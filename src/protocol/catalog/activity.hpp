@@ -25,7 +25,7 @@ inline constexpr Column kLocksColumns[] = {
     Integer("objsubid"),
     Number("lock_age_seconds"),
     Text("state"),
-    Text("query"),
+    Sql("query"),
 };
 
 inline constexpr Column kLockWaitsColumns[] = {
@@ -34,11 +34,11 @@ inline constexpr Column kLockWaitsColumns[] = {
     Integer("blocked_pid"),
     Text("blocked_user"),
     Text("blocked_application"),
-    Text("blocked_query"),
+    Sql("blocked_query"),
     Integer("blocking_pid"),
     Text("blocking_user"),
     Text("blocking_application"),
-    Text("blocking_query"),
+    Sql("blocking_query"),
     Number("wait_time_seconds"),
 };
 
@@ -52,7 +52,7 @@ inline constexpr Column kSessionColumns[] = {
     Text("application_name"),
     Text("client_address"),
     Text("state"),
-    Text("query"),
+    Sql("query"),
     Instant("query_start"),
     Instant("state_change"),
     Number("duration_seconds"),

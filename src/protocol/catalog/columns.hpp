@@ -15,9 +15,9 @@ inline constexpr Column kDatabaseField = {
 inline constexpr Column kDatabaseKey = {
     "database", "", ColumnType::kText, ColumnRole::kDatabase, Scope::kMember, true};
 
-constexpr Column Cell(std::string_view name, std::string_view key, ColumnType type,
-                      ColumnRole role) {
-    return {name, key, type, role, Scope::kRow, false};
+constexpr Column Cell(std::string_view name, std::string_view key, ColumnType type, ColumnRole role,
+                      Content content = Content::kNames) {
+    return {name, key, type, role, Scope::kRow, false, content};
 }
 
 constexpr Column Label(std::string_view name, std::string_view key) {
@@ -47,8 +47,15 @@ constexpr Column Text(std::string_view name, std::string_view key) {
 constexpr Column Lsn(std::string_view name, std::string_view key) {
     return Cell(name, key, ColumnType::kLsn, ColumnRole::kValue);
 }
-constexpr Column Json(std::string_view name, std::string_view key) {
-    return Cell(name, key, ColumnType::kJson, ColumnRole::kValue);
+// Sql and Message are for texts with values of users in them; so is Json, whose content decides.
+constexpr Column Sql(std::string_view name) {
+    return Cell(name, name, ColumnType::kText, ColumnRole::kValue, Content::kSql);
+}
+constexpr Column Message(std::string_view name) {
+    return Cell(name, name, ColumnType::kText, ColumnRole::kValue, Content::kMessage);
+}
+constexpr Column Json(std::string_view name, std::string_view key, Content content) {
+    return Cell(name, key, ColumnType::kJson, ColumnRole::kValue, content);
 }
 
 // These are for columns whose JSON key is also their SQL name.

@@ -34,7 +34,7 @@ inline constexpr Column kLogColumns[] = {
     kSampledAtColumn,
     kDatabaseField,
     Text("level"),
-    Text("message"),
+    Message("message"),
     Instant("reported_at", "timestamp"),
 };
 

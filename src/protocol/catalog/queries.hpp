@@ -20,7 +20,7 @@ inline constexpr Column kQueryStatsColumns[] = {
     {"username", "user", ColumnType::kText, ColumnRole::kIdentity, Scope::kRow, false},
     {"queryid", "hash", ColumnType::kInt8, ColumnRole::kIdentity, Scope::kRow, true},
     {"toplevel", "toplevel", ColumnType::kBool, ColumnRole::kIdentity, Scope::kRow, false},
-    {"query", "text", ColumnType::kText, ColumnRole::kText, Scope::kRow, false},
+    {"query", "text", ColumnType::kText, ColumnRole::kText, Scope::kRow, false, Content::kSql},
     {"stats_since", "stats_since", ColumnType::kTimestamp, ColumnRole::kStatsSince, Scope::kRow,
      false},
     Flag("rebased"),

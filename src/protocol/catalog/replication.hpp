@@ -41,12 +41,12 @@ inline constexpr Column kWraparoundColumns[] = {
 
 inline constexpr Column kSubscriptionsColumns[] = {
     kSampledAtColumn,
-    Json("subscription", ""),
+    Json("subscription", "", Content::kAnything),
 };
 
 inline constexpr Column kCollectionErrorsColumns[] = {
     kSampledAtColumn,
-    Json("error", ""),
+    Json("error", "", Content::kMessage),
 };
 
 inline constexpr Metric kReplicationMetrics[] = {

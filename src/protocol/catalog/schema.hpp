@@ -21,7 +21,7 @@ inline constexpr Column kSchemaObjectsColumns[] = {
     Label("attname", "column"),
     Label("referenced_relname", "referenced_table"),
     Label("referenced_attname", "referenced_column"),
-    Json("definition", ""),
+    Json("definition", "", Content::kSql),
 };
 
 inline constexpr Column kStatementsInfoColumns[] = {
@@ -32,7 +32,7 @@ inline constexpr Column kStatementsInfoColumns[] = {
 inline constexpr Column kUnknownColumns[] = {
     kSampledAtColumn,
     Text("type"),
-    Json("metric", ""),
+    Json("metric", "", Content::kAnything),
 };
 
 inline constexpr Metric kSchemaMetrics[] = {

@@ -34,6 +34,12 @@ enum class ColumnRole : uint8_t {
 // The key "a.b" means the member b of the object a.
 enum class Scope : uint8_t { kMetric, kMember, kInnerMember, kRow };
 
+// Content says what a column of texts may hold besides names. pganalytics.query_texts decides what
+// is stored of it. kNames: nothing else, so it is stored as it is. kSql: statements. kMessage:
+// messages of the server log. kAnything: what no table knows. In a kJson column this is about the
+// strings in the JSON.
+enum class Content : uint8_t { kNames, kSql, kMessage, kAnything };
+
 // Keep says which rows are stored. kAll: every row. kChanges: rows that differ from the stored rows
 // of their series, and the first rows of each day. When the newest sample of a database no longer
 // names a series, that series is marked as gone. kOnce: rows whose values are not stored already.
@@ -49,6 +55,7 @@ struct Column {
     ColumnRole role;
     Scope scope;
     bool required;  // a push without it is refused with 422
+    Content content = Content::kNames;
 };
 
 enum class MetricId : uint16_t {

@@ -321,4 +321,5 @@ def test_the_manual_has_each_rule(make_server):
     assert sorted(listed) == sorted(made)
     present = server.db.rows("SELECT name FROM pganalytics.alert_rules "
                              "WHERE builtin AND query !~ 'evaluation_time' ORDER BY 1")
-    assert [name for name, in present] == ["alert_rule_failing", "alert_rule_truncated", "heartbeat"]
+    assert [name for name, in present] == [
+        "alert_rule_failing", "alert_rule_truncated", "disk_space_low", "heartbeat"]

@@ -176,6 +176,13 @@ def test_errors_are_cut_between_characters(own, add_rule):
             assert shown().endswith("é")
 
 
+def test_errors_are_one_visible_line(own, add_rule):
+    """An error shows control and format characters, which others may have put into it, as escapes."""
+    add_rule("turned", "SELECT (E'a\\n\\u202e' || chr(8206))::int AS value")
+    wait_until(lambda: "a\\u000a\\u202e\\u200e" in (own.db.value(
+        "SELECT last_error FROM pganalytics.workers WHERE kind = 'alerts'") or ""), 20, "its error")
+
+
 def test_broken_rules(own, add_rule):
     """Each broken rule counts its failures and shows its error, and stops no other rule."""
     own.db.execute("CREATE TABLE short_lived (); CREATE FUNCTION emit() RETURNS int LANGUAGE plpgsql AS "

@@ -516,8 +516,9 @@ class TestAlertmanager:
             "WHERE c.name ~ '^stray' AND c.created_at <= pganalytics.evaluation_time()",
             json.dumps({"team": "dba"}),
             json.dumps({"summary": "{{ $labels.collector }} is there"}))
-        site.db.execute("INSERT INTO pganalytics.alert_channels (name, kind, url, group_wait) "
-                        "VALUES ('alertmanager', 'alertmanager', %s, '0')", alertmanager.url)
+        site.db.execute("INSERT INTO pganalytics.alert_channels "
+                        "(name, kind, url, group_wait, heartbeat_every) "
+                        "VALUES ('alertmanager', 'alertmanager', %s, '0', '1 min')", alertmanager.url)
         site.db.value("SELECT token FROM pganalytics.create_collector('stray \"1\"')")
         (alert,) = cluster.wait_until(
             lambda: alertmanager.alerts("alertname=stray_collector"), 30, "the alert")
@@ -526,6 +527,10 @@ class TestAlertmanager:
         assert alert["annotations"]["summary"] == 'stray "1" is there'
         assert alert["status"]["state"] == "active"
         assert [receiver["name"] for receiver in alert["receivers"]] == ["on-call"]
+        # The heartbeat comes, too, and the example sends it on to whoever waits for it.
+        (heartbeat,) = cluster.wait_until(
+            lambda: alertmanager.alerts("alertname=heartbeat"), 30, "the heartbeat")
+        assert [receiver["name"] for receiver in heartbeat["receivers"]] == ["heartbeat"]
         # The next scrape shows the alert.
         samples = samples_of(site.scrape(site.token).raw.decode())
         # Built-in rules may have fired, too.

@@ -116,6 +116,23 @@ def test_idle_connections_outlive_a_reload_of_limits(server, credentials):
     server.configure(max_connections=200)
 
 
+def test_a_reload_replaces_only_what_has_changed(server, credentials):
+    """Whatever a gateway was not given leaves it alone, and no planned replacement is a restart."""
+    state = "pid, gateway_pid, restarts, gateway_restarts"
+    before = server.workers(state)
+    offset = len(server.cluster.log_text())
+    for _ in range(5):
+        server.configure()
+    server.configure(batch_size=51)
+    assert server.workers(state) == before
+    assert "gateway" not in server.log_since(offset)
+    server.configure(max_connections=199)
+    after = server.workers(state)
+    assert not {gateway for _, gateway, _, _ in before} & {gateway for _, gateway, _, _ in after}
+    assert [(pid, *counts) for pid, _, *counts in after] == [(pid, *counts) for pid, _, *counts in before]
+    server.configure(max_connections=200, batch_size=50)
+
+
 @pytest.mark.parametrize("name, value", [
     ("port", "0"), ("port", "70000"), ("ingest_workers", "0"), ("ingest_path", "quick"),
     ("batch_size", "0"), ("max_body_size", "-1"), ("max_body_size", "10 apples"),
@@ -173,7 +190,7 @@ def test_missing_database_and_extension(make_server):
     # The launcher logs fewer messages than it makes tries: wake it to cause many tries.
     log_of = lambda: [line for line in own.cluster.log_text().splitlines()  # noqa: E731
                       if "pganalytics" in line and re.search(r" (LOG|WARNING|ERROR|FATAL): ", line)
-                      and product.DATABASE in line]
+                      and f'"{product.DATABASE}"' in line]
     wait_until(log_of, 10, "a word about the missing database")
     deadline = time.monotonic() + 3
     while time.monotonic() < deadline:

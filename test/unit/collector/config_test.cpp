@@ -57,6 +57,23 @@ void ExpectMentions(const std::string& message, std::initializer_list<const char
     }
 }
 
+TEST(Config, SaysHowQueryTextsAreSent) {
+    const std::string line = "interval = \"5s\"\n";
+    const auto with = [&](const std::string& value) {
+        return With(line, "query_texts = " + value + "\n");
+    };
+    EXPECT_EQ(ParseWith(kGood)->query_texts, QueryTexts::kMasked);
+    EXPECT_EQ(ParseWith(with("\"none\""))->query_texts, QueryTexts::kNone);
+    EXPECT_EQ(ParseWith(with("\"as_sent\""))->query_texts, QueryTexts::kAsSent);
+    EXPECT_EQ(ParseWith(with("\"as_sent\""), {{"PGANALYTICS_QUERY_TEXTS", "masked"}})->query_texts,
+              QueryTexts::kMasked);
+    for (const char* wrong : {"\"Masked\"", "\"\"", "true"}) {
+        ExpectMentions(ErrorOf(with(wrong)), {"c.toml:3: ", "query_texts"});
+    }
+    ExpectMentions(ErrorOf(kGood, {{"PGANALYTICS_QUERY_TEXTS", "all"}}),
+                   {"environment variable PGANALYTICS_QUERY_TEXTS", "as_sent"});
+}
+
 TEST(Config, LimitsTheQueriesOfADatabase) {
     const std::string line = "interval = \"5s\"\n";
     const auto with = [&](const std::string& value) {

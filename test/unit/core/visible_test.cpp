@@ -31,6 +31,18 @@ TEST(Visible, EscapesControlsAndFormatCharacters) {
 
 TEST(Visible, EscapesBytesThatAreNoCharacter) { EXPECT_EQ(Visible("a\xff\xc3"), "a\\xff\\xc3"); }
 
+TEST(Visible, CopiesWhatFits) {
+    char out[8];
+    CopyVisible("ab\u202ecd", out, sizeof(out));
+    EXPECT_STREQ(out, "ab");
+    CopyVisible("a\ncd", out, sizeof(out));
+    EXPECT_STREQ(out, "a\\u000a");
+    CopyVisible("abcdeé", out, sizeof(out));
+    EXPECT_STREQ(out, "abcdeé");
+    CopyVisible("abcdefé", out, sizeof(out));
+    EXPECT_STREQ(out, "abcdef");
+}
+
 TEST(Visible, KnowsTheBorders) {
     for (const uint32_t shown : {0x20, 0x7e, 0xa0, 0x61b, 0x61d, 0x200a, 0x2010, 0x2027, 0x202f}) {
         EXPECT_FALSE(IsInvisible(shown)) << shown;

@@ -1,6 +1,7 @@
 #include "pg/store/metrics/metric_table.hpp"
 
 #include "pg/base/statement.hpp"
+#include "pg/store/metrics/stored_text.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"
@@ -15,7 +16,6 @@ using protocol::Column;
 using protocol::ColumnRole;
 using protocol::ColumnType;
 
-constexpr int kFixedColumns = 3;  // server_id, series_id, sampled_at
 constexpr auto kTables = static_cast<size_t>(protocol::MetricId::kUnknown) + 1;
 MetricTable* tables[kTables];
 
@@ -64,12 +64,15 @@ MetricTable* Describe(const protocol::Metric& metric) {
     return table;
 }
 
-Datum DatumOf(ColumnType type, const protocol::RowBlock& block, uint64_t word) {
-    switch (type) {
-        case ColumnType::kText:
-            return TextDatum(block.Text(word));
+Datum DatumOf(const Column& column, const protocol::RowBlock& block, uint64_t word, bool* is_null) {
+    switch (column.type) {
+        case ColumnType::kText: {
+            const std::string_view text = StoredText(column.content, block.Text(word));
+            *is_null = text.data() == nullptr;
+            return *is_null ? Datum{0} : TextDatum(text);
+        }
         case ColumnType::kJson: {
-            const std::string_view text = block.Text(word);
+            const std::string_view text = StoredJson(column.content, block.Text(word));
             return DirectFunctionCall1(json_in,
                                        CStringGetDatum(pnstrdup(text.data(), text.size())));
         }
@@ -103,8 +106,9 @@ void FillCells(const MetricTable& table, const protocol::RowBlock& block, protoc
     for (int i = 0; i < table.cells; ++i) {
         const uint32_t column = table.source[i];
         nulls[i] = row.IsNull(column);
-        values[i] = nulls[i] ? Datum{0}
-                             : DatumOf(block.metric->columns[column].type, block, row.Word(column));
+        if (!nulls[i]) {
+            values[i] = DatumOf(block.metric->columns[column], block, row.Word(column), &nulls[i]);
+        }
     }
 }
 

@@ -7,6 +7,10 @@
 
 namespace pganalytics::pg {
 
+// kFixedColumns is the number of columns before those that come from the frame: server_id,
+// series_id, sampled_at.
+inline constexpr int kFixedColumns = 3;
+
 // MetricTable has the columns server_id, series_id and sampled_at, then the counters and values in
 // the order of the catalog. With Keep::kOnce its last column is a hash of the content.
 struct MetricTable {
@@ -19,7 +23,8 @@ struct MetricTable {
 // TableOf returns the table of a metric. It lives as long as the worker.
 MetricTable* TableOf(const protocol::Metric& metric);
 
-// FillCells sets the cells that come from the frame. It copies texts into the current context.
+// FillCells sets the cells that come from the frame. It copies texts into the current context;
+// texts that may hold statements as pganalytics.query_texts says (stored_text.hpp).
 // ERROR 22P02 for invalid JSON. REQUIRES: VerifyTexts has accepted the block.
 void FillCells(const MetricTable& table, const protocol::RowBlock& block, protocol::Row row,
                RowCells cells);
