@@ -1,5 +1,5 @@
 # make            build the extension and the programs
-# make install    install them, with their manual pages (as root)
+# make install    install them, with their manual pages (as root); make uninstall removes them
 # make demo       everything on this machine, from nothing to the top queries; DEMO_SECONDS=20 ends by itself
 # make check      every suite; each runs alone as make check-lint, check-unit, check-regress, ...
 # make check-long  promises at their full counts, in minutes to hours
@@ -15,6 +15,11 @@ PROGRAMS = build/src/gateway/pganalytics-gateway build/src/ca/pganalytics-ca \
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 MANDIR ?= /usr/local/share/man
 EXAMPLEDIR ?= $(DATADIR)/pganalytics
+# Where people call the collector; the server's programs are called by the server alone.
+BINDIR ?= /usr/local/bin
+# Programs are installed without symbols. Those in the build tree keep theirs, under the same build ids, for a
+# debugger or perf; `make install STRIP=` installs them with it all.
+STRIP ?= -s
 
 .PHONY: all extension programs
 all: extension programs
@@ -29,16 +34,26 @@ programs: build/CMakeCache.txt
 build/CMakeCache.txt:
 	cmake -S . -B build
 
-.PHONY: install clean
+.PHONY: install uninstall clean
 install: all
 	$(MAKE) -f extension.mk install
 	install -d '$(DESTDIR)$(PG_BINDIR)' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man8' '$(DESTDIR)$(EXAMPLEDIR)/prometheus'
-	install -m 755 $(PROGRAMS) '$(DESTDIR)$(PG_BINDIR)'
+	install $(STRIP) -m 755 $(PROGRAMS) '$(DESTDIR)$(PG_BINDIR)'
+	install -d '$(DESTDIR)$(BINDIR)'
+	test '$(BINDIR)' = '$(PG_BINDIR)' || \
+		ln -sf '$(PG_BINDIR)/pganalytics-collector' '$(DESTDIR)$(BINDIR)/pganalytics-collector'
 	install -m 644 docs/man/pganalytics-collector.1 '$(DESTDIR)$(MANDIR)/man1'
 	install -m 644 docs/man/pganalytics-gateway.8 docs/man/pganalytics-ca.8 docs/man/pganalytics-courier.8 \
 		'$(DESTDIR)$(MANDIR)/man8'
 	install -m 644 contrib/collector.toml.example '$(DESTDIR)$(EXAMPLEDIR)'
 	install -m 644 contrib/prometheus/*.yml '$(DESTDIR)$(EXAMPLEDIR)/prometheus'
+
+uninstall:
+	$(MAKE) -f extension.mk uninstall
+	cd '$(DESTDIR)$(PG_BINDIR)' && rm -f $(notdir $(PROGRAMS))
+	rm -f '$(DESTDIR)$(BINDIR)/pganalytics-collector'
+	rm -f '$(DESTDIR)$(MANDIR)'/man1/pganalytics-collector.1 '$(DESTDIR)$(MANDIR)'/man8/pganalytics-*.8
+	rm -rf '$(DESTDIR)$(EXAMPLEDIR)'
 
 clean:
 	$(MAKE) -f extension.mk clean

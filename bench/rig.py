@@ -148,13 +148,13 @@ class Rig:
     def _reload(self, settings):
         if not settings:
             return
-        _, before = self.processes()
+        before = self.analytics.query("SELECT clock_timestamp()")
         for name, value in settings.items():
             self.analytics.psql(f"ALTER SYSTEM RESET {name}" if value is None else
                                 f"ALTER SYSTEM SET {name} = '{value}'")
         self.analytics.reload()
-        # Each worker starts a new gateway at a reload.
-        cluster.wait_until(lambda: not set(self.processes()[1]) & set(before), 20, "a reload")
+        cluster.wait_until(lambda: self.analytics.query(
+            f"SELECT bool_and(reloaded_at > '{before}') FROM pganalytics.workers") == "t", 20, "a reload")
         self.analytics.wait_until_running()
 
     def insert(self, way, rows, pushes):

@@ -24,7 +24,7 @@ void AddHash(pg::AuditRecord* record, const char* key, const pg::AuditHead& head
 
 void NoteReplaced(const pg::AuditHead& known, AuditNotes* notes) {
     pg::AuditRecord* const note =
-        AddNote(notes, AuditEvent::kAuditGap, "this log stands in the place of another");
+        AddNote(notes, AuditEvent::kAuditReplaced, "this log stands in the place of another");
     pg::AddAuditDetail(note, "other_last_id", known.id);
     AddHash(note, "other_last_hash", known);
 }

@@ -105,7 +105,9 @@ Outcome ApplyRetention(pg::WorkerStatus* status, MemoryContext context) {
     }
     if (!failed) pg::EndTrouble(status, kDropPartition);
     if (dropped > 0) {
-        ereport(LOG, errmsg("dropped %d partitions whose retention had passed", dropped));
+        ereport(LOG, errmsg_plural("dropped %d partition whose retention had passed",
+                                   "dropped %d partitions whose retention had passed",
+                                   static_cast<unsigned long>(dropped), dropped));
     }
     return Outcome::kDone;
 }

@@ -19,6 +19,7 @@ WALL_CLOCK = {
     "src/collector/enrol/enroll.cpp": "the validity of certificates",
     "src/collector/enrol/keeper.cpp": "the validity of certificates",
     "src/collector/life/log.cpp": "the time of a line of the log",
+    "src/collector/push/https_client.cpp": "the clocks of both hosts, compared and shown",
     "src/collector/server_job.cpp": "the epoch of idempotency keys",
     "src/collector/sources/sampler.cpp": "sampled_at, which is stored",
     "src/core/clock.hpp": "the clock that the collector's tests replace",

@@ -89,7 +89,7 @@ LEFT JOIN pganalytics.collectors c
        ON l.resource_type = 'collector' AND l.resource_id = c.collector_id::text
 WHERE (l.event LIKE 'settings.%'
        OR l.event IN ('security.configured', 'collector.configured', 'alert.rule_changed',
-                      'alert.channel_changed', 'alert.inhibition_changed'))
+                      'alert.channel_changed', 'alert.inhibition_changed', 'audit.replaced'))
   AND l.occurred_at > pganalytics.evaluation_time() - interval '15 minutes'
   AND l.occurred_at <= pganalytics.evaluation_time()
   AND l.recorded_at > pganalytics.evaluation_time() - interval '15 minutes'

@@ -277,6 +277,13 @@ BEGIN
     SELECT t.authority_ids[1], cardinality(t.authority_ids) INTO issuing, trusted
     FROM pganalytics.trust t ORDER BY t.version DESC LIMIT 1;
     IF coalesce(trusted, 0) < 2 THEN
+        SELECT max(j.authority_job_id) INTO job FROM pganalytics.authority_jobs j
+        WHERE j.operation = 'rotate_ca' AND j.state = 'pending';
+        IF job IS NOT NULL THEN
+            RAISE EXCEPTION 'rotation of the certificate authority was requested and has not begun yet'
+                USING ERRCODE = 'object_not_in_prerequisite_state',
+                      HINT = format('Wait until job %s in pganalytics.authority_jobs is done.', job);
+        END IF;
         RAISE EXCEPTION 'no rotation of the certificate authority has begun'
             USING ERRCODE = 'object_not_in_prerequisite_state',
                   HINT = 'Begin it with pganalytics.rotate_ca().';
@@ -291,10 +298,12 @@ BEGIN
                       WHERE c.collector_id = l.collector_id AND c.state = 'active'
                         AND c.not_after > now() AND c.issuer = issuing);
     IF waiting > 0 AND force IS NOT TRUE THEN
-        RAISE EXCEPTION '% collectors have no certificate of the new authority yet, "%" among them',
-                        waiting, example
+        RAISE EXCEPTION '%', CASE WHEN waiting = 1
+            THEN format('collector "%s" has no certificate of the new authority yet', example)
+            ELSE format('%s collectors have no certificate of the new authority yet, "%s" among them',
+                        waiting, example) END
             USING ERRCODE = 'object_not_in_prerequisite_state',
-                  HINT = 'They get one when they renew. finish_ca_rotation(true) shuts them out.';
+                  HINT = 'A collector gets one when it renews. finish_ca_rotation(true) does not wait for it.';
     END IF;
     INSERT INTO pganalytics.authority_jobs AS j (operation) VALUES ('finish_ca_rotation')
     RETURNING j.authority_job_id INTO job;

@@ -34,31 +34,32 @@ ALTER TABLE pganalytics.scrape_tokens ENABLE ALWAYS TRIGGER audit_truncate;
 
 -- SECURITY INVOKER, like revoke_scrape_token(): pganalytics_admin may write the columns that are
 -- written here.
-CREATE FUNCTION pganalytics.create_scrape_token(name text) RETURNS text
+CREATE FUNCTION pganalytics.create_scrape_token(name text, OUT token text, OUT url text)
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    token CONSTANT text := pganalytics.new_token('pgm');
 BEGIN
     IF (name ~ '^[a-zA-Z0-9_.-]{1,63}$') IS NOT TRUE THEN
         RAISE EXCEPTION 'name of a scrape token has 1 to 63 letters, digits, dots, dashes or underscores'
             USING ERRCODE = 'invalid_parameter_value',
                   HINT = 'Use the name of the Prometheus server, for example.';
     END IF;
+    token := pganalytics.new_token('pgm');
+    -- server_url() is the port for collectors; the metrics are at the port for people.
+    url := regexp_replace(pganalytics.server_url(), '\d+$',
+                          coalesce(current_setting('pganalytics.api_port', true), '8444')) || '/metrics';
     INSERT INTO pganalytics.scrape_tokens AS s (name, token_sha256)
-    VALUES (create_scrape_token.name, sha256(convert_to(token, 'UTF8')))
+    VALUES (create_scrape_token.name, sha256(convert_to(create_scrape_token.token, 'UTF8')))
     ON CONFLICT ON CONSTRAINT scrape_tokens_pkey DO NOTHING;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'scrape token "%" already exists', name
             USING ERRCODE = 'unique_violation',
                   HINT = 'A token cannot be shown again: make one of another name and revoke this one.';
     END IF;
-    RETURN token;
 END
 $$;
 COMMENT ON FUNCTION pganalytics.create_scrape_token(text) IS
-    'a token with which a program reads GET /metrics; shown this one time';
+    'a token with which a program reads GET /metrics, shown this one time, and the address';
 GRANT EXECUTE ON FUNCTION pganalytics.create_scrape_token(text) TO pganalytics_admin;
 
 CREATE FUNCTION pganalytics.revoke_scrape_token(name text) RETURNS void

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "collector/life/clock_skew.hpp"
 #include "collector/push/https_client.hpp"
 #include "collector/push/push_body.hpp"
 #include "collector/server_job.hpp"
@@ -36,6 +37,7 @@ class Checker {
             return;
         }
         Ok("pganalytics at " + config_.url + ": TLS, server verified by " + VerifiedBy(link));
+        if (health.clock_ahead) Clock("pganalytics", *health.clock_ahead);
         if (health.status == 200) {
             Ok("pganalytics: healthy");
         } else if (health.status != 404) {
@@ -85,9 +87,36 @@ class Checker {
         }
         TextsOf(name, *snapshot, &sampler);
         Settings(name, &sampler.session());
+        ClockOf(server.name, &sampler.session());
     }
 
   private:
+    // Clock compares this host's clock with another one.
+    void Clock(const std::string& whose, std::chrono::seconds ahead) {
+        const auto distance = std::chrono::abs(ahead);
+        if (distance >= kLargeSkew) {
+            Fail(whose + ": " + SkewText(ahead, whose) +
+                 "; samples carry this host's time, so they count for a wrong time");
+        } else if (distance >= kSmallSkew) {
+            Warn(whose + ": " + SkewText(ahead, whose));
+        } else {
+            Ok(whose + ": its clock and this host's agree within " +
+               std::to_string(kSmallSkew.count()) + " s");
+        }
+    }
+
+    void ClockOf(const std::string& server, PgSession* session) {
+        const core::TimestampMicros before = core::SystemClock().Now();
+        const auto theirs = session->Query("SELECT pg_catalog.clock_timestamp()");
+        if (!theirs.ok()) {
+            Fail(server + ": " + theirs.error().message);
+            return;
+        }
+        const core::TimestampMicros ours = before + (core::SystemClock().Now() - before) / 2;
+        Clock(server,
+              std::chrono::seconds((ours - static_cast<int64_t>(theirs->Word(0, 0))) / 1000000));
+    }
+
     static void Line(const char* verdict, const std::string& text) {
         std::string line = verdict + text;
         for (char& c : line) {
@@ -106,7 +135,11 @@ class Checker {
                                  core::FormatUuid(identity.collector_id) + ", good until " +
                                  core::FormatTimestamp(identity.not_after);
         const core::TimestampMicros renewal = RenewAt(identity) / 1000000 * 1000000;
-        if (now >= identity.not_after) {
+        if (now < identity.not_before) {
+            Fail(line + ": it begins only at " + core::FormatTimestamp(identity.not_before) +
+                 " and this host's clock says " + core::FormatTimestamp(now - now % 1000000) +
+                 "; is the clock wrong? " + kClockRemedy);
+        } else if (now >= identity.not_after) {
             Fail(line +
                  ": it has expired; enrol again with a new token: pganalytics-collector "
                  "enroll");
@@ -124,8 +157,7 @@ class Checker {
     }
 
     static std::string Cure(const Answer& answer, const Link& link) {
-        if (answer.why == NoAnswer::kSenderRefused) return collector::Advice(answer);
-        if (answer.why != NoAnswer::kServerUnverified) return "";
+        if (answer.why != NoAnswer::kServerUnverified) return collector::Advice(answer);
         return "; set server.ca_file or server.pin (now: verified by " + VerifiedBy(link) + ")";
     }
 
@@ -205,8 +237,10 @@ class Checker {
 
 int Check(const Config& config, const std::string& config_path, const StopSignal& stop) {
     Checker checker(config, stop);
-    checker.Ok("configuration " + config_path + ": " + std::to_string(config.servers.size()) +
-               " servers, every " + std::to_string(config.interval.count()) + " ms");
+    const size_t servers = config.servers.size();
+    checker.Ok("configuration " + config_path + ": " + std::to_string(servers) +
+               (servers == 1 ? " server" : " servers") + ", every " +
+               std::to_string(config.interval.count()) + " ms");
     for (const std::string& warning : config.warnings) checker.Warn(warning);
     checker.Analytics();
     for (const MonitoredServer& server : config.servers) {

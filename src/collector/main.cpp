@@ -2,6 +2,7 @@
 #include <curl/curl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -29,18 +31,20 @@ namespace collector = pganalytics::collector;
 // sysexits; RestartPreventExitStatus=78).
 constexpr int kConfigurationError = 78;
 
-// StopOnSignals makes SIGTERM and SIGINT raise `stop`. REQUIRES: no thread has been started.
-// Threads that are started later inherit the signal mask, so these signals do not interrupt them.
-void StopOnSignals(collector::StopSignal* stop) {
+// TakeSignals makes SIGTERM and SIGINT raise `stop`, and SIGHUP raise `reload` unless it is
+// nullptr. REQUIRES: no thread has been started. Threads that are started later inherit the signal
+// mask, so these signals do not interrupt them.
+void TakeSignals(collector::StopSignal* stop, collector::ReloadSignal* reload) {
     signal(SIGPIPE, SIG_IGN);
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    if (reload != nullptr) sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-    std::thread([signals, stop] {
+    std::thread([signals, stop, reload] {
         int received = 0;
-        sigwait(&signals, &received);
+        while (sigwait(&signals, &received) == 0 && received == SIGHUP) reload->Raise();
         stop->Raise();
     }).detach();
 }
@@ -60,6 +64,18 @@ std::vector<std::string> TakeArguments(int argc, char** argv) {
         if (secret != nullptr) std::memset(secret, '*', std::strlen(secret));
     }
     return arguments;
+}
+
+// TakeState locks the state directory, so that no second process pushes as this collector. A
+// collector with a token may have no such directory, or one in which it may not write: then there
+// is nothing to lock. A dry run pushes nothing.
+using LockedState = pganalytics::core::Result<std::optional<collector::StateLock>>;
+LockedState TakeState(const collector::Config& config, bool dry_run) {
+    const bool used = config.state.identity || access(config.state_dir.c_str(), W_OK) == 0;
+    if (dry_run || !used) return std::optional<collector::StateLock>();
+    auto lock = collector::StateLock::ToPush(collector::StateDirectory(config.state_dir));
+    if (!lock.ok()) return lock.error();
+    return std::optional(*std::move(lock));
 }
 
 int Main(int argc, char** argv) {
@@ -99,18 +115,22 @@ int Main(int argc, char** argv) {
     const collector::Environment environment = [](const char* name) -> const char* {
         return std::getenv(name);
     };
-    const auto config = collector::LoadConfig(
-        config_path, environment,
-        enroll->parsed() ? collector::Purpose::kEnroll : collector::Purpose::kRun);
+    // Static, because the detached signal thread uses them until the process ends.
+    static collector::StopSignal stop;
+    static collector::ReloadSignal reload;
+    TakeSignals(&stop, run->parsed() ? &reload : nullptr);
+    const collector::LoadAgain load = [&] {
+        return collector::LoadConfig(
+            config_path, environment,
+            enroll->parsed() ? collector::Purpose::kEnroll : collector::Purpose::kRun);
+    };
+    auto config = load();
     if (!config.ok()) {
         if (check->parsed())
             std::printf("FAIL configuration: %s\n", config.error().message.c_str());
         if (!check->parsed()) collector::Log(collector::Level::kError, config.error().message);
         return kConfigurationError;
     }
-    // Static, because the detached signal thread uses it until the process ends.
-    static collector::StopSignal stop;
-    StopOnSignals(&stop);
     curl_global_init(CURL_GLOBAL_DEFAULT);
     if (enroll->parsed()) {
         return collector::EnrollCommand(enrolment, *config, environment, stop);
@@ -119,9 +139,13 @@ int Main(int argc, char** argv) {
     for (const std::string& warning : config->warnings) {
         collector::Log(collector::Level::kWarning, warning);
     }
+    const LockedState lock = TakeState(*config, dry_run);
+    if (!lock.ok()) {
+        collector::Log(collector::Level::kError, lock.error().message);
+        return EXIT_FAILURE;
+    }
     if (once->parsed()) return collector::Once(*config, dry_run, stop);
-    if (run->parsed()) return collector::Run(*config, dry_run, stop);
-    return 2;
+    return collector::Run(*std::move(config), load, reload, dry_run, stop);
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include <cstdio>
+
 #include "collector/life/log.hpp"
 #include "core/text.hpp"
 
@@ -14,19 +16,28 @@ std::string Hostname() {
     return name;
 }
 
-ServerJob::ServerJob(const Config* config, size_t index, const core::Clock* clock,
-                     const StopSignal* stop, Limiter::FirstRows first_rows)
-    : server_(&config->servers[index]),
+ServerJob::ServerJob(const Config& config, const MonitoredServer& server, size_t number,
+                     const core::Clock* clock, const StopSignal* stop,
+                     Limiter::FirstRows first_rows)
+    : server_(server),
       clock_(clock),
       stop_(stop),
-      index_(index),
-      head_{core::FormatUuid(config->collector_id), Hostname(), server_->name},
-      sampler_(server_, config->query_texts, clock, stop),
-      limiter_(config->max_queries_per_db, first_rows),
-      // The epoch is microseconds since 1970 plus the index of the server. So two servers of one
+      number_(number),
+      head_{core::FormatUuid(config.collector_id), Hostname(), server.name},
+      sampler_(&server_, config.query_texts, clock, stop),
+      limiter_(config.max_queries_per_db, first_rows),
+      // The epoch is microseconds since 1970 plus the number of the job. So two jobs of one
       // collector never share an idempotency key.
       epoch_(clock->Now() + core::kPostgresEpochUnixSeconds * 1000000 +
-             static_cast<int64_t>(index)) {}
+             static_cast<int64_t>(number)) {}
+
+void ServerJob::Use(const Config& config, const MonitoredServer& server) {
+    limiter_.SetLimit(config.max_queries_per_db);
+    sampler_.SetTexts(config.query_texts);
+    if (server == server_) return;
+    server_ = server;
+    sampler_.session().Close();
+}
 
 std::optional<Push> ServerJob::Sample(const Acknowledged& acknowledged) {
     core::Result<Snapshot> snapshot = sampler_.Read();
@@ -42,13 +53,23 @@ std::optional<Push> ServerJob::Sample(const Acknowledged& acknowledged) {
     WritePushBody(head_, tracker_.snapshot(), plan, &json_);
 
     Push push;
-    push.server = index_;
+    push.queue = number_;
+    push.server = server_.name;
     push.snapshot = plan.snapshot;
     push.full = plan.full;
     push.rows = plan.rows.size();
     push.idempotency_key = std::to_string(epoch_) + ":" + std::to_string(++sequence_);
     push.body = Gzip(json_.text());
     return push;
+}
+
+void ServerJob::PrintBody() const {
+    const std::string& json = json_.text();
+    flockfile(stdout);
+    std::fwrite(json.data(), 1, json.size(), stdout);
+    std::fputc('\n', stdout);
+    std::fflush(stdout);
+    funlockfile(stdout);
 }
 
 void ServerJob::ReadTexts(Plan* plan) {
@@ -58,7 +79,7 @@ void ServerJob::ReadTexts(Plan* plan) {
     if (texts.ok()) {
         texts_.Worked();
     } else if (!stop_->raised() && texts_.Failed(texts.error().message, clock_->Steady())) {
-        Log(Level::kWarning, server_->name + ": query texts cannot be read: " +
+        Log(Level::kWarning, server_.name + ": query texts cannot be read: " +
                                  texts.error().message + "; counters are sent without them");
     }
     tracker_.AttachTexts(texts.ok() ? *texts : Texts{}, plan);
@@ -67,21 +88,21 @@ void ServerJob::ReadTexts(Plan* plan) {
 void ServerJob::LogState(const std::string& failure) {
     if (!failure.empty()) {
         if (sampling_.Failed(failure, clock_->Steady())) {
-            Log(Level::kError, server_->name + ": cannot be read: " + failure);
+            Log(Level::kError, server_.name + ": cannot be read: " + failure);
         }
         return;
     }
     if (!sampling_.Worked() && !first_) return;
     first_ = false;
     const StatementsVersion version = sampler_.version();
-    Log(Level::kInfo, server_->name + ": reading pg_stat_statements " +
+    Log(Level::kInfo, server_.name + ": reading pg_stat_statements " +
                           std::to_string(version.major) + "." + std::to_string(version.minor));
 }
 
 void ServerJob::LogHidden(uint64_t hidden) {
     if (hidden > 0 && !hidden_) {
         Log(Level::kWarning,
-            server_->name + ": " + std::to_string(hidden) +
+            server_.name + ": " + std::to_string(hidden) +
                 " statements of other roles are hidden from this role; GRANT pg_read_all_stats "
                 "to it (pganalytics-collector check prints the statement)");
     }

@@ -20,28 +20,36 @@ std::string Hostname();
 
 class ServerJob {
   public:
-    // `index` is the server's place in the configuration. first_rows is passed to the Limiter.
-    // REQUIRES: all pointers outlive the job.
-    ServerJob(const Config* config, size_t index, const core::Clock* clock, const StopSignal* stop,
+    // `number` differs from that of every other job of this process. first_rows is passed to the
+    // Limiter. REQUIRES: `clock` and `stop` outlive the job.
+    ServerJob(const Config& config, const MonitoredServer& server, size_t number,
+              const core::Clock* clock, const StopSignal* stop,
               Limiter::FirstRows first_rows = Limiter::FirstRows::kBases);
+    ServerJob(const ServerJob&) = delete;
+    ServerJob& operator=(const ServerJob&) = delete;
+
+    // Use takes over a changed configuration, from the next sample on. It connects again if
+    // password_file is another one. REQUIRES: name and conninfo are as before.
+    void Use(const Config& config, const MonitoredServer& server);
 
     // Sample reads a snapshot and makes the next push from it. It logs each change of the server's
     // state once (down, up again, statements hidden, texts unreadable). Returns std::nullopt if the
     // snapshot could not be read or the program stops.
     std::optional<Push> Sample(const Acknowledged& acknowledged);
 
-    // json is the body of the newest push, uncompressed.
-    const std::string& json() const { return json_.text(); }
+    // PrintBody writes the body of the newest push to stdout as one line. It locks stdout, so no
+    // other thread writes into the line.
+    void PrintBody() const;
 
   private:
     void LogState(const std::string& failure);
     void LogHidden(uint64_t hidden);
     void ReadTexts(Plan* plan);
 
-    const MonitoredServer* server_;
+    MonitoredServer server_;
     const core::Clock* clock_;
     const StopSignal* stop_;
-    size_t index_;
+    size_t number_;
     PushHead head_;
     Sampler sampler_;
     Limiter limiter_;

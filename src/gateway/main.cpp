@@ -70,7 +70,7 @@ int Main() {
     if (!identity.Replace(*first)) return fail("the worker's keys or certificates make no sense");
     Log log(link);
     Refusals refusals(link);
-    const http::PeerCheck check = MakeClientCheck(config->role, identity, log, refusals);
+    const http::PeerCheck check = MakeClientCheck(*config, identity, log, refusals);
     auto startup = Start(*config, check);
     if (!startup) return fail(startup.error().message);
     uint64_t seed = 0;

@@ -30,20 +30,50 @@ int SelectAlpn(SSL*, const unsigned char** out, unsigned char* out_len, const un
     return SSL_TLSEXT_ERR_OK;
 }
 
+// The index of the mark that a connection gets if its client's certificate is foreign.
+int ForeignIndex() {
+    static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+    return index;
+}
+
+// LeadsToNobody: OpenSSL found no way from the certificate to one of our authorities. It looks for
+// that before anything else.
+bool LeadsToNobody(int verdict) {
+    return verdict == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT ||
+           verdict == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN ||
+           verdict == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
+}
+
+// NamesAuthority: the issuer has the name of one of our authorities.
+bool NamesAuthority(const SSL* ssl, const X509* certificate) {
+    const STACK_OF(X509_NAME)* names = SSL_CTX_get_client_CA_list(SSL_get_SSL_CTX(ssl));
+    for (int i = 0; i < sk_X509_NAME_num(names); ++i) {
+        if (X509_NAME_cmp(sk_X509_NAME_value(names, i), X509_get_issuer_name(certificate)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // VerifyClient passes each certificate of a client's chain to the context's PeerCheck.
 int VerifyClient(int verified, X509_STORE_CTX* store) {
-    const auto* ssl = static_cast<const SSL*>(
-        X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+    auto* ssl =
+        static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+    if (IsForeign(ssl)) return 1;
     const auto* check = static_cast<const PeerCheck*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
     const auto* client = static_cast<const core::Address*>(SSL_get_app_data(ssl));
     const int depth = X509_STORE_CTX_get_error_depth(store);
+    X509* const certificate = X509_STORE_CTX_get_current_cert(store);
     int verdict = verified == 1 ? X509_V_OK : X509_STORE_CTX_get_error(store);
+    const bool foreign = LeadsToNobody(verdict) && !NamesAuthority(ssl, certificate);
+    if (foreign) verdict = kForeign;
     try {
-        verdict = (*check)(X509_STORE_CTX_get_current_cert(store), depth, verdict, *client);
+        verdict = (*check)(certificate, depth, verdict, *client);
     } catch (const std::exception&) {
         // No exception may pass through OpenSSL.
         verdict = X509_V_ERR_OUT_OF_MEM;
     }
+    if (foreign && verdict == kForeign) return SSL_set_ex_data(ssl, ForeignIndex(), ssl);
     if (verified != 1) return 0;
     if (verdict == X509_V_OK) return 1;
     X509_STORE_CTX_set_error(store, verdict);
@@ -57,6 +87,8 @@ core::Error TlsError(const char* what) {
 }
 
 }  // namespace
+
+bool IsForeign(const SSL* ssl) { return SSL_get_ex_data(ssl, ForeignIndex()) != nullptr; }
 
 core::Result<SslCtxPtr> MakeTlsContext(const TlsFiles& files, const PeerCheck& check) {
     SslCtxPtr context(SSL_CTX_new(TLS_server_method()));

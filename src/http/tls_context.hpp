@@ -18,11 +18,17 @@ struct SslCtxFree {
 using SslCtxPtr = std::unique_ptr<SSL_CTX, SslCtxFree>;
 
 // PeerCheck is a function that checks each certificate of a client's chain. Depth 0 is the client's
-// own certificate. `verdict` is OpenSSL's verdict (X509_V_OK or an error); PeerCheck returns the
-// final one. It can refuse a certificate that OpenSSL accepts, but cannot accept one that OpenSSL
-// refuses. After a refusal it is not called again for that chain.
+// own certificate. `verdict` is OpenSSL's verdict (X509_V_OK or an error), or kForeign; PeerCheck
+// returns the final one. It can refuse a certificate that OpenSSL accepts, but cannot accept one
+// that OpenSSL refuses. After a refusal it is not called again for that chain.
 using PeerCheck =
     std::function<int(X509* certificate, int depth, int verdict, const core::Address& client)>;
+
+// kForeign is the verdict on a chain that leads to no authority of ours and does not claim to: its
+// last certificate names an issuer of another name. If PeerCheck returns kForeign, the certificate
+// counts as none: the handshake goes on, TlsStream::Peer() stays nullptr, and IsForeign() is true.
+inline constexpr int kForeign = -1;
+bool IsForeign(const SSL* ssl);
 
 // TlsFiles borrows its pointers; the context takes references of its own.
 struct TlsFiles {

@@ -11,6 +11,8 @@
 #include <climits>
 #include <new>
 
+#include "http/tls_context.hpp"
+
 namespace pganalytics::http {
 namespace {
 
@@ -105,8 +107,11 @@ Task<bool> TlsStream::Write(std::string_view data) {
 }
 
 X509* TlsStream::Peer() const {
-    return SSL_is_init_finished(ssl_.get()) == 1 ? SSL_get0_peer_certificate(ssl_.get()) : nullptr;
+    if (SSL_is_init_finished(ssl_.get()) != 1 || ShowedForeign()) return nullptr;
+    return SSL_get0_peer_certificate(ssl_.get());
 }
+
+bool TlsStream::ShowedForeign() const { return IsForeign(ssl_.get()); }
 
 X509* TlsStream::Issuer() const {
     const STACK_OF(X509)* chain = SSL_get0_verified_chain(ssl_.get());

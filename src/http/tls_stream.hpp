@@ -44,6 +44,9 @@ class TlsStream {
     // returns nullptr if there is no such certificate. The certificates live as long as the stream.
     X509* Peer() const;
     X509* Issuer() const;
+    // ShowedForeign is true if the client has shown a certificate that is foreign
+    // (tls_context.hpp). It is unverified, so Peer and Issuer return nullptr.
+    bool ShowedForeign() const;
 
     // Abort ends every wait at once, and later reads and writes fail. Any code on the server's
     // thread may call it.

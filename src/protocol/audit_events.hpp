@@ -113,6 +113,9 @@ constexpr std::string_view NameOf(AuditSeverity severity) {
     EVENT(AuditStopped, kWarn, false, "audit.stopped", "the log is no longer written")             \
     EVENT(AuditGap, kError, false, "audit.gap",                                                    \
           "events are missing, or rows are, and how many if that is known")                        \
+    EVENT(AuditReplaced, kWarn, false, "audit.replaced",                                           \
+          "the log stands in the place of another: the extension was created again, or the "       \
+          "database is another")                                                                   \
     EVENT(AuditChangeRefused, kError, false, "audit.change_refused",                               \
           "somebody has tried to change or remove rows of the log")                                \
     EVENT(AuditExpired, kInfo, false, "audit.expired",                                             \

@@ -141,7 +141,6 @@ std::string_view MessageMasker::SignPiece(const Token& token) {
         }
         return token.text;
     }
-    if (sign == '$' && token.text.size() == 1) return " ";
     const size_t begin = at_ - token.text.size();
     size_t next = at_;
     while (next < text_.size() && text_[next] == ' ') ++next;
@@ -153,9 +152,13 @@ std::string_view MessageMasker::SignPiece(const Token& token) {
         Hide(next, rest.starts_with(kMark) ? next : next + size);
         return piece;
     }
-    if (sign == ':' && rest.starts_with("//")) {
-        const size_t size = rest.find_first_of("@ \t\n'\"");
-        const bool has_user = size != std::string_view::npos && rest[size] == '@' &&
+    if (sign == ':' && next == at_ && rest.starts_with("//")) {
+        // What looks like a comment inside of the user is one to the lexer.
+        const size_t size = std::min(
+            {rest.find_first_of("@ \t\n'\""), rest.find("/*"), rest.find("--"), rest.size()});
+        const std::string_view after = rest.substr(size);
+        const bool has_user = size > 2 && !after.empty() &&
+                              std::string_view("@/-").find(after[0]) != std::string_view::npos &&
                               rest.substr(0, size).find(kMark) == std::string_view::npos;
         if (!has_user) return token.text;
         Hide(next + 2, next + size);

@@ -150,6 +150,14 @@ DELETE FROM pganalytics.alerts;
 SELECT * FROM pg_temp.evaluate('collector_silent', pg_postmaster_start_time() + '300.9 s');
 SELECT count(*) FROM pg_temp.evaluate('collector_silent', pg_postmaster_start_time() + '301 s');
 ROLLBACK;
+-- A thousand names of servers of one collector leave room for the silence of another.
+BEGIN;
+INSERT INTO pganalytics.servers (server_id, collector_id, name, hostname, first_seen) OVERRIDING SYSTEM VALUE
+SELECT 1000 + n, collector_id, 'fake' || n, 'w', pg_temp.at(-9000) FROM pganalytics.collectors, generate_series(1, 1000) n WHERE name = 'west';
+SELECT count(pg_temp.pushed(1, -301));
+SELECT split_part(labels, ' ', 1) AS collector, count(*) FROM pg_temp.evaluate('collector_silent') GROUP BY 1 ORDER BY 1;
+SELECT * FROM pg_temp.evaluate('alert_rule_truncated');
+ROLLBACK;
 -- Across a restart both go on until a push comes, each for itself.
 BEGIN;
 CREATE FUNCTION pg_temp.after_start(seconds float8) RETURNS timestamptz LANGUAGE sql AS

@@ -104,6 +104,7 @@ SELECT issuer, due FROM pganalytics.revocation_list_states('{bb}');
 
 -- Rotation of the authority: it ends when no collector depends on the old one.
 SELECT pganalytics.rotate_ca() > 0 AS job;
+SELECT pganalytics.finish_ca_rotation();
 SELECT record('authority', 'a2', 'bb');
 SELECT pganalytics.publish_trust(pem('a2') || pem('a1'), '{bb,aa}', 'sha256/now sha256/next', sha256('51aa'), false);
 SELECT cardinality(authorities), authority_ids FROM pganalytics.trust ORDER BY version DESC LIMIT 1;

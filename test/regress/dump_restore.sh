@@ -59,6 +59,8 @@ INSERT INTO pganalytics.query_samples (server_id, series_id, sampled_at, calls, 
 SELECT s.server_id, s.series_id, date_trunc('day', now(), 'UTC') + n * interval '20 hours', n + 1,
        (n + 1) / 3.0
 FROM pganalytics.query_series s, generate_series(0, 3) AS n;
+INSERT INTO pganalytics.forgotten_texts (text_hash) VALUES (gen_random_uuid());
+INSERT INTO pganalytics.text_removals (server, queryid, texts, samples) VALUES ('main', 1, 1, 2);
 INSERT INTO pganalytics.push_ledger (server_id, push_key, body_hash, collector_id, body_bytes,
     observed, stored, unchanged, merged, discarded_too_old, discarded_in_future,
     discarded_too_large, unstored)

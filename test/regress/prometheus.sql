@@ -5,8 +5,8 @@
 
 -- Tokens: shown once, kept as a hash that nobody reads.
 SET ROLE pganalytics_admin;
-SELECT pganalytics.create_scrape_token('prometheus') AS token \gset
-SELECT :'token' ~ '^pgm_[0-9a-f]{64}$' AS looks_like_one;
+SELECT token, url FROM pganalytics.create_scrape_token('prometheus') \gset
+SELECT :'token' ~ '^pgm_[0-9a-f]{64}$' AS looks_like_one, :'url' ~ '^https://[^/]+:8444/metrics$' AS address;
 SELECT pganalytics.create_scrape_token('prometheus');
 SELECT pganalytics.create_scrape_token('two words');
 SELECT pganalytics.create_scrape_token('');

@@ -11,7 +11,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <random>
 
 #include "collector/enrol/enrollment.hpp"
 #include "collector/life/config_values.hpp"
@@ -81,7 +80,11 @@ int Fail(const std::string& text) {
 std::string Cure(const Failure& failure, const Link& link) {
     switch (failure.status) {
         case 0:
-            if (failure.why != NoAnswer::kServerUnverified) return "";
+            if (failure.why != NoAnswer::kServerUnverified) {
+                Answer answer;
+                answer.why = failure.why;
+                return Advice(answer);
+            }
             return "; the token was not sent. The server is to be verified by " + VerifiedBy(link) +
                    ": compare --pin and --server with what create_enrollment_token() gave, and add "
                    "the server's name to pganalytics.server_names if its certificate lacks it";
@@ -90,7 +93,8 @@ std::string Cure(const Failure& failure, const Link& link) {
                    "pganalytics.create_enrollment_token('name') in the analytics database gives "
                    "another";
         case 404:
-            return "; is this the collectors' port of pganalytics 3.2 or later?";
+            return "; is this the collectors' port of pganalytics 3.2 or later, or the one for "
+                   "people (pganalytics.api_port, 8444)?";
         default:
             return "";
     }
@@ -129,7 +133,6 @@ Outcome<State> Ask(const Link& link, const std::string& token, const Config& con
     const Send send = [&client](const Link& to, const Request& request) {
         return client.Send(to, request);
     };
-    std::mt19937 generator{std::random_device{}()};
     const SteadyTime deadline = std::chrono::steady_clock::now() + kEnrollTimeout;
     for (int failures = 1;; ++failures) {
         Outcome<State> outcome =
@@ -139,9 +142,8 @@ Outcome<State> Ask(const Link& link, const std::string& token, const Config& con
             Judge(failure->status) != Verdict::kRetry || failure->status == 404) {
             return outcome;
         }
-        const double random = std::uniform_real_distribution<double>(0, 1)(generator);
-        const SteadyTime again =
-            std::chrono::steady_clock::now() + BackoffDelay(failures, failure->retry_after, random);
+        const SteadyTime again = std::chrono::steady_clock::now() +
+                                 BackoffDelay(failures, failure->retry_after, RandomFraction());
         if (again > deadline || !stop.WaitUntil(again)) return outcome;
     }
 }
@@ -199,7 +201,7 @@ int EnrollCommand(const EnrollOptions& options, const Config& config,
         link->authorities = pki::BytesOf(authorities->get());
     }
     if (const Status owner = BecomeOwner(state_dir); !owner) return Fail(owner.error().message);
-    const auto lock = StateLock::Take(directory);
+    const auto lock = StateLock::ToEnrol(directory);
     if (!lock) return Fail(lock.error().message);
     const Outcome<State> outcome = Ask(*link, *token, config, directory, stop);
     if (const Failure* failure = std::get_if<Failure>(&outcome)) {
@@ -217,6 +219,13 @@ int EnrollCommand(const EnrollOptions& options, const Config& config,
           core::FormatTimestamp(identity.not_after) + " and renews itself from " +
           core::FormatTimestamp(RenewAt(identity) / 1000000 * 1000000));
     Print("key and certificate are in " + state_dir);
+    if (geteuid() == 0) {
+        Print(
+            "they belong to root: run the collector as root, or give them to its user with chown "
+            "-R "
+            "USER: " +
+            state_dir);
+    }
     return EXIT_SUCCESS;
 }
 

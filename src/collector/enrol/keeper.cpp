@@ -14,13 +14,19 @@ std::string Day(core::TimestampMicros time) { return core::FormatTimestamp(time 
 
 }  // namespace
 
-Keeper::Keeper(const Config* config, const core::Clock* clock, Send send)
+Keeper::Keeper(const Config& config, const core::Clock* clock, Send send)
     : config_(config),
       clock_(clock),
       send_(std::move(send)),
-      directory_(config->state_dir),
-      state_(config->state),
-      link_(MakeLink(*config, state_.identity, state_.server)) {}
+      directory_(config.state_dir),
+      state_(config.state),
+      link_(MakeLink(config, state_.identity, state_.server)) {}
+
+void Keeper::Use(const Config& config) {
+    config_ = config;
+    denied_ = false;
+    MakeLinkAgain();
+}
 
 bool Keeper::Tend(double random) {
     if (!former_pins_.empty() && clock_->Steady() >= former_until_) {
@@ -28,6 +34,7 @@ bool Keeper::Tend(double random) {
         MakeLinkAgain();
     }
     bool changed = Reload();
+    changed |= ReadTokenAgain();
     if (!state_.identity || !state_.server) return changed;
     changed |= FetchNewTrust(random);
     changed |= RenewCertificate(random);
@@ -44,8 +51,8 @@ void Keeper::Take(State state) {
 }
 
 void Keeper::MakeLinkAgain() {
-    link_ = MakeLink(*config_, state_.identity, state_.server);
-    const bool pinned_by_trust = !link_.pins.empty() && config_->pin.empty();
+    link_ = MakeLink(config_, state_.identity, state_.server);
+    const bool pinned_by_trust = !link_.pins.empty() && config_.pin.empty();
     if (pinned_by_trust && !former_pins_.empty()) link_.pins += ";" + former_pins_;
 }
 
@@ -63,7 +70,7 @@ bool Keeper::Reload() {
     version_ = version;
     reading_.Worked();
     if (read->identity == state_.identity && read->server == state_.server) return false;
-    if (!read->identity || !(read->identity->collector_id == config_->collector_id)) {
+    if (!read->identity || !(read->identity->collector_id == config_.collector_id)) {
         // All pushes of this process carry the old collector id, so the process cannot use another
         // collector's certificate.
         Log(Level::kWarning,
@@ -80,12 +87,31 @@ bool Keeper::Reload() {
     return true;
 }
 
+bool Keeper::ReadTokenAgain() {
+    if (!denied_ || config_.token_file.empty()) return false;
+    core::Result<std::string> token = ReadTokenFile(config_.token_file);
+    if (!token) {
+        if (token_.Failed(token.error().message, clock_->Steady())) {
+            Log(Level::kError,
+                "token_file: " + token.error().message + "; going on with the token read before");
+        }
+        return false;
+    }
+    token_.Worked();
+    if (*token == config_.token) return false;
+    config_.token = *std::move(token);
+    denied_ = false;
+    MakeLinkAgain();
+    Log(Level::kInfo, "another token read from \"" + config_.token_file + "\"");
+    return true;
+}
+
 bool Keeper::FetchNewTrust(double random) {
     if (!offered_trust_ || *offered_trust_ == state_.server->trust.version) return false;
     if (clock_->Steady() < trust_.not_before) return false;
     const auto lock = Lock(&trust_, "new trust document not fetched", random);
     if (!lock) return false;
-    const Outcome<Trust> fetched = FetchTrust(link_, *config_, send_);
+    const Outcome<Trust> fetched = FetchTrust(link_, config_, send_);
     if (const Failure* failure = std::get_if<Failure>(&fetched)) {
         // During a key change some gateways still have the old key, and the new document does not
         // verify these. Soon all gateways have the new key, so the first failures are not logged.
@@ -131,7 +157,7 @@ bool Keeper::RenewCertificate(double random) {
     }
     const auto lock = Lock(&renewal_, "certificate not renewed", random);
     if (!lock) return false;
-    Outcome<State> renewed = Renew(state_, *config_, directory_, clock_->Now(), send_);
+    Outcome<State> renewed = Renew(state_, config_, directory_, clock_->Now(), send_);
     if (const Failure* failure = std::get_if<Failure>(&renewed)) {
         const bool over = clock_->Now() >= state_.identity->not_after;
         Failed(&renewal_,
@@ -156,7 +182,7 @@ bool Keeper::RenewCertificate(double random) {
 // Lock takes the lock of the directory. Returns std::nullopt if another process holds the lock, or
 // has changed the directory since this process last read or wrote it.
 std::optional<StateLock> Keeper::Lock(Task* task, const std::string& what, double random) {
-    core::Result<StateLock> lock = StateLock::Take(directory_);
+    core::Result<StateLock> lock = StateLock::ToEnrol(directory_);
     if (!lock) {
         Failed(task, what, {lock.error().message, 0, Millis{0}}, random);
         return std::nullopt;

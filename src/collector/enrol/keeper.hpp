@@ -18,27 +18,37 @@ inline constexpr std::chrono::seconds kPinOverlap{60};
 inline constexpr std::chrono::seconds kKeeperRound{5};
 
 // Keeper belongs to the thread that pushes. That thread calls Tend between two pushes. If there is
-// no certificate, Tend only checks whether one has arrived. REQUIRES: the arguments of the
-// constructor outlive the Keeper.
+// no certificate, Tend only checks whether one has arrived. REQUIRES: `clock` and `send` outlive
+// the Keeper.
 class Keeper {
   public:
-    Keeper(const Config* config, const core::Clock* clock, Send send);
+    Keeper(const Config& config, const core::Clock* clock, Send send);
+
+    // Use takes over a changed configuration. Certificate and trust document stay.
+    // REQUIRES: collector_id and state_dir are as before.
+    void Use(const Config& config);
 
     // link is the current way to reach pganalytics.
     const Link& link() const { return link_; }
 
     // Tend does what is due, in this order:
     //   It loads what another process has written to the state directory.
+    //   It reads token_file again if a push was denied.
     //   It fetches a new trust document.
     //   It renews the certificate.
     // If a step fails, the link stays as it is and a later call retries the step. Trouble limits
     // how often failures are logged. `random` is uniform in [0, 1). Tend returns true if it has
-    // taken a new certificate or trust document: the server may now accept what it refused before.
+    // taken a new certificate, token or trust document: the server may now accept what it refused
+    // before.
     bool Tend(double random);
 
     // SawTrustVersion stores the version of the server's trust document that a receipt names. If we
     // have another version, Tend fetches the document.
     void SawTrustVersion(uint64_t version);
+
+    // SawDenial: the server does not accept this sender. Until a token_file has another token, Tend
+    // looks for one.
+    void SawDenial() { denied_ = true; }
 
   private:
     // Task is the schedule of one step that is retried when it fails.
@@ -50,13 +60,14 @@ class Keeper {
 
     void MakeLinkAgain();
     bool Reload();
+    bool ReadTokenAgain();
     bool FetchNewTrust(double random);
     bool RenewCertificate(double random);
     std::optional<StateLock> Lock(Task* task, const std::string& what, double random);
     void Failed(Task* task, const std::string& what, const Failure& failure, double random);
     void Take(State state);
 
-    const Config* config_;
+    Config config_;
     const core::Clock* clock_;
     Send send_;
     StateDirectory directory_;
@@ -69,6 +80,8 @@ class Keeper {
     Task trust_;
     Task renewal_;
     Trouble reading_;
+    bool denied_ = false;
+    Trouble token_;
 };
 
 }  // namespace pganalytics::collector

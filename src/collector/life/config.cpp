@@ -44,12 +44,20 @@ T Require(core::Result<T> result, const Setting& setting) {
     return std::move(result).value();
 }
 
+core::Result<std::string> CheckToken(std::string token) {
+    const bool printable =
+        std::all_of(token.begin(), token.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+    if (!printable) return core::Error{"must be one line of visible ASCII characters"};
+    return token;
+}
+
 class Reader {
   public:
     Reader(std::string path, const Environment& environment)
         : path_(std::move(path)), environment_(environment) {}
 
     Config Read(const toml::table& root, Purpose purpose) {
+        RefuseOld(root);
         AllowOnly(root, "",
                   {"collector_id", "interval", "max_queries_per_db", "postgres", "query_texts",
                    "server", "state_dir", "token", "token_file"});
@@ -90,6 +98,19 @@ class Reader {
   private:
     std::string At(const toml::node& node) const {
         return path_ + ":" + std::to_string(node.source().begin.line) + ": ";
+    }
+
+    // RefuseOld: the collector of pgAnalytics v3 reads the same path by default. Its file has other
+    // keys, of which "backend" and "collector" are in every such file.
+    void RefuseOld(const toml::table& root) const {
+        for (const auto& [key, node] : root) {
+            if (key.str() != "backend" && key.str() != "collector") continue;
+            throw Refused{path_ + ":" + std::to_string(key.source().begin.line) + ": \"" +
+                          std::string(key.str()) +
+                          "\" is a key of a v3 collector, and this file is its configuration: "
+                          "leave it to that collector, and name another one with --config, such "
+                          "as /etc/pganalytics/collector-3.2.toml"};
+        }
     }
 
     void AllowOnly(const toml::table& table, const std::string& prefix,
@@ -218,13 +239,12 @@ class Reader {
                           ": give one of the two"};
         }
         if (!token && !file) return;
-        if (file) token = Setting{Require(ReadSecretFile(file->value), *file), file->where};
-        const bool printable = std::all_of(token->value.begin(), token->value.end(),
-                                           [](char c) { return c > 0x20 && c < 0x7f; });
-        if (!printable) {
-            throw Refused{token->where + " must be one line of visible ASCII characters"};
+        if (file) {
+            config_.token = Require(ReadTokenFile(file->value), *file);
+            config_.token_file = file->value;
+        } else {
+            config_.token = Require(CheckToken(token->value), *token);
         }
-        config_.token = token->value;
     }
 
     void ReadServer(const toml::table* server) {
@@ -281,7 +301,8 @@ class Reader {
             CheckConninfo(*conninfo);
             server.conninfo = conninfo->value;
             if (const auto file = Text(&table, "postgres.", "password_file")) {
-                server.password = Require(ReadSecretFile(file->value), *file);
+                Require(ReadSecretFile(file->value), *file);
+                server.password_file = file->value;
             }
             config_.servers.push_back(std::move(server));
         }
@@ -333,6 +354,12 @@ core::Result<Config> Parse(std::string_view text, const std::string& path,
 
 }  // namespace
 
+core::Result<std::string> ReadTokenFile(const std::string& path) {
+    core::Result<std::string> token = ReadSecretFile(path);
+    if (!token) return token;
+    return CheckToken(*std::move(token));
+}
+
 core::Result<Config> ParseConfig(std::string_view text, const std::string& path,
                                  const Environment& environment, Purpose purpose) {
     return Parse(text, path, environment, purpose, false);
@@ -344,7 +371,7 @@ core::Result<Config> LoadConfig(const std::string& path, const Environment& envi
     if (!file && errno == ENOENT && purpose == Purpose::kEnroll) {
         return Parse("", path, environment, purpose, false);
     }
-    if (!file) return core::Error{"cannot read \"" + path + "\": " + std::strerror(errno)};
+    if (!file) return Denied("cannot read", path);
     const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
     struct stat status {};
     const bool open_to_others =

@@ -19,24 +19,30 @@ inline constexpr std::string_view kDefaultConfigFile = "/etc/pganalytics/collect
 // MonitoredServer is one [[postgres]] table of the configuration file.
 struct MonitoredServer {
     std::string name;
-    std::string conninfo;  // may hold a password: never printed
-    std::string password;  // from password_file; "": libpq looks for one itself
+    std::string conninfo;       // may hold a password: never printed
+    std::string password_file;  // read for each connection; "": libpq looks for a password itself
+
+    friend bool operator==(const MonitoredServer&, const MonitoredServer&) = default;
 };
 
 struct Config {
     core::Uuid collector_id;
-    std::string token;      // "": use the certificate in `state`
-    std::string url;        // https://host:port[/prefix], no slash at its end
-    std::string ca_file;    // authorities that verify the server; "": none (see Link)
-    std::string pin;        // in libcurl's form: sha256//base64[;sha256//base64...]; "": none
-    std::string state_dir;  // "": none is used, because the default directory is unreadable
-    State state;            // the content of state_dir
+    std::string token;       // "": use the certificate in `state`
+    std::string token_file;  // where `token` comes from; "": from the configuration itself
+    std::string url;         // https://host:port[/prefix], no slash at its end
+    std::string ca_file;     // authorities that verify the server; "": none (see Link)
+    std::string pin;         // in libcurl's form: sha256//base64[;sha256//base64...]; "": none
+    std::string state_dir;   // "": none is used, because the default directory is unreadable
+    State state;             // the content of state_dir
     std::chrono::milliseconds interval{60000};
     size_t max_queries_per_db = 1000;  // per snapshot; the rest is summed in one row
     QueryTexts query_texts = QueryTexts::kMasked;
     std::vector<MonitoredServer> servers;
     std::vector<std::string> warnings;  // unwise settings that are no errors, for the log
 };
+
+// ReadTokenFile reads a token: one line of visible ASCII characters. The error does not quote it.
+core::Result<std::string> ReadTokenFile(const std::string& path);
 
 // Environment returns the value of an environment variable; nullptr if the variable is not set.
 using Environment = std::function<const char*(const char*)>;

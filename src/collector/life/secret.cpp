@@ -2,6 +2,7 @@
 #include "collector/life/secret.hpp"
 
 #include <fcntl.h>
+#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,7 +26,34 @@ struct Descriptor {
     Descriptor& operator=(const Descriptor&) = delete;
 };
 
+std::string UserName(uid_t uid) {
+    passwd user{};
+    passwd* found = nullptr;
+    char buffer[4096];
+    getpwuid_r(uid, &user, buffer, sizeof(buffer), &found);
+    return found == nullptr ? "user " + std::to_string(uid) : user.pw_name;
+}
+
 }  // namespace
+
+core::Error Denied(const std::string& what, const std::string& path) {
+    const int why = errno;
+    std::string message = what + " \"" + path + "\": " + std::strerror(why);
+    if (why != EACCES) return {message};
+    // The path may lie in a directory that we may not search: then name that one.
+    std::string shown = path;
+    struct stat status {};
+    while (stat(shown.c_str(), &status) != 0) {
+        const size_t slash = shown.rfind('/');
+        if (slash == shown.npos || slash == 0) return {message};
+        shown.resize(slash);
+    }
+    const std::string me = UserName(geteuid());
+    message += "; \"" + shown + "\" belongs to " + UserName(status.st_uid) +
+               " and this is run by " + me + ": run it as the owner, or chown -R " + me + ": " +
+               shown;
+    return {message};
+}
 
 core::Result<std::string> ReadSecretFile(const std::string& path) {
     // O_NONBLOCK: a FIFO at this path must not block the start. The mode is read from the open
@@ -33,7 +61,7 @@ core::Result<std::string> ReadSecretFile(const std::string& path) {
     const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     struct stat status {};
     if (file.fd < 0 || fstat(file.fd, &status) != 0) {
-        return core::Error{"cannot read \"" + path + "\": " + std::strerror(errno)};
+        return Denied("cannot read", path);
     }
     if (!S_ISREG(status.st_mode)) return core::Error{"\"" + path + "\" is not a regular file"};
     if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
@@ -47,7 +75,7 @@ core::Result<std::string> ReadSecretFile(const std::string& path) {
     while (length < secret.size()) {
         const ssize_t got = read(file.fd, secret.data() + length, secret.size() - length);
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return core::Error{"cannot read \"" + path + "\": " + std::strerror(errno)};
+        if (got < 0) return Denied("cannot read", path);
         if (got == 0) break;
         length += static_cast<size_t>(got);
     }

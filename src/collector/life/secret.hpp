@@ -12,4 +12,8 @@ namespace pganalytics::collector {
 // path, never the content.
 core::Result<std::string> ReadSecretFile(const std::string& path);
 
+// Denied is the error of a system call on `path` that has just set errno: "<what> "<path>": <why>".
+// If permission was denied, it says whose the path is, who we are, and what to do.
+core::Error Denied(const std::string& what, const std::string& path);
+
 }  // namespace pganalytics::collector

@@ -75,7 +75,7 @@ std::optional<CertificateRequest> ReadRequest(const std::string& content) {
 
 Status StateDirectory::Prepare() const {
     if (mkdir(path_.c_str(), S_IRWXU) != 0 && errno != EEXIST) {
-        return Error{"cannot make state directory \"" + path_ + "\": " + std::strerror(errno)};
+        return Denied("cannot make state directory", path_);
     }
     return CheckDirectory();
 }
@@ -83,7 +83,7 @@ Status StateDirectory::Prepare() const {
 Status StateDirectory::CheckDirectory() const {
     struct stat status {};
     if (stat(path_.c_str(), &status) != 0) {
-        return Error{"cannot read state directory \"" + path_ + "\": " + std::strerror(errno)};
+        return Denied("cannot read state directory", path_);
     }
     if (!S_ISDIR(status.st_mode)) return Error{"\"" + path_ + "\" is not a directory"};
     // Whoever can write to the directory decides which server the collector trusts.
@@ -99,6 +99,8 @@ Result<State> StateDirectory::Load() const {
     if (!here) return here.error();
     if (!*here) return state;
     if (const Status good = CheckDirectory(); !good) return good.error();
+    // A directory that we may not search hides whether there is a certificate.
+    if (access(path_.c_str(), X_OK) != 0) return Denied("cannot read state directory", path_);
     const Result<bool> enrolled = pki::Exists(File(kIdentityFile));
     if (!enrolled) return enrolled.error();
     if (*enrolled) {
@@ -165,16 +167,26 @@ Status StateDirectory::SaveIdentity(const Identity& identity) const {
     return DropRequest();
 }
 
-Result<StateLock> StateLock::Take(const StateDirectory& directory) {
-    const std::string file = directory.path() + "/lock";
+Result<StateLock> StateLock::Take(const std::string& file, const std::string& held) {
     const int fd = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
-    if (fd < 0) return Error{"cannot open \"" + file + "\": " + std::strerror(errno)};
+    if (fd < 0) return Denied("cannot open", file);
     StateLock lock(fd);
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        return Error{"another pganalytics-collector is asking for a certificate with \"" +
-                     directory.path() + "\""};
-    }
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) return Error{held};
     return lock;
+}
+
+Result<StateLock> StateLock::ToEnrol(const StateDirectory& directory) {
+    return Take(directory.path() + "/lock",
+                "another pganalytics-collector is asking for a certificate with \"" +
+                    directory.path() + "\"");
+}
+
+Result<StateLock> StateLock::ToPush(const StateDirectory& directory) {
+    const std::string file = directory.path() + "/run.lock";
+    return Take(file, "another pganalytics-collector runs with state directory \"" +
+                          directory.path() + "\" (fuser " + file +
+                          " names its process): stop it, or give this one a state_dir and an "
+                          "identity of its own");
 }
 
 StateLock::StateLock(StateLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}

@@ -63,17 +63,23 @@ class StateDirectory {
     std::string path_;
 };
 
-// StateLock keeps other processes from requesting a certificate with the same directory. Take does
-// not wait: it returns an Error if another process holds the lock.
+// StateLock is a lock on a file of the directory. The kernel releases it when the process ends,
+// however it ends. No function waits: it returns an Error if another process holds the lock.
 class StateLock {
   public:
-    static core::Result<StateLock> Take(const StateDirectory& directory);
+    // ToEnrol keeps other processes from requesting a certificate with the same directory.
+    static core::Result<StateLock> ToEnrol(const StateDirectory& directory);
+    // ToPush keeps other processes from pushing as the same collector. It is held for the life of
+    // the process. It is another lock than that of ToEnrol: enrolment goes on beside a collector
+    // that runs.
+    static core::Result<StateLock> ToPush(const StateDirectory& directory);
     StateLock(StateLock&& other) noexcept;
     StateLock& operator=(StateLock&&) = delete;
     ~StateLock();
 
   private:
     explicit StateLock(int fd) : fd_(fd) {}
+    static core::Result<StateLock> Take(const std::string& file, const std::string& held);
     int fd_;
 };
 

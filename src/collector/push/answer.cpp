@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "collector/life/clock_skew.hpp"
 #include "core/utf8.hpp"
 
 namespace pganalytics::collector {
@@ -62,14 +63,43 @@ std::string Describe(const Answer& answer) {
 }
 
 std::string Advice(const Answer& answer) {
-    if (answer.status == 403 || (answer.status == 0 && answer.why == NoAnswer::kSenderRefused)) {
-        return "; if its certificate has expired or was revoked, or its token was taken away, "
-               "enrol "
-               "this collector again with a new token: pganalytics-collector enroll";
+    constexpr const char* kSender =
+        "; if its certificate has expired or was revoked, enrol this collector again with a new "
+        "token: pganalytics-collector enroll; if its token was rotated, write the new one to its "
+        "token_file";
+    constexpr const char* kRightPort =
+        " Collectors enrol and push at pganalytics.port, 8443 unless configured";
+    if (answer.status == 403) return kSender;
+    if (answer.status == 404) {
+        return std::string("; is this the port for people (pganalytics.api_port, 8444)?") +
+               kRightPort;
     }
-    if (answer.status == 0 && answer.why == NoAnswer::kServerUnverified) {
-        return "; the server is not verified, nothing was sent to it: pganalytics-collector check "
-               "says by what it should be";
+    if (answer.status != 0) return "";
+    switch (answer.why) {
+        case NoAnswer::kOther:
+            return "";
+        case NoAnswer::kServerUnverified:
+            return "; the server is not verified, nothing was sent to it: pganalytics-collector "
+                   "check says by what it should be";
+        case NoAnswer::kServerOutOfTime:
+            return std::string("; is a clock wrong? ") + kClockRemedy;
+        case NoAnswer::kSenderRefused:
+            return kSender;
+        case NoAnswer::kClosedAtOnce:
+            return std::string(
+                       "; the connection was closed before a word was said: this is not a "
+                       "pganalytics port; is it PostgreSQL's own?") +
+                   kRightPort;
+        case NoAnswer::kNoTls:
+            return std::string(
+                       "; what answers speaks no TLS: this is not a pganalytics port; is "
+                       "it one for plain HTTP?") +
+                   kRightPort;
+        case NoAnswer::kOtherProtocol:
+            return std::string(
+                       "; what answers speaks no HTTP: this is not a pganalytics port; is "
+                       "it PostgreSQL's own?") +
+                   kRightPort;
     }
     return "";
 }

@@ -1,6 +1,7 @@
 // Answer: the answer to a request, and what it means for the push.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -9,10 +10,23 @@
 
 namespace pganalytics::collector {
 
-// NoAnswer says why there was no answer. kServerUnverified: the server's certificate or key is not
-// the expected one, and we did not send the request. kSenderRefused: the server did not accept our
-// certificate.
-enum class NoAnswer { kOther, kServerUnverified, kSenderRefused };
+// NoAnswer says why there was no answer.
+//   kServerUnverified: the server's certificate or key is not the expected one, and we did not send
+//     the request.
+//   kServerOutOfTime: so, but only because the certificate is not good at this host's time.
+//   kSenderRefused: the server did not accept our certificate.
+//   kClosedAtOnce: the peer sent no byte before it closed the connection.
+//   kNoTls: the peer's first bytes are no TLS.
+//   kOtherProtocol: the peer speaks TLS, and another protocol than HTTP in it.
+enum class NoAnswer {
+    kOther,
+    kServerUnverified,
+    kServerOutOfTime,
+    kSenderRefused,
+    kClosedAtOnce,
+    kNoTls,
+    kOtherProtocol,
+};
 
 struct Answer {
     int status = 0;     // HTTP status, 0 when there was no answer
@@ -20,6 +34,8 @@ struct Answer {
     std::string body;
     Millis retry_after{0};
     NoAnswer why = NoAnswer::kOther;
+    // By how much this host's clock is ahead of the server's, to a second; empty if not known.
+    std::optional<std::chrono::seconds> clock_ahead;
 };
 
 // Verdict: kStored only for 200, which means that the server has committed the push. kRefused: the
@@ -36,8 +52,8 @@ inline constexpr Millis kDeniedDelay{30000};
 // the start of any other body.
 std::string Describe(const Answer& answer);
 
-// Advice returns a remedy, beginning with "; ", if the server does not accept our identity or if we
-// cannot verify the server; "" otherwise.
+// Advice returns a remedy, beginning with "; ", if there is one: the server does not accept our
+// identity, we cannot verify the server, a clock is wrong, or this is not the collectors' port.
 std::string Advice(const Answer& answer);
 
 // TrustVersion is the version of the server's trust document that a receipt names; std::nullopt if

@@ -2,6 +2,7 @@
 #include "collector/push/backoff.hpp"
 
 #include <algorithm>
+#include <random>
 
 #include "core/monotonic.hpp"
 
@@ -19,6 +20,11 @@ std::chrono::steady_clock::time_point NextSlot(std::chrono::steady_clock::time_p
                                                std::chrono::steady_clock::time_point now) {
     if (now < first) return first;
     return first + ((now - first) / interval + 1) * interval;
+}
+
+double RandomFraction() {
+    static thread_local std::mt19937_64 generator{std::random_device{}()};
+    return std::uniform_real_distribution<double>(0, 1)(generator);
 }
 
 }  // namespace pganalytics::collector

@@ -19,6 +19,9 @@ inline constexpr Millis kLongestRetryAfter{3600000};
 // `random` is uniform in [0, 1).
 Millis BackoffDelay(int failures, Millis retry_after, double random);
 
+// RandomFraction is uniform in [0, 1). Any thread may call it.
+double RandomFraction();
+
 // NextSlot returns the first time after `now` on the grid first + n * interval. A late or long
 // sample thus does not delay later ones.
 std::chrono::steady_clock::time_point NextSlot(std::chrono::steady_clock::time_point first,

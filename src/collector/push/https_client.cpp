@@ -1,10 +1,11 @@
 // Drives libcurl so that a stop request takes effect at once.
 #include "collector/push/https_client.hpp"
 
-#include <openssl/ssl.h>
-
 #include <algorithm>
+#include <ctime>
 #include <new>
+
+#include "core/clock.hpp"
 
 namespace pganalytics::collector {
 namespace {
@@ -79,46 +80,13 @@ void SetIdentity(CURL* easy, const Link& link) {
     Set(easy, CURLOPT_SSLKEYTYPE, "PEM");
 }
 
-// IsAboutSender: the alert is one by which a server refuses our certificate (RFC 8446 section 6.2).
-bool IsAboutSender(int alert) {
-    switch (alert) {
-        case SSL_AD_BAD_CERTIFICATE:
-        case SSL_AD_UNSUPPORTED_CERTIFICATE:
-        case SSL_AD_CERTIFICATE_REVOKED:
-        case SSL_AD_CERTIFICATE_EXPIRED:
-        case SSL_AD_CERTIFICATE_UNKNOWN:
-        case SSL_AD_UNKNOWN_CA:
-        case SSL_AD_CERTIFICATE_REQUIRED:
-            return true;
-        default:
-            return false;
-    }
-}
-
-NoAnswer WhyOf(CURLcode outcome, int alert) {
-    switch (outcome) {
-        case CURLE_PEER_FAILED_VERIFICATION:
-        case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
-        case CURLE_SSL_CACERT_BADFILE:
-        case CURLE_SSL_ISSUER_ERROR:
-            return NoAnswer::kServerUnverified;
-        default:
-            return IsAboutSender(alert) ? NoAnswer::kSenderRefused : NoAnswer::kOther;
-    }
-}
-
-// OnTlsEvent stores the alert by which the server ends a connection. libcurl reports alerts only as
-// text.
-void OnTlsEvent(const SSL* ssl, int where, int value) {
-    if ((where & SSL_CB_READ_ALERT) != SSL_CB_READ_ALERT) return;
-    *static_cast<int*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl))) = value & 0xff;
-}
-
-CURLcode OnTlsContext(CURL*, void* context, void* alert) {
-    auto* const ctx = static_cast<SSL_CTX*>(context);
-    SSL_CTX_set_app_data(ctx, alert);
-    SSL_CTX_set_info_callback(ctx, &OnTlsEvent);
-    return CURLE_OK;
+// AheadOf returns by how much this host's clock is ahead of the answer's Date.
+std::optional<std::chrono::seconds> AheadOf(CURL* easy) {
+    curl_header* date = nullptr;
+    if (curl_easy_header(easy, "Date", 0, CURLH_HEADER, -1, &date) != CURLHE_OK) return {};
+    const time_t theirs = curl_getdate(date->value, nullptr);
+    if (theirs < 0) return {};
+    return std::chrono::seconds(std::time(nullptr) - theirs);
 }
 
 }  // namespace
@@ -168,6 +136,7 @@ Answer HttpsClient::Send(const Link& link, const Request& request) {
     Set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
     Set(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
     Set(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);  // each connection verifies the server anew
+    Set(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);     // a ca_file that was replaced counts at once
     Set(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     Set(easy, CURLOPT_NOSIGNAL, 1L);
     Set(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(Millis(kHttpConnectTimeout).count()));
@@ -175,9 +144,7 @@ Answer HttpsClient::Send(const Link& link, const Request& request) {
     Set(easy, CURLOPT_ERRORBUFFER, message);
     Set(easy, CURLOPT_WRITEFUNCTION, &KeepBody);
     Set(easy, CURLOPT_WRITEDATA, &answer.body);
-    Set(easy, CURLOPT_SSL_CTX_FUNCTION, &OnTlsContext);
-    Set(easy, CURLOPT_SSL_CTX_DATA, static_cast<void*>(&alert_));
-    alert_ = -1;
+    handshake_.Watch(easy);
     SetVerification(easy, link);
     SetIdentity(easy, link);
 
@@ -204,6 +171,7 @@ Answer HttpsClient::Send(const Link& link, const Request& request) {
     long status = 0;
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after);
+    if (outcome == CURLE_OK) answer.clock_ahead = AheadOf(easy);
     curl_multi_remove_handle(multi_.get(), easy);
     if (outcome == CURLE_OK) {
         answer.status = static_cast<int>(status);
@@ -212,7 +180,13 @@ Answer HttpsClient::Send(const Link& link, const Request& request) {
         answer.error = "stopped before the answer came";
     } else {
         answer.error = message[0] != '\0' ? message : curl_easy_strerror(outcome);
-        answer.why = WhyOf(outcome, alert_);
+        answer.why = handshake_.WhyOf(outcome);
+        if (answer.why == NoAnswer::kServerOutOfTime) {
+            const core::TimestampMicros now = core::SystemClock().Now();
+            answer.error += "; it is good from " + handshake_.Period() +
+                            ", and this host's clock says " +
+                            core::FormatTimestamp(now - now % 1000000);
+        }
     }
     return answer;
 }

@@ -10,6 +10,7 @@
 #include "collector/life/link.hpp"
 #include "collector/life/stop.hpp"
 #include "collector/push/answer.hpp"
+#include "collector/push/handshake.hpp"
 
 namespace pganalytics::collector {
 
@@ -48,7 +49,7 @@ class HttpsClient {
 
   private:
     const StopSignal* stop_;
-    int alert_ = -1;  // the server's last TLS alert; declared before easy_, which writes to it
+    Handshake handshake_;  // declared before easy_, which writes to it
     std::unique_ptr<CURLM, decltype(&curl_multi_cleanup)> multi_;
     std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> easy_;
 };

@@ -6,8 +6,13 @@
 
 namespace pganalytics::collector {
 
+Outbox::Queue& Outbox::At(size_t queue) {
+    if (queue >= queues_.size()) queues_.resize(queue + 1);
+    return queues_[queue];
+}
+
 size_t Outbox::Add(Push push) {
-    Queue& queue = queues_[push.server];
+    Queue& queue = At(push.queue);
     bytes_ += push.body.size();
     queue.waiting.push_back({++orders_, std::make_shared<const Push>(std::move(push))});
     size_t dropped = 0;
@@ -92,8 +97,8 @@ void Outbox::RetryNow() {
     }
 }
 
-Acknowledged Outbox::TakeAcknowledged(size_t server) {
-    Acknowledged& acknowledged = queues_[server].acknowledged;
+Acknowledged Outbox::TakeAcknowledged(size_t queue) {
+    Acknowledged& acknowledged = At(queue).acknowledged;
     const Acknowledged taken = acknowledged;
     acknowledged.full_lost = false;
     return taken;

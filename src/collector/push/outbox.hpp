@@ -15,7 +15,8 @@ namespace pganalytics::collector {
 
 // Push is one request. Every retry sends the same bytes with the same key.
 struct Push {
-    size_t server = 0;      // index into Config::servers
+    size_t queue = 0;       // the ServerJob's number; each job has its own queue
+    std::string server;     // its name, for messages
     uint64_t snapshot = 0;  // Plan::snapshot
     bool full = false;
     uint64_t rows = 0;
@@ -25,14 +26,14 @@ struct Push {
 
 inline constexpr size_t kMaxPendingBytes = 64 * 1024 * 1024;
 
-// Outbox has one queue for each monitored server. A queue is sent in order and has its own
-// back-off, so a push that the analytics server cannot process delays only its own queue. Not
-// synchronized.
+// Outbox has one queue for each ServerJob, made at its first use. A queue is sent in order and has
+// its own back-off, so a push that the analytics server cannot process delays only its own queue.
+// Not synchronized.
 class Outbox {
   public:
     using SteadyTime = std::chrono::steady_clock::time_point;
 
-    Outbox(size_t servers, size_t max_bytes) : queues_(servers), max_bytes_(max_bytes) {}
+    explicit Outbox(size_t max_bytes) : max_bytes_(max_bytes) {}
 
     // Add queues a push and returns how many pushes it dropped. If the total size exceeds the
     // limit, it drops the oldest pushes of any server. It never drops the push being sent or the
@@ -56,9 +57,9 @@ class Outbox {
     // RetryNow makes all queued pushes due at once. Call it when the link has changed.
     void RetryNow();
 
-    // TakeAcknowledged returns the outcome of one server's pushes, for its Tracker, and clears
+    // TakeAcknowledged returns the outcome of one job's pushes, for its Tracker, and clears
     // full_lost.
-    Acknowledged TakeAcknowledged(size_t server);
+    Acknowledged TakeAcknowledged(size_t queue);
 
     size_t pending() const;
     size_t pending_bytes() const { return bytes_; }
@@ -75,6 +76,7 @@ class Outbox {
         Acknowledged acknowledged;
     };
 
+    Queue& At(size_t queue);
     void PopInFlight(bool stored);
     bool DropOldest();
 

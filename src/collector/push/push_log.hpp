@@ -1,10 +1,9 @@
 // PushLog: logs the outcome of pushes, once per change.
 #pragma once
 
+#include <map>
 #include <string>
-#include <vector>
 
-#include "collector/life/config.hpp"
 #include "collector/life/trouble.hpp"
 #include "collector/push/answer.hpp"
 #include "collector/push/outbox.hpp"
@@ -14,9 +13,9 @@ namespace pganalytics::collector {
 // PushLog remembers the last outcome for each server. Only one thread may use it.
 class PushLog {
   public:
-    explicit PushLog(const Config* config) : config_(config), states_(config->servers.size()) {}
-
-    void Report(const Push& push, const Answer& answer, Trouble::SteadyTime now);
+    // Report logs what became of a push to `url`, if that is news.
+    void Report(const Push& push, const std::string& url, const Answer& answer,
+                Trouble::SteadyTime now);
 
   private:
     struct State {
@@ -27,8 +26,10 @@ class PushLog {
         bool discards = false;
     };
 
-    const Config* config_;
-    std::vector<State> states_;
+    void ReportClock(std::chrono::seconds ahead);
+
+    bool clock_wrong_ = false;
+    std::map<std::string, State> states_;  // by the server's name
 };
 
 }  // namespace pganalytics::collector

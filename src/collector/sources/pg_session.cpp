@@ -6,6 +6,8 @@
 #include <bit>
 #include <cstring>
 
+#include "collector/life/secret.hpp"
+
 namespace pganalytics::collector {
 namespace {
 
@@ -84,13 +86,20 @@ bool PgSession::WaitFor(PGconn* connection, bool for_writing, SteadyTime deadlin
 
 core::Status PgSession::Connect(const MonitoredServer& server) {
     Close();
+    std::string password;
+    if (!server.password_file.empty()) {
+        // Read it for each connection: a password that was changed needs no restart.
+        core::Result<std::string> read = ReadSecretFile(server.password_file);
+        if (!read.ok()) return Fail(read.error().message);
+        password = *std::move(read);
+    }
     const auto deadline = std::chrono::steady_clock::now() + kConnectTimeout;
     // With expand_dbname, the keyword dbname takes the whole conninfo; later keywords override it.
     std::vector<const char*> keywords = {"dbname", "application_name", "client_encoding"};
     std::vector<const char*> values = {server.conninfo.c_str(), "pganalytics-collector", "UTF8"};
-    if (!server.password.empty()) {
+    if (!password.empty()) {
         keywords.push_back("password");
-        values.push_back(server.password.c_str());
+        values.push_back(password.c_str());
     }
     keywords.push_back(nullptr);
     values.push_back(nullptr);
@@ -100,7 +109,11 @@ core::Status PgSession::Connect(const MonitoredServer& server) {
     PQsetNoticeProcessor(
         connection.get(), [](void*, const char*) {}, nullptr);
     if (core::Status status = FinishConnecting(connection.get(), deadline); !status.ok()) {
-        return status;
+        if (PQconnectionUsedPassword(connection.get()) == 0 || server.password_file.empty()) {
+            return status;
+        }
+        return Fail(status.error().message + "; the password is that of \"" + server.password_file +
+                    "\", which is read again for each connection");
     }
     if (PQsetnonblocking(connection.get(), 1) != 0) return Fail("cannot poll the connection");
     connection_ = std::move(connection);

@@ -53,8 +53,8 @@ class PgSession {
     explicit PgSession(const StopSignal* stop) : stop_(stop) {}
 
     // Connect opens a read-only session with client_encoding UTF8, statement_timeout 5 s,
-    // lock_timeout 100 ms, an empty search_path, and an application_name. Messages contain no
-    // password.
+    // lock_timeout 100 ms, an empty search_path, and an application_name. It reads the server's
+    // password_file. Messages contain no password.
     core::Status Connect(const MonitoredServer& server);
     bool connected() const { return connection_ != nullptr; }
     void Close() { connection_.reset(); }

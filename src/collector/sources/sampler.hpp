@@ -38,6 +38,9 @@ class Sampler {
     // in the encoding of the database, even if that text was not asked for.
     core::Result<Texts> ReadTexts(std::span<const int64_t> queryids);
 
+    // SetTexts changes how texts are read, from the next ReadTexts on.
+    void SetTexts(QueryTexts texts) { texts_ = texts; }
+
     // session is connected after a successful Read; the command check uses it for its own queries.
     PgSession& session() { return session_; }
     core::Status Connect();

@@ -65,6 +65,10 @@ class Limiter {
 
     Limited Observe(Snapshot snapshot);
 
+    // SetLimit changes the limit from the next snapshot on. Queries that then move into or out of
+    // `other` are in `rebased`, as at any other move.
+    void SetLimit(size_t limit) { limit_ = limit; }
+
   private:
     struct Member {
         uint32_t statement = 0;  // index into newest_

@@ -53,7 +53,7 @@ const core::Uuid& Authorizer::SubjectOf(http::Exchange& exchange) {
 
 Response Authorizer::Refusal(http::Exchange& exchange, std::string_view detail) {
     Response refusal = http::Problem(403, detail);
-    refusal.close = exchange.stream().Peer() != nullptr;
+    refusal.close = exchange.stream().Peer() != nullptr || exchange.stream().ShowedForeign();
     return refusal;
 }
 
@@ -114,6 +114,11 @@ Status Authorizer::ReadCredential(http::Exchange& exchange, Access access, Crede
 // or been revoked since the handshake.
 Status Authorizer::ReadCertificate(http::Exchange& exchange, Credential* credential,
                                    RefusalKind* kind) {
+    if (exchange.stream().ShowedForeign()) {
+        // A good token does not make up for it: every credential that is shown must be good.
+        *kind = RefusalKind::kCertificateForged;
+        return Error{"the client certificate was not issued by an authority of this server", 403};
+    }
     X509* const peer = exchange.stream().Peer();
     if (peer == nullptr) return Unit{};
     std::optional<pki::ClientCertificate>& certificate = CallerOf(exchange).certificate;

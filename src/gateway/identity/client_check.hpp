@@ -13,8 +13,12 @@ namespace pganalytics::gateway {
 // chain must have a strong key. The client's own certificate must be one for clients
 // (pki::CheckClient) and must not be revoked. On the collectors' port it must also name a collector
 // (pki::CollectorOf). The function logs why it refuses a certificate, at most once a minute.
-// REQUIRES: all arguments outlive the function; `role` is set before the first handshake.
-http::PeerCheck MakeClientCheck(const protocol::GatewayRole& role, const IdentityState& identity,
-                                Log& log, Refusals& refusals);
+//
+// On the collectors' port, unless certificates are required, a certificate that does not claim to
+// be ours counts as none: a v3 collector shows the one of its old server when it registers. The
+// Authorizer refuses it wherever an identity is needed. The log names the host, at most once a
+// minute. REQUIRES: all arguments outlive the function.
+http::PeerCheck MakeClientCheck(const protocol::GatewayConfig& config,
+                                const IdentityState& identity, Log& log, Refusals& refusals);
 
 }  // namespace pganalytics::gateway

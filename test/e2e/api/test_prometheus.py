@@ -43,7 +43,7 @@ class Site:
         self.collector = self.server.collector()
 
     def new_token(self, name):
-        return self.db.value("SELECT pganalytics.create_scrape_token(%s)", name)
+        return self.db.value("SELECT token FROM pganalytics.create_scrape_token(%s)", name)
 
     @property
     def port(self):

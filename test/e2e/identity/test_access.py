@@ -52,7 +52,7 @@ class Site:
         self.secret = self.server.db.value(
             "SELECT secret FROM pganalytics.create_registration_secret('access', 1000, '1 hour')")
         self.scrape_token, self.revoked_scrape_token = (
-            self.server.db.value("SELECT pganalytics.create_scrape_token(%s)", name)
+            self.server.db.value("SELECT token FROM pganalytics.create_scrape_token(%s)", name)
             for name in ("good", "revoked"))
         self.server.db.execute("SELECT pganalytics.revoke_scrape_token('revoked')")
         self.numbers = itertools.count(1)

@@ -272,6 +272,13 @@ def test_authority_is_rotated_under_pushes(server, collector):
     assert issuers == 2
 
 
+def assert_nothing_wrong(done):
+    """assert_nothing_wrong lets check complain about the monitored server's clock, which no test moves."""
+    wrong = [line for line in done.stdout.splitlines() if not line.startswith("OK")]
+    assert all("this host's clock is" in line and "of monitored" in line for line in wrong), wrong
+    assert "an empty push was stored" in done.stdout, done.stdout
+
+
 def test_certificate_is_enough_where_it_is_required(server, collector, monitored, root):
     """With mtls = required a token alone is refused, and the collector's output shows the 403."""
     server.configure(mtls="required")
@@ -283,7 +290,7 @@ def test_certificate_is_enough_where_it_is_required(server, collector, monitored
         wait_for_pushes(server, collector)
         done = with_token.run("check")
         assert done.returncode == 1 and "403" in done.stdout, done.stdout
-        assert collector.run("check").returncode == 0
+        assert_nothing_wrong(collector.run("check"))
     finally:
         server.configure(mtls="optional")
-    assert with_token.run("check").returncode == 0
+    assert_nothing_wrong(with_token.run("check"))

@@ -88,6 +88,30 @@ def test_the_four_requests(server, secret, hostname, root, curl):  # noqa: F811
                    token=answer["token"]).status == 200
 
 
+def test_certificate_of_the_old_server(server, secret, hostname, root, curl):  # noqa: F811
+    """A collector that still shows its old server's self-signed certificate registers, and nothing more."""
+    key = pki.new_key()
+    old = pki.Authority("collector", key=key).leaf(str(uuid.uuid4()), key=key,
+                                                   subject=pki.name("collector"))
+    files = root / f"{hostname}-old.crt", root / f"{hostname}-old.key"
+    files[0].write_text(pki.pem(old.certificate))
+    files[1].write_bytes(key.private_bytes(serialization.Encoding.PEM,
+                                           serialization.PrivateFormat.PKCS8,
+                                           serialization.NoEncryption()))
+    shown = ("--cert", str(files[0]), "--key", str(files[1]))
+    reply = register(curl, secret, hostname, *shown)
+    assert reply.status in (200, 201), reply
+    body = json.dumps(push_body(reply.json["collector_id"], query_rows(1, 1))).encode()
+
+    def push(*options):
+        return curl(PUSH, "-H", "Content-Type: application/json", "--data-binary", "@-", *options,
+                    token=reply.json["token"], data=body)
+
+    refused = push(*shown)
+    assert refused.status == 403 and "not issued" in refused.json["detail"], refused
+    assert push().status == 200
+
+
 def test_key_is_kept_nowhere(server, secret, hostname, curl):  # noqa: F811
     """The private key that the server makes for a v3 collector is in no table, log or file."""
     answer = register(curl, secret, hostname).json

@@ -280,7 +280,8 @@ TEST_F(ConfigFile, ReadsSecretsFromFiles) {
         LoadConfig(Write("c.toml", text, 0644), [](const char*) { return nullptr; });
     ASSERT_TRUE(config.ok()) << config.error().message;
     EXPECT_EQ(config->token, "from-file");
-    EXPECT_EQ(config->servers[1].password, "geheim");
+    EXPECT_EQ(config->token_file, token);
+    EXPECT_EQ(config->servers[1].password_file, password);
     EXPECT_TRUE(config->warnings.empty());
 }
 

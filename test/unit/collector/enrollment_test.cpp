@@ -174,9 +174,9 @@ TEST_F(Enrollment, StateThatOthersCanTouchIsRefused) {
 }
 
 TEST_F(Enrollment, OneAtATime) {
-    const auto lock = StateLock::Take(Directory());
+    const auto lock = StateLock::ToEnrol(Directory());
     ASSERT_TRUE(lock.ok()) << lock.error().message;
-    EXPECT_FALSE(StateLock::Take(Directory()).ok());
+    EXPECT_FALSE(StateLock::ToEnrol(Directory()).ok());
 }
 
 }  // namespace

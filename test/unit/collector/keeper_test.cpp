@@ -14,7 +14,7 @@ class KeeperTest : public StateTest {
         config_.collector_id = config_.state.identity->collector_id;
         server_.seen.clear();
         server_.csrs.clear();
-        keeper_.emplace(&config_, &clock_, server_.AsSend());
+        keeper_.emplace(config_, &clock_, server_.AsSend());
     }
     std::string Serial() const { return Directory().Load()->identity->serial; }
     bool Tend() { return keeper_->Tend(0.5); }
@@ -163,7 +163,7 @@ TEST_F(KeeperTest, LosesNothingWhenTheDirectoryCannotBeRead) {
 TEST_F(KeeperTest, WaitsForWhoeverHasTheLock) {
     clock_.Move(22 * kDay);
     {
-        const auto lock = StateLock::Take(Directory());
+        const auto lock = StateLock::ToEnrol(Directory());
         EXPECT_FALSE(Tend());
         EXPECT_EQ(server_.Paths(), "");
     }
@@ -176,7 +176,7 @@ TEST(Keeper, WithoutAStateDirectoryDoesNothing) {
     config.url = kUrl;
     config.token = "sesame";
     MovedClock clock;
-    Keeper keeper(&config, &clock, [](const Link&, const Request&) -> Answer {
+    Keeper keeper(config, &clock, [](const Link&, const Request&) -> Answer {
         ADD_FAILURE() << "asked";
         return {};
     });

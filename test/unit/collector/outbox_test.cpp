@@ -11,7 +11,7 @@ const SteadyTime kStart{std::chrono::hours(1)};
 
 Push MakePush(size_t server, uint64_t snapshot, size_t bytes = 10, bool full = false) {
     Push push;
-    push.server = server;
+    push.queue = server;
     push.snapshot = snapshot;
     push.full = full;
     push.idempotency_key = "1:" + std::to_string(snapshot);
@@ -20,7 +20,7 @@ Push MakePush(size_t server, uint64_t snapshot, size_t bytes = 10, bool full = f
 }
 
 TEST(Outbox, SendsInOrderAndAcknowledges) {
-    Outbox outbox(1, 1000);
+    Outbox outbox(1000);
     EXPECT_EQ(outbox.Take(kStart), nullptr);
     EXPECT_EQ(outbox.NextDue(), SteadyTime::max());
     outbox.Add(MakePush(0, 1));
@@ -36,7 +36,7 @@ TEST(Outbox, SendsInOrderAndAcknowledges) {
 }
 
 TEST(Outbox, TriesTheSamePushAgainWhenItsTimeHasCome) {
-    Outbox outbox(1, 1000);
+    Outbox outbox(1000);
     outbox.Add(MakePush(0, 1));
     outbox.Add(MakePush(0, 2));
     const auto first = outbox.Take(kStart);
@@ -53,12 +53,12 @@ TEST(Outbox, TriesTheSamePushAgainWhenItsTimeHasCome) {
 }
 
 TEST(Outbox, AStuckServerHoldsUpNoOther) {
-    Outbox outbox(2, 1000);
+    Outbox outbox(1000);
     outbox.Add(MakePush(0, 1));
     outbox.Add(MakePush(1, 7));
-    ASSERT_EQ(outbox.Take(kStart)->server, 0u);
+    ASSERT_EQ(outbox.Take(kStart)->queue, 0u);
     outbox.Failed(kStart, Millis(60000), 0.5);
-    ASSERT_EQ(outbox.Take(kStart)->server, 1u);
+    ASSERT_EQ(outbox.Take(kStart)->queue, 1u);
     outbox.Stored();
     EXPECT_EQ(outbox.TakeAcknowledged(1).snapshot, 7u);
     EXPECT_EQ(outbox.TakeAcknowledged(0).snapshot, 0u);
@@ -66,7 +66,7 @@ TEST(Outbox, AStuckServerHoldsUpNoOther) {
 }
 
 TEST(Outbox, ARefusedPushIsNotAcknowledged) {
-    Outbox outbox(1, 1000);
+    Outbox outbox(1000);
     outbox.Add(MakePush(0, 1, 10, true));
     outbox.Take(kStart);
     outbox.Refused();
@@ -78,29 +78,29 @@ TEST(Outbox, ARefusedPushIsNotAcknowledged) {
 }
 
 TEST(Outbox, DropsTheOldestOfAnyServerButNotTheOneInFlight) {
-    Outbox outbox(2, 100);
+    Outbox outbox(100);
     outbox.Add(MakePush(0, 1, 40));
     outbox.Add(MakePush(1, 1, 40, true));
-    ASSERT_EQ(outbox.Take(kStart)->server, 0u);
+    ASSERT_EQ(outbox.Take(kStart)->queue, 0u);
     EXPECT_EQ(outbox.Add(MakePush(0, 2, 40)), 1u);  // drops server 1's push, the oldest
     EXPECT_TRUE(outbox.TakeAcknowledged(1).full_lost);
     EXPECT_EQ(outbox.Add(MakePush(1, 2, 40)), 1u);  // drops server 0's second push
     EXPECT_EQ(outbox.pending_bytes(), 80u);
     outbox.Stored();
     EXPECT_EQ(outbox.TakeAcknowledged(0).snapshot, 1u);
-    ASSERT_EQ(outbox.Take(kStart)->server, 1u);
+    ASSERT_EQ(outbox.Take(kStart)->queue, 1u);
     EXPECT_EQ(outbox.pending(), 1u);
 }
 
 TEST(Outbox, KeepsTheNewestEvenIfItIsTooBig) {
-    Outbox outbox(1, 100);
+    Outbox outbox(100);
     outbox.Add(MakePush(0, 1, 60));
     EXPECT_EQ(outbox.Add(MakePush(0, 2, 500)), 1u);
     ASSERT_EQ(outbox.Take(kStart)->snapshot, 2u);
 }
 
 TEST(Outbox, RetryNowEndsTheWait) {
-    Outbox outbox(2, 1000);
+    Outbox outbox(1000);
     for (size_t server = 0; server < 2; ++server) {
         outbox.Add(MakePush(server, 1));
         ASSERT_NE(outbox.Take(kStart), nullptr);

@@ -51,7 +51,7 @@ def test_worker_is_told_of_the_certificate(shared, world):
 
 
 @pytest.mark.parametrize("kind,alert", [
-    ("expired", "certificate_expired"), ("intermediate not sent", "unknown_ca"),
+    ("expired", "certificate_expired"), ("altered signature", "decrypt_error"),
     ("for servers only", "unsupported_certificate")])
 def test_alerts(shared, world, kind, alert):
     outcome = pushed(shared, KINDS[kind][1](world))
@@ -103,6 +103,42 @@ def test_required(own, world):
     holder = world.root.leaf(world.own)
     assert pushed(worker, show(holder)).status == 200
     assert pushed(worker, show(holder), token="good-token").status == 200
+
+
+# Their issuers have no name of ours. v3 collectors show the first kind when they register.
+FOREIGN = ["self-signed", "issuer of another name", "intermediate not sent"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_foreign_certificate_counts_as_none(shared, world, kind, version):
+    """Routes that need no identity answer as to nobody; the others refuse, a good token or not."""
+    asked = shared.auth_requests
+    for (method, path), status in OPEN.items():
+        with Hostile(shared.port, KINDS[kind][1](world), version) as hostile:
+            assert hostile.request(method, path).status == status
+    for method, path in CLOSED:
+        for headers in ([], [("Authorization", "Bearer good-token")]):
+            with Hostile(shared.port, KINDS[kind][1](world), version) as hostile:
+                outcome = hostile.request(method, path, headers=headers)
+                assert outcome.status == 403 and "not issued" in outcome.json["detail"]
+                assert hostile.is_closed()
+    assert shared.auth_requests == asked
+
+
+def test_foreign_certificate_is_in_the_log_with_its_host(own, world):
+    worker = own()
+    for _ in range(3):
+        with Hostile(worker.port, KINDS["self-signed"][1](world)) as hostile:
+            assert hostile.request("GET", "/api/v1/health").status == 200
+    lines = [line for _, line in worker.logs if "was not issued here" in line]
+    assert len(lines) == 1 and "client 127.0.0.1 shows" in lines[0]
+    assert "collector.crt" in lines[0]
+
+
+def test_foreign_certificate_where_one_is_required(own, world):
+    worker = own(mtls=MTLS_REQUIRED)
+    assert pushed(worker, KINDS["self-signed"][1](world)).end == "unknown_ca"
 
 
 def test_nothing_shown(shared):

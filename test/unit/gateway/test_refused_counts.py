@@ -124,7 +124,7 @@ def test_certificates(own, world):
     assert pushed(worker, show(good)).status == 200
     for _ in range(3):
         assert pushed(worker, show(revoked)).status is None
-        assert pushed(worker, show(stranger)).status is None
+        assert pushed(worker, show(stranger)).status == 403
     assert [(kind, count, address) for kind, count, address, *_ in told(worker, 2)] == [
         (CERTIFICATE_REVOKED, 1, HERE), (CERTIFICATE_FORGED, 1, HERE)]
     # A connection with a good certificate adds no refusal.

@@ -27,7 +27,7 @@ TEST(MessageMasker, MasksStatementsAndValues) {
         {"STATEMENT:  INSERT INTO t\n\tVALUES ('S3CRET', 1)",
          "STATEMENT:  INSERT INTO t\n\tVALUES ($1, $2)"},
         {"DETAIL:  parameters: $1 = 'S3CRET', $2 = '5'", "DETAIL:  parameters: <masked>"},
-        {"duration: 5 ms  plan:\n\tQuery Text: SELECT S3CRET", "duration: 5 ms  plan: <masked>"},
+        {"duration: 5 ms  plan:\n\tQuery Text: SELECT S3CRET", "duration: 5 ms  plan:<masked>"},
         {"ERROR:  duplicate key value violates unique constraint \"users_key\"\nDETAIL:  Key "
          "(email)=(S3CRET (x)) already exists.\nSTATEMENT:  INSERT INTO users VALUES ('S3CRET')",
          "ERROR:  duplicate key value violates unique constraint \"users_key\"\nDETAIL:  Key "

@@ -148,7 +148,7 @@ def parts_of(value):
 
 
 # The chain to the authority.
-@kind("self-signed")
+@kind("self-signed", "http")
 def _(w):
     key = pki.new_key()
     return show(Authority("collector", key=key).leaf(w.own, key=key, subject=pki.name("collector")))
@@ -171,10 +171,10 @@ def _(w):
 
 
 leaf("key identifier of another authority", authority_key_id=b"\x01" * 20)
-leaf("issuer of another name", issuer_name=pki.name("Another CA"))
+leaf("issuer of another name", "http", issuer_name=pki.name("Another CA"))
 
 
-@kind("intermediate not sent")
+@kind("intermediate not sent", "http")
 def _(w):
     return show(w.middle.leaf(w.own).with_(chain=[]))
 
