@@ -53,7 +53,6 @@ http::ServerOptions OptionsOf(const protocol::GatewayConfig& config) {
 
 int Main() {
     sandbox::PrepareProcess({protocol::kWorkerFd, true, false});
-    UseAllDescriptors();
     KeepBuffers();
     asio::io_context io(1);
     WorkerLink link(io, protocol::kWorkerFd);

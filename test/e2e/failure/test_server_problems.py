@@ -1,6 +1,7 @@
 """The page "It does not work", the server's half: each set-up is broken, and the page's command names it."""
 import contextlib
 import re
+import resource
 import socket
 
 import psycopg2
@@ -75,6 +76,14 @@ def too_few_processes(broken):
     broken.configure(max_worker_processes=3)
 
 
+def few_open_files(broken, limit=100):
+    """few_open_files lowers the limit that workers inherit, and lets new ones start."""
+    postmaster = int((broken.cluster.data / "postmaster.pid").read_text().split("\n", 1)[0])
+    broken.undo.callback(broken.restart)
+    resource.prlimit(postmaster, resource.RLIMIT_NOFILE, (limit, limit))
+    broken.db.execute("SELECT pg_terminate_backend(pid) FROM pganalytics.workers WHERE kind = 'ingest'")
+
+
 def no_certificate(broken):
     broken.configure(pganalytics__ssl_key_file="missing.pem", pganalytics__ssl_cert_file="missing.pem")
 
@@ -131,6 +140,7 @@ BREAK = {
     "the port is taken": port_taken,
     "the address is not this host's": foreign_address,
     "worker processes are too few": too_few_processes,
+    "the limit of open files is too low": few_open_files,
     "the server certificate is not there": no_certificate,
     "a role is missing": no_role,
     "the server is a standby": standby,
@@ -184,4 +194,12 @@ def test_problem(server, problem):
             wait_until(named, 20, problem)
         except TimeoutError:
             raise AssertionError(f"{printed} is not in {seen[-1:]}") from None
+    assert server.db.value("SELECT pganalytics.wait_until_running('30 s')")
+
+
+def test_a_limit_that_lets_no_program_start(server):
+    with contextlib.ExitStack() as undo:
+        few_open_files(Broken(server, undo), 64)
+        wait_until(lambda: "could not be started: the limit of open files (ulimit -n) is 64" in (server.db.value(
+            "SELECT last_error FROM pganalytics.workers WHERE kind = 'ingest'") or ""), 20, "the limit by name")
     assert server.db.value("SELECT pganalytics.wait_until_running('30 s')")
