@@ -128,7 +128,8 @@ void DescribeEnd(const char* name, int wait_status, char* out, size_t out_size) 
     } else if (WEXITSTATUS(wait_status) == kTooFewDescriptors) {
         rlimit files = {};
         getrlimit(RLIMIT_NOFILE, &files);
-        pg_snprintf(out, out_size, "could not be started: the limit of open files (ulimit -n) is %llu",
+        pg_snprintf(out, out_size,
+                    "could not be started: the limit of open files (ulimit -n) is %llu",
                     static_cast<unsigned long long>(files.rlim_max));
     } else {
         pg_snprintf(out, out_size, "ended with exit code %d", WEXITSTATUS(wait_status));

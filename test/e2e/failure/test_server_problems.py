@@ -1,7 +1,6 @@
 """The page "It does not work", the server's half: each set-up is broken, and the page's command names it."""
 import contextlib
 import re
-import resource
 import socket
 
 import psycopg2
@@ -77,11 +76,14 @@ def too_few_processes(broken):
 
 
 def few_open_files(broken, limit=100):
-    """few_open_files lowers the limit that workers inherit, and lets new ones start."""
-    postmaster = int((broken.cluster.data / "postmaster.pid").read_text().split("\n", 1)[0])
-    broken.undo.callback(broken.restart)
-    resource.prlimit(postmaster, resource.RLIMIT_NOFILE, (limit, limit))
-    broken.db.execute("SELECT pg_terminate_backend(pid) FROM pganalytics.workers WHERE kind = 'ingest'")
+    command = broken.cluster.command
+
+    def restart_as(arguments):
+        broken.cluster.command = arguments
+        broken.restart()
+
+    broken.undo.callback(restart_as, command)
+    restart_as(["prlimit", f"--nofile={limit}:{limit}", *command])
 
 
 def no_certificate(broken):
@@ -198,8 +200,9 @@ def test_problem(server, problem):
 
 
 def test_a_limit_that_lets_no_program_start(server):
+    limit = "could not be started: the limit of open files (ulimit -n) is 70"
     with contextlib.ExitStack() as undo:
-        few_open_files(Broken(server, undo), 64)
-        wait_until(lambda: "could not be started: the limit of open files (ulimit -n) is 64" in (server.db.value(
-            "SELECT last_error FROM pganalytics.workers WHERE kind = 'ingest'") or ""), 20, "the limit by name")
+        few_open_files(Broken(server, undo), 70)
+        wait_until(lambda: limit in (server.db.value(
+            "SELECT last_error FROM pganalytics.workers WHERE kind = 'ingest'") or ""), 20, limit)
     assert server.db.value("SELECT pganalytics.wait_until_running('30 s')")
