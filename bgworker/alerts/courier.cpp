@@ -4,6 +4,7 @@
 #include "bgworker/process/channel.hpp"
 #include "bgworker/process/program.hpp"
 #include "bgworker/process/worker.hpp"
+#include "core/utf8.hpp"
 #include "pg/alerts/deliveries.hpp"
 #include "pg/base/guc.hpp"
 #include "pg/base/trouble.hpp"
@@ -139,13 +140,6 @@ void EndFailedCourier() {
     }
 }
 
-bool IsPrintable(std::string_view text) {
-    for (const char c : text) {
-        if (c < ' ' || c > '~') return false;
-    }
-    return true;
-}
-
 // TakeDelivered keeps the result of a delivery until SettleEnded stores it. It returns false if the
 // frame is not valid or its delivery is not in progress.
 bool TakeDelivered(const Frame& frame) {
@@ -154,7 +148,7 @@ bool TakeDelivered(const Frame& frame) {
         result.outcome > DeliveryOutcome::kDead || result.status > 999 ||
         result.retry_after_s > protocol::kMaxRetryAfterS ||
         result.message.size() > protocol::kMaxDeliveredMessageBytes ||
-        !IsPrintable(result.message)) {
+        !core::IsPrintable(result.message)) {
         return false;
     }
     for (pg::DeliveryAttempt& attempt : courier.attempts.list) {
@@ -186,10 +180,10 @@ bool TakeFailed(const Frame& frame) {
     static char why[200];
     protocol::Failed failed;
     if (!protocol::DecodeWhole(frame.payload, frame.header.payload_bytes, &failed)) return false;
-    const size_t size = Min(failed.message.size(), size_t{150});
-    if (!IsPrintable(failed.message)) return false;
-    pg_snprintf(why, sizeof(why), "could not start: %.*s", static_cast<int>(size),
-                failed.message.data());
+    if (!core::IsPrintable(failed.message)) return false;
+    const std::string_view message = core::CutUtf8(failed.message, 150);
+    pg_snprintf(why, sizeof(why), "could not start: %.*s", static_cast<int>(message.size()),
+                message.data());
     courier.failure = why;
     return true;
 }

@@ -43,23 +43,38 @@ void Fail(CaExchange* exchange, const char* format, const char* detail) {
     pg_snprintf(exchange->error, sizeof(exchange->error), format, detail);
 }
 
+// AreTexts: the texts of the reply can be logged and stored.
+bool AreTexts(const protocol::CaReply& reply) {
+    return core::IsPrintable(reply.message) && core::IsPrintable(reply.notes, core::Lines::kMany) &&
+           core::IsPrintable(reply.authorities, core::Lines::kMany) &&
+           core::IsPrintable(reply.pins);
+}
+bool AreTexts(const protocol::CaCertificate& one) {
+    return core::IsPrintable(one.serial) && core::IsPrintable(one.issuer) &&
+           core::IsPrintable(one.key_id) && core::IsPrintable(one.subject) &&
+           core::IsPrintable(one.pem, core::Lines::kMany) && core::IsPrintable(one.message);
+}
+
 // TakeReply decodes the reply; its texts stay in the channel's buffer.
 bool TakeReply(const Frame& frame, CaExchange* exchange) {
     core::ByteReader reader(frame.payload, frame.header.payload_bytes);
     protocol::CaReply* const reply = &exchange->reply;
     if (frame.header.type != protocol::FrameType::kCaReply || !protocol::Decode(&reader, reply) ||
-        reply->certificates > protocol::kMaxCaItems || reply->lists > protocol::kMaxCaItems) {
+        reply->certificates > protocol::kMaxCaItems || reply->lists > protocol::kMaxCaItems ||
+        !AreTexts(*reply)) {
         return false;
     }
     exchange->certificates = static_cast<protocol::CaCertificate*>(
         palloc0(sizeof(protocol::CaCertificate) * Max(reply->certificates, 1u)));
     for (uint32_t i = 0; i < reply->certificates; ++i) {
-        if (!protocol::Decode(&reader, &exchange->certificates[i])) return false;
+        protocol::CaCertificate* const one = &exchange->certificates[i];
+        if (!protocol::Decode(&reader, one) || !AreTexts(*one)) return false;
     }
     exchange->lists =
         static_cast<protocol::CaList*>(palloc0(sizeof(protocol::CaList) * Max(reply->lists, 1u)));
     for (uint32_t i = 0; i < reply->lists; ++i) {
-        if (!protocol::Decode(&reader, &exchange->lists[i])) return false;
+        protocol::CaList* const one = &exchange->lists[i];
+        if (!protocol::Decode(&reader, one) || !core::IsPrintable(one->issuer)) return false;
     }
     return reader.remaining() == 0;
 }

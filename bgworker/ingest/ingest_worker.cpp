@@ -121,7 +121,7 @@ bool AddPush(Group* group, Gateway* gateway, const Frame& frame, const char** wh
 bool AnswerAuth(Group* group, Gateway* gateway, const Frame& frame) {
     protocol::AuthRequest request;
     if (!protocol::DecodeWhole(frame.payload, frame.header.payload_bytes, &request)) return false;
-    const protocol::AuthReply reply = pg::AnswerAuth(request, group->context);
+    const protocol::AuthReply reply = pg::AnswerAuth(request, supervisor.status, group->context);
     Send(&gateway->channel, protocol::FrameType::kAuthReply, frame.header.request_id, reply);
     return true;
 }
@@ -132,7 +132,7 @@ bool AnswerToken(Group* group, Gateway* gateway, const Frame& frame) {
     const bool locked = pg::LockedForRequests(group->context) != nullptr;
     const protocol::TokenReply reply =
         locked ? protocol::TokenReply{503, 0, 0, {}, "a table is locked by another session"}
-               : pg::AnswerTokenRequest(request, group->context);
+               : pg::AnswerTokenRequest(request, supervisor.status, group->context);
     Send(&gateway->channel, protocol::FrameType::kTokenReply, frame.header.request_id, reply);
     return true;
 }
@@ -160,7 +160,8 @@ bool AnswerQuestion(Group* group) {
     memmove(questions, questions + 1, sizeof(Question) * static_cast<size_t>(question_count));
     if (question.gateway->pid != question.gateway_pid) return true;
     pgstat_report_activity(STATE_RUNNING, "reading figures for a collector");
-    const protocol::HealthReply reply = pg::AnswerHealth(question.request, group->context);
+    const protocol::HealthReply reply =
+        pg::AnswerHealth(question.request, supervisor.status, group->context);
     Send(&question.gateway->channel, protocol::FrameType::kHealthReply, question.request_id, reply);
     pgstat_report_activity(STATE_IDLE, "reading figures for a collector");
     return true;
@@ -228,12 +229,12 @@ void Count(const Group& group) {
     int64 duplicates = 0;
     int64 rejected = 0;
     protocol::Receipt sum;
-    const protocol::Receipt* refused = nullptr;
+    const pg::PushJob* refused = nullptr;
     for (int i = 0; i < group.count; ++i) {
         const protocol::Receipt& receipt = group.jobs[i].receipt;
         if (receipt.status != 200) {
             ++rejected;
-            if (receipt.status == 503) refused = &receipt;
+            if (receipt.status == 503) refused = &group.jobs[i];
         } else if (receipt.duplicate != 0) {
             ++duplicates;
         } else {
@@ -269,11 +270,13 @@ void Count(const Group& group) {
     }
     // Log only when the error changes: while the disk is full or a privilege is missing, a line for
     // each push would flood the log.
-    const auto& state = refused->sqlstate;
+    const auto& state = refused->receipt.sqlstate;
+    const std::string_view why =
+        refused->error != nullptr ? refused->error : refused->receipt.message;
     pg::ReportTrouble(supervisor.status, kStoring,
                       MAKE_SQLSTATE(state[0], state[1], state[2], state[3], state[4]),
                       "could not store a push: %s: %.*s", state.data(),
-                      static_cast<int>(refused->message.size()), refused->message.data());
+                      static_cast<int>(why.size()), why.data());
 }
 
 void SetStoringBytes(int64 bytes) {

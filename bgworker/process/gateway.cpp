@@ -37,4 +37,18 @@ bool IsSilent(Gateway* gateway, core::Instant now) {
     return now.MsSince(gateway->heard_at) >= kSilentMs;
 }
 
+void CountConnections(pg::WorkerStatus* status, Gateway* gateway, const protocol::Counters& now) {
+    const protocol::Counters before = gateway->counters;
+    gateway->counters = now;
+    const bool serves = gateway->state == GatewayState::kServing;
+    pg::UpdateStatus(status, [&](pg::WorkerStatus* s) {
+        if (serves) s->connections = static_cast<int64>(now.connections_open);
+        for (size_t i = 0; i < protocol::kGatewayCounters; ++i) {
+            if (now.totals[i] <= before.totals[i]) continue;
+            s->counters[protocol::kFirstGatewayCounter + i] +=
+                static_cast<int64>(now.totals[i] - before.totals[i]);
+        }
+    });
+}
+
 }  // namespace pganalytics::bgworker

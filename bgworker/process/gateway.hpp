@@ -3,6 +3,7 @@
 
 #include "bgworker/process/channel.hpp"
 #include "core/monotonic.hpp"
+#include "pg/base/shmem.hpp"
 
 namespace pganalytics::bgworker {
 
@@ -55,6 +56,11 @@ inline void MarkGone(Gateway* gateway) {
 inline constexpr int64 kSilentMs = 5000;
 void Hear(Gateway* gateway, core::Instant now);
 bool IsSilent(Gateway* gateway, core::Instant now);
+
+// CountConnections adds to the worker's totals what a gateway has counted since its last report. So
+// the totals outlive gateways. An exiting gateway still adds to the totals, but the worker shows
+// only the open connections of the serving gateway.
+void CountConnections(pg::WorkerStatus* status, Gateway* gateway, const protocol::Counters& now);
 
 // IsLeaving: the gateway was told to end its connections and exit.
 inline bool IsLeaving(const Gateway& gateway) {

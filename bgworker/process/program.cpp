@@ -7,6 +7,7 @@ extern "C" {
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,7 +16,18 @@ extern "C" {
 namespace pganalytics::bgworker {
 namespace {
 
+// Exit codes of a child that did not become the program.
 constexpr int kExecFailed = 127;
+constexpr int kTooFewDescriptors = 126;
+
+// UseAllDescriptors raises the limit of open descriptors to the hard limit, and returns it.
+rlim_t UseAllDescriptors() {
+    rlimit files = {};
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) return 0;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    return files.rlim_max;
+}
 
 // BecomeProgram runs in the child process. It makes only async-signal-safe calls: the parent may
 // have held any lock when it forked, and exit() would run PostgreSQL's exit callbacks.
@@ -36,6 +48,7 @@ constexpr int kExecFailed = 127;
     // Move the descriptors to high numbers first: a dup2 of a descriptor onto itself would keep
     // close-on-exec, and a descriptor may have the number that another descriptor needs.
     constexpr int kHigh = 64;
+    if (UseAllDescriptors() <= kHigh + kMaxProgramFds) _exit(kTooFewDescriptors);
     int high[1 + kMaxProgramFds];
     high[0] = fcntl(worker_fd, F_DUPFD, kHigh);
     for (int i = 0; i < count; ++i) high[1 + i] = fcntl(fds[i], F_DUPFD, kHigh);
@@ -112,6 +125,12 @@ void DescribeEnd(const char* name, int wait_status, char* out, size_t out_size) 
                     pg_strsignal(WTERMSIG(wait_status)));
     } else if (WEXITSTATUS(wait_status) == kExecFailed) {
         pg_snprintf(out, out_size, "could not be executed: is %s beside %s?", name, my_exec_path);
+    } else if (WEXITSTATUS(wait_status) == kTooFewDescriptors) {
+        rlimit files = {};
+        getrlimit(RLIMIT_NOFILE, &files);
+        pg_snprintf(out, out_size,
+                    "could not be started: the limit of open files (ulimit -n) is %llu",
+                    static_cast<unsigned long long>(files.rlim_max));
     } else {
         pg_snprintf(out, out_size, "ended with exit code %d", WEXITSTATUS(wait_status));
     }

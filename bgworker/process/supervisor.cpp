@@ -205,23 +205,6 @@ void End(Supervisor* supervisor, Gateway* gateway, const char* why) {
     }
 }
 
-// CountConnections adds to the worker's totals what a gateway has counted since its last report. So
-// the totals outlive gateways. An exiting gateway still adds to the totals, but the worker shows
-// only the open connections of the serving gateway.
-void CountConnections(Supervisor* supervisor, Gateway* gateway, const protocol::Counters& now) {
-    const protocol::Counters before = gateway->counters;
-    gateway->counters = now;
-    const bool serves = gateway->state == GatewayState::kServing;
-    pg::UpdateStatus(supervisor->status, [&](pg::WorkerStatus* s) {
-        if (serves) s->connections = static_cast<int64>(now.connections_open);
-        for (size_t i = 0; i < protocol::kGatewayCounters; ++i) {
-            if (now.totals[i] <= before.totals[i]) continue;
-            s->counters[protocol::kFirstGatewayCounter + i] +=
-                static_cast<int64>(now.totals[i] - before.totals[i]);
-        }
-    });
-}
-
 void AtExit(int, Datum) {
     for (Gateway& gateway : own_supervisor->gateways) {
         if (gateway.state != GatewayState::kNone) KillProgram(gateway.pid);
@@ -338,7 +321,8 @@ Handled HandleControl(Supervisor* supervisor, Gateway* gateway, const Frame& fra
         case protocol::FrameType::kReady: {
             protocol::Ready ready;
             if (gateway->state != GatewayState::kStarting ||
-                !protocol::DecodeWhole(frame.payload, bytes, &ready)) {
+                !protocol::DecodeWhole(frame.payload, bytes, &ready) ||
+                !core::IsPrintable(ready.certificate_sha256)) {
                 return Handled::kBroken;
             }
             OnReady(supervisor, gateway, ready);
@@ -357,7 +341,8 @@ Handled HandleControl(Supervisor* supervisor, Gateway* gateway, const Frame& fra
         case protocol::FrameType::kFailed: {
             protocol::Failed failed;
             if (gateway->state != GatewayState::kStarting ||
-                !protocol::DecodeWhole(frame.payload, bytes, &failed)) {
+                !protocol::DecodeWhole(frame.payload, bytes, &failed) ||
+                !core::IsPrintable(failed.message)) {
                 return Handled::kBroken;
             }
             OnFailed(supervisor, gateway, failed.message);
@@ -365,7 +350,10 @@ Handled HandleControl(Supervisor* supervisor, Gateway* gateway, const Frame& fra
         }
         case protocol::FrameType::kLog: {
             protocol::LogLine line;
-            if (!protocol::DecodeWhole(frame.payload, bytes, &line)) return Handled::kBroken;
+            if (!protocol::DecodeWhole(frame.payload, bytes, &line) ||
+                !core::IsPrintable(line.message)) {
+                return Handled::kBroken;
+            }
             const std::string_view message = core::CutUtf8(line.message, 1000);
             ereport(line.warning != 0 ? WARNING : LOG,
                     errcode(line.warning != 0 ? ERRCODE_WARNING : ERRCODE_SUCCESSFUL_COMPLETION),
@@ -383,7 +371,7 @@ Handled HandleControl(Supervisor* supervisor, Gateway* gateway, const Frame& fra
         case protocol::FrameType::kCounters: {
             protocol::Counters counters;
             if (!protocol::DecodeWhole(frame.payload, bytes, &counters)) return Handled::kBroken;
-            CountConnections(supervisor, gateway, counters);
+            CountConnections(supervisor->status, gateway, counters);
             return Handled::kYes;
         }
         default:

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/text.hpp"
+#include "core/utf8.hpp"
 #include "pki/authority.hpp"
 #include "pki/crl.hpp"
 #include "pki/csr.hpp"
@@ -285,6 +286,13 @@ class Job {
     std::string Encode() {
         std::string notes;
         for (const std::string& note : notes_) notes += note + "\n";
+        // The worker takes no reply whose texts cannot stand in a log.
+        core::MakePrintable(notes.data(), notes.size(), core::Lines::kMany);
+        core::MakePrintable(message_.data(), message_.size());
+        for (Certificate& one : certificates_) {
+            core::MakePrintable(one.facts.subject.data(), one.facts.subject.size());
+            core::MakePrintable(one.message.data(), one.message.size());
+        }
         reply_.certificates = static_cast<uint32_t>(certificates_.size());
         reply_.lists = static_cast<uint32_t>(lists_.size());
         reply_.message = message_;

@@ -18,6 +18,14 @@ size_t Utf8Length(std::string_view text);
 // IsValidUtf8 returns whether all of `text` is well-formed UTF-8, as Utf8Length defines it.
 bool IsValidUtf8(std::string_view text);
 
+// IsPrintable returns whether all of `text` is well-formed UTF-8 without control characters, other
+// ends of lines, and characters that change the direction of text: it can stand in a line of a log
+// and cannot be taken for another line. MakePrintable writes '?' over each byte of what is none of
+// that. With Lines::kMany both leave '\n' alone.
+enum class Lines { kOne, kMany };
+bool IsPrintable(std::string_view text, Lines lines = Lines::kOne);
+void MakePrintable(char* text, size_t size, Lines lines = Lines::kOne);
+
 // CutUtf8 returns the longest beginning of `text` that has at most `most` bytes and does not end
 // inside a character.
 std::string_view CutUtf8(std::string_view text, size_t most);

@@ -9,6 +9,7 @@
 #include <exception>
 #include <string>
 
+#include "core/utf8.hpp"
 #include "courier/config.hpp"
 #include "courier/libraries.hpp"
 #include "courier/link.hpp"
@@ -103,7 +104,8 @@ Status Deliver(Link& link, Sender& sender) {
 int Main() {
     sandbox::PrepareProcess({protocol::kWorkerFd, true, true});
     Link link(protocol::kWorkerFd);
-    auto fail = [&link](const std::string& message) {
+    auto fail = [&link](std::string message) {
+        core::MakePrintable(message.data(), message.size());
         link.Send(FrameType::kFailed, 0, protocol::Failed{message});
         return 1;
     };

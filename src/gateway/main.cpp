@@ -11,6 +11,7 @@
 #include <exception>
 #include <string>
 
+#include "core/utf8.hpp"
 #include "gateway/collectors/enrollment.hpp"
 #include "gateway/collectors/push.hpp"
 #include "gateway/identity/authorize.hpp"
@@ -52,11 +53,11 @@ http::ServerOptions OptionsOf(const protocol::GatewayConfig& config) {
 
 int Main() {
     sandbox::PrepareProcess({protocol::kWorkerFd, true, false});
-    UseAllDescriptors();
     KeepBuffers();
     asio::io_context io(1);
     WorkerLink link(io, protocol::kWorkerFd);
-    auto fail = [&link](const std::string& message) {
+    auto fail = [&link](std::string message) {
+        core::MakePrintable(message.data(), message.size());
         link.SendNow(protocol::FrameType::kFailed, protocol::Failed{message});
         return 1;
     };

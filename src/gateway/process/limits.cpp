@@ -3,6 +3,8 @@
 #include <malloc.h>
 #include <sys/resource.h>
 
+#include <string>
+
 #include "sandbox/process.hpp"
 
 namespace pganalytics::gateway {
@@ -18,13 +20,18 @@ constexpr uint64_t kAddressSpacePerBodyByte = 24;
 constexpr uint64_t kAddressSpaceBase = uint64_t{1} << 30;
 constexpr uint64_t kAddressSpacePerConnection = 256 << 10;
 
+// For the worker, the listening sockets, the event loop, files that are read at the start.
+constexpr rlim_t kOwnDescriptors = 32;
+
 }  // namespace
 
-void UseAllDescriptors() {
+core::Status CheckDescriptors(uint32_t max_connections) {
     rlimit files = {};
-    if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
-    files.rlim_cur = files.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &files);
+    const rlim_t needed = rlim_t{max_connections} + kOwnDescriptors;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= needed) return core::Unit{};
+    return core::Error{"the limit of open files (ulimit -n) is " + std::to_string(files.rlim_cur) +
+                       "; " + std::to_string(max_connections) + " connections need " +
+                       std::to_string(needed)};
 }
 
 void KeepBuffers() {

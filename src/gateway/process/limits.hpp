@@ -3,10 +3,13 @@
 
 #include <cstdint>
 
+#include "core/result.hpp"
+
 namespace pganalytics::gateway {
 
-// UseAllDescriptors raises the limit of open descriptors to the hard limit.
-void UseAllDescriptors();
+// CheckDescriptors returns an error that names both figures if the limit of open descriptors is too
+// low for `max_connections` connections. The worker has raised it to the hard limit.
+core::Status CheckDescriptors(uint32_t max_connections);
 
 // KeepBuffers makes malloc keep the pages of a freed push buffer for the next one: a buffer lives
 // only for milliseconds.

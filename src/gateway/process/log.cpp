@@ -1,5 +1,7 @@
 #include "gateway/process/log.hpp"
 
+#include "core/utf8.hpp"
+
 namespace pganalytics::gateway {
 namespace {
 
@@ -32,6 +34,7 @@ void Log::Line(Kind kind, bool warning, std::string message) {
         message += " (" + std::to_string(last.suppressed) + " such messages not shown)";
     }
     last = {now, 0};
+    core::MakePrintable(message.data(), message.size());
     link_.Send(protocol::FrameType::kLog, protocol::LogLine{warning ? 1u : 0u, message});
 }
 

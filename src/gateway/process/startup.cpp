@@ -54,6 +54,7 @@ bool AsksForCertificates(const protocol::GatewayConfig& config) {
 Result<Startup> Start(const protocol::GatewayConfig& config, const http::PeerCheck& check) {
     Startup startup;
     if (Status good = CheckConfig(config); !good) return good.error();
+    if (Status good = CheckDescriptors(config.max_connections); !good) return good.error();
     const std::string cert_file(config.cert_file);
     const std::string key_file(config.key_file);
     auto identity = pki::LoadServerIdentity(cert_file, key_file);

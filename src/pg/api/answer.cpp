@@ -9,6 +9,7 @@
 #include "pg/audit/record.hpp"
 #include "pg/base/secret_memory.hpp"
 #include "pg/base/session.hpp"
+#include "pg/base/trouble.hpp"
 
 extern "C" {
 #include "storage/proc.h"
@@ -159,7 +160,7 @@ void Explain(ApiCall* call, const ErrorData& error, uint64 recorded_denials) {
                category == ClassOf(ERRCODE_INSUFFICIENT_RESOURCES) ||
                category == ClassOf(ERRCODE_OPERATOR_INTERVENTION) ||
                category == ClassOf(ERRCODE_TRANSACTION_ROLLBACK)) {
-        RefuseCall(call, 503, "the database cannot answer now");
+        RefuseCall(call, 503, ReportRefused(StatusOf(WorkerKind::kApi, 0), &error));
         call->reply->retry_after_s = 5;
     } else {
         char text[96];
@@ -197,6 +198,7 @@ protocol::ApiReply AnswerApi(const protocol::ApiRequest& request, MemoryContext 
     // cancel the next statement.
     QueryCancelPending = false;
     EndSecretMemory(call.secrets);
+    if (error == nullptr) ReportRefused(StatusOf(WorkerKind::kApi, 0), nullptr);
     if (error != nullptr) Explain(&call, *error, recorded_denials);
     EndApiEvents();
     MemoryContextSwitchTo(caller);

@@ -1,11 +1,16 @@
 #include "pg/api/call.hpp"
 
+#include "pg/base/trouble.hpp"
+
 namespace pganalytics::pg {
 
 void RefuseCall(ApiCall* call, uint32_t status, const char* message) {
     *call->reply = {};
     call->reply->status = status;
-    call->reply->body = MemoryContextStrdup(call->context, message);
+    const std::string_view text = CutAnswer(message);
+    MemoryContext const caller = MemoryContextSwitchTo(call->context);
+    call->reply->body = {pnstrdup(text.data(), text.size()), text.size()};
+    MemoryContextSwitchTo(caller);
 }
 
 void ReplyText(ApiCall* call, const char* content_type, const char* document) {

@@ -6,6 +6,7 @@
 #include "pg/base/guc.hpp"
 #include "pg/base/session.hpp"
 #include "pg/base/statement.hpp"
+#include "pg/base/trouble.hpp"
 #include "pg/base/unix_time.hpp"
 #include "pg/identity/authenticate.hpp"
 #include "pg/identity/tokens.hpp"
@@ -152,7 +153,7 @@ void Begin(const EnrollRequest& request, MemoryContext context, Enrollment* out)
 void ReadDecision(uint64 row, MemoryContext context, Enrollment* enrollment) {
     if (BytesOf(row, 2) == "refused") {
         enrollment->status = 422;
-        enrollment->message = CopyBytes(BytesOf(row, 3), context);
+        enrollment->message = CopyBytes(CutAnswer(BytesOf(row, 3)), context);
     } else if (BytesOf(row, 4) != "active") {
         enrollment->status = 403;
         enrollment->message = "the certificate that was issued for this was revoked";

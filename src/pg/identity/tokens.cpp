@@ -5,6 +5,7 @@
 #include "pg/base/guc.hpp"
 #include "pg/base/session.hpp"
 #include "pg/base/statement.hpp"
+#include "pg/base/trouble.hpp"
 #include "pg/base/unix_time.hpp"
 #include "pg/identity/authenticate.hpp"
 #include "pg/identity/signing_keys.hpp"
@@ -119,13 +120,14 @@ bool SignToken(const protocol::TokenClaims& claims, std::string_view* token, con
     return false;
 }
 
-protocol::TokenReply AnswerTokenRequest(const protocol::TokenRequest& request,
+protocol::TokenReply AnswerTokenRequest(const protocol::TokenRequest& request, WorkerStatus* status,
                                         MemoryContext context) {
     MemoryContext const caller = MemoryContextSwitchTo(context);
     protocol::TokenReply reply;
     ErrorData* const error =
         Transact([&reply, &request, context] { Answer(request.credential, &reply, context); });
-    if (error != nullptr) Refuse(&reply, 503, error->message == nullptr ? "" : error->message);
+    const char* const why = ReportRefused(status, error);
+    if (error != nullptr) Refuse(&reply, 503, why);
     MemoryContextSwitchTo(caller);
     return reply;
 }

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "pg/base/prelude.hpp"
+#include "pg/base/shmem.hpp"
 #include "protocol/messages.hpp"
 #include "protocol/token_text.hpp"
 
@@ -18,9 +18,9 @@ protocol::TokenKey TokenKeyOf(uint64 row);
 bool SignToken(const protocol::TokenClaims& claims, std::string_view* token, const char** why);
 
 // AnswerTokenRequest answers a TokenRequest: 200 with a token, 403, or 503. The reply's strings
-// live in `context`. Raises no ERROR. REQUIRES: no transaction in progress; the current role is the
-// ingest role.
-protocol::TokenReply AnswerTokenRequest(const protocol::TokenRequest& request,
+// live in `context`. An ERROR is reported as a trouble of the worker with this row. Raises no
+// ERROR. REQUIRES: no transaction in progress; the current role is the ingest role.
+protocol::TokenReply AnswerTokenRequest(const protocol::TokenRequest& request, WorkerStatus* status,
                                         MemoryContext context);
 
 }  // namespace pganalytics::pg

@@ -3,6 +3,7 @@
 
 #include "pg/base/session.hpp"
 #include "pg/base/statement.hpp"
+#include "pg/base/trouble.hpp"
 #include "pg/identity/authenticate.hpp"
 #include "pg/store/metrics/table_locks.hpp"
 
@@ -54,7 +55,8 @@ void Read(const protocol::HealthRequest& request, protocol::HealthReply* reply,
 
 }  // namespace
 
-protocol::HealthReply AnswerHealth(const protocol::HealthRequest& request, MemoryContext context) {
+protocol::HealthReply AnswerHealth(const protocol::HealthRequest& request, WorkerStatus* status,
+                                   MemoryContext context) {
     MemoryContext const caller = MemoryContextSwitchTo(context);
     protocol::HealthReply reply;
     // Arm the timeout here. The setting statement_timeout has no effect in a background worker,
@@ -69,7 +71,9 @@ protocol::HealthReply AnswerHealth(const protocol::HealthRequest& request, Memor
     if (error != nullptr && NoteLockedTable(error)) {
         Refuse(&reply, 503, "a table is locked by another session");
     } else if (error != nullptr) {
-        Refuse(&reply, 503, error->message == nullptr ? "" : error->message);
+        Refuse(&reply, 503, ReportRefused(status, error));
+    } else {
+        ReportRefused(status, nullptr);
     }
     MemoryContextSwitchTo(caller);
     return reply;

@@ -6,6 +6,7 @@
 #include "pg/audit/record.hpp"
 #include "pg/audit/refusals.hpp"
 #include "pg/base/session.hpp"
+#include "pg/base/trouble.hpp"
 #include "pg/identity/authenticate.hpp"
 #include "pg/store/accounts.hpp"
 #include "pg/store/ledger.hpp"
@@ -59,11 +60,19 @@ uint32_t RetryAfter(int sqlstate) {
     }
 }
 
-void RefuseForError(Receipt* receipt, const ErrorData* error) {
+// RefuseForError tells the sender what is wrong with its own push (422), in PostgreSQL's words. Of
+// what is wrong here (503) it tells our own words; the log gets PostgreSQL's.
+void RefuseForError(PushJob* job, const ErrorData* error) {
+    Receipt* const receipt = &job->receipt;
     const uint32_t status = StatusOfError(error->sqlerrcode);
-    Refuse(receipt, status, error->message == nullptr ? "unknown error" : error->message);
-    if (error->detail != nullptr) receipt->detail = error->detail;
-    if (status == 503) receipt->retry_after_s = RetryAfter(error->sqlerrcode);
+    job->error = error->message == nullptr ? "unknown error" : error->message;
+    if (status == 503) {
+        Refuse(receipt, status, PublicText(error->sqlerrcode));
+        receipt->retry_after_s = RetryAfter(error->sqlerrcode);
+    } else {
+        Refuse(receipt, status, CutAnswer(job->error));
+        if (error->detail != nullptr) receipt->detail = CutAnswer(error->detail);
+    }
     memcpy(receipt->sqlstate.data(), unpack_sql_state(error->sqlerrcode), 5);
 }
 
@@ -264,15 +273,16 @@ void StorePushes(PushJob* jobs, int count, MemoryContext context) {
     for (int i = 0; i < count; ++i) {
         open[i] = &jobs[i];
         jobs[i].receipt = {};
+        jobs[i].error = nullptr;
     }
     int left = count;
     while (left > 0) {
         ErrorData* const error = TryUnlocked(open, left, context);
-        if (error != nullptr && left == 1) RefuseForError(&open[0]->receipt, error);
+        if (error != nullptr && left == 1) RefuseForError(open[0], error);
         if (error != nullptr && left > 1) {
             for (int i = 0; i < left; ++i) {
                 ErrorData* const own = TryUnlocked(&open[i], 1, context);
-                if (own != nullptr) RefuseForError(&open[i]->receipt, own);
+                if (own != nullptr) RefuseForError(open[i], own);
             }
         }
         // Next, try the jobs that waited for a job with the same key: that job is decided now.
@@ -294,7 +304,8 @@ const char* LockedForRequests(MemoryContext context) {
     return error == nullptr ? table : nullptr;
 }
 
-protocol::AuthReply AnswerAuth(const protocol::AuthRequest& request, MemoryContext context) {
+protocol::AuthReply AnswerAuth(const protocol::AuthRequest& request, WorkerStatus* status,
+                               MemoryContext context) {
     MemoryContext const caller = MemoryContextSwitchTo(context);
     protocol::AuthReply reply;
     AuthResult result = AuthResult::kGood;
@@ -318,8 +329,9 @@ protocol::AuthReply AnswerAuth(const protocol::AuthRequest& request, MemoryConte
         reply = {};
         reply.status = 503;
         reply.message = NoteLockedTable(error) ? "a table is locked by another session"
-                                               : std::string_view(error->message);
+                                               : ReportRefused(status, error);
     } else {
+        ReportRefused(status, nullptr);
         CountAuthRefusal(result, request.credential);
     }
     EndAuditSubject();

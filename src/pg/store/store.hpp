@@ -1,7 +1,7 @@
 // Store: stores a group of pushes in one transaction, and makes a receipt for each push.
 #pragma once
 
-#include "pg/base/prelude.hpp"
+#include "pg/base/shmem.hpp"
 #include "pg/identity/authenticate.hpp"
 #include "pg/store/metrics/push_job.hpp"
 
@@ -23,8 +23,9 @@ void StorePushes(PushJob* jobs, int count, MemoryContext context);
 // table. Raises no ERROR. REQUIRES: the same as StorePushes.
 const char* LockedForRequests(MemoryContext context);
 
-// AnswerAuth answers an AuthRequest: 200 with the collector, 403 or 503. Raises no ERROR.
-// REQUIRES: the same as StorePushes.
-protocol::AuthReply AnswerAuth(const protocol::AuthRequest& request, MemoryContext context);
+// AnswerAuth answers an AuthRequest: 200 with the collector, 403 or 503. It reports an ERROR as a
+// trouble of the worker with this row. Raises no ERROR. REQUIRES: the same as StorePushes.
+protocol::AuthReply AnswerAuth(const protocol::AuthRequest& request, WorkerStatus* status,
+                               MemoryContext context);
 
 }  // namespace pganalytics::pg

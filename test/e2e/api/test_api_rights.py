@@ -133,7 +133,7 @@ class TestWhoseRights:
         try:
             with lock.cursor() as cursor:
                 cursor.execute("LOCK TABLE pganalytics.servers")
-            assert_problem(client.get("auth/me"), 503, "cannot answer now")
+            assert_problem(client.get("auth/me"), 503, "SQLSTATE 55P03")
         finally:
             lock.close()
         cluster.wait_until(lambda: client.get("auth/me").status == 200)

@@ -75,6 +75,17 @@ def too_few_processes(broken):
     broken.configure(max_worker_processes=3)
 
 
+def few_open_files(broken, limit=100):
+    command = broken.cluster.command
+
+    def restart_as(arguments):
+        broken.cluster.command = arguments
+        broken.restart()
+
+    broken.undo.callback(restart_as, command)
+    restart_as(["prlimit", f"--nofile={limit}:{limit}", *command])
+
+
 def no_certificate(broken):
     broken.configure(pganalytics__ssl_key_file="missing.pem", pganalytics__ssl_cert_file="missing.pem")
 
@@ -131,6 +142,7 @@ BREAK = {
     "the port is taken": port_taken,
     "the address is not this host's": foreign_address,
     "worker processes are too few": too_few_processes,
+    "the limit of open files is too low": few_open_files,
     "the server certificate is not there": no_certificate,
     "a role is missing": no_role,
     "the server is a standby": standby,
@@ -184,4 +196,13 @@ def test_problem(server, problem):
             wait_until(named, 20, problem)
         except TimeoutError:
             raise AssertionError(f"{printed} is not in {seen[-1:]}") from None
+    assert server.db.value("SELECT pganalytics.wait_until_running('30 s')")
+
+
+def test_a_limit_that_lets_no_program_start(server):
+    limit = "could not be started: the limit of open files (ulimit -n) is 70"
+    with contextlib.ExitStack() as undo:
+        few_open_files(Broken(server, undo), 70)
+        wait_until(lambda: limit in (server.db.value(
+            "SELECT last_error FROM pganalytics.workers WHERE kind = 'ingest'") or ""), 20, limit)
     assert server.db.value("SELECT pganalytics.wait_until_running('30 s')")

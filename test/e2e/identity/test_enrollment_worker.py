@@ -15,7 +15,7 @@ import pytest
 import pki
 from cluster import wait_until
 from identity_world import gateway, world  # noqa: F401
-from worker_frames import (BY_TOKEN, ENROLL_REPLY, ENROLL_REQUEST, REFUSED, REGISTRATION, RENEWAL,
+from worker_frames import (BY_TOKEN, ENROLL_REPLY, ENROLL_REQUEST, LOG, REFUSED, REGISTRATION, RENEWAL,
                            TOKEN_REQUEST, credential, packed_address, text)
 
 ONLY_A_WORKER_S = 13  # the first kind of refusal that only a worker may record
@@ -245,10 +245,14 @@ class TestEnrollment:
         (REFUSED, refused(0, route="GET /\n")),
         (REFUSED, refused(0, route="x" * 64)),
         (REFUSED, refused(0)[:-8]),
+        (LOG, struct.pack("<I", 0) + text("it serves\n2026-11-22 08:54:22 UTC [1] LOG:  forged")),
+        (LOG, struct.pack("<I", 1) + text("\x1b[2J")),
+        (LOG, struct.pack("<I", 1) + text(b"\xff")),
         (ENROLL_REQUEST, struct.pack("<II", 3, 0) + b"\0" * 232),
         (ENROLL_REQUEST, b"\0" * 216 + b"\xff" * 24)],
         ids=["cut", "more than a request", "empty", "unknown refusal", "refusal that is not a gateway's",
              "no refusal", "too many refusals", "route with a line in it", "long route", "cut refusal",
+             "line of the log that is two", "line of the log with an escape", "line that is no text",
              "unknown kind", "text longer than the frame"])
     def test_frames_that_are_none(self, world, kind, payload):
         """The worker ends a gateway that sends an invalid frame, and itself goes on."""

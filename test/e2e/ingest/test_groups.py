@@ -40,6 +40,34 @@ def test_what_an_aborted_transaction_added_is_forgotten(server, client, credenti
     check_accounts(server, credentials)
 
 
+@pytest.mark.parametrize("code, status", [("P0001", 503), ("23514", 422)])
+def test_texts_of_errors(server, client, credentials, code, status):
+    """A sender reads the text of an ERROR, cut, only if its push is at fault; of others our own words."""
+    when = datetime.datetime.now(UTC)
+    leaf = f"pganalytics.log_lines_p{when:%Y%m%d}"
+    assert client.push(push_of(credentials, log(when, ["first"]))).status == 200
+    gateways = server.workers("gateway_pid")
+    server.db.execute(f"""
+        CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            RAISE EXCEPTION '/srv/secret %', repeat('x', 2000000) USING ERRCODE = '{code}',
+                DETAIL = repeat('/srv/secret', 200000); END $$;
+        CREATE TRIGGER refuse BEFORE INSERT ON {leaf} FOR EACH ROW
+            EXECUTE FUNCTION public.refuse()""")
+    try:
+        refused = client.push(push_of(credentials, log(when, ["second"])))
+    finally:
+        server.db.execute(f"DROP TRIGGER refuse ON {leaf}; DROP FUNCTION public.refuse()")
+    assert (refused.status, refused.json["sqlstate"]) == (status, code)
+    assert (b"/srv/secret" in refused.raw) == (status == 422) and len(refused.raw) < 5000
+    if status == 503:
+        assert f"SQLSTATE {code}" in refused.json["detail"]
+        wait_until(lambda: "could not store a push: P0001: /srv/secret" in server.cluster.log_text(),
+                   what="the text in the log")
+    # The answer had a size that a gateway takes.
+    assert client.push(push_of(credentials, log(when, ["third"]))).status == 200
+    assert server.workers("gateway_pid") == gateways
+
+
 @pytest.fixture(scope="module")
 def one_worker(make_server):
     return make_server("one-worker", ingest_workers="1", batch_size="64")

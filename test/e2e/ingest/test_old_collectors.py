@@ -10,6 +10,7 @@ import pytest
 
 import v3_bodies
 from client import PUSH, push_body, query_rows
+from cluster import wait_until
 
 REFRESH = "/api/v1/collectors/refresh-token"
 CONFIG = "/api/v1/config/collector-001"
@@ -258,14 +259,17 @@ def test_slow_health_is_given_up(server, credentials, client):
         server.db.execute("GRANT EXECUTE ON FUNCTION pganalytics.metrics_health(uuid) "
                           "TO pganalytics_ingest")
         answer = client.request("GET", "/api/v1/metrics/health", headers=header)
-        assert answer.status == 503 and "timeout" in answer.json["detail"], answer
+        assert answer.status == 503 and "SQLSTATE 57014" in answer.json["detail"], answer
         assert int(answer.headers["retry-after"]) > 0
         # The time limit holds for that statement alone.
         assert client.push(push_body(credentials.collector_id, query_rows(1, 2))).status == 200
         server.db.execute("REVOKE EXECUTE ON FUNCTION pganalytics.metrics_health(uuid) "
                           "FROM pganalytics_ingest, PUBLIC")
         answer = client.request("GET", "/api/v1/metrics/health", headers=header)
-        assert answer.status == 503 and "permission denied" in answer.json["detail"], answer
+        assert answer.status == 503 and "SQLSTATE 42501" in answer.json["detail"], answer
+        assert "permission denied" not in answer.json["detail"]
+        wait_until(lambda: "permission denied for function metrics_health" in server.db.value(
+            "SELECT string_agg(last_error, ' ') FROM pganalytics.workers"), what="the reason")
     finally:
         server.db.execute("DROP FUNCTION pganalytics.metrics_health(uuid)")
         server.db.execute("ALTER FUNCTION pganalytics.metrics_health_kept(uuid) "

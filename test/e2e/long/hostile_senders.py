@@ -1,4 +1,4 @@
-"""What one bad sender, one bad role and one bad address do to a server: each a loop that runs until it is stopped.
+"""What one bad sender, one bad role and one bad address do to a server, each in a loop until it is stopped.
 
 Each runs in a process of its own, at the lowest priority: in life these programs are on other machines.
 """
@@ -19,7 +19,7 @@ BAD_ADDRESS = "127.0.0.2"  # of connections that never begin a handshake
 
 
 class World:
-    """World is what the attackers know of the server: ports, the bad collector's token, the bad role's address."""
+    """World is what the attackers know: ports, the bad collector's token, the bad role's password."""
 
     def __init__(self, server, credentials, role_dsn):
         self.port = server.port
@@ -86,8 +86,8 @@ def full_file_systems(world, stop):
     """full_file_systems pushes rows of the table that is locked, which would fill a rule's limit, too."""
     push_again_and_again(world, stop, lambda number: metric(
         world, "disk_usage", filesystems=[
-            {"device": f"d{number}-{i}", "mount": f"/m{number}-{i}", "total_gb": 1, "used_gb": 1, "free_gb": 0,
-             "percent_used": 1e6} for i in range(1000)]))
+            {"device": f"d{number}-{i}", "mount": f"/m{number}-{i}", "total_gb": 1, "used_gb": 1,
+             "free_gb": 0, "percent_used": 1e6} for i in range(1000)]))
 
 
 def new_names(world, stop):
@@ -164,7 +164,8 @@ def denials(world, stop):
 def advisory_locks(world, stop):
     """advisory_locks takes and keeps locks that anybody may take."""
     in_threads(1, lambda: session(
-        world, stop, "SELECT pg_try_advisory_lock(a, b) FROM generate_series(0, 20) a, generate_series(0, 50) b"
+        world, stop,
+        "SELECT pg_try_advisory_lock(a, b) FROM generate_series(0, 20) a, generate_series(0, 50) b"
         " UNION ALL SELECT pg_try_advisory_lock(c) FROM generate_series(0, 1000) c", 1))
 
 

@@ -1,4 +1,4 @@
-"""All hostile inputs together for five minutes, beside ten good collectors: their p99, and that no push is lost.
+"""All hostile inputs together for five minutes, beside ten good collectors: their p99, and no push is lost.
 
 HOSTILE_SECONDS makes it shorter, for a first look.
 """
@@ -66,6 +66,11 @@ class Good:
         client.close()
 
 
+def figures(times):
+    return (f"{len(times)} pushes {1000 * sorted(times)[len(times) // 2]:.1f}/{1000 * p99(times):.1f}/"
+            f"{1000 * max(times):.1f} ms")
+
+
 def push_all(collectors, seconds):
     """push_all lets all push for so long and gives the times of their pushes, and what was refused."""
     times, refusals, failures = [], [], []
@@ -86,7 +91,7 @@ def push_all(collectors, seconds):
 
 
 def stop_a_gateway(server, after):
-    """stop_a_gateway sends SIGSTOP to a gateway after so many seconds: what it holds must not wait for ever."""
+    """stop_a_gateway sends SIGSTOP to a gateway after so many seconds."""
     def run():
         time.sleep(after)  # the middle of the attack; no assertion depends on it
         os.kill(server.workers()[0][1], signal.SIGSTOP)
@@ -119,10 +124,8 @@ def test_good_collectors_beside_all_hostile_inputs(make_server):
     locking.close()
     audit_rows = server.db.value("SELECT count(*) FROM pganalytics.audit_log") - audit_rows
     log_lines = server.cluster.log_text()[log_size:].count("\n")
-    print(f"\n{COLLECTORS} collectors, {ROWS} queries: p50/p99/most before {len(before)} pushes "
-          f"{1000 * sorted(before)[len(before) // 2]:.1f}/{1000 * p99(before):.1f}/{1000 * max(before):.1f} ms, "
-          f"during {SECONDS} s of attack {len(during)} pushes "
-          f"{1000 * sorted(during)[len(during) // 2]:.1f}/{1000 * p99(during):.1f}/{1000 * max(during):.1f} ms; "
+    print(f"\n{COLLECTORS} collectors, {ROWS} queries: p50/p99/most before {figures(before)}, "
+          f"during {SECONDS} s of attack {figures(during)}; "
           f"{len(refused)} tries repeated; {audit_rows} rows of audit log, {log_lines} lines of server log")
     for text in sorted(set(refused))[:20]:
         print("  repeated after:", text)

@@ -37,6 +37,32 @@ TEST(Utf8, CutsBetweenCharacters) {
     }
 }
 
+std::string Printable(std::string text, Lines lines = Lines::kOne) {
+    MakePrintable(text.data(), text.size(), lines);
+    EXPECT_TRUE(IsPrintable(text, lines)) << Hex(text);
+    return text;
+}
+
+TEST(Utf8, PrintableTextIsOneLine) {
+    for (const char* text : {"", "a b~", "caf\u00e9", "\u20ac", "\u00a0", "\u2027", "\u202f",
+                             "\u2065", "\u061b", "\U0001F600"}) {
+        EXPECT_TRUE(IsPrintable(text)) << text;
+        EXPECT_EQ(Printable(text), text);
+    }
+    for (const char* text :
+         {"\n", "\r", "\t", "\x1b", "\x7f", "\u0085", "\u009b", "\u200e", "\u200f", "\u2028",
+          "\u2029", "\u202a", "\u202e", "\u2066", "\u2069", "\u061c", "\xff", "\xc3", "\xe2\x80"}) {
+        const std::string between = "a" + std::string(text) + "b";
+        EXPECT_FALSE(IsPrintable(between)) << Hex(text);
+        EXPECT_EQ(Printable(between).front(), 'a');
+        EXPECT_EQ(Printable(between).back(), 'b');
+        EXPECT_EQ(Printable(between).find_first_not_of("ab?"), std::string::npos) << Hex(text);
+    }
+    EXPECT_FALSE(IsPrintable(std::string_view("a\0b", 3)));
+    EXPECT_TRUE(IsPrintable("a\nb", Lines::kMany));
+    EXPECT_EQ(Printable("a\nb\rc", Lines::kMany), "a\nb?c");
+}
+
 TEST(Utf8, CopiesWhatIsNoTextAsQuestionMarks) {
     EXPECT_EQ(Copied("a\xFF\u00e9\xC3", 10), "a?\u00e9?");
     EXPECT_EQ(Copied(std::string_view("a\0b", 3), 10), "a?b");

@@ -33,6 +33,7 @@ struct PushJob {
     Tally* tallies;             // one for each account
     int32* database_ids;        // one for each account; 0: no database; kOverQuota
     protocol::Receipt receipt;  // status 0: not decided yet
+    const char* error;          // the ERROR because of which it is refused, for the log; or nullptr
     int32 server_id;
     bool over_quota;  // one server too many: server_id is a row that stands for all of them
     uint32 max_queries_per_db;  // the limit of the push's collector
