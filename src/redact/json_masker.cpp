@@ -1,6 +1,7 @@
 #include "redact/json_masker.hpp"
 
 #include <algorithm>
+#include <cstdint>
 
 namespace pganalytics::redact {
 namespace {
