@@ -158,8 +158,8 @@ def test_many_servers_at_once(server, credentials):
         seconds = time.monotonic() - began
     kept = server.db.value("SELECT count(*)::int FROM pganalytics.servers WHERE collector_id = %s "
                            "AND NOT over_quota", credentials.collector_id)
-    # Each of the two workers may add one more at the same moment as the other.
-    assert 50 <= kept <= 51
+    # Neither of the two workers sees what the other adds at the same moment, with two pushes each.
+    assert 50 <= kept <= 52
     assert server.samples(credentials) == kept
     assert server.ledger(credentials) == (names, kept)
     print(f"{names} names in {seconds:.1f} s, {kept} kept")
