@@ -90,6 +90,18 @@ std::string_view CellText(const protocol::RowBlock& block, protocol::Row row, ui
     return row.IsNull(column) ? std::string_view{} : block.Text(row.Word(column));
 }
 
+// MaskTexts makes of the texts what is stored of them. It copies and reads each, so it gets only
+// the series that need their text now: a push may bring the same text in sixty samples.
+void MaskTexts(protocol::Content content, Changes changes) {
+    for (int i = 0; i < changes.count; ++i) {
+        SeriesChange& change = changes.list[i];
+        if (!change.brings_text) continue;
+        const std::string_view kept = CheckedText(change.text);
+        change.text_cut = kept.size() < change.text.size();
+        change.text = StoredText(content, kept);
+    }
+}
+
 // AddNewTexts stores those texts that query_texts does not have, as far as the quota of the
 // collector goes. A series whose text was left out says so.
 void AddNewTexts(const PushJob& job, const SeriesChange* changes, int count) {
@@ -104,7 +116,7 @@ void AddNewTexts(const PushJob& job, const SeriesChange* changes, int count) {
 
 // AddMissing fills in the entries that were not in the cache: it loads their series from the tables
 // or adds them. Series beyond the quota keep the number 0.
-void AddMissing(const PushJob& job, Changes missing) {
+void AddMissing(const PushJob& job, protocol::Content content, Changes missing) {
     const int32 server_id = job.server_id;
     LoadSeries(server_id, missing.list, missing.count);
     Changes fresh = NewChanges(static_cast<uint32_t>(missing.count));
@@ -113,6 +125,7 @@ void AddMissing(const PushJob& job, Changes missing) {
     }
     if (fresh.count > 0) fresh.count = AllowSeries(job, fresh.count);
     if (fresh.count == 0) return;
+    MaskTexts(content, fresh);
     AddNewTexts(job, fresh.list, fresh.count);
     AddSeries(server_id, fresh.list, fresh.count);
     LoadSeries(server_id, fresh.list, fresh.count);
@@ -160,6 +173,7 @@ void ResolveSeries(const PushJob& job, const protocol::RowBlock& block, const Sa
     PrepareCaches();
     auto* const entries = static_cast<SeriesEntry**>(
         MemoryContextAllocHuge(CurrentMemoryContext, sizeof(SeriesEntry*) * Max(block.rows, 1u)));
+    const protocol::Content content = block.metric->columns[kQueryText].content;
     Changes missing = NewChanges(block.rows);
     Changes textless = NewChanges(block.rows);
     NameCache user = {};
@@ -185,34 +199,34 @@ void ResolveSeries(const PushJob& job, const protocol::RowBlock& block, const Sa
         SeriesEntry* const entry = series.Enter(key, &found);
         entries[i] = entry;
         if (found && (entry->has_text || !StoresTexts())) continue;
-        // A text is masked here, once: for a series that has none yet.
         const bool brings_text = !row.IsNull(kQueryText);
-        SeriesChange change = {
-            entry,       username, {}, row.Int8(kSampledAt), 0, !row.IsNull(kStatsSince),
-            brings_text, false};
-        if (brings_text) {
-            const std::string_view sent = block.Text(row.Word(kQueryText));
-            const std::string_view kept = CheckedText(sent);
-            change.text = StoredText(block.metric->columns[kQueryText].content, kept);
-            change.text_cut = kept.size() < sent.size();
-        }
+        const SeriesChange change = {entry,
+                                     username,
+                                     CellText(block, row, kQueryText),
+                                     row.Int8(kSampledAt),
+                                     0,
+                                     !row.IsNull(kStatsSince),
+                                     brings_text,
+                                     false};
         if (!found) missing.list[missing.count++] = change;
-        if (change.text.data() != nullptr) textless.list[textless.count++] = change;
+        if (brings_text && StoresTexts()) textless.list[textless.count++] = change;
     }
 
-    if (missing.count > 0) AddMissing(job, missing);
+    if (missing.count > 0) AddMissing(job, content, missing);
     // AddMissing has added the texts of new series. Of the other series here, those without
     // has_text still need their text.
-    int wanting = 0;
+    Changes wanting = {textless.list, 0};
     for (int i = 0; i < textless.count; ++i) {
         SeriesEntry* const entry = textless.list[i].entry;
         if (entry->has_text || entry->fresh || entry->series_id == 0) continue;
+        entry->has_text = true;  // once for all its samples here; AttachTexts has the last word
         series.Touch(entry);
-        textless.list[wanting++] = textless.list[i];
+        wanting.list[wanting.count++] = textless.list[i];
     }
-    if (wanting > 0) {
-        AddNewTexts(job, textless.list, wanting);
-        AttachTexts(server_id, textless.list, wanting);
+    if (wanting.count > 0) {
+        MaskTexts(content, wanting);
+        AddNewTexts(job, wanting.list, wanting.count);
+        AttachTexts(server_id, wanting.list, wanting.count);
     }
 
     Changes seen = NewChanges(block.rows);
