@@ -108,6 +108,17 @@ Compression DetectCompression(std::string_view body) {
     return Compression::kNone;
 }
 
+size_t AnnouncedSize(Compression compression, std::string_view body, size_t limit) {
+    unsigned long long size = body.size();
+    if (compression == Compression::kGzip) size = GuessGzipSize(body, limit);
+    if (compression == Compression::kZstd) {
+        const auto claimed = ZSTD_getFrameContentSize(body.data(), body.size());
+        const bool known = claimed != ZSTD_CONTENTSIZE_ERROR && claimed != ZSTD_CONTENTSIZE_UNKNOWN;
+        if (known) size = claimed;
+    }
+    return static_cast<size_t>(std::min<unsigned long long>(size, limit));
+}
+
 Result<Buffer> Inflate(Compression compression, std::string_view body, size_t limit) {
     switch (compression) {
         case Compression::kGzip:

@@ -16,6 +16,10 @@ enum class Compression { kNone, kGzip, kZstd };
 // like gzip or zstd.
 Compression DetectCompression(std::string_view body);
 
+// AnnouncedSize is the size that `body` itself gives for its content, at most `limit`. It is a hint
+// for the room that will be needed: the sender may have written any number, and zstd allows none.
+size_t AnnouncedSize(Compression compression, std::string_view body, size_t limit);
+
 // Inflate returns the content of all members or frames of `body`. Errors: 400 for damaged or
 // truncated input, 413 for content of more than `limit` bytes.
 core::Result<core::Buffer> Inflate(Compression compression, std::string_view body, size_t limit);

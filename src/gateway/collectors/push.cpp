@@ -5,6 +5,7 @@
 #include "gateway/identity/authorize.hpp"
 #include "gateway/process/answers.hpp"
 #include "gateway/process/header_text.hpp"
+#include "ingest/inflate.hpp"
 
 namespace pganalytics::gateway {
 namespace {
@@ -57,6 +58,11 @@ Task<std::optional<Response>> PushService::ReadBody(http::Exchange& exchange) {
     co_return RefusalOf(read.error());
 }
 
+Response PushService::NoRoom() {
+    LogMemory();
+    return Unavailable("too many bodies are in memory");
+}
+
 void PushService::LogMemory() {
     log_.Line(Log::Kind::kMemory, true, "too many bodies are in memory, pushes are put off");
 }
@@ -85,6 +91,13 @@ Task<Response> PushService::Push(http::Exchange& exchange) {
     }
     std::optional<Response> unread = co_await ReadBody(exchange);
     if (unread) co_return std::move(*unread);
+    // A frame is about as large as its JSON. If there is no room for it, refuse the push before it
+    // is inflated and decoded: that would cost as much as a push that is stored, so more pushes
+    // than the server can store would leave less and less time for those that it takes.
+    const std::string_view body = request.body().view();
+    const uint64_t needed =
+        ingest::AnnouncedSize(ingest::DetectCompression(body), body, max_body_bytes_);
+    if (!exchange.lease.Hold(std::max(exchange.lease.held(), needed))) co_return NoRoom();
 
     Result<PreparedPush> prepared = co_await Prepare(sender, request.body());
     if (!prepared) {
@@ -105,8 +118,7 @@ Task<Response> PushService::Store(http::Exchange& exchange, const PushFacts& fac
     // The frame of a push with small rows is larger than its JSON. Lease at most max_body_bytes_
     // for it, so that one push always fits the budget.
     if (!exchange.lease.Hold(std::min<uint64_t>(frame.size(), max_body_bytes_))) {
-        LogMemory();
-        co_return Unavailable("too many bodies are in memory");
+        co_return NoRoom();
     }
 
     Answer<protocol::Receipt> answer;

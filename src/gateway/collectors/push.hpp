@@ -46,6 +46,7 @@ class PushService {
     http::Task<http::Response> Store(http::Exchange& exchange, const PushFacts& facts,
                                      std::string frame);
     http::Task<std::optional<http::Response>> ReadBody(http::Exchange& exchange);
+    http::Response NoRoom();
     void LogMemory();
 
     WorkerLink& link_;

@@ -84,15 +84,25 @@ std::string_view CellText(const protocol::RowBlock& block, protocol::Row row, ui
     return row.IsNull(column) ? std::string_view{} : block.Text(row.Word(column));
 }
 
+// MaskTexts makes of the texts what is stored of them. It copies and reads each, so it gets only
+// the series that need their text now: a push may bring the same text in sixty samples.
+void MaskTexts(protocol::Content content, Changes changes) {
+    for (int i = 0; i < changes.count; ++i) {
+        SeriesChange& change = changes.list[i];
+        if (change.brings_text) change.text = StoredText(content, CheckedText(change.text));
+    }
+}
+
 // AddMissing fills in the entries that were not in the cache: it loads their series from the tables
 // or adds them.
-void AddMissing(int32 server_id, Changes missing) {
+void AddMissing(int32 server_id, protocol::Content content, Changes missing) {
     LoadSeries(server_id, missing.list, missing.count);
     Changes fresh = NewChanges(static_cast<uint32_t>(missing.count));
     for (int i = 0; i < missing.count; ++i) {
         if (missing.list[i].entry->series_id == 0) fresh.list[fresh.count++] = missing.list[i];
     }
     if (fresh.count == 0) return;
+    MaskTexts(content, fresh);
     AddTexts(fresh.list, fresh.count);
     AddSeries(server_id, fresh.list, fresh.count);
     LoadSeries(server_id, fresh.list, fresh.count);
@@ -139,6 +149,7 @@ void ResolveSeries(int32 server_id, const protocol::RowBlock& block, const Sampl
     PrepareCaches();
     auto* const entries = static_cast<SeriesEntry**>(
         MemoryContextAllocHuge(CurrentMemoryContext, sizeof(SeriesEntry*) * Max(block.rows, 1u)));
+    const protocol::Content content = block.metric->columns[kQueryText].content;
     Changes missing = NewChanges(block.rows);
     Changes textless = NewChanges(block.rows);
     NameCache database = {};
@@ -166,32 +177,33 @@ void ResolveSeries(int32 server_id, const protocol::RowBlock& block, const Sampl
         SeriesEntry* const entry = series.Enter(key, &found);
         entries[i] = entry;
         if (found && (entry->has_text || !StoresTexts())) continue;
-        // A text is masked here, once: for a series that has none yet.
         const bool brings_text = !row.IsNull(kQueryText);
-        const std::string_view text =
-            brings_text ? StoredText(block.metric->columns[kQueryText].content,
-                                     CheckedText(block.Text(row.Word(kQueryText))))
-                        : std::string_view{};
-        const SeriesChange change = {
-            entry, username, text, row.Int8(kSampledAt), 0, !row.IsNull(kStatsSince), brings_text};
+        const SeriesChange change = {entry,
+                                     username,
+                                     CellText(block, row, kQueryText),
+                                     row.Int8(kSampledAt),
+                                     0,
+                                     !row.IsNull(kStatsSince),
+                                     brings_text};
         if (!found) missing.list[missing.count++] = change;
-        if (text.data() != nullptr) textless.list[textless.count++] = change;
+        if (brings_text && StoresTexts()) textless.list[textless.count++] = change;
     }
 
-    if (missing.count > 0) AddMissing(server_id, missing);
+    if (missing.count > 0) AddMissing(server_id, content, missing);
     // AddMissing has added the texts of new series. Of the other series here, those without
     // has_text still need their text.
-    int wanting = 0;
+    Changes wanting = {textless.list, 0};
     for (int i = 0; i < textless.count; ++i) {
         SeriesEntry* const entry = textless.list[i].entry;
         if (entry->has_text) continue;
         entry->has_text = true;
         series.Touch(entry);
-        textless.list[wanting++] = textless.list[i];
+        wanting.list[wanting.count++] = textless.list[i];
     }
-    if (wanting > 0) {
-        AddTexts(textless.list, wanting);
-        AttachTexts(server_id, textless.list, wanting);
+    if (wanting.count > 0) {
+        MaskTexts(content, wanting);
+        AddTexts(wanting.list, wanting.count);
+        AttachTexts(server_id, wanting.list, wanting.count);
     }
 
     Changes seen = NewChanges(block.rows);

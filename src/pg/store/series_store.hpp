@@ -32,7 +32,8 @@ struct SeriesEntry {
 struct SeriesChange {
     SeriesEntry* entry;
     std::string_view username;
-    std::string_view text;  // as it is stored; data() is nullptr if none is
+    std::string_view text;  // as received; for AddTexts, AddSeries and AttachTexts as it is
+                            // stored, with data() nullptr if none is
     TimestampTz sampled_at;
     TimestampTz reset_at;  // 0: none
     bool from_zero;

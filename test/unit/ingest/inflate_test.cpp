@@ -102,6 +102,20 @@ TEST(Inflate, LengthInTheTrailerIsNotBelieved) {
     }
 }
 
+TEST(Inflate, AnnouncedSizeIsTheSendersWordWithinLimits) {
+    const std::string text = Text(300000);
+    for (const std::string& body : {text, Gzip(text), Zstd(text)}) {
+        EXPECT_EQ(AnnouncedSize(DetectCompression(body), body, 1 << 20), text.size());
+        EXPECT_EQ(AnnouncedSize(DetectCompression(body), body, 1000), 1000u);
+    }
+    const std::string silent = Zstd(text, true);
+    EXPECT_EQ(AnnouncedSize(Compression::kZstd, silent, 1 << 20), silent.size());
+    std::string liar = Gzip("x");
+    std::memset(liar.data() + liar.size() - 4, 0xFF, 4);
+    EXPECT_EQ(AnnouncedSize(Compression::kGzip, liar, size_t{1} << 30), liar.size() * 1032);
+    EXPECT_EQ(AnnouncedSize(Compression::kGzip, "\x1f\x8b", 1 << 20), 1u);
+}
+
 TEST(Inflate, EveryCutIsRefused) {
     const std::string text = Text(2000);
     for (const std::string& body : {Gzip(text), Zstd(text), Zstd(text, true)}) {
