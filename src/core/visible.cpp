@@ -34,14 +34,13 @@ uint32_t Decode(std::string_view one) {
     return character;
 }
 
-std::string_view Escape(char kind, int digits, uint32_t number, VisibleBuffer* buffer) {
+std::string_view Escape(char kind, size_t digits, uint32_t number, VisibleBuffer* buffer) {
     (*buffer)[0] = '\\';
     (*buffer)[1] = kind;
-    for (int i = 0; i < digits; ++i) {
-        (*buffer)[static_cast<size_t>(2 + i)] =
-            "0123456789abcdef"[number >> (4 * (digits - 1 - i)) & 0xf];
+    for (size_t i = 0; i < digits; ++i) {
+        (*buffer)[2 + i] = "0123456789abcdef"[number >> (4 * (digits - 1 - i)) & 0xf];
     }
-    return {buffer->data(), static_cast<size_t>(2 + digits)};
+    return {buffer->data(), 2 + digits};
 }
 
 }  // namespace
