@@ -45,6 +45,7 @@ WALL_CLOCK = {
     "src/pg/identity/authenticate.cpp": "the expiry of tokens and certificates",
     "src/pg/identity/rate_functions.cpp": "when a client was refused last, shown",
     "src/pg/store/ledger.cpp": "the day that a row is stored in, and how long a key is remembered",
+    "src/pg/store/metrics/quotas.cpp": "the day whose new texts are counted",
     "src/pg/store/samples.cpp": "which samples are too old, or of the future",
 }
 READS = re.compile(

@@ -160,7 +160,7 @@ LEFT JOIN LATERAL (
       AND a.received_at > pganalytics.evaluation_time() - interval '8 days'
       AND a.received_at <= pganalytics.evaluation_time()
     ORDER BY a.received_at DESC LIMIT 1) p ON true
-WHERE c.enabled AND v.first_seen <= pganalytics.evaluation_time()$$);
+WHERE c.enabled AND NOT v.over_quota AND v.first_seen <= pganalytics.evaluation_time()$$);
 
 INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold_setting,
     annotations, query) VALUES
@@ -185,19 +185,19 @@ JOIN pganalytics.databases b ON b.server_id = v.server_id AND b.database_id = h.
 INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold, annotations, query)
 VALUES (true, 'ingest_discards', 'warning', '>', 0,
  '{"summary": "discarded rows of {{ $labels.collector }} about {{ $labels.server }}: {{ $value }}",
-   "description": "In 15 minutes: {{ $labels.reason }}. too_old and in_future: a clock, or an outage longer than the retention; too_large: a row beyond the limits of docs/reference/protocol.md. By hour: pganalytics.ingest_accounting."}',
+   "description": "In 15 minutes: {{ $labels.reason }}. too_old and in_future: a clock, or an outage longer than the retention; too_large: a row beyond the limits of docs/reference/protocol.md; over_quota: pganalytics.collector_usage shows what the collector has and may have. By hour: pganalytics.ingest_accounting."}',
 $$SELECT c.name AS collector, v.name AS server, d.reason, d.rows AS value
 FROM pganalytics.servers v
 JOIN pganalytics.collectors c ON c.collector_id = v.collector_id
 CROSS JOIN LATERAL (
     SELECT sum(a.discarded_too_old) AS too_old, sum(a.discarded_in_future) AS in_future,
-           sum(a.discarded_too_large) AS too_large
+           sum(a.discarded_too_large) AS too_large, sum(a.discarded_over_quota) AS over_quota
     FROM pganalytics.push_accounts a
     WHERE a.server_id = v.server_id
       AND a.received_at > pganalytics.evaluation_time() - interval '15 minutes'
       AND a.received_at <= pganalytics.evaluation_time()) s
 CROSS JOIN LATERAL (VALUES ('too_old', s.too_old), ('in_future', s.in_future),
-                           ('too_large', s.too_large)) AS d (reason, rows)
+                           ('too_large', s.too_large), ('over_quota', s.over_quota)) AS d (reason, rows)
 WHERE d.rows > 0$$);
 
 INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold,

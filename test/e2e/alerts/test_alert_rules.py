@@ -173,7 +173,7 @@ def test_collectors_fall_silent(make_server):
     server.db.execute("UPDATE pganalytics.alert_rules SET threshold = 3600 WHERE name = 'ingest_stalled'")
     push(server, one)
     await_end(server, "collector_silent", collector=names[one.collector_id])
-    assert await_alert(server, "collector_silent", server="default",
+    assert await_alert(server, "collector_silent", server="db-host-01",
                        collector=names[other.collector_id])
     server.db.execute("SELECT pganalytics.set_collector_enabled(%s, false)", names[other.collector_id])
     await_end(server, "collector_silent", collector=names[other.collector_id])
@@ -234,7 +234,7 @@ def test_rows_are_discarded(watched):
     assert_silent(watched, "ingest_discards")
     long_ago = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=100)
     assert push(watched, credentials, long_ago)["discarded"]["too_old"] == 3
-    value, labels = await_alert(watched, "ingest_discards", reason="too_old", server="default")
+    value, labels = await_alert(watched, "ingest_discards", reason="too_old", server="db-host-01")
     assert value == 3, labels
 
 
