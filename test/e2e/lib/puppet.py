@@ -114,7 +114,7 @@ class Gateway:
             "<16s176s16s16sIIqqQQQQQI", collector_id.bytes, shown, os.urandom(16), os.urandom(16),
             *[0] * 10) + text("server") + text("host") + text("3.2.0") + text(""))
         reader = Reader(self.take(RECEIPT, request))
-        status, *_ = reader.unpack("III6sQQQQQQQQI")
+        status, *_ = reader.unpack("III6s9QI")
         return status, reader.text().decode()
 
     def figures(self, collector_id, shown):
