@@ -111,8 +111,9 @@ std::string_view MessageMasker::Next() {
 
 std::string_view MessageMasker::NamePiece(const Token& token) {
     const std::string_view word = after_space_ ? latest_ : std::string_view{};
-    if (EqualsWord(word, "statement") || EqualsWord(word, "expression")) {
-        // SQL statement "...": the statement may have double quotes in it.
+    if (EqualsWord(word, "statement") || EqualsWord(word, "expression") ||
+        EqualsWord(word, "assignment") || EqualsWord(word, "near")) {
+        // SQL statement "...", at or near "...": the statement may have double quotes in it.
         at_ = PartEnd(at_);
     }
     return IsNamed(word) ? token.text : kMark;
@@ -128,7 +129,8 @@ void MessageMasker::NoteWord(std::string_view word) {
 // BeginsStatement: a statement follows the colon.
 bool MessageMasker::BeginsStatement() const {
     return announced_ || EqualsWord(latest_, "statement") || EqualsWord(latest_, "query") ||
-           EqualsWord(latest_, "audit");
+           EqualsWord(latest_, "audit") || EqualsWord(latest_, "process") ||
+           EqualsWord(latest_, "running") || EqualsWord(latest_, "prepare");
 }
 
 // SignPiece returns a sign with the spaces after it, and decides whether what follows is hidden.
@@ -154,8 +156,11 @@ std::string_view MessageMasker::SignPiece(const Token& token) {
     }
     if (sign == ':' && next == at_ && rest.starts_with("//")) {
         // What looks like a comment inside of the user is one to the lexer.
-        const size_t size = std::min(
-            {rest.find_first_of("@ \t\n'\""), rest.find("/*"), rest.find("--"), rest.size()});
+        if (user_end_ < next) {
+            user_end_ = next + std::min({rest.find_first_of("@ \t\n'\""), rest.find("/*"),
+                                         rest.find("--"), rest.size()});
+        }
+        const size_t size = user_end_ - next;
         const std::string_view after = rest.substr(size);
         const bool has_user = size > 2 && !after.empty() &&
                               std::string_view("@/-").find(after[0]) != std::string_view::npos &&
@@ -164,8 +169,13 @@ std::string_view MessageMasker::SignPiece(const Token& token) {
         Hide(next + 2, next + size);
         return text_.substr(begin, next + 2 - begin);
     }
+    // A value follows, and may have quotes in it: for type integer: "...", COPY t, line 1: "...",
+    // JSON data, line 1: ... A label has two spaces behind it.
+    const bool has_value =
+        next == at_ + 1 && (rest.starts_with('"') || EqualsWord(latest_, "line"));
     const bool hides = sign == ':'
-                           ? EqualsWord(latest_, "parameters") || EqualsWord(latest_, "plan") ||
+                           ? has_value || EqualsWord(latest_, "parameters") ||
+                                 EqualsWord(latest_, "plan") ||
                                  (EqualsWord(latest_, "was") && EqualsWord(earlier_, "command"))
                            : sign == '(' && (last_ == '=' || EqualsWord(latest_, "contains"));
     const bool states = sign == ':' && BeginsStatement();

@@ -41,6 +41,7 @@ class MessageMasker {
     bool statements_;
     size_t at_ = 0;  // where the next token begins
     size_t hidden_until_ = 0;
+    size_t user_end_ = 0;  // where the user of a URL at or before it would end
     bool in_statement_ = false;
     SqlMasker statement_;
     size_t statement_end_ = 0;

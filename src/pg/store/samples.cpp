@@ -114,6 +114,7 @@ void Insert(const MetricRows& rows, MemoryContext context) {
     RowSet* const set = NewRowSet(&table->bulk, context);
     MemoryContext const caller = MemoryContextSwitchTo(context);
     for (uint32 i = 0; i < rows.count; ++i) {
+        CHECK_FOR_INTERRUPTS();
         const MetricRow& row = rows.list[i];
         Tally* const tally = &row.job->tallies[row.account];
         if (!row.kept) {

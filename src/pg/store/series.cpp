@@ -20,6 +20,7 @@ namespace {
 
 // This many entries take about 100 MB. A full cache is emptied.
 constexpr int64 kMaxEntries = 1000000;
+constexpr long kMaxUsers = 100000;
 
 struct UserEntry {
     char name[NAMEDATALEN];
@@ -37,6 +38,8 @@ void ForgetUsers() {
 }
 
 void PrepareCaches() {
+    // The names of series beyond the quota stay here, although their series do not.
+    if (users != nullptr && hash_get_num_entries(users) > kMaxUsers) ForgetSeries();
     if (series.Prepare()) ForgetUsers();
     if (users != nullptr) return;
     users_context =

@@ -154,8 +154,8 @@ int LookUp(int32 server_id, DatabaseLookup** missing, int count) {
 }
 
 // ServerOf returns the number of the server that a push names, and sets *cached to true if it has
-// not looked into the table. If the collector has as many servers as it may, it sets *over_quota,
-// and the number is that of the row for all further ones.
+// not read the number from the table. If the collector has as many servers as it may, it sets
+// *over_quota, and the number is that of the row for all further ones.
 int32 ServerOf(const protocol::Push& push, bool* over_quota, bool* cached) {
     std::string_view name = NameOf(push);
     CheckName(name, "name of the server");
@@ -180,6 +180,8 @@ int32 ServerOf(const protocol::Push& push, bool* over_quota, bool* cached) {
         ereport(ERROR, errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
                 errmsg("hostname or version is not valid UTF-8 in its first 255 bytes"));
     }
+    // The number is from the cache, although the description is not.
+    if (entry != nullptr) *cached = true;
     const Datum collector = UuidDatum(key.collector_id);
     Datum find[] = {collector, TextDatum(name)};
     int32 server_id = entry == nullptr ? 0 : entry->server_id;

@@ -64,6 +64,7 @@ void DropForgotten(const protocol::Metric& metric, const MetricTable& table, Row
                               [](const Cell& cell, bool*) { return UuidDatum(cell.hash); })};
     Execute(&find_forgotten, values);
     for (uint64 found = 0; found < SPI_processed; ++found) {
+        CHECK_FOR_INTERRUPTS();
         const core::Uuid hash = UuidOf(found, 1);
         for (int i = 0; i < count; ++i) {
             if (cells[i].hash == hash) set->nulls[cells[i].index] = true;

@@ -7,6 +7,7 @@
 
 extern "C" {
 #include "storage/condition_variable.h"
+#include "storage/proc.h"
 }
 
 namespace pganalytics::pg {
@@ -115,10 +116,13 @@ void LockWork(WorkClass work, const uint64* names, int count) {
     }
     MakeRoom(count);
     if (TryLock(work, names, count)) return;
+    // After a lock that was waited for in vain, the worker lowers lock_timeout for a while.
+    const int64 longest_ms =
+        LockTimeout > 0 ? Min(kLongestWaitMs, int64{LockTimeout}) : kLongestWaitMs;
     const core::Instant began = core::Instant::Now();
     ConditionVariablePrepareToSleep(&locks->released);
     while (!TryLock(work, names, count)) {
-        const int64 left_ms = kLongestWaitMs - core::Instant::Now().MsSince(began);
+        const int64 left_ms = longest_ms - core::Instant::Now().MsSince(began);
         if (left_ms <= 0) {
             ConditionVariableCancelSleep();
             ereport(ERROR, errcode(ERRCODE_LOCK_NOT_AVAILABLE),
