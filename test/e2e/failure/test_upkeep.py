@@ -96,7 +96,7 @@ def collector(host):
 def test_backup_and_restore(host, collector, make_server):
     """A restored server lets the same collectors in, and clients trust it as they did."""
     host.follow("Backup")
-    restored = make_server("restored", create=False, ingest_workers=1)
+    restored = make_server("from_backup", create=False, ingest_workers=1)
     Host(restored, host.directory).follow("Restore")
     restored.ca_file.write_bytes(host.server.ca_file.read_bytes())
     assert push(restored, collector) == 200
