@@ -298,7 +298,7 @@ class Source:
         long_running = [self._session(name, 500 + i, moment) for i in range(2)]
         del long_running[1]["client_address"]  # a connection over a socket has no address
         return {"connection_stats": {"by_state": stats, "total_connections": 27},
-                "idle_transactions": [self._session(name, 700, moment)],
+                "idle_transactions": [{**self._session(name, 700, moment), "idle_time_seconds": 12.5}],
                 "long_running_transactions": long_running}
 
     # Metrics that rarely change.

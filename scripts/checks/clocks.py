@@ -33,6 +33,7 @@ WALL_CLOCK = {
     "src/pg/api/sessions.cpp": "created_at, which is stored",
     "src/pg/audit/alert_changes.cpp": "whether a silence has ended",
     "src/pg/audit/certificate_changes.cpp": "whether a certificate has expired",
+    "src/pg/audit/counted.cpp": "occurred_at, which is stored",
     "src/pg/audit/record.cpp": "occurred_at, which is stored",
     "src/pg/audit/ring.cpp": "times of gaps, which are stored",
     "src/pg/audit/statements/statements.cpp": "occurred_at, which is stored",
@@ -44,6 +45,7 @@ WALL_CLOCK = {
     "src/pg/identity/authenticate.cpp": "the expiry of tokens and certificates",
     "src/pg/identity/rate_functions.cpp": "when a client was refused last, shown",
     "src/pg/store/ledger.cpp": "the day that a row is stored in, and how long a key is remembered",
+    "src/pg/store/metrics/quotas.cpp": "the day whose new texts are counted",
     "src/pg/store/samples.cpp": "which samples are too old, or of the future",
 }
 READS = re.compile(

@@ -46,19 +46,22 @@ CREATE TABLE pganalytics.servers (
     server_version integer,
     collector_version text,
     first_seen timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    over_quota boolean NOT NULL DEFAULT false,
     UNIQUE (collector_id, name)
 );
 COMMENT ON TABLE pganalytics.servers IS
     'monitored PostgreSQL instances; a collector may monitor several';
 COMMENT ON COLUMN pganalytics.servers.name IS
-    'the name in the collector''s configuration; ''default'' for collectors that send none';
+    'the name in the collector''s configuration; for v3 collectors, which send none, that of their host';
 COMMENT ON COLUMN pganalytics.servers.server_version IS
     'server_version_num, NULL when the collector does not say';
+COMMENT ON COLUMN pganalytics.servers.over_quota IS
+    'stands for all servers of the collector beyond pganalytics.quota_servers, of which nothing is stored';
 GRANT SELECT ON pganalytics.servers
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 GRANT DELETE ON pganalytics.servers TO pganalytics_admin;
-GRANT SELECT (server_id, collector_id, name, hostname, server_version, collector_version),
-      INSERT (collector_id, name, hostname, server_version, collector_version),
+GRANT SELECT (server_id, collector_id, name, hostname, server_version, collector_version, over_quota),
+      INSERT (collector_id, name, hostname, server_version, collector_version, over_quota),
       UPDATE (hostname, server_version, collector_version)
     ON pganalytics.servers TO pganalytics_ingest;
 

@@ -127,7 +127,8 @@ CREATE TABLE pganalytics.idle_transaction_samples (
     query_start timestamptz,
     state_change timestamptz,
     duration_seconds double precision,
-    backend_start timestamptz
+    backend_start timestamptz,
+    idle_time_seconds double precision
 ) PARTITION BY RANGE (sampled_at);
 COMMENT ON TABLE pganalytics.idle_transaction_samples IS 'transactions that were open and idle';
 GRANT SELECT ON pganalytics.idle_transaction_samples

@@ -42,8 +42,8 @@ GRANT SELECT ON pganalytics.blocking_queries
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 CREATE VIEW pganalytics.connections AS
-    SELECT n.collector, n.server, n.database, s.sampled_at, nullif(n.labels[1], '') AS datname,
-           nullif(n.labels[2], '') AS state, s.count, s.max_age_seconds, s.min_age_seconds
+    SELECT n.collector, n.server, n.database, s.sampled_at, n.labels[1] AS datname,
+           n.labels[2] AS state, s.count, s.max_age_seconds, s.min_age_seconds
     FROM pganalytics.connection_samples s
     JOIN pganalytics.series_names n USING (server_id, series_id);
 COMMENT ON VIEW pganalytics.connections IS
@@ -51,7 +51,7 @@ COMMENT ON VIEW pganalytics.connections IS
 COMMENT ON COLUMN pganalytics.connections.datname IS
     'database of the connections; "database" is the one that the collector asked';
 COMMENT ON COLUMN pganalytics.connections.state IS
-    'NULL for processes that have none';
+    'empty for processes that have none';
 GRANT SELECT ON pganalytics.connections
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
@@ -68,14 +68,14 @@ CREATE VIEW pganalytics.long_transactions AS
     SELECT n.collector, n.server, n.database, s.sampled_at, 'long' AS kind,
            s.pid, s.datname, s.username,
            s.application_name, s.client_address, s.state, s.query, s.query_start, s.state_change,
-           s.duration_seconds, s.backend_start
+           s.duration_seconds, s.backend_start, NULL::double precision AS idle_time_seconds
     FROM pganalytics.long_transaction_samples s
     JOIN pganalytics.series_names n USING (server_id, series_id)
     UNION ALL
     SELECT n.collector, n.server, n.database, s.sampled_at, 'idle' AS kind,
            s.pid, s.datname, s.username,
            s.application_name, s.client_address, s.state, s.query, s.query_start, s.state_change,
-           s.duration_seconds, s.backend_start
+           s.duration_seconds, s.backend_start, s.idle_time_seconds
     FROM pganalytics.idle_transaction_samples s
     JOIN pganalytics.series_names n USING (server_id, series_id);
 COMMENT ON VIEW pganalytics.long_transactions IS
@@ -84,5 +84,7 @@ COMMENT ON COLUMN pganalytics.long_transactions.kind IS
     'long: open for long; idle: open and waiting for its client; one that is both comes twice';
 COMMENT ON COLUMN pganalytics.long_transactions.datname IS
     'database of the session; "database" is the one that the collector asked';
+COMMENT ON COLUMN pganalytics.long_transactions.idle_time_seconds IS
+    'how long it had waited for its client, if the collector says so';
 GRANT SELECT ON pganalytics.long_transactions
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;

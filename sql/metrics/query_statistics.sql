@@ -34,6 +34,7 @@ CREATE TABLE pganalytics.query_series (
     last_seen timestamptz NOT NULL,
     from_zero boolean NOT NULL,
     reset_at timestamptz,
+    text_note text CHECK (text_note IN ('cut', 'left out')),
     PRIMARY KEY (server_id, series_id),
     UNIQUE (server_id, database_id, queryid, username, toplevel)
 );
@@ -46,12 +47,13 @@ COMMENT ON COLUMN pganalytics.query_series.text_state IS
 COMMENT ON COLUMN pganalytics.query_series.last_seen IS 'kept to the hour: within an hour of the newest sample';
 COMMENT ON COLUMN pganalytics.query_series.from_zero IS 'the collector saw the query begin: its first counters are activity, not history';
 COMMENT ON COLUMN pganalytics.query_series.reset_at IS 'time of the last sample whose counters had started again from zero, or that was a base';
+COMMENT ON COLUMN pganalytics.query_series.text_note IS 'cut: the text is longer than quota_query_text; left out: the collector had reached quota_texts for the day';
 GRANT SELECT ON pganalytics.query_series
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 GRANT SELECT (server_id, series_id, database_id, username, queryid, toplevel, text_id, text_state, last_seen, reset_at),
       INSERT (server_id, database_id, username, queryid, toplevel, text_id, text_state, first_seen, last_seen,
-              from_zero),
-      UPDATE (text_id, text_state, last_seen, reset_at)
+              from_zero, text_note),
+      UPDATE (text_id, text_state, last_seen, reset_at, text_note)
     ON pganalytics.query_series TO pganalytics_ingest;
 
 -- The counters are those of the metric catalog: sql/install_script.awk replaces the line {calls..}
@@ -87,11 +89,12 @@ CREATE TABLE pganalytics.push_ledger (
     discarded_too_old bigint NOT NULL,
     discarded_in_future bigint NOT NULL,
     discarded_too_large bigint NOT NULL,
+    discarded_over_quota bigint NOT NULL DEFAULT 0,
     unstored jsonb,
     lsn pg_lsn NOT NULL DEFAULT pg_catalog.pg_current_wal_insert_lsn(),
     CONSTRAINT push_ledger_accounts CHECK (
         observed = stored + unchanged + merged + discarded_too_old + discarded_in_future
-                   + discarded_too_large)
+                   + discarded_too_large + discarded_over_quota)
 ) PARTITION BY RANGE (received_at);
 COMMENT ON TABLE pganalytics.push_ledger IS 'one row per push: deduplication key and exact accounts';
 COMMENT ON COLUMN pganalytics.push_ledger.push_key IS 'of the Idempotency-Key header, else of the body: first 16 bytes of a SHA-256';
@@ -99,9 +102,10 @@ COMMENT ON COLUMN pganalytics.push_ledger.unstored IS 'fields and values that fi
 COMMENT ON COLUMN pganalytics.push_ledger.lsn IS 'WAL position when the row was written; its commit follows';
 GRANT SELECT ON pganalytics.push_ledger TO pganalytics_admin;
 GRANT SELECT (received_at, server_id, push_key, body_hash, observed, stored, unchanged, merged,
-              discarded_too_old, discarded_in_future, discarded_too_large),
+              discarded_too_old, discarded_in_future, discarded_too_large, discarded_over_quota),
       INSERT (server_id, push_key, body_hash, collector_id, epoch, sequence, body_bytes, observed, stored,
-              unchanged, merged, discarded_too_old, discarded_in_future, discarded_too_large, unstored)
+              unchanged, merged, discarded_too_old, discarded_in_future, discarded_too_large, discarded_over_quota,
+              unstored)
     ON pganalytics.push_ledger TO pganalytics_ingest;
 
 -- push_accounts has the counts of each push by database. The worker writes them together with the
@@ -120,11 +124,12 @@ CREATE TABLE pganalytics.push_accounts (
     discarded_too_old bigint NOT NULL,
     discarded_in_future bigint NOT NULL,
     discarded_too_large bigint NOT NULL,
+    discarded_over_quota bigint NOT NULL DEFAULT 0,
     queries bigint NOT NULL,
     newest_sample_at timestamptz,
     CONSTRAINT push_accounts_add_up CHECK (
         observed = stored + unchanged + merged + discarded_too_old + discarded_in_future
-                   + discarded_too_large
+                   + discarded_too_large + discarded_over_quota
         AND beyond_limit <= merged AND beyond_limit <= queries AND queries <= observed)
 ) PARTITION BY RANGE (received_at);
 COMMENT ON TABLE pganalytics.push_accounts IS 'what happened to the rows of each push, by database';
@@ -135,5 +140,6 @@ COMMENT ON COLUMN pganalytics.push_accounts.newest_sample_at IS 'the latest time
 GRANT SELECT ON pganalytics.push_accounts
     TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules, pganalytics_ingest;
 GRANT INSERT (server_id, push_key, database_id, observed, stored, unchanged, merged, beyond_limit,
-              discarded_too_old, discarded_in_future, discarded_too_large, queries, newest_sample_at)
+              discarded_too_old, discarded_in_future, discarded_too_large, discarded_over_quota, queries,
+              newest_sample_at)
     ON pganalytics.push_accounts TO pganalytics_ingest;

@@ -35,7 +35,8 @@ GRANT EXECUTE ON FUNCTION pganalytics.query_limit_threshold()
 CREATE VIEW pganalytics.ingest_accounting AS
     SELECT c.name AS collector, v.name AS server, coalesce(b.name, '') AS database, a.hour,
            a.pushes, a.observed, a.stored, a.unchanged, a.merged, a.beyond_limit,
-           a.discarded_too_old, a.discarded_in_future, a.discarded_too_large, a.discarded,
+           a.discarded_too_old, a.discarded_in_future, a.discarded_too_large,
+           a.discarded_over_quota, a.discarded,
            coalesce(a.discarded / nullif(a.observed, 0), 0)::double precision AS discard_rate
     FROM (SELECT p.server_id, p.database_id,
                  pg_catalog.date_trunc('hour', p.received_at, 'UTC') AS hour,
@@ -48,8 +49,10 @@ CREATE VIEW pganalytics.ingest_accounting AS
                  pg_catalog.sum(p.discarded_too_old) AS discarded_too_old,
                  pg_catalog.sum(p.discarded_in_future) AS discarded_in_future,
                  pg_catalog.sum(p.discarded_too_large) AS discarded_too_large,
+                 pg_catalog.sum(p.discarded_over_quota) AS discarded_over_quota,
                  pg_catalog.sum(p.discarded_too_old) + pg_catalog.sum(p.discarded_in_future)
-                     + pg_catalog.sum(p.discarded_too_large) AS discarded
+                     + pg_catalog.sum(p.discarded_too_large)
+                     + pg_catalog.sum(p.discarded_over_quota) AS discarded
           FROM pganalytics.push_accounts p
           GROUP BY p.server_id, p.database_id,
                    pg_catalog.date_trunc('hour', p.received_at, 'UTC')) a
@@ -129,17 +132,20 @@ CREATE VIEW pganalytics.accounting_violations AS
            pg_catalog.sum(r.observed) FILTER (WHERE r.sign = -1) AS observed_by_database
     FROM (SELECT l.server_id, l.received_at, l.push_key, 1 AS sign, l.observed, l.stored,
                  l.unchanged, l.merged, l.discarded_too_old, l.discarded_in_future,
-                 l.discarded_too_large, true AS is_push,
+                 l.discarded_too_large, l.discarded_over_quota, true AS is_push,
                  l.observed::numeric = l.stored::numeric + l.unchanged + l.merged
                      + l.discarded_too_old + l.discarded_in_future + l.discarded_too_large
+                     + l.discarded_over_quota
                      AS adds_up
           FROM pganalytics.push_ledger l
           UNION ALL
           SELECT a.server_id, a.received_at, a.push_key, -1, a.observed, a.stored, a.unchanged,
                  a.merged, a.discarded_too_old, a.discarded_in_future, a.discarded_too_large,
+                 a.discarded_over_quota,
                  a.database_id = 0,
                  a.observed::numeric = a.stored::numeric + a.unchanged + a.merged
                      + a.discarded_too_old + a.discarded_in_future + a.discarded_too_large
+                     + a.discarded_over_quota
                      AND a.beyond_limit <= a.merged AND a.beyond_limit <= a.queries
                      AND a.queries <= a.observed
           FROM pganalytics.push_accounts a) r
@@ -152,7 +158,8 @@ CREATE VIEW pganalytics.accounting_violations AS
         OR pg_catalog.sum(r.sign * r.merged) <> 0
         OR pg_catalog.sum(r.sign * r.discarded_too_old) <> 0
         OR pg_catalog.sum(r.sign * r.discarded_in_future) <> 0
-        OR pg_catalog.sum(r.sign * r.discarded_too_large) <> 0;
+        OR pg_catalog.sum(r.sign * r.discarded_too_large) <> 0
+        OR pg_catalog.sum(r.sign * r.discarded_over_quota) <> 0;
 COMMENT ON VIEW pganalytics.accounting_violations IS
     'pushes whose accounts do not add up, by themselves or by database; empty unless something is broken';
 COMMENT ON COLUMN pganalytics.accounting_violations.observed IS 'of the ledger';
@@ -280,7 +287,7 @@ BEGIN
                    sum(a.observed) AS observed,
                    sum(a.stored) + sum(a.unchanged) + sum(a.merged) AS kept,
                    sum(a.discarded_too_old) + sum(a.discarded_in_future)
-                       + sum(a.discarded_too_large) AS discarded
+                       + sum(a.discarded_too_large) + sum(a.discarded_over_quota) AS discarded
             FROM (SELECT p.*, p.database_id = 0 AS is_push FROM pganalytics.push_accounts p
                   WHERE p.received_at >= "from" AND p.received_at < "to"
                     AND p.server_id IN (SELECT w.server_id FROM watched w)) a
@@ -323,13 +330,16 @@ AS $$
                sum(a.unchanged) AS unchanged, sum(a.merged) AS merged,
                sum(a.discarded_too_old) AS too_old, sum(a.discarded_in_future) AS in_future,
                sum(a.discarded_too_large) AS too_large,
+               sum(a.discarded_over_quota) AS over_quota,
                sum(a.queries) AS queries, sum(a.beyond_limit) AS beyond_limit,
                min(a.received_at) FILTER (WHERE a.beyond_limit > 0) AS limited_since,
                min(a.received_at) FILTER (
-                   WHERE a.discarded_too_old + a.discarded_in_future + a.discarded_too_large > 0)
+                   WHERE a.discarded_too_old + a.discarded_in_future + a.discarded_too_large
+                         + a.discarded_over_quota > 0)
                    AS discarding_since,
                bool_and(a.observed = a.stored + a.unchanged + a.merged + a.discarded_too_old
-                                     + a.discarded_in_future + a.discarded_too_large) AS adds_up
+                                     + a.discarded_in_future + a.discarded_too_large
+                                     + a.discarded_over_quota) AS adds_up
         FROM pganalytics.servers v
         JOIN pganalytics.push_accounts a ON a.server_id = v.server_id
         WHERE v.collector_id = metrics_health.collector
@@ -348,8 +358,10 @@ AS $$
                    'discarded', json_build_object(
                        'too_old', coalesce(sum(s.too_old), 0),
                        'in_future', coalesce(sum(s.in_future), 0),
-                       'too_large', coalesce(sum(s.too_large), 0)),
-                   'discard_rate', coalesce((sum(s.too_old) + sum(s.in_future) + sum(s.too_large))
+                       'too_large', coalesce(sum(s.too_large), 0),
+                       'over_quota', coalesce(sum(s.over_quota), 0)),
+                   'discard_rate', coalesce((sum(s.too_old) + sum(s.in_future) + sum(s.too_large)
+                                             + sum(s.over_quota))
                                             / nullif(sum(s.received), 0), 0)::double precision,
                    'discarding_since', min(s.discarding_since),
                    'queries', coalesce(sum(s.queries), 0),

@@ -26,7 +26,7 @@ CREATE VIEW pganalytics.server_status AS
 COMMENT ON VIEW pganalytics.server_status IS
     'monitored servers: host, versions, last push and the age of their newest data';
 COMMENT ON COLUMN pganalytics.server_status.server IS
-    'the name in the collector''s configuration; ''default'' for collectors that send none';
+    'the name in the collector''s configuration; for v3 collectors, which send none, that of their host';
 COMMENT ON COLUMN pganalytics.server_status.server_version IS 'NULL when the collector does not say';
 COMMENT ON COLUMN pganalytics.server_status.last_push IS 'NULL: longer ago than the retention of the ledger';
 COMMENT ON COLUMN pganalytics.server_status.last_sample_at IS

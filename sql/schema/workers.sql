@@ -13,7 +13,7 @@ CREATE FUNCTION pganalytics.worker_states(
     OUT connections bigint, OUT commits bigint, OUT pushes bigint, OUT duplicates bigint,
     OUT rejected bigint, OUT rows bigint, OUT observed bigint, OUT unchanged bigint,
     OUT merged bigint, OUT discarded_too_old bigint, OUT discarded_in_future bigint,
-    OUT discarded_too_large bigint, OUT accepted bigint, OUT requests bigint,
+    OUT discarded_too_large bigint, OUT discarded_over_quota bigint, OUT accepted bigint, OUT requests bigint,
     OUT refused bigint, OUT handshakes_failed bigint, OUT deadlines bigint, OUT evictions bigint,
     OUT times_full bigint, OUT rate_limited bigint, OUT last_error text, OUT last_error_at timestamptz)
     RETURNS SETOF record

@@ -19,7 +19,7 @@ namespace pganalytics::ingest {
 struct DecodedPush {
     core::Uuid collector_id;  // as the body claims
     std::string hostname;
-    std::string server_name = "default";
+    std::string server_name;  // empty: the sender names no server
     std::string collector_version;
     uint32_t server_version = 0;
     uint64_t observed = 0;

@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cstring>
+#include <utility>
 
 #include "core/utf8.hpp"
 
@@ -15,7 +16,8 @@ using protocol::MetricId;
 using protocol::Scope;
 
 // MetricKey is a field of a metric that belongs to no column.
-enum MetricKey : uint32_t { kType = 1, kRows = 2, kUnchanged = 4, kMerged = 8 };
+enum MetricKey : uint32_t { kType = 1, kRows = 2, kUnchanged = 4, kMerged = 8, kWrapped = 16 };
+constexpr uint32_t kOfDatabase = kRows | kUnchanged | kMerged;
 constexpr int64_t kMaxCount = INT32_MAX;
 // kFieldDepth counts the containers around a field of a metric: the push, "metrics", the metric.
 constexpr int kFieldDepth = 3;
@@ -149,6 +151,7 @@ Fault MetricReader::ReadOtherField(PathNode& node, od::value value, int depth) {
         if (key_ == "collector_id" || key_ == "hostname") {
             return Skip(value, depth, &progress_->scratch);
         }
+        if (queries_ != nullptr && key_ == "databases") return ReadDatabases(node, value, depth);
         if (queries_ != nullptr && (key_ == "unchanged" || key_ == "merged")) {
             const bool is_merged = key_ == "merged";
             uint64_t count = 0;
@@ -163,6 +166,64 @@ Fault MetricReader::ReadOtherField(PathNode& node, od::value value, int depth) {
     // If the row is stored as a whole, the stored text includes its unknown fields.
     if (node.whole < 0) progress_->unstored.CountField(node.path, key_);
     return Skip(value, depth, &progress_->scratch);
+}
+
+// ReadDatabases reads query statistics in v3's other form: an array of objects, each with the
+// fields "database" and "queries" that the metric itself has in the usual form. The metric has the
+// time.
+Fault MetricReader::ReadDatabases(PathNode& root, od::value value, int depth) {
+    od::array array;
+    Fault bad =
+        depth > kFieldDepth ? Fault(422, "must not stand within itself") : Once(&seen_, kWrapped);
+    if (!bad) bad = ArrayOf(value, &array);
+    if (bad) return std::move(bad).In("databases");
+    Relation& relation = *relations_[0];
+    const std::vector<MetricValue> of_metric = std::exchange(metric_values_, {});
+    const uint32_t seen = std::exchange(seen_, 0);
+    const uint32_t first_row = relation.first_row;
+    size_t index = 0;
+    for (auto item : array) {
+        od::value element;
+        od::object object;
+        Fault fault;
+        metric_values_.clear();
+        seen_ = 0;
+        relation.first_row = relation.builder.rows();
+        queries_->StartObject();
+        if (std::move(item).get(element) != simdjson::SUCCESS) {
+            fault = FaultOf(JsonStatus::kMalformed);
+        } else {
+            fault = ObjectOf(element, &object);
+        }
+        if (!fault) fault = ReadFields(root, object, depth + 2);
+        if (!fault) fault = FinishDatabase(relation);
+        if (fault) {
+            return std::move(fault).In("[" + std::to_string(index) + "]").In("databases");
+        }
+        ++index;
+    }
+    metric_values_ = of_metric;
+    seen_ = seen;
+    relation.first_row = first_row;
+    return {};
+}
+
+// FinishDatabase writes the name of a database into its rows, and counts them in its account.
+Fault MetricReader::FinishDatabase(Relation& relation) {
+    if (Fault fault = FinishQueries()) return fault;
+    bool is_named = false;
+    for (const auto& [target, word] : metric_values_) {
+        if (relation.column(target.column).role != ColumnRole::kDatabase) continue;
+        is_named = true;
+        for (uint32_t row = relation.first_row; row < relation.builder.rows(); ++row) {
+            relation.builder.SetWordOf(row, target.column, word);
+        }
+    }
+    if (!is_named) return {422, "is missing", "database"};
+    progress_->accounts.Of(database_).Add(account_);
+    database_.clear();
+    account_ = {};
+    return {};
 }
 
 Fault MetricReader::ReadCount(od::value value, uint32_t bit, uint64_t* count) {
@@ -341,7 +402,11 @@ Fault MetricReader::ReadCell(PathNode& node, od::value value, int depth) {
 
 // Finish writes the values of the metric itself into its rows, once the whole metric is read.
 Fault MetricReader::Finish() {
-    if (queries_ != nullptr) {
+    const bool is_wrapped = (seen_ & kWrapped) != 0;
+    if (is_wrapped && ((seen_ & kOfDatabase) != 0 || !database_.empty())) {
+        return {422, "must not stand beside the fields of one database", "databases"};
+    }
+    if (queries_ != nullptr && !is_wrapped) {
         if (Fault fault = FinishQueries()) return fault;
     }
     for (uint32_t i = 0; i < relations_.size(); ++i) {
@@ -362,6 +427,7 @@ Fault MetricReader::Finish() {
                 continue;
             }
             if (queries_ == nullptr && first == end) continue;
+            if (is_wrapped && column.role == ColumnRole::kDatabase) continue;
             if (queries_ != nullptr || column.role != ColumnRole::kTime) {
                 return {422, "is missing", std::string(column.json_key)};
             }
@@ -369,13 +435,13 @@ Fault MetricReader::Finish() {
                 {&relation.builder, c, first, end, progress_->metric_index});
         }
     }
-    progress_->accounts.Of(database_).Add(account_);
+    if (!is_wrapped) progress_->accounts.Of(database_).Add(account_);
     return {};
 }
 
 Fault MetricReader::FinishQueries() {
     account_.queries = account_.observed;
-    if ((seen_ & (kRows | kUnchanged | kMerged)) == 0) return {422, "is missing", "queries"};
+    if ((seen_ & kOfDatabase) == 0) return {422, "is missing", "queries"};
     return queries_->EndObject(progress_->max_queries_per_db, &account_);
 }
 

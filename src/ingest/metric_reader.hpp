@@ -60,6 +60,8 @@ class MetricReader {
     Fault ReadRowFields(PathNode& node, od::value value, int depth);
     Fault ReadCell(PathNode& node, od::value value, int depth);
     Fault ReadOtherField(PathNode& node, od::value value, int depth);
+    Fault ReadDatabases(PathNode& root, od::value value, int depth);
+    Fault FinishDatabase(Relation& relation);
     Fault ReadCount(od::value value, uint32_t bit, uint64_t* count);
     Fault EnterMember(const PathNode& any, std::string_view name);
     Fault LeaveOut(const std::string& path, od::value value, int depth);

@@ -204,10 +204,10 @@ struct Push {
 
 // DiscardReason says why a row was not stored. The receipt and pganalytics.push_ledger have a count
 // for each reason.
-enum class DiscardReason : uint32_t { kTooOld, kInFuture, kTooLarge };
-inline constexpr uint32_t kDiscardReasons = 3;
-inline constexpr std::string_view kDiscardReasonNames[kDiscardReasons] = {"too_old", "in_future",
-                                                                          "too_large"};
+enum class DiscardReason : uint32_t { kTooOld, kInFuture, kTooLarge, kOverQuota };
+inline constexpr uint32_t kDiscardReasons = 4;
+inline constexpr std::string_view kDiscardReasonNames[kDiscardReasons] = {
+    "too_old", "in_future", "too_large", "over_quota"};
 
 constexpr WorkerCounter CounterOf(DiscardReason reason) {
     return static_cast<WorkerCounter>(static_cast<uint32_t>(WorkerCounter::kDiscardedTooOld) +
@@ -215,6 +215,7 @@ constexpr WorkerCounter CounterOf(DiscardReason reason) {
 }
 static_assert(CounterOf(DiscardReason::kInFuture) == WorkerCounter::kDiscardedInFuture);
 static_assert(CounterOf(DiscardReason::kTooLarge) == WorkerCounter::kDiscardedTooLarge);
+static_assert(CounterOf(DiscardReason::kOverQuota) == WorkerCounter::kDiscardedOverQuota);
 
 // Receipt answers a push after its commit. Status 200: the counts are exact and durable. Status
 // 403, 409, 422, 503: nothing of the push was stored; `message` and `sqlstate` say why.

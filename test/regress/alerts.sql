@@ -219,7 +219,9 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
     RETURN SQLSTATE || ' ' || SQLERRM;
 END $$;
-SELECT q, pg_temp.try_query('SELECT 1 AS value, ' || q || ' AS a') FROM unnest(ARRAY[
+-- (pg_logical_emit_message has a fourth parameter since PostgreSQL 17.)
+SELECT q, replace(pg_temp.try_query('SELECT 1 AS value, ' || q || ' AS a'), '(boolean,text,text,boolean)', '(boolean,text,text)')
+FROM unnest(ARRAY[
     'pg_logical_emit_message(false, ''x'', ''y'')', 'pg_advisory_lock(1)', 'pg_try_advisory_lock(1)', 'pg_advisory_unlock_all()',
     'pg_notify(''shop'', ''x'')', 'nextval(''shop.numbers'')', 'setval(''shop.numbers'', 1)', 'lo_create(0)', 'lo_unlink(1)',
     'lo_export(1, ''/tmp/x'')', 'pg_switch_wal()', 'pg_create_restore_point(''x'')', 'pg_reload_conf()', 'pg_cancel_backend(1)',
@@ -228,11 +230,11 @@ SELECT q, pg_temp.try_query('SELECT 1 AS value, ' || q || ' AS a') FROM unnest(A
     'sum((SELECT pg_advisory_lock(n)::text::int FROM generate_series(1, 2) n))', 'coalesce((SELECT shop.raise()), 1)',
     'random()', 'clock_timestamp()', 'gen_random_uuid()', 'pg_sleep(0)', 'pg_database_size(''postgres'')',
     'query_to_xml(''SELECT 1'', false, false, '''')', '(SELECT count(*) FROM pg_locks)', '(SELECT count(*) FROM pg_stat_activity)']) AS q;
-CREATE VIEW shop.emits AS SELECT pg_logical_emit_message(false, 'x', 'y') AS lsn;
+CREATE VIEW shop.emits AS SELECT pg_try_advisory_lock(1) AS got;
 CREATE FUNCTION shop.emit() RETURNS int LANGUAGE plpgsql SECURITY DEFINER AS
-    $$BEGIN PERFORM pg_logical_emit_message(false, 'x', 'y'); RETURN 1; END$$;
+    $$BEGIN PERFORM pg_try_advisory_lock(1); RETURN 1; END$$;
 CREATE FUNCTION shop.emit_sql() RETURNS int LANGUAGE sql SECURITY DEFINER AS
-    $$SELECT pg_logical_emit_message(false, 'x', 'y'); SELECT 1$$;
+    $$SELECT pg_try_advisory_lock(1); SELECT 1$$;
 GRANT SELECT ON shop.emits TO pganalytics_rules;
 SELECT pg_temp.try_query('SELECT 1 AS value FROM shop.emits');
 SELECT pg_current_wal_insert_lsn() AS wal_before \gset
@@ -250,7 +252,7 @@ SELECT value FROM pganalytics.run_rule('SELECT 1 AS value, setseed(0.5) AS a', n
 REVOKE EXECUTE ON FUNCTION pg_catalog.setseed(double precision) FROM pganalytics_rules;
 SELECT pg_temp.try_query('SELECT 1 AS value, setseed(0.5) AS a');
 SET ROLE regress_alert_admin;
-INSERT INTO pganalytics.alert_rules (name, query, threshold) VALUES ('emits', 'SELECT 1 AS value, pg_logical_emit_message(false, ''x'', ''y'') AS a', 0);
+INSERT INTO pganalytics.alert_rules (name, query, threshold) VALUES ('emits', 'SELECT 1 AS value, pg_try_advisory_lock(1) AS a', 0);
 RESET ROLE;
 SET statement_timeout = '50ms';
 SELECT * FROM pganalytics.run_rule('SELECT pg_sleep(60), 1 AS value', now());

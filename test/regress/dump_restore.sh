@@ -49,6 +49,8 @@ SELECT collector_id, s, name || '.example'
 FROM pganalytics.collectors, unnest(ARRAY['main', 'spare']) AS s;
 INSERT INTO pganalytics.databases (server_id, name)
 SELECT server_id, d FROM pganalytics.servers, unnest(ARRAY['shop', 'bank']) AS d;
+INSERT INTO pganalytics.server_usage (server_id, series, text_day, text_bytes)
+SELECT server_id, 100, current_date, 2000 FROM pganalytics.servers;
 INSERT INTO pganalytics.query_texts (text_hash, text)
 SELECT md5(n::text)::uuid, E'SELECT\t' || n || E' -- it''s \\ ü' FROM generate_series(1, 50) AS n;
 INSERT INTO pganalytics.query_series (server_id, database_id, username, queryid, toplevel, text_id,

@@ -19,8 +19,8 @@ INSERT INTO pganalytics.long_transaction_samples VALUES
      600.5, :'day');
 INSERT INTO pganalytics.idle_transaction_samples VALUES
     (1, :idle, :'day', 101, 'shop', 'bob', '', '10.0.0.1', 'idle in transaction', 'BEGIN', :'day',
-     :'day', 30, :'day'),
-    (2, :idle_in_bank, :'day', 102, 'bank', 'eve', NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL);
+     :'day', 30, :'day', 25.5),
+    (2, :idle_in_bank, :'day', 102, 'bank', 'eve', NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL);
 
 SET ROLE pganalytics_viewer;
 SELECT collector, server, database, sampled_at - :'day' AS at, datname, state, count, max_age_seconds,
@@ -30,7 +30,8 @@ SELECT collector, server, database, sampled_at - :'day' AS at, total_connections
 FROM pganalytics.connection_totals;
 SELECT collector, server, database, sampled_at - :'day' AS at, kind, pid, datname, username,
        application_name, client_address, state, query, query_start - :'day' AS query_start,
-       state_change - :'day' AS state_change, duration_seconds, backend_start - :'day' AS backend_start
+       state_change - :'day' AS state_change, duration_seconds, backend_start - :'day' AS backend_start,
+       idle_time_seconds
 FROM pganalytics.long_transactions ORDER BY pid;
 SELECT pid FROM pganalytics.long_transactions WHERE kind = 'idle' AND collector = 'east';
 

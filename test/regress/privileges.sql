@@ -278,34 +278,54 @@ INSERT INTO worker_statements VALUES
     ('find_deleted', 'integer[]', $$
      SELECT i.server_id FROM unnest($1) AS i(server_id) WHERE NOT EXISTS
      (SELECT FROM pganalytics.servers s WHERE s.server_id = i.server_id)$$),
-    ('add_server', 'uuid, text, text, integer, text', $$
+    ('add_server', 'uuid, text, text, integer, text, boolean', $$
      INSERT INTO pganalytics.servers (collector_id, name, hostname, server_version,
-     collector_version) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (collector_id, name) DO NOTHING$$),
+     collector_version, over_quota) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (collector_id, name) DO NOTHING$$),
+    ('count_servers', 'uuid, bigint', $$
+     SELECT pg_catalog.count(*) FROM (SELECT FROM pganalytics.servers
+     WHERE collector_id = $1 AND NOT over_quota LIMIT $2) s$$),
     ('describe_server', 'integer, text, integer, text', $$
      UPDATE pganalytics.servers SET hostname = $2, server_version = $3, collector_version = $4
      WHERE server_id = $1 AND (hostname, server_version, collector_version) IS DISTINCT FROM ($2,
      $3, $4)$$),
-    ('find_database', 'integer, text', $$
-     SELECT database_id FROM pganalytics.databases WHERE server_id = $1 AND name = $2$$),
-    ('add_database', 'integer, text', $$
-     INSERT INTO pganalytics.databases (server_id, name) VALUES ($1, $2) ON CONFLICT (server_id,
-     name) DO NOTHING$$),
+    ('find_databases', 'integer, text[]', $$
+     SELECT i.ordinality, d.database_id FROM unnest($2) WITH ORDINALITY AS i(name, ordinality)
+     CROSS JOIN LATERAL (SELECT b.database_id FROM pganalytics.databases b
+     WHERE b.server_id = $1 AND b.name = i.name OFFSET 0) d$$),
+    ('count_databases', 'integer, bigint', $$
+     SELECT pg_catalog.count(*) FROM (SELECT FROM pganalytics.databases
+     WHERE server_id = $1 LIMIT $2) d$$),
+    ('add_databases', 'integer, text[]', $$
+     INSERT INTO pganalytics.databases (server_id, name) SELECT $1, i.name FROM unnest($2) AS
+     i(name) ORDER BY i.name ON CONFLICT (server_id, name) DO NOTHING$$),
+    ('read_usage', 'uuid, date', $$
+     SELECT coalesce(pg_catalog.sum(u.series), 0)::pg_catalog.int8, coalesce(pg_catalog.sum(
+     u.text_bytes) FILTER (WHERE u.text_day = $2), 0)::pg_catalog.int8
+     FROM pganalytics.servers s JOIN pganalytics.server_usage u ON u.server_id = s.server_id
+     WHERE s.collector_id = $1$$),
+    ('save_usage', 'integer[], bigint[], bigint[], date', $$
+     INSERT INTO pganalytics.server_usage AS u (server_id, series, text_day, text_bytes)
+     SELECT i.server_id, i.series, $4, i.text_bytes
+     FROM unnest($1, $2, $3) AS i(server_id, series, text_bytes) ORDER BY i.server_id
+     ON CONFLICT (server_id) DO UPDATE SET series = u.series + EXCLUDED.series,
+     text_day = EXCLUDED.text_day, text_bytes = EXCLUDED.text_bytes +
+     CASE WHEN u.text_day = EXCLUDED.text_day THEN u.text_bytes ELSE 0 END$$),
     ('find_receipts', 'integer[], uuid[], uuid[], timestamptz', $$
      SELECT i.ordinality, l.body_hash = i.body_hash, l.observed, l.stored, l.unchanged, l.merged,
-     l.discarded_too_old, l.discarded_in_future, l.discarded_too_large FROM unnest($1, $2, $3) WITH ORDINALITY AS
+     l.discarded_too_old, l.discarded_in_future, l.discarded_too_large, l.discarded_over_quota FROM unnest($1, $2, $3) WITH ORDINALITY AS
      i(server_id, push_key, body_hash, ordinality) JOIN pganalytics.push_ledger l ON l.server_id
      = i.server_id AND l.push_key = i.push_key WHERE l.received_at > $4$$),
     ('health', 'uuid', $$SELECT pganalytics.metrics_health($1)$$),
-    ('add_to_ledger', 'integer[], uuid[], uuid[], uuid[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], jsonb[]', $$
+    ('add_to_ledger', 'integer[], uuid[], uuid[], uuid[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], jsonb[]', $$
      INSERT INTO pganalytics.push_ledger (server_id, push_key, body_hash, collector_id, epoch,
      sequence, body_bytes, observed, stored, unchanged, merged, discarded_too_old,
-     discarded_in_future, discarded_too_large, unstored) SELECT i.*  FROM unnest($1, $2, $3, $4, $5,
-     $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) AS i$$),
-    ('add_accounts', 'integer[], uuid[], integer[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], timestamptz[]', $$
+     discarded_in_future, discarded_too_large, discarded_over_quota, unstored) SELECT i.*  FROM unnest($1, $2, $3, $4, $5,
+     $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AS i$$),
+    ('add_accounts', 'integer[], uuid[], integer[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], timestamptz[]', $$
      INSERT INTO pganalytics.push_accounts (server_id, push_key, database_id, observed, stored,
      unchanged, merged, beyond_limit, discarded_too_old, discarded_in_future, discarded_too_large,
-     queries, newest_sample_at) SELECT i.* FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-     $12, $13) AS i$$),
+     discarded_over_quota, queries, newest_sample_at) SELECT i.* FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
+     $12, $13, $14) AS i$$),
     ('load_metric_series', 'text, integer[], integer[], uuid[]', $$
      SELECT i.ordinality, s.series_id FROM unnest($2, $3, $4) WITH ORDINALITY AS i(server_id,
      database_id, label_hash, ordinality) CROSS JOIN LATERAL (SELECT m.series_id FROM
@@ -335,6 +355,14 @@ INSERT INTO worker_statements VALUES
      'forgotten' AS has_text FROM pganalytics.query_series q WHERE
      q.server_id = $1 AND q.database_id = i.database_id AND q.queryid = i.queryid AND q.username =
      i.username AND q.toplevel = i.toplevel OFFSET 0) s$$),
+    ('find_new_texts', 'text[]', $$
+     SELECT d.ordinality FROM (SELECT DISTINCT ON (i.hash) i.ordinality FROM (SELECT
+     pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to(u.t, 'UTF8')), 1,
+     16), 'hex')::pg_catalog.uuid AS hash, u.ordinality FROM pg_catalog.unnest($1) WITH ORDINALITY AS u(t, ordinality)
+     WHERE u.t IS NOT NULL OFFSET 0) i LEFT JOIN LATERAL (SELECT q.text_id
+     FROM pganalytics.query_texts q WHERE q.text_hash = i.hash OFFSET 0) x ON true
+     WHERE x.text_id IS NULL AND NOT EXISTS (SELECT FROM pganalytics.forgotten_texts f
+     WHERE f.text_hash = i.hash) ORDER BY i.hash, i.ordinality) d ORDER BY d.ordinality$$),
     ('add_texts', 'text[]', $$
      INSERT INTO pganalytics.query_texts (text_hash, text) SELECT DISTINCT ON (1)
      pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to(t, 'UTF8')), 1,
@@ -342,27 +370,36 @@ INSERT INTO worker_statements VALUES
      EXISTS (SELECT FROM pganalytics.forgotten_texts f WHERE f.text_hash =
      pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to(t, 'UTF8')), 1,
      16), 'hex')::pg_catalog.uuid) ORDER BY 1 ON CONFLICT (text_hash) DO NOTHING$$),
-    ('add_series', 'integer, integer[], text[], bigint[], boolean[], text[], text[], timestamptz[], boolean[]', $$
+    ('add_series', 'integer, integer[], text[], bigint[], boolean[], text[], text[], timestamptz[], boolean[], boolean[]', $$
      INSERT INTO pganalytics.query_series (server_id, database_id, username, queryid, toplevel,
-     text_id, text_state, first_seen, last_seen, from_zero) SELECT $1, i.database_id, i.username,
+     text_id, text_state, first_seen, last_seen, from_zero, text_note) SELECT $1, i.database_id, i.username,
      i.queryid, i.toplevel, x.text_id, CASE WHEN
      EXISTS (SELECT FROM pganalytics.forgotten_texts f WHERE f.text_hash =
      pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to(i.text, 'UTF8')), 1,
-     16), 'hex')::pg_catalog.uuid) THEN 'forgotten' ELSE i.text_state END, i.seen, i.seen, i.from_zero FROM unnest($2, $3, $4, $5, $6,
-     $7, $8, $9) AS i(database_id, username, queryid, toplevel, text, text_state, seen, from_zero) LEFT JOIN
+     16), 'hex')::pg_catalog.uuid) THEN 'forgotten' ELSE i.text_state END, i.seen, i.seen, i.from_zero,
+     CASE WHEN x.text_id IS NOT NULL THEN CASE WHEN i.text_cut THEN 'cut' END WHEN
+     i.text IS NOT NULL AND NOT EXISTS (SELECT FROM pganalytics.forgotten_texts f WHERE f.text_hash =
+     pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to(i.text, 'UTF8')), 1,
+     16), 'hex')::pg_catalog.uuid) THEN 'left out' END FROM unnest($2, $3, $4, $5, $6,
+     $7, $8, $9, $10) AS i(database_id, username, queryid, toplevel, text, text_state, seen, from_zero, text_cut) LEFT JOIN
      pganalytics.query_texts x ON x.text_hash =
      pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to(i.text,
      'UTF8')), 1, 16), 'hex')::pg_catalog.uuid ORDER BY i.database_id, i.queryid, i.username,
      i.toplevel ON CONFLICT (server_id, database_id, queryid, username, toplevel) DO NOTHING$$),
-    ('attach_text', 'integer, integer, text, text', $$
+    ('attach_text', 'integer, integer, text, text, boolean, boolean', $$
      UPDATE pganalytics.query_series q SET text_id = x.text_id, text_state = CASE WHEN
      EXISTS (SELECT FROM pganalytics.forgotten_texts f WHERE f.text_hash =
      pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to($3, 'UTF8')), 1,
-     16), 'hex')::pg_catalog.uuid) THEN 'forgotten' ELSE $4 END FROM (SELECT) one LEFT JOIN pganalytics.query_texts x ON
+     16), 'hex')::pg_catalog.uuid) THEN 'forgotten' ELSE $4 END,
+     text_note = CASE WHEN x.text_id IS NOT NULL THEN CASE WHEN $5 THEN 'cut' END WHEN
+     $3 IS NOT NULL AND NOT EXISTS (SELECT FROM pganalytics.forgotten_texts f WHERE f.text_hash =
+     pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to($3, 'UTF8')), 1,
+     16), 'hex')::pg_catalog.uuid) THEN 'left out' END FROM (SELECT) one LEFT JOIN pganalytics.query_texts x ON
      x.text_hash = pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(
      pg_catalog.convert_to($3, 'UTF8')), 1, 16), 'hex')::pg_catalog.uuid
      WHERE q.server_id = $1 AND q.series_id = $2 AND q.text_id IS NULL AND q.text_state IS DISTINCT
-     FROM 'forgotten'$$),
+     FROM 'forgotten' AND (x.text_id IS NOT NULL OR NOT $6)
+     RETURNING x.text_id IS NOT NULL OR q.text_state = 'forgotten'$$),
     ('any_forgotten', 'boolean', $$
      SELECT EXISTS (SELECT FROM pganalytics.forgotten_texts) WHERE $1 IS NULL$$),
     ('find_forgotten', 'uuid[]', $$
@@ -421,11 +458,13 @@ FROM (VALUES
      INSERT INTO pganalytics.api_sessions (session_id, role_oid, role_name, refresh_sha256,
      verifier_sha256, expires_at, address) VALUES ($1, $2, $3, $4, $5, $6, $7)$$),
     ('find_session', 'uuid', $$
-     SELECT role_oid, role_name, refresh_sha256, verifier_sha256, created_at, expires_at
-     FROM pganalytics.api_sessions
+     SELECT role_oid, role_name, refresh_sha256, verifier_sha256, created_at, expires_at,
+     refreshed_at BETWEEN pg_catalog.now() - interval '10 seconds' AND pg_catalog.now(),
+     previous_sha256, next_masked FROM pganalytics.api_sessions
      WHERE session_id = $1 AND ended_at IS NULL AND expires_at > pg_catalog.now() FOR UPDATE$$),
-    ('next_token', 'uuid, bytea', $$
-     UPDATE pganalytics.api_sessions SET refresh_sha256 = $2, last_used_at = pg_catalog.now()
+    ('next_token', 'uuid, bytea, bytea, bytea', $$
+     UPDATE pganalytics.api_sessions SET refresh_sha256 = $2, previous_sha256 = $3,
+     next_masked = $4, refreshed_at = pg_catalog.now(), last_used_at = pg_catalog.now()
      WHERE session_id = $1$$),
     ('note_use', 'uuid', $$
      UPDATE pganalytics.api_sessions SET last_used_at = pg_catalog.now()

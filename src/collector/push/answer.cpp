@@ -113,16 +113,19 @@ std::optional<uint64_t> TrustVersion(const Answer& answer) {
     return static_cast<uint64_t>(version->valuedouble);
 }
 
-uint64_t Discarded(const Answer& answer) {
+std::string Discarded(const Answer& answer) {
     const Json receipt = Parse(answer.body);
     const cJSON* rows = cJSON_GetObjectItemCaseSensitive(receipt.get(), "rows");
     const cJSON* discarded = cJSON_GetObjectItemCaseSensitive(rows, "discarded");
-    double total = 0;
+    std::string text;
     const cJSON* reason = nullptr;
     cJSON_ArrayForEach(reason, discarded) {
-        if (cJSON_IsNumber(reason)) total += reason->valuedouble;
+        const double count = cJSON_IsNumber(reason) ? reason->valuedouble : 0;
+        if (!(count >= 1 && count < 1e15) || reason->string == nullptr) continue;
+        if (!text.empty()) text += ", ";
+        text += std::string(reason->string) + ' ' + std::to_string(static_cast<uint64_t>(count));
     }
-    return total > 0 && total < 1e15 ? static_cast<uint64_t>(total) : 0;
+    return std::string(core::CutUtf8(text, kMaxQuotedBytes));
 }
 
 }  // namespace pganalytics::collector

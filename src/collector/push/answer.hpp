@@ -60,7 +60,8 @@ std::string Advice(const Answer& answer);
 // it names none.
 std::optional<uint64_t> TrustVersion(const Answer& answer);
 
-// Discarded is the number of discarded rows that a receipt states; 0 if it states none.
-uint64_t Discarded(const Answer& answer);
+// Discarded says how many rows a receipt says were discarded, by reason: "too_old 2, in_future 1".
+// It is empty if none were.
+std::string Discarded(const Answer& answer);
 
 }  // namespace pganalytics::collector

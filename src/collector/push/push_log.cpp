@@ -22,14 +22,14 @@ void PushLog::Report(const Push& push, const std::string& url, const Answer& ans
             Log(Level::kInfo, name + ": pushes are stored again; " + std::to_string(state.refused) +
                                   " had been refused");
         }
-        const uint64_t discarded = Discarded(answer);
-        if (discarded > 0 && !state.discards) {
-            Log(Level::kWarning, name + ": the receipt says that " + std::to_string(discarded) +
-                                     " rows were discarded; is this machine's clock right?");
+        const std::string discarded = Discarded(answer);
+        if (!discarded.empty() && !state.discards) {
+            Log(Level::kWarning,
+                name + ": the receipt says that rows were discarded: " + discarded);
         }
         state.stored_before = true;
         state.refused = 0;
-        state.discards = discarded > 0;
+        state.discards = !discarded.empty();
         return;
     }
     const std::string advice = Advice(answer);

@@ -55,6 +55,13 @@ class Cache {
         return entry;
     }
 
+    // Find returns the entry of a key, or nullptr. Remove removes the entry of a key if there is
+    // one.
+    Entry* Find(const Key& key) {
+        return static_cast<Entry*>(hash_search(table_, &key, HASH_FIND, nullptr));
+    }
+    void Remove(const Key& key) { hash_search(table_, &key, HASH_REMOVE, nullptr); }
+
     // Touch marks an entry as changed by the transaction in progress.
     void Touch(Entry* entry) {
         if (entry->touched) return;

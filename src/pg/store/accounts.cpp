@@ -19,28 +19,46 @@ using protocol::DiscardReason;
 Statement add_accounts = {
     "INSERT INTO pganalytics.push_accounts (server_id, push_key, database_id, observed, stored, "
     "unchanged, merged, beyond_limit, discarded_too_old, discarded_in_future, "
-    "discarded_too_large, queries, newest_sample_at) "
-    "SELECT i.* FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS i",
-    13,
+    "discarded_too_large, discarded_over_quota, queries, newest_sample_at) "
+    "SELECT i.* FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) "
+    "AS i",
+    14,
     {INT4ARRAYOID, 2951 /* uuid[] */, INT4ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID,
      INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID,
-     TIMESTAMPTZARRAYOID},
+     INT8ARRAYOID, TIMESTAMPTZARRAYOID},
     nullptr};
 
-constexpr Account kNoAccount = {};
-constexpr Tally kNoTally = {};
-
+// Entry is a row of push_accounts.
 struct Entry {
     const PushJob* job;
     int32 database_id;
-    const Account* account;
-    const Tally* tally;
+    Account account;
+    Tally tally;
 };
+
+// Add adds the counts of one account. The row of "no database" also has the rows of databases that
+// have no row of their own (kOverQuota).
+void Add(const Account& account, const Tally& tally, Entry* entry) {
+    Account* const sum = &entry->account;
+    sum->observed += account.observed;
+    sum->unchanged += account.unchanged;
+    sum->merged += account.merged;
+    sum->beyond_limit += account.beyond_limit;
+    sum->too_large += account.too_large;
+    sum->queries += account.queries;
+    Tally* const done = &entry->tally;
+    done->stored += tally.stored;
+    done->unchanged += tally.unchanged;
+    done->too_old += tally.too_old;
+    done->in_future += tally.in_future;
+    done->over_quota += tally.over_quota;
+    done->newest_sample = Max(done->newest_sample, tally.newest_sample);
+}
 
 template <typename Field>
 Datum CountsOf(const Entry* entries, int count, Field&& field) {
     return ArrayOf(entries, count, INT8OID, [&field](const Entry& entry, bool*) {
-        return Int64GetDatum(static_cast<int64>(field(*entry.account, *entry.tally)));
+        return Int64GetDatum(static_cast<int64>(field(entry.account, entry.tally)));
     });
 }
 
@@ -56,6 +74,8 @@ void ResolveDatabases(PushJob* const* jobs, int count) {
     struct Named {
         PushJob* job;
         uint32 account;
+        std::string_view Name() const { return job->accounts[account].database; }
+        bool HasRow() const { return !job->over_quota && !Name().empty(); }
         auto Place() const { return std::tie(job->server_id, job->accounts[account].database); }
     };
     auto* const named = static_cast<Named*>(MemoryContextAllocHuge(
@@ -66,11 +86,29 @@ void ResolveDatabases(PushJob* const* jobs, int count) {
     }
     std::sort(named, named + names,
               [](const Named& a, const Named& b) { return a.Place() < b.Place(); });
-    for (size_t i = 0; i < names; ++i) {
-        const auto [job, account] = named[i];
-        const std::string_view name = job->accounts[account].database;
-        job->database_ids[account] = name.empty() ? 0 : DatabaseOf(job->server_id, name);
+    auto* const lookups = static_cast<DatabaseLookup*>(MemoryContextAllocHuge(
+        CurrentMemoryContext, sizeof(DatabaseLookup) * Max(names, size_t{1})));
+    for (size_t begin = 0; begin < names;) {
+        const int32 server_id = named[begin].job->server_id;
+        size_t end = begin;
+        int wanted = 0;
+        for (; end < names && named[end].job->server_id == server_id; ++end) {
+            const std::string_view name = named[end].Name();
+            if (!named[end].HasRow()) continue;
+            if (wanted == 0 || lookups[wanted - 1].name != name) lookups[wanted++] = {name, 0};
+        }
+        FindDatabases(server_id, lookups, wanted);
+        int next = 0;
+        for (size_t i = begin; i < end; ++i) {
+            int32* const id = &named[i].job->database_ids[named[i].account];
+            *id = named[i].job->over_quota ? kOverQuota : 0;
+            if (!named[i].HasRow()) continue;
+            while (lookups[next].name != named[i].Name()) ++next;
+            *id = lookups[next].database_id;
+        }
+        begin = end;
     }
+    pfree(lookups);
     pfree(named);
 }
 
@@ -89,6 +127,7 @@ void SumUp(PushJob* job) {
         receipt->unchanged += tally.unchanged;
         discarded(DiscardReason::kTooOld) += tally.too_old;
         discarded(DiscardReason::kInFuture) += tally.in_future;
+        discarded(DiscardReason::kOverQuota) += tally.over_quota;
     }
 }
 
@@ -99,12 +138,14 @@ void AddAccounts(PushJob* const* jobs, int count) {
     int rows = 0;
     for (int i = 0; i < count; ++i) {
         const PushJob* const job = jobs[i];
-        bool has_none = true;  // true if no account is for "no database"
+        Entry* const none = &entries[rows++];
+        *none = {job, 0, {}, {}};
         for (uint32 a = 0; a < job->account_count; ++a) {
-            has_none = has_none && job->database_ids[a] != 0;
-            entries[rows++] = {job, job->database_ids[a], &job->accounts[a], &job->tallies[a]};
+            const bool has_row = job->database_ids[a] > 0;
+            Entry* const entry = has_row ? &entries[rows++] : none;
+            if (has_row) *entry = {job, job->database_ids[a], {}, {}};
+            Add(job->accounts[a], job->tallies[a], entry);
         }
-        if (has_none) entries[rows++] = {job, 0, &kNoAccount, &kNoTally};
     }
     Datum values[] = {
         ArrayOf(entries, rows, INT4OID,
@@ -122,11 +163,12 @@ void AddAccounts(PushJob* const* jobs, int count) {
         CountsOf(entries, rows, [](const Account&, const Tally& t) { return t.too_old; }),
         CountsOf(entries, rows, [](const Account&, const Tally& t) { return t.in_future; }),
         CountsOf(entries, rows, [](const Account& a, const Tally&) { return a.too_large; }),
+        CountsOf(entries, rows, [](const Account&, const Tally& t) { return t.over_quota; }),
         CountsOf(entries, rows, [](const Account& a, const Tally&) { return a.queries; }),
         ArrayOf(entries, rows, TIMESTAMPTZOID,
                 [](const Entry& e, bool* is_null) {
-                    *is_null = e.tally->newest_sample == 0;
-                    return TimestampTzGetDatum(e.tally->newest_sample);
+                    *is_null = e.tally.newest_sample == 0;
+                    return TimestampTzGetDatum(e.tally.newest_sample);
                 }),
     };
     Execute(&add_accounts, values);

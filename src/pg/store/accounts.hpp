@@ -7,7 +7,7 @@ namespace pganalytics::pg {
 
 // ResolveDatabases sets database_ids of each job: one id for each of the job's accounts. It adds
 // new databases in the order of their names, so that two workers cannot deadlock. It raises the
-// same errors as DatabaseOf.
+// same errors as FindDatabases.
 // REQUIRES: jobs sorted by server; SPI connected.
 void ResolveDatabases(PushJob* const* jobs, int count);
 

@@ -20,7 +20,7 @@ using protocol::DiscardReason;
 
 Statement find_receipts = {
     "SELECT i.ordinality, l.body_hash = i.body_hash, l.observed, l.stored, l.unchanged, l.merged, "
-    "l.discarded_too_old, l.discarded_in_future, l.discarded_too_large "
+    "l.discarded_too_old, l.discarded_in_future, l.discarded_too_large, l.discarded_over_quota "
     "FROM unnest($1, $2, $3) WITH ORDINALITY "
     "AS i(server_id, push_key, body_hash, ordinality) "
     "JOIN pganalytics.push_ledger l ON l.server_id = i.server_id AND l.push_key = i.push_key "
@@ -32,12 +32,13 @@ Statement find_receipts = {
 Statement add_to_ledger = {
     "INSERT INTO pganalytics.push_ledger (server_id, push_key, body_hash, collector_id, epoch, "
     "sequence, body_bytes, observed, stored, unchanged, merged, discarded_too_old, "
-    "discarded_in_future, discarded_too_large, unstored) SELECT i.* FROM unnest($1, $2, $3, $4, "
-    "$5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) AS i",
-    15,
+    "discarded_in_future, discarded_too_large, discarded_over_quota, unstored) "
+    "SELECT i.* FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) "
+    "AS i",
+    16,
     {INT4ARRAYOID, 2951, 2951, 2951, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID,
      INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID,
-     3807 /* jsonb[] */},
+     INT8ARRAYOID, 3807 /* jsonb[] */},
     nullptr};
 
 template <typename Field>
@@ -107,9 +108,10 @@ void FindReceipts(PushJob* const* jobs, int count) {
         receipt->stored = static_cast<uint64>(Int8Of(row, 4));
         receipt->unchanged = static_cast<uint64>(Int8Of(row, 5));
         receipt->merged = static_cast<uint64>(Int8Of(row, 6));
-        receipt->discarded = {static_cast<uint64>(Int8Of(row, 7)),
-                              static_cast<uint64>(Int8Of(row, 8)),
-                              static_cast<uint64>(Int8Of(row, 9))};
+        for (size_t reason = 0; reason < receipt->discarded.size(); ++reason) {
+            receipt->discarded[reason] =
+                static_cast<uint64>(Int8Of(row, 7 + static_cast<int>(reason)));
+        }
     }
 }
 
@@ -147,6 +149,8 @@ void AddToLedger(PushJob* const* jobs, int count) {
                  [](const PushJob* j) { return DiscardedOf(j, DiscardReason::kInFuture); }),
         CountsOf(jobs, count,
                  [](const PushJob* j) { return DiscardedOf(j, DiscardReason::kTooLarge); }),
+        CountsOf(jobs, count,
+                 [](const PushJob* j) { return DiscardedOf(j, DiscardReason::kOverQuota); }),
         ArrayOf(jobs, count, JSONBOID, unstored),
     };
     Execute(&add_to_ledger, values);

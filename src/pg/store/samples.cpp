@@ -1,7 +1,6 @@
 #include "pg/store/samples.hpp"
 
 #include "pg/base/guc.hpp"
-#include "pg/store/metrics/forgotten_texts.hpp"
 #include "pg/store/metrics/keep.hpp"
 #include "pg/store/metrics/metric_rows.hpp"
 #include "pg/store/metrics/metric_series.hpp"
@@ -40,7 +39,7 @@ void Gather(PushJob* job, const RowBlock& block, const SampleWindow& window, Met
     if (block.metric->id == MetricId::kQueryStats) {
         series = static_cast<int32*>(
             MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * block.rows));
-        ResolveSeries(job->server_id, block, window, series);
+        ResolveSeries(*job, block, window, series);
     } else {
         VerifyTexts(block);
     }
@@ -53,6 +52,10 @@ void Gather(PushJob* job, const RowBlock& block, const SampleWindow& window, Met
         if (!window.Holds(at)) {
             Tally* const tally = &job->tallies[account];
             ++(at < window.oldest ? tally->too_old : tally->in_future);
+            continue;
+        }
+        if (job->database_ids[account] == kOverQuota || (series != nullptr && series[i] == 0)) {
+            ++job->tallies[account].over_quota;
             continue;
         }
         TimestampTz* const newest = &job->tallies[account].newest_sample;
@@ -150,12 +153,12 @@ WorkClass WorkClassOf(const Metric& metric) {
 void StoreSamples(PushJob* const* jobs, int count, MemoryContext context) {
     for (const Metric& metric : protocol::Catalog()) {
         const SampleWindow window = WindowOf(metric.family);
-        const MetricRows rows = GatherAll(jobs, count, metric, window);
+        MetricRows rows = GatherAll(jobs, count, metric, window);
         if (rows.count > 0) {
             if (metric.keep == Keep::kChanges) {
                 LockServers(rows, [](const MetricRow&) { return true; });
             }
-            if (metric.id != MetricId::kQueryStats) ResolveMetricSeries(rows);
+            if (metric.id != MetricId::kQueryStats) ResolveMetricSeries(&rows);
             Decide(rows, window);
             Insert(rows, context);
         }

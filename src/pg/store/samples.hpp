@@ -11,6 +11,7 @@ namespace pganalytics::pg {
 //   unchanged  the table already holds the same values
 //   too_old    the row is older than its table's retention
 //   in_future  the row is more than a day in the future
+//   over_quota the collector has too many servers, databases or series
 // `context` holds the rows until the insert. StoreSamples raises the errors of BulkInsert,
 // ResolveSeries and FillCells.
 // REQUIRES: jobs sorted by server, their database_ids set; SPI connected.

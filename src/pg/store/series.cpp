@@ -1,10 +1,14 @@
 // Series: keeps the cache, and finds out what a block of rows changes in it.
 #include "pg/store/series.hpp"
 
+#include "core/utf8.hpp"
 #include "pg/base/cache.hpp"
+#include "pg/base/guc.hpp"
+#include "pg/store/metrics/quotas.hpp"
 #include "pg/store/metrics/stored_text.hpp"
 #include "pg/store/series_store.hpp"
 #include "pg/store/servers.hpp"
+#include "protocol/accounts.hpp"
 
 extern "C" {
 #include "mb/pg_wchar.h"
@@ -72,7 +76,9 @@ Changes NewChanges(uint32_t rows) {
             0};
 }
 
+// CheckedText returns a text as it is stored: without what is beyond quota_query_text.
 std::string_view CheckedText(std::string_view text) {
+    text = core::CutUtf8(text, static_cast<size_t>(settings.quota_query_text_kb) * 1024);
     if (!pg_verify_mbstr(PG_UTF8, text.data(), static_cast<int>(text.size()), true)) {
         ereport(ERROR, errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
                 errmsg("text of a query is not valid UTF-8"));
@@ -89,21 +95,38 @@ std::string_view CellText(const protocol::RowBlock& block, protocol::Row row, ui
 void MaskTexts(protocol::Content content, Changes changes) {
     for (int i = 0; i < changes.count; ++i) {
         SeriesChange& change = changes.list[i];
-        if (change.brings_text) change.text = StoredText(content, CheckedText(change.text));
+        if (!change.brings_text) continue;
+        const std::string_view kept = CheckedText(change.text);
+        change.text_cut = kept.size() < change.text.size();
+        change.text = StoredText(content, kept);
     }
 }
 
+// AddNewTexts stores those texts that query_texts does not have, as far as the quota of the
+// collector goes. A series whose text was left out says so.
+void AddNewTexts(const PushJob& job, const SeriesChange* changes, int count) {
+    SeriesChange* const fresh = NewChanges(static_cast<uint32_t>(count)).list;
+    const int fresh_count = FindNewTexts(changes, count, fresh);
+    int allowed = 0;
+    for (int i = 0; i < fresh_count; ++i) {
+        if (AllowText(job, fresh[i].text.size())) fresh[allowed++] = fresh[i];
+    }
+    if (allowed > 0) AddTexts(fresh, allowed);
+}
+
 // AddMissing fills in the entries that were not in the cache: it loads their series from the tables
-// or adds them.
-void AddMissing(int32 server_id, protocol::Content content, Changes missing) {
+// or adds them. Series beyond the quota keep the number 0.
+void AddMissing(const PushJob& job, protocol::Content content, Changes missing) {
+    const int32 server_id = job.server_id;
     LoadSeries(server_id, missing.list, missing.count);
     Changes fresh = NewChanges(static_cast<uint32_t>(missing.count));
     for (int i = 0; i < missing.count; ++i) {
         if (missing.list[i].entry->series_id == 0) fresh.list[fresh.count++] = missing.list[i];
     }
+    if (fresh.count > 0) fresh.count = AllowSeries(job, fresh.count);
     if (fresh.count == 0) return;
     MaskTexts(content, fresh);
-    AddTexts(fresh.list, fresh.count);
+    AddNewTexts(job, fresh.list, fresh.count);
     AddSeries(server_id, fresh.list, fresh.count);
     LoadSeries(server_id, fresh.list, fresh.count);
     for (int i = 0; i < fresh.count; ++i) {
@@ -143,33 +166,32 @@ void Follow(SeriesEntry* entry, const SeriesChange& row, int64 calls, TimestampT
 
 }  // namespace
 
-void ResolveSeries(int32 server_id, const protocol::RowBlock& block, const SampleWindow& window,
+void ResolveSeries(const PushJob& job, const protocol::RowBlock& block, const SampleWindow& window,
                    int32* out) {
     using namespace protocol;
+    const int32 server_id = job.server_id;
     PrepareCaches();
     auto* const entries = static_cast<SeriesEntry**>(
         MemoryContextAllocHuge(CurrentMemoryContext, sizeof(SeriesEntry*) * Max(block.rows, 1u)));
     const protocol::Content content = block.metric->columns[kQueryText].content;
     Changes missing = NewChanges(block.rows);
     Changes textless = NewChanges(block.rows);
-    NameCache database = {};
     NameCache user = {};
+    AccountFinder accounts(block, job.accounts, job.account_count);
 
     for (uint32_t i = 0; i < block.rows; ++i) {
         const Row row = block.At(i);
         entries[i] = nullptr;
         if (!window.Holds(row.Int8(kSampledAt))) continue;
-        if (!database.valid || database.word != row.Word(kDatabase)) {
-            database = {row.Word(kDatabase), true,
-                        DatabaseOf(server_id, block.Text(row.Word(kDatabase)))};
-        }
+        const int32 database_id = job.database_ids[accounts.Find(row)];
+        if (database_id == kOverQuota) continue;
         const std::string_view username = CellText(block, row, kUserName);
         if (!user.valid || user.word != row.Word(kUserName)) {
             user = {row.Word(kUserName), true, UserNumber(username)};
         }
         SeriesKey key = {};
         key.server_id = server_id;
-        key.database_id = database.number;
+        key.database_id = database_id;
         key.user_number = user.number;
         key.toplevel = row.IsNull(kTopLevel) || row.Word(kTopLevel) != 0 ? 1 : 0;
         key.queryid = row.Int8(kQueryId);
@@ -184,25 +206,26 @@ void ResolveSeries(int32 server_id, const protocol::RowBlock& block, const Sampl
                                      row.Int8(kSampledAt),
                                      0,
                                      !row.IsNull(kStatsSince),
-                                     brings_text};
+                                     brings_text,
+                                     false};
         if (!found) missing.list[missing.count++] = change;
         if (brings_text && StoresTexts()) textless.list[textless.count++] = change;
     }
 
-    if (missing.count > 0) AddMissing(server_id, content, missing);
+    if (missing.count > 0) AddMissing(job, content, missing);
     // AddMissing has added the texts of new series. Of the other series here, those without
     // has_text still need their text.
     Changes wanting = {textless.list, 0};
     for (int i = 0; i < textless.count; ++i) {
         SeriesEntry* const entry = textless.list[i].entry;
-        if (entry->has_text) continue;
-        entry->has_text = true;
+        if (entry->has_text || entry->fresh || entry->series_id == 0) continue;
+        entry->has_text = true;  // once for all its samples here; AttachTexts has the last word
         series.Touch(entry);
         wanting.list[wanting.count++] = textless.list[i];
     }
     if (wanting.count > 0) {
         MaskTexts(content, wanting);
-        AddTexts(wanting.list, wanting.count);
+        AddNewTexts(job, wanting.list, wanting.count);
         AttachTexts(server_id, wanting.list, wanting.count);
     }
 
@@ -210,7 +233,7 @@ void ResolveSeries(int32 server_id, const protocol::RowBlock& block, const Sampl
     for (uint32_t i = 0; i < block.rows; ++i) {
         const Row row = block.At(i);
         out[i] = 0;
-        if (entries[i] == nullptr) continue;
+        if (entries[i] == nullptr || entries[i]->series_id == 0) continue;
         SeriesChange change = {};
         change.entry = entries[i];
         change.sampled_at = row.Int8(kSampledAt);
@@ -219,6 +242,10 @@ void ResolveSeries(int32 server_id, const protocol::RowBlock& block, const Sampl
                row.Word(kRebased) != 0, &seen);
     }
     if (seen.count > 0) NoteSeen(server_id, seen.list, seen.count);
+    for (int i = 0; i < missing.count; ++i) {
+        const SeriesEntry* const entry = missing.list[i].entry;
+        if (entry->series_id == 0) series.Remove(entry->key);
+    }
 }
 
 void CommitSeries() { series.Commit(); }

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "pg/base/prelude.hpp"
+#include "pg/store/metrics/push_job.hpp"
 #include "protocol/rows.hpp"
 
 namespace pganalytics::pg {
@@ -17,15 +18,15 @@ struct SampleWindow {
 };
 
 // ResolveSeries sets out[i] to the series number of row i of a block of kQueryStats. `out` has
-// block.rows elements. A row outside the window gets 0 and changes nothing. ResolveSeries adds new
-// series and texts. It also stores when the counters of a series were reset. Each of these shows a
-// reset:
+// block.rows elements. A row outside the window, of a database without a row or of a new series
+// beyond the quota gets 0 and changes nothing. ResolveSeries adds new series and texts. It also
+// stores when the counters of a series were reset. Each of these shows a reset:
 //   - the number of calls is lower than in the previous sample
 //   - stats_since is not before the newest known sample
 //   - `rebased` is true: the row shows no activity and is only a base for the next sample
 // ERROR 22001 or 22021 for names or texts that PostgreSQL cannot hold.
 // REQUIRES: SPI connected.
-void ResolveSeries(int32 server_id, const protocol::RowBlock& block, const SampleWindow& window,
+void ResolveSeries(const PushJob& job, const protocol::RowBlock& block, const SampleWindow& window,
                    int32* out);
 
 // CommitSeries must be called after a commit, and ForgetTouchedSeries after an abort, because what

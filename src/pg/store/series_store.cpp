@@ -22,6 +22,11 @@ namespace {
     "EXISTS (SELECT FROM pganalytics.forgotten_texts f WHERE " \
     "f.text_hash = " TEXT_HASH(text) ")"
 
+// TEXT_NOTE makes the SQL expression for query_series.text_note, of a series whose text is x.
+#define TEXT_NOTE(text, cut)                                                           \
+    "CASE WHEN x.text_id IS NOT NULL THEN CASE WHEN " cut " THEN 'cut' END WHEN " text \
+    " IS NOT NULL AND NOT " IS_FORGOTTEN(text) " THEN 'left out' END"
+
 // OFFSET 0 forces one index look-up by the whole key for each row. Without it, a plan that was made
 // while the table was empty would compare each row of the server with each row of the push (20,000
 // queries took 35 s).
@@ -38,6 +43,16 @@ Statement load_series = {
     {INT4OID, INT4ARRAYOID, TEXTARRAYOID, INT8ARRAYOID, BOOLARRAYOID},
     nullptr};
 
+Statement find_new_texts = {
+    "SELECT d.ordinality FROM (SELECT DISTINCT ON (i.hash) i.ordinality FROM (SELECT "
+    TEXT_HASH("u.t") " AS hash, u.ordinality "
+    "FROM pg_catalog.unnest($1) WITH ORDINALITY AS u(t, ordinality) "
+    "WHERE u.t IS NOT NULL OFFSET 0) i LEFT JOIN LATERAL (SELECT q.text_id "
+    "FROM pganalytics.query_texts q WHERE q.text_hash = i.hash OFFSET 0) x ON true "
+    "WHERE x.text_id IS NULL AND NOT EXISTS (SELECT FROM pganalytics.forgotten_texts f "
+    "WHERE f.text_hash = i.hash) ORDER BY i.hash, i.ordinality) d ORDER BY d.ordinality",
+    1, {TEXTARRAYOID}, nullptr};
+
 // Insert the texts in the order of their hashes, so that two workers that add the same texts cannot
 // deadlock. For the same reason add_series inserts in the order of the key.
 Statement add_texts = {
@@ -49,28 +64,31 @@ Statement add_texts = {
 
 Statement add_series = {
     "INSERT INTO pganalytics.query_series (server_id, database_id, username, queryid, toplevel, "
-    "text_id, text_state, first_seen, last_seen, from_zero) "
+    "text_id, text_state, first_seen, last_seen, from_zero, text_note) "
     "SELECT $1, i.database_id, i.username, i.queryid, i.toplevel, x.text_id, "
     "CASE WHEN " IS_FORGOTTEN("i.text") " THEN 'forgotten' ELSE i.text_state END, "
-    "i.seen, i.seen, i.from_zero FROM unnest($2, $3, $4, $5, $6, $7, $8, $9) "
-    "AS i(database_id, username, queryid, toplevel, text, text_state, seen, from_zero) "
+    "i.seen, i.seen, i.from_zero, " TEXT_NOTE("i.text", "i.text_cut") " "
+    "FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10) "
+    "AS i(database_id, username, queryid, toplevel, text, text_state, seen, from_zero, text_cut) "
     "LEFT JOIN pganalytics.query_texts x ON x.text_hash = " TEXT_HASH("i.text") " "
     "ORDER BY i.database_id, i.queryid, i.username, i.toplevel "
     "ON CONFLICT (server_id, database_id, queryid, username, toplevel) DO NOTHING",
-    9,
+    10,
     {INT4OID, INT4ARRAYOID, TEXTARRAYOID, INT8ARRAYOID, BOOLARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
-     TIMESTAMPTZARRAYOID, BOOLARRAYOID},
+     TIMESTAMPTZARRAYOID, BOOLARRAYOID, BOOLARRAYOID},
     nullptr};
 
 // Use one statement for each series: a join with an array could get the bad plan that load_series
 // avoids with OFFSET 0.
 Statement attach_text = {
     "UPDATE pganalytics.query_series q SET text_id = x.text_id, "
-    "text_state = CASE WHEN " IS_FORGOTTEN("$3") " THEN 'forgotten' ELSE $4 END "
+    "text_state = CASE WHEN " IS_FORGOTTEN("$3") " THEN 'forgotten' ELSE $4 END, "
+    "text_note = " TEXT_NOTE("$3", "$5") " "
     "FROM (SELECT) one LEFT JOIN pganalytics.query_texts x ON x.text_hash = " TEXT_HASH("$3") " "
     "WHERE q.server_id = $1 AND q.series_id = $2 AND q.text_id IS NULL "
-    "AND q.text_state IS DISTINCT FROM 'forgotten'",
-    4, {INT4OID, INT4OID, TEXTOID, TEXTOID}, nullptr};
+    "AND q.text_state IS DISTINCT FROM 'forgotten' AND (x.text_id IS NOT NULL OR NOT $6) "
+    "RETURNING x.text_id IS NOT NULL OR q.text_state = 'forgotten'",
+    6, {INT4OID, INT4OID, TEXTOID, TEXTOID, BOOLOID, BOOLOID}, nullptr};
 
 Statement note_seen = {
     "UPDATE pganalytics.query_series SET last_seen = GREATEST(last_seen, $3), "
@@ -143,31 +161,46 @@ void LoadSeries(int32 server_id, const SeriesChange* changes, int count) {
     }
 }
 
+int FindNewTexts(const SeriesChange* changes, int count, SeriesChange* out) {
+    Datum values[] = {Texts(changes, count)};
+    Execute(&find_new_texts, values);
+    const int found = static_cast<int>(SPI_processed);
+    for (int i = 0; i < found; ++i) out[i] = changes[Int8Of(static_cast<uint64>(i), 1) - 1];
+    return found;
+}
+
 void AddTexts(const SeriesChange* changes, int count) {
     Datum values[] = {Texts(changes, count)};
     Execute(&add_texts, values);
 }
 
 void AddSeries(int32 server_id, const SeriesChange* changes, int count) {
-    Datum values[] = {Int32GetDatum(server_id),
-                      Databases(changes, count),
-                      UserNames(changes, count),
-                      QueryIds(changes, count),
-                      TopLevels(changes, count),
-                      Texts(changes, count),
-                      TextStates(changes, count),
-                      SampledAts(changes, count),
-                      ArrayOf(changes, count, BOOLOID, [](const SeriesChange& c, bool*) {
-                          return BoolGetDatum(c.from_zero);
-                      })};
+    Datum values[] = {
+        Int32GetDatum(server_id),
+        Databases(changes, count),
+        UserNames(changes, count),
+        QueryIds(changes, count),
+        TopLevels(changes, count),
+        Texts(changes, count),
+        TextStates(changes, count),
+        SampledAts(changes, count),
+        ArrayOf(changes, count, BOOLOID,
+                [](const SeriesChange& c, bool*) { return BoolGetDatum(c.from_zero); }),
+        ArrayOf(changes, count, BOOLOID,
+                [](const SeriesChange& c, bool*) { return BoolGetDatum(c.text_cut); })};
     Execute(&add_series, values);
 }
 
 void AttachTexts(int32 server_id, const SeriesChange* changes, int count) {
     for (int i = 0; i < count; ++i) {
-        Datum values[] = {Int32GetDatum(server_id), Int32GetDatum(changes[i].entry->series_id),
-                          TextDatum(changes[i].text), TextDatum(TextState())};
+        SeriesEntry* const entry = changes[i].entry;
+        Datum values[] = {Int32GetDatum(server_id),          Int32GetDatum(entry->series_id),
+                          TextDatum(changes[i].text),        TextDatum(TextState()),
+                          BoolGetDatum(changes[i].text_cut), BoolGetDatum(entry->left_out)};
         Execute(&attach_text, values);
+        // No row: another worker has given it its text, or the row says already that it has none.
+        entry->has_text = SPI_processed > 0 ? BoolOf(0, 1) : !entry->left_out;
+        entry->left_out = !entry->has_text;
     }
 }
 

@@ -3,7 +3,9 @@
 
 #include "core/utf8.hpp"
 #include "pg/base/cache.hpp"
+#include "pg/base/guc.hpp"
 #include "pg/base/statement.hpp"
+#include "pg/store/metrics/push_job.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"
@@ -58,9 +60,10 @@ Statement find_server = {
     nullptr};
 Statement add_server = {
     "INSERT INTO pganalytics.servers (collector_id, name, hostname, server_version, "
-    "collector_version) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (collector_id, name) DO NOTHING",
-    5,
-    {UUIDOID, TEXTOID, TEXTOID, INT4OID, TEXTOID},
+    "collector_version, over_quota) VALUES ($1, $2, $3, $4, $5, $6) "
+    "ON CONFLICT (collector_id, name) DO NOTHING",
+    6,
+    {UUIDOID, TEXTOID, TEXTOID, INT4OID, TEXTOID, BOOLOID},
     nullptr};
 Statement describe_server = {
     "UPDATE pganalytics.servers SET hostname = $2, server_version = $3, collector_version = $4 "
@@ -69,17 +72,35 @@ Statement describe_server = {
     4,
     {INT4OID, TEXTOID, INT4OID, TEXTOID},
     nullptr};
-Statement find_database = {
-    "SELECT database_id FROM pganalytics.databases WHERE server_id = $1 AND name = $2",
+// OFFSET 0 forces one index look-up by the whole key for each row; series_store.cpp says why.
+Statement find_databases = {
+    "SELECT i.ordinality, d.database_id FROM unnest($2) WITH ORDINALITY AS i(name, ordinality) "
+    "CROSS JOIN LATERAL (SELECT b.database_id FROM pganalytics.databases b "
+    "WHERE b.server_id = $1 AND b.name = i.name OFFSET 0) d",
     2,
-    {INT4OID, TEXTOID},
+    {INT4OID, TEXTARRAYOID},
     nullptr};
-Statement add_database = {
-    "INSERT INTO pganalytics.databases (server_id, name) VALUES ($1, $2) "
-    "ON CONFLICT (server_id, name) DO NOTHING",
+Statement add_databases = {
+    "INSERT INTO pganalytics.databases (server_id, name) SELECT $1, i.name FROM unnest($2) AS "
+    "i(name) ORDER BY i.name ON CONFLICT (server_id, name) DO NOTHING",
     2,
-    {INT4OID, TEXTOID},
+    {INT4OID, TEXTARRAYOID},
     nullptr};
+Statement count_databases = {
+    "SELECT pg_catalog.count(*) FROM (SELECT FROM pganalytics.databases "
+    "WHERE server_id = $1 LIMIT $2) d",
+    2,
+    {INT4OID, INT8OID},
+    nullptr};
+Statement count_servers = {
+    "SELECT pg_catalog.count(*) FROM (SELECT FROM pganalytics.servers "
+    "WHERE collector_id = $1 AND NOT over_quota LIMIT $2) s",
+    2,
+    {UUIDOID, INT8OID},
+    nullptr};
+// kExcessName names the row of servers for all that a collector sends about servers beyond its
+// quota. Their pushes are in the accounts there, and every row of theirs is discarded.
+constexpr std::string_view kExcessName = "(over quota)";
 
 Statement find_deleted = {
     "SELECT i.server_id FROM unnest($1) AS i(server_id) WHERE NOT EXISTS "
@@ -88,35 +109,67 @@ Statement find_deleted = {
     {INT4ARRAYOID},
     nullptr};
 
-// FindOrAdd looks up a row. If the row is missing, it adds the row and looks again, because another
-// worker may have added the row first.
-int32 FindOrAdd(Statement* find, Datum* key, Statement* add, Datum* row, bool* row_nulls,
-                const char* what) {
+bool Find(Statement* find, Datum* key, int32* id) {
     Execute(find, key);
-    if (SPI_processed == 0) {
-        Execute(add, row, row_nulls);
-        Execute(find, key);
+    if (SPI_processed == 1) *id = Int4Of(0, 1);
+    return SPI_processed == 1;
+}
+
+bool HasRoom(const core::Uuid& collector_id) {
+    Datum values[] = {UuidDatum(collector_id), Int64GetDatum(settings.quota_servers)};
+    Execute(&count_servers, values);
+    return Int8Of(0, 1) < settings.quota_servers;
+}
+
+// NameOf returns the name of a push's server. A v3 collector sends no name, only that of its host;
+// one that sends neither has one server.
+std::string_view NameOf(const protocol::Push& push) {
+    if (!push.server_name.empty()) return push.server_name;
+    if (push.hostname.empty()) return "default";
+    return core::CutUtf8(push.hostname, NAMEDATALEN - 1);
+}
+
+// LookUp reads the numbers of databases from the table, and caches them. It moves those that the
+// table does not have to the front of `missing` and returns how many they are.
+int LookUp(int32 server_id, DatabaseLookup** missing, int count) {
+    Datum values[] = {Int32GetDatum(server_id),
+                      ArrayOf(missing, count, TEXTOID, [](const DatabaseLookup* lookup, bool*) {
+                          return TextDatum(lookup->name);
+                      })};
+    Execute(&find_databases, values);
+    for (uint64 row = 0; row < SPI_processed; ++row) {
+        DatabaseLookup* const lookup = missing[Int8Of(row, 1) - 1];
+        DatabaseKey key = {};
+        key.server_id = server_id;
+        CopyName(key.name, lookup->name);
+        bool found = false;
+        lookup->database_id = Int4Of(row, 2);
+        databases.Enter(key, &found)->database_id = lookup->database_id;
     }
-    if (SPI_processed != 1) elog(ERROR, "could not find or add a %s", what);
-    return Int4Of(0, 1);
+    int left = 0;
+    for (int i = 0; i < count; ++i) {
+        if (missing[i]->database_id == 0) missing[left++] = missing[i];
+    }
+    return left;
 }
 
 // ServerOf returns the number of the server that a push names, and sets *cached to true if it has
-// not looked into the table.
-int32 ServerOf(const protocol::Push& push, bool* cached) {
-    CheckName(push.server_name, "name of the server");
+// not looked into the table. If the collector has as many servers as it may, it sets *over_quota,
+// and the number is that of the row for all further ones.
+int32 ServerOf(const protocol::Push& push, bool* over_quota, bool* cached) {
+    std::string_view name = NameOf(push);
+    CheckName(name, "name of the server");
     servers.Prepare();
     ServerKey key = {};
     key.collector_id = push.collector_id;
-    CopyName(key.name, push.server_name);
+    CopyName(key.name, name);
     const uint64 description = Describe(push);
-    bool found = false;
-    ServerEntry* const entry = servers.Enter(key, &found);
-    if (found && entry->description == description) {
+    ServerEntry* entry = servers.Find(key);
+    *over_quota = false;
+    if (entry != nullptr && entry->description == description) {
         *cached = true;
         return entry->server_id;
     }
-    servers.Touch(entry);
 
     // Cut a longer text instead of refusing the push. Host names have at most 253 bytes (RFC 1035),
     // and are only shown, never compared.
@@ -128,29 +181,53 @@ int32 ServerOf(const protocol::Push& push, bool* cached) {
                 errmsg("hostname or version is not valid UTF-8 in its first 255 bytes"));
     }
     const Datum collector = UuidDatum(key.collector_id);
-    const Datum name = TextDatum(push.server_name);
+    Datum find[] = {collector, TextDatum(name)};
+    int32 server_id = entry == nullptr ? 0 : entry->server_id;
+    bool is_there = entry != nullptr || Find(&find_server, find, &server_id);
+    if (!is_there && !HasRoom(push.collector_id)) {
+        *over_quota = true;
+        // There is no end of such names, so cache none of them, only the row for all.
+        memset(key.name, 0, sizeof(key.name));
+        CopyName(key.name, kExcessName);
+        entry = servers.Find(key);
+        if (entry != nullptr) {
+            *cached = true;
+            return entry->server_id;
+        }
+        find[1] = TextDatum(kExcessName);
+        is_there = Find(&find_server, find, &server_id);
+    }
     const Datum host = TextDatum(hostname);
     const Datum server_version = Int32GetDatum(static_cast<int32>(push.server_version));
     const Datum collector_version = TextDatum(version);
     const bool no_version = push.server_version == 0;
-    if (!found) {
-        Datum find[] = {collector, name};
-        Datum row[] = {collector, name, host, server_version, collector_version};
-        bool nulls[] = {false, false, false, no_version, false};
-        entry->server_id = FindOrAdd(&find_server, find, &add_server, row, nulls, "server");
+    if (!is_there) {
+        Datum row[] = {collector,      find[1],           host,
+                       server_version, collector_version, BoolGetDatum(*over_quota)};
+        bool nulls[] = {false, false, false, no_version, false, false};
+        Execute(&add_server, row, nulls);
+        // Another worker may have added the row first.
+        if (!Find(&find_server, find, &server_id)) elog(ERROR, "could not find or add a server");
     }
-    Datum row[] = {Int32GetDatum(entry->server_id), host, server_version, collector_version};
+    bool found = false;
+    entry = servers.Enter(key, &found);
+    servers.Touch(entry);
+    entry->server_id = server_id;
+    if (*over_quota) return server_id;
+
+    Datum row[] = {Int32GetDatum(server_id), host, server_version, collector_version};
     bool nulls[] = {false, false, no_version, false};
     Execute(&describe_server, row, nulls);
-
     entry->description = description;
-    return entry->server_id;
+    return server_id;
 }
 
 // NameServers calls ServerOf for each job. Returns true if a number came from the cache.
 bool NameServers(PushJob* const* jobs, int count) {
     bool cached = false;
-    for (int i = 0; i < count; ++i) jobs[i]->server_id = ServerOf(jobs[i]->push, &cached);
+    for (int i = 0; i < count; ++i) {
+        jobs[i]->server_id = ServerOf(jobs[i]->push, &jobs[i]->over_quota, &cached);
+    }
     return cached;
 }
 
@@ -182,18 +259,40 @@ void ResolveServers(PushJob* const* jobs, int count) {
     NameServers(jobs, count);
 }
 
-int32 DatabaseOf(int32 server_id, std::string_view name) {
-    CheckName(name, "name of the database");
+void FindDatabases(int32 server_id, DatabaseLookup* lookups, int count) {
     databases.Prepare();
-    DatabaseKey key = {};
-    key.server_id = server_id;
-    CopyName(key.name, name);
-    bool found = false;
-    DatabaseEntry* const entry = databases.Enter(key, &found);
-    if (found) return entry->database_id;
-    Datum row[] = {Int32GetDatum(server_id), TextDatum(name)};
-    entry->database_id = FindOrAdd(&find_database, row, &add_database, row, nullptr, "database");
-    return entry->database_id;
+    auto** const missing = static_cast<DatabaseLookup**>(MemoryContextAllocHuge(
+        CurrentMemoryContext, sizeof(DatabaseLookup*) * static_cast<size_t>(Max(count, 1))));
+    int wanted = 0;
+    for (int i = 0; i < count; ++i) {
+        CheckName(lookups[i].name, "name of the database");
+        DatabaseKey key = {};
+        key.server_id = server_id;
+        CopyName(key.name, lookups[i].name);
+        const DatabaseEntry* const entry = databases.Find(key);
+        lookups[i].database_id = entry == nullptr ? 0 : entry->database_id;
+        if (entry == nullptr) missing[wanted++] = &lookups[i];
+    }
+    if (wanted > 0) wanted = LookUp(server_id, missing, wanted);
+    if (wanted > 0) {
+        Datum limit[] = {Int32GetDatum(server_id), Int64GetDatum(settings.quota_databases)};
+        Execute(&count_databases, limit);
+        const int room = settings.quota_databases - static_cast<int>(Int8Of(0, 1));
+        const int fresh = Min(wanted, Max(room, 0));
+        for (int i = fresh; i < wanted; ++i) missing[i]->database_id = kOverQuota;
+        if (fresh > 0) {
+            Datum row[] = {
+                Int32GetDatum(server_id),
+                ArrayOf(missing, fresh, TEXTOID, [](const DatabaseLookup* lookup, bool*) {
+                    return TextDatum(lookup->name);
+                })};
+            Execute(&add_databases, row);
+            if (LookUp(server_id, missing, fresh) > 0) {
+                elog(ERROR, "could not find or add a database");
+            }
+        }
+    }
+    pfree(missing);
 }
 
 void CommitServers() {

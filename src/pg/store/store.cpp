@@ -10,6 +10,7 @@
 #include "pg/identity/authenticate.hpp"
 #include "pg/store/accounts.hpp"
 #include "pg/store/ledger.hpp"
+#include "pg/store/metrics/quotas.hpp"
 #include "pg/store/metrics/table_locks.hpp"
 #include "pg/store/samples.hpp"
 #include "pg/store/servers.hpp"
@@ -160,7 +161,7 @@ void StoreGroup(PushJob** jobs, int count, MemoryContext context) {
     CheckExtension();
     open_count = PartOpen(open, open_count, open);
     if (open_count == 0) return;
-    for (const char* table : {"databases", "push_ledger", "push_accounts"}) {
+    for (const char* table : {"databases", "server_usage", "push_ledger", "push_accounts"}) {
         LockTable(table, RowExclusiveLock, kPushes);
     }
     ResolveServers(open, open_count);
@@ -181,6 +182,7 @@ void StoreGroup(PushJob** jobs, int count, MemoryContext context) {
     for (int i = 0; i < open_count; ++i) SumUp(open[i]);
     AddToLedger(open, open_count);
     AddAccounts(open, open_count);
+    SaveUsage();
 }
 
 // A lock timed out that no LockTable has asked for, such as one on an index or on a row. Until then
@@ -211,6 +213,7 @@ void Begin(PushJob** jobs, int count) {
 // error, otherwise nullptr.
 ErrorData* TryGroup(PushJob** jobs, int count, MemoryContext context) {
     Begin(jobs, count);
+    ForgetUsage();
     ErrorData* const error = Transact([jobs, count, context] {
         Hurry();
         StoreGroup(jobs, count, context);

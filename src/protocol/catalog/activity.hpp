@@ -59,6 +59,24 @@ inline constexpr Column kSessionColumns[] = {
     Instant("backend_start"),
 };
 
+// kIdleSessionColumns are kSessionColumns and how long a session has waited for its client.
+inline constexpr Column kIdleSessionColumns[] = {
+    kSampledAtColumn,
+    kDatabaseKey,
+    Integer("pid"),
+    Text("datname", "database"),
+    Text("username"),
+    Text("application_name"),
+    Text("client_address"),
+    Text("state"),
+    Sql("query"),
+    Instant("query_start"),
+    Instant("state_change"),
+    Number("duration_seconds"),
+    Instant("backend_start"),
+    Number("idle_time_seconds"),
+};
+
 inline constexpr Column kConnectionsColumns[] = {
     kSampledAtColumn,
     kDatabaseKey,
@@ -89,7 +107,7 @@ inline constexpr Metric kActivityMetrics[] = {
     {"pg_connections", "long_transaction_samples", "databases.*.long_running_transactions[]",
      kSessionColumns, MetricId::kLongTransactions, Keep::kAll, Family::kMetrics},
     {"pg_connections", "idle_transaction_samples", "databases.*.idle_transactions[]",
-     kSessionColumns, MetricId::kIdleTransactions, Keep::kAll, Family::kMetrics},
+     kIdleSessionColumns, MetricId::kIdleTransactions, Keep::kAll, Family::kMetrics},
 };
 
 }  // namespace pganalytics::protocol

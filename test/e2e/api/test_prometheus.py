@@ -126,7 +126,7 @@ class TestAnswer:
         assert samples["pganalytics_ingest_rows_stored_total", worker] == stored > 0
         names = (("collector", site.db.value("SELECT name FROM pganalytics.collectors WHERE "
                                              "collector_id = %s", site.collector.collector_id)),
-                 ("server", "default"))
+                 ("server", "db-host-01"))
         assert samples["pganalytics_server_last_push_timestamp_seconds", names] == float(
             site.db.value(LAST_PUSH))
 
@@ -139,7 +139,7 @@ class TestAnswer:
             for one in (body, body, old):
                 assert client.push(one).status == 200
         columns = ("observed", "{}", "unchanged", "merged", "discarded_too_old",
-                   "discarded_in_future", "discarded_too_large")
+                   "discarded_in_future", "discarded_too_large", "discarded_over_quota")
         sums = ", ".join(f"sum({column})::bigint" for column in columns)
         ledger = site.db.row("SELECT count(*), " + sums.format("stored") +
                              " FROM pganalytics.push_ledger")

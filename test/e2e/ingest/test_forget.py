@@ -89,7 +89,7 @@ def test_no_row_of_a_collector_stays(server, keeper, today):
     for event in ("collector.removed", "server.removed", "server.forgotten", "collector.forgotten"):
         await_event(server, event, mark)
     _, told = await_event(server, "server.forgotten", mark)
-    assert told == {"collector": name, "server": "default", "requested_by": "keeper", "samples": samples,
+    assert told == {"collector": name, "server": "db-host-01", "requested_by": "keeper", "samples": samples,
                     "pushes": pushes, "series": series, "texts": texts}
 
 
@@ -112,7 +112,7 @@ def test_a_viewer_sees_how_fresh_a_server_is(server, credentials, client):
         assert client.push(body).status == 200
     name = server.db.value("SELECT name FROM pganalytics.collectors WHERE collector_id = %s",
                            credentials.collector_id)
-    for view, shown, expected in (("server_status", "server, hostname", ("default", "db-host-01")),
+    for view, shown, expected in (("server_status", "server, hostname", ("db-host-01", "db-host-01")),
                                   ("collector_status", "servers, enabled", (1, True))):
         server.db.execute("SET ROLE pganalytics_viewer")
         try:
@@ -146,7 +146,7 @@ def test_under_load_and_with_a_crash_in_the_middle(server, keeper, credentials):
         with blocker.cursor() as cursor:
             cursor.execute("SELECT FROM pganalytics.query_series WHERE server_id = %s "
                            "ORDER BY series_id DESC LIMIT 1 FOR UPDATE", (old,))
-        job = keeper.value("SELECT pganalytics.forget_server(%s, 'default')", name)
+        job = keeper.value("SELECT pganalytics.forget_server(%s, 'db-host-01')", name)
         with load.lock:
             acknowledged_before = set(load.acknowledged)
         wait_until(lambda: progress(server, job)[1] > 0 and 0 < progress(server, job)[5] <= 200, 30,

@@ -13,7 +13,7 @@ def test_fixture_and_more_are_stored_completely(server, client, credentials, tod
     assert answer.status == 200, answer
     assert counts(server, credentials) == stored_rows(document)
     assert answer.receipt["observed"] == sum(observed_rows(document).values())
-    assert answer.receipt["discarded"] == {"too_old": 0, "in_future": 0, "too_large": 0}
+    assert answer.receipt["discarded"] == {"too_old": 0, "in_future": 0, "too_large": 0, "over_quota": 0}
     check_accounts(server, credentials)
     # Unchanged rows are not stored again, but samples of another minute are.
     again = whole_push(credentials, at(today, -3600))

@@ -275,3 +275,36 @@ def test_slow_health_is_given_up(server, credentials, client):
         server.db.execute("ALTER FUNCTION pganalytics.metrics_health_kept(uuid) "
                           "RENAME TO metrics_health")
     assert client.request("GET", "/api/v1/metrics/health", headers=header).status == 200
+
+
+def test_several_databases_in_one_metric(server, credentials):
+    """v3's other form of query statistics is stored as if each database were a metric."""
+    body = push_body(credentials.collector_id, [])
+    body["metrics"] = [{"type": "pg_query_stats", "timestamp": body["timestamp"], "databases": [
+        {"database": name, "queries": query_rows(3, calls)}
+        for calls, name in enumerate(("app", "shop"), start=1)]}]
+    with server.client(credentials) as client:
+        answer = client.push(body)
+    assert answer.status == 200, answer
+    assert answer.receipt["stored"] == 6
+    assert server.db.rows(
+        "SELECT d.name, q.calls, count(*) FROM pganalytics.query_samples q "
+        "JOIN pganalytics.query_series s USING (server_id, series_id) "
+        "JOIN pganalytics.databases d USING (database_id) "
+        "JOIN pganalytics.servers v ON v.server_id = q.server_id WHERE v.collector_id = %s "
+        "GROUP BY 1, 2 ORDER BY 1", credentials.collector_id) == [("app", 1, 3), ("shop", 2, 3)]
+
+
+@pytest.mark.parametrize("hostname, name", [("db-7", "db-7"), ("x" * 62 + "é", "x" * 62), ("", "default"),
+                                            (None, "default")])
+def test_server_is_named_after_its_host(server, credentials, hostname, name):
+    """A v3 collector names no server; a repeated push finds its first receipt."""
+    body = push_body(credentials.collector_id, query_rows(2, 1))
+    body["hostname"] = hostname
+    if hostname is None:
+        del body["hostname"]
+    with server.client(credentials) as client:
+        assert client.push(body).status == 200
+        assert client.push(body).receipt["duplicate"]
+    assert server.db.rows("SELECT name FROM pganalytics.servers WHERE collector_id = %s",
+                          credentials.collector_id) == [(name,)]

@@ -247,7 +247,7 @@ def test_forgotten_texts_stay_away(texts, admin):
     body = v3_metrics([keep, by_id, by_pattern])
     push(texts, credentials, body)
     event = last_id(texts)
-    admin.execute("SELECT * FROM pganalytics.forget_query_text(2, 'default', %s)",
+    admin.execute("SELECT * FROM pganalytics.forget_query_text(2, 'db-host-01', %s)",
                   (texts.db.value("SELECT name FROM pganalytics.collectors WHERE collector_id = %s",
                                   credentials.collector_id),))
     # 1 query; 1 lock, 2 sides of a wait, 1 blocking query, 1 long and 1 idle transaction.
@@ -279,7 +279,7 @@ def test_what_cannot_be_forgotten_is_refused(texts, admin):
         with pytest.raises(psycopg2.Error, match=message):
             admin.execute(f"SELECT pganalytics.{call}")
     viewer = psycopg2.connect(texts.cluster.dsn(product.DATABASE, "texts_viewer"))
-    for call in ("forget_query_text('%%secret%%')", "forget_query_text(1, 'default')",
+    for call in ("forget_query_text('%%secret%%')", "forget_query_text(1, 'db-host-01')",
                  "forget_texts('{}', '%%secret%%')"):
         with pytest.raises(psycopg2.errors.InsufficientPrivilege), viewer, viewer.cursor() as cursor:
             cursor.execute(f"SELECT pganalytics.{call}")

@@ -180,7 +180,7 @@ def check_accounts(server, credentials):
     """check_accounts checks the ledger against the rows by database, and both against the equation."""
     ids = server_ids(server, credentials)
     columns = ("observed", "stored", "unchanged", "merged", "discarded_too_old",
-               "discarded_in_future", "discarded_too_large")
+               "discarded_in_future", "discarded_too_large", "discarded_over_quota")
     sums = ", ".join(f"sum({name})::int" for name in columns)
     ledger = server.db.row(
         f"SELECT {sums} FROM pganalytics.push_ledger WHERE server_id = ANY(%s)", ids)

@@ -102,7 +102,8 @@ SESSION = {"datname": ("database", TEXT), **same(INTEGER, "pid"),
 relation("blocking_query_samples", "pg_locks", "databases.*.blocking_queries.[]", **SESSION)
 relation("long_transaction_samples", "pg_connections", "databases.*.long_running_transactions.[]",
          **SESSION)
-relation("idle_transaction_samples", "pg_connections", "databases.*.idle_transactions.[]", **SESSION)
+relation("idle_transaction_samples", "pg_connections", "databases.*.idle_transactions.[]",
+         **SESSION, **same(NUMBER, "idle_time_seconds"))
 relation("connection_samples", "pg_connections", "databases.*.connection_stats.by_state.[]",
          "database state", **same(INTEGER, "count"), **same(NUMBER, "max_age_seconds min_age_seconds"))
 relation("connection_total_samples", "pg_connections", "databases.*.connection_stats",

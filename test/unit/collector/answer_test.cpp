@@ -83,18 +83,19 @@ TEST(Describe, CutsWhatIsNoProblemDocument) {
     EXPECT_EQ(Describe(answer), "connection refused");
 }
 
-TEST(Discarded, AddsTheReasons) {
+TEST(Discarded, NamesTheReasons) {
     EXPECT_EQ(
-        Discarded(Of(200, R"({"rows":{"stored":5,"discarded":{"too_old":2,"in_future":1}}})")), 3u);
+        Discarded(Of(200, R"({"rows":{"stored":5,"discarded":{"too_old":2,"in_future":1}}})")),
+        "too_old 2, in_future 1");
     // The accounts by database, and members that a later server may add, change nothing.
     EXPECT_EQ(Discarded(Of(200, R"({"rows":{"stored":5,"merged":7,"beyond_limit":7,
         "discarded":{"too_old":0,"too_large":4}},
         "databases":{"shop":{"merged":7,"discarded":{"too_large":4}}},"limit":10})")),
-              4u);
-    EXPECT_EQ(Discarded(Of(200, R"({"rows":{"stored":5}})")), 0u);
-    EXPECT_EQ(Discarded(Of(200, R"({"rows":{"discarded":{"too_old":-7}}})")), 0u);
-    EXPECT_EQ(Discarded(Of(200, R"({"rows":[1,2]})")), 0u);
-    EXPECT_EQ(Discarded(Of(200, "not json")), 0u);
+              "too_large 4");
+    EXPECT_EQ(Discarded(Of(200, R"({"rows":{"stored":5}})")), "");
+    EXPECT_EQ(Discarded(Of(200, R"({"rows":{"discarded":{"too_old":-7}}})")), "");
+    EXPECT_EQ(Discarded(Of(200, R"({"rows":[1,2]})")), "");
+    EXPECT_EQ(Discarded(Of(200, "not json")), "");
 }
 
 }  // namespace

@@ -115,12 +115,12 @@ def receipt(push, **changes):
     """receipt packs the receipt of a push whose rows are all stored, with these changes."""
     v = dict(status=200, duplicate=0, retry=0, sqlstate=b"00000", observed=push.observed,
              stored=push.row_count, unchanged=push.unchanged, merged=push.merged, too_old=0,
-             in_future=0, too_large=push.too_large, lsn=0x1600B3740, limit=0, message="",
-             detail="")
+             in_future=0, too_large=push.too_large, over_quota=0, lsn=0x1600B3740, limit=0,
+             message="", detail="")
     v.update(changes)
-    return struct.pack("<III6sQQQQQQQQI", v["status"], v["duplicate"], v["retry"], v["sqlstate"],
+    return struct.pack("<III6sQQQQQQQQQI", v["status"], v["duplicate"], v["retry"], v["sqlstate"],
                        v["observed"], v["stored"], v["unchanged"], v["merged"], v["too_old"],
-                       v["in_future"], v["too_large"], v["lsn"],
+                       v["in_future"], v["too_large"], v["over_quota"], v["lsn"],
                        v["limit"]) + text(v["message"]) + text(v["detail"])
 
 

@@ -19,13 +19,14 @@ def test_v3_fixture_is_accepted(gateway, client):
     assert status == 200 and fields["content-type"] == "application/json"
     assert answer["status"] == "success" and answer["collector_id"] == str(COLLECTOR)
     assert answer["rows"] == dict(observed=742, stored=571, unchanged=0, merged=171,
-                                  discarded=dict(too_old=0, in_future=0, too_large=0))
+                                  discarded=dict(too_old=0, in_future=0, too_large=0,
+                                                 over_quota=0))
     assert (answer["metrics_inserted"], answer["bytes_received"]) == (571, len(data))
     assert answer["commit_lsn"] == "1/600B3740" and answer["duplicate"] is False
     assert answer["not_stored"] == {}
     assert (answer["next_config_version"], answer["next_check_in_seconds"]) == (1, 300)
     sent = worker.pushes[0]
-    assert sent.hostname == "db-host-01" and sent.server_name == "default"
+    assert sent.hostname == "db-host-01" and sent.server_name == ""
     assert sent.collector_version == "3.0.0" and sent.body_bytes == len(data)
     assert sent.body_hash == hashlib.sha256(data).digest()[:16]
     assert sent.push_key == hashlib.sha256(b"body:" + data).digest()[:16]

@@ -30,7 +30,7 @@ TEST(Decode, V3FixtureIsAccepted) {
     ASSERT_TRUE(push.ok()) << push.error().message;
     EXPECT_EQ(core::FormatUuid(push->collector_id), kCollector);
     EXPECT_EQ(push->hostname, "db-host-01");
-    EXPECT_EQ(push->server_name, "default");
+    EXPECT_EQ(push->server_name, "");
     EXPECT_EQ(push->collector_version, "3.0.0");
     EXPECT_EQ(push->merged, 171u);
     const RowBuilder& block = *BlockOf(*push, protocol::MetricId::kQueryStats);
@@ -88,6 +88,66 @@ TEST(Decode, PushLevelKeys) {
     EXPECT_EQ(push->server_version, 150004u);
     EXPECT_EQ(push->unchanged, 40u);
     EXPECT_EQ(push->observed, 41u);
+}
+
+// v3's other form: the databases of one sample in an array. v3 writes the keys in alphabetical
+// order.
+std::string Wrapped(const std::string& databases) {
+    return R"({"databases":[)" + databases +
+           R"(],"timestamp":"2026-11-22T08:54:22Z","type":"pg_query_stats"})";
+}
+
+TEST(Decode, SeveralDatabasesInOneMetric) {
+    const auto push = DecodeText(Document(Wrapped(
+        R"({"database":"a","queries":[{"hash":1,"calls":2,"text":"x"},{"hash":1,"calls":3}]},)"
+        R"({"queries":[{"hash":1,"calls":4}],"database":"b"},{"database":"c","queries":[]})")));
+    ASSERT_TRUE(push.ok()) << push.error().message;
+    EXPECT_EQ(push->observed, 3u);
+    EXPECT_EQ(push->merged, 1u);
+    const RowBuilder& block = push->blocks[0];
+    ASSERT_EQ(block.rows(), 2u);
+    const struct {
+        const char* database;
+        int64_t calls;
+    } rows[] = {{"a", 5}, {"b", 4}};
+    for (uint32_t i = 0; i < 2; ++i) {
+        const Row row = block.At(i);
+        EXPECT_EQ(row.Int8(protocol::kSampledAt), *core::ParseTimestamp("2026-11-22T08:54:22Z"));
+        EXPECT_EQ(block.Text(row.Word(protocol::kDatabase)), rows[i].database);
+        EXPECT_EQ(row.Int8(protocol::kFirstCounter), rows[i].calls);
+    }
+    EXPECT_EQ(block.Text(block.At(0).Word(protocol::kQueryText)), "x");
+    EXPECT_EQ(push->unstored, "");
+}
+
+TEST(Decode, SeveralDatabasesAreReadAsStrictlyAsOne) {
+    const std::string good = R"({"database":"a","queries":[]})";
+    const struct {
+        std::string metric;
+        const char* path;
+    } cases[] = {
+        {Wrapped(R"({"queries":[]})"), "metrics[0].databases[0].database"},
+        {Wrapped(good + R"(,{"database":"b"})"), "metrics[0].databases[1].queries"},
+        {Wrapped(good + R"(,{"database":"b","queries":[{"calls":1}]})"),
+         "metrics[0].databases[1].queries[0].hash"},
+        {Wrapped("7"), "metrics[0].databases[0]"},
+        {Wrapped(R"({"database":"a","databases":[]})"), "metrics[0].databases[0].databases"},
+        {R"({"type":"pg_query_stats","databases":[]})", "metrics[0].timestamp"},
+        {R"({"type":"pg_query_stats","timestamp":"2026-11-22T08:54:22Z","databases":{}})",
+         "metrics[0].databases"},
+        {R"({"type":"pg_query_stats","timestamp":"2026-11-22T08:54:22Z","databases":[],)"
+         R"("queries":[]})",
+         "metrics[0].databases"},
+        {R"({"type":"pg_query_stats","timestamp":"2026-11-22T08:54:22Z","databases":[],)"
+         R"("database":"a"})",
+         "metrics[0].databases"},
+    };
+    for (const auto& one : cases) {
+        const auto push = DecodeText(Document(one.metric));
+        ASSERT_FALSE(push.ok()) << one.metric;
+        EXPECT_EQ(push.error().status, 422) << one.metric;
+        EXPECT_EQ(push.error().path, one.path);
+    }
 }
 
 TEST(Decode, OnlyUnchangedRowsNeedNoRowsKey) {

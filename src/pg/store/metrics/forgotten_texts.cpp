@@ -1,9 +1,7 @@
-#include "pg/store/metrics/forgotten_texts.hpp"
-
-#include <algorithm>
-
+// Forgotten texts: keeps texts away that an administrator has removed with forget_query_text().
 #include "pg/base/digest.hpp"
 #include "pg/base/statement.hpp"
+#include "pg/store/metrics/metric_table.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"

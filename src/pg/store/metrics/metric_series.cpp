@@ -1,9 +1,12 @@
 #include "pg/store/metrics/metric_series.hpp"
 
+#include <utility>
+
 #include "pg/base/cache.hpp"
 #include "pg/base/digest.hpp"
 #include "pg/base/statement.hpp"
 #include "pg/store/metrics/metric_table.hpp"
+#include "pg/store/metrics/quotas.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"
@@ -118,7 +121,7 @@ void Load(Datum relation, const Missing* missing, int count) {
 }
 
 // AddMissing fills in the entries that were not in the cache: it loads their series from the table
-// or adds them.
+// or adds them. It changes the order of `missing`. Series beyond the quota keep the number 0.
 void AddMissing(const protocol::Metric& metric, const LabelColumns& labels, Missing* missing,
                 int count) {
     for (int i = 0; i < count; ++i) {
@@ -134,7 +137,9 @@ void AddMissing(const protocol::Metric& metric, const LabelColumns& labels, Miss
     Load(relation, missing, count);
     int fresh = 0;
     for (int i = 0; i < count; ++i) {
-        if (missing[i].series->series_id == 0) missing[fresh++] = missing[i];
+        if (missing[i].series->series_id == 0 && AllowSeries(*missing[i].row->job, 1) == 1) {
+            std::swap(missing[fresh++], missing[i]);
+        }
     }
     if (fresh == 0) return;
     Datum values[] = {relation,
@@ -162,7 +167,8 @@ bool NamesTheSame(const MetricRow& a, const MetricRow& b, const LabelColumns& la
 
 }  // namespace
 
-void ResolveMetricSeries(const MetricRows& rows) {
+void ResolveMetricSeries(MetricRows* all) {
+    const MetricRows rows = *all;
     const LabelColumns labels = LabelsOf(*rows.metric);
     cache.Prepare();
     auto* const entries = static_cast<Series**>(
@@ -189,7 +195,19 @@ void ResolveMetricSeries(const MetricRows& rows) {
         if (!found) missing[missing_count++] = {entries[i], &row, {}};
     }
     if (missing_count > 0) AddMissing(*rows.metric, labels, missing, missing_count);
-    for (uint32 i = 0; i < rows.count; ++i) rows.list[i].series_id = entries[i]->series_id;
+    all->count = 0;
+    for (uint32 i = 0; i < rows.count; ++i) {
+        MetricRow* const row = &rows.list[i];
+        row->series_id = entries[i]->series_id;
+        if (row->series_id == 0) {
+            ++row->job->tallies[row->account].over_quota;
+        } else {
+            rows.list[all->count++] = *row;
+        }
+    }
+    for (int i = 0; i < missing_count; ++i) {
+        if (missing[i].series->series_id == 0) cache.Remove(missing[i].series->key);
+    }
     pfree(missing);
     pfree(entries);
 }

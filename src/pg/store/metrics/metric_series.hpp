@@ -6,11 +6,12 @@
 
 namespace pganalytics::pg {
 
-// ResolveMetricSeries sets series_id of all rows. It adds all new series with one statement, in the
-// order of their keys, so that two workers that add the same series cannot deadlock.
-// ERROR 55P03 after lock_timeout.
-// REQUIRES: SPI connected; VerifyTexts has accepted the blocks.
-void ResolveMetricSeries(const MetricRows& rows);
+// ResolveMetricSeries sets series_id of all rows. It drops the rows that need a new series beyond
+// the quota of their collector, and counts them in the tallies. It adds all new series with one
+// statement, in the order of their keys, so that two workers that add the same series cannot
+// deadlock. ERROR 55P03 after lock_timeout. REQUIRES: SPI connected; VerifyTexts has accepted the
+// blocks.
+void ResolveMetricSeries(MetricRows* rows);
 
 // CommitMetricSeries, ForgetTouchedMetricSeries and ForgetMetricSeries update the cache. Call the
 // first after a commit, the second after an abort, and the third when the extension was dropped and

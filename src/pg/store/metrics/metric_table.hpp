@@ -29,6 +29,11 @@ MetricTable* TableOf(const protocol::Metric& metric);
 void FillCells(const MetricTable& table, const protocol::RowBlock& block, protocol::Row row,
                RowCells cells);
 
+// DropForgotten sets the cells of the set to NULL that hold a text of a statement whose hash is in
+// forgotten_texts. Query texts are no cells: the statement that adds them looks itself.
+// ERROR 55P03 after lock_timeout. REQUIRES: SPI connected.
+void DropForgotten(const protocol::Metric& metric, const MetricTable& table, RowSet* set);
+
 // VerifyTexts raises ERROR 22021 unless every text of the block is valid UTF-8.
 void VerifyTexts(const protocol::RowBlock& block);
 
