@@ -5,6 +5,7 @@
 #include "bgworker/chores/maintenance_worker.hpp"
 #include "bgworker/ingest/ingest_worker.hpp"
 #include "bgworker/process/launcher.hpp"
+#include "pg/audit/counted.hpp"
 #include "pg/audit/ring.hpp"
 #include "pg/audit/statements/hooks.hpp"
 #include "pg/base/guc.hpp"
@@ -18,6 +19,7 @@ namespace {
 constexpr pganalytics::pg::SharedPart kSharedParts[] = {
     {pganalytics::pg::RateLimitBytes, pganalytics::pg::StartRateLimits},
     {pganalytics::pg::AuditRingBytes, pganalytics::pg::StartAuditRing},
+    {pganalytics::pg::AuditCountsBytes, pganalytics::pg::StartAuditCounts},
     {pganalytics::pg::WorkLockBytes, pganalytics::pg::StartWorkLocks},
 };
 

@@ -2,6 +2,7 @@
 // it. If the worker ends before that commit, the next audit worker stores the record.
 #include "bgworker/chores/audit_worker.hpp"
 
+#include "bgworker/chores/audit_group.hpp"
 #include "bgworker/chores/audit_notes.hpp"
 #include "bgworker/process/server_stop.hpp"
 #include "bgworker/process/worker.hpp"
@@ -27,7 +28,6 @@ constexpr long kRetryMs = 1000;
 constexpr long kLeavingTurnMs = 20;
 constexpr int kAnchorPeriodMs = 60 * 1000;
 constexpr int kChoresPeriodMs = 3600 * 1000;
-constexpr uint32 kMaxGroup = 256;
 // Drain stores at most this many groups at a time, so that the worker also does its other work.
 constexpr int kMaxGroups = 16;
 
@@ -39,10 +39,12 @@ struct Worker {
     bool audit_on;          // the last value of pganalytics.audit that was recorded
     bool stopped;           // the last row is audit.stopped
     uint32 singly;          // store this many records one by one: one of them was refused
+    bool all_counts;        // store also the counts that are not due yet: the log ends here
     int64 anchored_id;
     core::Timer anchor;
     core::Timer chores;
     AuditNotes notes;
+    AuditGroup group;
 };
 
 // Commit runs fn(&head) in a transaction. `head` describes the last row of the log. It is a copy of
@@ -155,50 +157,53 @@ ErrorData* Store(Worker* worker, const pg::AuditRecord* const* records, uint32 c
                   [=](pg::AuditHead* head) { pg::StoreAuditRecords(records, count, head); });
 }
 
-// StoreUnreadable stores those parts of a refused record that can be stored.
-ErrorData* StoreUnreadable(Worker* worker, const pg::AuditRecord& record, const ErrorData* why) {
+// StoreUnreadable stores those parts of a refused record that can be stored. `counted`: the count
+// that the record stands for, or nullptr.
+ErrorData* StoreUnreadable(Worker* worker, const pg::AuditRecord& record,
+                           const pg::CountedAudit* counted, const ErrorData* why) {
     ereport(WARNING, errcode(why->sqlerrcode),
             errmsg("an event of the audit log could not be stored as it is: %s", why->message));
     pg::ShowTrouble(worker->status, kUnreadable, "%s", why->message);
     static pg::AuditRecord readable;
     UnreadableOf(record, &readable);
+    if (counted != nullptr) pg::AddAuditCount(&readable, *counted);
     const pg::AuditRecord* const records[] = {&readable};
     return Store(worker, records, 1);
 }
 
-// Drain stores the records of the ring, at most kMaxGroups groups of them. It returns false if that
-// failed. The records that were not stored then stay in the ring.
+// Drain stores the counts that are due and the records of the ring, at most kMaxGroups groups of
+// them. It returns false if that failed. What was not stored then stays where it is.
 bool Drain(Worker* worker) {
-    for (int group = 0; group < kMaxGroups; ++group) {
+    for (int number = 0; number < kMaxGroups; ++number) {
         if (!worker->resumed && !Resume(worker)) return false;
-        const pg::AuditRecord* records[kMaxGroup + 1];
-        const uint32 limit = worker->singly > 0 ? 1 : kMaxGroup;
-        uint32 count = 0;
-        while (count < limit && (records[count] = pg::PeekAuditRecord(count)) != nullptr) ++count;
+        AuditGroup* const group = &worker->group;
+        GatherAuditGroup(group, worker->singly > 0 ? 1 : AuditGroup::kMaxRinged,
+                         worker->all_counts);
+        const uint32 events = group->size;
         TimestampTz since = 0;
         const uint64 lost = pg::LostAuditRecords(&since);
-        if (count == 0 && lost == 0) return true;
-        uint32 rows = count;
+        if (events == 0 && lost == 0) return true;
+        uint32 rows = events;
         if (lost > 0) {
             worker->notes.count = 0;
             NoteLost(lost, since, &worker->notes);
-            records[rows++] = &worker->notes.list[0];
+            group->records[rows++] = &worker->notes.list[0];
         }
-        ErrorData* error = Store(worker, records, rows);
-        if (error != nullptr && IsOfTheRecord(error) && count > 0) {
+        ErrorData* error = Store(worker, group->records, rows);
+        if (error != nullptr && IsOfTheRecord(error) && events > 0) {
             if (rows > 1 && worker->singly == 0) {
-                worker->singly = count;
+                worker->singly = events;
                 worker->resumed = false;
                 continue;
             }
             rows = 1;
-            error = StoreUnreadable(worker, *records[0], error);
+            error = StoreUnreadable(worker, *group->records[0], group->counted[0], error);
             if (error == nullptr) {
-                pg::ReleaseAuditRecords(1);
+                ForgetAuditGroup(*group, 1);
                 RESUME_INTERRUPTS();
             }
         } else if (error == nullptr) {
-            pg::ReleaseAuditRecords(count);
+            ForgetAuditGroup(*group, events);
             if (lost > 0) pg::ForgetLostAuditRecords(lost);
             RESUME_INTERRUPTS();
         }
@@ -206,7 +211,7 @@ bool Drain(Worker* worker) {
             Failed(worker, kWriting, error);
             return false;
         }
-        worker->singly -= Min(worker->singly, count);
+        worker->singly -= Min(worker->singly, events);
         worker->stopped = false;
         CountRows(worker, rows);
         if (worker->singly == 0) pg::EndTrouble(worker->status, kUnreadable);
@@ -233,6 +238,11 @@ bool Say(Worker* worker, AuditEvent event, const char* reason) {
 // FollowSwitch records a change of pganalytics.audit. It returns false if that failed.
 bool FollowSwitch(Worker* worker) {
     if (worker->audit_on == pg::settings.audit) return true;
+    // What was counted comes before the end of the log.
+    worker->all_counts = !pg::settings.audit;
+    const bool drained = Drain(worker);
+    worker->all_counts = false;
+    if (!drained) return false;
     const bool said = pg::settings.audit
                           ? Say(worker, AuditEvent::kAuditStarted, "pganalytics.audit is on")
                           : Say(worker, AuditEvent::kAuditStopped, "pganalytics.audit is off");
@@ -316,6 +326,7 @@ void Leave(Worker* worker) {
         pg::WaitForAuditRecords(kLeavingTurnMs);
         HandleInterrupts();
     }
+    worker->all_counts = true;
     do {
         if (!Drain(worker)) return;
     } while (pg::PeekAuditRecord(0) != nullptr);
@@ -345,8 +356,14 @@ void RunAuditWorker() {
     while (!Stopping()) {
         const core::Instant began_at = ReadClock();
         const bool stored = Drain(&worker) && FollowSwitch(&worker);
+        // Not before the first attempt, because the ring may have filled up until now.
+        pg::BeginAuditRingService();
         if (!stored || look.IsDue(began_at)) {
-            if (!LogExists(&worker) || !MayServe()) return;
+            if (!LogExists(&worker)) {
+                pg::EndAuditRingService();
+                return;
+            }
+            if (!MayServe()) return;
             look.Start(began_at, kTurnMs);
         }
         if (stored) {

@@ -5,6 +5,7 @@
 #include "bgworker/process/listener.hpp"
 #include "bgworker/process/settings_watch.hpp"
 #include "bgworker/process/worker.hpp"
+#include "pg/audit/ring.hpp"
 #include "pg/base/session.hpp"
 #include "pg/base/trouble.hpp"
 
@@ -203,6 +204,7 @@ bool MayStart(pg::WorkerStatus* status) {
                     "database \"%s\" does not exist; pganalytics.database names it",
                     pg::settings.database);
         ReportWaiting(status, WARNING, why);
+        pg::EndAuditRingService();
         return false;
     }
     if (AnyIngestWorker()) return true;

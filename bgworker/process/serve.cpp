@@ -1,8 +1,6 @@
 // Serve: reads frames and ends an iteration of a worker's loop.
 #include "bgworker/process/serve.hpp"
 
-#include "pg/audit/refusals.hpp"
-
 namespace pganalytics::bgworker {
 
 bool TakeFrame(Gateway* gateway, Frame* frame) {
@@ -37,7 +35,6 @@ bool TakeFrame(Gateway* gateway, Frame* frame) {
 bool EndTurn(Supervisor* supervisor, bool worked, core::Timer* check) {
     constexpr long kTurnMs = 1000;
     FlushGateways(supervisor);
-    pg::RecordDueRefusals();
     const bool reloaded = HandleInterrupts();
     if (reloaded) Reload(supervisor);
     if (check->IsDue(Now())) {

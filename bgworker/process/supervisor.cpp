@@ -429,7 +429,6 @@ void StopGateways(Supervisor* supervisor) {
         KillProgram(gateway.pid);
         Remove(supervisor, &gateway);
     }
-    pg::RecordAllRefusals();
 }
 
 }  // namespace pganalytics::bgworker

@@ -33,6 +33,7 @@ WALL_CLOCK = {
     "src/pg/api/sessions.cpp": "created_at, which is stored",
     "src/pg/audit/alert_changes.cpp": "whether a silence has ended",
     "src/pg/audit/certificate_changes.cpp": "whether a certificate has expired",
+    "src/pg/audit/counted.cpp": "occurred_at, which is stored",
     "src/pg/audit/record.cpp": "occurred_at, which is stored",
     "src/pg/audit/ring.cpp": "times of gaps, which are stored",
     "src/pg/audit/statements/statements.cpp": "occurred_at, which is stored",

@@ -9,12 +9,13 @@
 -- silences can compare them. select_findings() keeps one sender from filling a rule. Only a rule
 -- with more than 100,000 rows fails, so a rule with a row for each stranger returns the worst.
 
--- A record of refusals has a count and the number of seconds in which they occurred. If these
--- seconds began before the window of the rule, the rule counts only the part inside the window, as
--- if the refusals were spread evenly.
+-- A record of refusals, denials or failed logins has a count and the number of seconds in which they
+-- occurred. If these seconds began before the window of the rule, the rule counts only the part
+-- inside the window, as if they were spread evenly. While they continue, they are recorded at least
+-- every ten minutes: such rules keep firing for that long.
 INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold_setting,
     evaluate_every, keep_firing_for, annotations, query) VALUES
-(true, 'failed_login_surge', 'warning', '>', 'pganalytics.alert_failed_login_threshold', '15 s', '5 min',
+(true, 'failed_login_surge', 'warning', '>', 'pganalytics.alert_failed_login_threshold', '15 s', '10 min',
  '{"summary": "failed logins in five minutes: {{ $value }}; most: {{ $labels.__who }}",
    "description": "To PostgreSQL and at the port for people, of all roles and addresses together. All of them: events auth.login_failed of pganalytics.audit_log."}',
 $$-- One sum without labels, because an attacker changes addresses and names. Logins that were
@@ -39,7 +40,6 @@ SELECT coalesce(sum(f.logins), 0) AS value,
 FROM failed f$$);
 GRANT SELECT ON pganalytics.audit_log TO pganalytics_rules;
 
--- While refusals continue, they are recorded at least every ten minutes: keep firing for that long.
 INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold_setting,
     evaluate_every, keep_firing_for, annotations, query) VALUES
 (true, 'rate_limit_abuse', 'warning', '>=', 'pganalytics.alert_rate_limit_threshold', '15 s', '10 min',
@@ -62,14 +62,22 @@ GRANT SELECT ON pganalytics.audit_log TO pganalytics_rules;
 
 INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, threshold_setting,
     evaluate_every, keep_firing_for, annotations, query) VALUES
-(true, 'unusual_access', 'warning', '>=', 'pganalytics.alert_access_threshold', '10 s', '5 min',
+(true, 'unusual_access', 'warning', '>=', 'pganalytics.alert_access_threshold', '10 s', '10 min',
  '{"summary": "different objects that {{ $labels.actor }} was refused in a minute: {{ $value }}",
    "description": "Somebody, or a program, tries what there is. Which objects and routes: events access.* of pganalytics.audit_log."}',
-$$-- The audit log has only refused accesses: to a route, a relation or a function.
-SELECT l.actor, count(DISTINCT (l.database, l.resource_type, l.resource_id)) AS value
+$$-- The audit log has only refused accesses: to a route, a relation or a function. It names the first
+-- 20 objects of an actor. Of those beyond, it counts the refusals together (of_many): each of them
+-- counts as one more object.
+SELECT l.actor,
+       count(DISTINCT (l.database, l.resource_type, l.resource_id))
+           FILTER (WHERE l.resource_id IS NOT NULL)
+       + coalesce(round(sum((l.details ->> 'count')::numeric
+                 * least(1, (60 - extract(epoch FROM pganalytics.evaluation_time() - l.occurred_at))
+                            / (l.details ->> 'seconds')::numeric))
+           FILTER (WHERE l.details ? 'of_many')), 0) AS value
 FROM pganalytics.audit_log l
 WHERE l.event IN ('access.denied', 'access.violation')
-  AND l.actor IS NOT NULL AND l.resource_id IS NOT NULL
+  AND l.actor IS NOT NULL AND (l.resource_id IS NOT NULL OR l.details ? 'of_many')
   AND l.occurred_at > pganalytics.evaluation_time() - interval '1 minute'
   AND l.occurred_at <= pganalytics.evaluation_time()
   AND l.recorded_at > pganalytics.evaluation_time() - interval '1 minute'
@@ -81,9 +89,10 @@ INSERT INTO pganalytics.alert_rules (builtin, name, severity, comparison, thresh
     evaluate_every, annotations, query) VALUES
 (true, 'configuration_changed', 'info', '>', 0, '15 s',
  '{"summary": "{{ $labels.resource }}: {{ $labels.event }} by {{ $labels.actor }}",
-   "description": "Changes in 15 minutes: {{ $value }}. Old and new values: this event in pganalytics.audit_log. A change of a file has no actor."}',
-$$-- This counts each change of a setting, of a collector's limit, of an alert rule or of a channel.
-SELECT l.event, l.actor, l.resource_id AS resource, c.name AS collector, count(*) AS value
+   "description": "Changes in 15 minutes: {{ $value }}. Old and new values: this event in pganalytics.audit_log."}',
+$$-- This counts each change of a setting, of a collector's limit, of an alert rule or of a channel. Of
+-- a change that came with a reload or a restart nobody knows who has edited the file.
+SELECT l.event, coalesce(l.actor, '(a file)') AS actor, l.resource_id AS resource, c.name AS collector, count(*) AS value
 FROM pganalytics.audit_log l
 LEFT JOIN pganalytics.collectors c
        ON l.resource_type = 'collector' AND l.resource_id = c.collector_id::text

@@ -60,11 +60,12 @@ COMMENT ON FUNCTION pganalytics.note_expired_certificates() IS
 GRANT EXECUTE ON FUNCTION pganalytics.note_expired_certificates() TO pganalytics_maintenance;
 
 CREATE FUNCTION pganalytics.audit_events(
-    OUT event text, OUT severity text, OUT undone_by_rollback boolean, OUT meaning text)
+    OUT event text, OUT severity text, OUT undone_by_rollback boolean, OUT optional boolean,
+    OUT meaning text)
     RETURNS SETOF record
     LANGUAGE c IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'pganalytics_audit_events';
 COMMENT ON FUNCTION pganalytics.audit_events() IS
-    'the kinds of events of the audit log; undone_by_rollback: a transaction.rolled_back may follow';
+    'the kinds of events of the audit log; undone_by_rollback: a transaction.rolled_back may follow; optional: pganalytics.audit_kinds may leave it out';
 GRANT EXECUTE ON FUNCTION pganalytics.audit_events() TO pganalytics_admin;

@@ -8,6 +8,9 @@ CREATE TABLE pganalytics.api_sessions (
     role_name name NOT NULL,
     refresh_sha256 bytea NOT NULL CHECK (pg_catalog.length(refresh_sha256) = 32),
     verifier_sha256 bytea NOT NULL CHECK (pg_catalog.length(verifier_sha256) = 32),
+    previous_sha256 bytea CHECK (pg_catalog.length(previous_sha256) = 32),
+    next_masked bytea CHECK (pg_catalog.length(next_masked) = 32),
+    refreshed_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     last_used_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     expires_at timestamptz NOT NULL,
@@ -23,19 +26,24 @@ COMMENT ON TABLE pganalytics.api_sessions IS
 COMMENT ON COLUMN pganalytics.api_sessions.role_oid IS
     'the role; one of the same name that was made later is another';
 COMMENT ON COLUMN pganalytics.api_sessions.refresh_sha256 IS
-    'of the refresh token that is valid next; any other one of the session ends the session';
+    'of the refresh token that is valid next; any other one of the session ends the session, except the one before within ten seconds';
 COMMENT ON COLUMN pganalytics.api_sessions.verifier_sha256 IS
     'of the role''s password as PostgreSQL stores it; another one ends the session';
+COMMENT ON COLUMN pganalytics.api_sessions.previous_sha256 IS 'of the refresh token before the valid one';
+COMMENT ON COLUMN pganalytics.api_sessions.next_masked IS
+    'the secret of the valid refresh token, masked by a hash of the one before: who sends that one again gets this one again';
+COMMENT ON COLUMN pganalytics.api_sessions.refreshed_at IS 'when the one before was exchanged';
 COMMENT ON COLUMN pganalytics.api_sessions.last_used_at IS 'to the minute';
 COMMENT ON COLUMN pganalytics.api_sessions.address IS 'of the client that logged in';
 COMMENT ON COLUMN pganalytics.api_sessions.end_reason IS
     'logout; replay: a refresh token came a second time; role: it may no longer log in, or is another one; password: it was changed; administrator: end_sessions()';
 GRANT SELECT (role_name, expires_at, ended_at), UPDATE (ended_at, end_reason) ON pganalytics.api_sessions
     TO pganalytics_admin;
-GRANT SELECT (session_id, role_oid, role_name, refresh_sha256, verifier_sha256, created_at, last_used_at,
-              expires_at, ended_at),
+GRANT SELECT (session_id, role_oid, role_name, refresh_sha256, verifier_sha256, previous_sha256,
+              next_masked, refreshed_at, created_at, last_used_at, expires_at, ended_at),
       INSERT (session_id, role_oid, role_name, refresh_sha256, verifier_sha256, expires_at, address),
-      UPDATE (refresh_sha256, verifier_sha256, last_used_at, ended_at, end_reason)
+      UPDATE (refresh_sha256, verifier_sha256, previous_sha256, next_masked, refreshed_at, last_used_at,
+              ended_at, end_reason)
     ON pganalytics.api_sessions TO pganalytics_api;
 GRANT DELETE, SELECT (expires_at) ON pganalytics.api_sessions TO pganalytics_maintenance;
 

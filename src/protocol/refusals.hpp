@@ -44,6 +44,7 @@ enum class RefusalKind : uint32_t {
     kLoginLimit,
     kSessionOver,
     kRefreshUnknown,
+    kRefreshReplayed,
     kRoleNeeded,
     // Not a refusal: a collector gets its next token. This is counted here because it is as
     // frequent as refusals.
@@ -115,6 +116,8 @@ inline constexpr RefusalClass kRefusals[] = {
     {RefusalKind::kSessionOver, AuditEvent::kPermissionDenied, false, "the session has ended"},
     {RefusalKind::kRefreshUnknown, AuditEvent::kLoginFailed, false,
      "a refresh token of no session that goes on"},
+    {RefusalKind::kRefreshReplayed, AuditEvent::kBypassAttempt, false,
+     "a refresh token that was used before"},
     {RefusalKind::kRoleNeeded, AuditEvent::kPermissionDenied, false,
      "the role is no member of a role that may do this"},
     {RefusalKind::kTokenRefreshed, AuditEvent::kTokenRefreshed, false, ""},
@@ -146,20 +149,29 @@ static_assert(RefusalsAreInOrder());
 // SetText.
 struct Refusal {
     RefusalKind kind;
+    bool of_many;  // stands for refusals that have no place of their own in a tally
     core::Address address;
     core::Uuid collector;  // as the credential names it; zero: no credential names one
     char actor[64];        // the role of a person; "" for others
     char route[64];        // "POST /api/v1/metrics/push"; "" before there is a request
 
     size_t Kind() const { return static_cast<size_t>(kind); }
+    // The owner is whoever has the address. A credential does not count: its sender chooses it.
+    uint64_t Owner() const { return core::PackNetwork(core::NetworkOf(address)); }
+    Refusal OfOwner() const {
+        Refusal one = Rest();
+        one.address = address;
+        return one;
+    }
     Refusal Rest() const {
         Refusal rest = {};
         rest.kind = kind;
+        rest.of_many = true;
         return rest;
     }
     friend bool operator==(const Refusal& a, const Refusal& b) {
-        return a.kind == b.kind && a.address == b.address && a.collector == b.collector &&
-               std::memcmp(a.actor, b.actor, sizeof(a.actor)) == 0 &&
+        return a.kind == b.kind && a.of_many == b.of_many && a.address == b.address &&
+               a.collector == b.collector && std::memcmp(a.actor, b.actor, sizeof(a.actor)) == 0 &&
                std::memcmp(a.route, b.route, sizeof(a.route)) == 0;
     }
 };
@@ -176,14 +188,14 @@ void SetText(char (&field)[kSize], std::string_view text) {
 // Refused is how a gateway tells its worker about requests that the gateway has refused by itself.
 struct Refused {
     RefusalKind kind = RefusalKind::kAddressLimit;
-    uint32_t reserved = 0;
+    uint32_t of_many = 0;  // 1: as in Refusal
     uint64_t count = 0;
     core::Address address;
     core::Uuid collector;
     std::string_view route;
 
     static void VisitFields(auto& m, auto&& visit) {
-        visit(m.kind, m.reserved, m.count, m.address, m.collector, m.route);
+        visit(m.kind, m.of_many, m.count, m.address, m.collector, m.route);
     }
 };
 

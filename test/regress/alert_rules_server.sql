@@ -57,6 +57,9 @@ SELECT pg_temp.tell('access.denied', -59.9, 19, 'ann', type => 'table', id => 'p
        pg_temp.tell('access.denied', -1, 19, 'bob', type => 'table', id => 'public.t#'),
        pg_temp.tell('access.denied', -60, 1, 'bob', type => 'table', id => 'public.old'),
        pg_temp.tell('access.denied', -1, 50, 'eve', type => 'table', id => 'public.t'),
+       pg_temp.tell('access.denied', -2, 19, 'fay', type => 'table', id => 'public.t#'),
+       pg_temp.tell('access.denied', -1, 1, 'fay', details => '{"count": 7, "seconds": 5, "of_many": true}'),
+       pg_temp.tell('access.denied', 0, 1, 'gil', details => '{"count": 190, "seconds": 600, "of_many": true}'),
        pg_temp.tell('ddl.executed', -1, 50, 'dan', type => 'table', id => 'public.t#'),
        pg_temp.tell('access.denied', -1, 50, type => 'route', id => 'GET /#');
 SELECT * FROM pg_temp.evaluate('unusual_access');

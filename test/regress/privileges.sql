@@ -458,11 +458,13 @@ FROM (VALUES
      INSERT INTO pganalytics.api_sessions (session_id, role_oid, role_name, refresh_sha256,
      verifier_sha256, expires_at, address) VALUES ($1, $2, $3, $4, $5, $6, $7)$$),
     ('find_session', 'uuid', $$
-     SELECT role_oid, role_name, refresh_sha256, verifier_sha256, created_at, expires_at
-     FROM pganalytics.api_sessions
+     SELECT role_oid, role_name, refresh_sha256, verifier_sha256, created_at, expires_at,
+     refreshed_at BETWEEN pg_catalog.now() - interval '10 seconds' AND pg_catalog.now(),
+     previous_sha256, next_masked FROM pganalytics.api_sessions
      WHERE session_id = $1 AND ended_at IS NULL AND expires_at > pg_catalog.now() FOR UPDATE$$),
-    ('next_token', 'uuid, bytea', $$
-     UPDATE pganalytics.api_sessions SET refresh_sha256 = $2, last_used_at = pg_catalog.now()
+    ('next_token', 'uuid, bytea, bytea, bytea', $$
+     UPDATE pganalytics.api_sessions SET refresh_sha256 = $2, previous_sha256 = $3,
+     next_masked = $4, refreshed_at = pg_catalog.now(), last_used_at = pg_catalog.now()
      WHERE session_id = $1$$),
     ('note_use', 'uuid', $$
      UPDATE pganalytics.api_sessions SET last_used_at = pg_catalog.now()

@@ -1,5 +1,7 @@
 #include "gateway/process/log.hpp"
 
+#include <algorithm>
+
 #include "core/utf8.hpp"
 
 namespace pganalytics::gateway {
@@ -7,10 +9,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds kInterval{1};
-
-std::chrono::seconds IntervalOf(Log::Kind kind) {
-    return kind == Log::Kind::kCertificates ? std::chrono::minutes(1) : kInterval;
-}
+constexpr std::chrono::seconds kFirstWait{10};
+constexpr std::chrono::seconds kLongestWait{600};
 
 protocol::Counters CountersOf(const http::ServerStats& stats) {
     protocol::Counters counters;
@@ -24,16 +24,20 @@ protocol::Counters CountersOf(const http::ServerStats& stats) {
 }  // namespace
 
 void Log::Line(Kind kind, bool warning, std::string message) {
-    Last& last = last_[static_cast<size_t>(kind)];
+    State& state = states_[static_cast<size_t>(kind)];
     const auto now = Clock::now();
-    if (last.sent != Clock::time_point{} && now - last.sent < IntervalOf(kind)) {
-        ++last.suppressed;
+    const bool anew = state.wait.count() == 0 || now - state.wanted >= kLongestWait;
+    state.wanted = now;
+    if (now < state.next) {
+        ++state.suppressed;
         return;
     }
-    if (last.suppressed > 0) {
-        message += " (" + std::to_string(last.suppressed) + " such messages not shown)";
+    if (state.suppressed > 0) {
+        message += " (" + std::to_string(state.suppressed) + " such messages not shown)";
     }
-    last = {now, 0};
+    state.wait = anew ? kFirstWait : std::min(2 * state.wait, kLongestWait);
+    state.next = now + state.wait;
+    state.suppressed = 0;
     core::MakePrintable(message.data(), message.size());
     link_.Send(protocol::FrameType::kLog, protocol::LogLine{warning ? 1u : 0u, message});
 }

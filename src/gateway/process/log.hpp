@@ -1,6 +1,7 @@
-// Log: sends lines for the server log to the worker, which writes them. It sends at most one line
-// of each kind per second, and at most one of kCertificates per minute. Strangers can cause these
-// lines, and must not be able to fill a disk with them.
+// Log: sends lines for the server log to the worker, which writes them. Strangers can cause these
+// lines, and must not be able to fill a disk with them. So after a line of a kind the next one
+// waits 10 s, and twice as long each time while more come, up to 10 minutes. A kind that was silent
+// for 10 minutes begins anew.
 #pragma once
 
 #include <array>
@@ -27,12 +28,15 @@ class Log {
 
   private:
     static constexpr size_t kKinds = 5;
-    struct Last {
-        std::chrono::steady_clock::time_point sent;
+    using Time = std::chrono::steady_clock::time_point;
+    struct State {
+        Time next;    // no line before this time
+        Time wanted;  // when a line was last wanted
+        std::chrono::seconds wait{0};
         uint64_t suppressed = 0;
     };
     WorkerLink& link_;
-    std::array<Last, kKinds> last_;
+    std::array<State, kKinds> states_;
 };
 
 // Monitor never ends. Once a second it sends the counters, sends the counts of refusals that are

@@ -46,8 +46,8 @@ void Refusals::Finish() {
 
 void Refusals::Send(const core::Counted<Refusal>& due) {
     link_.Send(protocol::FrameType::kRefused,
-               protocol::Refused{due.key.kind, 0, due.count, due.key.address, due.key.collector,
-                                 due.key.route});
+               protocol::Refused{due.key.kind, due.key.of_many ? 1U : 0U, due.count,
+                                 due.key.address, due.key.collector, due.key.route});
 }
 
 }  // namespace pganalytics::gateway

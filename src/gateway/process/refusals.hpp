@@ -35,7 +35,7 @@ class Refusals {
     void Send(const core::Counted<protocol::Refusal>& due);
 
     WorkerLink& link_;
-    core::Tally<protocol::Refusal, 32, protocol::kRefusalKinds> tally_;
+    core::Tally<protocol::Refusal, 80, protocol::kRefusalKinds> tally_;
     bool finishing_ = false;
 };
 

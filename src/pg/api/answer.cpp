@@ -167,6 +167,8 @@ void Explain(ApiCall* call, const ErrorData& error, uint64 recorded_denials) {
         pg_snprintf(text, sizeof(text), "the request has failed (SQLSTATE %s)",
                     unpack_sql_state(error.sqlerrcode));
         RefuseCall(call, 500, text);
+        static core::Timer next_line;
+        if (!MayLog(&next_line)) return;
         ereport(WARNING, errcode(error.sqlerrcode),
                 errmsg("pganalytics could not answer %.*s %.*s: %s",
                        static_cast<int>(Min(call->request->method.size(), size_t{16})),

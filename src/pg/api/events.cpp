@@ -84,8 +84,9 @@ void RecordReplay(const ApiSession& session) {
     record.outcome = AuditOutcome::kDenied;
     SetAuditText(record.actor, NameStr(session.role_name));
     SetSession(&record, session);
-    AddAuditDetail(&record, "reason", "a refresh token that was used before");
-    PutAudit(record);
+    constexpr auto kKind = protocol::RefusalKind::kRefreshReplayed;
+    AddAuditDetail(&record, "reason", protocol::ClassOf(kKind).reason);
+    PutCountedAudit(record, {AuditTally::kRefusals, kKind}, 1);
 }
 
 void CountRefusedCall(const ApiCall& call, protocol::RefusalKind kind, const char* actor) {

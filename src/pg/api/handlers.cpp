@@ -173,11 +173,13 @@ void Refresh(ApiCall* call) {
     SetAuditActor(NameStr(session.role_name));
     LoginRole role = {};
     EndReason why = EndReason::kReplay;
-    if (!IsNext(session, token) ||
+    RefreshToken next;
+    const bool again = NextTokenAgain(session, token, &next);
+    if (!(again || IsNext(session, token)) ||
         (why = EndReason::kRole, !FindLoginRole(NameStr(session.role_name), &role)) ||
         !FitsRole(session, role, &why)) {
-        // If a refresh token comes a second time, two parties hold it. One of them has stolen it,
-        // and we cannot tell which. So end the session.
+        // If a refresh token comes a second time, and not at once, two parties hold it. One of them
+        // has stolen it, and we cannot tell which. So end the session.
         if (why == EndReason::kReplay) RecordReplay(session);
         EndSession(session, why);
         return RefuseCall(call, 401, kGone);
@@ -186,8 +188,7 @@ void Refresh(ApiCall* call) {
         RecordLoginFailed(kNoMember);
         return RefuseCall(call, 403, kNoMember);
     }
-    RefreshToken next;
-    NextToken(session, &next);
+    if (!again) NextToken(session, token, &next);
     ReplyTokens(call, session, role, next);
     RecordTokenRefreshed(session);
 }

@@ -22,17 +22,19 @@ Statement start_session = {
     {UUIDOID, OIDOID, NAMEOID, BYTEAOID, BYTEAOID, TIMESTAMPTZOID, TEXTOID},
     nullptr};
 Statement find_session = {
-    "SELECT role_oid, role_name, refresh_sha256, verifier_sha256, created_at, expires_at "
-    "FROM pganalytics.api_sessions "
+    "SELECT role_oid, role_name, refresh_sha256, verifier_sha256, created_at, expires_at, "
+    "refreshed_at BETWEEN pg_catalog.now() - interval '10 seconds' AND pg_catalog.now(), "
+    "previous_sha256, next_masked FROM pganalytics.api_sessions "
     "WHERE session_id = $1 AND ended_at IS NULL AND expires_at > pg_catalog.now() FOR UPDATE",
     1,
     {UUIDOID},
     nullptr};
 Statement next_token = {
-    "UPDATE pganalytics.api_sessions SET refresh_sha256 = $2, last_used_at = pg_catalog.now() "
+    "UPDATE pganalytics.api_sessions SET refresh_sha256 = $2, previous_sha256 = $3, "
+    "next_masked = $4, refreshed_at = pg_catalog.now(), last_used_at = pg_catalog.now() "
     "WHERE session_id = $1",
-    2,
-    {UUIDOID, BYTEAOID},
+    4,
+    {UUIDOID, BYTEAOID, BYTEAOID, BYTEAOID},
     nullptr};
 Statement note_use = {
     "UPDATE pganalytics.api_sessions SET last_used_at = pg_catalog.now() "
@@ -65,14 +67,23 @@ void DrawRandom(void* out, size_t size) {
     }
 }
 
-void MakeToken(const core::Uuid& session_id, RefreshToken* token) {
-    unsigned char secret[kSecretBytes];
-    DrawRandom(secret, sizeof(secret));
+struct Secret {
+    unsigned char bytes[kSecretBytes];
+};
+static_assert(sizeof(Secret) == sizeof(core::Sha256));
+
+void WriteToken(const core::Uuid& session_id, const Secret& secret, RefreshToken* token) {
     memcpy(token->text, kPrefix.data(), kPrefix.size());
     char* const next =
         core::WriteHex(session_id.bytes, sizeof(session_id.bytes), token->text + kPrefix.size());
-    *core::WriteHex(secret, sizeof(secret), next) = '\0';
-    explicit_bzero(secret, sizeof(secret));
+    *core::WriteHex(secret.bytes, sizeof(secret.bytes), next) = '\0';
+}
+
+// Mask masks or unmasks the secret of the token that follows `token`.
+void Mask(std::string_view token, unsigned char* secret) {
+    const std::string_view texts[] = {"next", token};
+    const core::Sha256 mask = DigestTexts(texts, lengthof(texts));
+    for (size_t i = 0; i < kSecretBytes; ++i) secret[i] ^= mask.bytes[i];
 }
 
 const char* NameOf(EndReason reason) {
@@ -97,7 +108,10 @@ void StartSession(const LoginRole& role, std::string_view address, ApiSession* s
     // Set the version and the variant bits of a random UUID (RFC 9562, version 4).
     session->session_id.bytes[6] = (session->session_id.bytes[6] & 0x0F) | 0x40;
     session->session_id.bytes[8] = (session->session_id.bytes[8] & 0x3F) | 0x80;
-    MakeToken(session->session_id, token);
+    Secret secret;
+    DrawRandom(&secret, sizeof(secret));
+    WriteToken(session->session_id, secret, token);
+    explicit_bzero(&secret, sizeof(secret));
     session->role_oid = role.oid;
     session->role_name = role.name;
     session->refresh_sha256 = DigestBytes(token->text);
@@ -128,6 +142,11 @@ bool FindSession(const core::Uuid& session_id, ApiSession* session) {
     session->verifier_sha256 = DigestOf(0, 4);
     session->created_at = DatumGetTimestampTz(CellOf(0, 5, &is_null));
     session->expires_at = DatumGetTimestampTz(CellOf(0, 6, &is_null));
+    const bool in_grace = DatumGetBool(CellOf(0, 7, &is_null));
+    session->in_grace = in_grace && !is_null;
+    if (!session->in_grace) return true;
+    session->previous_sha256 = DigestOf(0, 8);
+    session->next_masked = DigestOf(0, 9);
     return true;
 }
 
@@ -148,10 +167,26 @@ bool IsNext(const ApiSession& session, std::string_view token) {
     return session.refresh_sha256 == DigestBytes(token);
 }
 
-void NextToken(const ApiSession& session, RefreshToken* token) {
-    MakeToken(session.session_id, token);
-    Datum values[] = {UuidDatum(session.session_id), DigestDatum(DigestBytes(token->text))};
+void NextToken(const ApiSession& session, std::string_view token, RefreshToken* next) {
+    Secret secret;
+    DrawRandom(&secret, sizeof(secret));
+    WriteToken(session.session_id, secret, next);
+    Mask(token, secret.bytes);
+    core::Sha256 masked;
+    memcpy(masked.bytes, secret.bytes, sizeof(masked.bytes));
+    Datum values[] = {UuidDatum(session.session_id), DigestDatum(DigestBytes(next->text)),
+                      DigestDatum(DigestBytes(token)), DigestDatum(masked)};
     Execute(&next_token, values);
+}
+
+bool NextTokenAgain(const ApiSession& session, std::string_view token, RefreshToken* next) {
+    if (!session.in_grace || session.previous_sha256 != DigestBytes(token)) return false;
+    Secret secret;
+    memcpy(secret.bytes, session.next_masked.bytes, sizeof(secret.bytes));
+    Mask(token, secret.bytes);
+    WriteToken(session.session_id, secret, next);
+    explicit_bzero(&secret, sizeof(secret));
+    return IsNext(session, next->text);
 }
 
 bool FitsRole(const ApiSession& session, const LoginRole& role, EndReason* why) {

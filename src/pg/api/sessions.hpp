@@ -17,12 +17,17 @@ struct ApiSession {
     NameData role_name;
     core::Sha256 refresh_sha256;
     core::Sha256 verifier_sha256;
+    // The token before the newest one, while it has its grace: its hash, and the secret of the
+    // newest token, masked by a hash of the token before it.
+    bool in_grace;
+    core::Sha256 previous_sha256;
+    core::Sha256 next_masked;
     TimestampTz created_at;
     TimestampTz expires_at;
 };
 
 // RefreshToken is "pgs_", then the session's id and 32 random bytes, both in hexadecimal digits.
-// The table has only the SHA-256 of a session's newest token. For an older token, the id in it
+// The table has only the SHA-256 of a session's two newest tokens. For an older token, the id in it
 // tells to which session it belongs. Only the person and administrators can learn the id.
 inline constexpr size_t kRefreshTokenBytes = 4 + 2 * (16 + 32);
 struct RefreshToken {
@@ -50,8 +55,14 @@ bool SessionOfToken(std::string_view token, core::Uuid* session_id);
 // IsNext: the token is the newest refresh token of the session, the only one that is still unused.
 bool IsNext(const ApiSession& session, std::string_view token);
 
-// NextToken makes a new refresh token and stores its hash in the session instead of the old one.
-void NextToken(const ApiSession& session, RefreshToken* token);
+// NextToken makes a new refresh token and stores its hash in the session instead of that of
+// `token`, the newest one until now.
+void NextToken(const ApiSession& session, std::string_view token, RefreshToken* next);
+
+// NextTokenAgain: `token` is the one before the newest, and was exchanged within the last ten
+// seconds: two tabs of a browser have sent it at the same time. It gives the newest token again,
+// which only the holder of `token` can unmask.
+bool NextTokenAgain(const ApiSession& session, std::string_view token, RefreshToken* next);
 
 // FitsRole: the role is still the one that logged in, and has the same password. If not, *why is
 // kRole or kPassword.

@@ -14,7 +14,8 @@ Datum pganalytics_audit_events(PG_FUNCTION_ARGS) {
     auto* const result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
     for (const protocol::AuditEventKind& kind : protocol::kAuditEvents) {
         Datum values[] = {pg::TextDatum(kind.name), pg::TextDatum(protocol::NameOf(kind.severity)),
-                          BoolGetDatum(kind.transactional), pg::TextDatum(kind.meaning)};
+                          BoolGetDatum(kind.transactional), BoolGetDatum(kind.optional),
+                          pg::TextDatum(kind.meaning)};
         bool nulls[lengthof(values)] = {};
         tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
     }

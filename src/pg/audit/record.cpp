@@ -150,6 +150,39 @@ void AppendValue(Out* out, const AuditValue& value) {
     }
 }
 
+// ConcernsExtension: the object is the extension or something in its schema: the log itself, its
+// triggers, rules of alerts.
+bool ConcernsExtension(const AuditRecord& record) {
+    const std::string_view id = record.resource_id;
+    return id == "pganalytics" || id.starts_with("pganalytics.") ||
+           id.find(" on pganalytics.") != id.npos;
+}
+
+bool Records(const AuditRecord& record) {
+    if (!Auditing()) return false;
+    const auto kind = protocol::AuditKinds{1} << static_cast<int>(record.event);
+    if ((ChosenAuditKinds() & kind) != 0) return true;
+    return record.event == protocol::AuditEvent::kObjectChanged && ConcernsExtension(record);
+}
+
+// IsCounted: a client or a role without privileges can cause any number of events like this one.
+bool IsCounted(const AuditRecord& record, CountedAs* as) {
+    switch (record.event) {
+        case protocol::AuditEvent::kPermissionDenied:
+            as->tally = AuditTally::kDenials;
+            return true;
+        case protocol::AuditEvent::kLoginFailed:
+            as->tally = AuditTally::kLogins;
+            return true;
+        case protocol::AuditEvent::kTokenRefreshed:
+            as->tally = AuditTally::kRefreshes;
+            return true;
+        default:
+            as->tally = AuditTally::kFailures;
+            return record.outcome == AuditOutcome::kFailed;
+    }
+}
+
 int LevelIndex() { return Min(GetCurrentTransactionNestLevel(), kMaxLevels) - 1; }
 
 void RecordRollback(int first) {
@@ -288,8 +321,9 @@ void AddAuditChange(AuditRecord* record, std::string_view key, const AuditValue&
 uint64 RecordedDenials() { return recorded_denials; }
 
 void PutAudit(const AuditRecord& record) {
-    if (!Auditing()) return;
-    if (record.event == protocol::AuditEvent::kPermissionDenied) ++recorded_denials;
+    CountedAs as = {};
+    if (IsCounted(record, &as)) return PutCountedAudit(record, as, 1);
+    if (!Records(record)) return;
     PutAuditRecord(record);
     if (!protocol::KindOf(record.event).transactional || !IsTransactionState()) return;
     if (!watching_transactions) {
@@ -300,9 +334,35 @@ void PutAudit(const AuditRecord& record) {
     ++recorded[LevelIndex()];
 }
 
+void PutCountedAudit(const AuditRecord& record, const CountedAs& as, uint64 count) {
+    if (!Records(record)) return;
+    if (record.event == protocol::AuditEvent::kPermissionDenied) ++recorded_denials;
+    CountAudit(record, as, count);
+}
+
+void AddAuditCount(AuditRecord* record, const CountedAudit& counted) {
+    // One event of a session needs no count.
+    const bool of_session = record->source == AuditSource::kSession;
+    if (of_session && counted.count == 1 && !counted.of_many) return;
+    char text[128];
+    int used = pg_snprintf(text, sizeof(text), ",\"count\":%llu",
+                           static_cast<unsigned long long>(counted.count));
+    if (counted.count > 1 && counted.over_ms > 0) {
+        used += pg_snprintf(text + used, sizeof(text) - used, ",\"seconds\":%lld",
+                            static_cast<long long>((counted.over_ms + 999) / 1000));
+    }
+    if (counted.of_many) strlcpy(text + used, ",\"of_many\":true", sizeof(text) - used);
+    if (strlen(record->details) + strlen(text) >= sizeof(record->details)) {
+        strlcpy(record->details, "{\"cut\":true", sizeof(record->details));
+    }
+    const bool first = record->details[0] == '\0';
+    if (first) text[0] = '{';
+    strlcat(record->details, text, sizeof(record->details));
+}
+
 void RequireAuditRoom() {
     if (!Auditing() || settings.audit_overflow != static_cast<int>(AuditOverflow::kRefuse) ||
-        AuditRingHasRoom()) {
+        !AuditRingIsServed() || AuditRingHasRoom()) {
         return;
     }
     ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_RESOURCES),

@@ -5,6 +5,7 @@
 
 #include <string_view>
 
+#include "pg/audit/counted.hpp"
 #include "pg/audit/ring.hpp"
 
 namespace pganalytics::pg {
@@ -77,10 +78,19 @@ void AddAuditDetail(AuditRecord* record, std::string_view key, const AuditValue&
 void AddAuditChange(AuditRecord* record, std::string_view key, const AuditValue& before,
                     const AuditValue& after);
 
-// PutAudit puts the record into the ring. If a rollback can undo the event (`transactional` in
-// protocol/audit_events.hpp), PutAudit also counts it: when the transaction or the savepoint is
-// rolled back, one more record says how many events the rollback has undone.
+// PutAudit records the event, unless pganalytics.audit_kinds leaves it out. Failed logins, denials,
+// refreshed tokens and failed statements are counted (counted.hpp); all others go into the ring. If
+// a rollback can undo an event (`transactional` in protocol/audit_events.hpp), PutAudit also counts
+// it: when the transaction or the savepoint is rolled back, one more record says how many events
+// the rollback has undone.
 void PutAudit(const AuditRecord& record);
+
+// PutCountedAudit counts `count` events in the tally that the caller names.
+void PutCountedAudit(const AuditRecord& record, const CountedAs& as, uint64 count);
+
+// AddAuditCount adds to the record of a count how many events it stands for, and the time in which
+// they came. If the details have no room for it, the other details are dropped.
+void AddAuditCount(AuditRecord* record, const CountedAudit& counted);
 
 // RecordedDenials returns how many access.denied events this process has recorded. Code that turns
 // an ERROR into an answer reads the number before the work that can fail. If the number has grown
@@ -88,8 +98,9 @@ void PutAudit(const AuditRecord& record);
 uint64 RecordedDenials();
 
 // RequireAuditRoom refuses the action that the caller is about to do: ERROR 53000
-// (insufficient_resources) if the buffer is full and pganalytics.audit_overflow is 'refuse'. Call
-// it while the action can still be refused.
+// (insufficient_resources) if the buffer is full, pganalytics.audit_overflow is 'refuse' and an
+// audit worker has served the log since the server started. Call it while the action can still be
+// refused.
 void RequireAuditRoom();
 
 }  // namespace pganalytics::pg

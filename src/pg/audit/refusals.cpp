@@ -1,9 +1,6 @@
-// Audit refusals: keeps two tallies, one for refusals and one for refreshed tokens. A tally has few
-// slots: in a common tally, many refreshed tokens could displace the refusals.
+// Audit refusals: makes the record of a refusal and counts it.
 #include "pg/audit/refusals.hpp"
 
-#include "core/monotonic.hpp"
-#include "core/tally.hpp"
 #include "pg/audit/record.hpp"
 #include "protocol/api_routes.hpp"
 #include "protocol/token_text.hpp"
@@ -13,18 +10,9 @@ namespace {
 
 using protocol::Refusal;
 using protocol::RefusalKind;
-using Due = core::Counted<Refusal>;
-
-core::Tally<Refusal, 32, protocol::kRefusalKinds> refusals;
-core::Tally<Refusal, 64, protocol::kRefusalKinds> refreshes;
-
-// true: this worker serves the port for people; false: the port for collectors.
-bool serves_people = false;
 
 // A greater count in one frame is invalid: no gateway can have refused so many requests.
 constexpr uint64 kMaxCount = 1000000000;
-
-int64 NowMs() { return core::Instant::Now().ms(); }
 
 // NeededFor returns the role that a route requires, "" if the route is not one of the port for
 // people.
@@ -36,13 +24,14 @@ std::string_view NeededFor(std::string_view route) {
     return found == nullptr ? "" : protocol::NameOf(found->access);
 }
 
-void Record(const Due& due) {
-    const Refusal& refusal = due.key;
+// Count counts a refusal. `of_people`: it was at the port for people.
+void Count(const Refusal& refusal, bool of_people, uint64 count) {
+    if (!Auditing()) return;
     const protocol::RefusalClass& what = protocol::ClassOf(refusal.kind);
     AuditRecord record;
     BeginAudit(&record, what.event);
     const bool refreshed = refusal.kind == RefusalKind::kTokenRefreshed;
-    record.source = serves_people ? AuditSource::kApi : AuditSource::kCollectors;
+    record.source = of_people ? AuditSource::kApi : AuditSource::kCollectors;
     record.outcome = refreshed ? AuditOutcome::kSuccess : AuditOutcome::kDenied;
     record.actor[0] = '\0';
     record.address[0] = '\0';
@@ -59,23 +48,12 @@ void Record(const Due& due) {
         SetAuditText(record.address, address);
     }
     if (refusal.route[0] != '\0') SetAuditResource(&record, "route", refusal.route);
-    if (!refreshed) AddAuditDetail(&record, "reason", what.reason);
+    if (refreshed) return PutCountedAudit(record, {AuditTally::kRefreshes}, count);
+    AddAuditDetail(&record, "reason", what.reason);
     if (refusal.kind == RefusalKind::kRoleNeeded) {
         AddAuditDetail(&record, "needed", NeededFor(refusal.route));
     }
-    AddAuditDetail(&record, "count", static_cast<int64>(due.count));
-    if (due.over_ms > 0) AddAuditDetail(&record, "seconds", (due.over_ms + 999) / 1000);
-    if (refusal == refusal.Rest()) AddAuditDetail(&record, "of_many", true);
-    PutAudit(record);
-}
-
-void Count(const Refusal& refusal, uint64 count) {
-    if (!Auditing()) return;
-    Due due;
-    const bool now = refusal.kind == RefusalKind::kTokenRefreshed
-                         ? refreshes.Add(refusal, count, NowMs(), &due)
-                         : refusals.Add(refusal, count, NowMs(), &due);
-    if (now) Record(due);
+    PutCountedAudit(record, {AuditTally::kRefusals, refusal.kind, refusal.of_many}, count);
 }
 
 const core::Uuid& NamedBy(const protocol::Credential& credential) {
@@ -109,47 +87,32 @@ void CountRefusal(RefusalKind kind, const protocol::Credential& credential,
     refusal.kind = kind;
     refusal.address = credential.address;
     refusal.collector = collector != nullptr ? *collector : NamedBy(credential);
-    Count(refusal, 1);
+    Count(refusal, false, 1);
 }
 
 void CountRefusal(RefusalKind kind, const char* actor, const char* address, const char* route) {
-    serves_people = true;
     Refusal refusal = {};
     refusal.kind = kind;
     core::ParseAddress(address, &refusal.address);
     protocol::SetText(refusal.actor, actor);
     protocol::SetText(refusal.route, route);
-    Count(refusal, 1);
+    Count(refusal, true, 1);
 }
 
 bool TakeRefused(const protocol::Refused& refused, bool of_people) {
     if (static_cast<size_t>(refused.kind) >= protocol::kRefusalKinds ||
-        !protocol::ClassOf(refused.kind).by_gateway || refused.count < 1 ||
+        !protocol::ClassOf(refused.kind).by_gateway || refused.count < 1 || refused.of_many > 1 ||
         refused.count > kMaxCount || !IsRouteText(refused.route)) {
         return false;
     }
-    serves_people = of_people;
     Refusal refusal = {};
     refusal.kind = refused.kind;
+    refusal.of_many = refused.of_many == 1;
     refusal.address = refused.address;
     refusal.collector = refused.collector;
     protocol::SetText(refusal.route, refused.route);
-    Count(refusal, refused.count);
+    Count(refusal, of_people, refused.count);
     return true;
-}
-
-void RecordDueRefusals() {
-    Due due;
-    const int64 now = NowMs();
-    while (refusals.Next(now, &due)) Record(due);
-    while (refreshes.Next(now, &due)) Record(due);
-}
-
-void RecordAllRefusals() {
-    Due due;
-    const int64 now = NowMs();
-    while (refusals.Last(now, &due)) Record(due);
-    while (refreshes.Last(now, &due)) Record(due);
 }
 
 }  // namespace pganalytics::pg

@@ -1,5 +1,5 @@
-// Audit refusals: records refused requests. Anybody can cause any number of them, so the worker
-// counts equal refusals and records only the counts (core/tally.hpp).
+// Audit refusals: records refused requests. Anybody can cause any number of them, so equal refusals
+// are counted (counted.hpp).
 #pragma once
 
 #include "pg/base/prelude.hpp"
@@ -24,10 +24,5 @@ void CountRefusal(protocol::RefusalKind kind, const char* actor, const char* add
 // TakeRefused counts the refusals that a gateway has reported. `of_people`: the gateway serves the
 // port for people. Returns false if the report is invalid.
 bool TakeRefused(const protocol::Refused& refused, bool of_people);
-
-// RecordDueRefusals records the counts that are due; a worker calls it in every turn of its loop.
-// RecordAllRefusals records all counts; a worker calls it when it ends.
-void RecordDueRefusals();
-void RecordAllRefusals();
 
 }  // namespace pganalytics::pg

@@ -27,6 +27,8 @@ struct Ring {
     pg_atomic_uint64 lost_since;  // TimestampTz of the first loss that `lost` counts; 0: no loss
     pg_atomic_uint64 lost_ever;   // records lost since the ring was made
     pg_atomic_uint32 asleep;      // 1: the audit worker waits for its latch
+    pg_atomic_uint32 woken;       // 1: WakeAuditDrain was called since the worker last waited
+    pg_atomic_uint32 served;      // 1: see AuditRingIsServed
     Latch* volatile drain;        // latch of the audit worker, or nullptr; PGPROCs never move
     AuditHead head;               // protected by LockStatus
 };
@@ -87,6 +89,8 @@ void StartAuditRing() {
     pg_atomic_init_u64(&ring->lost_since, 0);
     pg_atomic_init_u64(&ring->lost_ever, 0);
     pg_atomic_init_u32(&ring->asleep, 0);
+    pg_atomic_init_u32(&ring->woken, 0);
+    pg_atomic_init_u32(&ring->served, 0);
     for (uint32 i = 0; i < ring->slots; ++i) pg_atomic_init_u64(&slots[i].turn, i);
 }
 
@@ -124,6 +128,20 @@ bool AuditRingHasRoom() {
     if (ring == nullptr) return true;
     const uint64 next = pg_atomic_read_u64(&ring->next);
     return pg_atomic_read_u64(&SlotOf(next)->turn) >= next;
+}
+
+bool AuditRingIsServed() { return ring != nullptr && pg_atomic_read_u32(&ring->served) == 1; }
+
+void BeginAuditRingService() { pg_atomic_write_u32(&ring->served, 1); }
+
+void EndAuditRingService() {
+    if (ring != nullptr) pg_atomic_write_u32(&ring->served, 0);
+}
+
+void WakeAuditDrain() {
+    pg_atomic_write_u32(&ring->woken, 1);
+    pg_memory_barrier();
+    WakeDrain();
 }
 
 AuditRingUse GetAuditRingUse() {
@@ -181,8 +199,8 @@ void DetachAuditDrain() { ring->drain = nullptr; }
 void WaitForAuditRecords(long timeout_ms) {
     pg_atomic_write_u32(&ring->asleep, 1);
     pg_memory_barrier();
-    // Look for a record once more: a producer that put one before it saw `asleep` woke nobody.
-    if (PeekAuditRecord(0) == nullptr) {
+    // Look once more: a producer that put a record before it saw `asleep` woke nobody.
+    if (PeekAuditRecord(0) == nullptr && pg_atomic_exchange_u32(&ring->woken, 0) == 0) {
         WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, timeout_ms,
                   PG_WAIT_EXTENSION);
     }

@@ -58,6 +58,17 @@ bool PutAuditRecord(const AuditRecord& record);
 // AuditRingHasRoom: the ring has room for one more record.
 bool AuditRingHasRoom();
 
+// AuditRingIsServed: an audit worker has begun to empty the ring since the ring was made, and its
+// log is still there. If not, nobody may ever empty a full ring: the extension was not created yet
+// or was dropped, or the server is a standby. The audit worker calls BeginAuditRingService.
+// EndAuditRingService says that the log, or its database, does not exist any more.
+bool AuditRingIsServed();
+void BeginAuditRingService();
+void EndAuditRingService();
+
+// WakeAuditDrain wakes the audit worker for something that is not in the ring.
+void WakeAuditDrain();
+
 // AuditRingUse has three counts: the ring's slots, the records in it that are not committed to the
 // log yet, and the records lost since the ring was made. All are zero without shared memory.
 struct AuditRingUse {
@@ -82,8 +93,8 @@ uint64 LostAuditRecords(TimestampTz* since);
 void ForgetLostAuditRecords(uint64 count);
 
 // AttachAuditDrain makes producers wake this process when they put a record, until it ends or calls
-// DetachAuditDrain. WaitForAuditRecords sleeps until there is a record, the latch is set, or the
-// timeout has passed.
+// DetachAuditDrain. WaitForAuditRecords sleeps until there is a record, WakeAuditDrain was called,
+// the latch is set, or the timeout has passed.
 void AttachAuditDrain();
 void DetachAuditDrain();
 void WaitForAuditRecords(long timeout_ms);

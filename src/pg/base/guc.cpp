@@ -7,6 +7,7 @@
 
 #include "core/host_list.hpp"
 #include "core/mail_address.hpp"
+#include "pg/base/compat.h"
 
 namespace pganalytics::pg {
 
@@ -125,6 +126,49 @@ bool CheckChannel(char** value, void**, GucSource) noexcept {
     return false;
 }
 
+protocol::AuditKinds audit_kinds = protocol::kAllAuditKinds;
+
+// OptionalKinds lists the kinds that may be left out.
+const char* OptionalKinds() {
+    StringInfoData list;
+    initStringInfo(&list);
+    for (const protocol::AuditEventKind& kind : protocol::kAuditEvents) {
+        if (!kind.optional) continue;
+        appendStringInfo(&list, "%s%.*s", list.len > 0 ? ", " : "",
+                         static_cast<int>(kind.name.size()), kind.name.data());
+    }
+    return list.data;
+}
+
+bool CheckAuditKinds(char** value, void** extra, GucSource) noexcept {
+    protocol::AuditKinds kinds = 0;
+    std::string_view name;
+    switch (protocol::ReadAuditKinds(*value, &kinds, &name)) {
+        case protocol::AuditKindsFault::kNone:
+            *extra = AllocateGucExtra(sizeof(kinds));
+            if (*extra == nullptr) return false;
+            memcpy(*extra, &kinds, sizeof(kinds));
+            return true;
+        case protocol::AuditKindsFault::kUnknown:
+            GUC_check_errdetail("\"%.*s\" is no kind or group of events of the audit log.",
+                                static_cast<int>(name.size()), name.data());
+            GUC_check_errhint(
+                "SELECT event FROM pganalytics.audit_events() has all kinds. What "
+                "stands before the dot is the name of a group.");
+            return false;
+        case protocol::AuditKindsFault::kRequired:
+            break;
+    }
+    GUC_check_errdetail("\"%.*s\" cannot be left out of the audit log.",
+                        static_cast<int>(name.size()), name.data());
+    GUC_check_errhint("Kinds that can be left out: %s.", OptionalKinds());
+    return false;
+}
+
+void AssignAuditKinds(const char*, void* extra) noexcept {
+    memcpy(&audit_kinds, extra, sizeof(audit_kinds));
+}
+
 bool CheckDatabase(char** value, void**, GucSource) noexcept {
     if (**value != '\0' && strlen(*value) < NAMEDATALEN) return true;
     GUC_check_errdetail("A database name has 1 to %d bytes.", NAMEDATALEN - 1);
@@ -206,6 +250,8 @@ constexpr SettingFacts kFacts[] = {
 };
 
 }  // namespace
+
+protocol::AuditKinds ChosenAuditKinds() { return audit_kinds; }
 
 const SettingFacts* FindSetting(std::string_view name) {
     for (const SettingFacts& one : kFacts) {

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "pg/base/prelude.hpp"
+#include "protocol/audit_kinds.hpp"
 #include "protocol/messages.hpp"
 
 namespace pganalytics::pg {
@@ -42,6 +43,9 @@ struct SettingFacts {
     Protects protects;
     Shown shown;
 };
+
+// ChosenAuditKinds is the set of kinds that pganalytics.audit_kinds names.
+protocol::AuditKinds ChosenAuditKinds();
 
 // FindSetting returns the facts of the setting with this full name. It ignores case. It returns
 // nullptr if pganalytics has no such setting.

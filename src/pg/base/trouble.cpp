@@ -179,6 +179,14 @@ void SetState(WorkerStatus* status, WorkerState state) {
     if (state != WorkerState::kWaiting) EndTrouble(status, kWaitingTopic);
 }
 
+bool MayLog(core::Timer* next) {
+    constexpr int64 kBetweenMs = 60 * 1000;
+    const core::Instant now = core::Instant::Now();
+    if (!next->IsDue(now)) return false;
+    next->Start(now, kBetweenMs);
+    return true;
+}
+
 std::string_view CutAnswer(std::string_view text) {
     return core::CutUtf8(text, kMaxAnswerTextBytes);
 }

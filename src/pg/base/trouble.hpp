@@ -34,6 +34,10 @@ bool ShowTrouble(WorkerStatus* status, const char* topic, WorkerErrorKind kind, 
 void ReportTrouble(WorkerStatus* status, const char* topic, int sqlstate, const char* format, ...)
     pg_attribute_printf(4, 5);
 
+// MayLog lets one line a minute pass, for what a client can cause in a worker at any rate. `next`
+// is a static variable of the caller.
+bool MayLog(core::Timer* next);
+
 // EndTrouble says that the trouble about this topic is over. It costs little if there is none.
 void EndTrouble(WorkerStatus* status, const char* topic);
 

@@ -168,8 +168,11 @@ void ReadDecision(uint64 row, MemoryContext context, Enrollment* enrollment) {
 // RefuseForError answers 503 after an ERROR such as a lock timeout or a full disk. It logs the
 // message of the ERROR and does not send it, because strangers must not see it.
 void RefuseForError(ErrorData* error, Enrollment* out) {
-    ereport(LOG, errcode(error->sqlerrcode),
-            errmsg("pganalytics could not enroll a collector: %s", error->message));
+    static core::Timer next_line;
+    if (MayLog(&next_line)) {
+        ereport(LOG, errcode(error->sqlerrcode),
+                errmsg("pganalytics could not enroll a collector: %s", error->message));
+    }
     FreeErrorData(error);
     Refuse(out, 503, "the request could not be stored");
 }
@@ -210,8 +213,11 @@ bool ContinueEnrollments(Enrollment** waiting, int count, MemoryContext context)
         }
     });
     if (error != nullptr) {
-        ereport(LOG, errcode(error->sqlerrcode),
-                errmsg("pganalytics could not read certificate requests: %s", error->message));
+        static core::Timer next_line;
+        if (MayLog(&next_line)) {
+            ereport(LOG, errcode(error->sqlerrcode),
+                    errmsg("pganalytics could not read certificate requests: %s", error->message));
+        }
         FreeErrorData(error);
     }
     MemoryContextSwitchTo(caller);

@@ -9,7 +9,7 @@ import pytest
 
 import product
 from api_client import PASSWORD, ApiClient, fresh_address
-from audit_view import REFUSED, events, last_id
+from audit_view import REFUSED, events, last_id, store_counts
 from client import push_body, query_rows, rfc3339
 from cluster import wait_until
 
@@ -81,30 +81,24 @@ def guessed(make_server):
                                          login_failure_interval="1d"))
 
 
-def told(server):
-    """told ends the worker of the port for people: at its end it records all that it has counted."""
-    before = last_id(server)
-    server.db.execute("SELECT pg_terminate_backend(pid) FROM pganalytics.workers WHERE kind = 'api'")
-    wait_until(lambda: events(server, "security.rate_limited", before), SOON, "what was counted")
-    server.db.value("SELECT pganalytics.wait_until_running('20 s')")
-
-
 def test_guesses_at_one_role(guessed):
     """After five wrong passwords more tries are refused unchecked, but still count as failed logins."""
     guessed.db.execute(f"CREATE ROLE ann LOGIN PASSWORD '{PASSWORD}'")
     address = fresh_address()
     statuses = [guess(guessed, "ann", address) for _ in range(10)]
     assert statuses == [401] * 5 + [429] * 5
-    told(guessed)
+    store_counts(guessed)
     assert_silent(guessed, "failed_login_surge")
     assert guess(guessed, "ann", address) == 429
+    store_counts(guessed)
     await_alert(guessed, "failed_login_surge")
     # Six of the logins were rate limited. 49 refusals of one address are not yet abuse.
     assert {guess(guessed, "ann", address) for _ in range(43)} == {429}
-    told(guessed)
+    store_counts(guessed)
     assert sum(details["count"] for _, details in events(guessed, "security.rate_limited")) == 49
     assert_silent(guessed, "rate_limit_abuse")
     assert guess(guessed, "ann", address) == 429
+    store_counts(guessed)
     value, labels = await_alert(guessed, "rate_limit_abuse")
     assert labels == {"address": address} and value == 50
 
@@ -124,7 +118,7 @@ def test_somebody_tries_what_there_is(watched):
     before = last_id(watched)
     for number in [1] * 5 + list(range(1, 20)):
         read(number)
-    wait_until(lambda: len(events(watched, "access.denied", before)) == 24, SOON, "24 denials")
+    wait_until(lambda: len(events(watched, "access.denied", before)) >= 19, SOON, "19 tables")
     assert_silent(watched, "unusual_access")
     read(20)
     assert await_alert(watched, "unusual_access") == (20, {"actor": "curious"})

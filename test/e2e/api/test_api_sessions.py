@@ -68,11 +68,17 @@ class TestTokens:
             collector.token = client.token
             assert collector.push(b"{}").status == 403
 
+    def end_grace(self, server, token):
+        """end_grace makes the last refresh of a session eleven seconds older."""
+        server.db.execute("UPDATE pganalytics.api_sessions SET refreshed_at = refreshed_at - "
+                          "interval '11 s' WHERE session_id = %s", session_of(token)["sid"])
+
     def test_refresh_token_twice(self, server, person, client):
         client.log_in(person(), PASSWORD)
         stolen, first = client.refresh_token, client.token
         assert client.refresh().status == 200
         latest, second = client.refresh_token, client.token
+        self.end_grace(server, first)
         assert_problem(client.refresh(stolen), 401, "log in again")
         assert end_of(server, first) == "replay"
         # Neither of the two tokens is accepted any more.
@@ -99,18 +105,40 @@ class TestTokens:
         # The text belongs to no session, so the client's session goes on.
         assert client.refresh(token).status == 200
 
-    def test_one_refresh_of_many_at_once(self, server, person, client):
+    def test_tabs_that_refresh_at_once(self, server, person, client):
+        """Two tabs send one refresh token: both get the same next one, and the session goes on."""
         client.log_in(person(), PASSWORD)
-        token = client.refresh_token
+        token, first = client.refresh_token, client.token
+        before = server.db.value("SELECT coalesce(max(id), 0) FROM pganalytics.audit_log")
 
         def refresh(_):
             with ApiClient(server) as one:
-                return one.refresh(token).status
+                answer = one.refresh(token)
+                return answer.status, one.refresh_token, one.get("auth/me").status
 
         with concurrent.futures.ThreadPoolExecutor(10) as executor:
-            statuses = sorted(executor.map(refresh, range(10)))
-        assert statuses == [200] + [401] * 9
-        assert end_of(server, client.token) == "replay"
+            answers = set(executor.map(refresh, range(10)))
+        ((status, following, me),) = answers
+        assert (status, me) == (200, 200) and following != token
+        assert client.refresh(following).status == 200
+        # Only the last predecessor has the grace.
+        assert_problem(client.refresh(token), 401)
+        assert end_of(server, first) == "replay"
+        cluster.wait_until(lambda: server.db.rows(
+            "SELECT FROM pganalytics.audit_log WHERE id > %s AND event = 'security.bypass_attempt'",
+            before), what="the attack on record")
+        assert server.db.value(
+            "SELECT sum(coalesce((details->>'count')::int, 1)) FROM pganalytics.audit_log "
+            "WHERE id > %s AND event = 'security.bypass_attempt'", before) == 1
+
+    def test_the_grace_of_a_token_ends(self, server, person, client):
+        client.log_in(person(), PASSWORD)
+        token, first = client.refresh_token, client.token
+        assert client.refresh().status == 200
+        assert client.refresh(token).status == 200
+        self.end_grace(server, first)
+        assert_problem(client.refresh(token), 401, "log in again")
+        assert end_of(server, first) == "replay"
 
     def test_end_of_a_session(self, server, person, client):
         client.log_in(person(), PASSWORD)

@@ -57,8 +57,9 @@ def told(server):
     collector_id = server.db.value("SELECT collector_id FROM pganalytics.create_collector(%s)", name)
     for limit in (5, 6, 7):
         server.db.execute("SELECT pganalytics.set_query_limit(%s, %s)", name, limit)
+    audit = Audit(server)
     server.db.execute("DELETE FROM pganalytics.collectors WHERE name = %s", name)
-    Audit(server)
+    audit.wait(["collector.forgotten"])
     return str(collector_id)
 
 
@@ -79,19 +80,19 @@ class TestFilters:
 
     def test_newest_first(self, admin, told):
         found = entries(admin, resource_id=told)
-        assert [e["event"] for e in found] == ["collector.removed"] + 3 * [
+        assert [e["event"] for e in found] == ["collector.forgotten", "collector.removed"] + 3 * [
             "collector.configured"] + ["token.created", "collector.registered"]
         assert [e["id"] for e in found] == sorted((e["id"] for e in found), reverse=True)
 
     @pytest.mark.parametrize("parameters, count", [
-        ({"action": "collector.configured"}, 3), ({"action": "collector.*"}, 5),
-        ({"action": "collector"}, 0), ({"action": "*"}, 6), ({"severity": "WARN"}, 1),
-        ({"severity": "info"}, 5), ({"severity": "ERROR"}, 0), ({"user_id": "postgres"}, 6),
+        ({"action": "collector.configured"}, 3), ({"action": "collector.*"}, 6),
+        ({"action": "collector"}, 0), ({"action": "*"}, 7), ({"severity": "WARN"}, 1),
+        ({"severity": "info"}, 6), ({"severity": "ERROR"}, 0), ({"user_id": "postgres"}, 6),
         ({"user_id": "nobody"}, 0), ({"resource_type": "collector_token"}, 1),
-        ({"start_date": "2020-01-01", "end_date": "2999-12-31T23:59:59.999Z"}, 6),
+        ({"start_date": "2020-01-01", "end_date": "2999-12-31T23:59:59.999Z"}, 7),
         ({"end_date": "2020-01-01"}, 0), ({"start_date": "2999-01-01 00:00:00+02:00"}, 0),
-        ({"limit": 2}, 2), ({"limit": 1000, "offset": 4}, 2), ({"offset": 6}, 0),
-        ({"user_id": "", "severity": ""}, 6), ({"action": "%"}, 0)])
+        ({"limit": 2}, 2), ({"limit": 1000, "offset": 5}, 2), ({"offset": 7}, 0),
+        ({"user_id": "", "severity": ""}, 7), ({"action": "%"}, 0)])
     def test_filters(self, admin, told, parameters, count):
         assert len(entries(admin, resource_id=told, **parameters)) == count
 

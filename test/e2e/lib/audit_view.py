@@ -7,6 +7,9 @@ from cluster import wait_until
 
 # A statement that is refused and recorded, whichever role runs it.
 REFUSED = "DELETE FROM pganalytics.audit_log"
+# Many such events; none of them is counted together with others.
+FILL = ("DO $$ BEGIN FOR i IN 1 .. {} LOOP BEGIN UPDATE pganalytics.audit_log SET actor = 'x'; "
+        "EXCEPTION WHEN insufficient_privilege THEN NULL; END; END LOOP; END $$")
 
 
 def verify(server, anchor=None):
@@ -41,6 +44,20 @@ def await_event(server, event, after=0, timeout=10, **details):
         return [(row_id, told) for row_id, told in events(server, event, after)
                 if all(told.get(key) == value for key, value in details.items())]
     return wait_until(found, timeout, f"{event} {details}")[0]
+
+
+def store_counts(server):
+    """store_counts ends the audit worker, which then stores all counts, and waits for the next one."""
+    worker = "SELECT pid FROM pganalytics.workers WHERE kind = 'audit'"
+    before = server.db.value(worker)
+    server.db.execute("SELECT pg_terminate_backend(%s)", before)
+    wait_until(lambda: server.db.value(worker) not in (before, None), 20, "a new worker")
+    wait_until_running(server)
+
+
+def count_of(server, event, after=0):
+    """count_of gives how many events of this kind the rows behind `after` stand for."""
+    return sum(details.get("count", 1) for _, details in events(server, event, after))
 
 
 def anchors(server):

@@ -1,11 +1,10 @@
 """Programs that hold connections: idle ones, and slow ones that send a byte of a body a second.
 
-Each runs in a process of its own, at the lowest priority: in life these programs are on other machines. It
-connects from several loopback addresses, because a sender has a bound on what it may keep waiting.
+Each runs in a process of its own. It connects from several loopback addresses, because a sender has a bound
+on what it may keep waiting.
 """
 import concurrent.futures
 import multiprocessing
-import os
 import resource
 import select
 import socket
@@ -14,6 +13,7 @@ import time
 
 from client import PUSH, tls_context
 
+TURNS = 50  # a second; in each a part of the slow connections send their byte
 ADDRESSES = [f"127.0.0.{last}" for last in range(2, 12)]
 
 
@@ -23,8 +23,7 @@ def connect(port, context, number):
     return context.wrap_socket(plain, server_hostname="localhost")
 
 
-def prepare():
-    os.nice(19)
+def allow_many_files():
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
@@ -41,7 +40,7 @@ def is_open(connection):
 
 def idle(port, ca_file, count, pipe):
     """idle makes so many connections, says "ready", and at the end how many are open still."""
-    prepare()
+    allow_many_files()
     context = tls_context(ca_file)
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         connections = list(pool.map(lambda number: connect(port, context, number), range(count)))
@@ -52,7 +51,7 @@ def idle(port, ca_file, count, pipe):
 
 def slow(port, ca_file, tokens, count, pipe):
     """slow keeps so many bodies on their way; it gives the times after which the server cut one."""
-    prepare()
+    allow_many_files()
     context = tls_context(ca_file)
     held, begun, cut_after = {}, {}, []
     poll = select.poll()
@@ -77,12 +76,18 @@ def slow(port, ca_file, tokens, count, pipe):
         except OSError:
             return True
 
-    for number in range(count):
-        begin(number)
-    pipe.send("ready")
-    next_byte = time.monotonic()
+    starting = iter(range(count))  # one at a time, so that no cut of another is seen late
+    started = False
+    turn, next_turn = 0, time.monotonic()
     while not pipe.poll():
-        for file, _ in poll.poll(max(0.0, (next_byte - time.monotonic()) * 1000)):
+        if not started:
+            number = next(starting, None)
+            if number is None:
+                started = True
+                pipe.send("ready")
+            else:
+                begin(number)
+        for file, _ in poll.poll(max(0.0, (next_turn - time.monotonic()) * 1000) if started else 0):
             number, connection = held[file]
             if not is_over(connection):
                 continue
@@ -91,9 +96,12 @@ def slow(port, ca_file, tokens, count, pipe):
             del held[file]
             connection.close()
             begin(number)
-        if time.monotonic() >= next_byte:
-            next_byte += 1
-            for _, connection in held.values():
+        if time.monotonic() >= next_turn:
+            next_turn += 1 / TURNS
+            turn += 1
+            for number, connection in held.values():
+                if (number + turn) % TURNS:
+                    continue
                 try:
                     connection.send(b"[")
                 except OSError:

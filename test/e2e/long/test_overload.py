@@ -79,7 +79,7 @@ def test_three_times_the_capacity(server):
     during, (worker_mb, gateway_mb) = watch(server, collectors, OVERLOAD_SECONDS, 3 * before.rate(200))
     recovery = seconds_until_ten_in_a_row(server, collectors[0])
     after, _ = watch(server, collectors[:PEAK_SENDERS], PEAK_SECONDS)
-    peak = min(before.rate(200), after.rate(200))
+    peak = (before.rate(200) + after.rate(200)) / 2  # a shared machine is not as fast in each minute
     print(f"{during.rate(200) / peak:.0%} of the peak stored, recovered after {recovery:.2f} s")
     assert during.rate(200) >= GOODPUT * peak
     assert gateway_mb < GATEWAY_MB and worker_mb < WORKER_MB

@@ -16,8 +16,11 @@ namespace {
 struct Key {
     uint32_t kind;
     uint32_t client;
+    uint64_t owner = 0;
     size_t Kind() const { return kind; }
-    Key Rest() const { return {kind, 0}; }
+    uint64_t Owner() const { return owner; }
+    Key OfOwner() const { return {kind, 0, owner}; }
+    Key Rest() const { return {kind, 0, 0}; }
     friend bool operator==(const Key&, const Key&) = default;
 };
 using Due = Counted<Key>;
@@ -96,9 +99,9 @@ TEST(Tally, WhoHasNoPlaceIsCountedWithTheOthersOfItsKind) {
     EXPECT_FALSE(tally.Add({0, 6}, 1, kNow, &due));
     ASSERT_TRUE(tally.Add({1, 5}, 1, kNow, &due));
     EXPECT_EQ(due.key, (Key{1, 0}));
-    // A place becomes free two minutes after its last report.
-    ASSERT_FALSE(tally.Add({0, 7}, 1, kNow + kTallyKeepMs - 1, &due) && due.key.client == 7);
-    ASSERT_TRUE(tally.Add({0, 8}, 1, kNow + kTallyKeepMs, &due));
+    // A place becomes free when its emission is paid.
+    ASSERT_FALSE(tally.Add({0, 7}, 1, kNow + 4 * kTallyCostMs - 1, &due) && due.key.client == 7);
+    ASSERT_TRUE(tally.Add({0, 8}, 1, kNow + 4 * kTallyCostMs, &due));
     EXPECT_EQ(due.key, (Key{0, 8}));
 }
 
@@ -114,30 +117,96 @@ TEST(Tally, LastTellsOfAll) {
     EXPECT_FALSE(tally.Last(kNow, &due));
 }
 
-// An attacker uses new clients and bursts of one for an hour: every request is counted, in few
-// rows.
-TEST(Tally, BoundsWhatIsEmitted) {
+TEST(Tally, AnOwnerLeavesPlacesToOthers) {
+    Tally<Key, 8, 2> tally;
+    Due due;
+    for (uint32_t client = 1; client <= 2; ++client) {
+        ASSERT_TRUE(tally.Add({0, client, 7}, 1, kNow, &due));
+        EXPECT_EQ(due.key, (Key{0, client, 7}));
+    }
+    // A quarter of the places is taken. All other clients of this owner share one.
+    ASSERT_TRUE(tally.Add({0, 3, 7}, 1, kNow, &due));
+    EXPECT_EQ(due.key, (Key{0, 0, 7}));
+    for (uint32_t client = 4; client <= 1000; ++client) {
+        EXPECT_FALSE(tally.Add({0, client, 7}, 1, kNow, &due));
+    }
+    ASSERT_TRUE(tally.Add({0, 1, 8}, 1, kNow, &due));
+    EXPECT_EQ(due.key, (Key{0, 1, 8}));
+    ASSERT_TRUE(tally.Next(kNow + kTallyFirstWaitMs, &due));
+    EXPECT_EQ(due.key, (Key{0, 0, 7}));
+    EXPECT_EQ(due.count, 997U);
+}
+
+TEST(Tally, EmitsInOneProcessWhatAnotherCounts) {
+    TestTally tally;
+    const size_t place = tally.Count({0, 1}, 2, kNow);
+    EXPECT_TRUE(tally.IsDue(place, kNow));
+    const Due due = tally.At(place, kNow + 5);
+    EXPECT_EQ(due.count, 2U);
+    EXPECT_EQ(due.over_ms, 5);
+    // Until the row is stored, more events come.
+    EXPECT_EQ(tally.Count({0, 1}, 1, kNow + 6), place);
+    tally.Emitted(place, due.count, kNow + 7);
+    EXPECT_FALSE(tally.IsDue(place, kNow + kTallyFirstWaitMs + 6));
+    EXPECT_TRUE(tally.IsDue(place, kNow + kTallyFirstWaitMs + 7));
+    EXPECT_EQ(tally.At(place, kNow + 7).count, 1U);
+}
+
+// Attack is what an attacker does: whom the event at `now` names, 0 for no event.
+using Attack = uint32_t (*)(int64_t now, std::mt19937* random);
+
+// Run counts for six hours and returns the largest number of rows in one of them.
+template <size_t kSlots>
+int MostRowsInAnHour(Attack attack) {
     std::mt19937 random(7);
-    Tally<Key, 32, 2> tally;
+    Tally<Key, kSlots, 1> tally;
     Due due;
     uint64_t added = 0;
     uint64_t counted = 0;
-    int rows = 0;
-    const auto take = [&] {
-        counted += due.count;
-        ++rows;
-    };
-    uint32_t next_client = 1;
-    for (int64_t now = 0; now < kHour; now += 20) {
-        const uint64_t count = 1 + random() % 3;
-        const uint32_t client = random() % 2 == 0 ? next_client++ : 1;
-        added += count;
-        if (tally.Add({0, client}, count, kNow + now, &due)) take();
+    std::map<int64_t, int> rows;
+    for (int64_t now = 0; now < 6 * kHour; now += 100) {
+        const auto take = [&] {
+            counted += due.count;
+            ++rows[now / kHour];
+        };
+        const uint32_t client = attack(now, &random);
+        if (client != 0) {
+            ++added;
+            if (tally.Add({0, client}, 1, kNow + now, &due)) take();
+        }
         while (tally.Next(kNow + now, &due)) take();
     }
-    EXPECT_LT(rows, 1100);
-    while (tally.Last(kNow + kHour, &due)) take();
+    while (tally.Last(kNow + 6 * kHour, &due)) counted += due.count;
     EXPECT_EQ(counted, added);
+    int most = 0;
+    for (const auto& [hour, count] : rows) most = std::max(most, count);
+    return most;
+}
+
+TEST(Tally, BoundsWhatIsEmitted) {
+    constexpr Attack kAttacks[] = {
+        // New clients all the time, and one that is always the same.
+        [](int64_t, std::mt19937* random) -> uint32_t {
+            return (*random)() % 2 == 0 ? 1 : static_cast<uint32_t>((*random)());
+        },
+        // Each client comes again just when its first wait is over.
+        [](int64_t now, std::mt19937*) -> uint32_t {
+            const int64_t in_round = now % 10'100;
+            return in_round / 100 < 96 ? static_cast<uint32_t>(1 + in_round / 100) : 0;
+        },
+        // Each client comes four times in 70 s, then others do.
+        [](int64_t now, std::mt19937*) -> uint32_t {
+            return static_cast<uint32_t>(1 + now / 70'000 * 100 + now % 10'000 / 100);
+        },
+        // All pause until they are forgotten, and come again.
+        [](int64_t now, std::mt19937*) -> uint32_t {
+            return now % 500'000 < 80'000 ? static_cast<uint32_t>(1 + now % 10'000 / 100) : 0;
+        },
+    };
+    for (const Attack attack : kAttacks) {
+        EXPECT_LT(MostRowsInAnHour<32>(attack), 1000);
+        EXPECT_LT(MostRowsInAnHour<80>(attack), 1000);
+    }
 }
 
 }  // namespace

@@ -19,15 +19,11 @@ void PutAll(List* records, const char* sqlstate) {
     foreach (cell, records) {
         auto* const record = static_cast<AuditRecord*>(lfirst(cell));
         record->occurred_at = GetCurrentTimestamp();
-        if (sqlstate == nullptr) {
-            PutAudit(*record);
-            continue;
+        if (sqlstate != nullptr) {
+            record->outcome = AuditOutcome::kFailed;
+            AddAuditDetail(record, "sqlstate", sqlstate);
         }
-        record->outcome = AuditOutcome::kFailed;
-        AddAuditDetail(record, "sqlstate", sqlstate);
-        // Do not call PutAudit, which would count the event: the statement has failed, so a
-        // rollback has nothing to undo.
-        PutAuditRecord(*record);
+        PutAudit(*record);
     }
 }
 
