@@ -113,6 +113,7 @@ void Insert(const MetricRows& rows, MemoryContext context) {
     MetricTable* const table = TableOf(*rows.metric);
     RowSet* const set = NewRowSet(&table->bulk, context);
     MemoryContext const caller = MemoryContextSwitchTo(context);
+    MaskedTexts masked = {};
     for (uint32 i = 0; i < rows.count; ++i) {
         CHECK_FOR_INTERRUPTS();
         const MetricRow& row = rows.list[i];
@@ -123,7 +124,7 @@ void Insert(const MetricRows& rows, MemoryContext context) {
         }
         ++tally->stored;
         const RowCells cells = AddRow(set);
-        FillCells(*table, *row.block, row.row, cells);
+        FillCells(*table, *row.block, row.row, &masked, cells);
         cells.values[0] = Int32GetDatum(row.server_id());
         cells.values[1] = Int32GetDatum(row.series_id);
         cells.values[2] = TimestampTzGetDatum(row.at);

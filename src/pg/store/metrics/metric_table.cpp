@@ -64,13 +64,33 @@ MetricTable* Describe(const protocol::Metric& metric) {
     return table;
 }
 
-Datum DatumOf(const Column& column, const protocol::RowBlock& block, uint64_t word, bool* is_null) {
+Datum StoredDatum(const Column& column, std::string_view sent, bool* is_null) {
+    const std::string_view text = StoredText(column.content, sent);
+    *is_null = text.data() == nullptr;
+    return *is_null ? Datum{0} : TextDatum(text);
+}
+
+// MaskedDatum masks a text only if it is not the one that its entry remembers.
+Datum MaskedDatum(const Column& column, std::string_view sent, MaskedTexts* masked, bool* is_null) {
+    const uintptr_t place = reinterpret_cast<uintptr_t>(sent.data()) / sizeof(uint64_t);
+    MaskedTexts::Entry& entry = masked->entries[place % lengthof(masked->entries)];
+    if (!entry.used || entry.text != sent.data() || entry.bytes != sent.size()) {
+        entry = {sent.data(), sent.size(), 0, false, true};
+        entry.datum = StoredDatum(column, sent, &entry.is_null);
+    }
+    *is_null = entry.is_null;
+    return entry.datum;
+}
+
+Datum DatumOf(const Column& column, const protocol::RowBlock& block, uint64_t word,
+              MaskedTexts* masked, bool* is_null) {
     switch (column.type) {
-        case ColumnType::kText: {
-            const std::string_view text = StoredText(column.content, block.Text(word));
-            *is_null = text.data() == nullptr;
-            return *is_null ? Datum{0} : TextDatum(text);
-        }
+        case ColumnType::kText:
+            // Other contents are of texts that differ from row to row, as messages of the log do.
+            if (column.content == protocol::Content::kSql) {
+                return MaskedDatum(column, block.Text(word), masked, is_null);
+            }
+            return StoredDatum(column, block.Text(word), is_null);
         case ColumnType::kJson: {
             const std::string_view text = StoredJson(column.content, block.Text(word));
             return DirectFunctionCall1(json_in,
@@ -90,7 +110,7 @@ MetricTable* TableOf(const protocol::Metric& metric) {
 }
 
 void FillCells(const MetricTable& table, const protocol::RowBlock& block, protocol::Row row,
-               RowCells cells) {
+               MaskedTexts* masked, RowCells cells) {
     // The word of a cell is its Datum if the type is passed by value.
     static_assert(sizeof(Datum) == sizeof(uint64_t) && FLOAT8PASSBYVAL);
     Datum* const values = cells.values + kFixedColumns;
@@ -107,7 +127,8 @@ void FillCells(const MetricTable& table, const protocol::RowBlock& block, protoc
         const uint32_t column = table.source[i];
         nulls[i] = row.IsNull(column);
         if (!nulls[i]) {
-            values[i] = DatumOf(block.metric->columns[column], block, row.Word(column), &nulls[i]);
+            values[i] =
+                DatumOf(block.metric->columns[column], block, row.Word(column), masked, &nulls[i]);
         }
     }
 }

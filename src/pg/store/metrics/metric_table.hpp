@@ -23,11 +23,26 @@ struct MetricTable {
 // TableOf returns the table of a metric. It lives as long as the worker.
 MetricTable* TableOf(const protocol::Metric& metric);
 
+// MaskedTexts remembers texts of statements that were masked last, by their places in the blocks.
+// Sessions and locks show the same statement in row after row and sample after sample, and a block
+// holds it once. All zero is an empty one.
+struct MaskedTexts {
+    struct Entry {
+        const char* text;
+        size_t bytes;
+        Datum datum;
+        bool is_null;
+        bool used;
+    };
+    Entry entries[64];
+};
+
 // FillCells sets the cells that come from the frame. It copies texts into the current context;
-// texts that may hold statements as pganalytics.query_texts says (stored_text.hpp).
-// ERROR 22P02 for invalid JSON. REQUIRES: VerifyTexts has accepted the block.
+// texts that may hold statements as pganalytics.query_texts says (stored_text.hpp). Cells with the
+// same statement share one copy. ERROR 22P02 for invalid JSON. REQUIRES: VerifyTexts has accepted
+// the block; `masked` is used for one context and one table only.
 void FillCells(const MetricTable& table, const protocol::RowBlock& block, protocol::Row row,
-               RowCells cells);
+               MaskedTexts* masked, RowCells cells);
 
 // DropForgotten sets the cells of the set to NULL that hold a text of a statement whose hash is in
 // forgotten_texts. Query texts are no cells: the statement that adds them looks itself.
