@@ -109,6 +109,12 @@ class Server:
                            "FROM pganalytics.push_ledger WHERE collector_id = %s",
                            credentials.collector_id)
 
+    def pushes(self, credentials, name):
+        """pushes counts the stored pushes of one of a collector's servers."""
+        return self.db.value("SELECT count(*) FROM pganalytics.push_ledger l JOIN pganalytics.servers s"
+                             " USING (server_id) WHERE s.collector_id = %s AND s.name = %s",
+                             credentials.collector_id, name)
+
     def samples(self, credentials):
         """samples counts the rows in the table."""
         return self.db.value("SELECT count(*)::int FROM pganalytics.query_samples "

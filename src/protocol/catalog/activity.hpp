@@ -42,24 +42,7 @@ inline constexpr Column kLockWaitsColumns[] = {
     Number("wait_time_seconds"),
 };
 
-// kSessionColumns describe a session of pg_stat_activity; several lists of sessions have them.
-inline constexpr Column kSessionColumns[] = {
-    kSampledAtColumn,
-    kDatabaseKey,
-    Integer("pid"),
-    Text("datname", "database"),
-    Text("username"),
-    Text("application_name"),
-    Text("client_address"),
-    Text("state"),
-    Sql("query"),
-    Instant("query_start"),
-    Instant("state_change"),
-    Number("duration_seconds"),
-    Instant("backend_start"),
-};
-
-// kIdleSessionColumns are kSessionColumns and how long a session has waited for its client.
+// kIdleSessionColumns describe a session of pg_stat_activity that waits for its client.
 inline constexpr Column kIdleSessionColumns[] = {
     kSampledAtColumn,
     kDatabaseKey,
@@ -76,6 +59,11 @@ inline constexpr Column kIdleSessionColumns[] = {
     Instant("backend_start"),
     Number("idle_time_seconds"),
 };
+
+// kSessionColumns describe a session without the time that it has waited; several lists of
+// sessions have them.
+inline constexpr std::span<const Column> kSessionColumns =
+    std::span(kIdleSessionColumns).first(std::size(kIdleSessionColumns) - 1);
 
 inline constexpr Column kConnectionsColumns[] = {
     kSampledAtColumn,

@@ -354,13 +354,15 @@ def test_heartbeat(world):
                 age(30)
         worker = world.worker()[0]
         os.kill(worker, signal.SIGSTOP)
-        age(29)
-        # A worker that ran would have sent it 5 s after the 30 s at the latest.
-        wait_until(lambda: world.db.value(
-            "SELECT now() - created_at > '36 s' FROM pganalytics.alert_outbox "
-            "WHERE channel = %s AND latest", channel), 20, "the next one's time")
-        assert len(watch.taken) == 3
-        os.kill(worker, signal.SIGCONT)
+        try:
+            age(29)
+            # A worker that ran would have sent it 5 s after the 30 s at the latest.
+            wait_until(lambda: world.db.value(
+                "SELECT now() - created_at > '36 s' FROM pganalytics.alert_outbox "
+                "WHERE channel = %s AND latest", channel), 20, "the next one's time")
+            assert len(watch.taken) == 3
+        finally:
+            os.kill(worker, signal.SIGCONT)
         wait_until(lambda: len(watch.taken) == 4, 20, "the next heartbeat")
         assert world.count(channel, "status = 'resolved'") == 0
         assert not world.db.rows("SELECT FROM pganalytics.active_alerts")

@@ -27,15 +27,9 @@ def collector(server, monitored, credentials, root):
     one.stop()
 
 
-def pushes(server, credentials, name):
-    return server.db.value("SELECT count(*) FROM pganalytics.push_ledger l JOIN pganalytics.servers s"
-                           " USING (server_id) WHERE s.collector_id = %s AND s.name = %s",
-                           credentials.collector_id, name)
-
-
 def wait_for_pushes(server, credentials, name, more=2):
-    before = pushes(server, credentials, name)
-    wait_until(lambda: pushes(server, credentials, name) >= before + more, 20, f"pushes of {name}")
+    before = server.pushes(credentials, name)
+    wait_until(lambda: server.pushes(credentials, name) >= before + more, 20, f"pushes of {name}")
 
 
 def wait_for_log(collector, text, times=1):
@@ -73,9 +67,9 @@ def test_rotated_token_is_taken(server, credentials, collector):
                            credentials.collector_id)
     token = server.db.value("SELECT token FROM pganalytics.rotate_token(%s)", name)
     wait_for_log(collector, "not accepted from this collector")
-    stored = pushes(server, credentials, "monitored")
+    stored = server.pushes(credentials, "monitored")
     product.write_secret(collector.directory / "token", token)
-    wait_until(lambda: pushes(server, credentials, "monitored") > stored + 1, 20, "pushes again")
+    wait_until(lambda: server.pushes(credentials, "monitored") > stored + 1, 20, "pushes again")
     assert "another token read" in collector.log_text()
     # What waited was stored, too: no push is missing.
     assert server.db.value("SELECT max(sequence) = count(*) FROM pganalytics.push_ledger "
@@ -137,9 +131,9 @@ def test_reload(server, monitored, second, credentials, collector):
     use(only_second)
     hup(collector, "configuration reloaded: 1 server every 200 ms; removed: monitored")
     wait_for_pushes(server, credentials, "changed")
-    stale = pushes(server, credentials, "monitored")
+    stale = server.pushes(credentials, "monitored")
     wait_for_pushes(server, credentials, "changed")
-    assert pushes(server, credentials, "monitored") == stale
+    assert server.pushes(credentials, "monitored") == stale
 
     use(with_both)
     hup(collector, "; new: monitored")

@@ -33,24 +33,18 @@ def collector(server, monitored, second, credentials, root):
     one.stop()
 
 
-def pushes(server, credentials, name):
-    return server.db.value("SELECT count(*) FROM pganalytics.push_ledger l JOIN pganalytics.servers s"
-                           " USING (server_id) WHERE s.collector_id = %s AND s.name = %s",
-                           credentials.collector_id, name)
-
-
 def test_one_monitored_server_down(server, monitored, second, credentials, collector):
     collector.start()
-    wait_until(lambda: pushes(server, credentials, "second") > 1, 20, "pushes of the second")
+    wait_until(lambda: server.pushes(credentials, "second") > 1, 20, "pushes of the second")
     second.stop()
     try:
-        before = pushes(server, credentials, "monitored")
-        wait_until(lambda: pushes(server, credentials, "monitored") > before + 4, 20,
+        before = server.pushes(credentials, "monitored")
+        wait_until(lambda: server.pushes(credentials, "monitored") > before + 4, 20,
                    "pushes of the other")
-        stale = pushes(server, credentials, "second")
+        stale = server.pushes(credentials, "second")
     finally:
         second.start()
-    wait_until(lambda: pushes(server, credentials, "second") > stale, 30, "the second again")
+    wait_until(lambda: server.pushes(credentials, "second") > stale, 30, "the second again")
     assert collector.process.poll() is None
 
 
@@ -60,7 +54,7 @@ def test_analytics_down_and_back(server, monitored, credentials, collector):
     normal = "SELECT $1::text"
     base = server_calls(monitored, normal)
     collector.start()
-    wait_until(lambda: pushes(server, credentials, "monitored") > 1, 20, "first pushes")
+    wait_until(lambda: server.pushes(credentials, "monitored") > 1, 20, "first pushes")
     server.cluster.stop()
     try:
         for _ in range(25):
@@ -88,9 +82,9 @@ def server_calls(monitored, text):
 def test_killed_collector_starts_again(server, monitored, credentials, collector):
     """After a kill at any point the next collector sends a full snapshot, and no row is stored twice."""
     for _ in range(4):
-        before = pushes(server, credentials, "monitored")
+        before = server.pushes(credentials, "monitored")
         collector.start()
-        wait_until(lambda: pushes(server, credentials, "monitored") > before + 1, 20, "pushes")
+        wait_until(lambda: server.pushes(credentials, "monitored") > before + 1, 20, "pushes")
         collector.stop(signal.SIGKILL)
     assert server.db.value(
         "SELECT count(*) FROM (SELECT FROM pganalytics.query_samples JOIN pganalytics.servers s"

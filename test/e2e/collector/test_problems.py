@@ -114,10 +114,6 @@ def listener(broken, answer):
     return one.getsockname()[1]
 
 
-def closed_port():
-    return cluster.free_port()
-
-
 def refuse_in_plain_http(connection):
     connection.recv(4096)
     connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
@@ -228,7 +224,7 @@ BREAK = {
         "another collector runs with its directory": second_collector,
     },
     "It does not enrol": {
-        "nothing listens there": lambda b: b.enroll(port=closed_port()),
+        "nothing listens there": lambda b: b.enroll(port=cluster.free_port()),
         "the name is unknown": lambda b: b.enroll(host="nowhere.invalid"),
         "it is PostgreSQL's own port": lambda b: b.enroll(port=b.monitored.port),
         "it is a port for plain HTTP": lambda b: b.enroll(port=listener(b, refuse_in_plain_http)),
@@ -240,7 +236,7 @@ BREAK = {
             b.shift(-48)),
     },
     "It does not push": {
-        "nothing listens there": lambda b: b.edit(f":{b.server.port}", f":{closed_port()}"),
+        "nothing listens there": lambda b: b.edit(f":{b.server.port}", f":{cluster.free_port()}"),
         "the server is not the one it knows": stranger,
         "it pushes to the port for people":
             lambda b: b.edit(f":{b.server.port}", f":{b.server.cluster.api_port}"),
@@ -253,7 +249,7 @@ BREAK = {
         "the host's clock is behind": lambda b: b.shift(-48),
     },
     "It cannot read a server": {
-        "the server is down": lambda b: b.conninfo(port=closed_port()),
+        "the server is down": lambda b: b.conninfo(port=cluster.free_port()),
         "the server does not answer":
             lambda b: b.conninfo(port=listener(b, lambda _, kept=[]: kept.append(_))),
         "the password is wrong": lambda b: product.write_secret(

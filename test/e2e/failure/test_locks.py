@@ -29,8 +29,8 @@ def test_lock_on_a_target(server):
     waits = lock_trial.run(server, seconds=4, pushers=8)
     # A worker waits once for lock_timeout. The limits leave room for a busy machine.
     assert waits["locked"][-1] < 1.0
-    assert waits["locked"][len(waits["locked"]) // 2] < 0.1
-    assert waits["others"][int(len(waits["others"]) * 0.9)] < 0.2
+    assert waits["locked"][len(waits["locked"]) // 2] < 0.3
+    assert waits["others"][int(len(waits["others"]) * 0.9)] < 0.3
 
 
 @pytest.mark.parametrize("table", ["collectors", "push_ledger", "query_series"])

@@ -170,7 +170,7 @@ def run(broken, command):
 
 @pytest.fixture(scope="module")
 def server(make_server):
-    return make_server("problems", ingest_workers=1)
+    return make_server("server-problems", ingest_workers=1)
 
 
 def test_the_page_has_what_is_tested():

@@ -49,14 +49,6 @@ def admin(texts):
     connection.close()
 
 
-_lifetimes = iter(range(301, 400))
-
-
-def store(server, mode):
-    """store sets what is stored. The other setting gives new gateways, which show that it was read."""
-    server.configure(query_texts=mode, connection_lifetime=next(_lifetimes))
-
-
 def session(text):
     started = rfc3339(minutes_ago(60))
     return {"pid": 4711, "username": "u", "database": "app", "state": "active", "query": text,
@@ -187,7 +179,7 @@ def test_no_constant_of_our_collector_is_stored(texts, monitored, root):
     connection.close()
     try:
         for setting, mode in (("as_sent", "masked"), ("masked", "as_sent")):
-            store(texts, mode)
+            texts.configure(query_texts=mode)
             credentials = texts.collector()
             collector = product.Collector(root / f"texts-{setting}", texts.cluster, credentials,
                                           [monitored], env={"PGANALYTICS_QUERY_TEXTS": setting})
@@ -199,7 +191,7 @@ def test_no_constant_of_our_collector_is_stored(texts, monitored, root):
             assert "SET my.canary_1 = $1" in stored
             assert_found_nowhere(texts)
     finally:
-        store(texts, "masked")
+        texts.configure(query_texts="masked")
         monitored.psql("".join(f"DROP SUBSCRIPTION IF EXISTS {table};" for table in done[9::10]) +
                        "".join(f"DROP ROLE IF EXISTS {table};" for table in done[::10]) +
                        "SELECT pg_stat_statements_reset();")
@@ -208,7 +200,7 @@ def test_no_constant_of_our_collector_is_stored(texts, monitored, root):
 def test_setting_decides_what_is_stored(texts):
     sent = "SELECT a FROM t WHERE b = 'x'"
     for mode, expected in (("as_sent", sent), ("none", None), ("masked", "SELECT a FROM t WHERE b = $1")):
-        store(texts, mode)
+        texts.configure(query_texts=mode)
         credentials = texts.collector()
         push(texts, credentials, v3_metrics([sent]))
         assert queries(texts, credentials)[1] == (expected, mode)
@@ -220,10 +212,10 @@ def test_setting_decides_what_is_stored(texts):
                                                           credentials.collector_id)]
         assert f"LOG:  0 statement: {expected or '<masked>'}" in messages
     # A series that was stored without its text gets the text once the setting allows it.
-    store(texts, "none")
+    texts.configure(query_texts="none")
     credentials = texts.collector()
     push(texts, credentials, v3_metrics([sent]))
-    store(texts, "masked")
+    texts.configure(query_texts="masked")
     push(texts, credentials, v3_metrics([sent]))
     assert queries(texts, credentials)[1] == ("SELECT a FROM t WHERE b = $1", "masked")
 

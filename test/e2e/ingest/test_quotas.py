@@ -37,11 +37,14 @@ def test_servers_beyond_the_quota(limited):
     one = limited.collector()
     with limited.client(one) as client:
         for n in range(8):
-            answer = client.push(body_of(one, f"s{n}", query_rows(2, 1)), f"{n + 1}:1")
+            body = body_of(one, f"s{n}", query_rows(2, 1))
+            answer = client.push(body, f"{n + 1}:1")
             assert answer.status == 200, answer
             stored = 2 if n < 3 else 0
             assert answer.receipt["stored"] == stored
             assert answer.receipt["discarded"]["over_quota"] == 2 - stored
+        retry = client.push(body, "8:1")
+        assert retry.receipt["duplicate"] and retry.receipt["discarded"]["over_quota"] == 2
         again = client.push(body_of(one, "s7", query_rows(2, 1)), "8:1")
         assert again.status == 409, again  # the time differs, so it is another body
         assert client.push(body_of(one, "s1", query_rows(2, 2)), "2:2").receipt["stored"] == 2
@@ -57,7 +60,7 @@ def test_servers_beyond_the_quota(limited):
 
 
 def test_databases_beyond_the_quota(limited):
-    """20,000 names in one push: the first are kept, the rest is counted, and nobody waits for long."""
+    """20,000 names in one push: the first are kept, the rest is counted."""
     one = limited.collector()
     body = body_of(one, rows=query_rows(1, 1))
     metric = body["metrics"][0]

@@ -89,7 +89,7 @@ def run(server, seconds, pushers):
                     if call[0] + call[1] > began and call[0] < ended - 1]
              for name, some in repeaters.items()}
     answers = lambda name: {call[2].status for call in calls[name] if call[0] > began}  # noqa: E731
-    assert not [m for m, _ in load.acknowledged.values() if began + 0.1 < m < ended]
+    assert not [m for m, _ in load.acknowledged.values() if began + 1 < m < ended]
     assert answers("locked") == {503} and answers("others") == {200} and answers("health") == {200}
     last = calls["locked"][-1][2]
     assert last.headers["retry-after"] == "1" and "is locked by another session" in last.json["detail"]

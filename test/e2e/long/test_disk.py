@@ -8,7 +8,7 @@ ROUNDS = 20
 
 @pytest.mark.parametrize("part, megabytes, left", [("pg_wal", 160, 20), ("", 640, 8)])
 def test_full_disk(root, part, megabytes, left):
-    with server_on_small_disk(root, f"full{part}", part, megabytes) as server:
+    with server_on_small_disk(root, f"full-disk-{part or 'data'}", part, megabytes) as server:
         directory = server.cluster.data / part
         pusher = Pusher(server)
         slowest = 0.0

@@ -24,7 +24,7 @@ def push(server, collectors, seconds):
 
 
 def test_idle_and_slow_connections(make_server):
-    server = make_server("idle", ingest_workers=1, max_connections=IDLE + SLOW + 500,
+    server = make_server("thousands-idle", ingest_workers=1, max_connections=IDLE + SLOW + 500,
                          max_idle_connections=IDLE + 500, connection_lifetime="1h")
     good = [server.collector() for _ in range(GOOD)]
     slow_ones = [server.collector() for _ in range(5)]

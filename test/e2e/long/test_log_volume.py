@@ -119,8 +119,10 @@ class Attackers:
         while not self.stop.is_set():
             with contextlib.suppress(OSError), contextlib.ExitStack() as held:
                 for number in range(30):
-                    plain = held.enter_context(
-                        socket.create_connection(("127.0.0.1", self.server.port), timeout=5))
+                    # From another address: of one address the gateway would close the oldest, which
+                    # are those of the other attacks.
+                    plain = held.enter_context(socket.create_connection(
+                        ("127.0.0.1", self.server.port), timeout=5, source_address=("127.0.0.2", 0)))
                     plain.sendall(b"GET / HTTP/1.1\r\n\r\n" if number % 2 else os.urandom(200))
                     self.counts["bad TLS"] += 1
 
