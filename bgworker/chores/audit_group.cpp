@@ -64,7 +64,7 @@ void ForgetAuditGroup(const AuditGroup& group, uint32 rows) {
         if (group.counted[i] == nullptr) {
             ++ringed;
         } else {
-            pg::ForgetAuditCounts(group.counted[i], 1);
+            pg::ForgetAuditCount(*group.counted[i]);
         }
     }
     pg::ReleaseAuditRecords(ringed);

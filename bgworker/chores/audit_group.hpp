@@ -18,9 +18,10 @@ struct AuditGroup {
     pg::CountedAudit counts[kMaxCounts];
 };
 
-// GatherAuditGroup collects the next group, at most `limit` rows, in the order of their times.
-// `all`: it also takes the counts that are not due yet. Of an event in the ring and one that is
-// counted, the earlier one gets into the earlier group.
+// GatherAuditGroup collects the next group in the order of its times: at most `limit` counts, and
+// as many records. With a limit of 1 it collects one row. `all`: it also takes the counts that are
+// not due yet. Of an event in the ring and one that is counted, the earlier one gets into the
+// earlier group.
 void GatherAuditGroup(AuditGroup* group, uint32 limit, bool all);
 
 // ForgetAuditGroup removes the first `rows` rows of a group from where they came. Call it after the

@@ -129,7 +129,7 @@ bool AnswerAuth(Group* group, Gateway* gateway, const Frame& frame) {
 bool AnswerToken(Group* group, Gateway* gateway, const Frame& frame) {
     protocol::TokenRequest request;
     if (!protocol::DecodeWhole(frame.payload, frame.header.payload_bytes, &request)) return false;
-    const bool locked = pg::LockedForRequests(group->context) != nullptr;
+    const bool locked = pg::AreRequestsLocked(group->context);
     const protocol::TokenReply reply =
         locked ? protocol::TokenReply{503, 0, 0, {}, "a table is locked by another session"}
                : pg::AnswerTokenRequest(request, supervisor.status, group->context);

@@ -1,7 +1,6 @@
 // Worker: signals, waiting, and the row in pganalytics.workers.
 #include "bgworker/process/worker.hpp"
 
-#include "core/utf8.hpp"
 #include "pg/base/session.hpp"
 #include "pg/base/trouble.hpp"
 
@@ -125,13 +124,13 @@ bool AwaitExtension(pg::WorkerStatus* status, const char* role) {
         HandleInterrupts();
         if (Stopping()) return false;
         bool exists = false;
-        int restore = 0;
+        bool restores = false;
         // Whoever restores the database is connected before the extension exists.
         ErrorData* const error = pg::Transact([&] {
             exists = OidIsValid(pg::ExtensionOid());
-            if (exists) restore = pg::RestorePid();
+            if (exists) restores = pg::RestoreRuns();
         });
-        if (restore != 0) restored.Start(Now(), kAfterRestoreMs);
+        if (restores) restored.Start(Now(), kAfterRestoreMs);
         const char* why = "the extension is not in this database; run CREATE EXTENSION pganalytics";
         if (error != nullptr) {
             ReportWaiting(status, LOG, error->message);
@@ -154,7 +153,7 @@ bool AwaitExtension(pg::WorkerStatus* status, const char* role) {
 bool MayServe() {
     bool may = false;
     ErrorData* const error =
-        pg::Transact([&may] { may = OidIsValid(pg::ExtensionOid()) && pg::RestorePid() == 0; });
+        pg::Transact([&may] { may = OidIsValid(pg::ExtensionOid()) && !pg::RestoreRuns(); });
     if (error != nullptr) FreeErrorData(error);
     return may || error != nullptr;
 }
@@ -180,12 +179,7 @@ void AwaitFiles(pg::WorkerStatus* status) {
         known = maintenance->last_error_kind == pg::WorkerErrorKind::kAuthority;
         strlcat(whole, maintenance->last_error, sizeof(whole));
     });
-    // Cut it here as ShowTrouble does: only so can the two be the same.
-    char why[sizeof(status->last_error)];
-    core::CopyUtf8(whole, why, sizeof(why));
-    if (known && strcmp(status->last_error, why) != 0) {
-        pg::ShowTrouble(status, pg::kWaitingTopic, "%s", why);
-    }
+    if (known) pg::ShowWaiting(status, whole);
 }
 
 void ReportWaiting(pg::WorkerStatus* status, int level, const char* what) {

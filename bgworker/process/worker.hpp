@@ -76,7 +76,7 @@ bool ExtensionExists();
 bool MayServe();
 
 // ReportWaiting shows what the process waits for, in its row and in pg_stat_activity, and logs it
-// at `level`. If the row says so already, it does nothing.
+// at `level`. If the row says so already, it only shows it in pg_stat_activity.
 void ReportWaiting(pg::WorkerStatus* status, int level, const char* what);
 
 // Report shows in pg_stat_activity what the worker does.

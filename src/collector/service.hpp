@@ -1,7 +1,6 @@
 // Service: the threads of the command run. Each monitored server has one, and one more pushes.
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <memory>

@@ -28,10 +28,9 @@ constexpr bool IsNumber(std::string_view text) {
     return text.empty();
 }
 
-// IsFormula: Excel, LibreOffice or Google Sheets may run the text as a formula. It begins with =,
-// +,
-// - or @, or with one of their full-width forms, perhaps after blanks, tabs or ends of lines, which
-// they skip; and it is no number.
+// IsFormula: Excel, LibreOffice or Google Sheets may run the text as a formula. It is no number,
+// and begins with one of = + - @ or of their full-width forms, perhaps after blanks, tabs or ends
+// of lines, which they skip.
 constexpr bool IsFormula(std::string_view text) {
     constexpr std::string_view kBlanks[] = {" ", "\t", "\r", "\n", "\v", "\f", "\u00a0", "\u3000"};
     constexpr std::string_view kStarts[] = {"=",      "+",      "-",      "@",     "\uff1d",

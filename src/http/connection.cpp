@@ -212,6 +212,7 @@ Task<Status> Connection::ReadBody(RequestParser& parser, std::string& input, Lea
     if (parser.done()) co_return Unit{};
     const Error busy{"too many bodies are in memory", 503};
     const TimePoint begun = Clock::now();
+    deadline_ = begun + server_.options.connection_timeout;
     StartWaiting();
     if (parser.expects_continue() && input.empty()) {
         const bool sent = co_await stream_.Write(kContinue);

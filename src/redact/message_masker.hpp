@@ -9,15 +9,12 @@ namespace pganalytics::redact {
 // MessageMasker returns a masked message piece by piece. A message is prose with names, values and
 // statements in it. In the masked message
 //   * a statement ("STATEMENT: ", "execute <unnamed>: ", ...) is masked by SqlMasker;
-//   * parameters, plans, failed rows and commands of the shell are <masked> to the end of their
-//   part;
+//   * parameters, plans, failed rows and commands of the shell are <masked> to the end of the part;
 //   * strings in single quotes are <masked>, and so are those in double quotes, unless the word
-//   before
-//     them says that they are names: relation "t", user "u";
+//     before them says that they are names: relation "t", user "u";
 //   * what follows password= or token= up to a space, and the user of a URL, are <masked>;
-//   * a message that begins with a tab goes on from another line, where its statement begins: all
-//   of
-//     it is <masked>.
+//   * all of a message that begins with a tab is <masked>: it goes on from another line, where its
+//     statement begins.
 // Numbers in prose stay. A part begins on a new line with its label: "DETAIL:  ". Masking a masked
 // message changes nothing.
 class MessageMasker {

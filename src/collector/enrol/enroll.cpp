@@ -221,9 +221,8 @@ int EnrollCommand(const EnrollOptions& options, const Config& config,
     Print("key and certificate are in " + state_dir);
     if (geteuid() == 0) {
         Print(
-            "they belong to root: run the collector as root, or give them to its user with chown "
-            "-R "
-            "USER: " +
+            "they belong to root: run the collector as root, or give them to its user with "
+            "chown -R USER: " +
             state_dir);
     }
     return EXIT_SUCCESS;

@@ -15,7 +15,6 @@ extern "C" {
 #include "catalog/pg_proc.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/acl.h"
-#include "utils/lsyscache.h"
 #include "utils/regproc.h"
 #include "utils/syscache.h"
 }

@@ -118,8 +118,7 @@ Key KeyOf(const AuditRecord& record, const CountedAs& as) {
 }
 
 // KeepCommon empties the fields in which the events of a shared place differ.
-void KeepCommon(const Key& key, const CountedAs& as, AuditRecord* record) {
-    const AuditTally tally = as.tally;
+void KeepCommon(const Key& key, AuditTally tally, AuditRecord* record) {
     const bool by_address = tally == AuditTally::kLogins || tally == AuditTally::kRefusals;
     const bool of_owner = key.owner != 0;
     if (!of_owner || by_address) record->actor[0] = '\0';
@@ -129,7 +128,8 @@ void KeepCommon(const Key& key, const CountedAs& as, AuditRecord* record) {
         field[0] = '\0';
     }
     if (tally != AuditTally::kRefusals) return;
-    const std::string_view reason = protocol::ClassOf(as.refusal).reason;
+    const auto refusal = static_cast<protocol::RefusalKind>(key.kind / kSources);
+    const std::string_view reason = protocol::ClassOf(refusal).reason;
     pg_snprintf(record->details, sizeof(record->details), "{\"reason\":\"%.*s\"",
                 static_cast<int>(reason.size()), reason.data());
 }
@@ -137,17 +137,20 @@ void KeepCommon(const Key& key, const CountedAs& as, AuditRecord* record) {
 // CopyDue copies the count of one place if it is due.
 bool CopyDue(AuditTally tally, uint32 place, int64 now_ms, bool all, CountedAudit* out) {
     bool due = false;
+    Key key = {};
     SpinLockAcquire(&state->lock);
-    WithCounts(tally, [=, &due](const auto& counts) {
+    WithCounts(tally, [=, &due, &key](const auto& counts) {
         const core::Counted<Key> counted = counts.tally.At(place, now_ms);
         due = counted.count > 0 && (all || counts.tally.IsDue(place, now_ms));
         if (!due) return;
         CopyRecord(counts.records[place], &out->record);
         out->count = counted.count;
         out->over_ms = counted.over_ms;
-        out->of_many = counted.key.record == 0;
+        key = counted.key;
     });
     SpinLockRelease(&state->lock);
+    out->of_many = due && key.record == 0;
+    if (out->of_many) KeepCommon(key, tally, &out->record);
     out->tally = tally;
     out->place = place;
     if (due && out->count > 1) out->record.occurred_at = GetCurrentTimestamp();
@@ -177,12 +180,11 @@ void CountAudit(const AuditRecord& record, const CountedAs& as, uint64 count) {
     SpinLockAcquire(&state->lock);
     WithCounts(as.tally, [&](auto& counts) {
         const size_t place = counts.tally.Count(key, count, now_ms);
-        const core::Counted<Key> counted = counts.tally.At(place, now_ms);
         due = counts.tally.IsDue(place, now_ms);
         // If more is counted than this event, the place has its record already.
-        if (counted.count != count) return;
-        CopyRecord(record, &counts.records[place]);
-        if (counted.key.record == 0) KeepCommon(counted.key, as, &counts.records[place]);
+        if (counts.tally.At(place, now_ms).count == count) {
+            CopyRecord(record, &counts.records[place]);
+        }
     });
     SpinLockRelease(&state->lock);
     if (due) WakeAuditDrain();
@@ -201,14 +203,13 @@ uint32 DueAuditCounts(CountedAudit* out, uint32 limit, bool all) {
     return found;
 }
 
-void ForgetAuditCounts(const CountedAudit* stored, uint32 count) {
+void ForgetAuditCount(const CountedAudit& stored) {
     const int64 now_ms = NowMs();
-    for (const CountedAudit* one = stored; one < stored + count; ++one) {
-        SpinLockAcquire(&state->lock);
-        WithCounts(one->tally,
-                   [=](auto& counts) { counts.tally.Emitted(one->place, one->count, now_ms); });
-        SpinLockRelease(&state->lock);
-    }
+    SpinLockAcquire(&state->lock);
+    WithCounts(stored.tally, [&stored, now_ms](auto& counts) {
+        counts.tally.Emitted(stored.place, stored.count, now_ms);
+    });
+    SpinLockRelease(&state->lock);
 }
 
 }  // namespace pganalytics::pg

@@ -50,9 +50,9 @@ struct CountedAudit {
 // Only the audit worker calls the functions from here.
 
 // DueAuditCounts copies the counts that are due, at most `limit` of them, or with `all` also those
-// that are not due yet. It returns their number. ForgetAuditCounts subtracts what was copied: call
-// it after the commit that stored the rows.
+// that are not due yet. It returns their number. ForgetAuditCount subtracts one that was
+// copied: call it after the commit that stored its row.
 uint32 DueAuditCounts(CountedAudit* out, uint32 limit, bool all);
-void ForgetAuditCounts(const CountedAudit* stored, uint32 count);
+void ForgetAuditCount(const CountedAudit& stored);
 
 }  // namespace pganalytics::pg

@@ -54,9 +54,9 @@ void KeepCommitsDurable() {
 
 Oid ExtensionOid() { return get_extension_oid(kExtension, true); }
 
-int RestorePid() {
+bool RestoreRuns() {
     static Statement find = {
-        "SELECT a.pid FROM pg_catalog.pg_stat_activity a "
+        "SELECT FROM pg_catalog.pg_stat_activity a "
         "JOIN pg_catalog.pg_database d ON d.oid = a.datid "
         "JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid "
         "WHERE d.datname = pg_catalog.current_database() "
@@ -65,7 +65,7 @@ int RestorePid() {
         {},
         nullptr};
     Execute(&find, nullptr);
-    return SPI_processed == 0 ? 0 : Int4Of(0, 1);
+    return SPI_processed > 0;
 }
 
 bool BecomeRole(const char* name, const char** why) {

@@ -24,10 +24,10 @@ void ConnectToDatabase();
 // ExtensionOid returns the extension's OID or InvalidOid. REQUIRES: a transaction.
 Oid ExtensionOid();
 
-// RestorePid returns the pid of a session that restores this database, or 0 if there is none: its
-// application_name begins with "pg_restore", and its user is a superuser or owns the database, so
-// that nobody else can stop the workers by this name. REQUIRES: a transaction.
-int RestorePid();
+// RestoreRuns: a session restores this database. Its application_name begins with "pg_restore", and
+// its user is a superuser or owns the database, so that nobody else can stop the workers by this
+// name. REQUIRES: a transaction.
+bool RestoreRuns();
 
 // BecomeRole makes a role the session's user, for the rest of the process. If the role does not
 // exist, it returns false and sets *why to a reason to show. It raises any ERROR of the look-up.

@@ -163,7 +163,7 @@ void EndTrouble(WorkerStatus* status, const char* topic) {
 
 bool ShowWaiting(WorkerStatus* status, const char* why) {
     char text[sizeof(Topic::text)];
-    core::CopyUtf8(why, text, sizeof(text));
+    core::CopyVisible(why, text, sizeof(text));
     const Topic* const shown = Find(kWaitingTopic);
     if (status->state == WorkerState::kWaiting && shown != nullptr && shown->reported != 0 &&
         strcmp(shown->text, text) == 0) {

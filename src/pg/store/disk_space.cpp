@@ -10,6 +10,7 @@ extern "C" {
 #include "access/xlog.h"
 #include "access/xlog_internal.h"
 #include "catalog/pg_tablespace_d.h"
+#include "catalog/pg_type_d.h"
 #include "common/relpath.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -38,9 +39,9 @@ int tablespace_count = 0;
 Statement find_tablespaces = {
     "SELECT DISTINCT c.reltablespace FROM pg_catalog.pg_class c "
     "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-    "WHERE n.nspname = 'pganalytics' AND c.reltablespace <> 0 ORDER BY 1 LIMIT 13",
-    0,
-    {},
+    "WHERE n.nspname = 'pganalytics' AND c.reltablespace <> 0 ORDER BY 1 LIMIT $1",
+    1,
+    {INT8OID},
     nullptr};
 
 int64 LeastBytes(int64 total_bytes, bool is_wal) {
@@ -95,7 +96,11 @@ void Look() {
     const core::Instant now = core::Instant::Now();
     if (!next.IsDue(now)) return;
     next.Start(now, kLookPeriodMs);
-    if (ErrorData* const error = Transact([] { FindTablespaces(); })) FreeErrorData(error);
+    ErrorData* const error = Transact([] { FindTablespaces(); });
+    if (error == nullptr) return;
+    ereport(LOG, errcode(error->sqlerrcode),
+            errmsg("pganalytics could not find the tablespaces of its tables: %s", error->message));
+    FreeErrorData(error);
 }
 
 }  // namespace
@@ -115,7 +120,8 @@ int ReadDiskPlaces(DiskPlace* places) {
 }
 
 void FindTablespaces() {
-    Execute(&find_tablespaces, nullptr);
+    Datum values[] = {Int64GetDatum(lengthof(tablespaces))};
+    Execute(&find_tablespaces, values);
     tablespace_count = 0;
     for (uint64 row = 0; row < SPI_processed; ++row) {
         bool is_null = false;

@@ -16,7 +16,7 @@ namespace pganalytics::pg {
 protocol::HealthReply AnswerHealth(const protocol::HealthRequest& request, WorkerStatus* status,
                                    MemoryContext context);
 
-// Pushes wait while this worker reads the figures. So this limit is as short as lock_timeout.
+// Pushes wait while this worker reads the figures, so this limit is short.
 inline constexpr int kHealthLimitMs = 500;
 
 }  // namespace pganalytics::pg

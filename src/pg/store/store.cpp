@@ -185,8 +185,8 @@ void StoreGroup(PushJob** jobs, int count, MemoryContext context) {
     SaveUsage();
 }
 
-// A lock timed out that no LockTable has asked for, such as one on an index or on a row. Until then
-// the worker waits only so long for locks, because it cannot know which pushes need the lock.
+// If a lock times out that no LockTable has asked for, such as one on an index or a row, the worker
+// cannot know which pushes need it. So for kHurryMs it waits only kHurriedLockTimeout for any lock.
 constexpr int64 kHurryMs = 2000;
 constexpr char kHurriedLockTimeout[] = "10ms";
 core::Timer hurry;
@@ -295,13 +295,13 @@ void StorePushes(PushJob* jobs, int count, MemoryContext context) {
     MemoryContextSwitchTo(caller);
 }
 
-const char* LockedForRequests(MemoryContext context) {
-    if (!AnyLockedTables()) return nullptr;
+bool AreRequestsLocked(MemoryContext context) {
+    if (!AnyLockedTables()) return false;
     MemoryContext const caller = MemoryContextSwitchTo(context);
     const char* table = nullptr;
     ErrorData* const error = Transact([&table] { table = FindLockedTable(nullptr); });
     MemoryContextSwitchTo(caller);
-    return error == nullptr ? table : nullptr;
+    return error == nullptr && table != nullptr;
 }
 
 protocol::AuthReply AnswerAuth(const protocol::AuthRequest& request, WorkerStatus* status,

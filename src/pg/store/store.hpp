@@ -18,10 +18,10 @@ namespace pganalytics::pg {
 // REQUIRES: no transaction in progress; the current role is the ingest role.
 void StorePushes(PushJob* jobs, int count, MemoryContext context);
 
-// LockedForRequests returns the name of a table that every request needs and that another session
-// keeps locked, as far as the worker knows, or nullptr. Then answer 503 instead of waiting for the
-// table. Raises no ERROR. REQUIRES: the same as StorePushes.
-const char* LockedForRequests(MemoryContext context);
+// AreRequestsLocked: another session keeps a table locked that every request needs, as far as the
+// worker knows. Then answer 503 instead of waiting for the table. Raises no ERROR. REQUIRES: the
+// same as StorePushes.
+bool AreRequestsLocked(MemoryContext context);
 
 // AnswerAuth answers an AuthRequest: 200 with the collector, 403 or 503. It reports an ERROR as a
 // trouble of the worker with this row. Raises no ERROR. REQUIRES: the same as StorePushes.

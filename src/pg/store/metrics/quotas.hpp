@@ -2,8 +2,6 @@
 // can fill them. pganalytics.collector_usage shows how much each has added.
 #pragma once
 
-#include <string_view>
-
 #include "pg/store/metrics/push_job.hpp"
 
 namespace pganalytics::pg {

@@ -31,7 +31,7 @@ void LockTable(const char* table, LOCKMODE mode, Users users);
 
 // NoteLockedTable: an ERROR was a LockTable that waited in vain, and the worker now knows the
 // table. Call it after the transaction was aborted. If it returns true, trying again makes sense:
-// RefuseForLocks will refuse what needs the table.
+// FindLockedTable will find the table for what needs it.
 bool NoteLockedTable(const ErrorData* error);
 
 // FindLockedTable looks whether the known tables are still locked. It returns the name of one that

@@ -17,6 +17,7 @@ namespace {
 // does. A group has far fewer servers than pushes, so the other classes need fewer locks.
 constexpr uint32 kPushKeys = 1u << 18;
 constexpr uint32 kServers = 1u << 14;
+
 // A worker waits so long for another one: long enough for its commit on a slow disk.
 constexpr int64 kLongestWaitMs = 500;
 
@@ -116,9 +117,9 @@ void LockWork(WorkClass work, const uint64* names, int count) {
     }
     MakeRoom(count);
     if (TryLock(work, names, count)) return;
-    // After a lock that was waited for in vain, the worker lowers lock_timeout for a while.
-    const int64 longest_ms =
-        LockTimeout > 0 ? Min(kLongestWaitMs, int64{LockTimeout}) : kLongestWaitMs;
+    // The holder may wait for a lock itself. After a wait in vain the worker lowers lock_timeout
+    // for a while, and waits here no longer either.
+    const int64 longest_ms = Min(kLongestWaitMs, 2 * int64{LockTimeout});
     const core::Instant began = core::Instant::Now();
     ConditionVariablePrepareToSleep(&locks->released);
     while (!TryLock(work, names, count)) {
