@@ -44,7 +44,6 @@ enum class RefusalKind : uint32_t {
     kLoginLimit,
     kSessionOver,
     kRefreshUnknown,
-    kRefreshReplayed,
     kRoleNeeded,
     // Not a refusal: a collector gets its next token. This is counted here because it is as
     // frequent as refusals.
@@ -116,8 +115,6 @@ inline constexpr RefusalClass kRefusals[] = {
     {RefusalKind::kSessionOver, AuditEvent::kPermissionDenied, false, "the session has ended"},
     {RefusalKind::kRefreshUnknown, AuditEvent::kLoginFailed, false,
      "a refresh token of no session that goes on"},
-    {RefusalKind::kRefreshReplayed, AuditEvent::kBypassAttempt, false,
-     "a refresh token that was used before"},
     {RefusalKind::kRoleNeeded, AuditEvent::kPermissionDenied, false,
      "the role is no member of a role that may do this"},
     {RefusalKind::kTokenRefreshed, AuditEvent::kTokenRefreshed, false, ""},

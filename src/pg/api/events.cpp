@@ -84,9 +84,8 @@ void RecordReplay(const ApiSession& session) {
     record.outcome = AuditOutcome::kDenied;
     SetAuditText(record.actor, NameStr(session.role_name));
     SetSession(&record, session);
-    constexpr auto kKind = protocol::RefusalKind::kRefreshReplayed;
-    AddAuditDetail(&record, "reason", protocol::ClassOf(kKind).reason);
-    PutCountedAudit(record, {AuditTally::kRefusals, kKind}, 1);
+    AddAuditDetail(&record, "reason", "a refresh token that was used before");
+    PutAudit(record);
 }
 
 void CountRefusedCall(const ApiCall& call, protocol::RefusalKind kind, const char* actor) {

@@ -20,7 +20,8 @@ void RecordLogin(const ApiSession& session);
 void RecordLoginFailed(const char* reason);
 void RecordTokenRefreshed(const ApiSession& session);
 void RecordPasswordChanged(const char* role);
-// RecordReplay records that a refresh token was used a second time.
+// RecordReplay records that a refresh token was used a second time. It is a row of its own, however
+// many other refusals there are: it ends a session, so each has cost a login.
 void RecordReplay(const ApiSession& session);
 
 // CountRefusedCall counts a refusal by its kind, the route and `actor` (audit/refusals.hpp).
