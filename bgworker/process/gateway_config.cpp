@@ -19,6 +19,7 @@ protocol::GatewayConfig ConfigOf(protocol::GatewayRole role, int listeners) {
         static_cast<uint32_t>(pg::settings.connection_lifetime_s) * 1000;
     config.connection_timeout_ms = static_cast<uint32_t>(pg::settings.connection_timeout_ms);
     config.max_body_bytes = static_cast<uint64_t>(pg::settings.max_body_size_kb) * 1024;
+    config.query_text_bytes = static_cast<uint64_t>(pg::settings.quota_query_text_kb) * 1024;
     config.cert_file = pg::CertFile();
     config.key_file = pg::KeyFile();
     config.ca_file = pg::ClientAuthorityFile();

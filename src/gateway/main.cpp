@@ -79,7 +79,7 @@ int Main() {
     auto limiter = RateLimiter::Open(*config);
     if (!limiter) return fail(limiter.error().message);
     SideThread side(io);
-    PushService push(link, log, side, identity, refusals, config->max_body_bytes, seed);
+    PushService push(link, log, side, identity, refusals, *config, seed);
     EnrollmentService enrollment(link, identity, refusals);
     Authorizer authorizer(link, log, identity, refusals, config->mtls);
     ApiService api(link, log, identity, refusals, config->metrics_access);

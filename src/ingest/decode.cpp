@@ -30,9 +30,10 @@ constexpr size_t kMaxReusedCapacity = size_t{4} << 20;
 // Walk decodes one document.
 class Walk {
   public:
-    Walk(uint64_t seed, uint32_t max_queries_per_db, DecodedPush* push)
+    Walk(uint64_t seed, uint32_t max_queries_per_db, uint64_t query_text_bytes, DecodedPush* push)
         : seed_(seed), push_(push), unknown_(seed, &progress_) {
         progress_.max_queries_per_db = max_queries_per_db;
+        progress_.query_text_bytes = query_text_bytes;
     }
 
     Fault ReadPush(od::object object);
@@ -305,7 +306,8 @@ struct Decoder::Memory {
     od::parser parser;
 };
 
-Decoder::Decoder(uint64_t seed) : seed_(seed), memory_(std::make_unique<Memory>()) {}
+Decoder::Decoder(uint64_t seed, uint64_t query_text_bytes)
+    : seed_(seed), query_text_bytes_(query_text_bytes), memory_(std::make_unique<Memory>()) {}
 Decoder::~Decoder() = default;
 
 Result<DecodedPush> Decoder::Decode(std::string_view body, uint32_t max_queries_per_db) {
@@ -330,7 +332,7 @@ Result<DecodedPush> Decoder::Decode(std::string_view body, uint32_t max_queries_
     if (document.get_object().get(object) != simdjson::SUCCESS) {
         return ErrorAt("$", "not well-formed JSON", 400);
     }
-    Walk walk(seed_, max_queries_per_db, &push);
+    Walk walk(seed_, max_queries_per_db, query_text_bytes_, &push);
     Fault fault = walk.ReadPush(object);
     if (!fault && !AtEnd(&document)) fault = {400, "must be followed by nothing"};
     if (body.size() > kMaxReusedCapacity) memory_->parser = od::parser();

@@ -34,8 +34,10 @@ struct DecodedPush {
 // Decoder reuses its working memory; it decodes one push at a time.
 class Decoder {
   public:
-    // `seed` should be random, so that no sender can find rows whose hashes collide.
-    explicit Decoder(uint64_t seed);
+    // `seed` should be random, so that no sender can find rows whose hashes collide. A text of a
+    // query with more than `query_text_bytes` bytes is cut to a few bytes more than that, so that
+    // whoever reads it sees that it was longer.
+    explicit Decoder(uint64_t seed, uint64_t query_text_bytes = UINT64_MAX);
     ~Decoder();
 
     // Decode reads one JSON document. It keeps max_queries_per_db queries of each snapshot of a
@@ -48,9 +50,12 @@ class Decoder {
     // "<path>: <reason>".
     core::Result<DecodedPush> Decode(std::string_view body, uint32_t max_queries_per_db);
 
+    uint64_t query_text_bytes() const { return query_text_bytes_; }
+
   private:
     struct Memory;
     uint64_t seed_;
+    uint64_t query_text_bytes_;
     std::unique_ptr<Memory> memory_;
 };
 

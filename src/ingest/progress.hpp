@@ -29,6 +29,7 @@ struct Progress {
     void DropRow(const protocol::Metric& metric);
 
     uint32_t max_queries_per_db = 0;  // 0: no limit
+    uint64_t query_text_bytes = 0;
     Unstored unstored;
     Accounts accounts;
     std::vector<UntimedRows> untimed;

@@ -8,18 +8,12 @@ namespace {
 // PostgreSQL allows no longer ones (65535), so a longer one is a number that somebody hides.
 constexpr size_t kMaxParameterDigits = 5;
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsWordStart(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (c & 0x80) != 0;
-}
 bool IsSpace(char c) {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
 }
 char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 }  // namespace
-
-bool IsWordByte(char c) { return IsWordStart(c) || IsDigit(c) || c == '$'; }
 
 bool EqualsWord(std::string_view word, std::string_view lower) {
     return std::equal(word.begin(), word.end(), lower.begin(), lower.end(),

@@ -55,8 +55,26 @@ class Lexer {
     size_t at_ = 0;
 };
 
-// IsWordByte: the byte may continue an unquoted name.
-bool IsWordByte(char c);
+constexpr bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+constexpr bool IsWordStart(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (c & 0x80) != 0;
+}
+
+struct WordBytes {
+    bool at[256] = {};
+
+    constexpr WordBytes() {
+        for (int i = 0; i < 256; ++i) {
+            const char c = static_cast<char>(i);
+            at[i] = IsWordStart(c) || IsDigit(c) || c == '$';
+        }
+    }
+};
+inline constexpr WordBytes kWordBytes;
+
+// IsWordByte: the byte may continue an unquoted name. A table, because whoever sends texts decides
+// how many such bytes there are.
+inline bool IsWordByte(char c) { return kWordBytes.at[static_cast<unsigned char>(c)]; }
 
 // EqualsWord compares an unquoted word with a word in lower case, and ignores the case of the
 // first.

@@ -108,6 +108,7 @@ Result<PreparedPush> PreparePush(const PushSender& sender, core::Buffer* body, u
     push.has_sequence = key->has_sequence ? 1 : 0;
     push.epoch = key->epoch;
     push.sequence = key->sequence;
+    push.query_text_bytes = decoder->query_text_bytes();
     if (compression != ingest::Compression::kNone) *body = std::move(inflated);
 
     auto decoded = decoder->Decode(body->view(), sender.max_queries_per_db);

@@ -24,17 +24,17 @@ core::Status CheckContent(std::string_view content_type, std::string_view conten
 
 class PushService {
   public:
-    // All arguments must outlive the service. `seed` seeds the decoders.
+    // All references but `config` must outlive the service. `seed` seeds the decoders.
     PushService(WorkerLink& link, Log& log, SideThread& side, const IdentityState& identity,
-                Refusals& refusals, uint64_t max_body_bytes, uint64_t seed)
+                Refusals& refusals, const protocol::GatewayConfig& config, uint64_t seed)
         : link_(link),
           log_(log),
           side_(side),
           identity_(identity),
           refusals_(refusals),
-          max_body_bytes_(max_body_bytes),
-          decoder_(seed),
-          large_decoder_(seed) {}
+          max_body_bytes_(config.max_body_bytes),
+          decoder_(seed, config.query_text_bytes),
+          large_decoder_(seed, config.query_text_bytes) {}
 
     // Push answers POST /api/v1/metrics/push. Health answers GET /api/v1/metrics/health. REQUIRES:
     // Authorize has admitted the request.

@@ -95,12 +95,13 @@ std::string_view CellText(const protocol::RowBlock& block, protocol::Row row, ui
 
 // MaskTexts makes of the texts what is stored of them. It copies and reads each, so it gets only
 // the series that need their text now: a push may bring the same text in sixty samples.
-void MaskTexts(protocol::Content content, Changes changes) {
+void MaskTexts(const PushJob& job, protocol::Content content, Changes changes) {
     for (int i = 0; i < changes.count; ++i) {
         SeriesChange& change = changes.list[i];
         if (!change.brings_text) continue;
         const std::string_view kept = CheckedText(change.text);
-        change.text_cut = kept.size() < change.text.size();
+        change.text_cut =
+            kept.size() < change.text.size() || change.text.size() > job.push.query_text_bytes;
         change.text = StoredText(content, kept);
     }
 }
@@ -128,7 +129,7 @@ void AddMissing(const PushJob& job, protocol::Content content, Changes missing) 
     }
     if (fresh.count > 0) fresh.count = AllowSeries(job, fresh.count);
     if (fresh.count == 0) return;
-    MaskTexts(content, fresh);
+    MaskTexts(job, content, fresh);
     AddNewTexts(job, fresh.list, fresh.count);
     AddSeries(server_id, fresh.list, fresh.count);
     LoadSeries(server_id, fresh.list, fresh.count);
@@ -227,7 +228,7 @@ void ResolveSeries(const PushJob& job, const protocol::RowBlock& block, const Sa
         wanting.list[wanting.count++] = textless.list[i];
     }
     if (wanting.count > 0) {
-        MaskTexts(content, wanting);
+        MaskTexts(job, content, wanting);
         AddNewTexts(job, wanting.list, wanting.count);
         AttachTexts(server_id, wanting.list, wanting.count);
     }

@@ -93,7 +93,8 @@ class Push:
         r = Reader(payload)
         (self.collector_id, self.credential, self.push_key, self.body_hash, self.has_sequence,
          self.blocks, self.epoch, self.sequence, self.body_bytes, self.observed, self.unchanged,
-         self.merged, self.too_large, self.server_version) = r.unpack("16s176s16s16sIIqqQQQQQI")
+         self.merged, self.too_large, self.query_text_bytes, self.server_version) = r.unpack(
+             "16s176s16s16sIIqqQQQQQQI")
         self.server_name, self.hostname, self.collector_version, self.unstored = (
             r.text().decode() for _ in range(4))
         r.at += -r.at % 8
@@ -129,7 +130,7 @@ class FakeWorker:
 
     def __init__(self, program, directory, **config):
         self.config = dict(max_connections=200, max_idle=50, lifetime_ms=300000, timeout_ms=5000,
-                           max_body=8 << 20, crl="", role=0, mtls=0, metrics_access=0,
+                           max_body=8 << 20, query_text=100 << 10, crl="", role=0, mtls=0, metrics_access=0,
                            rates=None, rate_slots=0, address_limit=(0, 1), collector_limit=(0, 1),
                            cert=os.path.join(directory, "server.crt"),
                            key=os.path.join(directory, "server.key"), ca="")
@@ -173,8 +174,8 @@ class FakeWorker:
 
     def start(self):
         c = self.config
-        payload = struct.pack("<IIIIIQ", 1, c["max_connections"], c["max_idle"], c["lifetime_ms"],
-                              c["timeout_ms"], c["max_body"])
+        payload = struct.pack("<IIIIIQQ", 1, c["max_connections"], c["max_idle"], c["lifetime_ms"],
+                              c["timeout_ms"], c["max_body"], c["query_text"])
         payload += text(c["cert"]) + text(c["key"]) + text(c["ca"]) + text(c["crl"])
         payload += struct.pack("<II", c["role"], c["mtls"])
         payload += struct.pack("<IIIII16s", c["rate_slots"], *c["address_limit"],

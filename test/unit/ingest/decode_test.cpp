@@ -221,6 +221,30 @@ std::string Repeated(const std::string& item, size_t count) {
     return all;
 }
 
+TEST(Decode, TextThatIsCutShowsThatItWasLonger) {
+    struct {
+        std::string text;
+        size_t kept;
+    } const cases[] = {{std::string(10, 'x'), 10},
+                       {std::string(11, 'x'), 11},
+                       {std::string(1000, 'x'), 14},
+                       {std::string(10, 'x') + "\xf0\x9f\x98\x80" + "xyz", 14},
+                       {std::string(11, 'x') + "\xf0\x9f\x98\x80", 11},
+                       {std::string(13, 'x') + "\xc3\xa9" + "z", 13}};
+    for (const auto& [text, kept] : cases) {
+        for (const std::string& escaped : {std::string(), std::string(R"(\u0061)")}) {
+            const core::Buffer body(Document(
+                QueryStats(R"({"hash":1,"calls":2,"text":")" + escaped + text + R"("})")));
+            Decoder decoder(42, escaped.empty() ? 10 : 11);
+            const auto push = decoder.Decode(body.view(), 0);
+            ASSERT_TRUE(push.ok()) << push.error().message;
+            const RowBuilder& block = push->blocks[0];
+            const std::string_view read = block.Text(block.At(0).Word(protocol::kQueryText));
+            EXPECT_EQ(read, (escaped.empty() ? "" : "a") + text.substr(0, kept));
+        }
+    }
+}
+
 TEST(Decode, TooManyRows) {
     const std::string lines = R"({"type":"pg_log","database":"a","entries":[)";
     const std::string time = R"(],"timestamp":"2026-11-22T08:54:22Z"})";

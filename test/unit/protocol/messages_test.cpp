@@ -51,6 +51,7 @@ Push SamplePush() {
     push.unchanged = 7;
     push.merged = 5;
     push.too_large = 3;
+    push.query_text_bytes = 102400;
     push.server_version = 150004;
     push.server_name = "prod-1";
     push.hostname = "db";
@@ -69,6 +70,7 @@ TEST(Messages, PushComesBack) {
     EXPECT_EQ(read.sequence, INT64_MAX);
     EXPECT_EQ(read.observed, 15u);
     EXPECT_EQ(read.too_large, 3u);
+    EXPECT_EQ(read.query_text_bytes, 102400u);
     EXPECT_EQ(read.server_version, 150004u);
     EXPECT_EQ(read.server_name, "prod-1");
     EXPECT_EQ(read.unstored, R"({"types":{"sysstat":1}})");
