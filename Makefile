@@ -83,7 +83,7 @@ install-for-tests: all
 check-lint: deps-test
 	scripts/lint
 check-unit: deps-test
-	cmake -S . -B build -DPGANALYTICS_TESTS=ON
+	cmake -S . -B build -DPGANALYTICS_TESTS=ON -DPGANALYTICS_WERROR=ON
 	cmake --build build --parallel $(JOBS)
 	ctest --test-dir build --parallel $(JOBS) --output-on-failure
 check-regress: deps-test install-for-tests
