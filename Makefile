@@ -1,5 +1,6 @@
 # make            build the extension and the programs
 # make install    install them, with their manual pages (as root); make uninstall removes them
+# make dist       the source archive of what is committed, in dist
 # make demo       everything on this machine, from nothing to the top queries; DEMO_SECONDS=20 ends by itself
 # make check      every suite; each runs alone as make check-lint, check-unit, check-regress, ...
 # make check-long  promises at their full counts, in minutes to hours
@@ -37,7 +38,7 @@ build/CMakeCache.txt:
 .PHONY: install uninstall clean
 install: all
 	$(MAKE) -f extension.mk install
-	install -d '$(DESTDIR)$(PG_BINDIR)' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man8' '$(DESTDIR)$(EXAMPLEDIR)/prometheus'
+	install -d '$(DESTDIR)$(PG_BINDIR)' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man8' '$(DESTDIR)$(EXAMPLEDIR)/prometheus' '$(DESTDIR)$(EXAMPLEDIR)/systemd'
 	install $(STRIP) -m 755 $(PROGRAMS) '$(DESTDIR)$(PG_BINDIR)'
 	install -d '$(DESTDIR)$(BINDIR)'
 	test '$(BINDIR)' = '$(PG_BINDIR)' || \
@@ -47,6 +48,8 @@ install: all
 		'$(DESTDIR)$(MANDIR)/man8'
 	install -m 644 contrib/collector.toml.example '$(DESTDIR)$(EXAMPLEDIR)'
 	install -m 644 contrib/prometheus/*.yml '$(DESTDIR)$(EXAMPLEDIR)/prometheus'
+	install -m 644 contrib/systemd/pganalytics-collector.* '$(DESTDIR)$(EXAMPLEDIR)/systemd'
+	sed -i 's|^ExecStart=/usr/bin/|ExecStart=$(BINDIR)/|' '$(DESTDIR)$(EXAMPLEDIR)/systemd/pganalytics-collector.service'
 
 uninstall:
 	$(MAKE) -f extension.mk uninstall
@@ -58,6 +61,14 @@ uninstall:
 clean:
 	$(MAKE) -f extension.mk clean
 	rm -rf build
+
+VERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" pganalytics.control)
+ARCHIVE = dist/pganalytics-$(VERSION).tar.gz
+.PHONY: dist
+dist:
+	mkdir -p dist
+	git archive --prefix=pganalytics-$(VERSION)/ HEAD | gzip -9n > $(ARCHIVE)
+	cd dist && sha256sum $(notdir $(ARCHIVE)) > $(notdir $(ARCHIVE)).sha256
 
 .PHONY: demo deps deps-test deps-bench
 demo:
