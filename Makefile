@@ -1,6 +1,6 @@
 # make            build the extension and the programs
 # make install    install them, with their manual pages (as root); make uninstall removes them
-# make dist       the source archive of what is committed, in dist
+# make dist       the source archive of what is committed, in dist; make packages builds and tries the Debian packages (as root)
 # make demo       everything on this machine, from nothing to the top queries; DEMO_SECONDS=20 ends by itself
 # make check      every suite; each runs alone as make check-lint, check-unit, check-regress, ...
 # make check-long  promises at their full counts, in minutes to hours
@@ -64,11 +64,13 @@ clean:
 
 VERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" pganalytics.control)
 ARCHIVE = dist/pganalytics-$(VERSION).tar.gz
-.PHONY: dist
+.PHONY: dist packages
 dist:
 	mkdir -p dist
 	git archive --prefix=pganalytics-$(VERSION)/ HEAD | gzip -9n > $(ARCHIVE)
 	cd dist && sha256sum $(notdir $(ARCHIVE)) > $(notdir $(ARCHIVE)).sha256
+packages: dist
+	scripts/packages $(ARCHIVE) bookworm trixie
 
 .PHONY: demo deps deps-test deps-bench
 demo:
