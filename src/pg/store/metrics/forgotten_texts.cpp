@@ -1,7 +1,7 @@
 // Forgotten texts: keeps texts away that an administrator has removed with forget_query_text().
-#include "pg/base/digest.hpp"
 #include "pg/base/statement.hpp"
 #include "pg/store/metrics/metric_table.hpp"
+#include "pg/store/metrics/stored_text.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"
@@ -16,7 +16,7 @@ Statement any_forgotten = {
 Statement find_forgotten = {
     "SELECT f.text_hash FROM pganalytics.forgotten_texts f WHERE f.text_hash = ANY ($1)",
     1,
-    {2951 /* uuid[] */},
+    {UUIDARRAYOID},
     nullptr};
 
 // Cell is a cell that holds a text, and the hash of the text.
@@ -26,11 +26,8 @@ struct Cell {
 };
 
 core::Uuid HashOf(Datum text) {
-    const core::Sha256 digest =
-        DigestBytes({VARDATA_ANY(DatumGetPointer(text)), VARSIZE_ANY_EXHDR(DatumGetPointer(text))});
-    core::Uuid hash;
-    memcpy(hash.bytes, digest.bytes, sizeof(hash.bytes));
-    return hash;
+    return HashOfText(
+        {VARDATA_ANY(DatumGetPointer(text)), VARSIZE_ANY_EXHDR(DatumGetPointer(text))});
 }
 
 }  // namespace
