@@ -115,6 +115,7 @@ INSERT INTO statements (statement) VALUES
     ('UPDATE pganalytics.certificate_requests SET state = ''issued'''),
     ('UPDATE pganalytics.collectors SET tokens_valid_from = now()'),
     ('SELECT pganalytics.token_cutoff(), pganalytics.server_url()'),
+    ('SELECT pganalytics.people_url()'),
     ('SELECT pganalytics.check_validity(''1 h'', ''1 d'')'),
     ('SELECT pganalytics.create_enrollment_token(''new'')'),
     ('SELECT pganalytics.revoke_enrollment_token(''east'')'),
