@@ -1,7 +1,7 @@
 """What one bad sender, one bad role and one bad address do to a server, each in a loop until it is stopped.
 
-Each runs in a process of its own, at the lowest priority: in life these programs are on other machines, and only what
-they make the server do costs its processors.
+Each runs in a process of its own, at the lowest priority: in life these programs are on other machines, and
+cost the processors of the server only what they make it do.
 """
 import contextlib
 import http.client

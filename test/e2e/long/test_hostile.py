@@ -104,7 +104,7 @@ def stop_a_gateway(server, after):
 
 @contextlib.contextmanager
 def as_if_elsewhere():
-    """as_if_elsewhere: this process does not wait for the processors of the server, as if on another machine."""
+    """as_if_elsewhere: this process does not wait for the processors of the server."""
     hostile_senders.set_priority(-10)
     try:
         yield
