@@ -11,8 +11,6 @@
 #include "pg/identity/identity_state.hpp"
 
 extern "C" {
-#include "common/hashfn.h"
-
 #include <unistd.h>
 }
 
@@ -35,20 +33,48 @@ struct State {
     pg::AuthorityIds ids;
     core::Timer files_due;  // when to check the files
     uint64 seen_version;    // the identity version of the last complete pass
-    core::Backoff backoff{kFirstBackoffMs, kLongestBackoffMs};
-    bool one_by_one;      // the last batch of requests crashed the program
-    bool listed;          // this process has written the revocation lists
-    bool settling;        // some gateways may still use the former files, which stay trusted
-    core::Timer settled;  // settling ends here at the latest
+    const char* topic;      // of the step that runs
+    bool one_by_one;        // the last batch of requests crashed the program
+    bool program_works;     // it has answered since requests last crashed it
+    bool listed;            // this process has written the revocation lists
+    bool settling;          // some gateways may still use the former files, which stay trusted
+    core::Timer settled;    // settling ends here at the latest
 };
 State state;
 
-constexpr char kTopic[] = "certificate authority";
+// Step is a part of the work. If it fails, it is tried again later, and the other steps go on.
+struct Step {
+    const char* topic;  // of its trouble
+    core::Backoff backoff{kFirstBackoffMs, kLongestBackoffMs};
+};
+Step files_step = {"files of the certificate authority"};
+Step requests_step = {"certificate requests"};
+Step lists_step = {"revocation lists"};
+Step token_keys_step = {"keys for tokens"};
+Step jobs_step = {"jobs of the certificate authority"};
+
+// Try runs a step unless it failed a short time ago. What a step needs may be broken for good, such
+// as a key, and later there may be nothing to do that shows it. So look at the files after a
+// failure, and as long as they are not good.
+template <typename Work>
+bool Try(Step* step, const Work& work) {
+    if (!step->backoff.MayTry(Now())) return false;
+    state.topic = step->topic;
+    const bool done = work();
+    if (done) {
+        step->backoff.Reset();
+        pg::EndTrouble(state.status, step->topic);
+    } else {
+        step->backoff.Fail(ReadClock());
+        state.files_due.Expire();
+    }
+    return done;
+}
 
 // Fail writes to the worker's row what went wrong. It logs a WARNING unless that trouble was logged
 // before. Returns false.
 bool Fail(const char* what, const char* why) {
-    const bool is_news = pg::ShowTrouble(state.status, kTopic, pg::WorkerErrorKind::kAuthority,
+    const bool is_news = pg::ShowTrouble(state.status, state.topic, pg::WorkerErrorKind::kAuthority,
                                          "could not %s: %s", what, why);
     if (is_news) {
         ereport(WARNING, errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
@@ -63,29 +89,6 @@ bool FailWith(const char* what, ErrorData* error) {
     if (ExtensionExists()) Fail(what, error->message);
     FreeErrorData(error);
     return false;
-}
-
-// Fingerprint returns a hash of the certificates that gateways read from our files.
-uint64 Fingerprint(const CaExchange& exchange) {
-    uint64 fingerprint = 0;
-    for (uint32_t i = 0; i < exchange.reply.certificates; ++i) {
-        const protocol::CaCertificate& one = exchange.certificates[i];
-        // Skip a server certificate that the administrator provides: it changes only with a reload,
-        // and then every worker starts a gateway anyway.
-        if (one.kind == protocol::CaCertificateKind::kServer && !pg::MakeCertificate()) continue;
-        uint64 part = 0;
-        memcpy(&part, one.sha256.bytes, sizeof(part));
-        fingerprint = hash_combine64(fingerprint, part);
-    }
-    return fingerprint;
-}
-
-void LogNotes(std::string_view notes) {
-    while (!notes.empty()) {
-        const size_t end = Min(notes.find('\n'), notes.size());
-        ereport(LOG, errmsg("pganalytics %.*s", static_cast<int>(end), notes.data()));
-        notes.remove_prefix(Min(end + 1, notes.size()));
-    }
 }
 
 // IsSettling: some gateway may not know the new authority yet and would refuse certificates of that
@@ -108,7 +111,7 @@ bool TakeFiles(const CaExchange& exchange) {
         }
         memcpy(state.ids.ids[state.ids.count++], one.key_id.data(), one.key_id.size());
     }
-    const uint64 fingerprint = Fingerprint(exchange);
+    const uint64 fingerprint = FingerprintOf(exchange);
     const bool served =
         pg::PkiServed() && (pg::PkiVersion() == 0 || pg::PkiFingerprint() == fingerprint);
     char* retired = nullptr;
@@ -137,7 +140,8 @@ bool SeeToFiles(CaOperation operation, const char* what, char* why, size_t why_s
     core::CopyUtf8(exchange.error, why, why_size);
     bool done = answered;
     if (answered) {
-        LogNotes(exchange.reply.notes);
+        state.program_works = true;
+        LogNotes(exchange);
         done = TakeFiles(exchange);
         // The files are usable, but the program reported a problem; log it and retry later.
         if (done && exchange.error[0] != '\0') done = Fail(what, exchange.error);
@@ -196,13 +200,15 @@ bool IssueBatch(pg::PendingRequest* requests, int count) {
     const bool answered = AskCa(head, &exchange);
     bool done = false;
     if (!answered) {
-        // A request that crashes the program must not block the others. If it was sent alone,
-        // refuse it; else send the requests one by one from now on.
-        const bool broke = exchange.reply.failed == 0;
-        if (broke && count == 1) {
+        // A request that crashes the program must not block the others. If it was sent alone, and
+        // the program works without it, refuse it; else send the requests one by one from now on.
+        if (exchange.crashed && count == 1 && state.program_works) {
             Refuse(requests[0], "the program that issues certificates could not deal with it");
         }
-        state.one_by_one = broke && count > 1;
+        if (exchange.crashed) {
+            state.one_by_one = true;
+            state.program_works = false;
+        }
         done = Fail("issue certificates", exchange.error);
     } else if (exchange.reply.certificates != static_cast<uint32_t>(count)) {
         done = Fail("issue certificates", "pganalytics-ca answered for others than were asked");
@@ -252,7 +258,7 @@ bool MakeTokenKey(char* why, size_t why_size) {
     if (!done) {
         Fail("make a key for tokens", exchange.error);
     } else {
-        LogNotes(exchange.reply.notes);
+        LogNotes(exchange);
         ErrorData* const error =
             pg::Transact([&exchange] { pg::RecordTokenKey(exchange.reply.token_key); });
         if (error != nullptr) {
@@ -282,16 +288,19 @@ bool SeeToTokenKeys() {
     });
     if (error != nullptr) return FailWith("read the keys for tokens", error);
     char file[64];
+    bool done = true;
     for (int i = 0; i < ended_count && ClockIsSteady(); ++i) {
         TokenKeyFile(ended[i], file, sizeof(file));
-        if (unlink(file) != 0 && errno != ENOENT) Fail("remove a key for tokens", strerror(errno));
+        if (unlink(file) != 0 && errno != ENOENT) {
+            done = Fail("remove a key for tokens", strerror(errno));
+        }
     }
     for (int i = 0; i < signing_count; ++i) {
         TokenKeyFile(signing[i], file, sizeof(file));
-        if (access(file, R_OK) == 0) return true;
+        if (access(file, R_OK) == 0) return done;
     }
     char why[256];
-    return MakeTokenKey(why, sizeof(why));
+    return MakeTokenKey(why, sizeof(why)) && done;
 }
 
 bool ServeJobs() {
@@ -318,6 +327,8 @@ bool ServeJobs() {
             strlcpy(why, "the operation is unknown", sizeof(why));
         }
         if (Stopping() && !done) return true;
+        // The row of the job has the reason. It may be one that lasts.
+        if (!done) state.files_due.Expire();
         error = pg::Transact([&] { pg::RecordJob(job, done ? nullptr : why); });
         if (error != nullptr) return FailWith("record what was asked of the authority", error);
     }
@@ -363,27 +374,39 @@ bool SeeToLists() {
     return done;
 }
 
+bool SeeToFilesAndRows() {
+    char why[256];
+    bool done = SeeToFiles(CaOperation::kEnsure, "see to the certificate authority's files", why,
+                           sizeof(why));
+    if (ClockIsSteady()) {
+        ErrorData* const error = pg::Transact([] { pg::PruneIdentities(); });
+        if (error != nullptr) done = FailWith("remove old certificates", error);
+    }
+    return done;
+}
+
 bool SeeToAll(bool files_due) {
     bool done = true;
     if (files_due) {
-        char why[256];
-        done = SeeToFiles(CaOperation::kEnsure, "see to the certificate authority's files", why,
-                          sizeof(why));
+        done = Try(&files_step, SeeToFilesAndRows);
         if (done) state.files_due.Start(Now(), kPeriodMs);
-        if (ClockIsSteady()) {
-            ErrorData* const error = pg::Transact([] { pg::PruneIdentities(); });
-            if (error != nullptr) done = FailWith("remove old certificates", error);
-        }
     }
     // If one of the next steps fails, the others still run. No step can run without the files of an
     // authority.
-    if (state.ids.count == 0) return false;
+    if (state.ids.count == 0) {
+        pg::ShowIssuing(false);
+        return false;
+    }
     const uint64 version = pg::IdentityVersion();
     const bool settling = IsSettling();
-    if (!settling) done = ServeRequests() && done;
-    done = SeeToLists() && done;
-    done = SeeToTokenKeys() && done;
-    done = ServeJobs() && done;
+    if (!settling) {
+        const bool issued = Try(&requests_step, ServeRequests);
+        pg::ShowIssuing(issued);
+        done = issued && done;
+    }
+    done = Try(&lists_step, SeeToLists) && done;
+    done = Try(&token_keys_step, SeeToTokenKeys) && done;
+    done = Try(&jobs_step, ServeJobs) && done;
     // If requests wait for gateways, do not note the version, so that the requests are read again
     // when the gateways serve.
     if (done && !settling && !IsSettling()) state.seen_version = version;
@@ -397,21 +420,15 @@ void TendAuthority(pg::WorkerStatus* status, MemoryContext context, bool at_once
     state.context = context;
     if (at_once) {
         state.files_due.Expire();
-        state.backoff.Reset();
+        for (Step* step : {&files_step, &requests_step, &lists_step, &token_keys_step, &jobs_step})
+            step->backoff.Reset();
     }
     const bool files_due = state.files_due.IsDue(Now()) || (state.settling && pg::PkiServed());
     if (!files_due && state.seen_version == pg::IdentityVersion()) return;
-    if (!state.backoff.MayTry(Now())) return;
     MemoryContext const caller = MemoryContextSwitchTo(context);
-    const bool done = SeeToAll(files_due);
+    SeeToAll(files_due);
     MemoryContextSwitchTo(caller);
     MemoryContextReset(context);
-    if (done) {
-        state.backoff.Reset();
-        pg::EndTrouble(status, kTopic);
-    } else {
-        state.backoff.Fail(ReadClock());
-    }
     Report("waiting for the next hour");
 }
 

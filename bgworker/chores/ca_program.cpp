@@ -7,6 +7,8 @@
 #include "pg/base/guc.hpp"
 
 extern "C" {
+#include "common/hashfn.h"
+
 #include <time.h>
 }
 
@@ -138,15 +140,18 @@ bool AskCa(protocol::CaRequest head, CaExchange* exchange) {
     const Outcome outcome = Converse(exchange);
     // After its reply the program has nothing left to do, so it is safe to kill it.
     char end[160];
-    DescribeEnd(kAuthorityProgram, KillProgram(running), end, sizeof(end));
+    const int wait_status = KillProgram(running);
+    DescribeEnd(kAuthorityProgram, wait_status, end, sizeof(end));
     running = 0;
     switch (outcome) {
         case Outcome::kReply:
             break;
         case Outcome::kBroken:
+            exchange->crashed = true;
             Fail(exchange, "%s sent bytes that are no reply", kAuthorityProgram);
             return false;
         case Outcome::kEnded:
+            exchange->crashed = HasCrashed(wait_status);
             Fail(exchange, "pganalytics-ca gave no reply; it %s", end);
             return false;
         case Outcome::kLate:
@@ -158,6 +163,29 @@ bool AskCa(protocol::CaRequest head, CaExchange* exchange) {
     }
     core::CopyUtf8(exchange->reply.message, exchange->error, sizeof(exchange->error));
     return exchange->reply.failed == 0;
+}
+
+uint64 FingerprintOf(const CaExchange& exchange) {
+    uint64 fingerprint = 0;
+    for (uint32_t i = 0; i < exchange.reply.certificates; ++i) {
+        const protocol::CaCertificate& one = exchange.certificates[i];
+        // Skip a server certificate that the administrator provides: it changes only with a reload,
+        // and then every worker starts a gateway anyway.
+        if (one.kind == protocol::CaCertificateKind::kServer && !pg::MakeCertificate()) continue;
+        uint64 part = 0;
+        memcpy(&part, one.sha256.bytes, sizeof(part));
+        fingerprint = hash_combine64(fingerprint, part);
+    }
+    return fingerprint;
+}
+
+void LogNotes(const CaExchange& exchange) {
+    std::string_view notes = exchange.reply.notes;
+    while (!notes.empty()) {
+        const size_t end = Min(notes.find('\n'), notes.size());
+        ereport(LOG, errmsg("pganalytics %.*s", static_cast<int>(end), notes.data()));
+        notes.remove_prefix(Min(end + 1, notes.size()));
+    }
 }
 
 void FreeCa(CaExchange* exchange) {

@@ -14,6 +14,7 @@ struct CaExchange {
     protocol::CaReply reply;
     protocol::CaCertificate* certificates;
     protocol::CaList* lists;
+    bool crashed;     // the program sent no valid reply, and nobody else has ended it
     char error[256];  // why there is no reply, or what failed according to the reply
 };
 
@@ -35,5 +36,11 @@ void AddCaItem(CaExchange* exchange, const Item& item) {
 // The texts of the reply stay valid until FreeCa. REQUIRES: no transaction is open.
 bool AskCa(protocol::CaRequest head, CaExchange* exchange);
 void FreeCa(CaExchange* exchange);
+
+// FingerprintOf returns a hash of the certificates of a reply that gateways read from our files.
+uint64 FingerprintOf(const CaExchange& exchange);
+
+// LogNotes logs what the program has done.
+void LogNotes(const CaExchange& exchange);
 
 }  // namespace pganalytics::bgworker

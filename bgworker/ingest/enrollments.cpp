@@ -16,6 +16,8 @@ constexpr uint32_t kMaxRequestBytes = 16384;
 // A request is given up after this time. It is shorter than the time that a gateway waits for an
 // answer.
 constexpr int kPatienceMs = 20000;
+// While no certificates can be issued, a request is given up after this time.
+constexpr int kShortPatienceMs = 2000;
 constexpr int kLookMs = 1000;
 constexpr uint32_t kRetryAfterSeconds = 5;
 
@@ -81,7 +83,10 @@ void GiveUp(Waiting* one, MemoryContext context) {
         one->enrollment.status = 503;
         one->enrollment.retry_after_s = kRetryAfterSeconds;
         one->enrollment.message =
-            "the certificate is not issued yet; the same request may be sent again";
+            pg::IssuingFails()
+                ? "no certificates can be issued now, and pganalytics.workers on the server says "
+                  "why; the same request may be sent again"
+                : "the certificate is not issued yet; the same request may be sent again";
     }
     Finish(one, context);
 }
@@ -167,8 +172,9 @@ bool AdvanceEnrollments(MemoryContext context) {
         look.Start(Now(), kLookMs);
         Look(context);
     }
+    const int patience_ms = pg::IssuingFails() ? kShortPatienceMs : kPatienceMs;
     for (Waiting& one : places) {
-        if (one.begun && Now().MsSince(one.since) >= kPatienceMs) {
+        if (one.begun && Now().MsSince(one.since) >= patience_ms) {
             GiveUp(&one, context);
         }
     }

@@ -119,6 +119,13 @@ bool WasKilled(int wait_status) {
            number == SIGQUIT;
 }
 
+bool HasCrashed(int wait_status) {
+    const bool was_started =
+        !WIFEXITED(wait_status) ||
+        (WEXITSTATUS(wait_status) != kExecFailed && WEXITSTATUS(wait_status) != kTooFewDescriptors);
+    return was_started && !WasKilled(wait_status);
+}
+
 void DescribeEnd(const char* name, int wait_status, char* out, size_t out_size) {
     if (WIFSIGNALED(wait_status)) {
         pg_snprintf(out, out_size, "was ended by signal %d: %s", WTERMSIG(wait_status),

@@ -32,6 +32,10 @@ bool HasEnded(pid_t pid);
 // the like), so its end does not show that the program fails.
 bool WasKilled(int wait_status);
 
+// HasCrashed: the program was started, and nobody else has ended it. For a program that had work
+// left to do, this means that it could not deal with its work.
+bool HasCrashed(int wait_status);
+
 // DescribeEnd writes to `out` how a process ended, according to its wait status.
 void DescribeEnd(const char* name, int wait_status, char* out, size_t out_size);
 

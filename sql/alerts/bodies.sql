@@ -7,13 +7,11 @@ CREATE FUNCTION pganalytics.external_url() RETURNS text
 AS $$
 BEGIN
     RETURN rtrim(coalesce(nullif(current_setting('pganalytics.external_url', true), ''),
-                          regexp_replace(pganalytics.server_url(), ':[0-9]+$',
-                                         ':' || coalesce(current_setting('pganalytics.api_port', true),
-                                                         '8444'))), '/');
+                          pganalytics.people_url(), ''), '/');
 END
 $$;
 COMMENT ON FUNCTION pganalytics.external_url() IS
-    'the beginning of links in alerts: pganalytics.external_url, or else the address of the port for people';
+    'the beginning of links in alerts: pganalytics.external_url, else the address of the port for people, else empty';
 GRANT EXECUTE ON FUNCTION pganalytics.external_url() TO pganalytics_admin, pganalytics_alerts;
 
 CREATE FUNCTION pganalytics.alert_time(moment timestamptz) RETURNS text
@@ -49,7 +47,7 @@ AS $$
         'startsAt', pganalytics.alert_time(alert.fired_at),
         'endsAt', CASE status WHEN 'resolved' THEN pganalytics.alert_time(alert.resolved_at)
                               ELSE '0001-01-01T00:00:00Z' END,
-        'generatorURL', link || '/api/v1/alerts/' || alert.alert_id,
+        'generatorURL', coalesce(nullif(link, '') || '/api/v1/alerts/' || alert.alert_id, ''),
         'fingerprint', alert.fingerprint)
 $$;
 COMMENT ON FUNCTION pganalytics.alert_notice(pganalytics.alerts, text, text) IS
@@ -182,7 +180,7 @@ AS $$
                            ORDER BY a.key COLLATE "C")
          FROM jsonb_each_text(n.notice -> 'annotations') a
          WHERE a.key NOT IN ('summary', 'description')),
-        pganalytics.alert_line(n.notice ->> 'generatorURL')), E'\n\n' ORDER BY n.place)
+        nullif(pganalytics.alert_line(n.notice ->> 'generatorURL'), '')), E'\n\n' ORDER BY n.place)
         FILTER (WHERE n.place <= shown)
         || CASE WHEN count(*) > shown THEN E'\n\nand ' || count(*) - shown || ' more' ELSE '' END
     FROM jsonb_array_elements(notices) WITH ORDINALITY AS n(notice, place)

@@ -90,7 +90,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.check_alert_channel() IS 'refuses channels that nothing can be sent to';
-GRANT EXECUTE ON FUNCTION pganalytics.check_alert_channel() TO pganalytics_admin;
 CREATE TRIGGER check_channel BEFORE INSERT OR UPDATE ON pganalytics.alert_channels
     FOR EACH ROW EXECUTE FUNCTION pganalytics.check_alert_channel();
 

@@ -62,7 +62,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.collector_named(text) IS 'the id of a collector, or an error';
-GRANT EXECUTE ON FUNCTION pganalytics.collector_named(text) TO pganalytics_admin;
+GRANT EXECUTE ON FUNCTION pganalytics.collector_named(text)
+    TO pganalytics_viewer, pganalytics_operator, pganalytics_admin, pganalytics_rules;
 
 -- token_cutoff() returns a new tokens_valid_from: signed tokens issued before it are refused. It is
 -- 5 s ahead, because a worker that has not seen the commit yet may still sign tokens, and because a

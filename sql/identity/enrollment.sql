@@ -28,7 +28,14 @@ CREATE FUNCTION pganalytics.server_url() RETURNS text
     AS 'MODULE_PATHNAME', 'pganalytics_server_url';
 COMMENT ON FUNCTION pganalytics.server_url() IS
     'where collectors reach this server: the first of pganalytics.server_names, else the host''s name, and the port';
-GRANT EXECUTE ON FUNCTION pganalytics.server_url() TO pganalytics_admin, pganalytics_alerts;
+GRANT EXECUTE ON FUNCTION pganalytics.server_url() TO pganalytics_admin;
+
+CREATE FUNCTION pganalytics.people_url() RETURNS text
+    LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pganalytics_people_url';
+COMMENT ON FUNCTION pganalytics.people_url() IS
+    'as server_url(), with the port for people; NULL: there is none, pganalytics.api_port is 0';
+GRANT EXECUTE ON FUNCTION pganalytics.people_url() TO pganalytics_admin, pganalytics_alerts;
 
 CREATE FUNCTION pganalytics.create_enrollment_token(
     name text, valid_for interval DEFAULT '1 hour',

@@ -45,9 +45,7 @@ BEGIN
                   HINT = 'Use the name of the Prometheus server, for example.';
     END IF;
     token := pganalytics.new_token('pgm');
-    -- server_url() is the port for collectors; the metrics are at the port for people.
-    url := regexp_replace(pganalytics.server_url(), '\d+$',
-                          coalesce(current_setting('pganalytics.api_port', true), '8444')) || '/metrics';
+    url := pganalytics.people_url() || '/metrics';
     INSERT INTO pganalytics.scrape_tokens AS s (name, token_sha256)
     VALUES (create_scrape_token.name, sha256(convert_to(create_scrape_token.token, 'UTF8')))
     ON CONFLICT ON CONSTRAINT scrape_tokens_pkey DO NOTHING;
@@ -59,7 +57,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pganalytics.create_scrape_token(text) IS
-    'a token with which a program reads GET /metrics, shown this one time, and the address';
+    'a token with which a program reads GET /metrics, shown this one time, and the address; NULL: pganalytics.api_port is 0';
 GRANT EXECUTE ON FUNCTION pganalytics.create_scrape_token(text) TO pganalytics_admin;
 
 CREATE FUNCTION pganalytics.revoke_scrape_token(name text) RETURNS void

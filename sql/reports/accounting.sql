@@ -261,25 +261,22 @@ CREATE FUNCTION pganalytics.completeness(
     SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
+DECLARE
+    watched_by uuid;
 BEGIN
     IF ("from" < "to") IS NOT TRUE THEN
         RAISE EXCEPTION 'a period must end after it begins'
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    IF NOT EXISTS (SELECT FROM pganalytics.collectors c WHERE c.name = completeness.collector) THEN
-        RAISE EXCEPTION 'collector % does not exist', coalesce('"' || collector || '"', 'NULL')
-            USING ERRCODE = 'undefined_object',
-                  HINT = 'Their names are in pganalytics.collector_status.';
-    END IF;
+    watched_by := pganalytics.collector_named(collector);
     RETURN QUERY
         WITH watched AS (
             SELECT v.server_id, v.name,
                    (SELECT coalesce(sum(g.missing), 0) FROM pganalytics.ingest_gaps g
-                    WHERE g.collector = c.name AND g.server = v.name
+                    WHERE g.collector = completeness.collector AND g.server = v.name
                       AND g.received_before >= "from" AND g.received_before < "to") AS missing
             FROM pganalytics.servers v
-            JOIN pganalytics.collectors c ON c.collector_id = v.collector_id
-            WHERE c.name = completeness.collector
+            WHERE v.collector_id = watched_by
         ), accounts AS (
             SELECT a.server_id, a.database_id,
                    CASE WHEN a.database_id IS NULL

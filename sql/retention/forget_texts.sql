@@ -14,7 +14,7 @@ CREATE TABLE pganalytics.text_removals (
 );
 COMMENT ON TABLE pganalytics.text_removals IS 'the calls of forget_query_text(); without server and queryid: by a pattern, which is not kept';
 COMMENT ON COLUMN pganalytics.text_removals.texts IS 'different texts that were found and are not stored again';
-COMMENT ON COLUMN pganalytics.text_removals.samples IS 'rows of sessions, locks and log lines that have lost a text';
+COMMENT ON COLUMN pganalytics.text_removals.samples IS 'rows of sessions, locks, log lines and definitions that have lost a text';
 GRANT SELECT ON pganalytics.text_removals TO pganalytics_admin;
 
 CREATE FUNCTION pganalytics.text_hash(text text) RETURNS uuid
@@ -24,48 +24,68 @@ AS $$ SELECT encode(substr(sha256(convert_to(text, 'UTF8')), 1, 16), 'hex')::uui
 COMMENT ON FUNCTION pganalytics.text_hash(text) IS 'the hash of query_texts and forgotten_texts';
 GRANT EXECUTE ON FUNCTION pganalytics.text_hash(text) TO pganalytics_admin;
 
+CREATE FUNCTION pganalytics.oldest_text(anew boolean) RETURNS timestamptz
+    LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pganalytics_oldest_text';
+COMMENT ON FUNCTION pganalytics.oldest_text(boolean) IS
+    'the time of the oldest sample with a text that a push has brought since the call with true; infinity: none has';
+
 -- forget_texts() removes the texts that are equal to one of `texts` or LIKE `pattern`. It goes through
 -- the samples twice. While it does so for the first time, pushes go on, and may store such a text once
 -- more. Then it locks forgotten_texts: from there on every push that brings a text waits for the
--- commit, and those before it are in the tables. So the second time is short: it reads what samples
--- of the last day have a text.
+-- commit, and those before it are in the tables. So the second time is short: it reads the samples
+-- from the oldest one on that came meanwhile. A cell of JSON goes as a whole.
 CREATE FUNCTION pganalytics.forget_texts(
         texts text[], pattern text, OUT forgotten bigint, OUT samples bigint)
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    since timestamptz;
+    since timestamptz := '-infinity';
+    strings text[] := ARRAY(SELECT to_json(t.text)::text FROM unnest(texts) AS t(text));
     place record;
     affected bigint;
     matching text;
 BEGIN
     -- Two calls at once would deadlock at the second lock.
     LOCK TABLE pganalytics.forgotten_texts IN SHARE ROW EXCLUSIVE MODE;
+    -- Wait for the pushes that run, so that the first time sees what they have stored. The end of
+    -- the block undoes the lock.
+    BEGIN
+        LOCK TABLE pganalytics.forgotten_texts IN ACCESS EXCLUSIVE MODE;
+        PERFORM pganalytics.oldest_text(true);
+        RAISE SQLSTATE 'PGA00';
+    EXCEPTION
+        WHEN SQLSTATE 'PGA00' THEN
+            NULL;
+    END;
     forgotten := 0;
     samples := 0;
-    FOREACH since IN ARRAY ARRAY['-infinity', now() - interval '1 day'] LOOP
-        IF since > '-infinity' THEN
+    FOR turn IN 1..2 LOOP
+        IF turn = 2 THEN
             LOCK TABLE pganalytics.forgotten_texts IN ACCESS EXCLUSIVE MODE;
+            since := pganalytics.oldest_text(false);
         END IF;
-        FOR place IN SELECT c.relation, c.name, c.content FROM pganalytics.metric_columns() c
-                     WHERE c.content IN ('sql', 'message') AND c.type = 'text' AND c.role = 'value'
+        FOR place IN SELECT c.relation, c.name, c.content, c.type FROM pganalytics.metric_columns() c
+                     WHERE c.role = 'value' AND c.content <> 'names' AND c.type IN ('text', 'json')
         LOOP
-            matching := format('WHERE s.sampled_at >= $3 AND (s.%1$I = ANY ($1) OR s.%1$I LIKE $2)',
-                               place.name);
+            matching := format('WHERE s.sampled_at >= $3 AND (s.%1$I::pg_catalog.text LIKE $2 OR ' ||
+                CASE place.type WHEN 'json' THEN 'EXISTS (SELECT FROM unnest($4) AS t(string) '
+                                                 'WHERE strpos(s.%1$I::pg_catalog.text, t.string) > 0))'
+                     ELSE 's.%1$I = ANY ($1))' END, place.name);
             -- A log line is known by its content_hash, which stays.
-            IF place.content = 'sql' THEN
+            IF place.content <> 'message' THEN
                 EXECUTE format('INSERT INTO pganalytics.forgotten_texts (text_hash) '
-                               'SELECT DISTINCT pganalytics.text_hash(s.%I) FROM pganalytics.%I s ',
+                               'SELECT DISTINCT pganalytics.text_hash(s.%I::pg_catalog.text) FROM pganalytics.%I s ',
                                place.name, place.relation)
                         || matching || ' ON CONFLICT DO NOTHING'
-                USING texts, pattern, since;
+                USING texts, pattern, since, strings;
                 GET DIAGNOSTICS affected = ROW_COUNT;
                 forgotten := forgotten + affected;
             END IF;
             EXECUTE format('UPDATE pganalytics.%I s SET %I = NULL ', place.relation, place.name)
                     || matching
-            USING texts, pattern, since;
+            USING texts, pattern, since, strings;
             GET DIAGNOSTICS affected = ROW_COUNT;
             samples := samples + affected;
         END LOOP;

@@ -138,13 +138,30 @@ class Job {
             // In an administrator's file, only the first certificate is the authority that issues.
             if (authority->given()) break;
         }
+        // A key that cannot be used is reported now, and not only when somebody needs a
+        // certificate.
+        const Status issues = CheckIssuing(authority);
         Status done = head_.cert_file.empty() ? EnsureServer(authority) : DescribeServer();
+        if (!issues) {
+            if (!done) return issues;
+            message_ = issues.error().message;
+        }
         if (message_.empty() && authority->IsEarly()) {
             message_ =
                 "the certificate authority is not valid yet: the clock is behind, or it was ahead "
                 "when the authority was made";
         }
         return done;
+    }
+
+    // CheckIssuing: certificates can be issued, and lists signed.
+    static Status CheckIssuing(pki::Authority* authority) {
+        for (size_t i = 0; i < authority->certificates().size(); ++i) {
+            if (authority->given() && i > 0) break;
+            auto issuer = authority->KeyOf(i);
+            if (!issuer) return issuer.error();
+        }
+        return authority->CheckLife();
     }
 
     Status EnsureServer(pki::Authority* authority) {
@@ -190,6 +207,8 @@ class Job {
     Status Issue(pki::Authority* authority) {
         auto issuer = authority->KeyOf(0);
         if (!issuer) return issuer.error();
+        Status lives = authority->CheckLife();
+        if (!lives) return lives;
         Status closed = surroundings_.close_sandbox();
         if (!closed) return closed;
         for (const protocol::CaIssue& issue : request_.issues) {

@@ -33,33 +33,76 @@ bool IsValidUtf8(std::string_view text) {
     return true;
 }
 
+uint32_t DecodeUtf8(std::string_view one) {
+    auto byte = [one](size_t i) { return static_cast<unsigned char>(one[i]); };
+    uint32_t character = one.size() == 1   ? byte(0)
+                         : one.size() == 2 ? byte(0) & 0x1fU
+                         : one.size() == 3 ? byte(0) & 0x0fU
+                                           : byte(0) & 0x07U;
+    for (size_t i = 1; i < one.size(); ++i) character = character << 6 | (byte(i) & 0x3fU);
+    return character;
+}
+
 namespace {
+
+struct Range {
+    uint32_t first;
+    uint32_t last;
+    Look look = Look::kHidden;
+};
+
+// Unicode 15, DerivedGeneralCategory.txt: Cc, Cf, Zl and Zp; StandardizedVariants.txt: variation
+// selectors; and the fillers of Hangul and Braille's blank. Cc, Zl, Zp and PropList.txt's
+// Bidi_Control mislead.
+constexpr Range kNotShown[] = {
+    {0x00, 0x1f, Look::kMisleads},
+    {0x7f, 0x9f, Look::kMisleads},
+    {0xad, 0xad},
+    {0x34f, 0x34f},
+    {0x600, 0x605},
+    {0x61c, 0x61c, Look::kMisleads},
+    {0x6dd, 0x6dd},
+    {0x70f, 0x70f},
+    {0x890, 0x891},
+    {0x8e2, 0x8e2},
+    {0x115f, 0x1160},
+    {0x17b4, 0x17b5},
+    {0x180b, 0x180f},
+    {0x200b, 0x200d},
+    {0x200e, 0x200f, Look::kMisleads},
+    {0x2028, 0x202e, Look::kMisleads},
+    {0x2060, 0x2065},
+    {0x2066, 0x2069, Look::kMisleads},
+    {0x206a, 0x206f},
+    {0x2800, 0x2800},
+    {0x3164, 0x3164},
+    {0xfe00, 0xfe0f},
+    {0xfeff, 0xfeff},
+    {0xffa0, 0xffa0},
+    {0xfff0, 0xfffb},
+    {0x110bd, 0x110bd},
+    {0x110cd, 0x110cd},
+    {0x13430, 0x1343f},
+    {0x1bca0, 0x1bca3},
+    {0x1d173, 0x1d17a},
+    {0xe0000, 0xe0fff},
+};
 
 // PrintableLength is Utf8Length, or 0 if the character is not printable.
 size_t PrintableLength(std::string_view text, Lines lines) {
     const size_t length = Utf8Length(text);
-    const auto byte = [text](size_t i) { return static_cast<unsigned char>(text[i]); };
-    if (length == 1) {
-        const bool is_line_end = byte(0) == '\n' && lines == Lines::kMany;
-        return (byte(0) >= 0x20 && byte(0) != 0x7F) || is_line_end ? 1 : 0;
-    }
-    if (length == 2) {
-        const bool is_control = byte(0) == 0xC2 && byte(1) < 0xA0;     // U+0080 to U+009F
-        const bool is_direction = byte(0) == 0xD8 && byte(1) == 0x9C;  // U+061C
-        return is_control || is_direction ? 0 : 2;
-    }
-    if (length == 3 && byte(0) == 0xE2) {
-        const unsigned char last = byte(2);
-        // U+200E, U+200F; U+2028 to U+202E: ends of lines, and directions; U+2066 to U+2069
-        if (byte(1) == 0x80 && (last == 0x8E || last == 0x8F || (last >= 0xA8 && last <= 0xAE))) {
-            return 0;
-        }
-        if (byte(1) == 0x81 && last >= 0xA6 && last <= 0xA9) return 0;
-    }
-    return length;
+    if (length == 0 || (text.front() == '\n' && lines == Lines::kMany)) return length;
+    return LookOf(DecodeUtf8(text.substr(0, length))) == Look::kMisleads ? 0 : length;
 }
 
 }  // namespace
+
+Look LookOf(uint32_t character) {
+    for (const Range& range : kNotShown) {
+        if (character <= range.last) return character >= range.first ? range.look : Look::kShown;
+    }
+    return Look::kShown;
+}
 
 bool IsPrintable(std::string_view text, Lines lines) {
     while (!text.empty()) {

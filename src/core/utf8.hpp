@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 namespace pganalytics::core {
@@ -18,10 +19,21 @@ size_t Utf8Length(std::string_view text);
 // IsValidUtf8 returns whether all of `text` is well-formed UTF-8, as Utf8Length defines it.
 bool IsValidUtf8(std::string_view text);
 
-// IsPrintable returns whether all of `text` is well-formed UTF-8 without control characters, other
-// ends of lines, and characters that change the direction of text: it can stand in a line of a log
-// and cannot be taken for another line. MakePrintable writes '?' over each byte of what is none of
-// that. With Lines::kMany both leave '\n' alone.
+// DecodeUtf8 returns the character whose bytes are `one`. REQUIRES: Utf8Length(one) is the size of
+// `one`.
+uint32_t DecodeUtf8(std::string_view one);
+
+// Look says how a character looks. kMisleads: it is a control character, ends a line or changes the
+// direction of text, so a line with it may look like another line or like two. kHidden: it is
+// another one without a shape of its own, such as U+200B or the fillers of Hangul. Scripts and
+// emoji need some of these.
+enum class Look : uint8_t { kShown, kHidden, kMisleads };
+Look LookOf(uint32_t character);
+
+// IsPrintable returns whether all of `text` is well-formed UTF-8 without characters that mislead:
+// it can stand in a line of a log and cannot be taken for another line. MakePrintable writes '?'
+// over each byte of a character that misleads, and over each that belongs to no character. With
+// Lines::kMany both leave '\n' alone.
 enum class Lines { kOne, kMany };
 bool IsPrintable(std::string_view text, Lines lines = Lines::kOne);
 void MakePrintable(char* text, size_t size, Lines lines = Lines::kOne);

@@ -5,22 +5,16 @@
 
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <string_view>
 
 namespace pganalytics::core {
 
-// IsInvisible: the character is a control (general category Cc of Unicode), a format character
-// (Cf; bidirectional controls are among them), a separator of lines or paragraphs, a variation
-// selector or a filler without a shape.
-bool IsInvisible(uint32_t character);
-
 // The longest escape is \U000e0001.
 using VisibleBuffer = std::array<char, 12>;
 
-// TakeVisible removes the first character from `text` and returns how it is shown: as it is, or, if
-// it is invisible, as \u200e or \U000e0001 in *buffer. A byte that is no UTF-8 is shown as \xff.
-// REQUIRES: `text` is not empty.
+// TakeVisible removes the first character from `text` and returns how to show it: as it is, or, if
+// it has no shape of its own (LookOf in utf8.hpp), as \u200e or \U000e0001 in *buffer. A byte that
+// is no UTF-8 becomes \xff. REQUIRES: `text` is not empty.
 std::string_view TakeVisible(std::string_view* text, VisibleBuffer* buffer);
 
 // CopyVisible copies as many characters of `text` as fit to `out`, each as TakeVisible shows it,

@@ -9,12 +9,6 @@
 namespace pganalytics::ingest {
 namespace {
 
-// Shortened cuts a text that has more than `bytes` bytes. What is left still has more, because no
-// character of UTF-8 has more than four.
-std::string_view Shortened(std::string_view text, uint64_t bytes) {
-    return text.size() <= bytes ? text : core::CutUtf8(text, bytes + 4);
-}
-
 using protocol::Column;
 using protocol::ColumnRole;
 using protocol::Metric;
@@ -389,7 +383,7 @@ Fault MetricReader::ReadCell(PathNode& node, od::value value, int depth) {
     if (cell.is_null) return {};
     if (!node.of_metric) {
         if (column.role == ColumnRole::kText) {
-            queries_->KeepText(Shortened(cell.text, progress_->query_text_bytes), cell.in_scratch);
+            queries_->KeepText(cell.text, cell.in_scratch, progress_->query_text_bytes);
             return {};
         }
         relation.builder.SetWord(

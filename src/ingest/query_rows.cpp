@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/utf8.hpp"
 #include "protocol/query_limit.hpp"
 
 namespace pganalytics::ingest {
@@ -32,7 +33,9 @@ void QueryRows::StartObject() {
     copies_.clear();
 }
 
-void QueryRows::KeepText(std::string_view text, bool copy) {
+void QueryRows::KeepText(std::string_view text, bool copy, uint64_t bytes) {
+    // What is left has more than `bytes`, because no character of UTF-8 has more than four.
+    if (text.size() > bytes) text = core::CutUtf8(text, bytes + 4);
     newest_ = {copy ? nullptr : text.data(), copies_.size(), text.size(), true};
     if (copy) copies_.append(text);
 }

@@ -25,8 +25,8 @@ class QueryRows {
     void StartObject();
 
     // KeepText stores the text of the newest row. If `copy` is false, the bytes must stay valid
-    // until EndObject.
-    void KeepText(std::string_view text, bool copy);
+    // until EndObject. Of a text with more than `bytes` bytes it keeps a few more than that.
+    void KeepText(std::string_view text, bool copy, uint64_t bytes);
 
     // EndRow merges the newest row into an earlier row of the object that names the same query. It
     // need not compare database and time, since all rows of an object share them. Fault: 422 if a

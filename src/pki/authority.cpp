@@ -140,6 +140,12 @@ size_t Authority::ServerIssuer() const {
 
 bool Authority::IsEarly() const { return options_.now < NotBefore(certificates_.front().get()); }
 
+Status Authority::CheckLife() const {
+    if (options_.now < NotAfter(certificates_.front().get())) return Unit{};
+    return Error{"the first certificate in \"" +
+                 (given() ? options_.cert_file : Path(kAuthorityFile)) + "\" has expired"};
+}
+
 Status Authority::Rotate() {
     if (given()) return Error{"the certificate authority is an administrator's"};
     if (IsReplaced()) return Error{"the certificate authority is being replaced already"};

@@ -63,6 +63,9 @@ class Authority {
     // ahead, or the clock is behind now. Nobody can tell which, so it is not replaced.
     bool IsEarly() const;
 
+    // CheckLife fails if the authority that issues has expired: no certificate of it is valid then.
+    core::Status CheckLife() const;
+
     // Rotate makes a new authority. From then on both authorities are trusted, and the new one
     // issues the collectors' certificates. Finish removes the old one. Errors:
     //   both: a file cannot be read or written

@@ -55,8 +55,9 @@ struct GatewayConfig {
     static void VisitFields(auto& m, auto&& visit) {
         visit(m.listeners, m.max_connections, m.max_idle_connections, m.connection_lifetime_ms,
               m.connection_timeout_ms, m.max_body_bytes, m.query_text_bytes, m.cert_file,
-              m.key_file, m.ca_file, m.crl_file, m.role, m.mtls, m.rate_slots, m.address_rate, m.address_burst,
-              m.collector_rate, m.collector_burst, m.rate_secret, m.metrics_access);
+              m.key_file, m.ca_file, m.crl_file, m.role, m.mtls, m.rate_slots, m.address_rate,
+              m.address_burst, m.collector_rate, m.collector_burst, m.rate_secret,
+              m.metrics_access);
     }
 };
 inline constexpr int kWorkerFd = 3;
@@ -186,9 +187,9 @@ struct Push {
     int64_t sequence = 0;
     uint64_t body_bytes = 0;  // as received
     uint64_t observed = 0;
-    uint64_t unchanged = 0;       // rows that the sender says it left out as unchanged
-    uint64_t merged = 0;          // rows merged into other rows of this push
-    uint64_t too_large = 0;       // rows not passed on, because they are too large
+    uint64_t unchanged = 0;  // rows that the sender says it left out as unchanged
+    uint64_t merged = 0;     // rows merged into other rows of this push
+    uint64_t too_large = 0;  // rows not passed on, because they are too large
     // A text of a query with more bytes than this is only its beginning: the gateway has cut it.
     uint64_t query_text_bytes = UINT64_MAX;
     uint32_t server_version = 0;  // server_version_num of the monitored server; 0: unknown
@@ -201,7 +202,8 @@ struct Push {
     static void VisitFields(auto& m, auto&& visit) {
         visit(m.collector_id, m.credential, m.push_key, m.body_hash, m.has_sequence, m.blocks,
               m.epoch, m.sequence, m.body_bytes, m.observed, m.unchanged, m.merged, m.too_large,
-              m.query_text_bytes, m.server_version, m.server_name, m.hostname, m.collector_version, m.unstored);
+              m.query_text_bytes, m.server_version, m.server_name, m.hostname, m.collector_version,
+              m.unstored);
     }
 };
 

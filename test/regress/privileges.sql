@@ -115,6 +115,7 @@ INSERT INTO statements (statement) VALUES
     ('UPDATE pganalytics.certificate_requests SET state = ''issued'''),
     ('UPDATE pganalytics.collectors SET tokens_valid_from = now()'),
     ('SELECT pganalytics.token_cutoff(), pganalytics.server_url()'),
+    ('SELECT pganalytics.people_url()'),
     ('SELECT pganalytics.check_validity(''1 h'', ''1 d'')'),
     ('SELECT pganalytics.create_enrollment_token(''new'')'),
     ('SELECT pganalytics.revoke_enrollment_token(''east'')'),
@@ -355,50 +356,41 @@ INSERT INTO worker_statements VALUES
      'forgotten' AS has_text FROM pganalytics.query_series q WHERE
      q.server_id = $1 AND q.database_id = i.database_id AND q.queryid = i.queryid AND q.username =
      i.username AND q.toplevel = i.toplevel OFFSET 0) s$$),
-    ('find_new_texts', 'text[]', $$
-     SELECT d.ordinality FROM (SELECT DISTINCT ON (i.hash) i.ordinality FROM (SELECT
-     pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to(u.t, 'UTF8')), 1,
-     16), 'hex')::pg_catalog.uuid AS hash, u.ordinality FROM pg_catalog.unnest($1) WITH ORDINALITY AS u(t, ordinality)
-     WHERE u.t IS NOT NULL OFFSET 0) i LEFT JOIN LATERAL (SELECT q.text_id
+    ('find_new_texts', 'uuid[]', $$
+     SELECT d.ordinality FROM (SELECT DISTINCT ON (i.hash) i.ordinality FROM
+     pg_catalog.unnest($1) WITH ORDINALITY AS i(hash, ordinality) LEFT JOIN LATERAL (SELECT q.text_id
      FROM pganalytics.query_texts q WHERE q.text_hash = i.hash OFFSET 0) x ON true
-     WHERE x.text_id IS NULL AND NOT EXISTS (SELECT FROM pganalytics.forgotten_texts f
-     WHERE f.text_hash = i.hash) ORDER BY i.hash, i.ordinality) d ORDER BY d.ordinality$$),
-    ('add_texts', 'text[]', $$
-     INSERT INTO pganalytics.query_texts (text_hash, text) SELECT DISTINCT ON (1)
-     pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to(t, 'UTF8')), 1,
-     16), 'hex')::pg_catalog.uuid, t FROM pg_catalog.unnest($1) AS t WHERE t IS NOT NULL AND NOT
-     EXISTS (SELECT FROM pganalytics.forgotten_texts f WHERE f.text_hash =
-     pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to(t, 'UTF8')), 1,
-     16), 'hex')::pg_catalog.uuid) ORDER BY 1 ON CONFLICT (text_hash) DO NOTHING$$),
-    ('add_series', 'integer, integer[], text[], bigint[], boolean[], text[], text[], timestamptz[], boolean[], boolean[]', $$
+     WHERE i.hash IS NOT NULL AND x.text_id IS NULL AND NOT EXISTS (SELECT FROM
+     pganalytics.forgotten_texts f WHERE f.text_hash = i.hash)
+     ORDER BY i.hash, i.ordinality) d ORDER BY d.ordinality$$),
+    ('add_texts', 'uuid[], text[]', $$
+     INSERT INTO pganalytics.query_texts (text_hash, text) SELECT i.hash, i.text
+     FROM unnest($1, $2) AS i(hash, text) WHERE NOT
+     EXISTS (SELECT FROM pganalytics.forgotten_texts f WHERE f.text_hash = i.hash)
+     ORDER BY 1 ON CONFLICT (text_hash) DO NOTHING$$),
+    ('add_series', 'integer, integer[], text[], bigint[], boolean[], uuid[], text[], timestamptz[], boolean[], boolean[]', $$
      INSERT INTO pganalytics.query_series (server_id, database_id, username, queryid, toplevel,
      text_id, text_state, first_seen, last_seen, from_zero, text_note) SELECT $1, i.database_id, i.username,
      i.queryid, i.toplevel, x.text_id, CASE WHEN
-     EXISTS (SELECT FROM pganalytics.forgotten_texts f WHERE f.text_hash =
-     pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to(i.text, 'UTF8')), 1,
-     16), 'hex')::pg_catalog.uuid) THEN 'forgotten' ELSE i.text_state END, i.seen, i.seen, i.from_zero,
+     EXISTS (SELECT FROM pganalytics.forgotten_texts f WHERE f.text_hash = i.hash)
+     THEN 'forgotten' ELSE i.text_state END, i.seen, i.seen, i.from_zero,
      CASE WHEN x.text_id IS NOT NULL THEN CASE WHEN i.text_cut THEN 'cut' END WHEN
-     i.text IS NOT NULL AND NOT EXISTS (SELECT FROM pganalytics.forgotten_texts f WHERE f.text_hash =
-     pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to(i.text, 'UTF8')), 1,
-     16), 'hex')::pg_catalog.uuid) THEN 'left out' END FROM unnest($2, $3, $4, $5, $6,
-     $7, $8, $9, $10) AS i(database_id, username, queryid, toplevel, text, text_state, seen, from_zero, text_cut) LEFT JOIN
-     pganalytics.query_texts x ON x.text_hash =
-     pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to(i.text,
-     'UTF8')), 1, 16), 'hex')::pg_catalog.uuid ORDER BY i.database_id, i.queryid, i.username,
+     i.hash IS NOT NULL AND NOT EXISTS (SELECT FROM pganalytics.forgotten_texts f WHERE
+     f.text_hash = i.hash) THEN 'left out' END FROM unnest($2, $3, $4, $5, $6,
+     $7, $8, $9, $10) AS i(database_id, username, queryid, toplevel, hash, text_state, seen, from_zero, text_cut)
+     LEFT JOIN LATERAL (SELECT q.text_id FROM pganalytics.query_texts q
+     WHERE q.text_hash = i.hash OFFSET 0) x ON true ORDER BY i.database_id, i.queryid, i.username,
      i.toplevel ON CONFLICT (server_id, database_id, queryid, username, toplevel) DO NOTHING$$),
-    ('attach_text', 'integer, integer, text, text, boolean, boolean', $$
+    ('attach_text', 'integer, integer, uuid, text, boolean, boolean', $$
      UPDATE pganalytics.query_series q SET text_id = x.text_id, text_state = CASE WHEN
-     EXISTS (SELECT FROM pganalytics.forgotten_texts f WHERE f.text_hash =
-     pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to($3, 'UTF8')), 1,
-     16), 'hex')::pg_catalog.uuid) THEN 'forgotten' ELSE $4 END,
+     EXISTS (SELECT FROM pganalytics.forgotten_texts f WHERE f.text_hash = $3)
+     THEN 'forgotten' ELSE $4 END,
      text_note = CASE WHEN x.text_id IS NOT NULL THEN CASE WHEN $5 THEN 'cut' END WHEN
-     $3 IS NOT NULL AND NOT EXISTS (SELECT FROM pganalytics.forgotten_texts f WHERE f.text_hash =
-     pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to($3, 'UTF8')), 1,
-     16), 'hex')::pg_catalog.uuid) THEN 'left out' END FROM (SELECT) one LEFT JOIN pganalytics.query_texts x ON
-     x.text_hash = pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(
-     pg_catalog.convert_to($3, 'UTF8')), 1, 16), 'hex')::pg_catalog.uuid
-     WHERE q.server_id = $1 AND q.series_id = $2 AND q.text_id IS NULL AND q.text_state IS DISTINCT
-     FROM 'forgotten' AND (x.text_id IS NOT NULL OR NOT $6)
+     $3 IS NOT NULL AND NOT EXISTS (SELECT FROM pganalytics.forgotten_texts f WHERE f.text_hash = $3)
+     THEN 'left out' END FROM (SELECT) one LEFT JOIN
+     pganalytics.query_texts x ON x.text_hash = $3
+     WHERE q.server_id = $1 AND q.series_id = $2 AND q.text_id IS NULL
+     AND q.text_state IS DISTINCT FROM 'forgotten' AND (x.text_id IS NOT NULL OR NOT $6)
      RETURNING x.text_id IS NOT NULL OR q.text_state = 'forgotten'$$),
     ('any_forgotten', 'boolean', $$
      SELECT EXISTS (SELECT FROM pganalytics.forgotten_texts) WHERE $1 IS NULL$$),

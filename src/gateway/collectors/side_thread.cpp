@@ -2,6 +2,7 @@
 
 #include <malloc.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -16,6 +17,7 @@ namespace {
 // the kernel for them again.
 constexpr size_t kMaxFreeBytes = size_t{16} << 20;
 constexpr std::chrono::hours kForever{24 * 365};
+constexpr int kNice = 10;
 
 }  // namespace
 
@@ -23,7 +25,11 @@ void SideThread::Start() {
     done_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (done_fd_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
     done_.assign(done_fd_);
-    std::thread([this] { Work(); }).detach();
+    std::thread([this] {
+        // The event loop comes first: small pushes do not wait for a large one.
+        setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);
+        Work();
+    }).detach();
     running_.acquire();
 }
 

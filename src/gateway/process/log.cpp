@@ -1,16 +1,13 @@
 #include "gateway/process/log.hpp"
 
-#include <algorithm>
+#include <chrono>
 
 #include "core/utf8.hpp"
 
 namespace pganalytics::gateway {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds kInterval{1};
-constexpr std::chrono::seconds kFirstWait{10};
-constexpr std::chrono::seconds kLongestWait{600};
 
 protocol::Counters CountersOf(const http::ServerStats& stats) {
     protocol::Counters counters;
@@ -25,18 +22,17 @@ protocol::Counters CountersOf(const http::ServerStats& stats) {
 
 void Log::Line(Kind kind, bool warning, std::string message) {
     State& state = states_[static_cast<size_t>(kind)];
-    const auto now = Clock::now();
-    const bool anew = state.wait.count() == 0 || now - state.wanted >= kLongestWait;
-    state.wanted = now;
-    if (now < state.next) {
+    const core::Instant now = core::Instant::Now();
+    if (state.silence.IsDue(now)) state.wait.Reset();
+    state.silence.Start(now, kLongestWaitMs);
+    if (!state.wait.MayTry(now)) {
         ++state.suppressed;
         return;
     }
     if (state.suppressed > 0) {
         message += " (" + std::to_string(state.suppressed) + " such messages not shown)";
     }
-    state.wait = anew ? kFirstWait : std::min(2 * state.wait, kLongestWait);
-    state.next = now + state.wait;
+    state.wait.Fail(now);
     state.suppressed = 0;
     core::MakePrintable(message.data(), message.size());
     link_.Send(protocol::FrameType::kLog, protocol::LogLine{warning ? 1u : 0u, message});

@@ -5,10 +5,10 @@
 #pragma once
 
 #include <array>
-#include <chrono>
 #include <cstdint>
 #include <string>
 
+#include "core/monotonic.hpp"
 #include "gateway/process/refusals.hpp"
 #include "gateway/process/worker_link.hpp"
 #include "http/server.hpp"
@@ -28,11 +28,11 @@ class Log {
 
   private:
     static constexpr size_t kKinds = 5;
-    using Time = std::chrono::steady_clock::time_point;
+    static constexpr int64_t kFirstWaitMs = 10'000;
+    static constexpr int64_t kLongestWaitMs = 600'000;
     struct State {
-        Time next;    // no line before this time
-        Time wanted;  // when a line was last wanted
-        std::chrono::seconds wait{0};
+        core::Backoff wait{kFirstWaitMs, kLongestWaitMs};  // grows with each line
+        core::Timer silence;                               // until the kind begins anew
         uint64_t suppressed = 0;
     };
     WorkerLink& link_;

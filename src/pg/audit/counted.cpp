@@ -44,7 +44,7 @@ struct State {
     slock_t lock;
     core::SipKey secret;
     Counts<80, kSources> denials;
-    Counts<64, protocol::kAuditKinds> failures;
+    Counts<64, kSources * protocol::kAuditKinds> failures;
     Counts<64, kSources> logins;
     Counts<80, kSources * protocol::kRefusalKinds> refusals;
     Counts<64, kSources> refreshes;
@@ -107,9 +107,13 @@ uint64 OwnerOf(const AuditRecord& record, AuditTally tally) {
 
 uint32 KindOf(const AuditRecord& record, const CountedAs& as) {
     const uint32 source = Min(static_cast<uint32>(record.source), kSources - 1);
-    if (as.tally == AuditTally::kFailures) return static_cast<uint32>(record.event);
-    if (as.tally != AuditTally::kRefusals) return source;
-    return static_cast<uint32>(as.refusal) * kSources + source;
+    if (as.tally == AuditTally::kFailures) {
+        return static_cast<uint32>(record.event) * kSources + source;
+    }
+    if (as.tally == AuditTally::kRefusals) {
+        return static_cast<uint32>(as.refusal) * kSources + source;
+    }
+    return source;
 }
 
 Key KeyOf(const AuditRecord& record, const CountedAs& as) {

@@ -130,6 +130,23 @@ void RequireThisDatabase() {
     pg_unreachable();
 }
 
+// UrlAt returns the URL of this server at a port. Its host is the first of server_names. If
+// server_names is empty, the host is localhost if the server listens only on localhost, and the
+// machine's name otherwise.
+text* UrlAt(int port) {
+    char host[256] = "localhost";
+    if (settings.server_names[0] != '\0') {
+        SplitAddresses(settings.server_names, [&host](const char* name) {
+            strlcpy(host, name, sizeof(host));
+            return false;
+        });
+    } else if (strcmp(settings.listen_addresses, "localhost") != 0) {
+        gethostname(host, sizeof(host) - 1);
+    }
+    const char* const form = strchr(host, ':') == nullptr ? "https://%s:%d" : "https://[%s]:%d";
+    return cstring_to_text(psprintf(form, host, port));
+}
+
 }  // namespace
 }  // namespace pganalytics::pg
 
@@ -141,6 +158,7 @@ PG_FUNCTION_INFO_V1(pganalytics_worker_counters);
 PG_FUNCTION_INFO_V1(pganalytics_wait_until_running);
 PG_FUNCTION_INFO_V1(pganalytics_ca_certificate_file);
 PG_FUNCTION_INFO_V1(pganalytics_server_url);
+PG_FUNCTION_INFO_V1(pganalytics_people_url);
 
 Datum pganalytics_preloaded(FunctionCallInfo) {
     PG_RETURN_BOOL(pganalytics::pg::SharedMemoryReady());
@@ -238,22 +256,17 @@ Datum pganalytics_ca_certificate_file(FunctionCallInfo) {
     PG_RETURN_TEXT_P(cstring_to_text(pganalytics::pg::ServerAuthorityFile()));
 }
 
-// pganalytics_server_url returns the URL at which collectors reach this server. Its host is the
-// first of server_names. If server_names is empty, the host is localhost if the server listens only
-// on localhost, and the machine's name otherwise.
+// pganalytics_server_url returns the URL at which collectors reach this server.
 Datum pganalytics_server_url(FunctionCallInfo) {
-    using namespace pganalytics::pg;
-    char host[256] = "localhost";
-    if (settings.server_names[0] != '\0') {
-        SplitAddresses(settings.server_names, [&host](const char* name) {
-            strlcpy(host, name, sizeof(host));
-            return false;
-        });
-    } else if (strcmp(settings.listen_addresses, "localhost") != 0) {
-        gethostname(host, sizeof(host) - 1);
-    }
-    const char* const form = strchr(host, ':') == nullptr ? "https://%s:%d" : "https://[%s]:%d";
-    PG_RETURN_TEXT_P(cstring_to_text(psprintf(form, host, settings.port)));
+    PG_RETURN_TEXT_P(pganalytics::pg::UrlAt(pganalytics::pg::settings.port));
+}
+
+// pganalytics_people_url returns the URL at which people reach this server, or NULL if it has no
+// port for people.
+Datum pganalytics_people_url(FunctionCallInfo fcinfo) {
+    const int port = pganalytics::pg::settings.api_port;
+    if (port == 0) PG_RETURN_NULL();
+    PG_RETURN_TEXT_P(pganalytics::pg::UrlAt(port));
 }
 
 }  // extern "C"

@@ -54,6 +54,8 @@ void Startup() noexcept {
         memset(static_cast<void*>(shared), 0, sizeof(SharedState));
         shared->clock = LookAtClock();
         pg_atomic_init_u64(&shared->identity_version, 1);
+        pg_atomic_init_u32(&shared->issuing_fails, 0);
+        pg_atomic_init_u64(&shared->oldest_text, 0);
         pg_atomic_init_u64(&shared->pki_version, 0);
         for (int i = 0; i < kMaxWorkers; ++i) {
             shared->statuses[i].kind = KindAt(i);

@@ -59,6 +59,8 @@ inline constexpr int kMaxWorkers = 5 + kMaxIngestWorkers;
 struct SharedState {
     pg_atomic_uint64 identity_version;  // see IdentityVersion()
     pg_atomic_uint64 pki_version;       // see PkiVersion()
+    pg_atomic_uint32 issuing_fails;     // see IssuingFails()
+    pg_atomic_uint64 oldest_text;       // see pganalytics_oldest_text
     uint64 pki_fingerprint;             // only the maintenance worker uses it
     // What the launcher has last seen of the wall clock, for processes that start later. The lock
     // of the rows guards it.

@@ -86,23 +86,24 @@ bool IsNews(Topic* topic, const char* text) {
     return true;
 }
 
-Topic* Show(WorkerStatus* status, const char* name, WorkerErrorKind kind, bool* is_news,
-            const char* format, va_list arguments) pg_attribute_printf(5, 0);
+const char* Show(WorkerStatus* status, const char* name, WorkerErrorKind kind, const char* format,
+                 va_list arguments) pg_attribute_printf(4, 0);
 
-Topic* Show(WorkerStatus* status, const char* name, WorkerErrorKind kind, bool* is_news,
-            const char* format, va_list arguments) {
+// Show shows a trouble, and returns its text if it is to be logged, nullptr if not.
+const char* Show(WorkerStatus* status, const char* name, WorkerErrorKind kind, const char* format,
+                 va_list arguments) {
     char message[1024];
     pg_vsnprintf(message, sizeof(message), format, arguments);
     char text[sizeof(Topic::text)];
     // Messages hold names from senders, which must not add or turn round lines of the log.
     core::CopyVisible(message, text, sizeof(text));
     Topic* const topic = Make(name);
-    *is_news = IsNews(topic, text);
+    const bool is_news = IsNews(topic, text);
     strlcpy(topic->text, text, sizeof(topic->text));
     topic->kind = kind;
     topic->reported = ++reports;
     ShowLast(status, true);
-    return topic;
+    return is_news ? topic->text : nullptr;
 }
 
 // WordsFor says by the class of an SQLSTATE what is wrong.
@@ -126,32 +127,28 @@ const char* WordsFor(int sqlstate) {
 }  // namespace
 
 bool ShowTrouble(WorkerStatus* status, const char* topic, const char* format, ...) {
-    bool is_news = false;
     va_list arguments;
     va_start(arguments, format);
-    (void)Show(status, topic, WorkerErrorKind::kOther, &is_news, format, arguments);
+    const char* const news = Show(status, topic, WorkerErrorKind::kOther, format, arguments);
     va_end(arguments);
-    return is_news;
+    return news != nullptr;
 }
 
 bool ShowTrouble(WorkerStatus* status, const char* topic, WorkerErrorKind kind, const char* format,
                  ...) {
-    bool is_news = false;
     va_list arguments;
     va_start(arguments, format);
-    (void)Show(status, topic, kind, &is_news, format, arguments);
+    const char* const news = Show(status, topic, kind, format, arguments);
     va_end(arguments);
-    return is_news;
+    return news != nullptr;
 }
 
 void ReportTrouble(WorkerStatus* status, const char* topic, int sqlstate, const char* format, ...) {
-    bool is_news = false;
     va_list arguments;
     va_start(arguments, format);
-    const Topic* const shown =
-        Show(status, topic, WorkerErrorKind::kOther, &is_news, format, arguments);
+    const char* const news = Show(status, topic, WorkerErrorKind::kOther, format, arguments);
     va_end(arguments);
-    if (is_news) ereport(WARNING, errcode(sqlstate), errmsg("pganalytics %s", shown->text));
+    if (news != nullptr) ereport(WARNING, errcode(sqlstate), errmsg("pganalytics %s", news));
 }
 
 void EndTrouble(WorkerStatus* status, const char* topic) {

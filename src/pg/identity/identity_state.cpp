@@ -69,6 +69,10 @@ void PublishPki(uint64 fingerprint) {
 
 uint64 PkiFingerprint() { return Shared()->pki_fingerprint; }
 
+bool IssuingFails() { return pg_atomic_read_u32(&Shared()->issuing_fails) != 0; }
+
+void ShowIssuing(bool works) { pg_atomic_write_u32(&Shared()->issuing_fails, works ? 0 : 1); }
+
 bool PkiServed() {
     WorkerStatus statuses[kMaxWorkers];
     const int count = CopyStatuses(statuses);

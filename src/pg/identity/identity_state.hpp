@@ -30,6 +30,11 @@ uint64 PkiFingerprint();
 // PkiServed: no gateway that accepts connections uses files older than PkiVersion().
 bool PkiServed();
 
+// IssuingFails: when the maintenance worker last tried to issue certificates, it could not; its row
+// says why. ShowIssuing sets this.
+bool IssuingFails();
+void ShowIssuing(bool works);
+
 // ShowPki sets pki_version in a worker's row: the version of the oldest certificate files that its
 // gateways use, or 0 if none of its gateways accepts connections. If the version changes, ShowPki
 // wakes all workers, because the maintenance worker waits until every gateway uses the new files.

@@ -33,7 +33,7 @@ void Read(const protocol::HealthRequest& request, protocol::HealthReply* reply,
     // it by code that writes.
     XactReadOnly = true;
     const char* const locked = FindLockedTable(nullptr);
-    if (locked != nullptr) return Refuse(reply, 503, "a table is locked by another session");
+    if (locked != nullptr) return Refuse(reply, 503, LockedTableText(locked, context));
     // The figures are those of the accounts, which a push needs, too.
     LockTable("push_accounts", AccessShareLock, kRequests);
     Holder holder;
@@ -68,12 +68,12 @@ protocol::HealthReply AnswerHealth(const protocol::HealthRequest& request, Worke
     // The timeout may have fired after this transaction's last check for interrupts. Do not let it
     // cancel the next statement.
     QueryCancelPending = false;
-    if (error != nullptr && NoteLockedTable(error)) {
-        Refuse(&reply, 503, "a table is locked by another session");
-    } else if (error != nullptr) {
-        Refuse(&reply, 503, ReportRefused(status, error));
-    } else {
+    if (error == nullptr) {
         ReportRefused(status, nullptr);
+    } else if (const char* const table = NoteLockedTable(error)) {
+        Refuse(&reply, 503, LockedTableText(table, context));
+    } else {
+        Refuse(&reply, 503, ReportRefused(status, error));
     }
     MemoryContextSwitchTo(caller);
     return reply;

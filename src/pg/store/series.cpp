@@ -103,6 +103,7 @@ void MaskTexts(const PushJob& job, protocol::Content content, Changes changes) {
         change.text_cut =
             kept.size() < change.text.size() || change.text.size() > job.push.query_text_bytes;
         change.text = StoredText(content, kept);
+        if (change.text.data() != nullptr) change.text_hash = HashOfText(change.text);
     }
 }
 
@@ -204,14 +205,13 @@ void ResolveSeries(const PushJob& job, const protocol::RowBlock& block, const Sa
         entries[i] = entry;
         if (found && (entry->has_text || !StoresTexts())) continue;
         const bool brings_text = !row.IsNull(kQueryText);
-        const SeriesChange change = {entry,
-                                     username,
-                                     CellText(block, row, kQueryText),
-                                     row.Int8(kSampledAt),
-                                     0,
-                                     !row.IsNull(kStatsSince),
-                                     brings_text,
-                                     false};
+        SeriesChange change = {};
+        change.entry = entry;
+        change.username = username;
+        change.text = CellText(block, row, kQueryText);
+        change.sampled_at = row.Int8(kSampledAt);
+        change.from_zero = !row.IsNull(kStatsSince);
+        change.brings_text = brings_text;
         if (!found) missing.list[missing.count++] = change;
         if (brings_text && StoresTexts()) textless.list[textless.count++] = change;
     }

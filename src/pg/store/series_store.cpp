@@ -12,20 +12,14 @@ extern "C" {
 namespace pganalytics::pg {
 namespace {
 
-// TEXT_HASH makes the SQL expression for the hash of a text, as in query_texts.text_hash.
-#define TEXT_HASH(text)                                                                 \
-    "pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to(" text \
-    ", 'UTF8')), 1, 16), 'hex')::pg_catalog.uuid"
-
-// IS_FORGOTTEN makes the SQL expression for: an administrator has removed this text.
-#define IS_FORGOTTEN(text)                                     \
-    "EXISTS (SELECT FROM pganalytics.forgotten_texts f WHERE " \
-    "f.text_hash = " TEXT_HASH(text) ")"
+// IS_FORGOTTEN makes the SQL expression for: an administrator has removed the text with this hash.
+#define IS_FORGOTTEN(hash) \
+    "EXISTS (SELECT FROM pganalytics.forgotten_texts f WHERE f.text_hash = " hash ")"
 
 // TEXT_NOTE makes the SQL expression for query_series.text_note, of a series whose text is x.
-#define TEXT_NOTE(text, cut)                                                           \
-    "CASE WHEN x.text_id IS NOT NULL THEN CASE WHEN " cut " THEN 'cut' END WHEN " text \
-    " IS NOT NULL AND NOT " IS_FORGOTTEN(text) " THEN 'left out' END"
+#define TEXT_NOTE(hash, cut)                                                           \
+    "CASE WHEN x.text_id IS NOT NULL THEN CASE WHEN " cut " THEN 'cut' END WHEN " hash \
+    " IS NOT NULL AND NOT " IS_FORGOTTEN(hash) " THEN 'left out' END"
 
 // OFFSET 0 forces one index look-up by the whole key for each row. Without it, a plan that was made
 // while the table was empty would compare each row of the server with each row of the push (20,000
@@ -44,37 +38,36 @@ Statement load_series = {
     nullptr};
 
 Statement find_new_texts = {
-    "SELECT d.ordinality FROM (SELECT DISTINCT ON (i.hash) i.ordinality FROM (SELECT "
-    TEXT_HASH("u.t") " AS hash, u.ordinality "
-    "FROM pg_catalog.unnest($1) WITH ORDINALITY AS u(t, ordinality) "
-    "WHERE u.t IS NOT NULL OFFSET 0) i LEFT JOIN LATERAL (SELECT q.text_id "
-    "FROM pganalytics.query_texts q WHERE q.text_hash = i.hash OFFSET 0) x ON true "
-    "WHERE x.text_id IS NULL AND NOT EXISTS (SELECT FROM pganalytics.forgotten_texts f "
-    "WHERE f.text_hash = i.hash) ORDER BY i.hash, i.ordinality) d ORDER BY d.ordinality",
-    1, {TEXTARRAYOID}, nullptr};
+    "SELECT d.ordinality FROM (SELECT DISTINCT ON (i.hash) i.ordinality "
+    "FROM pg_catalog.unnest($1) WITH ORDINALITY AS i(hash, ordinality) LEFT JOIN LATERAL "
+    "(SELECT q.text_id FROM pganalytics.query_texts q WHERE q.text_hash = i.hash OFFSET 0) x "
+    "ON true WHERE i.hash IS NOT NULL AND x.text_id IS NULL AND NOT " IS_FORGOTTEN("i.hash") " "
+    "ORDER BY i.hash, i.ordinality) d ORDER BY d.ordinality",
+    1, {UUIDARRAYOID}, nullptr};
 
 // Insert the texts in the order of their hashes, so that two workers that add the same texts cannot
 // deadlock. For the same reason add_series inserts in the order of the key.
 Statement add_texts = {
     "INSERT INTO pganalytics.query_texts (text_hash, text) "
-    "SELECT DISTINCT ON (1) " TEXT_HASH("t") ", t FROM pg_catalog.unnest($1) AS t "
-    "WHERE t IS NOT NULL AND NOT " IS_FORGOTTEN("t") " ORDER BY 1 "
+    "SELECT i.hash, i.text FROM unnest($1, $2) AS i(hash, text) "
+    "WHERE NOT " IS_FORGOTTEN("i.hash") " ORDER BY 1 "
     "ON CONFLICT (text_hash) DO NOTHING",
-    1, {TEXTARRAYOID}, nullptr};
+    2, {UUIDARRAYOID, TEXTARRAYOID}, nullptr};
 
 Statement add_series = {
     "INSERT INTO pganalytics.query_series (server_id, database_id, username, queryid, toplevel, "
     "text_id, text_state, first_seen, last_seen, from_zero, text_note) "
     "SELECT $1, i.database_id, i.username, i.queryid, i.toplevel, x.text_id, "
-    "CASE WHEN " IS_FORGOTTEN("i.text") " THEN 'forgotten' ELSE i.text_state END, "
-    "i.seen, i.seen, i.from_zero, " TEXT_NOTE("i.text", "i.text_cut") " "
+    "CASE WHEN " IS_FORGOTTEN("i.hash") " THEN 'forgotten' ELSE i.text_state END, "
+    "i.seen, i.seen, i.from_zero, " TEXT_NOTE("i.hash", "i.text_cut") " "
     "FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10) "
-    "AS i(database_id, username, queryid, toplevel, text, text_state, seen, from_zero, text_cut) "
-    "LEFT JOIN pganalytics.query_texts x ON x.text_hash = " TEXT_HASH("i.text") " "
+    "AS i(database_id, username, queryid, toplevel, hash, text_state, seen, from_zero, text_cut) "
+    "LEFT JOIN LATERAL (SELECT q.text_id FROM pganalytics.query_texts q "
+    "WHERE q.text_hash = i.hash OFFSET 0) x ON true "
     "ORDER BY i.database_id, i.queryid, i.username, i.toplevel "
     "ON CONFLICT (server_id, database_id, queryid, username, toplevel) DO NOTHING",
     10,
-    {INT4OID, INT4ARRAYOID, TEXTARRAYOID, INT8ARRAYOID, BOOLARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
+    {INT4OID, INT4ARRAYOID, TEXTARRAYOID, INT8ARRAYOID, BOOLARRAYOID, UUIDARRAYOID, TEXTARRAYOID,
      TIMESTAMPTZARRAYOID, BOOLARRAYOID, BOOLARRAYOID},
     nullptr};
 
@@ -84,11 +77,11 @@ Statement attach_text = {
     "UPDATE pganalytics.query_series q SET text_id = x.text_id, "
     "text_state = CASE WHEN " IS_FORGOTTEN("$3") " THEN 'forgotten' ELSE $4 END, "
     "text_note = " TEXT_NOTE("$3", "$5") " "
-    "FROM (SELECT) one LEFT JOIN pganalytics.query_texts x ON x.text_hash = " TEXT_HASH("$3") " "
+    "FROM (SELECT) one LEFT JOIN pganalytics.query_texts x ON x.text_hash = $3 "
     "WHERE q.server_id = $1 AND q.series_id = $2 AND q.text_id IS NULL "
     "AND q.text_state IS DISTINCT FROM 'forgotten' AND (x.text_id IS NOT NULL OR NOT $6) "
     "RETURNING x.text_id IS NOT NULL OR q.text_state = 'forgotten'",
-    6, {INT4OID, INT4OID, TEXTOID, TEXTOID, BOOLOID, BOOLOID}, nullptr};
+    6, {INT4OID, INT4OID, UUIDOID, TEXTOID, BOOLOID, BOOLOID}, nullptr};
 
 Statement note_seen = {
     "UPDATE pganalytics.query_series SET last_seen = GREATEST(last_seen, $3), "
@@ -116,10 +109,10 @@ Datum TopLevels(const SeriesChange* changes, int count) {
         return BoolGetDatum(c.entry->key.toplevel != 0);
     });
 }
-Datum Texts(const SeriesChange* changes, int count) {
-    return ArrayOf(changes, count, TEXTOID, [](const SeriesChange& c, bool* is_null) {
+Datum TextHashes(const SeriesChange* changes, int count) {
+    return ArrayOf(changes, count, UUIDOID, [](const SeriesChange& c, bool* is_null) {
         *is_null = c.text.data() == nullptr;
-        return *is_null ? Datum{0} : TextDatum(c.text);
+        return *is_null ? Datum{0} : UuidDatum(c.text_hash);
     });
 }
 // TextState is what query_series.text_state becomes if the text of a row is stored as the setting
@@ -162,7 +155,7 @@ void LoadSeries(int32 server_id, const SeriesChange* changes, int count) {
 }
 
 int FindNewTexts(const SeriesChange* changes, int count, SeriesChange* out) {
-    Datum values[] = {Texts(changes, count)};
+    Datum values[] = {TextHashes(changes, count)};
     Execute(&find_new_texts, values);
     const int found = static_cast<int>(SPI_processed);
     for (int i = 0; i < found; ++i) out[i] = changes[Int8Of(static_cast<uint64>(i), 1) - 1];
@@ -170,7 +163,9 @@ int FindNewTexts(const SeriesChange* changes, int count, SeriesChange* out) {
 }
 
 void AddTexts(const SeriesChange* changes, int count) {
-    Datum values[] = {Texts(changes, count)};
+    Datum values[] = {TextHashes(changes, count),
+                      ArrayOf(changes, count, TEXTOID,
+                              [](const SeriesChange& c, bool*) { return TextDatum(c.text); })};
     Execute(&add_texts, values);
 }
 
@@ -181,7 +176,7 @@ void AddSeries(int32 server_id, const SeriesChange* changes, int count) {
         UserNames(changes, count),
         QueryIds(changes, count),
         TopLevels(changes, count),
-        Texts(changes, count),
+        TextHashes(changes, count),
         TextStates(changes, count),
         SampledAts(changes, count),
         ArrayOf(changes, count, BOOLOID,
@@ -195,7 +190,7 @@ void AttachTexts(int32 server_id, const SeriesChange* changes, int count) {
     for (int i = 0; i < count; ++i) {
         SeriesEntry* const entry = changes[i].entry;
         Datum values[] = {Int32GetDatum(server_id),          Int32GetDatum(entry->series_id),
-                          TextDatum(changes[i].text),        TextDatum(TextState()),
+                          UuidDatum(changes[i].text_hash),   TextDatum(TextState()),
                           BoolGetDatum(changes[i].text_cut), BoolGetDatum(entry->left_out)};
         Execute(&attach_text, values);
         // No row: another worker has given it its text, or the row says already that it has none.

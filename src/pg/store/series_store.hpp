@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "core/types.hpp"
 #include "pg/base/prelude.hpp"
 
 namespace pganalytics::pg {
@@ -35,6 +36,7 @@ struct SeriesChange {
     std::string_view username;
     std::string_view text;  // as received; for AddTexts, AddSeries and AttachTexts as it is
                             // stored, with data() nullptr if none is
+    core::Uuid text_hash;   // of the text as it is stored: query_texts.text_hash
     TimestampTz sampled_at;
     TimestampTz reset_at;  // 0: none
     bool from_zero;
@@ -49,9 +51,10 @@ void LoadSeries(int32 server_id, const SeriesChange* changes, int count);
 // their number. It leaves out texts that an administrator has removed (forgotten_texts). `out` has
 // room for `count` changes.
 int FindNewTexts(const SeriesChange* changes, int count, SeriesChange* out);
-// AddTexts stores texts, except removed ones. Call it before AddSeries and AttachTexts, which refer
-// to texts by their hashes. A series whose text is not stored gets none, and says so: text_state
-// for a removed text, text_note for one beyond the quota.
+// AddTexts stores texts, except removed ones. REQUIRES: FindNewTexts has chosen them. Call it
+// before AddSeries and AttachTexts, which refer to texts by their hashes. A series whose text is
+// not stored gets none, and says so: text_state for a removed text, text_note for one beyond the
+// quota.
 void AddTexts(const SeriesChange* changes, int count);
 void AddSeries(int32 server_id, const SeriesChange* changes, int count);
 // AttachTexts gives texts to series that were stored without one, and sets has_text of those.

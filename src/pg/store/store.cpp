@@ -76,9 +76,10 @@ void RefuseForError(PushJob* job, const ErrorData* error) {
     memcpy(receipt->sqlstate.data(), unpack_sql_state(error->sqlerrcode), 5);
 }
 
-// RefuseForLock refuses a push or a request that needs a table which another session keeps locked.
-void RefuseForLock(Receipt* receipt, const char* table) {
-    Refuse(receipt, 503, psprintf("table \"%s\" is locked by another session", table));
+// RefuseForLock refuses a push that needs a table which another session keeps locked. `context`
+// must outlive the transaction: the receipt is sent after its end.
+void RefuseForLock(Receipt* receipt, const char* table, MemoryContext context) {
+    Refuse(receipt, 503, LockedTableText(table, context));
     receipt->retry_after_s = RetryAfter(ERRCODE_LOCK_NOT_AVAILABLE);
     memcpy(receipt->sqlstate.data(), unpack_sql_state(ERRCODE_LOCK_NOT_AVAILABLE), 5);
 }
@@ -149,7 +150,7 @@ void StoreGroup(PushJob** jobs, int count, MemoryContext context) {
         static_cast<PushJob**>(palloc(sizeof(PushJob*) * static_cast<size_t>(count)));
     for (int i = 0; i < count && AnyLockedTables(); ++i) {
         const char* const table = FindLockedTable(jobs[i]);
-        if (table != nullptr) RefuseForLock(&jobs[i]->receipt, table);
+        if (table != nullptr) RefuseForLock(&jobs[i]->receipt, table, context);
     }
     int open_count = PartOpen(jobs, count, open);
     if (open_count == 0) return;
@@ -256,7 +257,7 @@ ErrorData* TryUnlocked(PushJob** jobs, int count, MemoryContext context) {
     for (int i = 0;; ++i) {
         ErrorData* const error = TryGroup(jobs, count, context);
         if (error == nullptr || error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE) return error;
-        if (!NoteLockedTable(error))
+        if (NoteLockedTable(error) == nullptr)
             hurry.Start(core::Instant::Now(), kHurryMs);
         else if (i < kMostTables)
             continue;
@@ -310,10 +311,10 @@ protocol::AuthReply AnswerAuth(const protocol::AuthRequest& request, WorkerStatu
     protocol::AuthReply reply;
     AuthResult result = AuthResult::kGood;
     ActForCollector(request.credential);
-    ErrorData* const error = Transact([&reply, &request, &result] {
+    ErrorData* const error = Transact([&reply, &request, &result, context] {
         if (const char* const table = FindLockedTable(nullptr)) {
             reply.status = 503;
-            reply.message = psprintf("table \"%s\" is locked by another session", table);
+            reply.message = LockedTableText(table, context);
             return;
         }
         LockIdentities();
@@ -328,8 +329,9 @@ protocol::AuthReply AnswerAuth(const protocol::AuthRequest& request, WorkerStatu
     if (error != nullptr) {
         reply = {};
         reply.status = 503;
-        reply.message = NoteLockedTable(error) ? "a table is locked by another session"
-                                               : ReportRefused(status, error);
+        const char* const table = NoteLockedTable(error);
+        reply.message =
+            table != nullptr ? LockedTableText(table, context) : ReportRefused(status, error);
     } else {
         ReportRefused(status, nullptr);
         CountAuthRefusal(result, request.credential);

@@ -100,7 +100,7 @@ def alerts(make_server, root):
     _, _, certificate = make_certificate(root, "alert-receiver")
     os.chmod(certificate, 0o644)
     own = make_server("delivering", alert_allowed_hosts="127.0.0.1", alert_ca_file=certificate,
-                      alert_timeout="3s")
+                      alert_timeout="3s", api_port=0)
     yield World(own, certificate)
 
 
@@ -315,6 +315,19 @@ def test_channel_disabled_and_changed(world):
                      new.url, channel)
     world.wait_until_told(channel, new)
     assert not old.taken
+
+
+def test_no_link_without_a_port_for_people(world):
+    """If there is no port for people and no other address of theirs, nothing names port 0."""
+    receiver = world.receiver()
+    world.channel(receiver.url)
+    world.find(HOSTS[:1])
+    wait_until(lambda: receiver.taken, 20, "a notification")
+    alert, = receiver.taken[0][1]
+    assert alert["generatorURL"] == ""
+    assert world.db.row("SELECT pganalytics.external_url(), url "
+                        "FROM pganalytics.create_scrape_token('prometheus')") == ("", None)
+    world.find([])
 
 
 def test_anchors(world):

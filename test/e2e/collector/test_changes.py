@@ -6,9 +6,9 @@ import uuid
 import pytest
 
 import cluster
+import pki
 import product
 from cluster import wait_until
-from test_settings import Authority
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_changed_ca_file_is_taken(server, credentials, collector):
     ca_file = collector.directory / "server-ca.pem"
     product.write_secret(collector.config, collector.config.read_text().replace(
         str(server.ca_file), str(ca_file)))
-    product.write_secret(ca_file, Authority(collector.directory, "before").file.read_text())
+    product.write_secret(ca_file, pki.pem(pki.Authority("before").certificate))
     collector.start()
     wait_for_log(collector, "the server is not verified")
     product.write_secret(ca_file, right)

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
+import pki
 import product
 from cluster import wait_until
-from test_settings import Authority
 
 ACTIVITY = ("SELECT coalesce(sum(calls), 0)::int FROM (SELECT DISTINCT ON (q.server_id, q.queryid, "
             "q.username, q.toplevel) calls FROM pganalytics.query_stats q "
@@ -151,9 +151,10 @@ def test_check_says_what_is_missing(server, second, credentials, root, collector
 
 
 def test_wrong_ca_is_refused(server, credentials, collector):
-    stranger = Authority(collector.directory, "stranger")
+    stranger = product.write_secret(collector.directory / "stranger.pem",
+                                    pki.pem(pki.Authority("stranger").certificate))
     text = collector.config.read_text()
-    product.write_secret(collector.config, text.replace(str(server.ca_file), str(stranger.file)))
+    product.write_secret(collector.config, text.replace(str(server.ca_file), str(stranger)))
     done = collector.run("check")
     assert done.returncode != 0
     assert "certificate" in (done.stdout + done.stderr).lower()

@@ -9,9 +9,9 @@ import threading
 import pytest
 
 import cluster
+import pki
 import product
 from shifted import ShiftedClock
-from test_settings import Authority
 
 PAGE = (product.SOURCE / "docs" / "operate" / "problems.md").read_text()
 HALF = PAGE[PAGE.index("## The collector"):].split("\n## ", 1)[0]
@@ -155,8 +155,9 @@ def used_token(broken):
 
 
 def stranger(broken):
-    other = Authority(broken.collector.directory, "stranger")
-    broken.edit(re.escape(str(broken.server.ca_file)), str(other.file))
+    other = product.write_secret(broken.collector.directory / "stranger.pem",
+                                 pki.pem(pki.Authority("stranger").certificate))
+    broken.edit(re.escape(str(broken.server.ca_file)), str(other))
 
 
 def revoked(broken):

@@ -45,6 +45,10 @@ def test_lock_on_a_table_of_all_pushes(server, credentials, table):
                 assert answer.status == 503, answer
                 assert answer.headers["retry-after"] == "1"
             assert f'"{table}" is locked' in answer.json["detail"]
+            if table == "collectors":  # every request of a collector needs it
+                answer = client.request("GET", "/api/v1/metrics/health",
+                                        headers={"Authorization": f"Bearer {credentials.token}"})
+                assert answer.status == 503 and f'"{table}" is locked' in answer.json["detail"]
         for i in range(6):
             answer = client.push(body, f"1:{i + 1}")
             assert answer.status == 200 and not answer.receipt["duplicate"], answer

@@ -2,13 +2,17 @@
 import contextlib
 import re
 import socket
+import time
 
 import psycopg2
 import pytest
 
+import broken_authority
+import pki
 import product
 from cluster import wait_until
 from conftest import Database
+from identities import ask_enrollment, enrollment_token
 
 PAGE = (product.SOURCE / "docs/operate/problems.md").read_text(encoding="utf-8")
 HALF = PAGE[PAGE.index("## The server"):].split("\n## ", 1)[0]
@@ -152,7 +156,9 @@ BREAK = {
     "what was forgotten does not go away": locked_servers,
     "a rotation of the authority does not end": nothing,
     "a host's name is unknown": nothing,
+    **broken_authority.BREAK,
 }
+LAST_ERROR = "SELECT last_error FROM pganalytics.workers WHERE kind = 'maintenance'"
 
 
 def run(broken, command):
@@ -197,6 +203,32 @@ def test_problem(server, problem):
         except TimeoutError:
             raise AssertionError(f"{printed} is not in {seen[-1:]}") from None
     assert server.db.value("SELECT pganalytics.wait_until_running('30 s')")
+    if problem in broken_authority.BREAK:
+        wait_until(lambda: server.db.value(LAST_ERROR) is None, 20, "the end of the reason")
+
+
+def enrol(server, token, csr):
+    outcome = ask_enrollment(server, token, None, csr=csr)
+    return outcome.status, outcome.json.get("detail", "")
+
+
+@pytest.mark.parametrize("problem", ["the authority's key is damaged", "a given authority has expired",
+                                     "something kills the program"])
+def test_no_certificate_can_be_issued(server, problem):
+    """An enrolment is told so at once, its token is not lost, and the reason stays until it is over."""
+    token = enrollment_token(server, f"host-{list(BREAK).index(problem)}")[1]
+    csr = pki.signing_request(pki.new_key())
+    printed = re.escape(ROWS[problem][2].strip("`")).replace("…", ".*")
+    with contextlib.ExitStack() as undo:
+        BREAK[problem](Broken(server, undo))
+        wait_until(lambda: re.search(printed, server.db.value(LAST_ERROR) or ""), 20, printed)
+        begin = time.monotonic()
+        status, detail = enrol(server, token, csr)
+        assert status == 503 and "no certificates can be issued now" in detail
+        assert time.monotonic() - begin < 15
+        assert re.search(printed, server.db.value(LAST_ERROR))
+    wait_until(lambda: enrol(server, token, csr)[0] == 200, 20, "the certificate")
+    wait_until(lambda: server.db.value(LAST_ERROR) is None, 20, "the end of the reason")
 
 
 def test_a_limit_that_lets_no_program_start(server):

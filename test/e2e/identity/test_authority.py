@@ -149,8 +149,9 @@ def test_revocation_is_in_the_file_within_a_second(own):
     assert (after.next_update - after.last_update).days == 7
     refused = subprocess.run(verify, capture_output=True, text=True, check=False)
     assert refused.returncode != 0 and "certificate revoked" in refused.stderr
-    assert own.db.value("SELECT pganalytics.certificate_revocation_list()").strip() == \
-        (own.cluster.data / "pganalytics_crl.pem").read_text().strip()
+    # The file comes first; the table has the list a moment later.
+    wait_until(lambda: own.db.value("SELECT pganalytics.certificate_revocation_list()").strip() ==
+               (own.cluster.data / "pganalytics_crl.pem").read_text().strip(), 5, "the list in SQL")
 
 
 def test_numbers_of_lists_increase_under_concurrent_revocations(own):

@@ -1,4 +1,6 @@
 """What is stored of texts: no constant by default, and nothing of what an administrator has removed."""
+import threading
+
 import psycopg2
 import pytest
 
@@ -262,6 +264,49 @@ def test_forgotten_texts_stay_away(texts, admin):
     await_event(texts, "query_text.forgotten", event, queryid=None, texts=1)
     admin.execute("SELECT removed_by, queryid FROM pganalytics.text_removals ORDER BY text_removal_id")
     assert admin.fetchall() == [("texts_admin", 2), ("texts_admin", None)]
+
+
+def test_old_samples_that_come_during_the_call_lose_their_texts(texts, admin):
+    """A collector that was away sends what it kept while forget_query_text() is at its last tables."""
+    credentials = texts.collector()
+    locks = v3_metrics(["SELECT late_to_forget FROM t"])[2]
+    locks["timestamp"] = rfc3339(minutes_ago(3 * 24 * 60))
+    blocker = psycopg2.connect(texts.cluster.dsn(product.DATABASE))
+    with blocker, blocker.cursor() as cursor:
+        cursor.execute("LOCK TABLE pganalytics.schema_samples IN SHARE MODE")
+        call = threading.Thread(target=admin.execute, args=(
+            "SELECT samples FROM pganalytics.forget_query_text('%late_to_forget%')",))
+        call.start()
+        wait_until(lambda: texts.db.value(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE "
+            "'SELECT samples FROM%'"), 20, "the call at schema_samples")
+        push(texts, credentials, [locks])
+        assert texts_like(texts, "late_to_forget") != []
+    call.join(30)
+    blocker.close()
+    assert admin.fetchone()[0] > 0
+    assert texts_like(texts, "late_to_forget") == []
+    push(texts, texts.collector(), [locks])
+    assert texts_like(texts, "late_to_forget") == []
+
+
+def test_json_loses_what_is_forgotten(texts, admin):
+    at = {"timestamp": rfc3339(minutes_ago(1))}
+    schema = {"type": "pg_schema", **at, "databases": {"app": {"columns": [
+        {"schema": "s", "table": "t", "name": name, "default": f"{name}()"}
+        for name in ("keep_this_json", "c")]}}}
+    schema["databases"]["app"]["columns"][1]["default"] = "forget_this_json()"
+    unknown = {"type": "pg_of_tomorrow", **at, "statement": "forget_this_json"}
+    push(texts, texts.collector(), [schema, unknown])
+    assert {relation for relation, _ in texts_like(texts, "forget_this_json")} >= {
+        "pganalytics.schema_samples", "pganalytics.unknown_metric_samples"}
+    admin.execute("SELECT samples FROM pganalytics.forget_query_text('%forget_this_json%')")
+    assert admin.fetchone()[0] == 2
+    assert texts_like(texts, "forget_this_json") == []
+    # A definition is stored once a day, and of each collector.
+    push(texts, texts.collector(), [schema])
+    assert texts_like(texts, "forget_this_json") == []
+    assert texts_like(texts, "keep_this_json") != []
 
 
 def test_what_cannot_be_forgotten_is_refused(texts, admin):

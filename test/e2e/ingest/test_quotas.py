@@ -5,6 +5,7 @@ import time
 import pytest
 
 from client import push_body, query_rows
+from cluster import wait_until
 
 QUOTAS = {"quota_servers": 3, "quota_databases": 4, "quota_series": 30, "quota_texts": "2kB",
           "quota_query_text": "1kB"}
@@ -30,6 +31,13 @@ def usage(server, collector):
 
 def assert_adds_up(server):
     assert not server.db.rows("SELECT * FROM pganalytics.accounting_violations")
+
+
+def await_a_lasting_day(server):
+    """await_a_lasting_day waits while the day, for which texts are counted, is about to end."""
+    wait_until(lambda: server.db.value(
+        "SELECT u.now + interval '15 s' < date_trunc('day', u.now) + interval '1 day' "
+        "FROM (SELECT now() AT TIME ZONE 'UTC') AS u(now)"), 30, "a new day")
 
 
 def test_servers_beyond_the_quota(limited):
@@ -61,6 +69,7 @@ def test_servers_beyond_the_quota(limited):
 
 def test_databases_beyond_the_quota(limited):
     """20,000 names in one push: the first are kept, the rest is counted."""
+    await_a_lasting_day(limited)
     one = limited.collector()
     body = body_of(one, rows=query_rows(1, 1))
     metric = body["metrics"][0]
@@ -117,6 +126,7 @@ def test_series_beyond_the_quota(limited):
 
 def test_texts_beyond_the_quota(limited):
     """A long text is cut; beyond the day's quota texts are left out; the samples are stored, and say so."""
+    await_a_lasting_day(limited)
     one = limited.collector()
     rows = query_rows(5, 1)
     lengths = (5000, 600, 600, 600, 200)  # of which 1024, 600, 200 fit into 2 kB

@@ -111,8 +111,8 @@ class Gateway:
     def push(self, collector_id, shown):
         """push sends a push without rows for that collector, and gives (status, message)."""
         request = self.send(PUSH, struct.pack(
-            "<16s176s16s16sIIqqQQQQQI", collector_id.bytes, shown, os.urandom(16), os.urandom(16),
-            *[0] * 10) + text("server") + text("host") + text("3.2.0") + text(""))
+            "<16s176s16s16sIIqqQQQQQQI", collector_id.bytes, shown, os.urandom(16), os.urandom(16),
+            *[0] * 11) + text("server") + text("host") + text("3.2.0") + text(""))
         reader = Reader(self.take(RECEIPT, request))
         status, *_ = reader.unpack("III6s9QI")
         return status, reader.text().decode()

@@ -63,6 +63,20 @@ TEST(Utf8, PrintableTextIsOneLine) {
     EXPECT_EQ(Printable("a\nb\rc", Lines::kMany), "a\nb?c");
 }
 
+TEST(Utf8, KnowsTheBordersOfWhatIsNotShown) {
+    for (const uint32_t shown : {0x20, 0x7e, 0xa0, 0x61b, 0x61d, 0x200a, 0x2010, 0x2027, 0x202f,
+                                 0x205f, 0x2070, 0xe1000, 0x10ffff}) {
+        EXPECT_EQ(LookOf(shown), Look::kShown) << shown;
+    }
+    for (const uint32_t hidden : {0xad, 0x200b, 0x200d, 0x2060, 0x2065, 0x206a, 0x206f, 0xe0fff}) {
+        EXPECT_EQ(LookOf(hidden), Look::kHidden) << hidden;
+    }
+    for (const uint32_t misleading :
+         {0x0, 0x1f, 0x7f, 0x9f, 0x61c, 0x200e, 0x200f, 0x2028, 0x202e, 0x2066, 0x2069}) {
+        EXPECT_EQ(LookOf(misleading), Look::kMisleads) << misleading;
+    }
+}
+
 TEST(Utf8, CopiesWhatIsNoTextAsQuestionMarks) {
     EXPECT_EQ(Copied("a\xFF\u00e9\xC3", 10), "a?\u00e9?");
     EXPECT_EQ(Copied(std::string_view("a\0b", 3), 10), "a?b");

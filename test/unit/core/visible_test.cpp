@@ -43,14 +43,5 @@ TEST(Visible, CopiesWhatFits) {
     EXPECT_STREQ(out, "abcdef");
 }
 
-TEST(Visible, KnowsTheBorders) {
-    for (const uint32_t shown : {0x20, 0x7e, 0xa0, 0x61b, 0x61d, 0x200a, 0x2010, 0x2027, 0x202f}) {
-        EXPECT_FALSE(IsInvisible(shown)) << shown;
-    }
-    for (const uint32_t hidden : {0x1f, 0x9f, 0x200b, 0x200f, 0x2028, 0x202e, 0x2060, 0x206f}) {
-        EXPECT_TRUE(IsInvisible(hidden)) << hidden;
-    }
-}
-
 }  // namespace
 }  // namespace pganalytics::core

@@ -233,8 +233,8 @@ TEST(Decode, TextThatIsCutShowsThatItWasLonger) {
                        {std::string(13, 'x') + "\xc3\xa9" + "z", 13}};
     for (const auto& [text, kept] : cases) {
         for (const std::string& escaped : {std::string(), std::string(R"(\u0061)")}) {
-            const core::Buffer body(Document(
-                QueryStats(R"({"hash":1,"calls":2,"text":")" + escaped + text + R"("})")));
+            const core::Buffer body(
+                Document(QueryStats(R"({"hash":1,"calls":2,"text":")" + escaped + text + R"("})")));
             Decoder decoder(42, escaped.empty() ? 10 : 11);
             const auto push = decoder.Decode(body.view(), 0);
             ASSERT_TRUE(push.ok()) << push.error().message;

@@ -1,10 +1,12 @@
 // Forgotten texts: keeps texts away that an administrator has removed with forget_query_text().
-#include "pg/base/digest.hpp"
+#include "pg/base/shmem.hpp"
 #include "pg/base/statement.hpp"
 #include "pg/store/metrics/metric_table.hpp"
+#include "pg/store/metrics/stored_text.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"
+#include "utils/timestamp.h"
 }
 
 namespace pganalytics::pg {
@@ -16,7 +18,7 @@ Statement any_forgotten = {
 Statement find_forgotten = {
     "SELECT f.text_hash FROM pganalytics.forgotten_texts f WHERE f.text_hash = ANY ($1)",
     1,
-    {2951 /* uuid[] */},
+    {UUIDARRAYOID},
     nullptr};
 
 // Cell is a cell that holds a text, and the hash of the text.
@@ -26,11 +28,23 @@ struct Cell {
 };
 
 core::Uuid HashOf(Datum text) {
-    const core::Sha256 digest =
-        DigestBytes({VARDATA_ANY(DatumGetPointer(text)), VARSIZE_ANY_EXHDR(DatumGetPointer(text))});
-    core::Uuid hash;
-    memcpy(hash.bytes, digest.bytes, sizeof(hash.bytes));
-    return hash;
+    return HashOfText(
+        {VARDATA_ANY(DatumGetPointer(text)), VARSIZE_ANY_EXHDR(DatumGetPointer(text))});
+}
+
+// NoteOldest notes the time of the oldest row, for oldest_text(). REQUIRES: this transaction holds
+// a lock on forgotten_texts.
+void NoteOldest(const RowSet& set, uint32 columns) {
+    constexpr uint32 kSampledAt = kFixedColumns - 1;
+    TimestampTz oldest = DatumGetTimestampTz(set.values[kSampledAt]);
+    for (uint32 row = 1; row < set.rows; ++row) {
+        oldest = Min(oldest, DatumGetTimestampTz(set.values[row * columns + kSampledAt]));
+    }
+    pg_atomic_uint64* const noted = &Shared()->oldest_text;
+    uint64 before = pg_atomic_read_u64(noted);
+    while (oldest < static_cast<TimestampTz>(before) &&
+           !pg_atomic_compare_exchange_u64(noted, &before, static_cast<uint64>(oldest))) {
+    }
 }
 
 }  // namespace
@@ -39,17 +53,21 @@ void DropForgotten(const protocol::Metric& metric, const MetricTable& table, Row
     const auto columns = static_cast<uint32>(table.bulk.columns);
     uint32 texts[protocol::kMaxColumns];
     uint32 text_count = 0;
+    bool has_messages = false;
     for (int i = 0; i < table.cells; ++i) {
         const protocol::Column& column = metric.columns[table.source[i]];
-        if (column.content != protocol::Content::kSql ||
-            column.type != protocol::ColumnType::kText) {
-            continue;
+        if (!IsText(column.type) || column.content == protocol::Content::kNames) continue;
+        if (column.content == protocol::Content::kMessage) {
+            has_messages = true;
+        } else {
+            texts[text_count++] = static_cast<uint32>(kFixedColumns + i);
         }
-        texts[text_count++] = static_cast<uint32>(kFixedColumns + i);
     }
-    if (text_count == 0 || set->rows == 0) return;
+    if ((text_count == 0 && !has_messages) || set->rows == 0) return;
+    // This locks forgotten_texts, which forget_query_text() waits for.
     Execute(&any_forgotten, nullptr);
-    if (!BoolOf(0, 1)) return;
+    NoteOldest(*set, columns);
+    if (text_count == 0 || !BoolOf(0, 1)) return;
     auto* const cells = static_cast<Cell*>(
         MemoryContextAllocHuge(CurrentMemoryContext, sizeof(Cell) * set->rows * text_count));
     int count = 0;
@@ -74,3 +92,19 @@ void DropForgotten(const protocol::Metric& metric, const MetricTable& table, Row
 }
 
 }  // namespace pganalytics::pg
+
+extern "C" {
+
+PG_FUNCTION_INFO_V1(pganalytics_oldest_text);
+
+// pganalytics_oldest_text returns the time of the oldest sample with a text that a push has brought
+// since the call with true. REQUIRES, for an exact result: ACCESS EXCLUSIVE on forgotten_texts.
+Datum pganalytics_oldest_text(PG_FUNCTION_ARGS) {
+    using namespace pganalytics::pg;
+    if (!SharedMemoryReady()) PG_RETURN_TIMESTAMPTZ(DT_NOEND);
+    pg_atomic_uint64* const noted = &Shared()->oldest_text;
+    if (PG_GETARG_BOOL(0)) pg_atomic_write_u64(noted, static_cast<uint64>(DT_NOEND));
+    PG_RETURN_TIMESTAMPTZ(static_cast<TimestampTz>(pg_atomic_read_u64(noted)));
+}
+
+}  // extern "C"

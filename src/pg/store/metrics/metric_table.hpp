@@ -44,8 +44,9 @@ struct MaskedTexts {
 void FillCells(const MetricTable& table, const protocol::RowBlock& block, protocol::Row row,
                MaskedTexts* masked, RowCells cells);
 
-// DropForgotten sets the cells of the set to NULL that hold a text of a statement whose hash is in
-// forgotten_texts. Query texts are no cells: the statement that adds them looks itself.
+// DropForgotten sets the cells of the set to NULL whose hash is in forgotten_texts: texts of
+// statements, and JSON that may hold some. Query texts are no cells: the statement that adds them
+// looks itself.
 // ERROR 55P03 after lock_timeout. REQUIRES: SPI connected.
 void DropForgotten(const protocol::Metric& metric, const MetricTable& table, RowSet* set);
 

@@ -1,5 +1,6 @@
 #include "pg/store/metrics/stored_text.hpp"
 
+#include "pg/base/digest.hpp"
 #include "pg/base/guc.hpp"
 #include "redact/json_masker.hpp"
 #include "redact/message_masker.hpp"
@@ -48,6 +49,13 @@ struct Copy {
 }  // namespace
 
 bool StoresTexts() { return settings.query_texts != static_cast<int>(QueryTexts::kNone); }
+
+core::Uuid HashOfText(std::string_view text) {
+    const core::Sha256 digest = DigestBytes(text);
+    core::Uuid hash;
+    memcpy(hash.bytes, digest.bytes, sizeof(hash.bytes));
+    return hash;
+}
 
 std::string_view StoredText(Content content, std::string_view text) {
     if (content == Content::kNames || StoresAsSent()) return text;

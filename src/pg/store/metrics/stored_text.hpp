@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "core/types.hpp"
 #include "pg/base/prelude.hpp"
 #include "protocol/catalog/types.hpp"
 
@@ -15,6 +16,10 @@ bool StoresTexts();
 // context. If nothing is stored of it, data() is nullptr. ERROR 54000 if the masked copy is too
 // large.
 std::string_view StoredText(protocol::Content content, std::string_view text);
+
+// HashOfText returns the hash of a stored text, as the SQL function pganalytics.text_hash does.
+// REQUIRES: a transaction. ERROR XX000 if the crypto library fails.
+core::Uuid HashOfText(std::string_view text);
 
 // StoredJson does the same for the strings in a JSON text, which it always returns.
 std::string_view StoredJson(protocol::Content content, std::string_view json);

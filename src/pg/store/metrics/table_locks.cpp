@@ -63,13 +63,15 @@ void LockTable(const char* table, LOCKMODE mode, Users users) {
     LockTable(oid, mode, users);
 }
 
-bool NoteLockedTable(const ErrorData* error) {
+const char* NoteLockedTable(const ErrorData* error) {
     const LockedTable table = awaited;
     awaited = {};
-    if (!OidIsValid(table.table) || error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE) return false;
-    if (locked_count == kMostLocked) return false;
-    locked[locked_count++] = table;
-    return true;
+    if (!OidIsValid(table.table) || error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE) {
+        return nullptr;
+    }
+    if (locked_count == kMostLocked) return nullptr;
+    locked[locked_count] = table;
+    return locked[locked_count++].name;
 }
 
 const char* FindLockedTable(const PushJob* job) {
@@ -83,6 +85,13 @@ const char* FindLockedTable(const PushJob* job) {
         }
     }
     return nullptr;
+}
+
+const char* LockedTableText(const char* table, MemoryContext context) {
+    MemoryContext const caller = MemoryContextSwitchTo(context);
+    const char* const text = psprintf("table \"%s\" is locked by another session", table);
+    MemoryContextSwitchTo(caller);
+    return text;
 }
 
 bool AnyLockedTables() { return locked_count > 0; }

@@ -29,15 +29,19 @@ void LockTable(Oid table, LOCKMODE mode, Users users);
 // The same, for a table of our schema. ERROR 42P01 if there is no such table.
 void LockTable(const char* table, LOCKMODE mode, Users users);
 
-// NoteLockedTable: an ERROR was a LockTable that waited in vain, and the worker now knows the
-// table. Call it after the transaction was aborted. If it returns true, trying again makes sense:
-// FindLockedTable will find the table for what needs it.
-bool NoteLockedTable(const ErrorData* error);
+// NoteLockedTable returns the name of the table if an ERROR was a LockTable that waited in vain,
+// else nullptr. The worker then knows the table, and trying again makes sense: FindLockedTable will
+// find the table for what needs it. Call it after the transaction was aborted.
+const char* NoteLockedTable(const ErrorData* error);
 
 // FindLockedTable looks whether the known tables are still locked. It returns the name of one that
 // `job` needs, or nullptr. A job of nullptr stands for a request that is no push. It never waits.
 // REQUIRES: a transaction.
 const char* FindLockedTable(const PushJob* job);
+
+// LockedTableText makes, in `context`, what the sender of a refused request reads about a table
+// that the two functions above have named.
+const char* LockedTableText(const char* table, MemoryContext context);
 
 // AnyLockedTables: the worker knows of a table that another session keeps locked.
 bool AnyLockedTables();
