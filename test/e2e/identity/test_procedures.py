@@ -232,8 +232,8 @@ def test_files_of_two_authorities(site):
     product.write_secret(site.data / "pganalytics_ca.key", pki.key_pem(pki.new_key()))
     (site.data / "pganalytics_server.crt").unlink()
     site.server.cluster.start()
-    sign, other = (said(words) for words in ("waits for the certificate authority",
-                                             'private key file "./pganalytics_ca.key" does not belong to'))
+    sign = said("waits for the certificate authority")
+    other = 'private key file "./pganalytics_ca.key" does not belong to'
     wait_until(lambda: all(sign in (error or "") for error, in site.server.workers("last_error")), 20,
                sign)
     (state, error), = site.admin.rows(said("SELECT state, last_error FROM pganalytics.workers WHERE "
