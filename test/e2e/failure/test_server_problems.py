@@ -33,14 +33,14 @@ class Broken:
         self.db.close()
         self.cluster.restart()
 
-    def configure(self, **settings):
-        """configure changes settings, restarts, and does the same back after the test."""
+    def configure(self, apply=None, **settings):
+        """configure changes settings and restarts, or calls apply(); after the test it does the same back."""
         conf = self.cluster.data / "postgresql.conf"
         before = conf.read_text()
 
         def write(text):
             conf.write_text(text)
-            self.restart()
+            (apply or self.restart)()
 
         self.undo.callback(write, before)
         write(before + "".join(f"\n{name.replace('__', '.')} = '{value}'\n"

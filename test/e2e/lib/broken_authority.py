@@ -27,19 +27,6 @@ def break_file(broken, change, name=KEY):
     broken.cluster.reload()
 
 
-def configure(broken, **settings):
-    """configure changes settings of pganalytics by a reload, and back after the test."""
-    conf = broken.cluster.data / "postgresql.conf"
-    before = conf.read_text()
-
-    def write(text):
-        conf.write_text(text)
-        broken.cluster.reload()
-
-    broken.undo.callback(write, before)
-    write(before + "".join(f"\npganalytics.{name} = '{value}'" for name, value in settings.items()))
-
-
 def belongs_to_another(file):
     if os.geteuid() == 0:
         os.chown(file, 0, 0)
@@ -76,7 +63,7 @@ def encrypt_key(broken, command):
             serialization.BestAvailableEncryption(b"correct horse")))
 
     break_file(broken, encrypt)
-    configure(broken, ca_passphrase_command=command)
+    broken.configure(broken.cluster.reload, pganalytics__ca_passphrase_command=command)
 
 
 def give_authority(broken, key_file=None, **options):
@@ -90,7 +77,8 @@ def give_authority(broken, key_file=None, **options):
     cluster.own(ca_file)
     if key_file is None:
         key_file = product.write_secret(directory / "ca.key", pki.key_pem(authority.key))
-    configure(broken, ssl_ca_file=ca_file, ca_key_file=key_file)
+    broken.configure(broken.cluster.reload, pganalytics__ssl_ca_file=ca_file,
+                     pganalytics__ca_key_file=key_file)
 
 
 def expired_authority(broken):
