@@ -4,12 +4,14 @@ import datetime
 import json
 import uuid
 
+import psycopg2
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 import pki
-from client import PUSH, push_body, query_rows
+import product
+from client import PUSH, decided, push_body, query_rows
 from hostile import Hostile, attempt
 from raw_tls import TLS12, TLS13, Presented
 from test_old_collectors import CONFIG, EXPECT_WAIT, curl, refresh  # noqa: F401
@@ -158,10 +160,25 @@ def test_uses_are_counted_under_concurrency(server, hostname, curl):  # noqa: F8
     one = server.db.value("SELECT secret FROM pganalytics.create_registration_secret("
                           "%s, 3, interval '1 hour')", hostname)
     with concurrent.futures.ThreadPoolExecutor(10) as pool:
-        replies = list(pool.map(lambda i: register(curl, one, f"{i}-{hostname}"), range(10)))
+        replies = list(pool.map(lambda i: decided(lambda: register(curl, one, f"{i}-{hostname}")),
+                                range(10)))
     assert sorted(r.status // 100 for r in replies) == [2] * 3 + [4] * 7, replies
     assert server.db.value("SELECT count(*) FROM pganalytics.collectors WHERE name LIKE %s",
                            f"%-{hostname}") == 3
+
+
+def test_locked_secret(server, hostname, curl):  # noqa: F811
+    """A registration that waits for a lock in vain is answered 503 and uses nothing up."""
+    one = server.db.value("SELECT secret FROM pganalytics.create_registration_secret("
+                          "%s, 1, interval '1 hour')", hostname)
+    holder = psycopg2.connect(server.cluster.dsn(product.DATABASE))
+    holder.cursor().execute("SELECT FROM pganalytics.registration_secrets WHERE name = %s FOR UPDATE",
+                            (hostname,))
+    reply = register(curl, one, hostname)
+    assert reply.status == 503 and "retry-after" in reply.headers, reply
+    assert_not_registered(server, hostname)
+    holder.close()
+    assert decided(lambda: register(curl, one, hostname)).status in (200, 201)
 
 
 def test_name_that_is_taken(server, secret, hostname, curl):  # noqa: F811

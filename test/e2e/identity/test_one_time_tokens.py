@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 import pki
+from client import decided
 from hostile import Hostile, attempt
 from identities import ENROLL, ask_enrollment, enrollment_token, holder_of
 from raw_tls import Presented
@@ -37,7 +38,7 @@ def test_twenty_at_once(server, name):
     def ask(_):
         key = pki.new_key()
         barrier.wait()
-        return key, ask_enrollment(server, token, key)
+        return key, decided(lambda: ask_enrollment(server, token, key))
 
     with concurrent.futures.ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(ask, range(20)))
@@ -74,7 +75,8 @@ def test_same_request_at_once(server, name):
     key = pki.new_key()
     csr = pki.signing_request(key)
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: ask_enrollment(server, token, key, csr=csr), range(8)))
+        answers = list(pool.map(lambda _: decided(lambda: ask_enrollment(server, token, key, csr=csr)),
+                                range(8)))
     assert len({holder_of(outcome, key).certificate for outcome in answers}) == 1
     assert certificates(server, collector_id) == 1
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from client import push_body, query_rows
+from client import decided, push_body, query_rows
 
 COUNTS = ("observed", "stored", "unchanged", "merged", "discarded")
 
@@ -65,7 +65,8 @@ def test_one_push_sent_to_both_workers_at_once(server, credentials):
             for i in range(rounds):
                 body = gzip.compress(json.dumps(push_body(
                     credentials.collector_id, query_rows(20, i + 1))).encode())
-                answers = list(executor.map(lambda c, b=body, k=f"10:{i}": c.push(b, k), clients))
+                answers = list(executor.map(
+                    lambda c, b=body, k=f"10:{i}": decided(lambda: c.push(b, k)), clients))
                 assert [a.status for a in answers] == [200] * senders, answers
                 assert sum(not a.receipt["duplicate"] for a in answers) == 1
                 assert {a.receipt["stored"] for a in answers} == {20}
