@@ -1,6 +1,7 @@
 # make            build the extension and the programs
 # make install    install them, with their manual pages (as root); make uninstall removes them
-# make dist       the source archive of what is committed, in dist; make packages builds and tries the Debian packages (as root)
+# make installcheck  the SQL tests of what is installed, on a server of their own; needs no running one
+# make dist       the source archives of what is committed, in dist; make packages builds and tries the Debian packages (as root)
 # make demo       everything on this machine, from nothing to the top queries; DEMO_SECONDS=20 ends by itself
 # make check      every suite; each runs alone as make check-lint, check-unit, check-regress, ...
 # make check-long  promises at their full counts, in minutes to hours
@@ -68,7 +69,8 @@ ARCHIVE = dist/pganalytics-$(VERSION).tar.gz
 dist:
 	mkdir -p dist
 	git archive --prefix=pganalytics-$(VERSION)/ HEAD | gzip -9n > $(ARCHIVE)
-	cd dist && sha256sum $(notdir $(ARCHIVE)) > $(notdir $(ARCHIVE)).sha256
+	git archive --prefix=pganalytics-$(VERSION)/ --format=zip -9 --output=$(ARCHIVE:.tar.gz=.zip) HEAD
+	cd dist && sha256sum $(notdir $(ARCHIVE) $(ARCHIVE:.tar.gz=.zip)) > SHA256SUMS
 packages: dist
 	scripts/packages $(ARCHIVE) bookworm trixie
 
@@ -84,7 +86,7 @@ deps-bench:
 
 # sudo where the caller may not write to PostgreSQL's directories; `make install` itself asks nothing.
 SUDO = $(shell test -w '$(PG_BINDIR)' || echo sudo)
-.PHONY: check check-long install-for-tests check-lint check-unit check-regress check-isolation check-dump check-e2e check-dates check-fuzz \
+.PHONY: check check-long installcheck install-for-tests check-lint check-unit check-regress check-isolation check-dump check-e2e check-dates check-fuzz \
 	check-bench
 CHECKS = check-lint check-unit check-regress check-isolation check-dump check-e2e check-dates check-fuzz check-bench
 check:
@@ -100,6 +102,8 @@ check-unit: deps-test
 	cmake --build build --parallel $(JOBS)
 	ctest --test-dir build --parallel $(JOBS) --output-on-failure
 check-regress: deps-test install-for-tests
+	scripts/regress regress
+installcheck:
 	scripts/regress regress
 check-isolation: deps-test install-for-tests
 	scripts/regress isolation
