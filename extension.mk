@@ -13,7 +13,7 @@ DATA = $(wildcard pganalytics--*--*.sql)
 PG_CONFIG ?= pg_config
 # No exceptions in the server process: an ERROR and a throw never meet (docs/inside/architecture.md).
 PG_CXXFLAGS = -std=c++20 -Isrc -I. -isystem $(shell $(PG_CONFIG) --includedir-server) \
-	-Wall -Wextra -Wno-missing-field-initializers -fno-exceptions -fno-rtti \
+	-Wall -Wextra -Wno-missing-field-initializers -fno-exceptions -fno-rtti -ffp-contract=off \
 	-DPGANALYTICS_VERSION='"$(EXTVERSION)"' $(WERROR)
 SHLIB_LINK = -lstdc++ -lcrypto -Wl,--version-script=exports.map
 

@@ -115,6 +115,7 @@ int Main(int argc, char** argv) {
     const collector::Environment environment = [](const char* name) -> const char* {
         return std::getenv(name);
     };
+    collector::ServiceManager manager;
     // Static, because the detached signal thread uses them until the process ends.
     static collector::StopSignal stop;
     static collector::ReloadSignal reload;
@@ -145,7 +146,7 @@ int Main(int argc, char** argv) {
         return EXIT_FAILURE;
     }
     if (once->parsed()) return collector::Once(*config, dry_run, stop);
-    return collector::Run(*std::move(config), load, reload, dry_run, stop);
+    return collector::Run(*std::move(config), load, reload, &manager, dry_run, stop);
 }
 
 }  // namespace

@@ -18,9 +18,11 @@ std::string Summary(const Config& config) {
            std::to_string(config.interval.count()) + " ms";
 }
 
-void Reload(const LoadAgain& load, Service* service) {
-    const auto refuse = [](const std::string& why) {
+// Reload returns a line for people: what the service does from now on.
+std::string Reload(const LoadAgain& load, Service* service) {
+    const auto refuse = [](const std::string& why) -> std::string {
         Log(Level::kError, "configuration not reloaded, the one before stays: " + why);
+        return "the configuration cannot be used, the one before stays: see the log";
     };
     core::Result<Config> config = load();
     if (!config) return refuse(config.error().message);
@@ -30,6 +32,7 @@ void Reload(const LoadAgain& load, Service* service) {
     if (!changes) return refuse(changes.error().message);
     for (const std::string& warning : warnings) Log(Level::kWarning, warning);
     Log(Level::kInfo, "configuration reloaded: " + summary + *changes);
+    return summary;
 }
 
 // PushUntil retries one push until the server stores, refuses or denies it, the deadline has
@@ -51,13 +54,25 @@ bool PushUntil(SteadyTime deadline, const Push& push, Keeper* keeper, HttpsClien
 
 }  // namespace
 
-int Run(Config config, const LoadAgain& load, const ReloadSignal& reload, bool dry_run,
-        const StopSignal& stop) {
-    Log(Level::kInfo, "pganalytics-collector " PGANALYTICS_VERSION " started: " + Summary(config) +
+int Run(Config config, const LoadAgain& load, const ReloadSignal& reload, ServiceManager* manager,
+        bool dry_run, const StopSignal& stop) {
+    const std::string summary = Summary(config);
+    Log(Level::kInfo, "pganalytics-collector " PGANALYTICS_VERSION " started: " + summary +
                           (dry_run ? ", dry run" : " to " + config.url));
     Service service(std::move(config), dry_run, stop);
     service.Start();
-    while (reload.Wait(stop)) Reload(load, &service);
+    manager->Ready(summary);
+    ReloadSignal::Woken woken{};
+    while ((woken = reload.Wait(stop, manager->NextPing())) != ReloadSignal::Woken::kStop) {
+        if (woken == ReloadSignal::Woken::kReload) {
+            manager->Reloading();
+            manager->Ready(Reload(load, &service));
+        } else {
+            const SteadyTime now = std::chrono::steady_clock::now();
+            manager->Ping(now, service.steps().AllMoveOn(now));
+        }
+    }
+    manager->Stopping();
     const bool all = service.Leave();
     Log(Level::kInfo, "stopped");
     // If a thread hangs, do not return: that would destroy objects which the thread still uses.

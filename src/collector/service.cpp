@@ -146,6 +146,7 @@ void Service::SampleLoop(size_t number) {
             due = first = clock.Steady() + StartDelay(config, turn->server);
         }
         if (clock.Steady() < due) continue;  // woken by a new configuration
+        const Steps::Step step(&steps_, clock.Steady());
         std::optional<Push> push = job->Sample(TakeAcknowledged(number));
         if (push && dry_run_) {
             job->PrintBody();
@@ -202,12 +203,16 @@ void Service::PushLoop() {
         const bool reloaded = current != config;
         if (reloaded) keeper.Use(*current);
         config = current;
-        if (keeper.Tend(RandomFraction()) || reloaded) {
-            const std::lock_guard lock(mutex_);
-            outbox_.RetryNow();
+        {
+            const Steps::Step step(&steps_, clock.Steady());
+            if (keeper.Tend(RandomFraction()) || reloaded) {
+                const std::lock_guard lock(mutex_);
+                outbox_.RetryNow();
+            }
         }
         const std::shared_ptr<const Push> push = TakePush();
         if (push == nullptr) continue;
+        const Steps::Step step(&steps_, clock.Steady());
         const Answer answer =
             client.Send(keeper.link(), PushRequest(push->body, push->idempotency_key));
         if (const auto version = TrustVersion(answer)) keeper.SawTrustVersion(*version);

@@ -11,6 +11,7 @@
 #include "collector/life/config.hpp"
 #include "collector/life/stop.hpp"
 #include "collector/push/outbox.hpp"
+#include "collector/steps.hpp"
 
 namespace pganalytics::collector {
 
@@ -32,6 +33,9 @@ class Service {
     // Leave waits for the threads, for at most kExitTimeout. Returns false if one hangs: then the
     // Service must not be destroyed. REQUIRES: `stop` is raised.
     bool Leave();
+
+    // steps has the current step of each thread.
+    const Steps& steps() const { return steps_; }
 
   private:
     // Job is one ServerJob with its thread. Its number, the index into jobs_, is that of its queue.
@@ -60,6 +64,7 @@ class Service {
 
     const bool dry_run_;
     const StopSignal& stop_;
+    Steps steps_;
     std::mutex mutex_;                 // guards all members below
     std::condition_variable changed_;  // the outbox, the configuration, threads_
     std::condition_variable turns_;    // the configuration; jobs wait for it

@@ -226,6 +226,20 @@ class Reader {
         config_.collector_id = *id;
     }
 
+    // SecretPath is the path of a secret file. It may begin with $CREDENTIALS_DIRECTORY, where
+    // systemd puts what LoadCredential= names.
+    std::string SecretPath(const Setting& setting) const {
+        constexpr std::string_view kVariable = "$CREDENTIALS_DIRECTORY";
+        if (!setting.value.starts_with(std::string(kVariable) + "/")) return setting.value;
+        const char* directory = environment_(kVariable.data() + 1);
+        if (directory == nullptr) {
+            throw Refused{setting.where +
+                          " is in $CREDENTIALS_DIRECTORY, which is not set: systemd sets it for "
+                          "a service with LoadCredential="};
+        }
+        return directory + setting.value.substr(kVariable.size());
+    }
+
     void ReadToken(const toml::table& root) {
         std::optional<Setting> token = FromEnvironment("PGANALYTICS_TOKEN");
         std::optional<Setting> file = FromEnvironment("PGANALYTICS_TOKEN_FILE");
@@ -240,8 +254,8 @@ class Reader {
         }
         if (!token && !file) return;
         if (file) {
-            config_.token = Require(ReadTokenFile(file->value), *file);
-            config_.token_file = file->value;
+            config_.token_file = SecretPath(*file);
+            config_.token = Require(ReadTokenFile(config_.token_file), *file);
         } else {
             config_.token = Require(CheckToken(token->value), *token);
         }
@@ -301,8 +315,8 @@ class Reader {
             CheckConninfo(*conninfo);
             server.conninfo = conninfo->value;
             if (const auto file = Text(&table, "postgres.", "password_file")) {
-                Require(ReadSecretFile(file->value), *file);
-                server.password_file = file->value;
+                server.password_file = SecretPath(*file);
+                Require(ReadSecretFile(server.password_file), *file);
             }
             config_.servers.push_back(std::move(server));
         }
@@ -374,8 +388,11 @@ core::Result<Config> LoadConfig(const std::string& path, const Environment& envi
     if (!file) return Denied("cannot read", path);
     const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
     struct stat status {};
-    const bool open_to_others =
-        stat(path.c_str(), &status) == 0 && (status.st_mode & (S_IRWXG | S_IRWXO)) != 0;
+    const bool known = stat(path.c_str(), &status) == 0;
+    // A file of another user is read by way of its group: that of the package is root's.
+    const bool needs_group = status.st_uid != geteuid() && status.st_gid == getegid();
+    const mode_t refused = (S_IRWXG | S_IRWXO) & ~(needs_group ? S_IRGRP : 0U);
+    const bool open_to_others = known && (status.st_mode & refused) != 0;
     return Parse(text, path, environment, purpose, open_to_others);
 }
 

@@ -23,14 +23,17 @@ void ReloadSignal::Raise() {
     [[maybe_unused]] const ssize_t written = write(fd_, &one, sizeof(one));
 }
 
-bool ReloadSignal::Wait(const StopSignal& stop) const {
+ReloadSignal::Woken ReloadSignal::Wait(const StopSignal& stop,
+                                       std::optional<SteadyTime> deadline) const {
     while (!stop.raised()) {
+        const int left_ms = deadline ? MillisUntil(*deadline) : -1;
+        if (left_ms == 0) return Woken::kDeadline;
         pollfd waited[] = {{fd_, POLLIN, 0}, {stop.fd(), POLLIN, 0}};
-        if (poll(waited, 2, -1) <= 0) continue;
+        if (poll(waited, 2, left_ms) <= 0) continue;
         uint64_t requests = 0;
-        if (!stop.raised() && read(fd_, &requests, sizeof(requests)) > 0) return true;
+        if (!stop.raised() && read(fd_, &requests, sizeof(requests)) > 0) return Woken::kReload;
     }
-    return false;
+    return Woken::kStop;
 }
 
 }  // namespace pganalytics::collector

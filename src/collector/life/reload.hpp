@@ -2,6 +2,8 @@
 // it.
 #pragma once
 
+#include <optional>
+
 #include "collector/life/stop.hpp"
 
 namespace pganalytics::collector {
@@ -17,8 +19,11 @@ class ReloadSignal {
 
     void Raise();
 
-    // Wait returns true when a reload is requested, false when `stop` is raised.
-    bool Wait(const StopSignal& stop) const;
+    // What has ended a wait.
+    enum class Woken { kReload, kStop, kDeadline };
+
+    // Wait waits for a request to reload, for `stop`, or until the deadline if there is one.
+    Woken Wait(const StopSignal& stop, std::optional<SteadyTime> deadline) const;
 
   private:
     int fd_;

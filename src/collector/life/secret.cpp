@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 namespace pganalytics::collector {
@@ -32,6 +33,13 @@ std::string UserName(uid_t uid) {
     char buffer[4096];
     getpwuid_r(uid, &user, buffer, sizeof(buffer), &found);
     return found == nullptr ? "user " + std::to_string(uid) : user.pw_name;
+}
+
+// IsCredential: the path lies in $CREDENTIALS_DIRECTORY. systemd lets the service's user alone read
+// there; with an access control list, whose mask shows as the mode of the group.
+bool IsCredential(const std::string& path) {
+    const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
+    return directory != nullptr && path.starts_with(std::string(directory) + "/");
 }
 
 }  // namespace
@@ -64,7 +72,8 @@ core::Result<std::string> ReadSecretFile(const std::string& path) {
         return Denied("cannot read", path);
     }
     if (!S_ISREG(status.st_mode)) return core::Error{"\"" + path + "\" is not a regular file"};
-    if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    const mode_t refused = (S_IRWXG | S_IRWXO) & ~(IsCredential(path) ? S_IRGRP : 0U);
+    if ((status.st_mode & refused) != 0) {
         char mode[8];
         std::snprintf(mode, sizeof(mode), "0%o", static_cast<unsigned>(status.st_mode & 07777));
         return core::Error{"\"" + path + "\" holds a secret and its mode is " + mode +

@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives import serialization
 
 import pki
 import product
-from client import PUSH, decided, push_body, query_rows
+from client import PUSH, push_body, query_rows
 from hostile import Hostile, attempt
+from identities import decided
 from raw_tls import TLS12, TLS13, Presented
 from test_old_collectors import CONFIG, EXPECT_WAIT, curl, refresh  # noqa: F401
 

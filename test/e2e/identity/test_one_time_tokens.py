@@ -9,9 +9,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 import pki
-from client import decided
 from hostile import Hostile, attempt
-from identities import ENROLL, ask_enrollment, enrollment_token, holder_of
+from identities import ENROLL, ask_enrollment, decided, enrollment_token, holder_of
 from raw_tls import Presented
 
 

@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from client import decided, push_body, query_rows
+from client import push_body, query_rows
+from identities import decided
 
 COUNTS = ("observed", "stored", "unchanged", "merged", "discarded")
 

@@ -11,8 +11,6 @@ import ssl
 import threading
 import time
 
-from cluster import wait_until
-
 PUSH = "/api/v1/metrics/push"
 COUNTERS = ("calls", "rows", "total_time", "mean_time", "min_time", "max_time", "stddev_time",
             "shared_blks_hit", "shared_blks_read", "shared_blks_dirtied", "shared_blks_written",
@@ -96,19 +94,6 @@ class Connection(http.client.HTTPSConnection):
         plain = socket.create_connection(("127.0.0.1", self.port), self.timeout, self.source_address)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as http.client does
         self.sock = self.context.wrap_socket(plain, server_hostname=self.host)
-
-
-def decided(ask):
-    """decided asks again while the answer is 503, and returns the first other answer.
-
-    A client is told to do so: of requests that want one row at once, some may wait for its lock in
-    vain on a busy machine.
-    """
-    def answer():
-        got = ask()
-        return None if got.status == 503 else got
-
-    return wait_until(answer, 20, "an answer other than 503")
 
 
 class Client:

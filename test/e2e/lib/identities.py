@@ -3,6 +3,7 @@ import json
 
 import pki
 from bad_tokens import Forge, collector_claims
+from cluster import wait_until
 from hostile import Hostile
 from raw_tls import Presented
 
@@ -39,6 +40,19 @@ def enrollment_token(server, name):
     """enrollment_token is (collector_id, token) of a new one-time token."""
     return server.db.row("SELECT collector_id::text, token "
                          "FROM pganalytics.create_enrollment_token(%s)", name)
+
+
+def decided(ask):
+    """decided asks again while the answer is 503, and returns the first other answer.
+
+    A client is told to do so: of requests that want one row at once, some may wait for its lock in
+    vain on a busy machine.
+    """
+    def answer():
+        got = ask()
+        return None if got.status == 503 else got
+
+    return wait_until(answer, 20, "an answer other than 503")
 
 
 def ask_enrollment(server, token, key, path=ENROLL, presented=Presented(), timeout=30, csr=None):

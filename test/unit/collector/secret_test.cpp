@@ -47,6 +47,21 @@ TEST_F(SecretFile, RefusesWhatOthersCanReadAndSaysHowToMendIt) {
     }
 }
 
+TEST_F(SecretFile, TheGroupMayReadACredentialOfSystemd) {
+    Write("sesame", 0440);
+    EXPECT_FALSE(ReadSecretFile(path_).ok());
+    setenv("CREDENTIALS_DIRECTORY", directory_.c_str(), 1);
+    EXPECT_TRUE(ReadSecretFile(path_).ok());
+    for (const mode_t mode : {0444, 0460}) {
+        Write("sesame", mode);
+        EXPECT_FALSE(ReadSecretFile(path_).ok()) << mode;
+    }
+    Write("sesame", 0440);
+    setenv("CREDENTIALS_DIRECTORY", (directory_ + "/to").c_str(), 1);
+    EXPECT_FALSE(ReadSecretFile(path_).ok()) << "another path begins with the directory's name";
+    unsetenv("CREDENTIALS_DIRECTORY");
+}
+
 TEST_F(SecretFile, RefusesWhatIsMissingEmptyLongOrNoFile) {
     EXPECT_FALSE(ReadSecretFile(path_).ok());
     Write("\n", 0600);

@@ -4,5 +4,5 @@ pganalytics_unit_test(collector_test
           collector/keeper_test.cpp collector/limiter_test.cpp
           collector/outbox_test.cpp collector/push_body_test.cpp collector/rebase_test.cpp
           collector/secret_test.cpp collector/statements_query_test.cpp
-          collector/tracker_test.cpp collector/trust_test.cpp
+          collector/steps_test.cpp collector/tracker_test.cpp collector/trust_test.cpp
   LIBRARIES pganalytics_collector_lib PkgConfig::COLLECTOR_CJSON PkgConfig::COLLECTOR_DEFLATE)
