@@ -1,4 +1,4 @@
-"""pg_upgrade, with the copy of the keys that docs/operate/install.md has: everything is kept, and a collector goes on.
+"""pg_upgrade with the keys copied as in docs/operate/install.md: all is kept, and a collector goes on.
 
 Both servers have the major version that is installed here.
 """
@@ -42,8 +42,9 @@ def upgraded(root, collector):
     collector.site.admin.close()
     old.stop()
     programs = cluster.BINDIR
-    subprocess.run([cluster.pg_program("pg_upgrade"), "-b", programs, "-B", programs, "-d", old.data, "-D", new.data,
-                    "-p", str(old.port), "-P", str(new.port), "-s", new.sockets, "-U", "postgres"],
+    subprocess.run([cluster.pg_program("pg_upgrade"), "-b", programs, "-B", programs,
+                    "-d", old.data, "-D", new.data, "-p", str(old.port), "-P", str(new.port),
+                    "-s", new.sockets, "-U", "postgres"],
                    check=True, capture_output=True, **cluster.as_service_user() | {"cwd": new.sockets})
     yield new
     new.remove()
@@ -55,7 +56,8 @@ def test_everything_is_kept(collector, upgraded):
     assert not authority_files(upgraded.data)
     command, = re.findall("cp --preserve .*", PAGE)
     command = command.replace("/var/lib/postgresql/15/main", str(old.data))
-    subprocess.run(["bash", "-c", command.replace("/var/lib/postgresql/17/main", str(upgraded.data))], check=True)
+    command = command.replace("/var/lib/postgresql/17/main", str(upgraded.data))
+    subprocess.run(["bash", "-c", command], check=True)
     upgraded.start().wait_until_running()
     site = Site(Server(upgraded))
     assert site.admin.row(KEPT) == collector.kept
