@@ -5,6 +5,7 @@
 # make demo       everything on this machine, from nothing to the top queries; DEMO_SECONDS=20 ends by itself
 # make check      every suite; each runs alone as make check-lint, check-unit, check-regress, ...
 # make check-long  promises at their full counts, in minutes to hours
+# make check-pg17  the suites on Debian 13 with PostgreSQL 17; make check-pg18 on the next release with 18 (as root)
 # make bench      the tables of docs/inside/performance.md, in about 15 minutes
 # make bench-check  compares what a push costs with bench/baseline.json; UPDATE=1 stores it anew
 
@@ -119,6 +120,14 @@ check-fuzz: deps-test
 	scripts/fuzz
 
 check-bench: bench-check
+
+# The suites on Debian 13 and on what comes after it, with PostgreSQL 17 and 18 (as root). All but lint, fuzz and bench.
+ELSEWHERE = make check-unit check-regress check-isolation check-dump check-e2e
+.PHONY: check-pg17 check-pg18
+check-pg17:
+	scripts/elsewhere trixie $(ELSEWHERE)
+check-pg18:
+	scripts/elsewhere forky $(ELSEWHERE)
 
 .PHONY: bench bench-check
 bench: deps-bench install-for-tests

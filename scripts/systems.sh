@@ -66,10 +66,12 @@ END
 
 # debian SUITE ROOT: makes a minimal system, unless it is there, and brings it up to date.
 debian() {
-    local suite=$1 root=$2 mirror=${MIRROR:-http://deb.debian.org/debian}
+    local suite=$1 root=$2 mirror=${MIRROR:-http://deb.debian.org/debian} script=()
     if [ ! -e "$root/ready" ]; then
         rm -rf "$root"
-        debootstrap --variant=minbase "$suite" "$root" "$mirror" >"$root.log"
+        # debootstrap may be older than the release. All are made as sid is.
+        [ -e "/usr/share/debootstrap/scripts/$suite" ] || script=(/usr/share/debootstrap/scripts/sid)
+        debootstrap --variant=minbase "$suite" "$root" "$mirror" "${script[@]}" >"$root.log"
         printf 'deb %s %s main\n' "$mirror" "$suite" "$mirror" "$suite-updates" \
             "${mirror%/debian}/debian-security" "$suite-security" >"$root/etc/apt/sources.list"
         # Nothing starts when it is installed, as in any container.
