@@ -232,7 +232,7 @@ class Reader {
         constexpr std::string_view kVariable = "$CREDENTIALS_DIRECTORY";
         if (!setting.value.starts_with(std::string(kVariable) + "/")) return setting.value;
         const char* directory = environment_(kVariable.data() + 1);
-        if (directory == nullptr) {
+        if (directory == nullptr || *directory == '\0') {
             throw Refused{setting.where +
                           " is in $CREDENTIALS_DIRECTORY, which is not set: systemd sets it for "
                           "a service with LoadCredential="};

@@ -39,7 +39,8 @@ std::string UserName(uid_t uid) {
 // there; with an access control list, whose mask shows as the mode of the group.
 bool IsCredential(const std::string& path) {
     const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
-    return directory != nullptr && path.starts_with(std::string(directory) + "/");
+    if (directory == nullptr || *directory == '\0') return false;
+    return path.starts_with(std::string(directory) + "/") && path.find("/../") == path.npos;
 }
 
 }  // namespace

@@ -72,11 +72,13 @@ void ServiceManager::Send(const std::string& state) {
                       reinterpret_cast<const sockaddr*>(&to),
                       static_cast<socklen_t>(length)) == static_cast<ssize_t>(state.size());
     }
-    if (sent) return;
-    Log(Level::kWarning,
-        "the service manager cannot be told of the state: nothing takes messages "
-        "at the socket that NOTIFY_SOCKET names");
-    address_.clear();
+    // Try again at the next state: a ping that is missing for good would end a good program.
+    if (!sent && !failed_) {
+        Log(Level::kWarning,
+            "the service manager cannot be told of the state: nothing takes messages at the socket "
+            "that NOTIFY_SOCKET names");
+    }
+    failed_ = !sent;
 }
 
 }  // namespace pganalytics::collector

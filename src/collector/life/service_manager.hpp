@@ -38,6 +38,7 @@ class ServiceManager {
 
     std::string address_;  // of the socket; the first byte of an abstract one is NUL
     int fd_ = -1;
+    bool failed_ = false;  // the last Send
     std::chrono::microseconds period_{0};
     std::optional<SteadyTime> next_ping_;
 };

@@ -1,4 +1,5 @@
 """A collector under a service manager: what it tells it, and secrets that the manager hands over."""
+import os
 import pathlib
 import signal
 import socket
@@ -58,8 +59,9 @@ def manager(request, root):
 
 @pytest.fixture
 def collector(server, monitored, credentials, root, manager):
-    one = product.Collector(root / f"service-{credentials.collector_id[:8]}", server.cluster, credentials,
-                            [monitored], interval="200ms", env={"NOTIFY_SOCKET": manager.address})
+    one = product.Collector(root / f"service-{credentials.collector_id[:8]}", server.cluster,
+                            credentials, [monitored], interval="200ms",
+                            env={"NOTIFY_SOCKET": manager.address})
     yield one
     one.stop()
 
@@ -120,29 +122,76 @@ def test_watchdog_of_another_process(collector, manager):
     assert manager.silent_for(0.5)
 
 
-def test_no_manager_listens(server, credentials, collector, manager):
+def test_a_manager_that_is_away_for_a_while(server, credentials, collector, manager):
+    """A collector does not stop its pings for good: the manager would restart it."""
     manager.socket.close()
+    collector.env["WATCHDOG_USEC"] = "200000"
     collector.start()
     cluster.wait_until(lambda: server.pushes(credentials, "monitored") >= 2, 20, "pushes")
     assert collector.log_text().count("the service manager cannot be told") == 1
+    if not manager.address.startswith("@"):
+        os.unlink(manager.address)
+    again = Manager(manager.address)
+    if not manager.address.startswith("@"):
+        os.chmod(manager.address, 0o666)
+    assert again.state() == {"WATCHDOG": "1"}
+    again.socket.close()
+
+
+def test_watchdog_beside_a_server_that_says_nothing(server, credentials, root, manager):
+    """Waiting for an answer is no hang: pings go on."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        class Silent:
+            name, password, port = "silent", "none", silent.getsockname()[1]
+        one = product.Collector(root / f"silent-{credentials.collector_id[:8]}", server.cluster,
+                                credentials, [Silent], interval="200ms",
+                                env={"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": "200000"})
+        one.start()
+        try:
+            connected, _ = silent.accept()
+            with connected:
+                assert "READY" in manager.state("WATCHDOG")
+                for _ in range(10):
+                    assert manager.state() == {"WATCHDOG": "1"}
+        finally:
+            one.stop()
 
 
 def test_credentials(server, credentials, collector, manager):
-    """A token in $CREDENTIALS_DIRECTORY, which the group may read, as systemd shows it."""
+    """Secrets in $CREDENTIALS_DIRECTORY, which the group may read, as systemd shows them."""
     directory = collector.directory / "credentials"
     directory.mkdir()
     cluster.own(directory)
-    product.write_secret(directory / "token", credentials.token).chmod(0o440)
-    content = collector.config.read_text().replace(
-        str(collector.directory / "token"), "$CREDENTIALS_DIRECTORY/token")
+    content = collector.config.read_text()
+    for name in ("token", "monitored.password"):
+        secret = (collector.directory / name).read_text()
+        (collector.directory / name).unlink()
+        product.write_secret(directory / name, secret).chmod(0o440)
+        content = content.replace(f"{collector.directory}/{name}", f"$CREDENTIALS_DIRECTORY/{name}")
     product.write_secret(collector.config, content)
-    (collector.directory / "token").unlink()
-    collector.start()
-    assert collector.process.wait(20) == 78
-    assert "$CREDENTIALS_DIRECTORY, which is not set" in collector.log_text()
-    assert "token_file" in collector.log_text()
+    for env in ({}, {"CREDENTIALS_DIRECTORY": ""}):
+        collector.log.unlink(missing_ok=True)
+        collector.env |= env
+        collector.start()
+        assert collector.process.wait(20) == 78
+        assert "token_file is in $CREDENTIALS_DIRECTORY, which is not set" in collector.log_text()
 
     collector.env["CREDENTIALS_DIRECTORY"] = str(directory)
     collector.start()
     assert "READY" in manager.state()
     cluster.wait_until(lambda: server.pushes(credentials, "monitored") >= 2, 20, "pushes")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+@pytest.mark.parametrize("mode, warned", [(0o640, False), (0o644, True), (0o660, True)])
+def test_configuration_that_the_package_owns(credentials, collector, manager, mode, warned):
+    """A file of root with a secret in it, which the collector reads by its group."""
+    token_file = f'token_file = "{collector.directory / "token"}"'
+    content = collector.config.read_text()
+    assert token_file in content
+    product.write_secret(collector.config, content.replace(token_file, f'token = "{credentials.token}"'))
+    os.chown(collector.config, 0, -1)
+    collector.config.chmod(mode)
+    collector.start()
+    assert "READY" in manager.state()
+    assert ("holds a secret and others can read it" in collector.log_text()) == warned

@@ -59,6 +59,11 @@ TEST_F(SecretFile, TheGroupMayReadACredentialOfSystemd) {
     Write("sesame", 0440);
     setenv("CREDENTIALS_DIRECTORY", (directory_ + "/to").c_str(), 1);
     EXPECT_FALSE(ReadSecretFile(path_).ok()) << "another path begins with the directory's name";
+    setenv("CREDENTIALS_DIRECTORY", "", 1);
+    EXPECT_FALSE(ReadSecretFile(path_).ok()) << "no directory";
+    setenv("CREDENTIALS_DIRECTORY", (directory_ + "/below").c_str(), 1);
+    std::filesystem::create_directory(directory_ + "/below");
+    EXPECT_FALSE(ReadSecretFile(directory_ + "/below/../token").ok()) << "outside after all";
     unsetenv("CREDENTIALS_DIRECTORY");
 }
 
